@@ -1,0 +1,74 @@
+//! The natural logarithm.
+
+use super::{fma, horner};
+
+/// log x = k ln 2 + log m with m in [sqrt(1/2), sqrt 2); with f = m - 1 and s = f / (2 + f), log m = 2 atanh s
+/// = f - f^2/2 + s (f^2/2 + s^2 Q(s^2)).
+#[inline(always)]
+pub(super) fn log_f64<const FMA: bool>(x: f64) -> f64 {
+    const SQRT_HALF: u64 = 0x3fe6_a09e_667f_3bcd;
+    const LN2_HI: f64 = 0.693147180559663; // 41 bits: k * LN2_HI is exact
+    const LN2_LO: f64 = 2.8235290563031577e-13;
+    let denormal = x < f64::MIN_POSITIVE;
+    let y = if denormal { x * 18_014_398_509_481_984.0 } else { x };
+    // 2^52 + k + 1023 as a number: no conversion from integers is needed
+    let shift = if denormal { 4_503_599_627_370_496.0 + 1023.0 + 54.0 } else { 4_503_599_627_370_496.0 + 1023.0 };
+    let bits = y.to_bits().wrapping_add(0x3ff0_0000_0000_0000 - SQRT_HALF);
+    let k = f64::from_bits((bits >> 52) | 0x4330_0000_0000_0000) - shift;
+    let m = f64::from_bits((bits & 0x000f_ffff_ffff_ffff).wrapping_add(SQRT_HALF));
+    let f = m - 1.0;
+    let s = f / (2.0 + f);
+    let z = s * s;
+    // (2 atanh(s) - 2 s) / s^3 on |s| <= 0.1717: relative error of log m 2^-59.4
+    let q = horner!(
+        FMA, f64, z;
+        0.6666666666666735,
+        0.3999999999940941,
+        0.2857142874367396,
+        0.2222219843016294,
+        0.18183572295343486,
+        0.1531383375031485,
+        0.14798241373853105
+    );
+    let h = 0.5 * f * f;
+    let tail = fma::<FMA, f64>(s, fma::<FMA, f64>(z, q, h), k * LN2_LO);
+    let log = fma::<FMA, f64>(k, LN2_HI, f - (h - tail));
+    let edge = if x == 0.0 {
+        f64::NEG_INFINITY
+    } else if x > 0.0 {
+        x
+    } else {
+        f64::NAN
+    };
+    if x > 0.0 && x < f64::INFINITY { log } else { edge }
+}
+
+/// As [`log_f64`].
+#[inline(always)]
+pub(super) fn log_f32<const FMA: bool>(x: f32) -> f32 {
+    const SQRT_HALF: u32 = 0x3f35_04f3;
+    const LN2_HI: f32 = 0.69314575; // 15 bits
+    const LN2_LO: f32 = 1.4286068e-06;
+    let denormal = x < f32::MIN_POSITIVE;
+    let y = if denormal { x * 33_554_432.0 } else { x };
+    let shift = if denormal { 8_388_608.0 + 127.0 + 25.0 } else { 8_388_608.0 + 127.0 };
+    let bits = y.to_bits().wrapping_add(0x3f80_0000 - SQRT_HALF);
+    let k = f32::from_bits((bits >> 23) | 0x4b00_0000) - shift;
+    let m = f32::from_bits((bits & 0x007f_ffff).wrapping_add(SQRT_HALF));
+    let f = m - 1.0;
+    let s = f / (2.0 + f);
+    let z = s * s;
+    // relative error of log m 2^-30.1
+    let q = horner!(FMA, f32, z; 0.66666776, 0.39977565, 0.29871574);
+    let h = 0.5 * f * f;
+    let tail = fma::<FMA, f32>(s, fma::<FMA, f32>(z, q, h), k * LN2_LO);
+    let log = fma::<FMA, f32>(k, LN2_HI, f - (h - tail));
+    let edge = if x == 0.0 {
+        f32::NEG_INFINITY
+    } else if x > 0.0 {
+        x
+    } else {
+        f32::NAN
+    };
+    if x > 0.0 && x < f32::INFINITY { log } else { edge }
+}
