@@ -1,0 +1,1 @@
+"""Experiments on real tables: read, prepare, split, tune, measure, store."""

@@ -1,0 +1,75 @@
+"""What is said when an input is wrong: one exception, one line, with the remedy in it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+_SIGNATURES = (
+    (b"PAR1", "a Parquet file"),
+    (b"PK\x03\x04", "a zip archive (NPZ, XLSX, ...)"),
+    (b"\x93NUMPY", "a NumPy NPY file"),
+    (b"\x1f\x8b", "gzip-compressed data"),
+    (b"%PDF", "a PDF document"),
+    (b"\x89PNG", "a PNG image"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
+    (b"<!doctype html", "a web page"),
+    (b"<html", "a web page"),
+    (b"<?xml", "an XML document"),
+    (b"{", "JSON"),
+    (b"[{", "JSON"),
+    (b"ARROW1", "an Arrow (Feather) file"),
+)
+
+
+class InputError(ValueError):
+    """Refuse an input or a usage with one line that names the remedy.
+
+    The command line prints the message after ``widelearn: `` and exits with code 2.
+    """
+
+
+def nearest(name: str, columns: Sequence[str]) -> str:
+    """Say which of `columns` the user may have meant.
+
+    Examples
+    --------
+    >>> nearest("Prise", ["carat", "price"])
+    "did you mean 'price'?"
+    """
+    lowered = {column.lower(): column for column in reversed(columns)}
+    close = difflib.get_close_matches(name.lower().strip(), lowered, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {lowered[close[0]]!r}?"
+    return "its columns are " + listing(columns)
+
+
+def listing(names: Iterable[object], most: int = 8) -> str:
+    """Join names for a sentence, at most `most` of them.
+
+    Examples
+    --------
+    >>> listing(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    texts = [str(name) for name in names]
+    if len(texts) > most:
+        return ", ".join(texts[:most]) + f" and {len(texts) - most} more"
+    return ", ".join(texts)
+
+
+def first_line(error: BaseException) -> str:
+    """Return an exception's message as one short line."""
+    text = " ".join(str(error).split())
+    return (text[:197] + "...") if len(text) > 200 else (text or type(error).__name__)
+
+
+def mismatch(path: Path, head: bytes, expected: str) -> InputError:
+    """Build the refusal for a file whose content is not what its suffix says."""
+    start = head.lstrip(b"\xef\xbb\xbf \r\n\t").lower()
+    for signature, meaning in _SIGNATURES:
+        if start.startswith(signature.lower()):
+            return InputError(f"{path} is not {expected}: it begins like {meaning}")
+    return InputError(f"{path} is not {expected}")
