@@ -1,0 +1,60 @@
+"""What the machine gives in this run: matmul and copy rates, versions, threads."""
+
+import os
+import platform
+import time
+from importlib import metadata
+
+import numpy as np
+import threadpoolctl
+
+import widelearn as wl
+from benches.job import PAUSE
+
+
+def matmul_rate(dtype: str, n: int, rounds: int = 5) -> float:
+    """NumPy's best n x n x n product into touched memory, flops a second."""
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal((n, n)).astype(dtype) for _ in range(2))
+    return 2 * n**3 / fastest(lambda out: np.matmul(a, b, out=out), np.ones_like(a), rounds)
+
+
+def copy_rate(size: int, rounds: int = 5) -> float:
+    """NumPy's best copy between two touched blocks, bytes read and written a second."""
+    block = np.ones(size // 8)
+    return 2 * size / fastest(lambda out: np.copyto(out, block), np.ones_like(block), rounds)
+
+
+def fastest(run, out, rounds):
+    best = np.inf
+    for _ in range(rounds):
+        time.sleep(PAUSE)
+        start = time.perf_counter()
+        run(out)
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def touch(size: int) -> None:
+    """Write to `size` bytes once: pages that the host had taken back are slow on their first touch."""
+    np.empty(size // 8).fill(0.0)
+
+
+def describe(threads: int, quick: bool) -> dict[str, object]:
+    """Measure the rates and name what produced them."""
+    n = 256 if quick else 2048
+    size = 2**22 if quick else 2**28
+    packages = ("numpy", "scipy", "scikit-learn")
+    return {
+        "versions": {
+            "widelearn": wl.__version__,
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in packages},
+        },
+        "blas": [f"{pool['internal_api']} {pool['version']}" for pool in threadpoolctl.threadpool_info()],
+        "threads": threads,
+        "cpus": len(os.sched_getaffinity(0)),
+        "load": os.getloadavg()[0],
+        "matmul_flop_s": {dtype: matmul_rate(dtype, n) for dtype in ("float64", "float32")},
+        "copy_byte_s": copy_rate(size),
+    }

@@ -1,0 +1,51 @@
+"""A peer that needs an environment of its own: a child process that runs one timed iteration when told to."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+
+
+def environment(folder: Path, python: str) -> Path:
+    """Return the peer's interpreter; make the environment if it is not there."""
+    interpreter = folder / "bin" / "python"
+    if not interpreter.exists():
+        print(f"making {folder}", file=sys.stderr)
+        subprocess.run([python, "-m", "venv", str(folder)], check=True)
+        requirements = str(HERE / "peer_requirements.txt")
+        subprocess.run([str(interpreter), "-m", "pip", "install", "--quiet", "-r", requirements], check=True)
+    return interpreter
+
+
+class Peer:
+    """The child: one JSON line in, one out. Its threads follow this process's CPU affinity."""
+
+    def __init__(self, interpreter: Path, dtype: str) -> None:
+        self._child = subprocess.Popen(
+            [str(interpreter), str(HERE / "peer_child.py"), dtype],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self.versions = self.ask(op="versions")
+
+    def ask(self, **request: object) -> dict[str, Any]:
+        """Send one request and wait for its answer."""
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        self._child.stdin.write(json.dumps(request) + "\n")
+        self._child.stdin.flush()
+        answer = self._child.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"the peer ended with code {self._child.wait()} on {request}")
+        return json.loads(answer)
+
+    def close(self) -> None:
+        """End the child by closing its input."""
+        assert self._child.stdin is not None
+        self._child.stdin.close()
+        self._child.wait(timeout=60)
