@@ -51,14 +51,14 @@ def timed(run: Callable[[], object]) -> Side:
     return side
 
 
-def measure(job: Job, rounds: int) -> dict[str, object]:
+def measure(job: Job, rounds: int, pause: float = PAUSE) -> dict[str, object]:
     """Compare the results, warm every side up, then let the sides take turns."""
     difference = job.difference()
     gc.collect()
     times: dict[str, list[float]] = {name: [] for name in job.sides}
     for turn in range(rounds + 1):
         for name, side in job.sides.items():
-            time.sleep(PAUSE)
+            time.sleep(pause)
             seconds = side()
             if turn > 0:
                 times[name].append(seconds)

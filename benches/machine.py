@@ -10,6 +10,7 @@ import threadpoolctl
 
 import widelearn as wl
 from benches.job import PAUSE
+from widelearn import _core
 
 
 def matmul_rate(dtype: str, n: int, rounds: int = 5) -> float:
@@ -35,6 +36,15 @@ def fastest(run, out, rounds):
     return best
 
 
+def cpu() -> str:
+    """Name the processor, where Linux does."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.machine()
+
+
 def touch(size: int) -> None:
     """Write to `size` bytes once: pages that the host had taken back are slow on their first touch."""
     np.empty(size // 8).fill(0.0)
@@ -52,6 +62,8 @@ def describe(threads: int, quick: bool) -> dict[str, object]:
             **{name: metadata.version(name) for name in packages},
         },
         "blas": [f"{pool['internal_api']} {pool['version']}" for pool in threadpoolctl.threadpool_info()],
+        "simd": _core.simd(),
+        "cpu": cpu(),
         "threads": threads,
         "cpus": len(os.sched_getaffinity(0)),
         "load": os.getloadavg()[0],
