@@ -1,8 +1,10 @@
 //! Elementary functions of f32 and f64 as straight-line code, so that a loop over them vectorises.
 
 mod acos;
+mod erf;
 mod exp;
 mod log;
+mod tanh;
 mod trig;
 
 /// Elementary functions without branches or calls: inside a loop that [`crate::simd::dispatch`] compiles for an
@@ -27,6 +29,12 @@ pub trait Functions: Sized + Copy {
     fn cos<const FMA: bool>(self) -> Self {
         self.sin_cos::<FMA>().1
     }
+    /// The error function (2 / sqrt pi) int_0^x e^(-t^2) dt.
+    fn erf<const FMA: bool>(self) -> Self;
+    /// The hyperbolic tangent.
+    fn tanh<const FMA: bool>(self) -> Self;
+    /// The logistic function 1 / (1 + e^-x).
+    fn sigmoid<const FMA: bool>(self) -> Self;
     /// acos u for |u| <= 1.
     fn acos<const FMA: bool>(self) -> Self;
     /// asin u for |u| <= 1.
@@ -37,38 +45,42 @@ pub trait Functions: Sized + Copy {
 }
 
 macro_rules! functions {
-    ($t:ty, $max:ident, $exp:ident, $log:ident, $sin_cos:ident, $acos:ident, $asin:ident, $angle:ident) => {
+    ($t:ty, $trig_max:ident; $($room:ident::$inner:ident as $name:ident -> $result:ty),+ $(,)?) => {
         impl Functions for $t {
-            const TRIG_MAX: Self = trig::$max;
-            #[inline(always)]
-            fn exp<const FMA: bool>(self) -> Self {
-                exp::$exp::<FMA>(self)
-            }
-            #[inline(always)]
-            fn log<const FMA: bool>(self) -> Self {
-                log::$log::<FMA>(self)
-            }
-            #[inline(always)]
-            fn sin_cos<const FMA: bool>(self) -> (Self, Self) {
-                trig::$sin_cos::<FMA>(self)
-            }
-            #[inline(always)]
-            fn acos<const FMA: bool>(self) -> Self {
-                acos::$acos::<FMA>(self)
-            }
-            #[inline(always)]
-            fn asin<const FMA: bool>(self) -> Self {
-                acos::$asin::<FMA>(self)
-            }
-            #[inline(always)]
-            fn angle<const FMA: bool>(self) -> Self {
-                acos::$angle::<FMA>(self)
-            }
+            const TRIG_MAX: Self = trig::$trig_max;
+            $(
+                #[inline(always)]
+                fn $name<const FMA: bool>(self) -> $result {
+                    $room::$inner::<FMA>(self)
+                }
+            )+
         }
     };
 }
-functions!(f64, MAX_F64, exp_f64, log_f64, sin_cos_f64, acos_f64, asin_f64, angle_f64);
-functions!(f32, MAX_F32, exp_f32, log_f32, sin_cos_f32, acos_f32, asin_f32, angle_f32);
+functions!(
+    f64, MAX_F64;
+    exp::exp_f64 as exp -> f64,
+    log::log_f64 as log -> f64,
+    trig::sin_cos_f64 as sin_cos -> (f64, f64),
+    erf::erf_f64 as erf -> f64,
+    tanh::tanh_f64 as tanh -> f64,
+    tanh::sigmoid_f64 as sigmoid -> f64,
+    acos::acos_f64 as acos -> f64,
+    acos::asin_f64 as asin -> f64,
+    acos::angle_f64 as angle -> f64,
+);
+functions!(
+    f32, MAX_F32;
+    exp::exp_f32 as exp -> f32,
+    log::log_f32 as log -> f32,
+    trig::sin_cos_f32 as sin_cos -> (f32, f32),
+    erf::erf_f32 as erf -> f32,
+    tanh::tanh_f32 as tanh -> f32,
+    tanh::sigmoid_f32 as sigmoid -> f32,
+    acos::acos_f32 as acos -> f32,
+    acos::asin_f32 as asin -> f32,
+    acos::angle_f32 as angle -> f32,
+);
 
 /// a b + c, rounded once where `FMA`.
 #[inline(always)]
