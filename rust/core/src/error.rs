@@ -1,0 +1,56 @@
+//! Everything that can go wrong in the core, with the numbers a user needs.
+
+/// A failure of the core.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// An argument is outside its domain.
+    #[error("{0}")]
+    Invalid(String),
+    /// Two arrays do not fit together.
+    #[error("{what}: expected {expected}, got {got}")]
+    Shape {
+        /// The array that does not fit.
+        what: &'static str,
+        /// Its expected extent.
+        expected: usize,
+        /// Its extent.
+        got: usize,
+    },
+    /// A factorisation met a pivot that is not positive.
+    #[error("the matrix is not positive definite: pivot {pivot} of {n} is {value:.3e}")]
+    NotPositiveDefinite {
+        /// Zero-based index of the pivot.
+        pivot: usize,
+        /// Order of the matrix.
+        n: usize,
+        /// Value found.
+        value: f64,
+    },
+    /// An allocation failed.
+    #[error("could not allocate {bytes} bytes for {what}")]
+    Memory {
+        /// Bytes asked for.
+        bytes: usize,
+        /// What they were for.
+        what: &'static str,
+    },
+    /// The worker pool could not be started.
+    #[error("could not start {threads} worker threads: {reason}")]
+    Threads {
+        /// Threads asked for.
+        threads: usize,
+        /// The system's reason.
+        reason: String,
+    },
+    /// The caller asked to stop.
+    #[error("interrupted")]
+    Cancelled,
+}
+
+/// The core's result.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// An error unless two extents agree.
+pub(crate) fn fits(what: &'static str, expected: usize, got: usize) -> Result<()> {
+    if expected == got { Ok(()) } else { Err(Error::Shape { what, expected, got }) }
+}

@@ -1,0 +1,9 @@
+//! What is done with tiles: written out, multiplied by a matrix, or added into moments.
+
+mod assemble;
+mod moments;
+mod product;
+
+pub use assemble::{assemble, diagonal, transform};
+pub use moments::{Moments, moments};
+pub use product::{predict, product};

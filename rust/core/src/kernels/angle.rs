@@ -1,0 +1,78 @@
+//! Angles between rows, kept as distance from parallel or antiparallel so that no accuracy is lost near either.
+//!
+//! The code of an angle with cosine `u` is `e = 1 - |u|` with the sign of `u`. Where `|e|` is small it is recomputed from
+//! the difference (or sum) of the unit vectors, whose rounding errors are relative to it.
+
+use crate::error::Result;
+use crate::gemm::{Rows, TILE};
+use crate::real::Real;
+use crate::simd::Job;
+use crate::threads::alloc;
+
+/// `1 / sqrt(q)`, 0 for a row of zeros.
+pub(super) fn inverse_norms<T: Real>(q: &[T]) -> Result<Vec<T>> {
+    let mut r = alloc(q.len(), "inverse norms")?;
+    for (r, &q) in r.iter_mut().zip(q) {
+        *r = if q > T::ZERO { T::ONE / q.sqrt() } else { T::ZERO };
+    }
+    Ok(r)
+}
+
+/// Sum over k of `(x_k rx - y_k ry)^2`, in eight interleaved chains whatever the vector width.
+#[inline(always)]
+pub(super) fn squared_difference<T: Real, const FMA: bool>(x: &[T], rx: T, y: &[T], ry: T) -> T {
+    let mut acc = [T::ZERO; 8];
+    let whole = x.len() - x.len() % 8;
+    for (a, b) in x[..whole].chunks_exact(8).zip(y[..whole].chunks_exact(8)) {
+        for l in 0..8 {
+            let t = a[l] * rx - b[l] * ry;
+            acc[l] = t.mul_add::<FMA>(t, acc[l]);
+        }
+    }
+    for l in 0..x.len() - whole {
+        let t = x[whole + l] * rx - y[whole + l] * ry;
+        acc[l] = t.mul_add::<FMA>(t, acc[l]);
+    }
+    ((acc[0] + acc[4]) + (acc[2] + acc[6])) + ((acc[1] + acc[5]) + (acc[3] + acc[7]))
+}
+
+/// Turns inner products into angle codes.
+pub(super) struct Angles<'a, T> {
+    pub(super) tile: &'a mut [T],
+    pub(super) x: Rows<'a, T>,
+    pub(super) y: Rows<'a, T>,
+    pub(super) rx: &'a [T],
+    pub(super) ry: &'a [T],
+}
+
+impl<T: Real> Job for Angles<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        // Above this an error of a few eps in the cosine moves the angle by less than 1e-14 (float32: 1e-6).
+        let near = T::from_f64(if size_of::<T>() == 4 { 5e-2 } else { 5e-3 });
+        let half = T::from_f64(0.5);
+        for i in 0..self.rx.len() {
+            let rx = self.rx[i];
+            let row = &mut self.tile[i * TILE..i * TILE + self.ry.len()];
+            let mut count = 0u32;
+            for (s, &ry) in row.iter_mut().zip(self.ry) {
+                let u = *s * (rx * ry);
+                let v = (T::ONE - u.abs()).max(T::ZERO);
+                count += u32::from(v < near);
+                *s = v.copysign(u);
+            }
+            if count == 0 {
+                continue;
+            }
+            for (j, s) in row.iter_mut().enumerate() {
+                if s.abs() < near {
+                    let (sign, ry) = (T::ONE.copysign(*s), self.ry[j]);
+                    let v = half * squared_difference::<T, FMA>(self.x.row(i), rx, self.y.row(j), sign * ry);
+                    *s = v.min(T::ONE).copysign(sign);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Kernels as functions of an inner product and two norms, alone or combined, evaluated inside a tile.
+
+mod angle;
+mod arccosine;
+mod distance;
+mod dot;
+mod network;
+mod plan;
+
+pub use plan::Plan;
+
+use crate::activation::Activation;
+use crate::error::{Error, Result};
+
+/// A kernel's formula and parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kernel {
+    /// The same value for every pair.
+    Constant(f64),
+    /// `x.x'`.
+    Linear,
+    /// `(gamma x.x' + coef0)^degree`.
+    Polynomial {
+        /// Exponent.
+        degree: u32,
+        /// Factor of the inner product.
+        gamma: f64,
+        /// Added constant.
+        coef0: f64,
+    },
+    /// `exp(-gamma |x - x'|^2)`.
+    Rbf {
+        /// Inverse squared length.
+        gamma: f64,
+    },
+    /// `2 E[relu(w.x)^order relu(w.x')^order]`, `w ~ N(0, I)`.
+    ArcCosine {
+        /// 0 (step), 1 or 2.
+        order: u32,
+    },
+    /// Covariance of an infinitely wide network's output.
+    Nngp(Network),
+    /// Tangent kernel of an infinitely wide network, all layers trained.
+    Ntk(Network),
+    /// Sum of two kernels.
+    Sum(Box<Kernel>, Box<Kernel>),
+    /// Product of two kernels.
+    Product(Box<Kernel>, Box<Kernel>),
+}
+
+/// A fully connected network of infinite width: layers `sqrt(weight_variance / fan_in) W x + sqrt(bias_variance) b`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Network {
+    /// Number of hidden layers.
+    pub depth: usize,
+    /// Activation after each hidden layer.
+    pub activation: Activation,
+    /// Variance of the weights times their fan-in.
+    pub weight_variance: f64,
+    /// Variance of the biases.
+    pub bias_variance: f64,
+}
+
+fn positive(name: &str, value: f64) -> Result<()> {
+    if value > 0.0 && value.is_finite() {
+        Ok(())
+    } else {
+        Err(Error::Invalid(format!("{name} must be positive and finite, got {value}")))
+    }
+}
+
+fn finite(name: &str, value: f64) -> Result<()> {
+    if value.is_finite() { Ok(()) } else { Err(Error::Invalid(format!("{name} must be finite, got {value}"))) }
+}
+
+impl Kernel {
+    /// Check every parameter.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] names the parameter, its value and its domain.
+    pub fn validate(&self) -> Result<()> {
+        match self {
+            Self::Constant(v) => finite("value", *v),
+            Self::Linear => Ok(()),
+            Self::Polynomial { degree: _, gamma, coef0 } => finite("gamma", *gamma).and(finite("coef0", *coef0)),
+            Self::Rbf { gamma } => positive("gamma", *gamma),
+            Self::ArcCosine { order } if *order <= 2 => Ok(()),
+            Self::ArcCosine { order } => Err(Error::Invalid(format!("order must be 0, 1 or 2, got {order}"))),
+            Self::Nngp(n) | Self::Ntk(n) => {
+                positive("weight_variance", n.weight_variance)?;
+                finite("bias_variance", n.bias_variance)?;
+                if n.bias_variance < 0.0 {
+                    return Err(Error::Invalid(format!("bias_variance must be >= 0, got {}", n.bias_variance)));
+                }
+                if n.depth == 0 {
+                    return Err(Error::Invalid("depth must be >= 1, got 0; for no hidden layer use Linear".into()));
+                }
+                Ok(())
+            }
+            Self::Sum(a, b) | Self::Product(a, b) => a.validate().and_then(|()| b.validate()),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Counter-based random numbers: Philox4x32-10 (Salmon et al. 2011), keyed by seed, addressed by purpose, row and column.
+//!
+//! Any value can be drawn again anywhere without drawing those before it, so weights need never be stored, and do not
+//! depend on threads, block sizes or machines.
+
+use crate::error::Result;
+use crate::real::Real;
+use crate::simd::{Job, dispatch};
+use crate::threads::{Context, Shared};
+
+const ROUNDS: usize = 10;
+const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+
+/// What a stream is for; streams of different purposes are independent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Purpose {
+    /// Directions and lengths of a feature map's weights.
+    Weights = 0,
+    /// Biases or phases of a feature map.
+    Biases = 1,
+    /// Lengths drawn apart from directions.
+    Lengths = 2,
+    /// Signs and outer weights.
+    Signs = 3,
+}
+
+/// Ten rounds of Philox4x32.
+#[inline(always)]
+pub fn philox4x32(mut c: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
+    for _ in 0..ROUNDS {
+        let p0 = u64::from(MULTIPLIER[0]) * u64::from(c[0]);
+        let p1 = u64::from(MULTIPLIER[1]) * u64::from(c[2]);
+        c = [(p1 >> 32) as u32 ^ c[1] ^ key[0], p1 as u32, (p0 >> 32) as u32 ^ c[3] ^ key[1], p0 as u32];
+        key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
+    }
+    c
+}
+
+/// A stream of random rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Stream {
+    key: [u32; 2],
+    purpose: u32,
+}
+
+/// Counters worked on together.
+const BATCH: usize = 16;
+
+impl Stream {
+    /// The stream of `seed` for `purpose`.
+    pub fn new(seed: u64, purpose: u32) -> Self {
+        Self { key: [seed as u32, (seed >> 32) as u32], purpose }
+    }
+
+    /// Four random words: block `block` of row `row`.
+    #[inline(always)]
+    pub fn words(&self, row: u64, block: u32) -> [u32; 4] {
+        philox4x32([block, row as u32, (row >> 32) as u32, self.purpose], self.key)
+    }
+
+    /// Uniform numbers in (0, 1), value `j` of row `row` being `(word + 1/2) / 2^32`.
+    pub fn uniforms<T: Real>(&self, row: u64, out: &mut [T]) {
+        for (block, out) in out.chunks_mut(4).enumerate() {
+            for (o, w) in out.iter_mut().zip(self.words(row, block as u32)) {
+                *o = T::from_f64((f64::from(w) + 0.5) * 2f64.powi(-32));
+            }
+        }
+    }
+
+    /// Independent standard normals by Box-Muller, four for each four words: values `j` of row `row`. The same in f32
+    /// and f64 up to rounding; at most 6.8 in magnitude.
+    pub fn normals<T: Real>(&self, context: &Context<'_>, row: u64, out: &mut [T]) {
+        dispatch(context.level, Normals { stream: *self, row, out });
+    }
+
+    /// Rows `first ..` of normals of length `d`, in parallel.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Cancelled`].
+    pub fn matrix<T: Real>(&self, context: &Context<'_>, first: u64, d: usize, out: &mut [T]) -> Result<()> {
+        if d == 0 {
+            return Ok(());
+        }
+        let rows = out.len() / d;
+        let step = ((1 << 15) / d).max(1);
+        let shared = Shared::new(out);
+        context.each(
+            rows.div_ceil(step),
+            || Ok(()),
+            |(), t| {
+                for i in t * step..((t + 1) * step).min(rows) {
+                    // SAFETY: every task has its own rows.
+                    self.normals(context, first + i as u64, unsafe { shared.part(i * d, d) });
+                }
+                Ok(())
+            },
+        )
+    }
+}
+
+struct Normals<'a, T> {
+    stream: Stream,
+    row: u64,
+    out: &'a mut [T],
+}
+
+impl<T: Real> Job for Normals<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let Self { stream, row, out } = self;
+        let scale = T::from_f64(2f64.powi(-32));
+        let (half, turn) = (T::from_f64(0.5), T::from_f64(std::f64::consts::TAU));
+        let minus_two = T::from_f64(-2.0);
+        let mut words = [[0u32; BATCH]; 4];
+        let mut values = [[T::ZERO; BATCH]; 4];
+        for (b, out) in out.chunks_mut(4 * BATCH).enumerate() {
+            for l in 0..BATCH {
+                let w = stream.words(row, (b * BATCH + l) as u32);
+                for k in 0..4 {
+                    words[k][l] = w[k];
+                }
+            }
+            for pair in [0, 2] {
+                for l in 0..BATCH {
+                    // The first word gives the radius, the second the angle, halved into (-pi, pi) for accuracy.
+                    let u = (T::from_u32(words[pair][l]) + half) * scale;
+                    let a = (T::from_i32(words[pair + 1][l] as i32) + half) * (scale * turn);
+                    let r = (minus_two * u.log::<FMA>()).max(T::ZERO).sqrt();
+                    let (s, c) = a.sin_cos::<FMA>();
+                    values[pair][l] = r * c;
+                    values[pair + 1][l] = r * s;
+                }
+            }
+            for (l, out) in out.chunks_mut(4).enumerate() {
+                for (o, v) in out.iter_mut().zip(&values) {
+                    *o = v[l];
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::philox4x32;
+
+    #[test]
+    fn known_answers() {
+        // The published test vectors of the Random123 distribution for philox4x32, 10 rounds.
+        let ones = u32::MAX;
+        assert_eq!(philox4x32([0; 4], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
+        assert_eq!(philox4x32([ones; 4], [ones; 2]), [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]);
+        assert_eq!(
+            philox4x32([0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344], [0xa409_3822, 0x299f_31d0]),
+            [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
+        );
+    }
+}

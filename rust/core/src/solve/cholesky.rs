@@ -1,0 +1,207 @@
+//! Blocked Cholesky factorisation in place: `A = L L^T`, row-major, the strict upper triangle left as it was.
+
+use std::ops::Range;
+
+use crate::error::{Error, Result, fits};
+use crate::gemm::{Packed, Rows, TILE, product};
+use crate::kernels::{Kernel, Plan};
+use crate::real::Real;
+use crate::simd::{Job, dispatch};
+use crate::threads::{Context, Shared, alloc};
+use crate::tiles::{Consumer, run};
+
+/// Columns factored together.
+const PANEL: usize = 2 * TILE;
+
+/// Subtracts tiles of one triangle from the trailing matrix.
+struct Subtract<T> {
+    out: Shared<T>,
+    n: usize,
+    from: usize,
+}
+
+impl<T: Real> Consumer<T> for Subtract<T> {
+    type State = ();
+
+    fn triangle(&self) -> bool {
+        true
+    }
+
+    fn state(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn take(&self, (): &mut (), _output: usize, tile: &[T], rows: Range<usize>, cols: Range<usize>) {
+        for i in rows.clone() {
+            let width = cols.end.min(i + 1).saturating_sub(cols.start);
+            let values = &tile[(i - rows.start) * TILE..][..width];
+            // SAFETY: tiles do not overlap.
+            let out = unsafe { self.out.part((self.from + i) * self.n + self.from + cols.start, width) };
+            for (o, &v) in out.iter_mut().zip(values) {
+                *o -= v;
+            }
+        }
+    }
+}
+
+/// Factor the symmetric positive definite `a` (n x n, of which the lower triangle is read) in place.
+///
+/// # Errors
+/// [`Error::NotPositiveDefinite`] with the failing pivot; `a`'s lower triangle is then partly overwritten.
+///
+/// # Cost
+/// `n^3 / 3` flops, memory `O(n)` times 192 beyond `a`. The same bits for any number of threads.
+pub fn factor<T: Real>(context: &Context<'_>, a: &mut [T], n: usize) -> Result<()> {
+    fits("elements of a", n * n, a.len())?;
+    let mut block = alloc(PANEL * PANEL, "a diagonal block")?;
+    let mut inverse = alloc(PANEL * PANEL, "a diagonal block")?;
+    let mut panel = alloc(n.saturating_sub(PANEL) * PANEL, "a panel")?;
+    for from in (0..n).step_by(PANEL) {
+        context.check()?;
+        let width = PANEL.min(n - from);
+        let next = from + width;
+        for i in 0..width {
+            let row = (from + i) * n + from;
+            block[i * width..(i + 1) * width].copy_from_slice(&a[row..row + width]);
+        }
+        let (block, inverse) = (&mut block[..width * width], &mut inverse[..width * width]);
+        dispatch(context.level, Diagonal { block, width }).map_err(|(i, value)| Error::NotPositiveDefinite {
+            pivot: from + i,
+            n,
+            value,
+        })?;
+        for i in 0..width {
+            let row = (from + i) * n + from;
+            a[row..=row + i].copy_from_slice(&block[i * width..=i * width + i]);
+        }
+        if next == n {
+            break;
+        }
+        dispatch(context.level, Invert { block, inverse, width });
+        let panel = &mut panel[..(n - next) * width];
+        solve_panel(context, a, n, (from, next), inverse, panel)?;
+        let plan = Plan::new(&Kernel::Linear, width)?;
+        let mut subtract = Subtract { out: Shared::new(a), n, from: next };
+        run(context, Rows::new(panel, n - next, width), None, &plan, &mut subtract)?;
+    }
+    Ok(())
+}
+
+/// Rows below the diagonal block times the transposed inverse of its factor, to `a` and to `panel`.
+fn solve_panel<T: Real>(
+    context: &Context<'_>,
+    a: &mut [T],
+    n: usize,
+    (from, next): (usize, usize),
+    inverse: &[T],
+    panel: &mut [T],
+) -> Result<()> {
+    let width = next - from;
+    let (mr, nr) = T::block(context.level);
+    let mut b = Packed::new(nr);
+    b.reserve(width, width)?;
+    b.fill(Rows::new(inverse, width, width));
+    let (a, panel) = (Shared::new(a), Shared::new(panel));
+    context.each(
+        (n - next).div_ceil(TILE),
+        || Ok((Packed::new(mr), alloc(TILE * PANEL, "a tile")?)),
+        |(pack, tile), t| {
+            let rows = TILE.min(n - next - t * TILE);
+            // SAFETY: every task has its own rows of both.
+            let mine = unsafe { panel.part(t * TILE * width, rows * width) };
+            for (i, row) in mine.chunks_exact_mut(width).enumerate() {
+                // SAFETY: as above.
+                row.copy_from_slice(unsafe { a.part((next + t * TILE + i) * n + from, width) });
+            }
+            pack.reserve(rows, width)?;
+            pack.fill(Rows::new(mine, rows, width));
+            product(context.level, pack, (0, rows), &b, (0, width), tile, PANEL);
+            for (i, row) in mine.chunks_exact_mut(width).enumerate() {
+                let values = &tile[i * PANEL..i * PANEL + width];
+                row.copy_from_slice(values);
+                // SAFETY: as above.
+                unsafe { a.part((next + t * TILE + i) * n + from, width) }.copy_from_slice(values);
+            }
+            Ok(())
+        },
+    )
+}
+
+/// A dot product in eight interleaved chains.
+#[inline(always)]
+pub(super) fn dot<T: Real, const FMA: bool>(a: &[T], b: &[T]) -> T {
+    let mut acc = [T::ZERO; 16];
+    let whole = a.len() - a.len() % 16;
+    for (a, b) in a[..whole].chunks_exact(16).zip(b[..whole].chunks_exact(16)) {
+        for l in 0..16 {
+            acc[l] = a[l].mul_add::<FMA>(b[l], acc[l]);
+        }
+    }
+    for l in whole..a.len() {
+        acc[l - whole] = a[l].mul_add::<FMA>(b[l], acc[l - whole]);
+    }
+    for l in 0..8 {
+        acc[l] += acc[l + 8];
+    }
+    ((acc[0] + acc[4]) + (acc[2] + acc[6])) + ((acc[1] + acc[5]) + (acc[3] + acc[7]))
+}
+
+/// Factors a small matrix; on failure gives the pivot's index and value.
+struct Diagonal<'a, T> {
+    block: &'a mut [T],
+    width: usize,
+}
+
+impl<T: Real> Job for Diagonal<'_, T> {
+    type Output = std::result::Result<(), (usize, f64)>;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> Self::Output {
+        let n = self.width;
+        for i in 0..n {
+            let (above, rest) = self.block.split_at_mut(i * n);
+            let row = &mut rest[..n];
+            for (j, upper) in above.chunks_exact(n).enumerate() {
+                row[j] = (row[j] - dot::<T, FMA>(&row[..j], &upper[..j])) / upper[j];
+            }
+            let pivot = row[i] - dot::<T, FMA>(&row[..i], &row[..i]);
+            if !(pivot > T::ZERO && pivot.is_finite()) {
+                return Err((i, pivot.to_f64()));
+            }
+            row[i] = pivot.sqrt();
+        }
+        Ok(())
+    }
+}
+
+/// Inverts a small lower triangular matrix; zeros above the diagonal.
+struct Invert<'a, T> {
+    block: &'a [T],
+    inverse: &'a mut [T],
+    width: usize,
+}
+
+impl<T: Real> Job for Invert<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let n = self.width;
+        for i in 0..n {
+            let (above, rest) = self.inverse.split_at_mut(i * n);
+            let row = &mut rest[..n];
+            row.fill(T::ZERO);
+            let l = &self.block[i * n..(i + 1) * n];
+            for (k, inner) in above.chunks_exact(n).enumerate() {
+                for (r, &v) in row[..=k].iter_mut().zip(inner) {
+                    *r = l[k].mul_add::<FMA>(v, *r);
+                }
+            }
+            let scale = T::ONE / l[i];
+            for r in row[..i].iter_mut() {
+                *r = -(*r * scale);
+            }
+            row[i] = scale;
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The worker pool: built when first used, one for a width and a process, never rayon's global one.
+
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::error::{Error, Result};
+use crate::real::Real;
+use crate::simd::{self, Level};
+
+/// The widest pool that is ever built.
+pub const MAX_THREADS: usize = 1024;
+
+struct Cell {
+    process: u32,
+    pool: ThreadPool,
+}
+
+static POOLS: [AtomicPtr<Cell>; MAX_THREADS + 1] = [const { AtomicPtr::new(std::ptr::null_mut()) }; MAX_THREADS + 1];
+
+/// The pool of `width` workers of this process. In a forked child the parent's pool, whose threads do not exist there,
+/// is left behind (dropping it would wait for them) and a new one is built.
+fn pool(width: usize) -> Result<&'static ThreadPool> {
+    let width = width.clamp(1, MAX_THREADS);
+    let process = std::process::id();
+    loop {
+        let current = POOLS[width].load(Ordering::Acquire);
+        // SAFETY: a non-null pointer in POOLS came from Box::into_raw and is never freed.
+        if let Some(cell) = unsafe { current.as_ref() }
+            && cell.process == process
+        {
+            return Ok(&cell.pool);
+        }
+        let built = ThreadPoolBuilder::new().num_threads(width).thread_name(|i| format!("widelearn-{i}")).build();
+        let pool = built.map_err(|e| Error::Threads { threads: width, reason: e.to_string() })?;
+        let new = Box::into_raw(Box::new(Cell { process, pool }));
+        if POOLS[width].compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            // SAFETY: nobody else has seen this pointer.
+            drop(unsafe { Box::from_raw(new) });
+        }
+    }
+}
+
+/// What a computation may use: an instruction set, some threads, and a flag that asks it to stop.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The instruction set.
+    pub level: Level,
+    threads: usize,
+    stop: &'a AtomicBool,
+}
+
+impl<'a> Context<'a> {
+    /// A context that computes on the calling thread alone.
+    pub fn serial(stop: &'a AtomicBool) -> Self {
+        Self { level: simd::level(), threads: 1, stop }
+    }
+
+    /// An error if the caller has asked to stop.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    #[inline]
+    pub fn check(&self) -> Result<()> {
+        if self.stop.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) }
+    }
+
+    /// Do `tasks` pieces of work, each with the scratch of the thread that it lands on. Which thread that is may not
+    /// matter to the result. The error of the first failing task is returned.
+    ///
+    /// # Errors
+    /// The first error of `scratch` or `body`, or [`Error::Cancelled`].
+    pub fn each<S>(
+        &self,
+        tasks: usize,
+        scratch: impl Fn() -> Result<S> + Sync,
+        body: impl Fn(&mut S, usize) -> Result<()> + Sync,
+    ) -> Result<()> {
+        let next = AtomicUsize::new(0);
+        let failed: Mutex<Option<(usize, Error)>> = Mutex::new(None);
+        let halt = AtomicBool::new(false);
+        let work = || {
+            let mut at = 0;
+            let mut go = || -> Result<()> {
+                let mut s = scratch()?;
+                loop {
+                    at = next.fetch_add(1, Ordering::Relaxed);
+                    if at >= tasks || halt.load(Ordering::Relaxed) {
+                        return Ok(());
+                    }
+                    self.check()?;
+                    body(&mut s, at)?;
+                }
+            };
+            if let Err(e) = go() {
+                halt.store(true, Ordering::Relaxed);
+                let mut first = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                if first.as_ref().is_none_or(|(i, _)| at < *i) {
+                    *first = Some((at, e));
+                }
+            }
+        };
+        let width = self.threads.min(tasks);
+        if width <= 1 {
+            work();
+        } else {
+            rayon::scope(|s| {
+                for _ in 1..width {
+                    s.spawn(|_| work());
+                }
+                work();
+            });
+        }
+        match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some((_, e)) => Err(e),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Run `job` on the pool of `width` workers while the calling thread calls `poll` every 20 ms; when `poll` returns
+/// false the job is asked to stop and its result awaited.
+///
+/// # Errors
+/// Those of the job, and [`Error::Threads`] if the pool cannot be built.
+pub fn run<R: Send>(
+    width: usize,
+    mut poll: impl FnMut() -> bool,
+    job: impl FnOnce(&Context<'_>) -> Result<R> + Send,
+) -> Result<R> {
+    let pool = pool(width)?;
+    let stop = AtomicBool::new(false);
+    let context = Context { level: simd::level(), threads: width.clamp(1, MAX_THREADS), stop: &stop };
+    let (sender, receiver) = std::sync::mpsc::sync_channel::<Result<R>>(1);
+    let mut answer = None;
+    pool.in_place_scope(|s| {
+        let context = &context;
+        // A failed send means the receiver is gone, and with it everyone who would care.
+        s.spawn(move |_| drop(sender.send(job(context))));
+        loop {
+            match receiver.recv_timeout(Duration::from_millis(20)) {
+                Ok(r) => {
+                    answer = Some(r);
+                    break;
+                }
+                Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
+                    if !poll() {
+                        stop.store(true, Ordering::Relaxed);
+                    }
+                }
+            }
+        }
+    });
+    answer.unwrap_or(Err(Error::Cancelled))
+}
+
+/// A vector of zeros whose allocation may fail without ending the process.
+///
+/// # Errors
+/// [`Error::Memory`].
+pub fn alloc<T: Real>(len: usize, what: &'static str) -> Result<Vec<T>> {
+    let mut v = Vec::new();
+    v.try_reserve_exact(len).map_err(|_| Error::Memory { bytes: len.saturating_mul(size_of::<T>()), what })?;
+    v.resize(len, T::ZERO);
+    Ok(v)
+}
+
+/// A slice that several tasks write to at once, each to elements that are its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Shared<T> {
+    data: *mut T,
+    len: usize,
+}
+
+// SAFETY: access goes through `part`, whose callers promise disjoint ranges.
+unsafe impl<T: Send> Send for Shared<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    /// Share `data` for as long as the exclusive borrow it came from lives.
+    pub fn new(data: &mut [T]) -> Self {
+        Self { data: data.as_mut_ptr(), len: data.len() }
+    }
+
+    /// Elements `start .. start + n`.
+    ///
+    /// # Safety
+    /// The slice that `self` was made of is still exclusively borrowed for this computation, and no other task holds
+    /// any of these elements at the same time.
+    #[inline]
+    #[allow(clippy::mut_from_ref)]
+    pub unsafe fn part(&self, start: usize, n: usize) -> &mut [T] {
+        assert!(start.checked_add(n).is_some_and(|end| end <= self.len));
+        // SAFETY: in bounds by the assertion, unaliased by the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.data.add(start), n) }
+    }
+}

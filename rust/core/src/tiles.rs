@@ -1,0 +1,246 @@
+//! The tile engine: a grid fixed by the shapes alone, one product a tile, an epilogue fused over it, a consumer.
+
+use std::ops::Range;
+
+use crate::error::Result;
+use crate::gemm::{Packed, Rows, TILE, product};
+use crate::real::Real;
+use crate::simd::{Job, Level, dispatch};
+use crate::threads::{Context, Shared, alloc};
+
+/// Bytes of packed columns held at once; more columns are taken in several sweeps.
+const SWEEP_BYTES: usize = 64 << 20;
+/// Tasks a sweep is cut into, at least, so that threads can share it.
+const TASKS: usize = 48;
+
+/// Some rows on one edge of a tile.
+#[derive(Debug)]
+pub struct Edge<'a, T, S> {
+    /// The rows themselves.
+    pub rows: Rows<'a, T>,
+    /// Their squared norms.
+    pub norms: &'a [T],
+    /// What [`Epilogue::side`] derived from the norms of the group these rows belong to.
+    pub side: &'a S,
+    /// Index of the first of these rows within that group.
+    pub at: usize,
+    /// Index of the first of these rows within the matrix.
+    pub start: usize,
+}
+
+/// Which edge a group of rows forms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// Rows of the result.
+    Row,
+    /// Columns of the result.
+    Column,
+}
+
+/// What is done to a tile of inner products.
+pub trait Epilogue<T: Real>: Sync {
+    /// Values derived once from a group of rows.
+    type Side: Send + Sync;
+    /// Buffers of one thread.
+    type Scratch: Send;
+
+    /// How many tiles come out for one that goes in.
+    fn outputs(&self) -> usize {
+        1
+    }
+    /// Values derived from the squared norms of rows `start ..` of the matrix.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Memory`].
+    fn side(&self, which: Which, start: usize, norms: &[T]) -> Result<Self::Side>;
+    /// Buffers for one thread.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Memory`].
+    fn scratch(&self) -> Result<Self::Scratch>;
+    /// Turn the inner products in `tile` (rows [`TILE`] apart; further outputs follow, `TILE * TILE` apart) into values.
+    fn apply(
+        &self,
+        level: Level,
+        scratch: &mut Self::Scratch,
+        tile: &mut [T],
+        x: &Edge<'_, T, Self::Side>,
+        y: &Edge<'_, T, Self::Side>,
+    );
+}
+
+/// Where tiles go.
+pub trait Consumer<T: Real>: Sync {
+    /// State of one task: a strip of tiles that share their rows.
+    type State: Send;
+
+    /// Whether only tiles on and below the diagonal are wanted when rows and columns are the same.
+    fn triangle(&self) -> bool;
+    /// Prepare for a sweep of `strips` strips a row tile.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Memory`].
+    fn sweep(&mut self, _strips: usize, _columns: Range<usize>) -> Result<()> {
+        Ok(())
+    }
+    /// Buffers of one thread.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Memory`].
+    fn state(&self) -> Result<Self::State>;
+    /// Begin a strip.
+    fn begin(&self, _state: &mut Self::State) {}
+    /// Take output number `output` of the tile at `rows` x `cols`, its rows [`TILE`] apart.
+    fn take(&self, state: &mut Self::State, output: usize, tile: &[T], rows: Range<usize>, cols: Range<usize>);
+    /// End strip number `strip` of `rows`.
+    fn end(&self, _state: &mut Self::State, _strip: usize, _rows: Range<usize>) {}
+    /// Combine the strips of a finished sweep.
+    fn collect(&mut self, _context: &Context<'_>) -> Result<()> {
+        Ok(())
+    }
+}
+
+struct Norms<'a, T> {
+    pack: &'a Packed<T>,
+    start: usize,
+    out: &'a mut [T],
+}
+
+impl<T: Real> Job for Norms<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        self.pack.norms::<FMA>(self.start, self.out);
+    }
+}
+
+/// Squared norms of the packed rows from `start` on.
+pub fn packed_norms<T: Real>(level: Level, pack: &Packed<T>, start: usize, out: &mut [T]) {
+    dispatch(level, Norms { pack, start, out });
+}
+
+struct Scratch<T, E, C> {
+    a: Packed<T>,
+    norms: Vec<T>,
+    tile: Vec<T>,
+    epilogue: E,
+    state: C,
+}
+
+/// Sweep the grid of `x` against `y` (against itself when `None`).
+///
+/// # Errors
+/// [`crate::error::Error::Cancelled`], [`crate::error::Error::Memory`].
+///
+/// # Cost
+/// `2 n m d` flops, half of that for a triangle; memory beyond the consumer's: `min(m d, 64 MiB)` and, for each thread,
+/// one row tile of `x` and some tiles.
+pub fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
+    context: &Context<'_>,
+    x: Rows<'_, T>,
+    y: Option<Rows<'_, T>>,
+    epilogue: &E,
+    consumer: &mut C,
+) -> Result<()> {
+    let triangle = y.is_none() && consumer.triangle();
+    let y = y.unwrap_or(x);
+    let (level, (mr, nr)) = (context.level, T::block(context.level));
+    let row_tiles = x.n.div_ceil(TILE);
+    let sweep = (SWEEP_BYTES / (y.d.max(1) * size_of::<T>())).max(TILE) / TILE * TILE;
+    let mut b = Packed::new(nr);
+    for first in (0..y.n).step_by(sweep) {
+        let columns = y.slice(first, sweep.min(y.n - first));
+        let col_tiles = columns.n.div_ceil(TILE);
+        let mut norms = alloc(columns.n, "squared norms")?;
+        pack_columns(context, &mut b, columns, &mut norms)?;
+        let side = epilogue.side(Which::Column, first, &norms)?;
+        let strips = TASKS.div_ceil(row_tiles).clamp(1, col_tiles);
+        consumer.sweep(strips, first..first + columns.n)?;
+        let shared: &C = consumer;
+        context.each(
+            row_tiles * strips,
+            || {
+                Ok(Scratch {
+                    a: Packed::new(mr),
+                    norms: alloc(TILE, "squared norms")?,
+                    tile: alloc(TILE * TILE * epilogue.outputs(), "a tile")?,
+                    epilogue: epilogue.scratch()?,
+                    state: shared.state()?,
+                })
+            },
+            |s, task| {
+                // Rows from the bottom up: in a triangle the longest strips come first.
+                let (i, strip) = (row_tiles - 1 - task / strips, task % strips);
+                let row0 = i * TILE;
+                let rows = x.slice(row0, TILE.min(x.n - row0));
+                let wanted = |j: usize| !triangle || first / TILE + j <= i;
+                let mine = (strip * col_tiles / strips..(strip + 1) * col_tiles / strips).filter(|&j| wanted(j));
+                if triangle && mine.clone().next().is_none() {
+                    shared.begin(&mut s.state);
+                    shared.end(&mut s.state, strip, row0..row0 + rows.n);
+                    return Ok(());
+                }
+                s.a.reserve(rows.n, x.d)?;
+                s.a.fill(rows);
+                packed_norms(level, &s.a, 0, &mut s.norms[..rows.n]);
+                let row_side = epilogue.side(Which::Row, row0, &s.norms[..rows.n])?;
+                let row_edge = Edge { rows, norms: &s.norms[..rows.n], side: &row_side, at: 0, start: row0 };
+                shared.begin(&mut s.state);
+                for j in mine {
+                    context.check()?;
+                    let at = j * TILE;
+                    let cols = columns.slice(at, TILE.min(columns.n - at));
+                    product(level, &s.a, (0, rows.n), &b, (at, cols.n), &mut s.tile, TILE);
+                    let norms = &norms[at..at + cols.n];
+                    let col_edge = Edge { rows: cols, norms, side: &side, at, start: first + at };
+                    epilogue.apply(level, &mut s.epilogue, &mut s.tile, &row_edge, &col_edge);
+                    for (output, tile) in s.tile.chunks_exact(TILE * TILE).enumerate() {
+                        let cols = first + at..first + at + cols.n;
+                        shared.take(&mut s.state, output, tile, row0..row0 + rows.n, cols);
+                    }
+                }
+                shared.end(&mut s.state, strip, row0..row0 + rows.n);
+                Ok(())
+            },
+        )?;
+        consumer.collect(context)?;
+    }
+    Ok(())
+}
+
+/// Pack all of `y` and take its squared norms.
+fn pack_columns<T: Real>(context: &Context<'_>, b: &mut Packed<T>, y: Rows<'_, T>, norms: &mut [T]) -> Result<()> {
+    b.reserve(y.n, y.d)?;
+    let width = b.width();
+    // A few hundred kilobytes a task, whole panels each.
+    let step = ((1 << 18) / (y.d.max(1) * size_of::<T>())).max(1).next_multiple_of(width);
+    let tasks = y.n.div_ceil(step);
+    if tasks <= 1 {
+        b.fill(y);
+        packed_norms(context.level, b, 0, norms);
+        return Ok(());
+    }
+    let filler = b.filler();
+    context.each(
+        tasks,
+        || Ok(()),
+        |(), t| {
+            let part = y.slice(t * step, step.min(y.n - t * step));
+            // SAFETY: every task has its own panels, and `b` is not touched meanwhile.
+            unsafe { filler.fill(t * step, part) };
+            Ok(())
+        },
+    )?;
+    let out = Shared::new(norms);
+    let b: &Packed<T> = b;
+    context.each(
+        tasks,
+        || Ok(()),
+        |(), t| {
+            let (at, n) = (t * step, step.min(y.n - t * step));
+            // SAFETY: every task has its own rows.
+            packed_norms(context.level, b, at, unsafe { out.part(at, n) });
+            Ok(())
+        },
+    )
+}

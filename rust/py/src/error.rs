@@ -1,0 +1,25 @@
+//! Core errors as Python exceptions.
+
+use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use widelearn_core::error::Error;
+
+/// The Python exception for `e`.
+pub(crate) fn to_py(py: Python<'_>, e: &Error) -> PyErr {
+    let text = e.to_string();
+    match e {
+        Error::Invalid(_) | Error::Shape { .. } => PyValueError::new_err(text),
+        Error::NotPositiveDefinite { .. } => lin_alg_error(py, text),
+        Error::Memory { .. } => PyMemoryError::new_err(text),
+        Error::Threads { .. } => PyRuntimeError::new_err(text),
+        Error::Cancelled => PyKeyboardInterrupt::new_err(text),
+    }
+}
+
+fn lin_alg_error(py: Python<'_>, text: String) -> PyErr {
+    let build = || -> PyResult<PyErr> {
+        let class = py.import("numpy.linalg")?.getattr("LinAlgError")?;
+        Ok(PyErr::from_value(class.call1((text,))?))
+    };
+    build().unwrap_or_else(|e| e)
+}

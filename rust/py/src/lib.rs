@@ -1,0 +1,34 @@
+//! The Python module `widelearn._core`: a list of wrappers, each a conversion and one call into the core.
+
+mod call;
+mod convert;
+mod error;
+mod features;
+mod gram;
+mod kernels;
+mod random;
+mod solve;
+mod threads;
+
+/// The compiled core of widelearn.
+#[pyo3::pymodule]
+mod _core {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::features::{feature_weights, predict, transform};
+    #[pymodule_export]
+    use crate::gram::{gram, gram_diag, gram_dot, moments};
+    #[pymodule_export]
+    use crate::random::{normals, philox4x32};
+    #[pymodule_export]
+    use crate::solve::{cholesky, cholesky_solve};
+    #[pymodule_export]
+    use crate::threads::{after_fork, num_threads, set_num_threads, simd, simd_available};
+
+    #[pymodule_init]
+    fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {
+        m.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        crate::threads::force_simd()
+    }
+}
