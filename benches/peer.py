@@ -47,5 +47,5 @@ class Peer:
     def close(self) -> None:
         """End the child by closing its input."""
         assert self._child.stdin is not None
-        self._child.stdin.close()
-        self._child.wait(timeout=60)
+        with self._child:
+            self._child.stdin.close()
