@@ -1,0 +1,25 @@
+"""Wide neural networks, learned the scikit-learn way."""
+
+from widelearn import estimators, features, kernels, ridge, runtime
+from widelearn._core import __version__
+from widelearn.estimators import FeatureRidge, FeatureRidgeClassifier, KernelRidge, KernelRidgeClassifier
+from widelearn.features import FourierFeatures, RandomFeatures
+from widelearn.runtime import get_num_threads, set_num_threads, show_versions
+
+__all__ = [
+    "FeatureRidge",
+    "FeatureRidgeClassifier",
+    "FourierFeatures",
+    "KernelRidge",
+    "KernelRidgeClassifier",
+    "RandomFeatures",
+    "__version__",
+    "estimators",
+    "features",
+    "get_num_threads",
+    "kernels",
+    "ridge",
+    "runtime",
+    "set_num_threads",
+    "show_versions",
+]

@@ -1,0 +1,135 @@
+"""Ridge regression on any feature map, fused and streamed: what the regressor and the classifier share."""
+
+import warnings
+from collections.abc import Iterator
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import validate_data
+
+from widelearn.features import FeatureMap, RandomFeatures
+from widelearn.kernels import DefaultObjects
+from widelearn.ridge import Moments
+from widelearn.ridge.solver import solve_wide
+from widelearn.ridge.systems import check_alpha
+from widelearn.runtime import row_blocks
+
+Array = NDArray[Any]
+DTYPES = [np.float64, np.float32]
+# Rows whose features a map outside the core holds at once.
+BLOCK_ROWS = 2048
+
+
+class BaseFeatureRidge(DefaultObjects, BaseEstimator):
+    """A feature map, the smaller of its two ridge systems, and values at new rows."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "features": [StrOptions({"passthrough"}), HasMethods(["fit", "transform"]), None],
+        "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
+        "fit_intercept": ["boolean"],
+        "precision": [StrOptions({"auto"})],
+        "random_state": ["random_state"],
+    }
+    _stands_for: ClassVar[dict[str, Any]] = {"features": lambda value: RandomFeatures() if value is None else value}
+
+    def _fit_rows(self, X: Array, y: Array, sample_weight: Array | None) -> None:
+        """Set the fitted attributes from validated rows and targets (n, t)."""
+        for name in ("moments_", "_solved"):
+            self.__dict__.pop(name, None)
+        alpha = check_alpha(self.alpha, y.shape[1])
+        if sample_weight is not None and not sample_weight.all():
+            kept = sample_weight > 0
+            X, y, sample_weight = X[kept], y[kept], sample_weight[kept]
+        self._fit_features(X, y)
+        if len(X) < self._n_features(X):
+            coef, intercept = solve_wide(self._transform(X), y, alpha, sample_weight, fit_intercept=self.fit_intercept)
+            self._solved = np.ascontiguousarray(coef.T), intercept
+        else:
+            self._solved = self._solution(self._sum_rows(X, y, sample_weight), alpha, X.dtype)
+
+    def _fit_more(self, X: Array, y: Array, sample_weight: Array | None) -> None:
+        """Add validated rows to the moments; the system is solved when its solution is asked for."""
+        if not hasattr(self, "moments_"):
+            if hasattr(self, "_solved"):
+                warnings.warn(
+                    "fit keeps no moments that partial_fit could add to: the rows given to fit are forgotten. Give all"
+                    " rows to partial_fit.",
+                    stacklevel=4,
+                )
+            self._fit_features(X, y)
+            self.moments_ = Moments(self._n_features(X), y.shape[1])
+            self._dtype = X.dtype
+        check_alpha(self.alpha, y.shape[1])
+        self.moments_.merge(self._sum_rows(X, y, sample_weight))
+        self.__dict__.pop("_solved", None)
+
+    def _fit_features(self, X: Array, y: Array) -> None:
+        """Clone and fit the feature map; seeds that it leaves open are drawn from the estimator's own."""
+        self.features_: Any = self.features
+        if not isinstance(self.features, str):
+            self.features_ = clone(RandomFeatures() if self.features is None else self.features, safe=False)
+            generator = check_random_state(self.random_state)
+            parameters = self.features_.get_params() if hasattr(self.features_, "get_params") else {}
+            for name in sorted(parameters):
+                if name.split("__")[-1] == "random_state" and parameters[name] is None:
+                    self.features_.set_params(**{name: int(generator.randint(2**31 - 1))})
+            self.features_.fit(X, y)
+
+    def _n_features(self, X: Array) -> int:
+        if isinstance(self.features_, FeatureMap):
+            return self.features_._n_features_out
+        return self._transform(X[:1]).shape[1]
+
+    def _transform(self, X: Array) -> Array:
+        """Return the features of rows as a dense array of X's dtype."""
+        if isinstance(self.features_, str):
+            return X
+        Z = self.features_.transform(X)
+        return np.asarray(Z.toarray() if hasattr(Z, "toarray") else Z, dtype=X.dtype)
+
+    def _blocks(self, X: Array) -> Iterator[tuple[slice, Array]]:
+        for rows in row_blocks(len(X), BLOCK_ROWS):
+            yield rows, self._transform(X[rows])
+
+    def _sum_rows(self, X: Array, y: Array, sample_weight: Array | None) -> Moments:
+        """Return the moments of rows: one fused pass for our feature maps, block by block for any other."""
+        if isinstance(self.features_, FeatureMap):
+            moments = Moments(self.features_._n_features_out, y.shape[1])
+            return moments.absorb(*self.features_.moments(X, y, sample_weight))
+        moments = Moments(self._n_features(X), y.shape[1])
+        for rows, Z in self._blocks(X):
+            moments.update(Z, y[rows], None if sample_weight is None else sample_weight[rows])
+        return moments
+
+    def _solution(self, moments: Moments, alpha: Array, dtype: np.dtype[Any]) -> tuple[Array, Array]:
+        coef, intercept = moments.solve(alpha, self.fit_intercept)
+        coef = coef.reshape(moments.n_features, -1)
+        return np.ascontiguousarray(coef.T, dtype=dtype), np.reshape(intercept, -1).astype(dtype)
+
+    def _pair(self) -> tuple[Array, Array]:
+        """Return coefficients (t, p) and intercepts (t,), solving what partial_fit left for later."""
+        if "_solved" not in self.__dict__:
+            if "moments_" not in self.__dict__:
+                raise AttributeError(f"{type(self).__name__} has no coefficients before fit or partial_fit.")
+            alpha = check_alpha(self.alpha, self.moments_.n_targets)
+            self._solved = self._solution(self.moments_, alpha, self._dtype)
+        return self._solved
+
+    def _values(self, X: ArrayLike) -> Array:
+        """Return Z coef + intercept, of shape (n, t), block by block."""
+        x = validate_data(self, X, dtype=DTYPES, reset=False)
+        coef, intercept = self._pair()
+        if isinstance(self.features_, FeatureMap):
+            return self.features_.dot(x, coef.T) + intercept.astype(x.dtype)
+        out = np.empty((len(x), len(coef)), x.dtype)
+        for rows, Z in self._blocks(x):
+            out[rows] = Z @ coef.T + intercept
+        return out
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "_solved" in self.__dict__ or "moments_" in self.__dict__

@@ -1,0 +1,24 @@
+"""Kernel objects: parameters only, no data; sums, products and multiples compose."""
+
+from widelearn.kernels.base import Constant, Kernel, Product, Sum, as_kernel
+from widelearn.kernels.deep import NNGP, NTK, ArcCosine
+from widelearn.kernels.dot_product import Linear, Polynomial
+from widelearn.kernels.operators import KernelOperator
+from widelearn.kernels.parameters import DefaultObjects
+from widelearn.kernels.radial import RBF
+
+__all__ = [
+    "NNGP",
+    "NTK",
+    "RBF",
+    "ArcCosine",
+    "Constant",
+    "DefaultObjects",
+    "Kernel",
+    "KernelOperator",
+    "Linear",
+    "Polynomial",
+    "Product",
+    "Sum",
+    "as_kernel",
+]

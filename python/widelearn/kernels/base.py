@@ -1,0 +1,340 @@
+"""The kernel: a function of two rows as a parameter object, with its algebra of sums, products and multiples."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from widelearn import _core
+from widelearn.kernels.operators import KernelOperator
+from widelearn.kernels.parameters import Parameters
+from widelearn.kernels.rows import Array, as_pair, as_rows
+from widelearn.runtime import check_memory, row_blocks
+
+# Rows of K that a kernel outside the core holds at once.
+BLOCK_ROWS = 256
+
+
+class Kernel(Parameters):
+    """A positive definite function k(x, x') that knows its parameters and no data.
+
+    Subclasses are the kernels; ``k(X, Y)`` evaluates one, ``k1 + k2``, ``k1 * k2`` and ``2.0 * k`` make new ones.
+
+    Notes
+    -----
+    float32 rows give float32 values, everything else is computed in float64; values of equal rows are those of
+    :meth:`diag` exactly, and the bits are the same for every number of threads.
+
+    Examples
+    --------
+    >>> from widelearn.kernels import RBF, Linear
+    >>> kernel = RBF(gamma=0.5) + 2.0 * Linear()
+    >>> kernel
+    Sum(k1=RBF(gamma=0.5), k2=Product(k1=Constant(value=2.0), k2=Linear()))
+    >>> float(kernel([1.0, 2.0], [1.0, 2.0]))
+    11.0
+    """
+
+    # Arrays must not take `array * kernel` apart into a kernel for each entry.
+    __array_ufunc__ = None
+    # The string that stands for this kernel with its defaults.
+    name: ClassVar[str | None] = None
+    # Whether the compiled core evaluates it.
+    compiled = True
+    names: ClassVar[dict[str, type["Kernel"]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "name" in vars(cls) and cls.name is not None:
+            Kernel.names[cls.name] = cls
+
+    def spec(self, d: int) -> tuple[Any, ...]:
+        """Return the kernel of rows with `d` features as the nested tuple that the core reads."""
+        raise NotImplementedError(f"{type(self).__name__} has no compiled form.")
+
+    def __call__(self, X: ArrayLike, Y: ArrayLike | None = None) -> Array:
+        """Return K(X, Y) of shape (n, m), or K(X, X); a one-dimensional argument is one row and its axis is dropped."""
+        x, y, keep = as_pair(X, Y)
+        shape = (len(x), len(x if y is None else y))
+        check_memory(
+            shape[0] * shape[1] * x.itemsize * (1 if self.compiled else 2),
+            f"The kernel matrix of {shape[0]} x {shape[1]} rows",
+            "Use k.dot or k.operator, which never form it, random features (FeatureRidge), or fewer rows.",
+        )
+        self._finite_diag(x)
+        if y is not None:
+            self._finite_diag(y, "Y")
+        out = np.empty(shape, x.dtype)
+        self._gram(x, y, out)
+        return out[tuple(slice(None) if kept else 0 for kept in keep)]
+
+    def diag(self, X: ArrayLike) -> Array:
+        """Return k(x, x) for every row of `X`, of shape (n,); a scalar for one row."""
+        x, single = as_rows(X)
+        diag = self._finite_diag(x)
+        return diag[0] if single else diag
+
+    def dot(self, X: ArrayLike, Y: ArrayLike | None, V: ArrayLike) -> Array:
+        """Return K(X, Y) @ V for `V` of shape (m,) or (m, t) without forming K; `Y` None means `X`."""
+        x, y, keep = as_pair(X, Y)
+        m = len(x if y is None else y)
+        v = np.require(V, x.dtype, ["C", "ALIGNED"])
+        if v.ndim not in (1, 2) or len(v) != m:
+            raise ValueError(f"V has shape {v.shape}, but K(X, Y) has {m} columns: V must be ({m},) or ({m}, t).")
+        self._finite_diag(x)
+        if y is not None:
+            self._finite_diag(y, "Y")
+        columns = v.reshape(m, -1)
+        need = len(x) * columns.shape[1] * x.itemsize
+        check_memory(need, f"The product with {columns.shape[1]} columns", "Pass fewer columns or rows at a time.")
+        out = np.zeros((len(x), columns.shape[1]), x.dtype)
+        if columns.size:
+            self._dot(x, y, columns, out)
+        return (out if v.ndim == 2 else out[:, 0])[slice(None) if keep[0] else 0]
+
+    def operator(self, X: ArrayLike) -> KernelOperator:
+        """Return K(X, X) as a linear operator that is never formed."""
+        return KernelOperator(self, as_rows(X)[0])
+
+    def _finite_diag(self, x: Array, name: str = "X") -> Array:
+        """Return the diagonal; |k(x, y)|² <= k(x, x) k(y, y), so where it is finite every value is."""
+        out = np.empty(len(x), x.dtype)
+        self._diag(x, out)
+        if not np.isfinite(out).all():
+            row = int(np.flatnonzero(~np.isfinite(out))[0])
+            raise ValueError(f"{self!r} overflows {x.dtype} at row {row} of {name}. Scale {name} down.")
+        return out
+
+    def _gram(self, x: Array, y: Array | None, out: Array) -> None:
+        _core.gram(self.spec(x.shape[1]), x, y, out)
+
+    def _diag(self, x: Array, out: Array) -> None:
+        _core.gram_diag(self.spec(x.shape[1]), x, out)
+
+    def _dot(self, x: Array, y: Array | None, v: Array, out: Array) -> None:
+        _core.gram_dot(self.spec(x.shape[1]), x, y, v, out)
+
+    def __add__(self, other: object) -> "Kernel":
+        return Sum(self, term(other)) if is_term(other) else NotImplemented
+
+    def __radd__(self, other: object) -> "Kernel":
+        return Sum(term(other), self) if is_term(other) else NotImplemented
+
+    def __mul__(self, other: object) -> "Kernel":
+        return Product(self, term(other)) if is_term(other) else NotImplemented
+
+    def __rmul__(self, other: object) -> "Kernel":
+        return Product(term(other), self) if is_term(other) else NotImplemented
+
+
+class BlockedKernel(Kernel):
+    """A kernel that may be outside the core: the diagonal and products come from blocks of rows of K."""
+
+    def _diag(self, x: Array, out: Array) -> None:
+        if self.compiled:
+            return super()._diag(x, out)
+        # Row by row: a block would compute its square to keep its diagonal.
+        for i in range(len(x)):
+            value = np.empty((1, 1), x.dtype)
+            self._gram(x[i : i + 1], None, value)
+            out[i] = value[0, 0]
+        return None
+
+    def _dot(self, x: Array, y: Array | None, v: Array, out: Array) -> None:
+        if self.compiled:
+            return super()._dot(x, y, v, out)
+        y = x if y is None else y
+        for block in row_blocks(len(x), BLOCK_ROWS):
+            gram = np.empty((block.stop - block.start, len(y)), x.dtype)
+            self._gram(x[block], y, gram)
+            out[block] = gram @ v
+        return None
+
+
+@dataclass(eq=False, repr=False)
+class CallableKernel(BlockedKernel):
+    """A kernel given as a function ``(X, Y) -> (n, m)`` of two blocks of rows.
+
+    Parameters
+    ----------
+    function : callable
+        Takes arrays of shapes (n, d) and (m, d) and returns one of shape (n, m).
+    """
+
+    function: Callable[[Array, Array], ArrayLike]
+    compiled = False
+
+    def _gram(self, x: Array, y: Array | None, out: Array) -> None:
+        values = np.asarray(self.function(x, x if y is None else y))
+        if values.shape != out.shape:
+            raise ValueError(
+                f"The kernel function returned shape {values.shape} for {out.shape[0]} and {out.shape[1]} rows: it must"
+                f" take two blocks of rows and return {out.shape}."
+            )
+        np.copyto(out, values, casting="same_kind")
+        if not np.isfinite(out).all():
+            raise ValueError("The kernel function returned NaN or infinity.")
+
+
+@dataclass(eq=False, repr=False)
+class Constant(Kernel):
+    """Return the same value for every pair of rows: k(x, x') = value.
+
+    Parameters
+    ----------
+    value : float, default=1.0
+        The value; positive definiteness needs value >= 0.
+
+    Notes
+    -----
+    Adding it to a kernel is a penalised intercept.
+
+    Examples
+    --------
+    >>> from widelearn.kernels import Constant
+    >>> Constant(value=3.0)([[1.0], [2.0]])
+    array([[3., 3.],
+           [3., 3.]])
+    """
+
+    value: float = 1.0
+
+    def spec(self, d: int) -> tuple[Any, ...]:
+        """Return what the core reads."""
+        return ("constant", self._real("value"))
+
+
+class Combination(BlockedKernel):
+    """Two kernels joined entry by entry."""
+
+    k1: Any
+    k2: Any
+    _tag: ClassVar[str]
+    _join: ClassVar[np.ufunc]
+
+    @property
+    def compiled(self) -> bool:  # type: ignore[override]
+        """Whether both parts are in the core."""
+        return as_kernel(self.k1).compiled and as_kernel(self.k2).compiled
+
+    def spec(self, d: int) -> tuple[Any, ...]:
+        """Return what the core reads."""
+        return (self._tag, as_kernel(self.k1).spec(d), as_kernel(self.k2).spec(d))
+
+    def _gram(self, x: Array, y: Array | None, out: Array) -> None:
+        if self.compiled:
+            return super()._gram(x, y, out)
+        other = np.empty_like(out)
+        as_kernel(self.k1)._gram(x, y, out)
+        as_kernel(self.k2)._gram(x, y, other)
+        self._join(out, other, out=out)
+        return None
+
+
+@dataclass(eq=False, repr=False)
+class Sum(Combination):
+    """Add two kernels: k(x, x') = k1(x, x') + k2(x, x').
+
+    Parameters
+    ----------
+    k1, k2 : Kernel, str or callable
+        The terms. Their parameters are ``k1__...`` and ``k2__...``.
+
+    Notes
+    -----
+    Both are evaluated in the same pass over the rows.
+
+    Examples
+    --------
+    >>> from widelearn.kernels import RBF, Linear, Sum
+    >>> Sum(RBF(), Linear()) == RBF() + Linear()
+    True
+    >>> (RBF() + Linear()).set_params(k1__gamma=0.1)
+    Sum(k1=RBF(gamma=0.1), k2=Linear())
+    """
+
+    k1: Any
+    k2: Any
+    _tag = "sum"
+    _join = np.add
+
+
+@dataclass(eq=False, repr=False)
+class Product(Combination):
+    """Multiply two kernels: k(x, x') = k1(x, x') k2(x, x').
+
+    Parameters
+    ----------
+    k1, k2 : Kernel, str or callable
+        The factors. Their parameters are ``k1__...`` and ``k2__...``.
+
+    Notes
+    -----
+    Both are evaluated in the same pass over the rows. A multiple ``2.0 * k`` is ``Product(Constant(value=2.0), k)``.
+
+    Examples
+    --------
+    >>> from widelearn.kernels import Linear
+    >>> float((3.0 * Linear())([1.0, 1.0], [2.0, 3.0]))
+    15.0
+    """
+
+    k1: Any
+    k2: Any
+    _tag = "product"
+    _join = np.multiply
+
+
+def is_term(other: object) -> bool:
+    """Whether a kernel can be added to or multiplied by `other`."""
+    return (isinstance(other, Real) and not isinstance(other, bool)) or callable(other)
+
+
+def term(other: Any) -> Any:
+    """Return `other` as a part of a sum or product: a number is a constant kernel."""
+    return Constant(value=float(other)) if isinstance(other, Real) else other
+
+
+def as_kernel(kernel: Any, default: Kernel | None = None) -> Kernel:
+    """Return what a `kernel` argument stands for: a kernel, a name, a function of two blocks of rows, or None.
+
+    Parameters
+    ----------
+    kernel : Kernel, str, callable or None
+        What the user gave.
+    default : Kernel, optional
+        What None stands for.
+
+    Returns
+    -------
+    Kernel
+        The kernel, unchanged if it was one.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown; the message lists those there are.
+    TypeError
+        If it is none of these.
+
+    Examples
+    --------
+    >>> from widelearn.kernels import as_kernel
+    >>> as_kernel("rbf")
+    RBF()
+    """
+    kernel = default if kernel is None else kernel
+    if isinstance(kernel, Kernel):
+        return kernel
+    if isinstance(kernel, str):
+        if kernel not in Kernel.names:
+            raise ValueError(f"Unknown kernel {kernel!r}. The names are: {', '.join(sorted(Kernel.names))}.")
+        return Kernel.names[kernel]()
+    if callable(kernel) and not isinstance(kernel, type):
+        return CallableKernel(kernel)
+    raise TypeError(
+        f"A kernel is an object of widelearn.kernels, a name or a function (X, Y) -> (n, m); got {kernel!r}."
+    )

@@ -1,0 +1,147 @@
+"""Kernels of infinitely wide networks: arc-cosine, output covariance (NNGP) and tangent kernel (NTK)."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from widelearn.kernels.base import Kernel
+
+
+@dataclass(eq=False, repr=False)
+class ArcCosine(Kernel):
+    """Take the covariance of one wide layer: k(x, x') = 2 E[relu(w.x)^n relu(w.x')^n], w ~ N(0, I).
+
+    With the angle θ between the rows, k(x, x') = ‖x‖^n ‖x'‖^n J_n(θ) / π, J_0 = π - θ, J_1 = sin θ + (π - θ) cos θ and
+    J_2 = 3 sin θ cos θ + (π - θ)(1 + 2 cos² θ). Order 0 is the step function with step(0) = 0, so a zero row gives 0.
+
+    Parameters
+    ----------
+    order : {0, 1, 2}, default=1
+        The power n; 1 is relu.
+
+    Notes
+    -----
+    Costs 2 d flops and one arccosine an entry; near-equal and near-opposite rows are computed from their difference
+    or sum.
+
+    References
+    ----------
+    Cho & Saul, "Kernel methods for deep learning", NeurIPS 2009, section 2.1, equations 1-6.
+
+    Examples
+    --------
+    >>> from widelearn.kernels import ArcCosine
+    >>> ArcCosine(order=0)([[1.0, 0.0], [0.0, 2.0]])
+    array([[1. , 0.5],
+           [0.5, 1. ]])
+    """
+
+    order: int = 1
+
+    def spec(self, d: int) -> tuple[Any, ...]:
+        """Return what the core reads."""
+        return ("arccos", self._integer("order"))
+
+
+class DeepKernel(Kernel):
+    """A kernel of a fully connected network, layer by layer."""
+
+    depth: int
+    activation: str
+    weight_variance: float
+    bias_variance: float
+    name: ClassVar[str]
+
+    def spec(self, d: int) -> tuple[Any, ...]:
+        """Return what the core reads."""
+        if not isinstance(self.activation, str):
+            raise TypeError(f"{type(self).__name__}: activation must be a name, got {self.activation!r}.")
+        variances = (self._real("weight_variance"), self._real("bias_variance"))
+        return (self.name, self._integer("depth"), (self.activation, 0.0), *variances)
+
+
+@dataclass(eq=False, repr=False)
+class NNGP(DeepKernel):
+    """Take the output covariance of an infinitely wide network at random initialisation.
+
+    A layer is sqrt(weight_variance / fan_in) W x + sqrt(bias_variance) b with standard normal W and b. So K_0(x, x')
+    = weight_variance x.x'/d + bias_variance and, for l = 1, ..., depth, K_l = weight_variance E[σ(u) σ(v)] +
+    bias_variance, where (u, v) is Gaussian with the covariance K_{l-1} of x and x'. For relu, E[σ(u) σ(v)] =
+    sqrt(K(x, x) K(x', x')) (sin θ + (π - θ) cos θ) / (2π).
+
+    Parameters
+    ----------
+    depth : int, default=1
+        Number of hidden layers.
+    activation : {"relu"}, default="relu"
+        The nonlinearity σ.
+    weight_variance : float, default=1.0
+        Positive; 2 keeps the diagonal of a relu network the same at every depth.
+    bias_variance : float, default=0.0
+        Non-negative.
+
+    Notes
+    -----
+    Costs 2 d flops and `depth` arccosines an entry: the whole recursion runs on the tile that holds the inner products.
+    With ``depth=1`` and no biases it is ``ArcCosine(1)`` times weight_variance² / (2d), and the limit of
+    :class:`~widelearn.RandomFeatures` for weight_variance 1.
+
+    References
+    ----------
+    Lee et al., "Deep neural networks as Gaussian processes", ICLR 2018, section 2.2. Cho & Saul, "Kernel methods for
+    deep learning", NeurIPS 2009, section 2.1 (the expectation for relu).
+
+    Examples
+    --------
+    >>> from widelearn.kernels import NNGP
+    >>> NNGP(depth=2, weight_variance=2.0).diag([[3.0, 4.0]])
+    array([25.])
+    """
+
+    depth: int = 1
+    activation: str = "relu"
+    weight_variance: float = 1.0
+    bias_variance: float = 0.0
+    name = "nngp"
+
+
+@dataclass(eq=False, repr=False)
+class NTK(DeepKernel):
+    """Take the tangent kernel of an infinitely wide network with all layers trained.
+
+    With K_l of :class:`NNGP`, Θ_0 = K_0 and, for l = 1, ..., depth, Θ_l = K_l + weight_variance E[σ'(u) σ'(v)]
+    Θ_{l-1}; the kernel is Θ_depth. For relu, E[σ'(u) σ'(v)] = (π - θ) / (2π), with relu'(0) = 0.
+
+    Parameters
+    ----------
+    depth : int, default=1
+        Number of hidden layers.
+    activation : {"relu"}, default="relu"
+        The nonlinearity σ.
+    weight_variance : float, default=1.0
+        Positive; weights enter as sqrt(weight_variance / fan_in) W ("NTK parameterisation").
+    bias_variance : float, default=0.0
+        Non-negative; biases enter as sqrt(bias_variance) b and are trained too.
+
+    Notes
+    -----
+    Costs 2 d flops and `depth` arccosines an entry: the whole recursion runs on the tile that holds the inner
+    products. Agrees with the ``ntk`` of neural-tangents' ``stax.serial(Dense, Relu, ..., Dense)`` in its default
+    parameterisation.
+
+    References
+    ----------
+    Jacot, Gabriel & Hongler, "Neural tangent kernel: convergence and generalization in neural networks", NeurIPS 2018,
+    theorem 1.
+
+    Examples
+    --------
+    >>> from widelearn.kernels import NTK
+    >>> float(NTK(depth=2, weight_variance=2.0)([3.0, 4.0], [3.0, 4.0]))
+    75.0
+    """
+
+    depth: int = 1
+    activation: str = "relu"
+    weight_variance: float = 1.0
+    bias_variance: float = 0.0
+    name = "ntk"

@@ -1,0 +1,67 @@
+"""A kernel matrix that is never formed: products, columns and diagonal of K(X, X)."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse.linalg import LinearOperator
+
+from widelearn.kernels.rows import Array
+
+if TYPE_CHECKING:
+    from widelearn.kernels.base import Kernel
+
+
+class KernelOperator(LinearOperator):
+    """Apply the symmetric matrix K(X, X) without forming it.
+
+    A :class:`scipy.sparse.linalg.LinearOperator`: ``operator @ V``, and any iterative solver of SciPy takes it.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        The kernel.
+    x : ndarray of shape (n, d)
+        Checked rows, as :meth:`Kernel.operator` hands them over.
+
+    Notes
+    -----
+    A product with t columns costs one pass over the n² entries and keeps O(n t) bytes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from widelearn.kernels import RBF
+    >>> operator = RBF(gamma=1.0).operator([[0.0], [1.0], [2.0]])
+    >>> operator.shape
+    (3, 3)
+    >>> operator.diag()
+    array([1., 1., 1.])
+    >>> np.round(operator @ np.ones(3), 3)
+    array([1.386, 1.736, 1.386])
+    >>> np.round(operator.columns([1]), 3).ravel()
+    array([0.368, 1.   , 0.368])
+    """
+
+    def __init__(self, kernel: "Kernel", x: Array) -> None:
+        super().__init__(x.dtype, (len(x), len(x)))  # type: ignore[call-arg]
+        self.kernel, self.x = kernel, x
+
+    def diag(self) -> Array:
+        """Return the diagonal, of shape (n,)."""
+        return self.kernel.diag(self.x)
+
+    def columns(self, indices: ArrayLike) -> Array:
+        """Return the columns at `indices` as an (n, len(indices)) matrix."""
+        return np.asarray(self.kernel(self.x, self.x[np.asarray(indices)]))
+
+    def _matmat(self, V: Array) -> Array:
+        return self.kernel.dot(self.x, None, V)
+
+    def _matvec(self, v: Array) -> Array:
+        return self.kernel.dot(self.x, None, v)
+
+    def _adjoint(self) -> Any:
+        return self
+
+    _transpose = _adjoint

@@ -1,0 +1,86 @@
+"""Parameters as scikit-learn knows them: get, set, compare and show the arguments of a constructor."""
+
+import inspect
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+
+class Parameters:
+    """An object that is its constructor's arguments: set, get, clone, pickle, show, compare and hash by value."""
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters by name; with `deep`, those of nested objects too, as ``outer__inner``."""
+        params: dict[str, Any] = {}
+        for name in inspect.signature(type(self)).parameters:
+            value = getattr(self, name)
+            params[name] = value
+            if deep and hasattr(value, "get_params") and not isinstance(value, type):
+                params |= {f"{name}__{key}": inner for key, inner in value.get_params().items()}
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters by name, nested ones as ``outer__inner``, and return the object."""
+        own = self.get_params(deep=False)
+        for key, value in params.items():
+            head, nested, rest = key.partition("__")
+            if head not in own or (nested and not hasattr(getattr(self, head), "set_params")):
+                raise ValueError(f"Invalid parameter {key!r} for {self!r}. Valid parameters are: {list(own)}.")
+            if not nested:
+                setattr(self, head, value)
+        for key, value in params.items():
+            head, nested, rest = key.partition("__")
+            if nested:
+                getattr(self, head).set_params(**{rest: value})
+        return self
+
+    def __repr__(self) -> str:
+        defaults = {name: item.default for name, item in inspect.signature(type(self)).parameters.items()}
+        shown = (f"{name}={value!r}" for name, value in self.get_params(deep=False).items() if value != defaults[name])
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self.get_params(deep=False) == other.get_params(deep=False)
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self.get_params(deep=False).values()))
+
+    # Types and signs are checked here, where the parameter's name is known; the core refuses what is out of range.
+    def _integer(self, name: str) -> int:
+        """Return a parameter that must be a whole number of at least 0."""
+        value = getattr(self, name)
+        if not isinstance(value, Integral) or isinstance(value, bool):
+            raise TypeError(f"{type(self).__name__}: {name} must be an integer, got {value!r}.")
+        if value < 0:
+            raise ValueError(f"{type(self).__name__}: {name} must not be negative, got {value!r}.")
+        return int(value)
+
+    def _real(self, name: str) -> float:
+        """Return a parameter that must be a number."""
+        value = getattr(self, name)
+        if not isinstance(value, Real) or isinstance(value, bool):
+            raise TypeError(f"{type(self).__name__}: {name} must be a number, got {value!r}.")
+        return float(value)
+
+
+class DefaultObjects:
+    """Estimators with parameters that may be None or a name and then stand for an object.
+
+    Setting a nested name (``kernel__depth``) while its object is None or a name first puts that object there.
+    """
+
+    # Parameter -> what turns its value (None or a name) into the object it stands for.
+    _stands_for: ClassVar[dict[str, Callable[[Any], object]]] = {}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters by name, nested ones as ``outer__inner``, and return the estimator."""
+        nested = {key: value for key, value in params.items() if "__" in key}
+        super().set_params(**{key: value for key, value in params.items() if key not in nested})  # type: ignore[misc]
+        for name in {key.partition("__")[0] for key in nested} & set(self._stands_for):
+            value = getattr(self, name)
+            if value is None or isinstance(value, str):
+                setattr(self, name, self._stands_for[name](value))
+        super().set_params(**nested)  # type: ignore[misc]
+        return self

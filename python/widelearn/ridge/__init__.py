@@ -1,0 +1,6 @@
+"""The functional layer: ridge problems on plain arrays, and statistics of them that merge."""
+
+from widelearn.ridge.moments import Moments
+from widelearn.ridge.solver import solve
+
+__all__ = ["Moments", "solve"]

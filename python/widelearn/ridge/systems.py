@@ -1,0 +1,198 @@
+"""Symmetric linear systems with a ridge: Cholesky, and what is left when that fails."""
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import LinAlgWarning, eigh, lapack
+
+from widelearn import _core
+from widelearn.runtime import check_memory, row_blocks
+
+Array = NDArray[Any]
+MIRROR_ROWS = 512
+
+
+class Solution(NamedTuple):
+    """The solution of a ridge system and how it was found."""
+
+    coef: Array
+    offset: NDArray[np.float64]
+    solver: str
+    residual: float
+
+
+class Trouble(NamedTuple):
+    """Why a system was not solved by Cholesky."""
+
+    solver: str
+    rcond: float
+    rank: int
+
+
+def check_alpha(alpha: ArrayLike, n_targets: int) -> NDArray[np.float64]:
+    """Return the penalties as one finite non-negative number a target."""
+    a = np.asarray(alpha, dtype=np.float64)
+    if a.ndim > 1 or a.size not in (1, n_targets):
+        raise ValueError(
+            f"alpha has shape {a.shape}, but there are {n_targets} targets: give one number, or one a target."
+        )
+    if not (np.isfinite(a).all() and (a >= 0).all()):
+        raise ValueError(f"alpha must be finite and non-negative, got {alpha!r}.")
+    return np.broadcast_to(a.ravel(), (n_targets,))
+
+
+def solve_symmetric(
+    A: Array, B: Array, alpha: NDArray[np.float64], *, border: Array | None = None, definite: bool = True
+) -> Solution:
+    """Solve (A + alpha I) X + u b' = B with u'X = 0, one alpha a column of B; without a border, (A + alpha I) X = B.
+
+    Cholesky first. If that fails or its reciprocal condition number is below the machine epsilon, an indefinite A is
+    solved by LDLᵀ of the whole system, and what is singular by the eigenvectors of A whose eigenvalues are not
+    rounding errors: the solution of smallest norm. Either way says so in one LinAlgWarning.
+
+    Parameters
+    ----------
+    A : ndarray of shape (n, n)
+        Symmetric, float32 or float64; its lower triangle and diagonal are destroyed.
+    B : ndarray of shape (n, t)
+        Right-hand sides, float64.
+    alpha : ndarray of shape (t,)
+        Penalties.
+    border : ndarray of shape (n,), optional
+        The vector u.
+    definite : bool, default=True
+        Whether A is positive semidefinite but for rounding; False allows LDLᵀ.
+
+    Returns
+    -------
+    Solution
+        X in the dtype of A, b, the solver of the worst column, and the residual of the whole system relative to B.
+    """
+    u = None if border is None else border.astype(np.float64)
+    # Solving for what an intercept alone leaves over keeps the digits of targets far from zero.
+    origin = np.zeros(B.shape[1]) if u is None else (u @ B) / (u @ u)
+    right = B if u is None else B - np.outer(u, origin)
+    diagonal = A.diagonal().copy()
+    coef, offset = np.empty(B.shape), np.zeros(B.shape[1])
+    troubles: list[Trouble] = []
+    spectrum: Spectrum | None = None
+    for value in np.unique(alpha):
+        columns = alpha == value
+        found = None if spectrum else by_cholesky(A, right[:, columns], value, u)
+        if found is None:
+            mirror(A, diagonal)
+            if spectrum is None and not definite:
+                found = by_ldlt(A, right[:, columns], value, u, troubles)
+            if found is None:
+                spectrum = spectrum or Spectrum(A, u, definite)
+                found = spectrum.solve(right[:, columns], value, troubles)
+        coef[:, columns], offset[columns] = found
+        mirror(A, diagonal)
+    worst = min(troubles, key=lambda trouble: trouble.rcond, default=None)
+    if worst is not None:
+        warn(worst, len(A), A.dtype)
+    X = coef.astype(A.dtype)
+    relative = residual(A, X.astype(np.float64), right, alpha, u, offset, np.linalg.norm(B, axis=0))
+    return Solution(X, offset + origin, worst.solver if worst else "cholesky", relative)
+
+
+def by_cholesky(A: Array, B: Array, alpha: float, u: Array | None) -> tuple[Array, Array] | None:
+    """Solve by Cholesky, eliminating the border; None if A + alpha I is not positive definite to working precision."""
+    stacked = np.ascontiguousarray(B if u is None else np.column_stack([B, u]), dtype=A.dtype)
+    try:
+        rcond, _ = _core.cholesky_solve(A, stacked, float(alpha))
+    except np.linalg.LinAlgError:
+        return None
+    if not rcond >= np.finfo(A.dtype).eps:
+        return None
+    solved = stacked.astype(np.float64)
+    if u is None:
+        return solved, np.zeros(B.shape[1])
+    offset = (u @ solved[:, :-1]) / (u @ solved[:, -1])
+    return solved[:, :-1] - np.outer(solved[:, -1], offset), offset
+
+
+def by_ldlt(A: Array, B: Array, alpha: float, u: Array | None, troubles: list[Trouble]) -> tuple[Array, Array] | None:
+    """Solve the bordered system by LDLᵀ; None if it is singular to working precision."""
+    n, size = len(A), len(A) + (u is not None)
+    check_memory(16 * size * size, f"The LDLᵀ factor of {n} indefinite rows", "Raise alpha, or take fewer rows.")
+    M, right = np.zeros((size, size), order="F"), np.zeros((size, B.shape[1]), order="F")
+    M[:n, :n], right[:n] = A, B
+    M[np.diag_indices(n)] += alpha
+    if u is not None:
+        M[:n, n] = M[n, :n] = u
+    *_, x, rcond, _, _, info = lapack.dsysvx(M, right, overwrite_a=1, overwrite_b=1)
+    if info != 0 or not rcond >= np.finfo(A.dtype).eps:
+        return None
+    troubles.append(Trouble("ldlt", float(rcond), n))
+    return x[:n], x[n] if u is not None else np.zeros(B.shape[1])
+
+
+class Spectrum:
+    """The eigenvectors of A, or of A with the border projected out, in float64."""
+
+    def __init__(self, A: Array, u: Array | None, definite: bool) -> None:
+        n = len(A)
+        check_memory(24 * n * n, f"The eigenvectors of a singular {n} x {n} system", "Raise alpha.")
+        self.u = None if u is None else u / np.linalg.norm(u)
+        self.length = 1.0 if u is None else float(np.linalg.norm(u))
+        self.A = A
+        P = A.astype(np.float64)
+        if self.u is not None:
+            product = P @ self.u
+            product -= self.u * (self.u @ product) / 2
+            for rows in row_blocks(n, MIRROR_ROWS):
+                P[rows] -= np.outer(self.u[rows], product) + np.outer(product[rows], self.u)
+        self.values, self.vectors = eigh(P, overwrite_a=True, check_finite=False)
+        self.noise = n * np.finfo(A.dtype).eps * np.abs(self.values).max()
+        if definite:
+            # A negative eigenvalue shows how large the rounding errors are that A was made with.
+            self.noise = max(self.noise, -2 * self.values[0])
+
+    def solve(self, B: Array, alpha: float, troubles: list[Trouble]) -> tuple[Array, Array]:
+        """Solve in the space of the eigenvalues that are not rounding errors, for B orthogonal to the border."""
+        shifted = self.values + alpha
+        kept = np.abs(shifted) > self.noise
+        vectors = self.vectors[:, kept]
+        coef = vectors @ ((vectors.T @ B) / shifted[kept, None])
+        size = np.abs(shifted)
+        rcond = float(size.min() / size.max()) if size.max() > 0 else 0.0
+        troubles.append(Trouble("eigen", rcond, int(kept.sum())))
+        if self.u is None:
+            return coef, np.zeros(B.shape[1])
+        # The border itself has the eigenvalue zero, so rounding in that direction was divided by alpha alone.
+        coef -= np.outer(self.u, self.u @ coef)
+        return coef, (self.u @ (B - self.A @ coef)) / self.length
+
+
+def residual(A: Array, X: Array, B: Array, alpha: Array, u: Array | None, offset: Array, size: Array) -> float:
+    """Return the largest residual of a column of the whole system, relative to `size`."""
+    left = B - (A @ X.astype(A.dtype)) - X * alpha
+    if u is not None:
+        left = np.vstack([left - np.outer(u, offset), u @ X])
+    norms = np.linalg.norm(left, axis=0)
+    return float(np.max(np.divide(norms, size, out=norms.copy(), where=size > 0), initial=0.0))
+
+
+def mirror(A: Array, diagonal: Array) -> None:
+    """Restore the diagonal, and the lower triangle from the upper one."""
+    for rows in row_blocks(len(A), MIRROR_ROWS):
+        upper = np.triu(A[rows, rows], 1)
+        A[rows, rows] = upper + upper.T
+        A[rows.stop :, rows] = A[rows, rows.stop :].T
+    np.fill_diagonal(A, diagonal)
+
+
+def warn(trouble: Trouble, n: int, dtype: np.dtype[Any]) -> None:
+    """Say in one warning what was done instead of Cholesky, and the remedy."""
+    more = " or pass float64 data" if dtype == np.float32 else ""
+    if trouble.solver == "ldlt":
+        text = f"The kernel matrix plus alpha is indefinite: solved by LDLᵀ (rcond = {trouble.rcond:.2g})."
+    else:
+        text = (
+            f"The ridge system is singular to working precision (rcond = {trouble.rcond:.2g}): took the solution of"
+            f" smallest norm, of rank {trouble.rank} of {n}."
+        )
+    warnings.warn(f"{text} Raise alpha{more}.", LinAlgWarning, stacklevel=4)
