@@ -1,6 +1,6 @@
 //! Angles: acos and asin, and the angle from 1 - |cos| that keeps its accuracy where acos cannot.
 
-use super::{fma, horner};
+use super::{fma, polynomial};
 
 /// (asin t, sqrt) pieces shared by the three functions: with `a` = |cos| and `v` = 1 - a, t = a where a <= 1/2 and
 /// t = sqrt(v / 2) elsewhere; returns asin t = t + t z P(z), z = t^2 <= 1/4, in the two parts whose sum it is.
@@ -9,8 +9,8 @@ fn asin_parts_f64<const FMA: bool>(a: f64, v: f64) -> (f64, f64) {
     let z = if v < 0.5 { 0.5 * v } else { a * a };
     let t = if v < 0.5 { z.sqrt() } else { a };
     // (asin(t) / t - 1) / z on [0, 1/4]: relative error of asin 2^-59.5
-    let p = horner!(
-        FMA, f64, z;
+    let p = polynomial!(
+        FMA, f64, z, z * z;
         0.16666666666666763,
         0.07499999999970118,
         0.04464285717527165,
@@ -33,7 +33,7 @@ fn asin_parts_f32<const FMA: bool>(a: f32, v: f32) -> (f32, f32) {
     let z = if v < 0.5 { 0.5 * v } else { a * a };
     let t = if v < 0.5 { z.sqrt() } else { a };
     // relative error of asin 2^-27.5
-    let p = horner!(FMA, f32, z; 0.16666754, 0.074952476, 0.045476943, 0.024146345, 0.042223364);
+    let p = polynomial!(FMA, f32, z, z * z; 0.16666754, 0.074952476, 0.045476943, 0.024146345, 0.042223364);
     (t, t * z * p)
 }
 

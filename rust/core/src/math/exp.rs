@@ -1,6 +1,6 @@
 //! The exponential function, e^x = 2^n e^r with n = round(x / ln 2) and |r| <= ln 2 / 2.
 
-use super::{fma, horner};
+use super::{fma, polynomial};
 
 /// (n + BIAS in the low bits, r).
 #[inline(always)]
@@ -18,8 +18,9 @@ fn reduce_f64<const FMA: bool>(x: f64, bias: f64) -> (u64, f64) {
 #[inline(always)]
 fn remainder_f64<const FMA: bool>(r: f64) -> f64 {
     // (e^r - 1 - r) / r^2 on |r| <= 0.3468: relative error of e^r 2^-57.1
-    let p = horner!(
-        FMA, f64, r;
+    let square = r * r;
+    let p = polynomial!(
+        FMA, f64, r, square;
         0.5,
         0.16666666666666435,
         0.04166666666660377,
@@ -31,7 +32,7 @@ fn remainder_f64<const FMA: bool>(r: f64) -> f64 {
         2.762524046679067e-07,
         2.4979375644587532e-08
     );
-    fma::<FMA, f64>(r * r, p, r)
+    fma::<FMA, f64>(square, p, r)
 }
 
 /// e^x for any x.
@@ -59,8 +60,9 @@ pub(super) fn exp_normal_f64<const FMA: bool>(x: f64) -> f64 {
 pub(super) fn expm1_f64<const FMA: bool>(x: f64) -> (f64, f64) {
     let (bits, r) = reduce_f64::<FMA>(x, 1023.0);
     // (e^r - 1 - r) / r^2 on |r| <= 0.3468: relative error of e^r - 1 2^-59.2
-    let p = horner!(
-        FMA, f64, r;
+    let square = r * r;
+    let p = polynomial!(
+        FMA, f64, r, square;
         0.5,
         0.16666666666666677,
         0.04166666666666658,
@@ -73,7 +75,7 @@ pub(super) fn expm1_f64<const FMA: bool>(x: f64) -> (f64, f64) {
         2.5108726407543376e-08,
         2.0878970204358685e-09
     );
-    let q = fma::<FMA, f64>(r * r, p, r);
+    let q = fma::<FMA, f64>(square, p, r);
     let scale = f64::from_bits(bits << 52);
     let less = scale - 1.0;
     let e = fma::<FMA, f64>(scale, q, less);
@@ -95,8 +97,9 @@ fn reduce_f32<const FMA: bool>(x: f32, bias: f32) -> (u32, f32) {
 #[inline(always)]
 fn remainder_f32<const FMA: bool>(r: f32) -> f32 {
     // on |r| <= 0.3468: relative error of e^r 2^-27.9
-    let p = horner!(FMA, f32, r; 0.5, 0.16666535, 0.041667238, 0.00836749, 0.001386395);
-    fma::<FMA, f32>(r * r, p, r)
+    let square = r * r;
+    let p = polynomial!(FMA, f32, r, square; 0.5, 0.16666535, 0.041667238, 0.00836749, 0.001386395);
+    fma::<FMA, f32>(square, p, r)
 }
 
 /// As [`exp_f64`].
@@ -123,8 +126,9 @@ pub(super) fn exp_normal_f32<const FMA: bool>(x: f32) -> f32 {
 pub(super) fn expm1_f32<const FMA: bool>(x: f32) -> (f32, f32) {
     let (bits, r) = reduce_f32::<FMA>(x, 127.0);
     // on |r| <= 0.3468: relative error of e^r - 1 2^-30.8
-    let p = horner!(FMA, f32, r; 0.5, 0.16666667, 0.0416665, 0.008333259, 0.0013931746, 0.00019896703);
-    let q = fma::<FMA, f32>(r * r, p, r);
+    let square = r * r;
+    let p = polynomial!(FMA, f32, r, square; 0.5, 0.16666667, 0.0416665, 0.008333259, 0.0013931746, 0.00019896703);
+    let q = fma::<FMA, f32>(square, p, r);
     let scale = f32::from_bits(bits << 23);
     let less = scale - 1.0;
     let e = fma::<FMA, f32>(scale, q, less);

@@ -1,6 +1,6 @@
 //! The natural logarithm.
 
-use super::{fma, horner};
+use super::{fma, polynomial};
 
 /// log x = k ln 2 + log m with m in [sqrt(1/2), sqrt 2); with f = m - 1 and s = f / (2 + f), log m = 2 atanh s
 /// = f - f^2/2 + s (f^2/2 + s^2 Q(s^2)).
@@ -20,8 +20,8 @@ pub(super) fn log_f64<const FMA: bool>(x: f64) -> f64 {
     let s = f / (2.0 + f);
     let z = s * s;
     // (2 atanh(s) - 2 s) / s^3 on |s| <= 0.1717: relative error of log m 2^-59.4
-    let q = horner!(
-        FMA, f64, z;
+    let q = polynomial!(
+        FMA, f64, z, z * z;
         0.6666666666666735,
         0.3999999999940941,
         0.2857142874367396,
@@ -59,7 +59,7 @@ pub(super) fn log_f32<const FMA: bool>(x: f32) -> f32 {
     let s = f / (2.0 + f);
     let z = s * s;
     // relative error of log m 2^-30.1
-    let q = horner!(FMA, f32, z; 0.66666776, 0.39977565, 0.29871574);
+    let q = polynomial!(FMA, f32, z, z * z; 0.66666776, 0.39977565, 0.29871574);
     let h = 0.5 * f * f;
     let tail = fma::<FMA, f32>(s, fma::<FMA, f32>(z, q, h), k * LN2_LO);
     let log = fma::<FMA, f32>(k, LN2_HI, f - (h - tail));

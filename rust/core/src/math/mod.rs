@@ -3,9 +3,13 @@
 mod acos;
 mod erf;
 mod exp;
+mod large;
 mod log;
+mod slices;
 mod tanh;
 mod trig;
+
+pub use slices::{cos_scaled, cos_slice, exp_slice, sin_cos_scaled, sin_cos_slice};
 
 /// Elementary functions without branches or calls: inside a loop that [`crate::simd::dispatch`] compiles for an
 /// instruction set they become vector code. `FMA` says whether multiply-add is one instruction, see [`crate::simd::Job`];
@@ -19,6 +23,8 @@ pub trait Functions: Sized + Copy {
     fn log<const FMA: bool>(self) -> Self;
     /// (sin x, cos x) for |x| <= [`Functions::TRIG_MAX`].
     fn sin_cos<const FMA: bool>(self) -> (Self, Self);
+    /// (sin x, cos x) for any x, with a branch for large ones; the same bits as [`Functions::sin_cos`] for the others.
+    fn sin_cos_any<const FMA: bool>(self) -> (Self, Self);
     /// sin x for |x| <= [`Functions::TRIG_MAX`].
     #[inline(always)]
     fn sin<const FMA: bool>(self) -> Self {
@@ -62,6 +68,7 @@ functions!(
     exp::exp_f64 as exp -> f64,
     log::log_f64 as log -> f64,
     trig::sin_cos_f64 as sin_cos -> (f64, f64),
+    trig::sin_cos_any_f64 as sin_cos_any -> (f64, f64),
     erf::erf_f64 as erf -> f64,
     tanh::tanh_f64 as tanh -> f64,
     tanh::sigmoid_f64 as sigmoid -> f64,
@@ -74,6 +81,7 @@ functions!(
     exp::exp_f32 as exp -> f32,
     log::log_f32 as log -> f32,
     trig::sin_cos_f32 as sin_cos -> (f32, f32),
+    trig::sin_cos_any_f32 as sin_cos_any -> (f32, f32),
     erf::erf_f32 as erf -> f32,
     tanh::tanh_f32 as tanh -> f32,
     tanh::sigmoid_f32 as sigmoid -> f32,
@@ -96,3 +104,24 @@ macro_rules! horner {
     };
 }
 use horner;
+
+/// c0 + c1 x + c2 x^2 + ... as even + x odd, two Horner schemes in `$square` = x^2 side by side: half the latency.
+macro_rules! polynomial {
+    (@split $fma:ident, $t:ty, $x:expr, $square:expr; [$($even:expr),*] [$($odd:expr),*]) => {
+        $crate::math::fma::<$fma, $t>(
+            $x,
+            $crate::math::horner!($fma, $t, $square; $($odd),*),
+            $crate::math::horner!($fma, $t, $square; $($even),*),
+        )
+    };
+    (@split $fma:ident, $t:ty, $x:expr, $square:expr; [$($even:expr),*] [$($odd:expr),*] $a:expr) => {
+        $crate::math::polynomial!(@split $fma, $t, $x, $square; [$($even,)* $a] [$($odd),*])
+    };
+    (@split $fma:ident, $t:ty, $x:expr, $square:expr; [$($even:expr),*] [$($odd:expr),*] $a:expr, $b:expr $(, $rest:expr)*) => {
+        $crate::math::polynomial!(@split $fma, $t, $x, $square; [$($even,)* $a] [$($odd,)* $b] $($rest),*)
+    };
+    ($fma:ident, $t:ty, $x:expr, $square:expr; $($c:expr),+) => {
+        $crate::math::polynomial!(@split $fma, $t, $x, $square; [] [] $($c),+)
+    };
+}
+use polynomial;

@@ -1,6 +1,6 @@
-//! Sine and cosine, with the slow exact reduction for large arguments.
+//! Sine and cosine: x = n pi / 2 + r with |r| <= pi / 4, a polynomial for each, and n modulo 4 to place them.
 
-use super::{fma, horner};
+use super::{fma, large, polynomial};
 
 /// Largest |x| that the straight-line f64 functions reduce exactly.
 pub(super) const MAX_F64: f64 = 1e6;
@@ -35,9 +35,10 @@ fn reduce_f64<const FMA: bool>(x: f64) -> (u64, f64, f64) {
 #[inline(always)]
 fn quarter_f64<const FMA: bool>(hi: f64, lo: f64) -> (f64, f64) {
     let z = hi * hi;
+    let square = z * z;
     // (sin(r) / r - 1) / z on |r| <= 0.7858: relative error 2^-57.9
-    let s = horner!(
-        FMA, f64, z;
+    let s = polynomial!(
+        FMA, f64, z, square;
         -0.16666666666666632,
         0.008333333333322476,
         -0.00019841269829839943,
@@ -46,8 +47,8 @@ fn quarter_f64<const FMA: bool>(hi: f64, lo: f64) -> (f64, f64) {
         1.5896814830883542e-10
     );
     // (cos(r) - 1 + z / 2) / z^2 on |r| <= 0.7858: error 2^-64.1
-    let c = horner!(
-        FMA, f64, z;
+    let c = polynomial!(
+        FMA, f64, z, square;
         0.0416666666666666,
         -0.0013888888888874457,
         2.4801587289652147e-05,
@@ -56,10 +57,10 @@ fn quarter_f64<const FMA: bool>(hi: f64, lo: f64) -> (f64, f64) {
         -1.1359857985845097e-11
     );
     // written so that sin(-0) = -0
-    let sin = hi - (-fma::<FMA, f64>(hi * z, s, lo));
+    let sin = hi - fma::<FMA, f64>(-(hi * z), s, -lo);
     let half = 0.5 * z;
     let w = 1.0 - half;
-    let cos = w + fma::<FMA, f64>(z * z, c, fma::<FMA, f64>(-hi, lo, (1.0 - w) - half));
+    let cos = w + fma::<FMA, f64>(square, c, fma::<FMA, f64>(-hi, lo, (1.0 - w) - half));
     (sin, cos)
 }
 
@@ -71,9 +72,21 @@ fn place_f64(n: u64, sin: f64, cos: f64) -> (f64, f64) {
     (f64::from_bits(s.to_bits() ^ flip_s), f64::from_bits(c.to_bits() ^ flip_c))
 }
 
+/// (sin x, cos x) for |x| <= [`MAX_F64`].
 #[inline(always)]
 pub(super) fn sin_cos_f64<const FMA: bool>(x: f64) -> (f64, f64) {
     let (n, hi, lo) = reduce_f64::<FMA>(x);
+    let (s, c) = quarter_f64::<FMA>(hi, lo);
+    place_f64(n, s, c)
+}
+
+/// (sin x, cos x) for any x.
+#[inline(always)]
+pub(super) fn sin_cos_any_f64<const FMA: bool>(x: f64) -> (f64, f64) {
+    if x.abs() <= MAX_F64 {
+        return sin_cos_f64::<FMA>(x);
+    }
+    let (n, hi, lo) = large::reduce(x);
     let (s, c) = quarter_f64::<FMA>(hi, lo);
     place_f64(n, s, c)
 }
@@ -98,14 +111,16 @@ fn reduce_f32<const FMA: bool>(x: f32) -> (u32, f32) {
 #[inline(always)]
 fn quarter_f32<const FMA: bool>(r: f32) -> (f32, f32) {
     let z = r * r;
+    let square = z * z;
     // relative error of sin 2^-28.0, error of cos 2^-33.1
-    let s = horner!(FMA, f32, z; -0.16666655, 0.008332191, -0.00019518596);
-    let c = horner!(FMA, f32, z; 0.041666646, -0.0013887301, 2.4430663e-05);
-    let sin = r - (-(r * z * s));
+    let s = polynomial!(FMA, f32, z, square; -0.16666655, 0.008332191, -0.00019518596);
+    let c = polynomial!(FMA, f32, z, square; 0.041666646, -0.0013887301, 2.4430663e-05);
+    let sin = fma::<FMA, f32>(r * z, s, r);
     let cos = fma::<FMA, f32>(z, fma::<FMA, f32>(z, c, -0.5), 1.0);
     (sin, cos)
 }
 
+/// (sin x, cos x) for |x| <= [`MAX_F32`].
 #[inline(always)]
 pub(super) fn sin_cos_f32<const FMA: bool>(x: f32) -> (f32, f32) {
     let (n, r) = reduce_f32::<FMA>(x);
@@ -114,4 +129,14 @@ pub(super) fn sin_cos_f32<const FMA: bool>(x: f32) -> (f32, f32) {
     let flip_s = (n & 2) << 30;
     let flip_c = (n.wrapping_add(1) & 2) << 30;
     (f32::from_bits(s.to_bits() ^ flip_s), f32::from_bits(c.to_bits() ^ flip_c))
+}
+
+/// (sin x, cos x) for any x.
+#[inline(always)]
+pub(super) fn sin_cos_any_f32<const FMA: bool>(x: f32) -> (f32, f32) {
+    if x.abs() <= MAX_F32 {
+        return sin_cos_f32::<FMA>(x);
+    }
+    let (s, c) = sin_cos_any_f64::<FMA>(x as f64);
+    (s as f32, c as f32)
 }
