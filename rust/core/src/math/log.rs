@@ -33,17 +33,12 @@ pub(super) fn log_f64<const FMA: bool>(x: f64) -> f64 {
     let h = 0.5 * f * f;
     let tail = fma::<FMA, f64>(s, fma::<FMA, f64>(z, q, h), k * LN2_LO);
     let log = fma::<FMA, f64>(k, LN2_HI, f - (h - tail));
-    let edge = if x == 0.0 {
-        f64::NEG_INFINITY
-    } else if x > 0.0 {
-        x
-    } else {
-        f64::NAN
-    };
-    if x > 0.0 && x < f64::INFINITY { log } else { edge }
+    let log = if x < f64::INFINITY { log } else { x };
+    let edge = if x == 0.0 { f64::NEG_INFINITY } else { f64::NAN };
+    if x > 0.0 { log } else { edge }
 }
 
-/// As [`log_f64`].
+/// log x = k ln 2 + log m as in [`log_f64`]; log m = f - f^2/2 + f^3 P(f), without the quotient.
 #[inline(always)]
 pub(super) fn log_f32<const FMA: bool>(x: f32) -> f32 {
     const SQRT_HALF: u32 = 0x3f35_04f3;
@@ -56,19 +51,24 @@ pub(super) fn log_f32<const FMA: bool>(x: f32) -> f32 {
     let k = f32::from_bits((bits >> 23) | 0x4b00_0000) - shift;
     let m = f32::from_bits((bits & 0x007f_ffff).wrapping_add(SQRT_HALF));
     let f = m - 1.0;
-    let s = f / (2.0 + f);
-    let z = s * s;
-    // relative error of log m 2^-30.1
-    let q = polynomial!(FMA, f32, z, z * z; 0.66666776, 0.39977565, 0.29871574);
-    let h = 0.5 * f * f;
-    let tail = fma::<FMA, f32>(s, fma::<FMA, f32>(z, q, h), k * LN2_LO);
+    let z = f * f;
+    // (log(1 + f) - f + f^2/2) / f^3 on [sqrt(1/2) - 1, sqrt 2 - 1]: relative error of log m 2^-29.2
+    let p = polynomial!(
+        FMA, f32, f, z;
+        0.33333313,
+        -0.2500017,
+        0.20002224,
+        -0.16659254,
+        0.14209601,
+        -0.12551124,
+        0.121086776,
+        -0.10910421,
+        0.053368527
+    );
+    let tail = fma::<FMA, f32>(f * z, p, k * LN2_LO);
+    let h = 0.5 * z;
     let log = fma::<FMA, f32>(k, LN2_HI, f - (h - tail));
-    let edge = if x == 0.0 {
-        f32::NEG_INFINITY
-    } else if x > 0.0 {
-        x
-    } else {
-        f32::NAN
-    };
-    if x > 0.0 && x < f32::INFINITY { log } else { edge }
+    let log = if x < f32::INFINITY { log } else { x };
+    let edge = if x == 0.0 { f32::NEG_INFINITY } else { f32::NAN };
+    if x > 0.0 { log } else { edge }
 }
