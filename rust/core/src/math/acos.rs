@@ -2,14 +2,11 @@
 
 use super::{fma, polynomial};
 
-/// (asin t, sqrt) pieces shared by the three functions: with `a` = |cos| and `v` = 1 - a, t = a where a <= 1/2 and
-/// t = sqrt(v / 2) elsewhere; returns asin t = t + t z P(z), z = t^2 <= 1/4, in the two parts whose sum it is.
+/// (asin(t) / t - 1) / z, z = t^2 in [0, 1/4].
 #[inline(always)]
-fn asin_parts_f64<const FMA: bool>(a: f64, v: f64) -> (f64, f64) {
-    let z = if v < 0.5 { 0.5 * v } else { a * a };
-    let t = if v < 0.5 { z.sqrt() } else { a };
-    // (asin(t) / t - 1) / z on [0, 1/4]: relative error of asin 2^-59.5
-    let p = polynomial!(
+fn arcsine_f64<const FMA: bool>(z: f64) -> f64 {
+    // relative error of asin 2^-59.5
+    polynomial!(
         FMA, f64, z, z * z;
         0.16666666666666763,
         0.07499999999970118,
@@ -24,37 +21,73 @@ fn asin_parts_f64<const FMA: bool>(a: f64, v: f64) -> (f64, f64) {
         0.02178989907472547,
         -0.021115705784754617,
         0.0327015519323332
-    );
-    (t, t * z * p)
+    )
 }
 
+/// (sqrt(1 - z) - 1) / z for z in [0, 1/4].
 #[inline(always)]
-fn asin_parts_f32<const FMA: bool>(a: f32, v: f32) -> (f32, f32) {
-    let z = if v < 0.5 { 0.5 * v } else { a * a };
-    let t = if v < 0.5 { z.sqrt() } else { a };
+fn complement_f64<const FMA: bool>(z: f64) -> f64 {
+    // relative error of sqrt(1 - z) 2^-59.4
+    polynomial!(
+        FMA, f64, z, z * z;
+        -0.5000000000000011,
+        -0.1249999999996584,
+        -0.06250000003675048,
+        -0.039062498009643135,
+        -0.02734381349566214,
+        -0.02050651403235509,
+        -0.016131148588011533,
+        -0.012922243180125534,
+        -0.012034056048234026,
+        -0.004136159382330279,
+        -0.023708151079407266,
+        0.022765535074887457,
+        -0.035220043557933234
+    )
+}
+
+/// As [`arcsine_f64`].
+#[inline(always)]
+fn arcsine_f32<const FMA: bool>(z: f32) -> f32 {
     // relative error of asin 2^-27.5
-    let p = polynomial!(FMA, f32, z, z * z; 0.16666754, 0.074952476, 0.045476943, 0.024146345, 0.042223364);
-    (t, t * z * p)
+    polynomial!(FMA, f32, z, z * z; 0.16666754, 0.074952476, 0.045476943, 0.024146345, 0.042223364)
+}
+
+/// As [`complement_f64`].
+#[inline(always)]
+fn complement_f32<const FMA: bool>(z: f32) -> f32 {
+    // relative error of sqrt(1 - z) 2^-27.2
+    polynomial!(FMA, f32, z, z * z; -0.5000011, -0.12494238, -0.06349889, -0.03166132, -0.050767034)
 }
 
 macro_rules! angles {
-    ($t:ident, $parts:ident, $sign:ident, $from:ident, $acos:ident, $asin:ident, $angle:ident, $pi_lo:literal) => {
-        /// x with its sign flipped where that of `by` is negative.
+    (
+        $t:ident, $arcsine:ident, $complement:ident, $flip:ident, $halve:ident, $theta:ident, $pi_low:literal;
+        $acos:ident, $asin:ident, $angle:ident, $angle_sin:ident
+    ) => {
+        /// x with its sign flipped where `by` is negative.
         #[inline(always)]
-        fn $sign(x: $t, by: $t) -> $t {
-            $t::from_bits(x.to_bits() ^ (by.to_bits() & (-0.0 as $t).to_bits()))
+        fn $flip(x: $t, by: $t) -> $t {
+            $t::from_bits(x.to_bits() ^ (by.to_bits() & $t::to_bits(-0.0)))
         }
 
-        /// theta from |cos|, 1 - |cos| and the sign of cos.
+        /// (t, t^2) in reach of the polynomials, from |cos| and v = 1 - |cos|: t = |cos| where that is <= 1/2, and
+        /// the sine of half the angle, sqrt(v / 2), in the outer part.
         #[inline(always)]
-        fn $from<const FMA: bool>(a: $t, v: $t, cos: $t) -> $t {
+        fn $halve(cos: $t, v: $t) -> ($t, $t) {
+            let z = if v < 0.5 { 0.5 * v } else { cos * cos };
+            (if v < 0.5 { z.sqrt() } else { cos }, z)
+        }
+
+        /// The angle, from the parts and the sign of cos.
+        #[inline(always)]
+        fn $theta<const FMA: bool>(t: $t, z: $t, v: $t, cos: $t) -> $t {
             const HALF_PI: $t = std::$t::consts::FRAC_PI_2;
-            const LOW: $t = 0.5 * $pi_lo;
-            let (t, tail) = $parts::<FMA>(a, v);
-            let outer = v < 0.5;
+            const LOW: $t = 0.5 * $pi_low;
+            let tail = t * z * $arcsine::<FMA>(z);
             // outer: 0 + 2 asin t or pi - 2 asin t; inner: pi / 2 -+ asin t
-            let side = $sign(if outer { 1.0 } else { 0.0 }, cos);
-            let factor = $sign(if outer { 2.0 } else { -1.0 }, cos);
+            let side = $flip(if v < 0.5 { 1.0 } else { 0.0 }, cos);
+            let factor = $flip(if v < 0.5 { 2.0 } else { -1.0 }, cos);
             let low = fma::<FMA, $t>(-side, LOW, LOW);
             fma::<FMA, $t>(-side, HALF_PI, HALF_PI) + fma::<FMA, $t>(factor, t, fma::<FMA, $t>(factor, tail, low))
         }
@@ -62,33 +95,48 @@ macro_rules! angles {
         /// acos u.
         #[inline(always)]
         pub(super) fn $acos<const FMA: bool>(u: $t) -> $t {
-            let a = u.abs();
-            $from::<FMA>(a, 1.0 - a, u)
+            let v = 1.0 - u.abs();
+            let (t, z) = $halve(u.abs(), v);
+            $theta::<FMA>(t, z, v, u)
         }
 
         /// acos of copysign(1 - |e|, e).
         #[inline(always)]
         pub(super) fn $angle<const FMA: bool>(e: $t) -> $t {
             let v = e.abs();
-            $from::<FMA>(1.0 - v, v, e)
+            let (t, z) = $halve(1.0 - v, v);
+            $theta::<FMA>(t, z, v, e)
+        }
+
+        /// That angle and its sine, 2 t sqrt(1 - t^2) in the outer part and sqrt(1 - t^2) in the inner.
+        #[inline(always)]
+        pub(super) fn $angle_sin<const FMA: bool>(e: $t) -> ($t, $t) {
+            let v = e.abs();
+            let (t, z) = $halve(1.0 - v, v);
+            let factor = if v < 0.5 { 2.0 * t } else { 1.0 };
+            ($theta::<FMA>(t, z, v, e), fma::<FMA, $t>(factor * z, $complement::<FMA>(z), factor))
         }
 
         /// asin u.
         #[inline(always)]
         pub(super) fn $asin<const FMA: bool>(u: $t) -> $t {
-            const HALF_PI: $t = std::$t::consts::FRAC_PI_2;
-            let a = u.abs();
-            let v = 1.0 - a;
-            let (t, tail) = $parts::<FMA>(a, v);
-            let outer = v < 0.5;
-            let base = if outer { HALF_PI } else { 0.0 };
-            let low = if outer { 0.5 * $pi_lo } else { 0.0 };
-            let factor = if outer { -2.0 } else { 1.0 };
+            let v = 1.0 - u.abs();
+            let (t, z) = $halve(u.abs(), v);
+            let tail = t * z * $arcsine::<FMA>(z);
+            let base = if v < 0.5 { std::$t::consts::FRAC_PI_2 } else { 0.0 };
+            let low = if v < 0.5 { 0.5 * $pi_low } else { 0.0 };
+            let factor = if v < 0.5 { -2.0 } else { 1.0 };
             let h = fma::<FMA, $t>(factor, t, base);
             let error = fma::<FMA, $t>(factor, t, base - h);
             (h + fma::<FMA, $t>(factor, tail, error + low)).copysign(u)
         }
     };
 }
-angles!(f64, asin_parts_f64, flip_f64, theta_f64, acos_f64, asin_f64, angle_f64, 1.2246467991473532e-16);
-angles!(f32, asin_parts_f32, flip_f32, theta_f32, acos_f32, asin_f32, angle_f32, -8.742278e-08);
+angles!(
+    f64, arcsine_f64, complement_f64, flip_f64, halve_f64, theta_f64, 1.2246467991473532e-16;
+    acos_f64, asin_f64, angle_f64, angle_sin_f64
+);
+angles!(
+    f32, arcsine_f32, complement_f32, flip_f32, halve_f32, theta_f32, -8.742278e-08;
+    acos_f32, asin_f32, angle_f32, angle_sin_f32
+);

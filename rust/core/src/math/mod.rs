@@ -48,6 +48,8 @@ pub trait Functions: Sized + Copy {
     /// The angle theta in [0, pi] from e = copysign(1 - |u|, u), u = cos theta: what acos u cannot tell near u = +-1 is
     /// kept, as 1 - |u| is not rounded to a multiple of epsilon.
     fn angle<const FMA: bool>(self) -> Self;
+    /// That angle and its sine (non-negative, accurate near 0 and pi), for less than a second square root.
+    fn angle_sin<const FMA: bool>(self) -> (Self, Self);
 }
 
 macro_rules! functions {
@@ -75,6 +77,7 @@ functions!(
     acos::acos_f64 as acos -> f64,
     acos::asin_f64 as asin -> f64,
     acos::angle_f64 as angle -> f64,
+    acos::angle_sin_f64 as angle_sin -> (f64, f64),
 );
 functions!(
     f32, MAX_F32;
@@ -88,6 +91,7 @@ functions!(
     acos::acos_f32 as acos -> f32,
     acos::asin_f32 as asin -> f32,
     acos::angle_f32 as angle -> f32,
+    acos::angle_sin_f32 as angle_sin -> (f32, f32),
 );
 
 /// a b + c, rounded once where `FMA`.
