@@ -288,6 +288,8 @@ class FourierFeatures(DefaultObjects, FeatureMap):
         kernel = as_kernel(self.kernel, RBF())
         if not isinstance(kernel, RBF):
             raise ValueError(f"{kernel!r} has no spectral measure here: Fourier features are for RBF kernels.")
+        # The kernel's parameters are the core's to check: here, not at the first transform.
+        kernel.diag(np.zeros((1, self.n_features_in_)))
         return ("fourier", kernel.spec(self.n_features_in_), self._n_features_out, self.weights, self.seed_)
 
     def _n_directions(self) -> int:
