@@ -45,6 +45,9 @@ fn kernel(spec: &Bound<'_, PyTuple>, level: usize) -> PyResult<Kernel> {
             Kernel::Polynomial { degree: spec.get_item(1)?.extract()?, gamma: number(2)?, coef0: number(3)? }
         }
         "rbf" => Kernel::Rbf { gamma: number(1)? },
+        "laplace" => Kernel::Laplace { gamma: number(1)?, power: number(2)? },
+        "manhattan" => Kernel::Manhattan { gamma: number(1)? },
+        "matern" => Kernel::Matern { length_scale: number(1)?, nu: number(2)? },
         "arccos" => Kernel::ArcCosine { order: spec.get_item(1)?.extract()? },
         "nngp" => Kernel::Nngp(network()?),
         "ntk" => Kernel::Ntk(network()?),
@@ -56,6 +59,6 @@ fn kernel(spec: &Bound<'_, PyTuple>, level: usize) -> PyResult<Kernel> {
 
 /// An activation as Python spells it: `(name, parameter)`.
 pub(crate) fn activation(spec: &Bound<'_, PyAny>) -> PyResult<Activation> {
-    let (name, _parameter): (String, f64) = spec.extract()?;
-    Activation::parse(&name).map_err(|e| to_py(spec.py(), &e))
+    let (name, parameter): (String, f64) = spec.extract()?;
+    Activation::parse(&name, parameter).map_err(|e| to_py(spec.py(), &e))
 }

@@ -5,6 +5,7 @@ use crate::activation::Activation;
 use crate::error::{Error, Result};
 use crate::gemm::{Rows, TILE};
 use crate::kernels::Kernel;
+use crate::math::sin_cos_scaled;
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
 use crate::threads::{Context, alloc};
@@ -53,6 +54,9 @@ impl<T: Real> FeatureMap<T> {
         }
         let (rows, kind, scale) = match features {
             Features::Random { activation: Activation::Relu, .. } => (n_components, Kind::Relu, 1.0),
+            Features::Random { activation, .. } => {
+                return Err(Error::Invalid(format!("random features have activation \"relu\", got {activation:?}")));
+            }
             Features::Fourier { .. } => (n_components.div_ceil(2), Kind::Fourier, 2.0),
         };
         let mut w = alloc(rows * d, "feature weights")?;
@@ -141,73 +145,42 @@ impl<T: Real> Epilogue<T> for Activate<'_, T> {
     }
 
     fn apply(&self, level: Level, (): &mut (), tile: &mut [T], x: &Edge<'_, T, ()>, y: &Edge<'_, T, ()>) {
-        let shifts = &self.map.shift;
-        for i in 0..x.rows.n {
-            let row = i * TILE..i * TILE + y.rows.n;
-            let (shift_row, shift) = match self.layout {
-                Layout::RowMajor => (T::ZERO, &shifts[y.start..y.start + y.rows.n]),
-                Layout::FeatureMajor => (shifts[x.start + i], &[][..]),
-            };
-            let (first, second) = tile.split_at_mut(TILE * TILE);
-            let values = &mut first[row.clone()];
-            dispatch(level, Shift { values, shift, shift_row });
-            let scale = self.map.scale;
-            match self.map.kind {
-                Kind::Relu => dispatch(level, Rectify { values, scale }),
-                Kind::Fourier => {
-                    let cosines = &mut second[row];
-                    dispatch(level, Waves { values, cosines, scale });
-                }
-            }
-        }
+        let shift = match self.layout {
+            Layout::RowMajor => &self.map.shift[y.start..y.start + y.rows.n],
+            Layout::FeatureMajor => &self.map.shift[x.start..x.start + x.rows.n],
+        };
+        dispatch(level, Tile { map: self.map, layout: self.layout, tile, rows: x.rows.n, cols: y.rows.n, shift });
     }
 }
 
-struct Shift<'a, T> {
-    values: &'a mut [T],
+/// One tile of projections, shifted and activated.
+struct Tile<'a, T> {
+    map: &'a FeatureMap<T>,
+    layout: Layout,
+    tile: &'a mut [T],
+    rows: usize,
+    cols: usize,
     shift: &'a [T],
-    shift_row: T,
 }
 
-impl<T: Real> Job for Shift<'_, T> {
+impl<T: Real> Job for Tile<'_, T> {
     type Output = ();
+
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        if self.shift.is_empty() {
-            self.values.iter_mut().for_each(|v| *v += self.shift_row);
-        } else {
-            self.values.iter_mut().zip(self.shift).for_each(|(v, &b)| *v += b);
-        }
-    }
-}
-
-struct Rectify<'a, T> {
-    values: &'a mut [T],
-    scale: T,
-}
-
-impl<T: Real> Job for Rectify<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        self.values.iter_mut().for_each(|v| *v = v.max(T::ZERO) * self.scale);
-    }
-}
-
-struct Waves<'a, T> {
-    values: &'a mut [T],
-    cosines: &'a mut [T],
-    scale: T,
-}
-
-impl<T: Real> Job for Waves<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        for (v, w) in self.values.iter_mut().zip(self.cosines) {
-            let (sin, cos) = v.sin_cos::<FMA>();
-            *v = sin * self.scale;
-            *w = cos * self.scale;
+        let (first, second) = self.tile.split_at_mut(TILE * TILE);
+        let scale = self.map.scale;
+        for i in 0..self.rows {
+            let row = i * TILE..i * TILE + self.cols;
+            let values = &mut first[row.clone()];
+            match self.layout {
+                Layout::RowMajor => values.iter_mut().zip(self.shift).for_each(|(v, &b)| *v += b),
+                Layout::FeatureMajor => values.iter_mut().for_each(|v| *v += self.shift[i]),
+            }
+            match self.map.kind {
+                Kind::Relu => values.iter_mut().for_each(|v| *v = v.max(T::ZERO) * scale),
+                Kind::Fourier => sin_cos_scaled::<FMA, T>(values, &mut second[row], scale),
+            }
         }
     }
 }

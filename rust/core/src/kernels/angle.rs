@@ -36,6 +36,37 @@ pub(super) fn squared_difference<T: Real, const FMA: bool>(x: &[T], rx: T, y: &[
     ((acc[0] + acc[4]) + (acc[2] + acc[6])) + ((acc[1] + acc[5]) + (acc[3] + acc[7]))
 }
 
+/// The cosine of an angle code, and 1 minus it.
+#[inline(always)]
+pub(super) fn decode<T: Real>(e: T) -> (T, T) {
+    let cos = (T::ONE - e.abs()).copysign(e);
+    (cos, if cos < T::ZERO { T::ONE - cos } else { e.abs() })
+}
+
+/// The code of a cosine known to about an epsilon.
+#[inline(always)]
+pub(super) fn encode<T: Real>(u: T) -> T {
+    (T::ONE - u.abs()).max(T::ZERO).copysign(u)
+}
+
+/// The map `K -> a K + b` of a covariance matrix: the new covariance and its angle code. `s` are the old standard
+/// deviations, `r` is the product of the new ones, `e` the old angle code, whose cosine is `cos = 1 - v`.
+///
+/// With `p = a s_x s_y`: `1 - cos' = (a b (s_x - s_y)^2 / (r + p + b) + p v) / r` from `r^2 - (p + b)^2 = a b (s_x - s_y)^2`,
+/// and `1 + cos' = ((a b (s_x^2 + s_y^2) + b^2) / (r + p) + b + p (1 + cos)) / r`: sums of positive terms.
+#[inline(always)]
+pub(super) fn mixed<T: Real, const FMA: bool>(a: T, b: T, (sx, sy): (T, T), r: T, e: T, (cos, v): (T, T)) -> (T, T) {
+    let p = a * (sx * sy);
+    let k = p.mul_add::<FMA>(cos, b);
+    let gap = sx - sy;
+    let spread = (b * (a * (gap * gap))) / ((r + p) + b);
+    let near = p.mul_add::<FMA>(v, spread) / r;
+    let w = if cos < T::ZERO { e.abs() } else { T::ONE + cos };
+    let rise = (b * (a * (sx * sx + sy * sy)) + b * b) / (r + p) + b;
+    let far = p.mul_add::<FMA>(w, rise) / r;
+    (k, if k < T::ZERO { -far.min(T::ONE) } else { near.min(T::ONE) })
+}
+
 /// Turns inner products into angle codes.
 pub(super) struct Angles<'a, T> {
     pub(super) tile: &'a mut [T],

@@ -1,17 +1,32 @@
-//! Squared distances between rows, recomputed from the difference where the norms cancel.
+//! Distances between rows, recomputed from the difference where the norms cancel.
 
 use super::angle::squared_difference;
 use crate::gemm::{Rows, TILE};
 use crate::real::Real;
 use crate::simd::Job;
 
-/// Turns inner products into squared distances.
-pub(super) struct Distances<'a, T> {
-    pub(super) tile: &'a mut [T],
+/// The rows on both edges of a tile and their squared norms.
+#[derive(Debug)]
+pub(super) struct Edges<'a, T> {
     pub(super) x: Rows<'a, T>,
     pub(super) y: Rows<'a, T>,
     pub(super) qx: &'a [T],
     pub(super) qy: &'a [T],
+}
+
+/// Turns inner products into squared distances.
+pub(super) struct Distances<'a, T>(pub(super) &'a mut [T], pub(super) Edges<'a, T>);
+
+/// Turns inner products into `|x - x'|^2`, or `-|x + x'|^2` where the inner product is negative.
+pub(super) struct Chords<'a, T>(pub(super) &'a mut [T], pub(super) Edges<'a, T>);
+
+/// Puts the sums of absolute differences in a tile.
+pub(super) struct Manhattans<'a, T>(pub(super) &'a mut [T], pub(super) Edges<'a, T>);
+
+/// Below this share of the squared norms a squared distance is recomputed from the difference.
+#[inline(always)]
+fn near<T: Real>() -> T {
+    T::from_f64(if size_of::<T>() == 4 { 1e-1 } else { 1e-2 })
 }
 
 impl<T: Real> Job for Distances<'_, T> {
@@ -19,13 +34,12 @@ impl<T: Real> Job for Distances<'_, T> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let near = T::from_f64(if size_of::<T>() == 4 { 1e-1 } else { 1e-2 });
-        let two = T::from_f64(2.0);
-        for i in 0..self.qx.len() {
-            let qx = self.qx[i];
-            let row = &mut self.tile[i * TILE..i * TILE + self.qy.len()];
+        let Self(tile, edges) = self;
+        let (near, two) = (near::<T>(), T::from_f64(2.0));
+        for (i, &qx) in edges.qx.iter().enumerate() {
+            let row = &mut tile[i * TILE..i * TILE + edges.qy.len()];
             let mut count = 0u32;
-            for (s, &qy) in row.iter_mut().zip(self.qy) {
+            for (s, &qy) in row.iter_mut().zip(edges.qy) {
                 let sum = qx + qy;
                 let d = (sum - two * *s).max(T::ZERO);
                 count += u32::from(d < near * sum);
@@ -35,10 +49,71 @@ impl<T: Real> Job for Distances<'_, T> {
                 continue;
             }
             for (j, s) in row.iter_mut().enumerate() {
-                if *s < near * (qx + self.qy[j]) {
-                    *s = squared_difference::<T, FMA>(self.x.row(i), T::ONE, self.y.row(j), T::ONE);
+                if *s < near * (qx + edges.qy[j]) {
+                    *s = squared_difference::<T, FMA>(edges.x.row(i), T::ONE, edges.y.row(j), T::ONE);
                 }
             }
         }
     }
+}
+
+impl<T: Real> Job for Chords<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let Self(tile, edges) = self;
+        let (near, two) = (near::<T>(), T::from_f64(2.0));
+        for (i, &qx) in edges.qx.iter().enumerate() {
+            let row = &mut tile[i * TILE..i * TILE + edges.qy.len()];
+            let mut count = 0u32;
+            for (s, &qy) in row.iter_mut().zip(edges.qy) {
+                let sum = qx + qy;
+                let d = (sum - two * s.abs()).max(T::ZERO);
+                count += u32::from(d < near * sum);
+                *s = d.copysign(*s);
+            }
+            if count == 0 {
+                continue;
+            }
+            for (j, s) in row.iter_mut().enumerate() {
+                if s.abs() < near * (qx + edges.qy[j]) {
+                    let sign = T::ONE.copysign(*s);
+                    let d = squared_difference::<T, FMA>(edges.x.row(i), T::ONE, edges.y.row(j), sign);
+                    *s = d.copysign(sign);
+                }
+            }
+        }
+    }
+}
+
+impl<T: Real> Job for Manhattans<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let Self(tile, edges) = self;
+        for i in 0..edges.qx.len() {
+            let x = edges.x.row(i);
+            for j in 0..edges.qy.len() {
+                tile[i * TILE + j] = absolute_difference(x, edges.y.row(j));
+            }
+        }
+    }
+}
+
+/// Sum over k of `|x_k - y_k|`, in eight interleaved chains whatever the vector width.
+#[inline(always)]
+fn absolute_difference<T: Real>(x: &[T], y: &[T]) -> T {
+    let mut acc = [T::ZERO; 8];
+    let whole = x.len() - x.len() % 8;
+    for (a, b) in x[..whole].chunks_exact(8).zip(y[..whole].chunks_exact(8)) {
+        for l in 0..8 {
+            acc[l] += (a[l] - b[l]).abs();
+        }
+    }
+    for l in 0..x.len() - whole {
+        acc[l] += (x[whole + l] - y[whole + l]).abs();
+    }
+    ((acc[0] + acc[4]) + (acc[2] + acc[6])) + ((acc[1] + acc[5]) + (acc[3] + acc[7]))
 }

@@ -1,4 +1,4 @@
-//! Kernels that are one line of an inner product or a squared distance.
+//! Kernels of the inner product alone.
 
 use super::plan::{Input, Leaf, Tile};
 use crate::real::Real;
@@ -73,36 +73,6 @@ impl<T: Real> Job for Powers<'_, T> {
                     }
                     rest >>= 1;
                 }
-            }
-        }
-    }
-}
-
-/// `exp(-gamma |x - x'|^2)`.
-#[derive(Clone, Copy)]
-pub(super) struct Rbf<T> {
-    pub(super) gamma: T,
-}
-
-impl<T: Real> Leaf<T> for Rbf<T> {
-    fn input(&self) -> Input {
-        Input::Distance
-    }
-    fn evaluate(&self, level: Level, tile: Tile<'_, T>) {
-        dispatch(level, Exponentials(*self, tile));
-    }
-}
-
-struct Exponentials<'a, T>(Rbf<T>, Tile<'a, T>);
-
-impl<T: Real> Job for Exponentials<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let Self(Rbf { gamma }, mut tile) = self;
-        for i in 0..tile.rows {
-            for v in tile.row(i) {
-                *v = (-gamma * *v).exp::<FMA>();
             }
         }
     }

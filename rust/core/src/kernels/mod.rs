@@ -2,10 +2,13 @@
 
 mod angle;
 mod arccosine;
+mod deep;
 mod distance;
 mod dot;
-mod network;
+mod laws;
 mod plan;
+mod radial;
+mod relu;
 
 pub use plan::Plan;
 
@@ -32,6 +35,25 @@ pub enum Kernel {
     Rbf {
         /// Inverse squared length.
         gamma: f64,
+    },
+    /// `exp(-gamma |x - x'|^power)`, the norm Euclidean, `0 < power <= 2`.
+    Laplace {
+        /// Inverse length, to the power.
+        gamma: f64,
+        /// Exponent of the distance.
+        power: f64,
+    },
+    /// `exp(-gamma sum_k |x_k - x'_k|)`.
+    Manhattan {
+        /// Inverse length.
+        gamma: f64,
+    },
+    /// Matern.
+    Matern {
+        /// Length scale.
+        length_scale: f64,
+        /// Smoothness: 1/2, 3/2 or 5/2.
+        nu: f64,
     },
     /// `2 E[relu(w.x)^order relu(w.x')^order]`, `w ~ N(0, I)`.
     ArcCosine {
@@ -83,9 +105,26 @@ impl Kernel {
             Self::Constant(v) => finite("value", *v),
             Self::Linear => Ok(()),
             Self::Polynomial { degree: _, gamma, coef0 } => finite("gamma", *gamma).and(finite("coef0", *coef0)),
-            Self::Rbf { gamma } => positive("gamma", *gamma),
+            Self::Rbf { gamma } | Self::Manhattan { gamma } => positive("gamma", *gamma),
+            Self::Laplace { gamma, power } => {
+                positive("gamma", *gamma)?;
+                if *power > 0.0 && *power <= 2.0 {
+                    return Ok(());
+                }
+                Err(Error::Invalid(format!("power must be in (0, 2], got {power}; beyond 2 it is no kernel")))
+            }
+            Self::Matern { length_scale, nu } => {
+                positive("length_scale", *length_scale)?;
+                if [0.5, 1.5, 2.5].contains(nu) {
+                    return Ok(());
+                }
+                Err(Error::Invalid(format!("nu must be 0.5, 1.5 or 2.5, got {nu}")))
+            }
             Self::ArcCosine { order } if *order <= 2 => Ok(()),
             Self::ArcCosine { order } => Err(Error::Invalid(format!("order must be 0, 1 or 2, got {order}"))),
+            Self::Ntk(Network { activation: Activation::Step, .. }) => Err(Error::Invalid(
+                "the NTK of \"step\" has an infinite diagonal; use NNGP, or NTK with \"erf\"".into(),
+            )),
             Self::Nngp(n) | Self::Ntk(n) => {
                 positive("weight_variance", n.weight_variance)?;
                 finite("bias_variance", n.bias_variance)?;

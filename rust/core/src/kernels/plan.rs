@@ -2,9 +2,12 @@
 
 use super::angle::{Angles, inverse_norms};
 use super::arccosine::ArcCosine;
-use super::distance::Distances;
-use super::dot::{Constant, Linear, Polynomial, Rbf};
-use super::network::Relu;
+use super::deep::Deep;
+use super::distance::{Chords, Distances, Edges, Manhattans};
+use super::dot::{Constant, Linear, Polynomial};
+use super::laws::{Erf, Exponential, Polynomial as Polynomials, Step, Wave};
+use super::radial::{Laplace, Manhattan, Matern, Rbf};
+use super::relu::Relu;
 use super::{Kernel, Network};
 use crate::activation::Activation;
 use crate::error::{Error, Result};
@@ -20,7 +23,9 @@ pub(super) enum Input {
     Nothing,
     Inner,
     Distance,
+    Manhattan,
     Angle,
+    Chord,
 }
 
 /// A kernel without parts. Its job turns a row of inputs, in place, into a row of values.
@@ -37,6 +42,7 @@ pub(super) trait Leaf<T: Real>: Send + Sync {
 #[derive(Debug)]
 pub(super) struct Tile<'a, T> {
     pub(super) values: &'a mut [T],
+    inner: &'a [T],
     pub(super) rows: usize,
     pub(super) cols: usize,
     x: View<'a, T>,
@@ -70,6 +76,11 @@ impl<'a, T: Real> Tile<'a, T> {
     pub(super) fn y(&self, k: usize) -> &'a [T] {
         self.y.array(k)
     }
+    /// Row `i` of the inner products, for leaves of the chord.
+    #[inline(always)]
+    pub(super) fn inner(&self, i: usize) -> &'a [T] {
+        &self.inner[i * TILE..i * TILE + self.cols]
+    }
     /// Row `i` of the values.
     #[inline(always)]
     pub(super) fn row(&mut self, i: usize) -> &mut [T] {
@@ -88,8 +99,6 @@ enum Op {
 pub struct Plan<T> {
     leaves: Vec<Box<dyn Leaf<T>>>,
     ops: Vec<Op>,
-    angles: bool,
-    distances: bool,
 }
 
 impl<T> std::fmt::Debug for Plan<T> {
@@ -109,9 +118,39 @@ pub struct Side<T> {
 /// A plan's buffers of one thread.
 #[derive(Debug)]
 pub struct Scratch<T> {
-    angles: Vec<T>,
-    distances: Vec<T>,
+    /// The inner products, where leaves need them beside something made from them.
+    inner: Vec<T>,
+    /// The last geometry computed, for the leaves that follow.
+    geometry: Vec<T>,
     stack: Vec<Vec<T>>,
+}
+
+/// The leaf of a network's kernel.
+fn network<T: Real>(n: &Network, tangent: bool, d: usize) -> Box<dyn Leaf<T>> {
+    match n.activation {
+        Activation::Relu => Box::new(Relu::new(n, 0.0, tangent, d)),
+        Activation::LeakyRelu(slope) => Box::new(Relu::new(n, slope, tangent, d)),
+        Activation::Step => Box::new(Deep::new(Step, n, tangent, d)),
+        Activation::Erf => Box::new(Deep::new(Erf, n, tangent, d)),
+        Activation::Cos => Box::new(Deep::new(Wave::<false>, n, tangent, d)),
+        Activation::Sin => Box::new(Deep::new(Wave::<true>, n, tangent, d)),
+        Activation::Exp => Box::new(Deep::new(Exponential, n, tangent, d)),
+        Activation::Identity => polynomial(1, Some(1.0), n, tangent, d),
+        Activation::Quadratic => polynomial(2, Some(0.5), n, tangent, d),
+        Activation::Cubic => polynomial(3, Some(1.0 / 6.0), n, tangent, d),
+        Activation::Hermite(degree) => polynomial(degree, None, n, tangent, d),
+    }
+}
+
+/// A monomial's or Hermite polynomial's leaf, with the number of terms known to the compiler.
+fn polynomial<T: Real>(degree: u32, monomial: Option<f64>, n: &Network, tangent: bool, d: usize) -> Box<dyn Leaf<T>> {
+    match degree / 2 + 1 {
+        1 => Box::new(Deep::new(Polynomials::<1> { degree, monomial }, n, tangent, d)),
+        2 => Box::new(Deep::new(Polynomials::<2> { degree, monomial }, n, tangent, d)),
+        3..=4 => Box::new(Deep::new(Polynomials::<4> { degree, monomial }, n, tangent, d)),
+        5..=8 => Box::new(Deep::new(Polynomials::<8> { degree, monomial }, n, tangent, d)),
+        _ => Box::new(Deep::new(Polynomials::<16> { degree, monomial }, n, tangent, d)),
+    }
 }
 
 impl<T: Real> Plan<T> {
@@ -121,19 +160,16 @@ impl<T: Real> Plan<T> {
     /// [`Error::Invalid`] for parameters outside their domain.
     pub fn new(kernel: &Kernel, d: usize) -> Result<Self> {
         kernel.validate()?;
-        let mut plan = Self { leaves: Vec::new(), ops: Vec::new(), angles: false, distances: false };
+        let mut plan = Self { leaves: Vec::new(), ops: Vec::new() };
         plan.push(kernel, d);
-        plan.angles = plan.leaves.iter().any(|l| l.input() == Input::Angle);
-        plan.distances = plan.leaves.iter().any(|l| l.input() == Input::Distance);
         Ok(plan)
     }
 
+    fn needs(&self, input: Input) -> bool {
+        self.leaves.iter().any(|l| l.input() == input)
+    }
+
     fn push(&mut self, kernel: &Kernel, d: usize) {
-        let network = |n: &Network, tangent: bool| -> Box<dyn Leaf<T>> {
-            match n.activation {
-                Activation::Relu => Box::new(Relu::new(n, tangent, d)),
-            }
-        };
         let leaf: Box<dyn Leaf<T>> = match kernel {
             Kernel::Sum(a, b) | Kernel::Product(a, b) => {
                 self.push(a, d);
@@ -147,9 +183,22 @@ impl<T: Real> Plan<T> {
                 Box::new(Polynomial { degree: *degree, gamma: T::from_f64(*gamma), coef0: T::from_f64(*coef0) })
             }
             Kernel::Rbf { gamma } => Box::new(Rbf { gamma: T::from_f64(*gamma) }),
+            Kernel::Laplace { gamma, power } if *power == 2.0 => Box::new(Rbf { gamma: T::from_f64(*gamma) }),
+            Kernel::Laplace { gamma, power } => {
+                Box::new(Laplace { gamma: T::from_f64(*gamma), power: T::from_f64(*power) })
+            }
+            Kernel::Manhattan { gamma } => Box::new(Manhattan { gamma: T::from_f64(*gamma) }),
+            Kernel::Matern { length_scale, nu } => {
+                let scale = T::from_f64((2.0 * nu).sqrt() / length_scale);
+                match *nu {
+                    0.5 => Box::new(Matern::<T, 0> { scale }),
+                    1.5 => Box::new(Matern::<T, 1> { scale }),
+                    _ => Box::new(Matern::<T, 2> { scale }),
+                }
+            }
             Kernel::ArcCosine { order } => Box::new(ArcCosine { order: *order }),
-            Kernel::Nngp(n) => network(n, false),
-            Kernel::Ntk(n) => network(n, true),
+            Kernel::Nngp(n) => network(n, false, d),
+            Kernel::Ntk(n) => network(n, true, d),
         };
         self.ops.push(Op::Leaf(self.leaves.len()));
         self.leaves.push(leaf);
@@ -185,7 +234,7 @@ impl<T: Real> Epilogue<T> for Plan<T> {
                 if size_of::<T>() == 4 { "float32" } else { "float64" }
             )));
         }
-        let inverse = if self.angles { inverse_norms(q)? } else { Vec::new() };
+        let inverse = if self.needs(Input::Angle) { inverse_norms(q)? } else { Vec::new() };
         let leaves = self.leaves.iter().map(|l| l.side(q)).collect::<Result<_>>()?;
         Ok(Side { len: q.len(), inverse, leaves })
     }
@@ -195,7 +244,7 @@ impl<T: Real> Epilogue<T> for Plan<T> {
         let tile = |wanted: bool| if wanted { alloc(TILE * TILE, "a tile") } else { Ok(Vec::new()) };
         // A postfix program of n leaves never holds more than n values.
         let stack = (0..if several { self.leaves.len() } else { 0 }).map(|_| tile(true)).collect::<Result<_>>()?;
-        Ok(Scratch { angles: tile(several && self.angles)?, distances: tile(several && self.distances)?, stack })
+        Ok(Scratch { inner: tile(several || self.needs(Input::Chord))?, geometry: tile(several)?, stack })
     }
 
     fn apply(
@@ -206,61 +255,72 @@ impl<T: Real> Epilogue<T> for Plan<T> {
         x: &Edge<'_, T, Side<T>>,
         y: &Edge<'_, T, Side<T>>,
     ) {
-        let (rows, cols) = (x.rows.n, y.rows.n);
-        let angles = |tile: &mut [T]| {
-            let rx = &x.side.inverse[x.at..x.at + rows];
-            let ry = &y.side.inverse[y.at..y.at + cols];
-            dispatch(level, Angles { tile, x: x.rows, y: y.rows, rx, ry });
-        };
-        let distances = |tile: &mut [T]| {
-            dispatch(level, Distances { tile, x: x.rows, y: y.rows, qx: x.norms, qy: y.norms });
-        };
-        let evaluate = |leaf: usize, values: &mut [T]| {
-            let view = |e: &Edge<'_, T, Side<T>>| (e.side.len, e.at);
-            let ((gx, ax), (gy, ay)) = (view(x), view(y));
-            let x = View { data: &x.side.leaves[leaf], group: gx, at: ax, n: rows };
-            let y = View { data: &y.side.leaves[leaf], group: gy, at: ay, n: cols };
-            self.leaves[leaf].evaluate(level, Tile { values, rows, cols, x, y });
-        };
-        if self.leaves.len() == 1 {
-            match self.leaves[0].input() {
-                Input::Angle => angles(tile),
-                Input::Distance => distances(tile),
-                Input::Inner | Input::Nothing => (),
+        let used = x.rows.n * TILE;
+        let Scratch { inner, geometry, stack } = scratch;
+        if let [leaf] = &self.leaves[..] {
+            if leaf.input() == Input::Chord {
+                inner[..used].copy_from_slice(&tile[..used]);
             }
-            return evaluate(0, tile);
+            measure(level, leaf.input(), tile, x, y);
+            return self.evaluate(level, 0, tile, inner, x, y);
         }
-        let used = rows * TILE;
-        if self.angles {
-            scratch.angles[..used].copy_from_slice(&tile[..used]);
-            angles(&mut scratch.angles);
-        }
-        if self.distances {
-            scratch.distances[..used].copy_from_slice(&tile[..used]);
-            distances(&mut scratch.distances);
-        }
-        let mut depth = 0;
+        inner[..used].copy_from_slice(&tile[..used]);
+        let (mut measured, mut depth) = (Input::Nothing, 0);
         for &op in &self.ops {
             match op {
                 Op::Leaf(l) => {
-                    let source = match self.leaves[l].input() {
-                        Input::Angle => &scratch.angles,
-                        Input::Distance => &scratch.distances,
-                        Input::Inner | Input::Nothing => &*tile,
-                    };
-                    scratch.stack[depth][..used].copy_from_slice(&source[..used]);
-                    evaluate(l, &mut scratch.stack[depth]);
+                    let input = self.leaves[l].input();
+                    if input != measured {
+                        geometry[..used].copy_from_slice(&inner[..used]);
+                        measure(level, input, geometry, x, y);
+                        measured = input;
+                    }
+                    stack[depth][..used].copy_from_slice(&geometry[..used]);
+                    self.evaluate(level, l, &mut stack[depth], inner, x, y);
                     depth += 1;
                 }
                 Op::Sum | Op::Product => {
                     depth -= 1;
-                    let (left, right) = scratch.stack.split_at_mut(depth);
+                    let (left, right) = stack.split_at_mut(depth);
                     let pair = Pair { left: &mut left[depth - 1][..used], right: &right[0][..used] };
                     if op == Op::Sum { dispatch(level, Add(pair)) } else { dispatch(level, Multiply(pair)) }
                 }
             }
         }
-        tile[..used].copy_from_slice(&scratch.stack[0][..used]);
+        tile[..used].copy_from_slice(&stack[0][..used]);
+    }
+}
+
+impl<T: Real> Plan<T> {
+    fn evaluate(
+        &self,
+        level: Level,
+        leaf: usize,
+        values: &mut [T],
+        inner: &[T],
+        x: &Edge<'_, T, Side<T>>,
+        y: &Edge<'_, T, Side<T>>,
+    ) {
+        let (rows, cols) = (x.rows.n, y.rows.n);
+        let x = View { data: &x.side.leaves[leaf], group: x.side.len, at: x.at, n: rows };
+        let y = View { data: &y.side.leaves[leaf], group: y.side.len, at: y.at, n: cols };
+        self.leaves[leaf].evaluate(level, Tile { values, inner, rows, cols, x, y });
+    }
+}
+
+/// Turn the inner products in `tile` into what a leaf is a function of.
+fn measure<T: Real>(level: Level, input: Input, tile: &mut [T], x: &Edge<'_, T, Side<T>>, y: &Edge<'_, T, Side<T>>) {
+    let edges = Edges { x: x.rows, y: y.rows, qx: x.norms, qy: y.norms };
+    match input {
+        Input::Nothing | Input::Inner => (),
+        Input::Distance => dispatch(level, Distances(tile, edges)),
+        Input::Chord => dispatch(level, Chords(tile, edges)),
+        Input::Manhattan => dispatch(level, Manhattans(tile, edges)),
+        Input::Angle => {
+            let rx = &x.side.inverse[x.at..x.at + x.rows.n];
+            let ry = &y.side.inverse[y.at..y.at + y.rows.n];
+            dispatch(level, Angles { tile, x: x.rows, y: y.rows, rx, ry });
+        }
     }
 }
 

@@ -1,0 +1,227 @@
+//! NNGP and NTK of networks of any depth whose activation has closed Gaussian moments: one recursion, many laws.
+
+use super::Network;
+use super::angle::{decode, encode, mixed};
+use super::plan::{Input, Leaf, Tile};
+use crate::error::Result;
+use crate::real::Real;
+use crate::simd::{Job, Level, dispatch};
+use crate::threads::alloc;
+
+/// Values carried through the layers together.
+pub(super) const LANES: usize = 32;
+
+/// What is known of a pair of pre-activations.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pair<T> {
+    /// Their covariance.
+    pub(super) cov: T,
+    /// An angle's code; for laws of the chord the second moment of the difference where the covariance is positive, of
+    /// the sum where it is negative.
+    pub(super) shape: T,
+}
+
+/// Gaussian moments of an activation `f` over a pair.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moments<T> {
+    /// `E[f f']`.
+    pub(super) value: T,
+    /// `E` of the product of derivatives; used by tangent kernels alone.
+    pub(super) slope: T,
+    /// `E[(f - f')^2]`; used by sharp laws alone.
+    pub(super) gap: T,
+}
+
+/// The Gaussian moments of an activation and its derivative.
+pub(super) trait Law<T: Real>: Copy + Send + Sync + 'static {
+    /// Numbers kept for each row and layer.
+    const NUMBERS: usize;
+    /// Whether a pair's shape is its chord rather than its angle.
+    const CHORD: bool = false;
+    /// Whether the next layer's angle needs the gap, because the moments are not smooth where rows coincide.
+    const SHARP: bool = false;
+    /// `E f(z)^2` for `z ~ N(0, q)`; writes this row's numbers.
+    fn row(&self, q: f64, numbers: &mut [f64]) -> f64;
+    /// The moments of a pair whose rows have the numbers `x` and, at `j`, `y`.
+    fn pair<const FMA: bool>(&self, pair: Pair<T>, x: &[T], y: &[[T; LANES]], j: usize) -> Moments<T>;
+}
+
+/// Arrays before the law's numbers: variance, standard deviation, its inverse.
+const OWN: usize = 3;
+/// Numbers of any law, at most.
+pub(super) const MAX_NUMBERS: usize = 32;
+
+/// NNGP or NTK of a network with this activation law.
+#[derive(Clone)]
+pub(super) struct Deep<T, L> {
+    law: L,
+    depth: usize,
+    tangent: bool,
+    first: T,
+    later: T,
+    bias: T,
+}
+
+impl<T: Real, L: Law<T>> Deep<T, L> {
+    const STRIDE: usize = OWN + L::NUMBERS;
+
+    pub(super) fn new(law: L, n: &Network, tangent: bool, d: usize) -> Self {
+        Self {
+            law,
+            depth: n.depth,
+            tangent,
+            first: T::from_f64(n.weight_variance / d as f64),
+            later: T::from_f64(n.weight_variance),
+            bias: T::from_f64(n.bias_variance),
+        }
+    }
+}
+
+impl<T: Real, L: Law<T>> Leaf<T> for Deep<T, L> {
+    fn input(&self) -> Input {
+        if L::CHORD { Input::Chord } else { Input::Angle }
+    }
+
+    /// `|x|`, then the arrays of layers 0 .. depth.
+    fn side(&self, q: &[T]) -> Result<Vec<T>> {
+        let n = q.len();
+        let mut out = alloc(n * (1 + (self.depth + 1) * Self::STRIDE), "variances")?;
+        let mut numbers = [0.0; MAX_NUMBERS];
+        for (i, &q) in q.iter().enumerate() {
+            out[i] = q.sqrt();
+            let mut variance = (self.first * q + self.bias).to_f64();
+            for l in 0..=self.depth {
+                let base = (1 + l * Self::STRIDE) * n + i;
+                let deviation = variance.sqrt();
+                let inverse = if deviation > 0.0 { 1.0 / deviation } else { 0.0 };
+                let value = self.law.row(variance, &mut numbers[..L::NUMBERS]);
+                let all = [variance, deviation, inverse].into_iter().chain(numbers[..L::NUMBERS].iter().copied());
+                for (k, v) in all.enumerate() {
+                    out[base + k * n] = T::from_f64(v);
+                }
+                variance = self.later.to_f64() * value + self.bias.to_f64();
+            }
+        }
+        Ok(out)
+    }
+
+    fn evaluate(&self, level: Level, tile: Tile<'_, T>) {
+        dispatch(level, Layers { leaf: self, tile });
+    }
+}
+
+struct Layers<'a, T, L> {
+    leaf: &'a Deep<T, L>,
+    tile: Tile<'a, T>,
+}
+
+impl<T: Real, L: Law<T>> Job for Layers<'_, T, L> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let Self { leaf, mut tile } = self;
+        let stride = Deep::<T, L>::STRIDE;
+        let arrays = 1 + (leaf.depth + 1) * stride;
+        // The columns' arrays, a few lanes of each: fixed lengths let every loop below become vector code.
+        let mut y = vec![[T::ZERO; LANES]; arrays];
+        let mut x = vec![T::ZERO; arrays];
+        for at in (0..tile.cols).step_by(LANES) {
+            let n = LANES.min(tile.cols - at);
+            for (k, y) in y.iter_mut().enumerate() {
+                y[..n].copy_from_slice(&tile.y(k)[at..at + n]);
+            }
+            for i in 0..tile.rows {
+                for (k, x) in x.iter_mut().enumerate() {
+                    *x = tile.x(k)[i];
+                }
+                let mut lanes = Lanes { cov: [T::ZERO; LANES], shape: [T::ZERO; LANES], theta: [T::ZERO; LANES] };
+                lanes.shape[..n].copy_from_slice(&tile.row(i)[at..at + n]);
+                if L::CHORD {
+                    lanes.cov[..n].copy_from_slice(&tile.inner(i)[at..at + n]);
+                    lanes.chords::<FMA>(leaf.first, leaf.bias, &x, &y);
+                } else {
+                    lanes.angles::<FMA>(leaf.first, leaf.bias, &x, &y);
+                }
+                for l in 0..leaf.depth {
+                    let at = 1 + l * stride;
+                    let (this, next) = (at..at + stride, at + stride..at + 2 * stride);
+                    lanes.layer::<L, FMA>(leaf, (&x[this.clone()], &y[this]), (&x[next.clone()], &y[next]));
+                }
+                let result = if leaf.tangent { &lanes.theta } else { &lanes.cov };
+                tile.row(i)[at..at + n].copy_from_slice(&result[..n]);
+            }
+        }
+    }
+}
+
+struct Lanes<T> {
+    cov: [T; LANES],
+    shape: [T; LANES],
+    theta: [T; LANES],
+}
+
+impl<T: Real> Lanes<T> {
+    /// The first affine map for laws of the angle.
+    #[inline(always)]
+    fn angles<const FMA: bool>(&mut self, a: T, b: T, x: &[T], y: &[[T; LANES]]) {
+        let (ny, sy) = (&y[0], &y[2]);
+        for j in 0..LANES {
+            let e = self.shape[j];
+            if b > T::ZERO {
+                let (k, e) = mixed::<T, FMA>(a, b, (x[0], ny[j]), x[2] * sy[j], e, decode(e));
+                (self.cov[j], self.shape[j]) = (k, e);
+            } else {
+                self.cov[j] = (x[2] * sy[j]) * decode(e).0;
+            }
+            self.theta[j] = self.cov[j];
+        }
+    }
+
+    /// The first affine map for laws of the chord: biases leave a difference as it is and add to a sum.
+    #[inline(always)]
+    fn chords<const FMA: bool>(&mut self, a: T, b: T, x: &[T], y: &[[T; LANES]]) {
+        let (two, four) = (T::from_f64(2.0), T::from_f64(4.0));
+        let qy = &y[1];
+        for j in 0..LANES {
+            let k = a.mul_add::<FMA>(self.cov[j], b);
+            let chord = self.shape[j];
+            let (near, sum) = (a * chord.abs(), x[1] + qy[j]);
+            let opposite = near + four * b;
+            let acute = T::ONE.copysign(chord) > T::ZERO;
+            let positive = if acute { near } else { two * sum - opposite };
+            self.shape[j] = if k < T::ZERO { opposite } else { positive };
+            (self.cov[j], self.theta[j]) = (k, k);
+        }
+    }
+
+    /// One hidden layer and the affine map after it.
+    #[inline(always)]
+    fn layer<L: Law<T>, const FMA: bool>(
+        &mut self,
+        leaf: &Deep<T, L>,
+        (x, y): (&[T], &[[T; LANES]]),
+        (x1, y1): (&[T], &[[T; LANES]]),
+    ) {
+        let (half, two) = (T::from_f64(0.5), T::from_f64(2.0));
+        let (x, y) = (&x[..OWN + L::NUMBERS], &y[..OWN + L::NUMBERS]);
+        let (own, numbers) = (&x[OWN..], &y[OWN..]);
+        let (q, s, r) = (&y1[0], &y1[1], &y1[2]);
+        for j in 0..LANES {
+            let pair = Pair { cov: self.cov[j], shape: self.shape[j] };
+            let m = leaf.law.pair::<FMA>(pair, own, numbers, j);
+            let k = leaf.later.mul_add::<FMA>(m.value, leaf.bias);
+            let inverse = x1[2] * r[j];
+            self.shape[j] = if L::CHORD {
+                ((x1[0] + q[j]) - two * k.abs()).max(T::ZERO)
+            } else if L::SHARP {
+                let between = x1[1] - s[j];
+                ((leaf.later * m.gap - between * between) * (half * inverse)).max(T::ZERO)
+            } else {
+                encode(k * inverse)
+            };
+            self.cov[j] = k;
+            self.theta[j] = (leaf.later * self.theta[j]).mul_add::<FMA>(m.slope, k);
+        }
+    }
+}
