@@ -29,7 +29,7 @@ const TWO_OVER_PI: [u64; 20] = [
     0x5603_3046_fc7b_6bab,
 ];
 
-/// (n mod 4, hi, lo): x = n pi / 2 + hi + lo, |hi| <= pi / 4, for finite |x| >= 1; NaN for the rest.
+/// (n mod 4, hi, less): x = n pi / 2 + hi - less, |hi| <= pi / 4, for finite |x| >= 1; NaN for the rest.
 ///
 /// The product of the 53-bit significand with those 192 bits of 2 / pi that decide x / (pi / 2) modulo 4: 2^-137 is left
 /// out, and no f64 comes closer to a multiple of pi / 2 than 2^-62.
@@ -76,7 +76,7 @@ pub(super) fn reduce(x: f64) -> (u64, f64, f64) {
     let product = high * FRAC_PI_2;
     let rest = high.mul_add(FRAC_PI_2, -product) + (high * FRAC_PI_2_LOW + low * FRAC_PI_2);
     let hi = product + rest;
-    let lo = (product - hi) + rest;
+    let less = (hi - product) - rest;
     let sign = if negative != x.is_sign_negative() { -1.0 } else { 1.0 };
-    (if x.is_sign_negative() { n.wrapping_neg() } else { n }, sign * hi, sign * lo)
+    (if x.is_sign_negative() { n.wrapping_neg() } else { n }, sign * hi, sign * less)
 }

@@ -84,10 +84,6 @@ impl Double {
         Self { high: self.high * by, low: self.low * by }
     }
 
-    pub fn abs(self) -> Self {
-        if self.high < 0.0 { -self } else { self }
-    }
-
     pub fn sqrt(self) -> Self {
         if self.high == 0.0 {
             return self;
@@ -115,18 +111,14 @@ fn expm1_small(x: Double) -> Double {
     if x.high == 0.0 { x } else { series(x, |k| x / (k + 1.0).into()) }
 }
 
-/// e^x as (mantissa, exponent of two), so that nothing overflows.
-pub fn exp_parts(x: Double) -> (Double, i32) {
+/// e^x as a number in [0.7, 1.5] and an exponent of two, so that nothing overflows.
+fn exp_parts(x: Double) -> (Double, i32) {
+    // ln 2 in two pieces of 40 bits (their products with n are exact) and a last one of 53
+    const PIECES: [f64; 3] = [0.6931471805592082, 7.371002565161996e-13, 5.8029889835956905e-25];
     let n = (x.high / std::f64::consts::LN_2).round();
-    // ln 2 in pieces whose first two products with n are exact
-    let r = x - (n * 0.693147180559663).into() - (n * 2.823529056309993e-13).into();
-    let rest = Double::LN_2 - 0.693147180559663.into() - 2.823529056309993e-13.into();
-    let r = r - rest * n.into() - Double::from(LN_2_THIRD * n);
+    let r = PIECES.iter().fold(x, |r, &p| r - product(n, p));
     (expm1_small(r) + 1.0.into(), n as i32)
 }
-
-/// ln 2 - LN_2.
-const LN_2_THIRD: f64 = 5.707708438416212e-34;
 
 pub fn exp(x: Double) -> Double {
     let (m, n) = exp_parts(x);
@@ -164,19 +156,16 @@ pub fn log(x: f64) -> Double {
 
 /// (n mod 4, r): x = n pi / 2 + r, for |x| < 2^21.
 fn quarter_turns(x: Double) -> (i64, Double) {
-    // pi / 2 in pieces of 32 bits (their products with n are exact) and a last one of 53
+    // pi / 2 in four pieces of 32 bits (their products with n are exact) and a last one of 53
     const PIECES: [f64; 5] = [
-        1.570796326734125614166,
-        6.077100506303965976596e-11,
-        2.022266248711166455796e-21,
+        1.5707963267341256,
+        6.077100506303966e-11,
+        2.0222662487111665e-21,
         8.478427660348229e-32,
         2.0670321098263988e-43,
     ];
     let n = (x.high / std::f64::consts::FRAC_PI_2).round();
-    let mut r = x;
-    for p in PIECES {
-        r = r - product(n, p);
-    }
+    let r = PIECES.iter().fold(x, |r, &p| r - product(n, p));
     ((n as i64).rem_euclid(4), r)
 }
 
@@ -223,5 +212,6 @@ pub fn tanh(x: f64) -> Double {
 }
 
 pub fn sigmoid(x: f64) -> Double {
-    Double::from(1.0) / (exp(Double::from(-x)) + 1.0.into())
+    let e = exp(Double::from(-x.abs()));
+    (if x < 0.0 { e } else { 1.0.into() }) / (e + 1.0.into())
 }
