@@ -87,7 +87,7 @@ def _parse(path: Path, text: str, separator: str, notes: list[str]) -> pd.DataFr
     import pandas as pd
 
     def attempt(bad: str) -> pd.DataFrame:
-        return pd.read_csv(  # type: ignore[call-overload,no-any-return]
+        return pd.read_csv(  # type: ignore[call-overload]
             io.StringIO(text),
             sep=separator,
             low_memory=False,

@@ -60,7 +60,7 @@ def listing(names: Iterable[object], most: int = 8) -> str:
     return ", ".join(texts)
 
 
-def first_line(error: BaseException) -> str:
+def first_line(error: BaseException | str) -> str:
     """Return an exception's message as one short line."""
     text = " ".join(str(error).split())
     return (text[:197] + "...") if len(text) > 200 else (text or type(error).__name__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,17 @@ from widelearn.experiments.errors import InputError, listing
 TUNE_ROWS = 6_000
 SOME_ROWS = 8_000
 
-Rows = NDArray[np.intp]
+Array: TypeAlias = NDArray[Any]
+Rows: TypeAlias = NDArray[np.intp]
 
 
 def hold_out(
-    y: NDArray[Any], task: str, number: int, seed: int, group: NDArray[Any] | None = None, time: NDArray[Any] | None = None
+    y: Array,
+    task: str,
+    number: int,
+    seed: int,
+    group: Array | None = None,
+    time: Array | None = None,
 ) -> tuple[Rows, Rows]:
     """Choose the held-out rows.
 
@@ -73,7 +79,7 @@ def hold_out(
     return np.sort(train), np.sort(test)
 
 
-def check_sides(y: NDArray[Any], task: str, classes: list[Any] | None, train: Rows, test: Rows, notes: list[str]) -> None:
+def check_sides(y: Array, task: str, classes: list[Any] | None, train: Rows, test: Rows, notes: list[str]) -> None:
     """Refuse sides with nothing to learn; note classes that only the held-out rows have."""
     if len(train) < 5 or len(test) < 2:
         raise InputError(
@@ -92,7 +98,7 @@ def check_sides(y: NDArray[Any], task: str, classes: list[Any] | None, train: Ro
         )
 
 
-def sample(y: NDArray[Any], task: str, size: int, seed: int) -> Rows:
+def sample(y: Array, task: str, size: int, seed: int) -> Rows:
     """Choose at most `size` rows, classes in proportion; ascending.
 
     Examples
@@ -120,9 +126,7 @@ def sample(y: NDArray[Any], task: str, size: int, seed: int) -> Rows:
     return np.sort(np.concatenate(chosen))
 
 
-def folds(
-    y: NDArray[Any], task: str, seed: int, group: NDArray[Any] | None, by_time: bool, notes: list[str]
-) -> dict[str, NDArray[Any]]:
+def folds(y: Array, task: str, seed: int, group: Array | None, by_time: bool, notes: list[str]) -> dict[str, Array]:
     """Choose the rows of the training part that tuning uses, and cut them into folds like the split itself.
 
     Parameters
@@ -169,7 +173,7 @@ def folds(
         pairs = [(fit, check) for fit, check in pairs if len(np.unique(codes[fit])) > 1 and len(check)]
         if not pairs:
             pairs = list(KFold(2, shuffle=True, random_state=seed).split(tune))
-    result: dict[str, NDArray[Any]] = {"tune": tune, "some": sample(y, task, SOME_ROWS, seed)}
+    result: dict[str, Array] = {"tune": tune, "some": sample(y, task, SOME_ROWS, seed)}
     for k, (fit, check) in enumerate(pairs):
         result[f"fold{k}_fit"], result[f"fold{k}_check"] = fit, check
     return result

@@ -1,0 +1,48 @@
+"""A progress bar on standard error."""
+
+from __future__ import annotations
+
+from typing import Self
+
+
+class Progress:
+    """Show how far a comparison is; silent where no terminal would show it.
+
+    Parameters
+    ----------
+    names : list of str
+        The methods, in order.
+    quiet : bool
+        Show nothing.
+    """
+
+    def __init__(self, names: list[str], quiet: bool) -> None:
+        from rich import progress
+        from rich.console import Console
+
+        self.names = names
+        console = Console(stderr=True)
+        text, elapsed = progress.TextColumn, progress.TimeElapsedColumn
+        self.bar = progress.Progress(
+            text("{task.description:<30}"),
+            progress.BarColumn(),
+            text("{task.fields[which]}"),
+            elapsed(),
+            console=console,
+            transient=True,
+            disable=quiet or not console.is_terminal,
+        )
+        self.task = self.bar.add_task(names[0], total=len(names), which="")
+
+    def __enter__(self) -> Self:
+        self.bar.start()
+        return self
+
+    def __call__(self, name: str, fraction: float) -> None:
+        """Move the bar to where a method is."""
+        position = self.names.index(name)
+        which = f"{position + 1} of {len(self.names)}"
+        self.bar.update(self.task, description=name, completed=position + fraction, which=which)
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()

@@ -1,0 +1,123 @@
+"""Print a comparison as a table with its notes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+METRIC_NAMES = {"accuracy": "accuracy", "r2": "R²"}
+LEGEND = (
+    "± one standard error over the held-out rows. Fit and predict: the chosen setting on the training and the held-out "
+    "rows. Peak memory: of the method's own process, tuning included, beyond libraries and data."
+)
+
+
+def ranked(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows by falling score, those without one last; equal ones keep their order.
+
+    Examples
+    --------
+    >>> [
+    ...     row["model"]
+    ...     for row in ranked([{"model": "a", "score": None}, {"model": "b", "score": 0.5}])
+    ... ]
+    ['b', 'a']
+    """
+    return sorted(rows, key=lambda row: (row["score"] is None, -(row["score"] or 0.0)))
+
+
+def headline(results: dict[str, Any]) -> str:
+    """Say in one line what was compared on what."""
+    data, split = results["data"], results["split"]
+    how = {
+        "stratified": "at random, stratified",
+        "random": "at random",
+        "group": f"by {split.get('group')!r}",
+        "time": f"latest by {split.get('time')!r}",
+    }
+    classes = f" of {len(data['classes'])} classes" if data["classes"] else ""
+    return (
+        f"{data['name']}: {results['task']}{classes}, {data['n_columns']:,} columns ({data['n_features']:,} prepared), "
+        f"{split['n_train']:,} training rows, {split['n_test']:,} held out {how[split['kind']]}, seed {results['seed']}"
+    )
+
+
+def print_comparison(results: dict[str, Any], console: Console) -> None:
+    """Print headline, table, legend and notes.
+
+    Parameters
+    ----------
+    results : dict
+        What results.json holds.
+    console : rich.console.Console
+    """
+    from rich.markup import escape
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = ranked(results["rows"])
+    metric = METRIC_NAMES[rows[0]["metric"]]
+    table = Table(title=escape(headline(results)), title_justify="left", caption=LEGEND, caption_justify="left")
+    table.add_column("model", no_wrap=True)
+    for name in (metric, "fit s", "predict s", "peak memory", "rows"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("chosen", overflow="fold")
+    best = rows[0]["score"]
+    for row in rows:
+        if row["error"] is not None:
+            table.add_row(row["model"], "failed", "", "", "", "", Text(row["error"]), style="red")
+            continue
+        cells = [
+            score_text(row),
+            f"{row['fit_s']:.3f}",
+            f"{row['predict_s']:.3f}",
+            memory_text(row["peak_bytes"]),
+            f"{row['n_used']:,}",
+            parameters_text(row["params"]),
+        ]
+        table.add_row(row["model"], *cells, style="bold" if row["score"] is not None and row["score"] == best else None)
+    console.print(table)
+    notes = results["data"]["notes"]
+    if notes:
+        console.print("Notes", style="bold")
+    for note in notes:
+        console.print(Text(f"- {note}"))
+
+
+def score_text(row: dict[str, Any]) -> str:
+    """Write a score with its standard error.
+
+    Examples
+    --------
+    >>> score_text({"score": 0.98765, "score_se": 0.0051})
+    '0.9876 ± 0.0051'
+    """
+    if row["score"] is None:
+        return "undefined"
+    error = "" if row["score_se"] is None else f" ± {row['score_se']:.4f}"
+    return f"{row['score']:.4f}{error}"
+
+
+def memory_text(size: int | None) -> str:
+    """Write bytes in MiB.
+
+    Examples
+    --------
+    >>> memory_text(3 * 1024**2), memory_text(None)
+    ('3 MiB', 'unknown')
+    """
+    return "unknown" if size is None else f"{size / 1024**2:,.0f} MiB"
+
+
+def parameters_text(parameters: dict[str, Any]) -> str:
+    """Write chosen parameters in one line.
+
+    Examples
+    --------
+    >>> parameters_text({"gamma": 0.0625, "alpha": 0.01})
+    'gamma 0.0625, alpha 0.01'
+    """
+    values = ((name, f"{value:g}" if isinstance(value, float) else str(value)) for name, value in parameters.items())
+    return ", ".join(f"{name} {value}" for name, value in values)
