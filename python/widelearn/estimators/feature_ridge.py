@@ -88,8 +88,6 @@ class FeatureRidge(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):
     array([0.25])
     """
 
-    _flat: bool
-
     def __init__(
         self,
         features: Any = None,
@@ -129,18 +127,6 @@ class FeatureRidge(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):
         check_is_fitted(self)
         values = self._values(X)
         return values[:, 0] if self._flat else values
-
-    @property
-    def coef_(self) -> Array:
-        """Coefficients, of shape (p,) or (n_targets, p)."""
-        coef = self._pair()[0]
-        return coef[0] if self._flat else coef
-
-    @property
-    def intercept_(self) -> Any:
-        """Intercept, a number or of shape (n_targets,)."""
-        intercept = self._pair()[1]
-        return intercept[0] if self._flat else intercept
 
     def _check(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> tuple[Array, Array, Array | None]:
         x, y = validate_data(self, X, y, dtype=DTYPES, multi_output=True, y_numeric=True, reset=reset)
@@ -182,10 +168,10 @@ class FeatureRidgeClassifier(SignCoding, BaseFeatureRidge):
         The classes; column numbers for a multilabel indicator.
     multilabel_ : bool
         Whether the targets were a multilabel indicator.
-    coef_ : ndarray of shape (n_columns, p)
-        Coefficients; one row for two classes.
-    intercept_ : ndarray of shape (n_columns,)
-        Intercepts.
+    coef_ : ndarray of shape (p,) or (n_columns, p)
+        Coefficients; those of the one column for two classes.
+    intercept_ : float or ndarray of shape (n_columns,)
+        Intercept.
     features_ : transformer or "passthrough"
         The fitted feature map.
     moments_ : Moments
@@ -262,16 +248,6 @@ class FeatureRidgeClassifier(SignCoding, BaseFeatureRidge):
         self._fit_more(x, codes, weight)
         return self
 
-    @property
-    def coef_(self) -> Array:
-        """Coefficients, of shape (n_columns, p)."""
-        return self._pair()[0]
-
-    @property
-    def intercept_(self) -> Array:
-        """Intercepts, of shape (n_columns,)."""
-        return self._pair()[1]
-
     def _check(
         self, X: Any, y: Any, sample_weight: Any, classes: ArrayLike | None, reset: bool
     ) -> tuple[Array, Array, Array | None]:
@@ -279,4 +255,5 @@ class FeatureRidgeClassifier(SignCoding, BaseFeatureRidge):
         labels, codes = self._encode(y, classes)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, x, dtype=np.float64, ensure_non_negative=True)
+        self._flat = codes.shape[1] == 1
         return x, codes, self._reweigh(labels, sample_weight)

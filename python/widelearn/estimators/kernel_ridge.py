@@ -30,7 +30,7 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
     }
     _stands_for: ClassVar[dict[str, Any]] = {"kernel": lambda kernel: as_kernel(kernel, NTK())}
 
-    def _solve(self, X: Array, y: Array, sample_weight: Array | None) -> None:
+    def _solve(self, X: Array, y: Array, sample_weight: Array | None, *, flat: bool) -> None:
         """Set the fitted attributes from validated rows and targets (n, t)."""
         alpha = check_alpha(self.alpha, y.shape[1])
         if self._precomputed():
@@ -39,8 +39,11 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
         else:
             kernel = clone(as_kernel(self.kernel, NTK()))
             self.kernel_, self.X_fit_, K = kernel, X, kernel(X)
-        found = solve_dual(K, y, alpha, sample_weight, fit_intercept=self.fit_intercept)
-        self.dual_coef_, self.intercept_ = found.coef, found.offset.astype(X.dtype)
+        symmetric = isinstance(self.kernel_, Kernel) and self.kernel_.compiled
+        found = solve_dual(K, y, alpha, sample_weight, fit_intercept=self.fit_intercept, symmetric=symmetric)
+        dual, offset = found.coef, found.offset.astype(X.dtype)
+        self.dual_coef_: Array = dual[:, 0] if flat else dual
+        self.intercept_: Any = offset[0] if flat else offset
         self.solver_, self.n_iter_, self.residual_ = found.solver, 1, found.residual
 
     def _values(self, X: ArrayLike) -> Array:
@@ -111,7 +114,8 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
     Warns
     -----
     LinAlgWarning
-        Once, with the reciprocal condition number and the remedy, if the system is indefinite or singular.
+        Once, with the reciprocal condition number and the remedy, if the system is indefinite, singular or not
+        symmetric.
 
     See Also
     --------
@@ -158,9 +162,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
         x, targets = validate_data(self, X, y, dtype=DTYPES, multi_output=True, y_numeric=True)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, x, dtype=np.float64, ensure_non_negative=True)
-        self._solve(x, targets.astype(np.float64).reshape(len(x), -1), sample_weight)
-        if targets.ndim == 1:
-            self.dual_coef_, self.intercept_ = self.dual_coef_[:, 0], self.intercept_[0]
+        self._solve(x, targets.astype(np.float64).reshape(len(x), -1), sample_weight, flat=targets.ndim == 1)
         return self
 
     def predict(self, X: ArrayLike) -> Array:
@@ -197,10 +199,10 @@ class KernelRidgeClassifier(SignCoding, BaseKernelRidge):
         The classes; column numbers for a multilabel indicator.
     multilabel_ : bool
         Whether the targets were a multilabel indicator.
-    dual_coef_ : ndarray of shape (n, n_columns)
-        Dual coefficients; one column for two classes.
-    intercept_ : ndarray of shape (n_columns,)
-        Intercepts.
+    dual_coef_ : ndarray of shape (n,) or (n, n_columns)
+        Dual coefficients; those of the one column for two classes.
+    intercept_ : float or ndarray of shape (n_columns,)
+        Intercept.
     solver_ : str
         What solved the system: "cholesky"; "ldlt" if the kernel matrix plus alpha was indefinite; "eigen" if it was
         singular.
@@ -258,5 +260,5 @@ class KernelRidgeClassifier(SignCoding, BaseKernelRidge):
         labels, codes = self._encode(y)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, x, dtype=np.float64, ensure_non_negative=True)
-        self._solve(x, codes, self._reweigh(labels, sample_weight))
+        self._solve(x, codes, self._reweigh(labels, sample_weight), flat=codes.shape[1] == 1)
         return self

@@ -37,6 +37,21 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
     }
     _stands_for: ClassVar[dict[str, Any]] = {"features": lambda value: RandomFeatures() if value is None else value}
 
+    # Whether there is one target, and no targets' axis.
+    _flat: bool
+
+    @property
+    def coef_(self) -> Array:
+        """Coefficients, of shape (p,) or (n_targets, p)."""
+        coef = self._pair()[0]
+        return coef[0] if self._flat else coef
+
+    @property
+    def intercept_(self) -> Any:
+        """Intercept, a number or of shape (n_targets,)."""
+        intercept = self._pair()[1]
+        return intercept[0] if self._flat else intercept
+
     def _fit_rows(self, X: Array, y: Array, sample_weight: Array | None) -> None:
         """Set the fitted attributes from validated rows and targets (n, t)."""
         for name in ("moments_", "_solved"):

@@ -8,12 +8,12 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
 from widelearn import _core
+from widelearn.ridge.general import asymmetry, solve_general
 from widelearn.ridge.moments import Moments
 from widelearn.ridge.systems import Solution, check_alpha, solve_symmetric
-from widelearn.runtime import check_memory, row_blocks
+from widelearn.runtime import check_memory
 
 Array = NDArray[Any]
-COMPARED_ROWS = 256
 
 
 def solve(
@@ -50,7 +50,7 @@ def solve(
     Raises
     ------
     ValueError
-        If shapes do not fit, or values are not finite, or the kernel matrix is not symmetric.
+        If shapes do not fit or values are not finite.
     MemoryError
         If the smaller of the two systems does not fit.
 
@@ -101,21 +101,11 @@ def solve(
 
 
 def own_kernel_matrix(K: Array) -> Array:
-    """Return a C-contiguous copy of a kernel matrix that is symmetric to working precision."""
+    """Return a C-contiguous copy of a square kernel matrix, to be destroyed by a solve."""
     n = len(K)
     if K.shape != (n, n):
         raise ValueError(f"A kernel matrix must be square, got shape {K.shape}.")
     check_memory(K.nbytes, f"A copy of the {n} x {n} kernel matrix", "Take fewer rows.")
-    largest, gap = 0.0, 0.0
-    for rows in row_blocks(n, COMPARED_ROWS):
-        block = K[rows, : rows.stop]
-        largest = max(largest, float(np.abs(block).max()))
-        gap = max(gap, float(np.abs(block - K[: rows.stop, rows].T).max()))
-    if gap > np.finfo(K.dtype).eps ** 0.5 * largest:
-        raise ValueError(
-            f"The kernel matrix is not symmetric: entries differ from their mirror image by up to {gap:.2g}, where the"
-            f" largest is {largest:.2g}. Pass (K + K.T) / 2 if that is what you mean."
-        )
     return np.array(K, order="C")
 
 
@@ -143,7 +133,14 @@ def inner_products(Z: Array) -> Array:
 
 
 def solve_dual(
-    K: Array, y: Array, alpha: Array, weight: Array | None, *, fit_intercept: bool = False, definite: bool = False
+    K: Array,
+    y: Array,
+    alpha: Array,
+    weight: Array | None,
+    *,
+    fit_intercept: bool = False,
+    symmetric: bool = False,
+    definite: bool = False,
 ) -> Solution:
     """Solve (K + alpha W⁻¹) a + b 1 = y with 1'a = 0, or without b.
 
@@ -162,25 +159,29 @@ def solve_dual(
         Sample weights, not all zero. Rows without weight are left out.
     fit_intercept : bool, default=False
         Whether there is an unpenalised intercept b.
+    symmetric : bool, default=False
+        Whether K is known to be symmetric; otherwise that is checked, and LU solves the system if it is not.
     definite : bool, default=False
-        Whether K is positive semidefinite but for rounding.
+        Whether K is known to be positive semidefinite but for rounding.
 
     Returns
     -------
     Solution
         Dual coefficients a (n, t), zero where the weight is zero, and b (t,).
     """
-    if weight is None:
-        return solve_symmetric(K, y, alpha, border=np.ones(len(K)) if fit_intercept else None, definite=definite)
-    kept = np.flatnonzero(weight)
-    if len(kept) < len(K):
-        K, y = K[np.ix_(kept, kept)], y[kept]
-    root = np.sqrt(weight[kept])
-    scale = root.astype(K.dtype)
-    K *= scale[:, None]
-    K *= scale
+    gap = 0.0 if symmetric or definite else asymmetry(K)
+    coef = np.zeros(y.shape, K.dtype)
+    rows: Any = slice(None)
+    root = np.ones(len(K))
+    if weight is not None:
+        rows, root = np.flatnonzero(weight), np.sqrt(weight[weight > 0])
+        K, y = K if len(root) == len(K) else K[np.ix_(rows, rows)], y[rows] * root[:, None]
+        K *= root.astype(K.dtype)[:, None]
+        K *= root.astype(K.dtype)
     border = root if fit_intercept else None
-    found = solve_symmetric(K, y * root[:, None], alpha, border=border, definite=definite)
-    coef = np.zeros((len(weight), y.shape[1]), K.dtype)
-    coef[kept] = found.coef * scale[:, None]
+    if gap > np.finfo(K.dtype).eps ** 0.5:
+        found = solve_general(K, y, alpha, border, gap)
+    else:
+        found = solve_symmetric(K, y, alpha, border=border, definite=definite)
+    coef[rows] = found.coef * root.astype(K.dtype)[:, None]
     return found._replace(coef=coef)

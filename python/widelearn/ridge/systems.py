@@ -92,7 +92,7 @@ def solve_symmetric(
         mirror(A, diagonal)
     worst = min(troubles, key=lambda trouble: trouble.rcond, default=None)
     if worst is not None:
-        warn(worst, len(A), A.dtype)
+        warn(describe(worst, len(A)), A.dtype)
     X = coef.astype(A.dtype)
     relative = residual(A, X.astype(np.float64), right, alpha, u, offset, np.linalg.norm(B, axis=0))
     return Solution(X, offset + origin, worst.solver if worst else "cholesky", relative)
@@ -116,18 +116,25 @@ def by_cholesky(A: Array, B: Array, alpha: float, u: Array | None) -> tuple[Arra
 
 def by_ldlt(A: Array, B: Array, alpha: float, u: Array | None, troubles: list[Trouble]) -> tuple[Array, Array] | None:
     """Solve the bordered system by LDLᵀ; None if it is singular to working precision."""
-    n, size = len(A), len(A) + (u is not None)
-    check_memory(16 * size * size, f"The LDLᵀ factor of {n} indefinite rows", "Raise alpha, or take fewer rows.")
-    M, right = np.zeros((size, size), order="F"), np.zeros((size, B.shape[1]), order="F")
-    M[:n, :n], right[:n] = A, B
-    M[np.diag_indices(n)] += alpha
-    if u is not None:
-        M[:n, n] = M[n, :n] = u
+    n = len(A)
+    M, right = bordered(A, B, alpha, u)
     *_, x, rcond, _, _, info = lapack.dsysvx(M, right, overwrite_a=1, overwrite_b=1)
     if info != 0 or not rcond >= np.finfo(A.dtype).eps:
         return None
     troubles.append(Trouble("ldlt", float(rcond), n))
     return x[:n], x[n] if u is not None else np.zeros(B.shape[1])
+
+
+def bordered(A: Array, B: Array, alpha: float, u: Array | None) -> tuple[Array, Array]:
+    """Return [[A + alpha I, u], [u', 0]] and [B, 0] in float64, in Fortran's order, for LAPACK."""
+    n, size = len(A), len(A) + (u is not None)
+    check_memory(16 * size * size, f"The factor of {n} rows of a matrix that is not definite", "Take fewer rows.")
+    M, right = np.zeros((size, size), order="F"), np.zeros((size, B.shape[1]), order="F")
+    M[:n, :n], right[:n] = A, B
+    M[np.diag_indices(n)] += alpha
+    if u is not None:
+        M[:n, n] = M[n, :n] = u
+    return M, right
 
 
 class Spectrum:
@@ -185,14 +192,17 @@ def mirror(A: Array, diagonal: Array) -> None:
     np.fill_diagonal(A, diagonal)
 
 
-def warn(trouble: Trouble, n: int, dtype: np.dtype[Any]) -> None:
-    """Say in one warning what was done instead of Cholesky, and the remedy."""
-    more = " or pass float64 data" if dtype == np.float32 else ""
+def describe(trouble: Trouble, n: int) -> str:
+    """Say what was done instead of Cholesky, and why."""
     if trouble.solver == "ldlt":
-        text = f"The kernel matrix plus alpha is indefinite: solved by LDLᵀ (rcond = {trouble.rcond:.2g})."
-    else:
-        text = (
-            f"The ridge system is singular to working precision (rcond = {trouble.rcond:.2g}): took the solution of"
-            f" smallest norm, of rank {trouble.rank} of {n}."
-        )
-    warnings.warn(f"{text} Raise alpha{more}.", LinAlgWarning, stacklevel=4)
+        return f"The kernel matrix plus alpha is indefinite: solved by LDLᵀ (rcond = {trouble.rcond:.2g}). Raise alpha"
+    return (
+        f"The ridge system is singular to working precision (rcond = {trouble.rcond:.2g}): took the solution of"
+        f" smallest norm, of rank {trouble.rank} of {n}. Raise alpha"
+    )
+
+
+def warn(text: str, dtype: object = None) -> None:
+    """Give the one warning of a solve; its text ends with the remedy."""
+    more = ", or pass float64 data" if dtype == np.float32 else ""
+    warnings.warn(f"{text}{more}.", LinAlgWarning, stacklevel=5)

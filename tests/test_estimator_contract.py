@@ -1,0 +1,110 @@
+"""scikit-learn's contract: every check there is, with none expected to fail and none skipped."""
+
+import pytest
+from sklearn.base import clone, is_classifier
+from sklearn.utils import estimator_checks, get_tags
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import widelearn as wl
+
+ESTIMATORS = [
+    wl.KernelRidge(),
+    wl.KernelRidge("rbf", alpha=0.1),
+    wl.KernelRidge("precomputed"),
+    wl.KernelRidge(wl.kernels.RBF() + 0.5 * wl.kernels.Linear(), fit_intercept=False),
+    wl.KernelRidgeClassifier(),
+    wl.KernelRidgeClassifier("precomputed"),
+    wl.FeatureRidge(),
+    wl.FeatureRidge(wl.RandomFeatures(16, bias_scale=1.0)),
+    wl.FeatureRidge(wl.FourierFeatures(n_components=301), alpha=0.01, fit_intercept=False),
+    wl.FeatureRidge("passthrough"),
+    wl.FeatureRidgeClassifier(),
+    wl.FeatureRidgeClassifier("passthrough"),
+]
+TRANSFORMERS = [
+    wl.RandomFeatures(64),
+    wl.RandomFeatures(33, weights="sphere", bias_scale=0.5),
+    wl.FourierFeatures(n_components=64),
+    wl.FourierFeatures(n_components=33),
+]
+EVERY = ESTIMATORS + TRANSFORMERS
+
+# scikit-learn runs these on its own estimators, not in check_estimator.
+OF_EVERY = ["check_param_validation", "check_dataframe_column_names_consistency", "check_inplace_ensure_writeable"]
+OF_TRANSFORMERS = [
+    "check_set_output_transform",
+    "check_set_output_transform_pandas",
+    "check_set_output_transform_polars",
+    "check_global_output_transform_pandas",
+    "check_global_set_output_transform_polars",
+    "check_transformer_get_feature_names_out",
+    "check_transformer_get_feature_names_out_pandas",
+    "check_get_feature_names_out_error",
+]
+
+
+def applies(check, estimator):
+    """Whether a check has an object here: one of probabilities has none in a classifier by least squares."""
+    return "predict_proba" not in getattr(check, "func", check).__name__ or hasattr(estimator, "predict_proba")
+
+
+# Some checks hand over what deserves a warning: rows without the names of a frame, random "kernel matrices".
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names", "ignore:The kernel matrix")
+@parametrize_with_checks(EVERY)
+def test_scikit_learn_checks(estimator, check):
+    if not applies(check, estimator):
+        assert is_classifier(estimator)
+        return
+    try:
+        check(estimator)
+    except pytest.skip.Exception as skipped:  # pragma: no cover
+        pytest.fail(f"skipped: {skipped}")
+
+
+def extra_checks():
+    for estimator in EVERY:
+        for name in OF_EVERY + (OF_TRANSFORMERS if estimator in TRANSFORMERS else []):
+            yield pytest.param(estimator, name, id=f"{estimator!r}-{name}")
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names", "ignore:X has feature names, but")
+@pytest.mark.parametrize(("estimator", "name"), list(extra_checks()))
+def test_scikit_learn_checks_of_its_own(estimator, name):
+    getattr(estimator_checks, name)(type(estimator).__name__, clone(estimator))
+
+
+def test_eleven_more_checks():
+    assert len(OF_EVERY + OF_TRANSFORMERS) == 11
+    assert all(hasattr(estimator_checks, name) for name in OF_EVERY + OF_TRANSFORMERS)
+
+
+def test_every_public_estimator_is_checked():
+    public = {name for name in wl.__all__ if hasattr(getattr(wl, name), "fit")}
+    assert public == {type(estimator).__name__ for estimator in EVERY}
+    assert all(getattr(wl.estimators, name, None) or getattr(wl.features, name) for name in public)
+
+
+@pytest.mark.parametrize("estimator", EVERY, ids=repr)
+def test_tags(estimator):
+    tags = get_tags(estimator)
+    assert not tags.input_tags.sparse
+    assert not tags.array_api_support
+    assert not tags.non_deterministic
+    assert tags.input_tags.pairwise == (getattr(estimator, "kernel", None) == "precomputed")
+    if estimator in TRANSFORMERS:
+        assert tags.transformer_tags.preserves_dtype == ["float64", "float32"]
+    elif is_classifier(estimator):
+        assert tags.classifier_tags.multi_label
+    else:
+        assert tags.target_tags.multi_output
+
+
+@pytest.mark.parametrize("estimator", EVERY, ids=repr)
+def test_constraints_name_every_parameter(estimator):
+    assert set(estimator._parameter_constraints) == set(estimator.get_params(deep=False))
+
+
+@pytest.mark.parametrize("estimator", EVERY, ids=repr)
+def test_it_shows_itself(estimator):
+    assert type(estimator).__name__ in estimator._repr_html_()
+    assert repr(clone(estimator)) == repr(estimator)
