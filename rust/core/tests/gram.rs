@@ -1,0 +1,200 @@
+//! Gram matrices through the public API: right to the last digits, with the same bits for any threads, place or path.
+
+use proptest::prelude::*;
+use widelearn_core::activation::Activation;
+use widelearn_core::gemm::Rows;
+use widelearn_core::gram::{assemble, diagonal, product};
+use widelearn_core::kernels::{Kernel, Network, Plan};
+use widelearn_core::random::Stream;
+use widelearn_core::real::Real;
+use widelearn_core::simd;
+use widelearn_core::threads::{Context, run};
+
+fn on<R: Send>(threads: usize, job: impl FnOnce(&Context<'_>) -> R + Send) -> R {
+    run(threads, || true, |context| Ok(job(context))).expect("a pool")
+}
+
+fn normals<T: Real>(seed: u64, n: usize, d: usize) -> Vec<T> {
+    let mut out = vec![T::ZERO; n * d];
+    on(1, |context| Stream::new(seed, 9).matrix(context, 0, d, &mut out)).expect("normals");
+    out
+}
+
+fn gram<T: Real>(threads: usize, kernel: &Kernel, x: Rows<'_, T>, y: Option<Rows<'_, T>>) -> Vec<T> {
+    let mut out = vec![T::ZERO; x.n * y.map_or(x.n, |y| y.n)];
+    let plan = Plan::new(kernel, x.d).expect("a plan");
+    on(threads, |context| assemble(context, &plan, x, y, &mut out)).expect("a Gram matrix");
+    out
+}
+
+fn network(activation: Activation, depth: usize, bias_variance: f64) -> Network {
+    Network { depth, activation, weight_variance: 1.3, bias_variance }
+}
+
+fn kernels() -> Vec<Kernel> {
+    let rbf = Kernel::Rbf { gamma: 0.1 };
+    let mut all = vec![
+        Kernel::Linear,
+        Kernel::Polynomial { degree: 3, gamma: 0.5, coef0: 1.0 },
+        rbf.clone(),
+        Kernel::Laplace { gamma: 0.3, power: 1.0 },
+        Kernel::Manhattan { gamma: 0.1 },
+        Kernel::Matern { length_scale: 2.0, nu: 1.5 },
+        Kernel::Sum(
+            Box::new(Kernel::Constant(0.5)),
+            Box::new(Kernel::Product(Box::new(rbf), Box::new(Kernel::Linear))),
+        ),
+    ];
+    all.extend((0..=2).map(|order| Kernel::ArcCosine { order }));
+    for bias in [0.0, 0.2] {
+        for activation in [
+            Activation::Relu,
+            Activation::LeakyRelu(0.2),
+            Activation::Erf,
+            Activation::Cos,
+            Activation::Sin,
+            Activation::Identity,
+            Activation::Hermite(3),
+        ] {
+            all.push(Kernel::Ntk(network(activation, 2, bias)));
+        }
+        all.push(Kernel::Nngp(network(Activation::Step, 3, bias)));
+    }
+    all
+}
+
+#[test]
+fn bits_do_not_depend_on_threads() {
+    let x: Vec<f64> = normals(1, 211, 17);
+    let x = Rows::new(&x, 211, 17);
+    for kernel in kernels() {
+        let one = gram(1, &kernel, x, None);
+        for threads in [2, 3, 4, 8] {
+            assert!(gram(threads, &kernel, x, None) == one, "{kernel:?} on {threads} threads");
+        }
+    }
+}
+
+#[test]
+fn bits_do_not_depend_on_place() {
+    // Rows 100 .. 110 against all, alone and as a part; and the transpose.
+    let data: Vec<f64> = normals(2, 230, 300);
+    let x = Rows::new(&data, 230, 300);
+    for kernel in kernels() {
+        let whole = gram(2, &kernel, x, None);
+        let part = gram(1, &kernel, x.slice(100, 10), Some(x));
+        let turned = gram(1, &kernel, x, Some(x.slice(100, 10)));
+        for i in 0..10 {
+            for j in 0..230 {
+                assert_eq!(part[i * 230 + j].to_bits(), whole[(100 + i) * 230 + j].to_bits(), "{kernel:?} {i} {j}");
+                assert_eq!(turned[j * 10 + i].to_bits(), part[i * 230 + j].to_bits(), "{kernel:?} {i} {j} turned");
+            }
+        }
+    }
+}
+
+#[test]
+fn diagonals_are_those_of_the_matrix() {
+    let data: Vec<f32> = normals(3, 150, 33);
+    let x = Rows::new(&data, 150, 33);
+    for kernel in kernels() {
+        let whole = gram(2, &kernel, x, None);
+        let mut diag = vec![0.0f32; 150];
+        let plan = Plan::new(&kernel, 33).expect("a plan");
+        on(2, |context| diagonal(context, &plan, x, &mut diag)).expect("a diagonal");
+        for (i, d) in diag.iter().enumerate() {
+            assert_eq!(d.to_bits(), whole[i * 151].to_bits(), "{kernel:?} {i}");
+        }
+    }
+}
+
+#[test]
+fn half_zero_rows_pass_freivalds() {
+    // Blocks of exact zeros have broken fast products before: K v must be X (X^T v).
+    for (n, d) in [(1031, 257), (700, 64), (97, 1500)] {
+        let mut data: Vec<f64> = normals(4, n, d);
+        for (i, row) in data.chunks_exact_mut(d).enumerate() {
+            let zeros = if i % 3 == 0 { 0..d / 2 } else { d / 2..d };
+            row[zeros].fill(0.0);
+        }
+        let x = Rows::new(&data, n, d);
+        let k = gram(2, &Kernel::Linear, x, None);
+        let v: Vec<f64> = normals(5, n, 1);
+        let mut inner = vec![0.0; d];
+        for (row, v) in data.chunks_exact(d).zip(&v) {
+            for (s, a) in inner.iter_mut().zip(row) {
+                *s += a * v;
+            }
+        }
+        for i in 0..n {
+            let got: f64 = k[i * n..(i + 1) * n].iter().zip(&v).map(|(a, b)| a * b).sum();
+            let want: f64 = x.row(i).iter().zip(&inner).map(|(a, b)| a * b).sum();
+            // Rounding of about sqrt(n d) terms of size one, each to an epsilon.
+            assert!((got - want).abs() < 1e-13 * (n * d) as f64, "{n} {d} row {i}: {got} {want}");
+        }
+    }
+}
+
+#[test]
+fn fused_multiply_add_paths_agree_bit_for_bit() {
+    let data: Vec<f64> = normals(6, 120, 40);
+    let x = Rows::new(&data, 120, 40);
+    let best = simd::level().name();
+    let fused: Vec<_> = simd::available().into_iter().filter(|l| l.name() != "portable").collect();
+    for kernel in kernels() {
+        let mut seen: Option<Vec<f64>> = None;
+        for level in &fused {
+            simd::force(level.name()).expect("an available level");
+            let k = gram(1, &kernel, x, None);
+            assert!(seen.as_ref().is_none_or(|s| *s == k), "{kernel:?} differs on {}", level.name());
+            seen = Some(k);
+        }
+    }
+    simd::force(best).expect("the best level");
+}
+
+#[test]
+fn overflowing_rows_are_refused() {
+    let data = [1.0, 2.0, 1e200, 0.0];
+    let plan = Plan::<f64>::new(&Kernel::Rbf { gamma: 1.0 }, 2).expect("a plan");
+    let mut out = vec![0.0; 4];
+    let e = on(1, |context| assemble(context, &plan, Rows::new(&data, 2, 2), None, &mut out)).expect_err("overflow");
+    assert!(e.to_string().contains("row 1"), "{e}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn products_match_matrices(n in 1usize..120, m in 1usize..220, d in 1usize..40, t in 1usize..5, seed in 0u64..1000) {
+        let (x, y, v): (Vec<f64>, Vec<f64>, Vec<f64>) =
+            (normals(seed, n, d), normals(seed + 1, m, d), normals(seed + 2, m, t));
+        let (x, y) = (Rows::new(&x, n, d), Rows::new(&y, m, d));
+        let kernel = Kernel::Ntk(network(Activation::Relu, 1, 0.1));
+        let k = gram(2, &kernel, x, Some(y));
+        let plan = Plan::new(&kernel, d).expect("a plan");
+        let mut out = vec![0.0; n * t];
+        on(2, |context| product(context, &plan, x, Some(y), &v, t, &mut out)).expect("a product");
+        for i in 0..n {
+            for c in 0..t {
+                let want: f64 = (0..m).map(|j| k[i * m + j] * v[j * t + c]).sum();
+                let size: f64 = (0..m).map(|j| (k[i * m + j] * v[j * t + c]).abs()).sum();
+                prop_assert!((out[i * t + c] - want).abs() <= 1e-14 * (size + 1.0));
+            }
+        }
+    }
+
+    #[test]
+    fn relu_kernels_scale_with_their_rows(d in 1usize..30, a in -8i32..8, b in -8i32..8, seed in 0u64..1000) {
+        // k(2^a x, 2^b y) = 2^(a + b) k(x, y), exactly: powers of two round nothing.
+        let (x, y): (Vec<f64>, Vec<f64>) = (normals(seed, 3, d), normals(seed + 7, 5, d));
+        let (fa, fb) = (2f64.powi(a), 2f64.powi(b));
+        let (xs, ys): (Vec<f64>, Vec<f64>) = (x.iter().map(|v| v * fa).collect(), y.iter().map(|v| v * fb).collect());
+        let kernel = Kernel::ArcCosine { order: 1 };
+        let k = gram(1, &kernel, Rows::new(&x, 3, d), Some(Rows::new(&y, 5, d)));
+        let scaled = gram(1, &kernel, Rows::new(&xs, 3, d), Some(Rows::new(&ys, 5, d)));
+        for (k, s) in k.iter().zip(&scaled) {
+            prop_assert!((s - k * fa * fb).abs() <= 1e-14 * s.abs());
+        }
+    }
+}

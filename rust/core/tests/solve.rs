@@ -1,0 +1,169 @@
+//! Cholesky solves: LAPACK's residual ratios on nine kinds of matrices, the same bits for any threads, honest failures.
+
+use widelearn_core::error::Error;
+use widelearn_core::random::Stream;
+use widelearn_core::solve::{factor, solve};
+use widelearn_core::threads::{Context, run};
+
+fn on<R: Send>(threads: usize, job: impl FnOnce(&Context<'_>) -> R + Send) -> R {
+    run(threads, || true, |context| Ok(job(context))).expect("a pool")
+}
+
+fn normals(seed: u64, n: usize) -> Vec<f64> {
+    let mut out = vec![0.0; n];
+    on(1, |context| Stream::new(seed, 9).normals(context, 0, &mut out));
+    out
+}
+
+/// A symmetric matrix with these eigenvalues: a diagonal one between Householder reflections.
+fn with_eigenvalues(values: &[f64], seed: u64) -> Vec<f64> {
+    let n = values.len();
+    let mut a = vec![0.0; n * n];
+    for (i, v) in values.iter().enumerate() {
+        a[i * n + i] = *v;
+    }
+    for k in 0..3 {
+        let v = normals(seed + k, n);
+        let size: f64 = v.iter().map(|x| x * x).sum();
+        // A - 2 v (v^T A) / |v|^2 from both sides.
+        for _ in 0..2 {
+            let mut row = vec![0.0; n];
+            for i in 0..n {
+                for j in 0..n {
+                    row[j] += v[i] * a[i * n + j];
+                }
+            }
+            for i in 0..n {
+                for j in 0..n {
+                    a[i * n + j] -= 2.0 * v[i] * row[j] / size;
+                }
+            }
+            for i in 0..n {
+                for j in 0..i {
+                    a.swap(i * n + j, j * n + i);
+                }
+            }
+        }
+    }
+    for i in 0..n {
+        for j in 0..i {
+            a[i * n + j] = a[j * n + i];
+        }
+    }
+    a
+}
+
+/// Eigenvalues of the kinds that LAPACK's testers use for positive definite matrices.
+fn kinds(n: usize) -> Vec<Vec<f64>> {
+    let m = (n.max(2) - 1) as f64;
+    let geometric = |condition: f64| (0..n).map(|i| condition.powf(-(i as f64) / m)).collect::<Vec<_>>();
+    let cluster =
+        |condition: f64, low: usize| (0..n).map(|i| if i < low { 1.0 / condition } else { 1.0 }).collect::<Vec<_>>();
+    let scaled = |v: Vec<f64>, s: f64| v.into_iter().map(|x| x * s).collect::<Vec<_>>();
+    vec![
+        vec![1.0; n],
+        (0..n).map(|i| 1.0 + i as f64 / m).collect(),
+        geometric(2.0),
+        cluster(2.0, n - 1),
+        cluster(1e4, 1),
+        geometric((0.1 / f64::EPSILON).sqrt()),
+        geometric(0.1 / f64::EPSILON / n as f64),
+        scaled(geometric(2.0), 1e-290),
+        scaled(geometric(2.0), 1e290 / n as f64),
+    ]
+}
+
+#[test]
+fn residual_ratios_are_small() {
+    let mut ratios = Vec::new();
+    for n in [1, 2, 3, 5, 10, 50, 193, 400] {
+        for (kind, values) in kinds(n).into_iter().enumerate() {
+            let a = with_eigenvalues(&values, 11);
+            for t in [1, 2, 15] {
+                // b = A x for a known x keeps the solution of moderate size.
+                let x0 = normals(5 + t as u64, n * t);
+                let mut b = vec![0.0; n * t];
+                for i in 0..n {
+                    for j in 0..n {
+                        for c in 0..t {
+                            b[i * t + c] += a[i * n + j] * x0[j * t + c];
+                        }
+                    }
+                }
+                let (mut l, mut x) = (a.clone(), b.clone());
+                on(2, |context| solve(context, &mut l, n, &vec![0.0; n], &mut x, true)).expect("positive definite");
+                let norm = (0..n).map(|i| (0..n).map(|j| a[i * n + j].abs()).sum::<f64>()).fold(0.0, f64::max);
+                for c in 0..t {
+                    let (mut r, mut size) = (0.0f64, 0.0f64);
+                    for i in 0..n {
+                        let ax: f64 = (0..n).map(|j| a[i * n + j] * x[j * t + c]).sum();
+                        r += (b[i * t + c] - ax).abs();
+                        size += x[i * t + c].abs();
+                    }
+                    let ratio = r / (norm * size * f64::EPSILON);
+                    assert!(ratio < 30.0, "n {n} kind {kind} targets {t}: ratio {ratio}");
+                    ratios.push(ratio);
+                }
+            }
+        }
+    }
+    ratios.sort_by(f64::total_cmp);
+    assert!(ratios[ratios.len() / 2] < 1.0, "median ratio {}", ratios[ratios.len() / 2]);
+}
+
+#[test]
+fn factors_reconstruct_their_matrix() {
+    for n in [1, 7, 191, 192, 193, 385, 500] {
+        let values: Vec<f64> = (0..n).map(|i| 1.0 + i as f64).collect();
+        let a = with_eigenvalues(&values, 3);
+        let mut l = a.clone();
+        on(2, |context| factor(context, &mut l, n)).expect("positive definite");
+        let norm = n as f64;
+        for i in 0..n {
+            for j in 0..=i {
+                let llt: f64 = (0..=j).map(|k| l[i * n + k] * l[j * n + k]).sum();
+                assert!((llt - a[i * n + j]).abs() <= 4.0 * norm * f64::EPSILON * norm, "n {n} at {i} {j}");
+            }
+            for j in i + 1..n {
+                assert_eq!(l[i * n + j].to_bits(), a[i * n + j].to_bits(), "the upper triangle stays");
+            }
+        }
+    }
+}
+
+#[test]
+fn bits_do_not_depend_on_threads() {
+    let n = 450;
+    let a = with_eigenvalues(&(0..n).map(|i| 1.0 + (i % 17) as f64).collect::<Vec<_>>(), 8);
+    let b = normals(1, n * 3);
+    let mut one: Option<Vec<f64>> = None;
+    for threads in [1, 2, 3, 4, 8] {
+        let (mut l, mut x) = (a.clone(), b.clone());
+        on(threads, |context| solve(context, &mut l, n, &vec![0.1; n], &mut x, true)).expect("positive definite");
+        assert!(one.as_ref().is_none_or(|o| *o == x), "{threads} threads");
+        one = Some(x);
+    }
+}
+
+#[test]
+fn indefinite_matrices_name_their_pivot() {
+    let n = 300;
+    let mut a = vec![0.0; n * n];
+    for i in 0..n {
+        a[i * n + i] = if i == 250 { -1.0 } else { 2.0 };
+    }
+    let e = on(2, |context| factor(context, &mut a, n)).expect_err("indefinite");
+    assert_eq!(e, Error::NotPositiveDefinite { pivot: 250, n, value: -1.0 });
+}
+
+#[test]
+fn condition_numbers_are_near_the_truth() {
+    for condition in [1e2, 1e6, 1e10] {
+        let n = 60;
+        let a = with_eigenvalues(&(0..n).map(|i| f64::powf(condition, -(i as f64) / 59.0)).collect::<Vec<_>>(), 4);
+        let (mut l, mut x) = (a.clone(), normals(2, n));
+        let s = on(1, |context| solve(context, &mut l, n, &vec![0.0; n], &mut x, true)).expect("positive definite");
+        // The 1-norm condition is within a factor n of the 2-norm's; the estimate within 10 of the 1-norm's.
+        assert!(s.rcond < 10.0 / condition && s.rcond > 1.0 / (10.0 * n as f64 * condition), "{condition} {}", s.rcond);
+    }
+}
