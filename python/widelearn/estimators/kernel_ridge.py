@@ -90,8 +90,8 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
     intercept_ : float or ndarray of shape (n_targets,)
         Intercept b.
     solver_ : str
-        What solved the system: "cholesky"; "ldlt" if the kernel matrix plus alpha was indefinite; "eigen" if it was
-        singular.
+        What solved the system: "cholesky"; "ldlt" if the kernel matrix plus alpha was indefinite, "eigen" if it was
+        singular, "lu" or "lstsq" if it was not symmetric.
     n_iter_ : int
         1: the solvers are direct.
     residual_ : float
@@ -204,8 +204,8 @@ class KernelRidgeClassifier(SignCoding, BaseKernelRidge):
     intercept_ : float or ndarray of shape (n_columns,)
         Intercept.
     solver_ : str
-        What solved the system: "cholesky"; "ldlt" if the kernel matrix plus alpha was indefinite; "eigen" if it was
-        singular.
+        What solved the system: "cholesky"; "ldlt" if the kernel matrix plus alpha was indefinite, "eigen" if it was
+        singular, "lu" or "lstsq" if it was not symmetric.
     n_iter_ : int
         1: the solvers are direct.
     residual_ : float

@@ -1,0 +1,274 @@
+"""Threads, forked and interrupted processes, and what the package says about itself."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import threadpoolctl
+from joblib import Parallel, delayed
+
+import widelearn as wl
+from widelearn import _core, runtime
+from widelearn.kernels import NTK, RBF
+
+ROWS = np.random.default_rng(0).standard_normal((400, 8))
+
+# Threads.
+
+
+def test_threads_are_set_and_got(threads):
+    for k in (1, 3, np.int64(2)):
+        threads(k)
+        assert wl.get_num_threads() == k
+    for wrong in (0, -1, True, False):
+        with pytest.raises(ValueError, match="at least 1"):
+            wl.set_num_threads(wrong)
+    for wrong in (1.5, "2", None):
+        with pytest.raises(TypeError):
+            wl.set_num_threads(wrong)
+    assert wl.get_num_threads() == 2
+
+
+@pytest.mark.parametrize(
+    ("env", "wanted"),
+    [
+        ({"WIDELEARN_NUM_THREADS": "3", "RAYON_NUM_THREADS": "2", "OMP_NUM_THREADS": "1"}, 3),
+        ({"RAYON_NUM_THREADS": "2", "OMP_NUM_THREADS": "1"}, 2),
+        ({"OMP_NUM_THREADS": "1"}, 1),
+        ({"WIDELEARN_NUM_THREADS": "3", "SET": "2"}, 2),
+    ],
+    ids=str,
+)
+def test_where_the_number_comes_from(env, wanted, script):
+    code = """
+import os, widelearn as wl
+if "SET" in os.environ:
+    wl.set_num_threads(int(os.environ["SET"]))
+print(wl.get_num_threads())
+wl.show_versions()
+"""
+    clear = dict.fromkeys(("WIDELEARN_NUM_THREADS", "RAYON_NUM_THREADS", "OMP_NUM_THREADS"), "")
+    number, *report = script(code, env={**clear, **env}).splitlines()
+    assert int(number) == wanted
+    (line,) = [line for line in report if line.startswith("threads:")]
+    source = "set_num_threads" if "SET" in env else next(iter(env))
+    assert line == f"threads: {wanted} ({source})"
+
+
+def test_nothing_starts_at_import(script):
+    code = """
+import os, sys
+import joblib, sklearn.linear_model, scipy.linalg, threadpoolctl
+threads, modules = len(os.listdir("/proc/self/task")), set(sys.modules)
+import widelearn as wl
+assert len(os.listdir("/proc/self/task")) == threads
+new = {name.split(".")[0] for name in set(sys.modules) - modules} | set(sys.modules) & {"widelearn.experiments"}
+assert not new & {"matplotlib", "dask", "pandas", "polars", "rich", "widelearn.experiments"}, new
+"""
+    script(code)
+
+
+def test_threadpoolctl_sees_and_limits(threads):
+    threads(2)
+    (seen,) = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "widelearn"]
+    assert seen["num_threads"] == 2
+    assert seen["version"] == wl.__version__
+    assert os.path.basename(seen["filepath"]).startswith("_core")
+    with threadpoolctl.threadpool_limits(1):
+        assert wl.get_num_threads() == 1
+        inside = NTK()(ROWS)
+    assert wl.get_num_threads() == 2
+    with threadpoolctl.threadpool_limits(1, user_api="blas"):
+        assert wl.get_num_threads() == 2
+    with threadpoolctl.threadpool_limits(limits={"widelearn": 3}):
+        assert wl.get_num_threads() == 3
+    np.testing.assert_array_equal(inside, NTK()(ROWS))
+
+
+def test_other_libraries_of_that_name_are_left_alone():
+    class Foreign:
+        def _get_symbol(self, name):
+            return None
+
+    assert runtime.PoolController.get_num_threads(Foreign()) is None
+    assert runtime.PoolController.get_version(Foreign()) is None
+    before = wl.get_num_threads()
+    runtime.PoolController.set_num_threads(Foreign(), before + 1)
+    assert wl.get_num_threads() == before
+
+
+def test_threads_of_python_share_the_pool():
+    models = Parallel(n_jobs=8, backend="threading")(
+        delayed(wl.KernelRidge(alpha=0.1).fit)(ROWS, ROWS[:, 0]) for _ in range(16)
+    )
+    assert len({model.dual_coef_.tobytes() for model in models}) == 1
+
+
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
+def test_joblib_processes(backend, script):
+    code = f"""
+import warnings
+import numpy as np, widelearn as wl
+from joblib import Parallel, delayed
+
+def job(X):
+    return wl.KernelRidge(alpha=0.1).fit(X, X[:, 0]).dual_coef_, wl.get_num_threads()
+
+if __name__ == "__main__":
+    X = np.random.default_rng(0).standard_normal((300, 5))
+    here = job(X)[0]
+    # CPython warns of every fork of a process with threads, from 3.12 on.
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    for dual, threads in Parallel(n_jobs=2, backend="{backend}")(delayed(job)(X) for _ in range(4)):
+        assert dual.tobytes() == here.tobytes()
+        assert "{backend}" != "loky" or threads <= max(1, len(__import__("os").sched_getaffinity(0)) // 2), threads
+"""
+    script(code)
+
+
+# Forks.
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_processes_after_a_fit(method, script):
+    code = f"""
+import multiprocessing, warnings
+import numpy as np, widelearn as wl
+from widelearn.kernels import NTK
+
+X = np.random.default_rng(0).standard_normal((500, 8))
+
+def job(model):
+    again = wl.KernelRidge(NTK(2), 0.1).fit(X, X[:, 0])
+    inner = multiprocessing.get_context("fork").Process(target=NTK(2), args=(X,))
+    inner.start()
+    inner.join(20)
+    assert inner.exitcode == 0
+    return model.predict(X), again.dual_coef_, wl.get_num_threads()
+
+if __name__ == "__main__":
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    wl.set_num_threads(2)
+    model = wl.KernelRidge(NTK(2), 0.1).fit(X, X[:, 0])
+    values = model.predict(X)
+    executor = __import__("concurrent.futures").futures.ProcessPoolExecutor(
+        2, mp_context=multiprocessing.get_context("{method}")
+    )
+    with executor:
+        for predicted, dual, threads in executor.map(job, [model] * 4, timeout=60):
+            assert predicted.tobytes() == values.tobytes()
+            assert dual.tobytes() == model.dual_coef_.tobytes()
+            assert threads == 2 or "{method}" != "fork", threads
+    assert model.predict(X).tobytes() == values.tobytes()
+"""
+    script(code, timeout=120)
+
+
+def test_fork_while_another_thread_computes(script):
+    code = """
+import os, threading, time, warnings
+import numpy as np
+from widelearn.kernels import NTK
+
+warnings.filterwarnings("ignore", category=DeprecationWarning)
+X = np.random.default_rng(0).standard_normal((3000, 20))
+thread = threading.Thread(target=lambda: [NTK(3)(X) for _ in range(3)])
+thread.start()
+for _ in range(5):
+    time.sleep(0.02)
+    child = os.fork()
+    if child == 0:
+        K = NTK(3)(X[:300])
+        os._exit(0 if np.isfinite(K).all() else 3)
+    deadline = time.time() + 30
+    while True:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            assert status == 0, status
+            break
+        assert time.time() < deadline, "the child hangs"
+        time.sleep(0.005)
+thread.join()
+"""
+    script(code, timeout=90)
+
+
+# Interrupts.
+
+
+LONG = {
+    "gram": "NTK(20)(X)",
+    "product": "NTK(20).dot(X, None, V)",
+    "moments": "wl.FeatureRidge(wl.RandomFeatures(3000)).fit(np.tile(X, (20, 1)), np.ones(20 * len(X)))",
+    "transform": "[wl.FourierFeatures(n_components=4000).fit_transform(np.tile(X, (2, 1))) for _ in range(20)]",
+    "predict": "[F.dot(np.tile(X, (5, 1)), np.ones((2000, 3))) for _ in range(20)]",
+    "solve": "solve(K, np.ones(len(K)), 1e-3, kind='kernel')",
+}
+
+
+@pytest.mark.parametrize("job", LONG)
+def test_an_interrupt_is_answered(job, script):
+    """From the signal to KeyboardInterrupt 200 ms are the law; the machine may be busy, so the best of three counts."""
+    code = f"""
+import os, signal, threading, time
+import numpy as np, widelearn as wl
+from widelearn.kernels import NTK, RBF
+from widelearn.ridge import solve
+
+X = np.random.default_rng(0).standard_normal((12_000, 30))
+V = np.ones((len(X), 3))
+F = wl.RandomFeatures(2000).fit(X)
+K = RBF()(X[:5000]) if "{job}" == "solve" else None
+sent = []
+
+def send():
+    time.sleep(0.3)
+    sent.append(time.perf_counter())
+    os.kill(os.getpid(), signal.SIGINT)
+
+answers = []
+for _ in range(3):
+    thread = threading.Thread(target=send)
+    start = time.perf_counter()
+    try:
+        thread.start()
+        {LONG[job]}
+        raise SystemExit(f"it was over after {{time.perf_counter() - start:.2f}} s")
+    except KeyboardInterrupt:
+        answers.append(time.perf_counter() - sent[-1])
+    thread.join()
+print(min(answers))
+# The pool is as good as new.
+assert np.isfinite(NTK()(X[:50])).all()
+"""
+    assert float(script(code, timeout=120)) < 0.2
+
+
+# What it says about itself.
+
+
+def test_versions(capsys):
+    wl.show_versions()
+    shown = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
+    assert shown["widelearn"] == wl.__version__ == _core.__version__
+    assert shown["numpy"] == np.__version__
+    assert shown["simd"].split()[0] == _core.simd()
+    assert {"python", "platform", "scipy", "sklearn", "joblib", "threadpoolctl", "threads", "memory"} <= set(shown)
+
+
+def test_import_is_light():
+    code = "import time, joblib, scipy.sparse.linalg, sklearn.linear_model;"
+    code += "t = time.perf_counter(); import widelearn; print(time.perf_counter() - t)"
+    seconds = [float(subprocess.check_output([sys.executable, "-c", code])) for _ in range(2)]
+    assert min(seconds) < 0.5
+
+
+def test_public_names():
+    assert all(hasattr(wl, name) for name in wl.__all__)
+    for name in ("KernelRidge", "KernelRidgeClassifier", "FeatureRidge", "FeatureRidgeClassifier"):
+        assert getattr(wl, name) is getattr(wl.estimators, name)
+    for name in ("RandomFeatures", "FourierFeatures"):
+        assert getattr(wl, name) is getattr(wl.features, name)
+    assert wl.kernels.RBF is RBF
