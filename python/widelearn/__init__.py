@@ -1,10 +1,9 @@
 """Wide neural networks, learned the scikit-learn way."""
 
 from widelearn import estimators, features, kernels, ridge, runtime
-from widelearn._core import __version__
 from widelearn.estimators import FeatureRidge, FeatureRidgeClassifier, KernelRidge, KernelRidgeClassifier
 from widelearn.features import FourierFeatures, RandomFeatures
-from widelearn.runtime import get_num_threads, set_num_threads, show_versions
+from widelearn.runtime import __version__, get_num_threads, set_num_threads, show_versions
 
 __all__ = [
     "FeatureRidge",

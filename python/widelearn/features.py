@@ -11,7 +11,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from widelearn import _core
-from widelearn.kernels import RBF, DefaultObjects, Kernel, as_kernel
+from widelearn.kernels import RBF, Kernel, as_kernel
+from widelearn.kernels.parameters import DefaultObjects
 from widelearn.runtime import check_memory, core_blocks
 
 __all__ = ["FourierFeatures", "RandomFeatures"]

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from widelearn import _core
 
-__all__ = ["available_memory", "check_memory", "get_num_threads", "set_num_threads", "show_versions"]
+__version__ = _core.__version__
+__all__ = ["__version__", "available_memory", "check_memory", "get_num_threads", "set_num_threads", "show_versions"]
 
 # NumPy itself refuses what is smaller and still does not fit; probing the system for it would cost more than the call.
 PROBE_FROM = 1 << 20
@@ -85,7 +86,7 @@ def show_versions() -> None:
     threads, source = _core.num_threads()
     room, limit = available_memory()
     rows = {
-        "widelearn": _core.__version__,
+        "widelearn": __version__,
         "python": f"{sys.version.split()[0]} ({sys.executable})",
         "platform": platform.platform(),
         **{module.__name__: module.__version__ for module in (np, scipy, sklearn, joblib, threadpoolctl)},
@@ -271,7 +272,7 @@ class PoolController(threadpoolctl.LibController):
 
     def get_version(self) -> str | None:
         """Return the version of the package."""
-        return _core.__version__ if self._get_symbol("widelearn_get_version") else None
+        return __version__ if self._get_symbol("widelearn_get_version") else None
 
 
 threadpoolctl.register(PoolController)

@@ -11,7 +11,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from widelearn.estimators.signs import SignCoding
-from widelearn.kernels import NTK, DefaultObjects, Kernel, as_kernel
+from widelearn.kernels import NTK, Kernel, as_kernel
+from widelearn.kernels.parameters import DefaultObjects
 from widelearn.ridge.solver import own_kernel_matrix, solve_dual
 from widelearn.ridge.systems import check_alpha
 

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
 from widelearn.features import FeatureMap, RandomFeatures
-from widelearn.kernels import DefaultObjects
+from widelearn.kernels.parameters import DefaultObjects
 from widelearn.ridge import Moments
 from widelearn.ridge.solver import solve_wide
 from widelearn.ridge.systems import check_alpha

@@ -4,8 +4,7 @@ from widelearn.kernels.base import Constant, Kernel, Product, Sum, as_kernel
 from widelearn.kernels.deep import NNGP, NTK, ArcCosine
 from widelearn.kernels.dot_product import Linear, Polynomial
 from widelearn.kernels.operators import KernelOperator
-from widelearn.kernels.parameters import DefaultObjects
-from widelearn.kernels.radial import RBF
+from widelearn.kernels.radial import RBF, Laplace, Matern
 
 __all__ = [
     "NNGP",
@@ -13,10 +12,11 @@ __all__ = [
     "RBF",
     "ArcCosine",
     "Constant",
-    "DefaultObjects",
     "Kernel",
     "KernelOperator",
+    "Laplace",
     "Linear",
+    "Matern",
     "Polynomial",
     "Product",
     "Sum",

@@ -1,6 +1,7 @@
 """Kernels of infinitely wide networks: arc-cosine, output covariance (NNGP) and tangent kernel (NTK)."""
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, ClassVar
 
 from widelearn.kernels.base import Kernel
@@ -42,21 +43,33 @@ class ArcCosine(Kernel):
         return ("arccos", self._integer("order"))
 
 
+# The slope of "leaky_relu" where none is given.
+LEAKY_SLOPE = 0.01
+
+
+def activation_spec(activation: Any) -> tuple[str, float]:
+    """Return an activation, a name or ``("leaky_relu", slope)``, as the core reads it."""
+    if isinstance(activation, str):
+        return (activation, LEAKY_SLOPE if activation == "leaky_relu" else 0.0)
+    match activation:
+        case ("leaky_relu", Real() as slope):
+            return ("leaky_relu", float(slope))
+    raise TypeError(f'activation must be a name or ("leaky_relu", slope), got {activation!r}.')
+
+
 class DeepKernel(Kernel):
     """A kernel of a fully connected network, layer by layer."""
 
     depth: int
-    activation: str
+    activation: str | tuple[str, float]
     weight_variance: float
     bias_variance: float
     name: ClassVar[str]
 
     def spec(self, d: int) -> tuple[Any, ...]:
         """Return what the core reads."""
-        if not isinstance(self.activation, str):
-            raise TypeError(f"{type(self).__name__}: activation must be a name, got {self.activation!r}.")
         variances = (self._real("weight_variance"), self._real("bias_variance"))
-        return (self.name, self._integer("depth"), (self.activation, 0.0), *variances)
+        return (self.name, self._integer("depth"), activation_spec(self.activation), *variances)
 
 
 @dataclass(eq=False, repr=False)
@@ -72,8 +85,9 @@ class NNGP(DeepKernel):
     ----------
     depth : int, default=1
         Number of hidden layers.
-    activation : {"relu"}, default="relu"
-        The nonlinearity σ.
+    activation : str or ("leaky_relu", slope), default="relu"
+        The nonlinearity σ: "relu", "leaky_relu" (slope 0.01), "step", "erf" (erf(t)), "cos", "sin", "exp", "identity",
+        "quadratic" (t²/2), "cubic" (t³/6), or "hermite" and a degree up to 30, as in "hermite3" (orthonormal).
     weight_variance : float, default=1.0
         Positive; 2 keeps the diagonal of a relu network the same at every depth.
     bias_variance : float, default=0.0
@@ -88,7 +102,8 @@ class NNGP(DeepKernel):
     References
     ----------
     Lee et al., "Deep neural networks as Gaussian processes", ICLR 2018, section 2.2. Cho & Saul, "Kernel methods for
-    deep learning", NeurIPS 2009, section 2.1 (the expectation for relu).
+    deep learning", NeurIPS 2009, section 2.1 (the expectation for relu). Williams, "Computing with infinite networks",
+    NeurIPS 1996 (for erf).
 
     Examples
     --------
@@ -98,7 +113,7 @@ class NNGP(DeepKernel):
     """
 
     depth: int = 1
-    activation: str = "relu"
+    activation: str | tuple[str, float] = "relu"
     weight_variance: float = 1.0
     bias_variance: float = 0.0
     name = "nngp"
@@ -115,8 +130,8 @@ class NTK(DeepKernel):
     ----------
     depth : int, default=1
         Number of hidden layers.
-    activation : {"relu"}, default="relu"
-        The nonlinearity σ.
+    activation : str or ("leaky_relu", slope), default="relu"
+        The nonlinearity σ, as in :class:`NNGP`; "step" is refused, its tangent kernel has an infinite diagonal.
     weight_variance : float, default=1.0
         Positive; weights enter as sqrt(weight_variance / fan_in) W ("NTK parameterisation").
     bias_variance : float, default=0.0
@@ -141,7 +156,7 @@ class NTK(DeepKernel):
     """
 
     depth: int = 1
-    activation: str = "relu"
+    activation: str | tuple[str, float] = "relu"
     weight_variance: float = 1.0
     bias_variance: float = 0.0
     name = "ntk"
