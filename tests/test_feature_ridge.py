@@ -262,6 +262,8 @@ def test_classes_in_batches(rng):
     np.testing.assert_allclose(model.coef_, whole.coef_, **CLOSE)
     with pytest.raises(ValueError, match=r"labels \[9\] that are not among the classes \[0, 1, 2\]"):
         model.partial_fit(X[:2], [0, 9])
+    with pytest.raises(ValueError, match=r"classes are \[0, 1\], but were \[0, 1, 2\] in the first call"):
+        model.partial_fit(X, y, [0, 1])
     with pytest.raises(ValueError, match="classes must name all classes"):
         FeatureRidgeClassifier().partial_fit(X, y)
     with pytest.raises(ValueError, match="balanced"):

@@ -136,6 +136,15 @@ def test_singular_features_give_the_smallest_norm(shape, alphas, rng):
     np.testing.assert_allclose(coef, np.linalg.pinv(Z) @ Y, rtol=1e-8, atol=1e-8)
 
 
+def test_single_precision_has_one_more_remedy(rng):
+    Z = rng.standard_normal((12, 3)).astype(np.float32)
+    K = RBF()(np.vstack([Z, Z[:3]]))
+    y = np.concatenate([np.arange(12.0), np.arange(3.0)])
+    dual = only_warning(lambda: solve(K, y, 0.0, kind="kernel"), "or pass float64 data")
+    assert dual.dtype == np.float32
+    np.testing.assert_allclose(K @ dual, y, atol=0.1)
+
+
 def test_some_targets_are_singular_and_some_are_not(rng):
     Z = rng.standard_normal((50, 8))
     Z = np.column_stack([Z, Z[:, 0]])
@@ -278,6 +287,9 @@ def test_solutions_are_those_of_scikit_learn(fit_intercept, weighted, rng):
         np.testing.assert_allclose(coef, peer.coef_.T, **CLOSE)
         np.testing.assert_allclose(intercept, peer.intercept_ if fit_intercept else [0, 0], **CLOSE)
     assert pickle.dumps(moments) == before
+    np.testing.assert_array_equal(moments.solve(2.0)[0], moments.solve_once(2.0)[0])
+    with pytest.raises(ValueError, match="no rows to solve for"):
+        moments.solve(2.0)
 
 
 def test_shapes_follow_the_targets(rng):

@@ -240,8 +240,10 @@ class FeatureRidgeClassifier(SignCoding, BaseFeatureRidge):
         first = not hasattr(self, "moments_")
         if isinstance(self.class_weight, str):
             raise ValueError("class_weight='balanced' needs all rows at once: pass the weights as a dict.")
-        if classes is None or not first:
-            classes = getattr(self, "classes_", None)
+        known: Any = getattr(self, "classes_", None)
+        if not first and classes is not None and not np.array_equal(np.unique(classes), known):
+            raise ValueError(f"classes are {np.unique(classes).tolist()}, but were {known.tolist()} in the first call.")
+        classes = known if classes is None else classes
         x, codes, weight = self._check(X, y, sample_weight, classes, reset=first)
         if first and classes is None and not self.multilabel_:
             raise ValueError("classes must name all classes in the first call of partial_fit.")

@@ -65,7 +65,8 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
             coef, intercept = solve_wide(self._transform(X), y, alpha, sample_weight, fit_intercept=self.fit_intercept)
             self._solved = np.ascontiguousarray(coef.T), intercept
         else:
-            self._solved = self._solution(self._sum_rows(X, y, sample_weight), alpha, X.dtype)
+            moments = self._sum_rows(X, y, sample_weight)
+            self._solved = self._pack(moments.solve_once(alpha, self.fit_intercept), X.dtype)
 
     def _fit_more(self, X: Array, y: Array, sample_weight: Array | None) -> None:
         """Add validated rows to the moments; the system is solved when its solution is asked for."""
@@ -121,10 +122,9 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
             moments.update(Z, y[rows], None if sample_weight is None else sample_weight[rows])
         return moments
 
-    def _solution(self, moments: Moments, alpha: Array, dtype: np.dtype[Any]) -> tuple[Array, Array]:
-        coef, intercept = moments.solve(alpha, self.fit_intercept)
-        coef = coef.reshape(moments.n_features, -1)
-        return np.ascontiguousarray(coef.T, dtype=dtype), np.reshape(intercept, -1).astype(dtype)
+    def _pack(self, solution: tuple[Array, Any], dtype: np.dtype[Any]) -> tuple[Array, Array]:
+        coef, intercept = solution
+        return np.ascontiguousarray(np.atleast_2d(coef.T), dtype=dtype), np.reshape(intercept, -1).astype(dtype)
 
     def _pair(self) -> tuple[Array, Array]:
         """Return coefficients (t, p) and intercepts (t,), solving what partial_fit left for later."""
@@ -132,7 +132,7 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
             if "moments_" not in self.__dict__:
                 raise AttributeError(f"{type(self).__name__} has no coefficients before fit or partial_fit.")
             alpha = check_alpha(self.alpha, self.moments_.n_targets)
-            self._solved = self._solution(self.moments_, alpha, self._dtype)
+            self._solved = self._pack(self.moments_.solve(alpha, self.fit_intercept), self._dtype)
         return self._solved
 
     def _values(self, X: ArrayLike) -> Array:

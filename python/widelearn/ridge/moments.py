@@ -63,6 +63,9 @@ class Moments:
         if n_features < 1 or n_targets < 1:
             raise ValueError(f"n_features and n_targets must be at least 1, got {n_features} and {n_targets}.")
         self.n_features, self.n_targets = int(n_features), int(n_targets)
+        self._clear()
+
+    def _clear(self) -> None:
         self.weight = 0.0
         # Without rows nothing is allocated: the first batch's arrays become the state.
         self.mean_z = self.mean_y = self.zz = self.zy = self.yy = np.empty(0)
@@ -89,8 +92,7 @@ class Moments:
                 return self
         p, t = self.n_features, self.n_targets
         check_memory(8 * p * p, f"The moments of {p} features", "Take fewer features.")
-        shift_z = np.average(z, axis=0, weights=weight).astype(np.float64)
-        shift_y = np.average(targets, axis=0, weights=weight)
+        shift_z, shift_y = z.mean(axis=0, dtype=np.float64), targets.mean(axis=0)
         zz, zy, sums = np.zeros((p, p)), np.zeros((p, t)), np.zeros(1 + p + 2 * t)
         for rows, block in core_blocks(z):
             w = None if weight is None else weight[rows]
@@ -149,11 +151,18 @@ class Moments:
         or (t,), zero unless it is fitted. Where the solution is not unique it is the one of smallest norm, with a
         LinAlgWarning. Costs p³ / 3 flops; the moments are left as they are.
         """
-        penalties = check_alpha(alpha, self.n_targets)
-        need = 8 * self.n_features**2
-        check_memory(need, f"The factor of {self.n_features} features", "Take fewer features.")
-        zz, zy = self._system(fit_intercept)
-        coef = solve_symmetric(zz, zy, penalties).coef
+        check_memory(8 * self.n_features**2, f"The factor of {self.n_features} features", "Take fewer features.")
+        return self._solve(self.zz.copy(), alpha, fit_intercept)
+
+    def solve_once(self, alpha: ArrayLike, fit_intercept: bool = False) -> tuple[Array, Any]:
+        """Solve as :meth:`solve` does and forget all rows: the matrix is factored in place, not copied."""
+        found = self._solve(self.zz, alpha, fit_intercept)
+        self._clear()
+        return found
+
+    def _solve(self, zz: Array, alpha: ArrayLike, fit_intercept: bool) -> tuple[Array, Any]:
+        zy = self._system(zz, fit_intercept)
+        coef = solve_symmetric(zz, zy, check_alpha(alpha, self.n_targets)).coef
         intercept = self.mean_y - self.mean_z @ coef if fit_intercept else np.zeros(self.n_targets)
         return (coef[:, 0], intercept[0]) if self.flat else (coef, intercept)
 
@@ -168,7 +177,8 @@ class Moments:
         Technometrics 21, 1979, equation 1.4.
         """
         ridges = check_alpha(alphas, np.size(alphas))[:, None]
-        zz, zy = self._system(fit_intercept)
+        zz = self.zz.copy()
+        zy = self._system(zz, fit_intercept)
         values, vectors = np.linalg.eigh(zz)
         values = np.where(values > len(values) * np.finfo(float).eps * values.max(initial=0.0), values, 0.0)
         projected = (vectors.T @ zy) ** 2
@@ -181,15 +191,14 @@ class Moments:
         error[left <= self.weight * len(values) * np.finfo(float).eps] = np.inf
         return error[:, 0] if self.flat else error
 
-    def _system(self, fit_intercept: bool) -> tuple[Array, Array]:
-        """Return copies of the left and right sides of the normal equations."""
+    def _system(self, zz: Array, fit_intercept: bool) -> Array:
+        """Turn `zz`, the centred moments, into the left side of the normal equations, and return their right side."""
         if self.weight == 0.0:
             raise ValueError("There are no rows to solve for: update or merge some with positive weights first.")
-        zz, zy = self.zz.copy(), self.zy.copy()
-        if not fit_intercept:
-            add_outer(zz, self.mean_z, self.weight)
-            zy += self.weight * np.outer(self.mean_z, self.mean_y)
-        return zz, zy
+        if fit_intercept:
+            return self.zy
+        add_outer(zz, self.mean_z, self.weight)
+        return self.zy + self.weight * np.outer(self.mean_z, self.mean_y)
 
 
 def add_outer(matrix: Array, vector: Array, factor: float) -> None:

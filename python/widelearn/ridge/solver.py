@@ -96,7 +96,7 @@ def solve(
         coef, _ = solve_wide(a, columns, penalties, weight)
     else:
         moments = Moments(a.shape[1], columns.shape[1]).update(a, columns, weight)
-        coef = moments.solve(penalties)[0].astype(a.dtype)
+        coef = moments.solve_once(penalties)[0].astype(a.dtype)
     return coef if targets.ndim == 2 else coef[:, 0]
 
 
@@ -116,7 +116,9 @@ def solve_wide(
     mean = np.zeros(Z.shape[1], Z.dtype)
     if fit_intercept:
         # Centred features keep the digits that a mean far from zero would take from their inner products.
-        mean = np.average(Z, axis=0, weights=weight).astype(Z.dtype)
+        # Any origin near the mean does, for the intercept takes the rest.
+        check_memory(Z.nbytes, f"Centred features of {len(Z)} rows", "Take fewer components.")
+        mean = Z.mean(axis=0, dtype=np.float64).astype(Z.dtype)
         Z = Z - mean
     found = solve_dual(inner_products(Z), y, alpha, weight, fit_intercept=fit_intercept, definite=True)
     coef = Z.T @ found.coef.astype(Z.dtype)
@@ -175,7 +177,11 @@ def solve_dual(
     root = np.ones(len(K))
     if weight is not None:
         rows, root = np.flatnonzero(weight), np.sqrt(weight[weight > 0])
-        K, y = K if len(root) == len(K) else K[np.ix_(rows, rows)], y[rows] * root[:, None]
+        y = y[rows] * root[:, None]
+        if len(root) < len(K):
+            need = len(root) ** 2 * K.itemsize
+            check_memory(need, f"The kernel matrix of the {len(root)} rows that have weight", "Drop the others first.")
+            K = K[np.ix_(rows, rows)]
         K *= root.astype(K.dtype)[:, None]
         K *= root.astype(K.dtype)
     border = root if fit_intercept else None
