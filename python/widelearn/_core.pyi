@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 # One of float32 or float64 throughout a call.
 Array: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 # Nested tuples, checked and read by the core:
-#   ("constant", value) ("linear",) ("polynomial", degree, gamma, coef0) ("rbf", gamma)
+#   ("constant", value) ("linear",) ("polynomial", degree, gamma, coef0) ("rbf", gamma) ("laplace", gamma, power)
+#   ("manhattan", gamma) ("matern", length_scale, nu)
 #   ("arccos", order) ("nngp" | "ntk", depth, activation, weight_variance, bias_variance)
 #   ("sum", spec, spec) ("product", spec, spec);  activation is (name, parameter)
 Spec: TypeAlias = tuple[Any, ...]

@@ -69,6 +69,23 @@ pub trait Epilogue<T: Real>: Sync {
     );
 }
 
+/// Leaves inner products as they are.
+#[derive(Debug, Clone, Copy)]
+pub struct Plain;
+
+impl<T: Real> Epilogue<T> for Plain {
+    type Side = ();
+    type Scratch = ();
+
+    fn side(&self, _which: Which, _start: usize, _norms: &[T]) -> Result<()> {
+        Ok(())
+    }
+    fn scratch(&self) -> Result<()> {
+        Ok(())
+    }
+    fn apply(&self, _level: Level, (): &mut (), _tile: &mut [T], _x: &Edge<'_, T, ()>, _y: &Edge<'_, T, ()>) {}
+}
+
 /// Where tiles go.
 pub trait Consumer<T: Real>: Sync {
     /// State of one task: a strip of tiles that share their rows.

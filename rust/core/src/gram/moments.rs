@@ -6,10 +6,9 @@ use super::assemble::transform;
 use crate::error::{Error, Result, fits};
 use crate::features::{FeatureMap, Layout};
 use crate::gemm::{Rows, TILE};
-use crate::kernels::{Kernel, Plan};
 use crate::real::Real;
 use crate::threads::{Context, Shared, alloc};
-use crate::tiles::{Consumer, run};
+use crate::tiles::{Consumer, Plain, run};
 
 /// Samples taken together: the length of the sums done in the input's own precision.
 const BLOCK: usize = 1024;
@@ -87,7 +86,6 @@ pub fn moments<T: Real>(
             return Err(Error::Invalid(format!("sample_weight[{i}] = {} must be finite and >= 0", w[i])));
         }
     }
-    let plan = Plan::new(&Kernel::Linear, BLOCK)?;
     let mut z = alloc(p * BLOCK.min(x.n), "a block of features")?;
     let mut scaled = alloc(p * BLOCK.min(x.n), "a block of features")?;
     for first in (0..x.n).step_by(BLOCK) {
@@ -107,7 +105,7 @@ pub fn moments<T: Real>(
         cross_sums(context, &z[..p * n], n, y, w, into)?;
         center(context, &z[..p * n], n, into.shift_z, &roots, &mut scaled[..p * n])?;
         let mut add = Accumulate { out: Shared::new(into.zz), p };
-        run(context, Rows::new(&scaled[..p * n], p, n), None, &plan, &mut add)?;
+        run(context, Rows::new(&scaled[..p * n], p, n), None, &Plain, &mut add)?;
     }
     for i in 0..p {
         for j in 0..i {

@@ -4,11 +4,10 @@ use std::ops::Range;
 
 use crate::error::{Error, Result, fits};
 use crate::gemm::{Packed, Rows, TILE, product};
-use crate::kernels::{Kernel, Plan};
 use crate::real::Real;
 use crate::simd::{Job, dispatch};
 use crate::threads::{Context, Shared, alloc};
-use crate::tiles::{Consumer, run};
+use crate::tiles::{Consumer, Plain, run};
 
 /// Columns factored together.
 const PANEL: usize = 2 * TILE;
@@ -80,9 +79,8 @@ pub fn factor<T: Real>(context: &Context<'_>, a: &mut [T], n: usize) -> Result<(
         dispatch(context.level, Invert { block, inverse, width });
         let panel = &mut panel[..(n - next) * width];
         solve_panel(context, a, n, (from, next), inverse, panel)?;
-        let plan = Plan::new(&Kernel::Linear, width)?;
         let mut subtract = Subtract { out: Shared::new(a), n, from: next };
-        run(context, Rows::new(panel, n - next, width), None, &plan, &mut subtract)?;
+        run(context, Rows::new(panel, n - next, width), None, &Plain, &mut subtract)?;
     }
     Ok(())
 }

@@ -4,9 +4,9 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// An unevaluated sum of two f64, the second below half an ulp of the first.
 #[derive(Clone, Copy, Debug)]
-pub struct Double {
-    pub high: f64,
-    pub low: f64,
+pub(crate) struct Double {
+    pub(crate) high: f64,
+    pub(crate) low: f64,
 }
 
 impl From<f64> for Double {
@@ -76,15 +76,15 @@ impl Div for Double {
 }
 
 impl Double {
-    pub const LN_2: Self = Self { high: std::f64::consts::LN_2, low: 2.3190468138462996e-17 };
-    pub const PI: Self = Self { high: std::f64::consts::PI, low: 1.2246467991473532e-16 };
+    pub(crate) const LN_2: Self = Self { high: std::f64::consts::LN_2, low: 2.3190468138462996e-17 };
+    pub(crate) const PI: Self = Self { high: std::f64::consts::PI, low: 1.2246467991473532e-16 };
 
     /// Times a power of two, exactly.
-    pub fn scale(self, by: f64) -> Self {
+    pub(crate) fn scale(self, by: f64) -> Self {
         Self { high: self.high * by, low: self.low * by }
     }
 
-    pub fn sqrt(self) -> Self {
+    pub(crate) fn sqrt(self) -> Self {
         if self.high == 0.0 {
             return self;
         }
@@ -120,18 +120,18 @@ fn exp_parts(x: Double) -> (Double, i32) {
     (expm1_small(r) + 1.0.into(), n as i32)
 }
 
-pub fn exp(x: Double) -> Double {
+pub(crate) fn exp(x: Double) -> Double {
     let (m, n) = exp_parts(x);
     let half = n / 2;
     m.scale(2f64.powi(half)).scale(2f64.powi(n - half))
 }
 
-pub fn expm1(x: Double) -> Double {
+pub(crate) fn expm1(x: Double) -> Double {
     if x.high.abs() < 0.5 { expm1_small(x) } else { exp(x) - 1.0.into() }
 }
 
 /// log x for a normal or denormal x > 0: k ln 2 + 2 atanh((m - 1) / (m + 1)).
-pub fn log(x: f64) -> Double {
+pub(crate) fn log(x: f64) -> Double {
     let (x, lift) = if x < f64::MIN_POSITIVE { (x * 2f64.powi(60), 60.0) } else { (x, 0.0) };
     let mut k = ((x.to_bits() >> 52) as i32 - 1023) as f64;
     let mut m = f64::from_bits((x.to_bits() & 0x000f_ffff_ffff_ffff) | 0x3ff0_0000_0000_0000);
@@ -170,7 +170,7 @@ fn quarter_turns(x: Double) -> (i64, Double) {
 }
 
 /// sin and cos of |x| < 2^21, both to about 100 bits relative to themselves.
-pub fn sin_cos(x: Double) -> (Double, Double) {
+pub(crate) fn sin_cos(x: Double) -> (Double, Double) {
     let (n, r) = quarter_turns(x);
     let z = -(r * r);
     let s = if r.high == 0.0 { r } else { series(r, |k| z / (2.0 * k * (2.0 * k + 1.0)).into()) };
@@ -184,20 +184,20 @@ pub fn sin_cos(x: Double) -> (Double, Double) {
 }
 
 /// asin t for |t| <= 0.8, one Newton step from f64.
-pub fn asin(t: Double) -> Double {
+pub(crate) fn asin(t: Double) -> Double {
     let first = Double::from(t.high.asin());
     let (s, c) = sin_cos(first);
     first + (t - s) / c
 }
 
 /// The angle with cosine copysign(1 - v, sign).
-pub fn angle(v: Double, sign: f64) -> Double {
+pub(crate) fn angle(v: Double, sign: f64) -> Double {
     let outer = asin(v.scale(0.5).sqrt()).scale(2.0);
     if sign.is_sign_negative() { Double::PI - outer } else { outer }
 }
 
 /// erf x = 2 / sqrt(pi) e^(-x^2) sum of 2^n x^(2n+1) / (2n+1)!!, all terms of one sign.
-pub fn erf(x: f64) -> Double {
+pub(crate) fn erf(x: f64) -> Double {
     if x == 0.0 {
         return x.into();
     }
@@ -206,12 +206,12 @@ pub fn erf(x: f64) -> Double {
     (exp(-z) * total).scale(2.0) / Double::PI.sqrt()
 }
 
-pub fn tanh(x: f64) -> Double {
+pub(crate) fn tanh(x: f64) -> Double {
     let t = expm1(Double::from(x).scale(2.0));
     t / (t + 2.0.into())
 }
 
-pub fn sigmoid(x: f64) -> Double {
+pub(crate) fn sigmoid(x: f64) -> Double {
     let e = exp(Double::from(-x.abs()));
     (if x < 0.0 { e } else { 1.0.into() }) / (e + 1.0.into())
 }
