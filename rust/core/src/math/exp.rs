@@ -79,7 +79,8 @@ pub(super) fn expm1_f64<const FMA: bool>(x: f64) -> (f64, f64) {
     let scale = f64::from_bits(bits << 52);
     let less = scale - 1.0;
     let e = fma::<FMA, f64>(scale, q, less);
-    (e, fma::<FMA, f64>(scale, q, less - e))
+    let rest = fma::<FMA, f64>(square, p, r - q);
+    (e, fma::<FMA, f64>(scale, rest, fma::<FMA, f64>(scale, q, less - e)))
 }
 
 /// As [`reduce_f64`].
@@ -132,5 +133,6 @@ pub(super) fn expm1_f32<const FMA: bool>(x: f32) -> (f32, f32) {
     let scale = f32::from_bits(bits << 23);
     let less = scale - 1.0;
     let e = fma::<FMA, f32>(scale, q, less);
-    (e, fma::<FMA, f32>(scale, q, less - e))
+    let rest = fma::<FMA, f32>(square, p, r - q);
+    (e, fma::<FMA, f32>(scale, rest, fma::<FMA, f32>(scale, q, less - e)))
 }
