@@ -14,41 +14,81 @@ pub use slices::{cos_scaled, cos_slice, exp_slice, sin_cos_scaled, sin_cos_slice
 /// Elementary functions without branches or calls: inside a loop that [`crate::simd::dispatch`] compiles for an
 /// instruction set they become vector code. `FMA` says whether multiply-add is one instruction, see [`crate::simd::Job`];
 /// results have the same bits on every path that has it.
+///
+/// The errors stated are the largest, in units in the last place of the exact result; NaN gives NaN throughout.
 pub trait Functions: Sized + Copy {
-    /// Largest |x| for which [`Functions::sin_cos`], [`Functions::sin`] and [`Functions::cos`] hold their bounds.
+    /// Largest |x| for which [`Functions::sin_cos`], [`Functions::sin`] and [`Functions::cos`] hold their bounds:
+    /// 10^6 for f64, 2^13 for f32. [`sin_cos_scaled`] and [`cos_scaled`] take any argument.
     const TRIG_MAX: Self;
-    /// e^x for any x.
+
+    /// `e^x` for any x: infinite above the largest number, denormal and 0 below the smallest.
+    ///
+    /// Error: 1.1 ulp.
     fn exp<const FMA: bool>(self) -> Self;
-    /// Natural logarithm; 0 gives -inf, a negative number NaN.
+
+    /// `log x` for x >= 0, denormals included; 0 gives -inf, a negative number NaN.
+    ///
+    /// Error: 0.9 ulp.
     fn log<const FMA: bool>(self) -> Self;
-    /// (sin x, cos x) for |x| <= [`Functions::TRIG_MAX`].
+
+    /// `(sin x, cos x)` for |x| <= [`Functions::TRIG_MAX`], multiples of pi / 2 notwithstanding; `sin -0 = -0`.
+    ///
+    /// Error: f64 0.9 ulp (1.1 without FMA), f32 1.6 ulp.
     fn sin_cos<const FMA: bool>(self) -> (Self, Self);
-    /// (sin x, cos x) for any x, with a branch for large ones; the same bits as [`Functions::sin_cos`] for the others.
+
+    /// [`Functions::sin_cos`] for any x: the same bits where that holds its bounds, and a branch, an exact reduction and
+    /// the same errors elsewhere; infinities give NaN.
     fn sin_cos_any<const FMA: bool>(self) -> (Self, Self);
-    /// sin x for |x| <= [`Functions::TRIG_MAX`].
+
+    /// The sine of [`Functions::sin_cos`].
     #[inline(always)]
     fn sin<const FMA: bool>(self) -> Self {
         self.sin_cos::<FMA>().0
     }
-    /// cos x for |x| <= [`Functions::TRIG_MAX`].
+
+    /// The cosine of [`Functions::sin_cos`].
     #[inline(always)]
     fn cos<const FMA: bool>(self) -> Self {
         self.sin_cos::<FMA>().1
     }
-    /// The error function (2 / sqrt pi) int_0^x e^(-t^2) dt.
+
+    /// The error function `(2 / sqrt pi) int_0^x e^(-t^2) dt`.
+    ///
+    /// Error: f64 1.1 ulp, f32 1.2 ulp (1.4 without FMA).
     fn erf<const FMA: bool>(self) -> Self;
+
     /// The hyperbolic tangent.
+    ///
+    /// Error: 1.8 ulp.
     fn tanh<const FMA: bool>(self) -> Self;
-    /// The logistic function 1 / (1 + e^-x).
+
+    /// The logistic function `1 / (1 + e^-x)`, down to denormals.
+    ///
+    /// Error: 1.6 ulp (2 without FMA).
     fn sigmoid<const FMA: bool>(self) -> Self;
-    /// acos u for |u| <= 1.
+
+    /// `acos u`, NaN for |u| > 1.
+    ///
+    /// Error: 1.2 ulp.
     fn acos<const FMA: bool>(self) -> Self;
-    /// asin u for |u| <= 1.
+
+    /// `asin u`, NaN for |u| > 1.
+    ///
+    /// Error: 1.2 ulp for f64, 1.3 ulp for f32.
     fn asin<const FMA: bool>(self) -> Self;
-    /// The angle theta in [0, pi] from e = copysign(1 - |u|, u), u = cos theta: what acos u cannot tell near u = +-1 is
-    /// kept, as 1 - |u| is not rounded to a multiple of epsilon.
+
+    /// The angle theta in [0, pi] from `e = copysign(1 - |u|, u)`, `u = cos theta`, for normal e and +-0:
+    /// `2 asin(sqrt(e / 2))` for e > 0 and `pi - 2 asin(sqrt(-e / 2))` for e < 0.
+    ///
+    /// Near u = +-1 it keeps what acos u cannot, as 1 - |u| need not be a multiple of epsilon. A caller's |e| may exceed 1
+    /// by rounding.
+    ///
+    /// Error: 1.2 ulp.
     fn angle<const FMA: bool>(self) -> Self;
-    /// That angle and its sine (non-negative, accurate near 0 and pi), for less than a second square root.
+
+    /// [`Functions::angle`] and its sine `sqrt(|e| (2 - |e|)) >= 0`, with one square root between them.
+    ///
+    /// Error of the sine: 1.6 ulp for f64, 1.7 ulp for f32.
     fn angle_sin<const FMA: bool>(self) -> (Self, Self);
 }
 
