@@ -82,7 +82,7 @@ def test_names():
     assert as_kernel(None, NTK(3)) == NTK(3)
     own = RBF(gamma=2.0)
     assert as_kernel(own) is own
-    with pytest.raises(ValueError, match=r"Unknown kernel 'gauss'\. The names are: .*linear, nngp, ntk, polynomial, rbf"):
+    with pytest.raises(ValueError, match=r"Unknown kernel 'gauss'\. The names are: .*linear, nngp, ntk, .*rbf"):
         as_kernel("gauss")
     for wrong in (3.0, RBF, None, ["rbf"]):
         with pytest.raises(TypeError, match=r"object of widelearn\.kernels, a name or a function"):
