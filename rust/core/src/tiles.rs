@@ -48,11 +48,11 @@ pub trait Epilogue<T: Real>: Sync {
     fn outputs(&self) -> usize {
         1
     }
-    /// Values derived from the squared norms of rows `start ..` of the matrix.
+    /// Values derived from rows `start ..` of the matrix and their squared norms.
     ///
     /// # Errors
     /// [`crate::error::Error::Memory`].
-    fn side(&self, which: Which, start: usize, norms: &[T]) -> Result<Self::Side>;
+    fn side(&self, which: Which, start: usize, rows: Rows<'_, T>, norms: &[T]) -> Result<Self::Side>;
     /// Buffers for one thread.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ impl<T: Real> Epilogue<T> for Plain {
     type Side = ();
     type Scratch = ();
 
-    fn side(&self, _which: Which, _start: usize, _norms: &[T]) -> Result<()> {
+    fn side(&self, _which: Which, _start: usize, _rows: Rows<'_, T>, _norms: &[T]) -> Result<()> {
         Ok(())
     }
     fn scratch(&self) -> Result<()> {
@@ -170,7 +170,7 @@ pub fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
         let col_tiles = columns.n.div_ceil(TILE);
         let mut norms = alloc(columns.n, "squared norms")?;
         pack_columns(context, &mut b, columns, &mut norms)?;
-        let side = epilogue.side(Which::Column, first, &norms)?;
+        let side = epilogue.side(Which::Column, first, columns, &norms)?;
         let strips = TASKS.div_ceil(row_tiles).clamp(1, col_tiles);
         consumer.sweep(strips, first..first + columns.n)?;
         let shared: &C = consumer;
@@ -200,7 +200,7 @@ pub fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
                 s.a.reserve(rows.n, x.d)?;
                 s.a.fill(rows);
                 packed_norms(level, &s.a, 0, &mut s.norms[..rows.n]);
-                let row_side = epilogue.side(Which::Row, row0, &s.norms[..rows.n])?;
+                let row_side = epilogue.side(Which::Row, row0, rows, &s.norms[..rows.n])?;
                 let row_edge = Edge { rows, norms: &s.norms[..rows.n], side: &row_side, at: 0, start: row0 };
                 shared.begin(&mut s.state);
                 for j in mine {

@@ -130,7 +130,7 @@ impl<T: Real> Epilogue<T> for Activate<'_, T> {
         }
     }
 
-    fn side(&self, which: Which, start: usize, norms: &[T]) -> Result<()> {
+    fn side(&self, which: Which, start: usize, _rows: Rows<'_, T>, norms: &[T]) -> Result<()> {
         let samples = if self.layout == Layout::RowMajor { Which::Row } else { Which::Column };
         match norms.iter().position(|q| !q.is_finite()) {
             Some(i) if which == samples => {

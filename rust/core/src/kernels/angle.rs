@@ -67,6 +67,35 @@ pub(super) fn mixed<T: Real, const FMA: bool>(a: T, b: T, (sx, sy): (T, T), r: T
     (k, if k < T::ZERO { -far.min(T::ONE) } else { near.min(T::ONE) })
 }
 
+/// The code of the acute angle between the rows `(x, h)` and `(y, h)`, with full relative accuracy however small.
+///
+/// What `y` has beside `x` is found by projecting twice: the first factor's rounding leaves an error along `x` alone, and
+/// the second projection takes that away. The row that is projected on is chosen by value, so that the order of the
+/// arguments does not matter.
+pub(super) fn between<T: Real, const FMA: bool>(x: &[T], y: &[T], h: T) -> T {
+    let inner = |a: &[T], b: &[T]| a.iter().zip(b).fold(h * h, |s, (&a, &b)| a.mul_add::<FMA>(b, s));
+    let (mut x, mut y) = (x, y);
+    let (mut qx, mut qy) = (inner(x, x), inner(y, y));
+    let swap = if qx == qy { x.iter().zip(y).find(|(a, b)| a != b).is_some_and(|(a, b)| a < b) } else { qx < qy };
+    if swap {
+        (x, y) = (y, x);
+        (qx, qy) = (qy, qx);
+    }
+    if qy == T::ZERO {
+        return T::ONE;
+    }
+    let (rx, ry) = (T::ONE / qx.sqrt(), T::ONE / qy.sqrt());
+    let factor = inner(x, y) / qx;
+    let rest = |a: T, b: T| (-factor).mul_add::<FMA>(a, b) * ry;
+    let pairs = || x.iter().zip(y).map(|(&a, &b)| (a * rx, rest(a, b))).chain([(h * rx, rest(h, h))]);
+    let along = pairs().fold(T::ZERO, |s, (a, t)| a.mul_add::<FMA>(t, s));
+    let sine2 = pairs().fold(T::ZERO, |s, (a, t)| {
+        let u = (-along).mul_add::<FMA>(a, t);
+        u.mul_add::<FMA>(u, s)
+    });
+    sine2 / (T::ONE + (T::ONE - sine2).max(T::ZERO).sqrt())
+}
+
 /// Turns inner products into angle codes.
 pub(super) struct Angles<'a, T> {
     pub(super) tile: &'a mut [T],

@@ -2,6 +2,7 @@
 
 use super::plan::{Input, Leaf, Tile};
 use crate::error::Result;
+use crate::gemm::Rows;
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
 use crate::threads::alloc;
@@ -18,7 +19,7 @@ impl<T: Real> Leaf<T> for ArcCosine {
     }
 
     /// `|x|^n`, which is 0 for a row of zeros at order 0 too.
-    fn side(&self, q: &[T]) -> Result<Vec<T>> {
+    fn side(&self, _rows: Rows<'_, T>, q: &[T]) -> Result<Vec<T>> {
         let mut out = alloc(q.len(), "norms")?;
         for (o, &q) in out.iter_mut().zip(q) {
             *o = match self.order {

@@ -1,9 +1,10 @@
 //! NNGP and NTK of networks of any depth whose activation has closed Gaussian moments: one recursion, many laws.
 
 use super::Network;
-use super::angle::{decode, encode, mixed};
+use super::angle::{between, decode, encode, mixed};
 use super::plan::{Input, Leaf, Tile};
 use crate::error::Result;
+use crate::gemm::Rows;
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
 use crate::threads::alloc;
@@ -83,13 +84,15 @@ impl<T: Real, L: Law<T>> Leaf<T> for Deep<T, L> {
     }
 
     /// `|x|`, then the arrays of layers 0 .. depth.
-    fn side(&self, q: &[T]) -> Result<Vec<T>> {
+    fn side(&self, rows: Rows<'_, T>, q: &[T]) -> Result<Vec<T>> {
         let n = q.len();
         let mut out = alloc(n * (1 + (self.depth + 1) * Self::STRIDE), "variances")?;
         let mut numbers = [0.0; MAX_NUMBERS];
         for (i, &q) in q.iter().enumerate() {
-            out[i] = q.sqrt();
-            let mut variance = (self.first * q + self.bias).to_f64();
+            // Moments may grow as a high power of a variance, or as its exponential: f64 whatever T is.
+            let q = if size_of::<T>() == 8 { q.to_f64() } else { squared_norm(rows.row(i)) };
+            out[i] = T::from_f64(q.sqrt());
+            let mut variance = self.first.to_f64() * q + self.bias.to_f64();
             for l in 0..=self.depth {
                 let base = (1 + l * Self::STRIDE) * n + i;
                 let deviation = variance.sqrt();
@@ -126,6 +129,8 @@ impl<T: Real, L: Law<T>> Job for Layers<'_, T, L> {
         // The columns' arrays, a few lanes of each: fixed lengths let every loop below become vector code.
         let mut y = vec![[T::ZERO; LANES]; arrays];
         let mut x = vec![T::ZERO; arrays];
+        // The bias is one more coordinate, the same in all rows.
+        let (near, level) = (T::from_f64(0.05), (leaf.bias / leaf.first).sqrt());
         for at in (0..tile.cols).step_by(LANES) {
             let n = LANES.min(tile.cols - at);
             for (k, y) in y.iter_mut().enumerate() {
@@ -143,6 +148,15 @@ impl<T: Real, L: Law<T>> Job for Layers<'_, T, L> {
                 } else {
                     lanes.angles::<FMA>(leaf.first, leaf.bias, &x, &y);
                 }
+                if L::SHARP && leaf.depth > 1 {
+                    // Each further layer takes the root of what a small angle is off by.
+                    for j in 0..n {
+                        if lanes.shape[j] >= T::ZERO && lanes.shape[j] < near {
+                            let (a, b) = (tile.edges.0.row(i), tile.edges.1.row(at + j));
+                            lanes.shape[j] = between::<T, FMA>(a, b, level);
+                        }
+                    }
+                }
                 for l in 0..leaf.depth {
                     let at = 1 + l * stride;
                     let (this, next) = (at..at + stride, at + stride..at + 2 * stride);
@@ -153,6 +167,11 @@ impl<T: Real, L: Law<T>> Job for Layers<'_, T, L> {
             }
         }
     }
+}
+
+/// The squared norm in f64.
+fn squared_norm<T: Real>(row: &[T]) -> f64 {
+    row.iter().map(|v| v.to_f64() * v.to_f64()).sum()
 }
 
 struct Lanes<T> {

@@ -31,8 +31,8 @@ pub(super) enum Input {
 /// A kernel without parts. Its job turns a row of inputs, in place, into a row of values.
 pub(super) trait Leaf<T: Real>: Send + Sync {
     fn input(&self) -> Input;
-    /// Arrays derived from squared norms, one after the other, `q.len()` values each.
-    fn side(&self, _q: &[T]) -> Result<Vec<T>> {
+    /// Arrays derived from rows and their squared norms, one after the other, `q.len()` values each.
+    fn side(&self, _rows: Rows<'_, T>, _q: &[T]) -> Result<Vec<T>> {
         Ok(Vec::new())
     }
     fn evaluate(&self, level: Level, tile: Tile<'_, T>);
@@ -43,6 +43,8 @@ pub(super) trait Leaf<T: Real>: Send + Sync {
 pub(super) struct Tile<'a, T> {
     pub(super) values: &'a mut [T],
     inner: &'a [T],
+    /// The rows on both edges.
+    pub(super) edges: (Rows<'a, T>, Rows<'a, T>),
     pub(super) rows: usize,
     pub(super) cols: usize,
     x: View<'a, T>,
@@ -209,7 +211,7 @@ impl<T: Real> Plan<T> {
     /// # Errors
     /// [`Error::Invalid`] for rows whose squared norm overflows, [`Error::Memory`].
     pub fn diagonal(&self, level: Level, x: Rows<'_, T>, start: usize, norms: &[T], out: &mut [T]) -> Result<()> {
-        let side = self.side(Which::Column, start, norms)?;
+        let side = self.side(Which::Column, start, x, norms)?;
         let mut scratch = self.scratch()?;
         let mut tile = alloc(TILE, "a tile")?;
         for (i, o) in out.iter_mut().enumerate() {
@@ -226,7 +228,7 @@ impl<T: Real> Epilogue<T> for Plan<T> {
     type Side = Side<T>;
     type Scratch = Scratch<T>;
 
-    fn side(&self, _which: Which, start: usize, q: &[T]) -> Result<Side<T>> {
+    fn side(&self, _which: Which, start: usize, rows: Rows<'_, T>, q: &[T]) -> Result<Side<T>> {
         if let Some(i) = q.iter().position(|q| !q.is_finite()) {
             return Err(Error::Invalid(format!(
                 "row {} has a squared norm beyond the largest {} number; scale X down",
@@ -235,7 +237,7 @@ impl<T: Real> Epilogue<T> for Plan<T> {
             )));
         }
         let inverse = if self.needs(Input::Angle) { inverse_norms(q)? } else { Vec::new() };
-        let leaves = self.leaves.iter().map(|l| l.side(q)).collect::<Result<_>>()?;
+        let leaves = self.leaves.iter().map(|l| l.side(rows, q)).collect::<Result<_>>()?;
         Ok(Side { len: q.len(), inverse, leaves })
     }
 
@@ -301,10 +303,10 @@ impl<T: Real> Plan<T> {
         x: &Edge<'_, T, Side<T>>,
         y: &Edge<'_, T, Side<T>>,
     ) {
-        let (rows, cols) = (x.rows.n, y.rows.n);
+        let (rows, cols, edges) = (x.rows.n, y.rows.n, (x.rows, y.rows));
         let x = View { data: &x.side.leaves[leaf], group: x.side.len, at: x.at, n: rows };
         let y = View { data: &y.side.leaves[leaf], group: y.side.len, at: y.at, n: cols };
-        self.leaves[leaf].evaluate(level, Tile { values, inner, rows, cols, x, y });
+        self.leaves[leaf].evaluate(level, Tile { values, inner, edges, rows, cols, x, y });
     }
 }
 

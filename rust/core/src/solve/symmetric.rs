@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::real::Real;
+use crate::simd::{Job, dispatch};
 use crate::threads::{Context, Shared, alloc};
 
 /// Pieces that the rows are cut into; each has its own sums, added up in order.
@@ -28,15 +29,9 @@ pub(super) fn multiply<T: Real>(
             for i in (piece..n).step_by(PIECES) {
                 let row = &upper[i * n + i + 1..(i + 1) * n];
                 for (x, y) in x.chunks_exact(n).zip(mine.chunks_exact_mut(n)) {
-                    let xi = x[i];
-                    let mut acc = [0.0; 4];
                     let (head, tail) = y.split_at_mut(i + 1);
-                    for ((k, a), (y, x)) in row.iter().enumerate().zip(tail.iter_mut().zip(&x[i + 1..])) {
-                        let a = a.to_f64();
-                        *y += a * xi;
-                        acc[k % 4] += a * x;
-                    }
-                    head[i] += diagonal[i].mul_add(xi, (acc[0] + acc[1]) + (acc[2] + acc[3]));
+                    let dot = dispatch(context.level, Row { row, xi: x[i], x: &x[i + 1..], y: tail });
+                    head[i] += diagonal[i].mul_add(x[i], dot);
                 }
             }
             Ok(())
@@ -49,6 +44,41 @@ pub(super) fn multiply<T: Real>(
         }
     }
     Ok(())
+}
+
+/// One row of the upper triangle: `y += row xi`, and `row . x` in eight interleaved chains.
+struct Row<'a, T> {
+    row: &'a [T],
+    xi: f64,
+    x: &'a [f64],
+    y: &'a mut [f64],
+}
+
+impl<T: Real> Job for Row<'_, T> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> f64 {
+        let Self { row, xi, x, y } = self;
+        let n = row.len();
+        let (x, y) = (&x[..n], &mut y[..n]);
+        let mut acc = [0.0; 8];
+        let whole = n - n % 8;
+        for k in (0..whole).step_by(8) {
+            let (row, x, y) = (&row[k..k + 8], &x[k..k + 8], &mut y[k..k + 8]);
+            for l in 0..8 {
+                let a = row[l].to_f64();
+                y[l] = Real::mul_add::<FMA>(a, xi, y[l]);
+                acc[l] = Real::mul_add::<FMA>(a, x[l], acc[l]);
+            }
+        }
+        for k in whole..n {
+            let a = row[k].to_f64();
+            y[k] = Real::mul_add::<FMA>(a, xi, y[k]);
+            acc[k - whole] = Real::mul_add::<FMA>(a, x[k], acc[k - whole]);
+        }
+        ((acc[0] + acc[4]) + (acc[2] + acc[6])) + ((acc[1] + acc[5]) + (acc[3] + acc[7]))
+    }
 }
 
 /// The largest absolute column sum.
