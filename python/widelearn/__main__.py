@@ -144,9 +144,7 @@ def run_compare(options: argparse.Namespace) -> int:
         table = read_table(options.file, options.data)
         target = options.target or table.target
         if target is None:
-            raise InputError(
-                f"--target is missing: name the column to predict, one of {listing(table.frame.columns, 12)}"
-            )
+            raise InputError(f"--target is missing: name one of the columns {listing(table.frame.columns, 12)}")
         if save is not None and options.file is not None and save.exists() and save.samefile(options.file):
             raise InputError("--save would replace the table itself")
         request = Request(
@@ -244,19 +242,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    signal.signal(signal.SIGTERM, end)
+    before = signal.signal(signal.SIGTERM, end)
     try:
         code: int = options.run(options)
         sys.stdout.flush()
     except InputError as error:
         return complain(str(error), 2)
     except KeyboardInterrupt:
-        return complain("interrupted, nothing was written", 130)
+        return complain("interrupted", 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except MemoryError as error:
         return complain(f"out of memory: {first_line(error)}", 1)
+    except OSError as error:
+        return complain(f"{error.strerror or first_line(error)} {error.filename or ''}", 1)
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        return complain(f"a defect, {type(error).__name__}: {first_line(error)} (python -X dev shows where)", 1)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return code
 
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 Rows = Sequence[dict[str, Any]]
 
+# R² far below 0 (worse than the mean) is written, not drawn: the others would no longer be told apart.
+OFF_SCALE = -0.5
 COLORS = {"widelearn": "#c2410c", "scikit-learn": "#475569"}
 METRICS = {"accuracy": "accuracy", "r2": "R²"}
 
@@ -34,6 +36,10 @@ def scores(rows: Rows, ax: Axes) -> Axes:
             ax.annotate("failed", (0.02, position), xycoords=("axes fraction", "data"), va="center", color="#b91c1c")
             continue
         color = COLORS[row["package"]]
+        if row["metric"] == "r2" and row["score"] < OFF_SCALE:
+            text = f"◂ {row['score']:.3g}"
+            ax.annotate(text, (0.02, position), xycoords=("axes fraction", "data"), va="center", color=color)
+            continue
         ax.errorbar(row["score"], position, xerr=row["score_se"] or 0.0, fmt="o", color=color, capsize=3, markersize=6)
         ax.annotate(
             f"{row['score']:.3f}", (row["score"], position), (0, 7), textcoords="offset points", ha="center", fontsize=8
@@ -149,6 +155,6 @@ def comparison(rows: Rows, title: str = "") -> Figure:
         label.set_color(COLORS[row["package"]])
     packages = sorted({row["package"] for row in rows}, reverse=True)
     marks = [Line2D([], [], marker="s", linestyle="", markersize=8, color=COLORS[package]) for package in packages]
-    figure.legend(marks, packages, loc="outside upper right", ncols=2, frameon=False)
+    figure.legend(marks, packages, loc="outside lower right", ncols=2, frameon=False)
     figure.suptitle(title, fontsize=11, x=0.01, ha="left")
     return figure

@@ -10,7 +10,9 @@ import lzma
 import re
 import warnings
 import zlib
+from collections import Counter
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -65,36 +67,23 @@ def read(path: Path, separator: str | None = None) -> tuple[pd.DataFrame, list[s
         separator = _separator(text)
         if separator != ",":
             notes.append(f"fields are separated by {'tabs' if separator == chr(9) else repr(separator)}")
-    try:
-        header = next(
-            (row for row in csv.reader(io.StringIO(text[:1_000_000], newline=""), delimiter=separator) if row), []
-        )
-    except csv.Error:
-        header = []
-    if header and all(re.fullmatch(r"\s*-?\d+([.,]\d+)?\s*", cell) for cell in header):
-        notes.append("the first line holds only numbers, yet is taken as the column names")
-    frame = _parse(path, text, separator, notes)
-    if not isinstance(frame.index, pd.RangeIndex):
-        notes.append("lines hold more fields than the header: the leading ones are taken as row names and left out")
+    header, index = _shape(path, text, separator, notes)
+    frame = _parse(path, text, separator, index, notes)
     # pandas renames repeated names ("a", "a.1") itself: put the file's own names back, to be reported
     if len(header) == frame.shape[1]:
         frame.columns = pd.Index(header)
     return frame, notes
 
 
-def _parse(path: Path, text: str, separator: str, notes: list[str]) -> pd.DataFrame:
+def _parse(path: Path, text: str, separator: str, index: int | bool, notes: list[str]) -> pd.DataFrame:
     """Hand the text to pandas; lines with too many fields are left out and counted, up to one in ten."""
     import pandas as pd
 
     def attempt(bad: str) -> pd.DataFrame:
-        return pd.read_csv(  # type: ignore[call-overload]
-            io.StringIO(text),
-            sep=separator,
-            low_memory=False,
-            skipinitialspace=True,
-            na_values=list(MISSING),
-            on_bad_lines=bad,
-        )
+        options = {"skipinitialspace": True, "na_values": list(MISSING), "low_memory": False, "on_bad_lines": bad}
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Length of header", category=pd.errors.ParserWarning)
+            return pd.read_csv(io.StringIO(text), sep=separator, index_col=index, **options)  # type: ignore[call-overload]
 
     try:
         try:
@@ -114,6 +103,30 @@ def _parse(path: Path, text: str, separator: str, notes: list[str]) -> pd.DataFr
         if isinstance(error, InputError):
             raise
         raise InputError(f"cannot read {path} as CSV: {first_line(error)}") from error
+
+
+def _shape(path: Path, text: str, separator: str, notes: list[str]) -> tuple[list[str], int | bool]:
+    """Return the header's cells and what pandas is to do about an index: row names, as R writes them, become one."""
+    try:
+        lines = csv.reader(io.StringIO(text[:1_000_000], newline=""), delimiter=separator)
+        header, *rows = islice((row for row in lines if row), 200)
+    except csv.Error:
+        return [], False
+    if all(re.fullmatch(r"\s*-?\d+([.,]\d+)?\s*", cell) for cell in header):
+        notes.append("the first line holds only numbers, yet is taken as the column names")
+    if not rows:
+        return header, False
+    extra = Counter(len(row) - len(header) for row in rows).most_common(1)[0][0]
+    if extra > 1:
+        raise InputError(f"{path} is not a table: lines have {extra} fields more than the header")
+    if extra == 1 and all(row[-1].strip() for row in rows if len(row) > len(header)):
+        notes.append("lines have one field more than the header: the first is taken as row names and left out")
+        return header, 0
+    if extra == 1:
+        notes.append("lines end with a separator")
+    elif len(rows[0]) > len(header):
+        notes.append("the first row has more fields than the header: the last ones are left out")
+    return header, False
 
 
 def _decode(path: Path, raw: bytes, notes: list[str]) -> str:

@@ -31,19 +31,19 @@ class InputError(ValueError):
     """
 
 
-def nearest(name: str, columns: Sequence[str]) -> str:
-    """Say which of `columns` the user may have meant.
+def nearest(name: str, names: Sequence[str]) -> str:
+    """Say which of the names the user may have meant.
 
     Examples
     --------
     >>> nearest("Prise", ["carat", "price"])
     "did you mean 'price'?"
     """
-    lowered = {column.lower(): column for column in reversed(columns)}
+    lowered = {column.lower(): column for column in reversed(names)}
     close = difflib.get_close_matches(name.lower().strip(), lowered, n=1, cutoff=0.6)
     if close:
         return f"did you mean {lowered[close[0]]!r}?"
-    return "its columns are " + listing(columns)
+    return f"there are {listing(names, most=20)}"
 
 
 def listing(names: Iterable[object], most: int = 8) -> str:

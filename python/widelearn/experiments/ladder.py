@@ -78,7 +78,7 @@ def choose(names: str | None) -> tuple[Method, ...]:
     wanted = known if names is None else [name.strip() for name in names.split(",") if name.strip()]
     for name in wanted:
         if name not in known:
-            raise InputError(f"no model {name!r} (--models): {nearest(name, known)}; all are {listing(known, 20)}")
+            raise InputError(f"no model {name!r} (--models): {nearest(name, known)}")
     if not wanted:
         raise InputError(f"--models names no model; all are {listing(known, 20)}")
     return tuple(method for method in METHODS if method.name in wanted)

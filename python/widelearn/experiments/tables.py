@@ -174,7 +174,7 @@ def _read_npz(path: Path) -> Table:
         raise mismatch(path, head, "an NPZ archive")
     arrays: dict[str, np.ndarray] = {}
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             for name in archive.files:
                 try:
                     arrays[name] = archive[name]

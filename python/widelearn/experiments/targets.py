@@ -118,7 +118,7 @@ def without_rare(
     if not len(rare):
         return keep
     named = listing([f"{classes[code]} ({counts[code]})" for code in rare], most=5)
-    what = f"{len(rare)} of the {len(classes)} classes in {reading.name!r} have fewer than {RARE} rows: {named}"
+    what = f"{reading.name!r} has classes with fewer than {RARE} rows ({len(rare)} of {len(classes)}): {named}"
     if not drop_rare:
         number = reading.kind == "number"
         raise InputError(f"{what}; add --drop-rare to leave them out" + (" or --task regression" if number else ""))

@@ -1,0 +1,132 @@
+"""Files appear whole or not at all; folders are reserved and given back."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from widelearn.experiments import store
+from widelearn.experiments.errors import InputError
+
+
+def test_a_file_is_replaced_when_the_block_ends_well(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with store.replacing(path) as temporary:
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+        assert temporary.parent == tmp_path
+    assert path.read_text() == "new"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_nothing_changes_when_the_block_fails(tmp_path, error):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def fail():
+        with store.replacing(path) as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_files_have_the_usual_permissions(tmp_path):
+    (tmp_path / "plain").touch()
+    store.write_text(tmp_path / "ours", "x")
+    plain, ours = (stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("plain", "ours"))
+    assert ours == plain
+
+
+def test_json_is_standard(tmp_path):
+    store.write_json(tmp_path / "r.json", {"a": None, "b": "é", "c": [1.5]})
+    assert json.loads((tmp_path / "r.json").read_bytes()) == {"a": None, "b": "é", "c": [1.5]}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        store.write_json(tmp_path / "r.json", {"a": float("nan")})
+    assert json.loads((tmp_path / "r.json").read_bytes())["b"] == "é"
+
+
+def test_a_killed_writer_leaves_the_old_file_or_the_new_one(tmp_path):
+    path = tmp_path / "r.json"
+    store.write_json(path, {"rows": []})
+    code = (
+        "import sys, pathlib; from widelearn.experiments import store\n"
+        "path = pathlib.Path(sys.argv[1])\n"
+        "for k in range(10**9): store.write_json(path, {'rows': list(range(k % 7 * 20_000))})\n"
+    )
+    for wait in (0.0, 0.05):
+        before = path.stat().st_mtime_ns
+        writer = subprocess.Popen([sys.executable, "-c", code, str(path)])
+        deadline = time.monotonic() + 60
+        while path.stat().st_mtime_ns == before and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(wait)
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+        rows = json.loads(path.read_bytes())["rows"]
+        assert rows == list(range(len(rows)))
+
+
+def test_the_first_free_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for expected in ("out", "out-2", "out-3"):
+        with store.reserve(None, False, "out") as folder:
+            (folder / "result").touch()
+        assert str(folder) == expected
+
+
+def test_an_empty_folder_is_given_back(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def fail(out):
+        with store.reserve(out, False, "out"):
+            raise KeyboardInterrupt
+
+    for out in (None, "named", "deep/er"):
+        with pytest.raises(KeyboardInterrupt):
+            fail(out)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_of_the_user_stays(tmp_path):
+    (tmp_path / "mine").mkdir()
+    with store.reserve(str(tmp_path / "mine"), False, "out"):
+        pass
+    assert (tmp_path / "mine").is_dir()
+
+
+def test_a_full_folder_needs_force(tmp_path):
+    (tmp_path / "kept").touch()
+    with pytest.raises(InputError, match="not empty: add --force"), store.reserve(str(tmp_path), False, "out"):
+        pass
+    with store.reserve(str(tmp_path), True, "out") as folder:
+        assert folder == tmp_path
+    assert (tmp_path / "kept").exists()
+
+
+@pytest.mark.parametrize("name", ["file", "file/below", "\0"])
+def test_places_that_take_no_folder(tmp_path, name):
+    (tmp_path / "file").touch()
+    with pytest.raises((InputError, ValueError)), store.reserve(str(tmp_path / name), True, "out"):
+        pass
+
+
+def test_where_a_model_may_be_saved(tmp_path):
+    (tmp_path / "there").touch()
+    assert store.check_save(str(tmp_path / "new"), False) == Path(tmp_path / "new")
+    assert store.check_save(str(tmp_path / "there"), True) == Path(tmp_path / "there")
+    for name, message in (("there", "exists"), ("", "is a directory"), ("no/where", "no directory")):
+        with pytest.raises(InputError, match=message):
+            store.check_save(str(tmp_path / name), False)
+    assert sorted(os.listdir(tmp_path)) == ["there"]
