@@ -91,7 +91,7 @@ def score_text(row: dict[str, Any]) -> str:
 
     Examples
     --------
-    >>> score_text({"score": 0.98765, "score_se": 0.0051})
+    >>> score_text({"score": 0.9876, "score_se": 0.0051})
     '0.9876 ± 0.0051'
     """
     if row["score"] is None:

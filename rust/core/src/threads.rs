@@ -186,6 +186,18 @@ impl<T> Shared<T> {
         Self { data: data.as_mut_ptr(), len: data.len() }
     }
 
+    /// Ask for the cache lines of elements `start .. start + n`, which will be written soon.
+    #[inline(always)]
+    pub fn prefetch(&self, start: usize, n: usize) {
+        assert!(start.checked_add(n).is_some_and(|end| end <= self.len));
+        #[cfg(target_arch = "x86_64")]
+        for offset in (0..n).step_by(64 / size_of::<T>()).chain(n.checked_sub(1)) {
+            use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+            // SAFETY: a prefetch reads and writes nothing; the address is in bounds.
+            unsafe { _mm_prefetch::<_MM_HINT_ET0>(self.data.add(start + offset).cast()) };
+        }
+    }
+
     /// Elements `start .. start + n`.
     ///
     /// # Safety

@@ -105,6 +105,8 @@ pub trait Consumer<T: Real>: Sync {
     /// # Errors
     /// [`crate::error::Error::Memory`].
     fn state(&self) -> Result<Self::State>;
+    /// The tile at `rows` x `cols` comes next.
+    fn expect(&self, _rows: Range<usize>, _cols: Range<usize>) {}
     /// Begin a strip.
     fn begin(&self, _state: &mut Self::State) {}
     /// Take output number `output` of the tile at `rows` x `cols`, its rows [`TILE`] apart.
@@ -207,6 +209,7 @@ pub fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
                     context.check()?;
                     let at = j * TILE;
                     let cols = columns.slice(at, TILE.min(columns.n - at));
+                    shared.expect(row0..row0 + rows.n, first + at..first + at + cols.n);
                     product(level, &s.a, (0, rows.n), &b, (at, cols.n), &mut s.tile, TILE);
                     let norms = &norms[at..at + cols.n];
                     let col_edge = Edge { rows: cols, norms, side: &side, at, start: first + at };
