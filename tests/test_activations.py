@@ -63,7 +63,7 @@ def test_leaky_relu_is_between_relu_and_identity(rng):
     ("kernel", "match"),
     [
         (NTK(activation="step"), "infinite diagonal"),
-        (NNGP(activation="rleu"), "did you mean \"relu\""),
+        (NNGP(activation="rleu"), 'did you mean "relu"'),
         (NNGP(activation="hermite99"), "highest degree"),
         (NNGP(activation=("leaky_relu", np.inf)), "slope must be finite"),
     ],

@@ -51,7 +51,9 @@ def test_against_many_digits(spec):
     assert compared > 50
 
 
-@pytest.mark.parametrize("kernel", [RBF(), NTK(depth=3, bias_variance=0.1), NTK(2, "erf"), NNGP(2, "sin"), Matern()], ids=repr)
+@pytest.mark.parametrize(
+    "kernel", [RBF(), NTK(depth=3, bias_variance=0.1), NTK(2, "erf"), NNGP(2, "sin"), Matern()], ids=repr
+)
 def test_pairs_alone_are_as_in_a_matrix(kernel):
     x, y = GOLDEN["x2"], GOLDEN["y2"]
     matrix = kernel(x, y)

@@ -276,4 +276,3 @@ class PoolController(threadpoolctl.LibController):
 
 
 threadpoolctl.register(PoolController)
-os.register_at_fork(after_in_child=_core.after_fork)

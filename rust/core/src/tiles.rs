@@ -86,6 +86,19 @@ impl<T: Real> Epilogue<T> for Plain {
     fn apply(&self, _level: Level, (): &mut (), _tile: &mut [T], _x: &Edge<'_, T, ()>, _y: &Edge<'_, T, ()>) {}
 }
 
+/// Where a tile lies.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Number of its strip or group.
+    pub strip: usize,
+    /// Which of the epilogue's outputs it is.
+    pub output: usize,
+    /// Its rows.
+    pub rows: Range<usize>,
+    /// Its columns.
+    pub cols: Range<usize>,
+}
+
 /// Where tiles go.
 pub trait Consumer<T: Real>: Sync {
     /// State of one task: a strip of tiles that share their rows.
@@ -93,7 +106,12 @@ pub trait Consumer<T: Real>: Sync {
 
     /// Whether only tiles on and below the diagonal are wanted when rows and columns are the same.
     fn triangle(&self) -> bool;
-    /// Prepare for a sweep of `strips` strips a row tile.
+    /// Tasks, where each is to take every so many-th row tile from top to bottom rather than one strip of one tile: for
+    /// consumers whose sums are too large to keep for every strip.
+    fn groups(&self) -> Option<usize> {
+        None
+    }
+    /// Prepare for a sweep of `strips` strips a row tile, or of so many groups.
     ///
     /// # Errors
     /// [`crate::error::Error::Memory`].
@@ -105,13 +123,13 @@ pub trait Consumer<T: Real>: Sync {
     /// # Errors
     /// [`crate::error::Error::Memory`].
     fn state(&self) -> Result<Self::State>;
-    /// The tile at `rows` x `cols` comes next.
-    fn expect(&self, _rows: Range<usize>, _cols: Range<usize>) {}
+    /// The tile there comes next.
+    fn expect(&self, _place: &Place) {}
     /// Begin a strip.
     fn begin(&self, _state: &mut Self::State) {}
-    /// Take output number `output` of the tile at `rows` x `cols`, its rows [`TILE`] apart.
-    fn take(&self, state: &mut Self::State, output: usize, tile: &[T], rows: Range<usize>, cols: Range<usize>);
-    /// End strip number `strip` of `rows`.
+    /// Take a tile, its rows [`TILE`] apart.
+    fn take(&self, state: &mut Self::State, tile: &[T], place: &Place);
+    /// End `rows` of strip or group number `strip`.
     fn end(&self, _state: &mut Self::State, _strip: usize, _rows: Range<usize>) {}
     /// Combine the strips of a finished sweep.
     fn collect(&mut self, _context: &Context<'_>) -> Result<()> {
@@ -173,11 +191,49 @@ pub fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
         let mut norms = alloc(columns.n, "squared norms")?;
         pack_columns(context, &mut b, columns, &mut norms)?;
         let side = epilogue.side(Which::Column, first, columns, &norms)?;
-        let strips = TASKS.div_ceil(row_tiles).clamp(1, col_tiles);
+        let groups = consumer.groups();
+        let strips = groups.unwrap_or(TASKS.div_ceil(row_tiles).clamp(1, col_tiles));
         consumer.sweep(strips, first..first + columns.n)?;
         let shared: &C = consumer;
+        let strip_of = |s: &mut Scratch<T, E::Scratch, C::State>, i: usize, strip: usize| -> Result<()> {
+            let row0 = i * TILE;
+            let rows = x.slice(row0, TILE.min(x.n - row0));
+            let wanted = |j: usize| !triangle || first / TILE + j <= i;
+            let part = if groups.is_some() {
+                0..col_tiles
+            } else {
+                strip * col_tiles / strips..(strip + 1) * col_tiles / strips
+            };
+            let mine = part.filter(|&j| wanted(j));
+            shared.begin(&mut s.state);
+            if mine.clone().next().is_some() {
+                s.a.reserve(rows.n, x.d)?;
+                s.a.fill(rows);
+                packed_norms(level, &s.a, 0, &mut s.norms[..rows.n]);
+                let row_side = epilogue.side(Which::Row, row0, rows, &s.norms[..rows.n])?;
+                let row_edge = Edge { rows, norms: &s.norms[..rows.n], side: &row_side, at: 0, start: row0 };
+                for j in mine {
+                    context.check()?;
+                    let at = j * TILE;
+                    let cols = columns.slice(at, TILE.min(columns.n - at));
+                    let (i, j) = (row0..row0 + rows.n, first + at..first + at + cols.n);
+                    let mut place = Place { strip, output: 0, rows: i, cols: j };
+                    shared.expect(&place);
+                    product(level, &s.a, (0, rows.n), &b, (at, cols.n), &mut s.tile, TILE);
+                    let norms = &norms[at..at + cols.n];
+                    let col_edge = Edge { rows: cols, norms, side: &side, at, start: first + at };
+                    epilogue.apply(level, &mut s.epilogue, &mut s.tile, &row_edge, &col_edge);
+                    for (output, tile) in s.tile.chunks_exact(TILE * TILE).enumerate() {
+                        place.output = output;
+                        shared.take(&mut s.state, tile, &place);
+                    }
+                }
+            }
+            shared.end(&mut s.state, strip, row0..row0 + rows.n);
+            Ok(())
+        };
         context.each(
-            row_tiles * strips,
+            if groups.is_some() { strips } else { row_tiles * strips },
             || {
                 Ok(Scratch {
                     a: Packed::new(mr),
@@ -187,40 +243,10 @@ pub fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
                     state: shared.state()?,
                 })
             },
-            |s, task| {
-                // Rows from the bottom up: in a triangle the longest strips come first.
-                let (i, strip) = (row_tiles - 1 - task / strips, task % strips);
-                let row0 = i * TILE;
-                let rows = x.slice(row0, TILE.min(x.n - row0));
-                let wanted = |j: usize| !triangle || first / TILE + j <= i;
-                let mine = (strip * col_tiles / strips..(strip + 1) * col_tiles / strips).filter(|&j| wanted(j));
-                if triangle && mine.clone().next().is_none() {
-                    shared.begin(&mut s.state);
-                    shared.end(&mut s.state, strip, row0..row0 + rows.n);
-                    return Ok(());
-                }
-                s.a.reserve(rows.n, x.d)?;
-                s.a.fill(rows);
-                packed_norms(level, &s.a, 0, &mut s.norms[..rows.n]);
-                let row_side = epilogue.side(Which::Row, row0, rows, &s.norms[..rows.n])?;
-                let row_edge = Edge { rows, norms: &s.norms[..rows.n], side: &row_side, at: 0, start: row0 };
-                shared.begin(&mut s.state);
-                for j in mine {
-                    context.check()?;
-                    let at = j * TILE;
-                    let cols = columns.slice(at, TILE.min(columns.n - at));
-                    shared.expect(row0..row0 + rows.n, first + at..first + at + cols.n);
-                    product(level, &s.a, (0, rows.n), &b, (at, cols.n), &mut s.tile, TILE);
-                    let norms = &norms[at..at + cols.n];
-                    let col_edge = Edge { rows: cols, norms, side: &side, at, start: first + at };
-                    epilogue.apply(level, &mut s.epilogue, &mut s.tile, &row_edge, &col_edge);
-                    for (output, tile) in s.tile.chunks_exact(TILE * TILE).enumerate() {
-                        let cols = first + at..first + at + cols.n;
-                        shared.take(&mut s.state, output, tile, row0..row0 + rows.n, cols);
-                    }
-                }
-                shared.end(&mut s.state, strip, row0..row0 + rows.n);
-                Ok(())
+            |s, task| match groups {
+                Some(n) => (task..row_tiles).step_by(n).try_for_each(|i| strip_of(s, i, task)),
+                // From the bottom up: in a triangle the longest strips come first.
+                None => strip_of(s, row_tiles - 1 - task / strips, task % strips),
             },
         )?;
         consumer.collect(context)?;

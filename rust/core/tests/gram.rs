@@ -162,6 +162,30 @@ fn overflowing_rows_are_refused() {
     assert!(e.to_string().contains("row 1"), "{e}");
 }
 
+#[test]
+fn symmetric_products_use_each_tile_twice() {
+    for (n, t) in [(1, 1), (96, 2), (97, 5), (400, 9)] {
+        let (x, v): (Vec<f64>, Vec<f64>) = (normals(8, n, 6), normals(9, n, t));
+        let x = Rows::new(&x, n, 6);
+        let kernel = Kernel::Matern { length_scale: 2.0, nu: 2.5 };
+        let (k, plan) = (gram(2, &kernel, x, None), Plan::new(&kernel, 6).expect("a plan"));
+        let on_threads = |threads| {
+            let mut out = vec![0.0; n * t];
+            on(threads, |context| product(context, &plan, x, None, &v, t, &mut out)).expect("a product");
+            out
+        };
+        let out = on_threads(1);
+        assert!([2, 3, 8].into_iter().all(|threads| on_threads(threads) == out), "bits for n {n} t {t}");
+        for i in 0..n {
+            for c in 0..t {
+                let want: f64 = (0..n).map(|j| k[i * n + j] * v[j * t + c]).sum();
+                let size: f64 = (0..n).map(|j| (k[i * n + j] * v[j * t + c]).abs()).sum();
+                assert!((out[i * t + c] - want).abs() <= 1e-14 * (size + 1.0), "n {n} t {t} at {i} {c}");
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

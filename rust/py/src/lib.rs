@@ -24,7 +24,7 @@ mod _core {
     #[pymodule_export]
     use crate::solve::{cholesky, cholesky_solve};
     #[pymodule_export]
-    use crate::threads::{after_fork, num_threads, set_num_threads, simd, simd_available};
+    use crate::threads::{num_threads, set_num_threads, simd, simd_available};
 
     #[pymodule_init]
     fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -58,10 +58,6 @@ pub(crate) fn set_num_threads(k: usize) -> PyResult<()> {
     Ok(())
 }
 
-/// Nothing needs doing: pools know their process. Kept as the hook that a fork calls.
-#[pyfunction]
-pub(crate) fn after_fork() {}
-
 /// The instruction set in use.
 #[pyfunction]
 pub(crate) fn simd() -> &'static str {

@@ -1,14 +1,12 @@
 //! Whole matrices: Gram matrices, of which one triangle is computed and mirrored, and feature matrices.
 
-use std::ops::Range;
-
 use crate::error::{Result, fits};
 use crate::features::{FeatureMap, Layout};
 use crate::gemm::{Packed, Rows, TILE};
 use crate::kernels::Plan;
 use crate::real::Real;
 use crate::threads::{Context, Shared, alloc};
-use crate::tiles::{Consumer, packed_norms, run};
+use crate::tiles::{Consumer, Place, packed_norms, run};
 
 /// Writes tiles to a row-major matrix.
 #[derive(Debug)]
@@ -47,7 +45,7 @@ impl<T: Real> Consumer<T> for Write<'_, T> {
 
     /// Without this the writes wait for memory, one short row after the other: a Gram matrix of short rows takes twice
     /// as long.
-    fn expect(&self, rows: Range<usize>, cols: Range<usize>) {
+    fn expect(&self, Place { rows, cols, .. }: &Place) {
         for span in self.spans.iter().filter(|span| span.rows > 0) {
             let n = cols.end.min(span.cols).saturating_sub(cols.start);
             for i in rows.start..rows.end.min(span.rows) {
@@ -55,14 +53,14 @@ impl<T: Real> Consumer<T> for Write<'_, T> {
             }
         }
         if self.mirror && rows != cols {
-            for j in cols {
+            for j in cols.clone() {
                 self.out.prefetch(j * self.ld + rows.start, rows.len());
             }
         }
     }
 
-    fn take(&self, strip: &mut Vec<T>, output: usize, tile: &[T], rows: Range<usize>, cols: Range<usize>) {
-        let span = self.spans[output];
+    fn take(&self, strip: &mut Vec<T>, tile: &[T], Place { output, rows, cols, .. }: &Place) {
+        let span = self.spans[*output];
         let n = cols.end.min(span.cols).saturating_sub(cols.start);
         for i in rows.start..rows.end.min(span.rows) {
             let at = (span.row0 + i) * self.ld + span.col0 + cols.start;

@@ -1,14 +1,12 @@
 //! Weighted second moments of features and targets, a block of samples at a time, features never stored.
 
-use std::ops::Range;
-
 use super::assemble::transform;
 use crate::error::{Error, Result, fits};
 use crate::features::{FeatureMap, Layout};
 use crate::gemm::{Rows, TILE};
 use crate::real::Real;
 use crate::threads::{Context, Shared, alloc};
-use crate::tiles::{Consumer, Plain, run};
+use crate::tiles::{Consumer, Place, Plain, run};
 
 /// Samples taken together: the length of the sums done in the input's own precision.
 const BLOCK: usize = 1024;
@@ -45,7 +43,7 @@ impl<T: Real> Consumer<T> for Accumulate {
         Ok(())
     }
 
-    fn take(&self, (): &mut (), _output: usize, tile: &[T], rows: Range<usize>, cols: Range<usize>) {
+    fn take(&self, (): &mut (), tile: &[T], Place { rows, cols, .. }: &Place) {
         for i in rows.clone() {
             let n = cols.end.min(i + 1).saturating_sub(cols.start);
             let values = &tile[(i - rows.start) * TILE..][..n];

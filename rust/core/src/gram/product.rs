@@ -9,9 +9,15 @@ use crate::kernels::Plan;
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
 use crate::threads::{Context, Shared, alloc};
-use crate::tiles::{Consumer, run};
+use crate::tiles::{Consumer, Place, run};
 
-/// Multiplies tiles by the rows of a matrix and adds up along each row tile.
+/// Groups that share the rows of a symmetric product, each with sums of its own.
+const GROUPS: usize = 16;
+/// Right-hand sides taken together.
+const TARGETS: usize = 4;
+
+/// Multiplies tiles by the rows of a matrix and adds up along each row tile; where one triangle stands for the whole
+/// matrix, each tile is used for its mirror image too.
 struct Multiply<'a, T> {
     level: Level,
     /// The right-hand factor, one column after the other, `columns` values each.
@@ -20,19 +26,40 @@ struct Multiply<'a, T> {
     targets: usize,
     /// First row of `v` and number of rows, for each output of the epilogue.
     spans: &'a [(usize, usize)],
-    out: Shared<T>,
+    symmetric: bool,
     rows: usize,
-    /// One block of `rows x targets` for each strip of the sweep, added up in order.
+    /// For each strip of the sweep, or each group, one column of `rows` sums after the other.
     partial: Vec<T>,
     strips: usize,
     shared: Option<Shared<T>>,
+    /// The result, one column after the other.
+    out: Vec<T>,
+}
+
+impl<T: Real> Multiply<'_, T> {
+    /// Sums of target `t` over `rows` in strip or group `strip`.
+    ///
+    /// # Safety
+    /// As [`Shared::part`].
+    #[allow(clippy::mut_from_ref)]
+    unsafe fn sums(&self, strip: usize, t: usize, rows: Range<usize>) -> &mut [T] {
+        match &self.shared {
+            // SAFETY: the caller's promise.
+            Some(shared) => unsafe { shared.part((strip * self.targets + t) * self.rows + rows.start, rows.len()) },
+            None => &mut [],
+        }
+    }
 }
 
 impl<T: Real> Consumer<T> for Multiply<'_, T> {
     type State = Vec<T>;
 
     fn triangle(&self) -> bool {
-        false
+        self.symmetric
+    }
+
+    fn groups(&self) -> Option<usize> {
+        self.symmetric.then_some(GROUPS)
     }
 
     fn sweep(&mut self, strips: usize, _columns: Range<usize>) -> Result<()> {
@@ -40,6 +67,7 @@ impl<T: Real> Consumer<T> for Multiply<'_, T> {
             self.partial = alloc(self.rows * self.targets * strips, "partial products")?;
             self.strips = strips;
         }
+        self.partial.fill(T::ZERO);
         self.shared = Some(Shared::new(&mut self.partial));
         Ok(())
     }
@@ -52,30 +80,39 @@ impl<T: Real> Consumer<T> for Multiply<'_, T> {
         sums.fill(T::ZERO);
     }
 
-    fn take(&self, sums: &mut Vec<T>, output: usize, tile: &[T], rows: Range<usize>, cols: Range<usize>) {
-        let (first, n) = self.spans[output];
+    fn take(&self, sums: &mut Vec<T>, tile: &[T], Place { strip, output, rows, cols }: &Place) {
+        let (first, n) = self.spans[*output];
         let n = cols.end.min(n).saturating_sub(cols.start);
-        for t in 0..self.targets {
-            let v = &self.v[t * self.columns + first + cols.start..][..n];
-            dispatch(self.level, Dots { tile, rows: rows.len(), v, sums: &mut sums[t..], stride: self.targets });
+        let v = |t: usize, at: usize, n: usize| &self.v[t * self.columns + at..][..n];
+        for t in (0..self.targets).step_by(TARGETS) {
+            let last = self.targets - 1;
+            let right: [&[T]; TARGETS] = std::array::from_fn(|k| v((t + k).min(last), first + cols.start, n));
+            let count = TARGETS.min(self.targets - t);
+            dispatch(self.level, Dots { tile, rows: rows.len(), right, count, sums: &mut sums[t * TILE..] });
+            if self.symmetric && rows != cols {
+                let left: [&[T]; TARGETS] = std::array::from_fn(|k| v((t + k).min(last), rows.start, rows.len()));
+                for k in 0..count {
+                    // SAFETY: a group is one task, so nobody else writes to its sums.
+                    let out = unsafe { self.sums(*strip, t + k, cols.clone()) };
+                    dispatch(self.level, Combine { tile, left: left[k], out });
+                }
+            }
         }
     }
 
     fn end(&self, sums: &mut Vec<T>, strip: usize, rows: Range<usize>) {
-        if let Some(shared) = &self.shared {
-            let at = (strip * self.rows + rows.start) * self.targets;
-            let n = rows.len() * self.targets;
-            // SAFETY: every task has its own strip and rows.
-            unsafe { shared.part(at, n) }.copy_from_slice(&sums[..n]);
+        for t in 0..self.targets {
+            // SAFETY: every task has its own strip and rows, or its own group.
+            let out = unsafe { self.sums(strip, t, rows.clone()) };
+            for (o, &s) in out.iter_mut().zip(&sums[t * TILE..]) {
+                *o += s;
+            }
         }
     }
 
     fn collect(&mut self, _context: &Context<'_>) -> Result<()> {
-        let n = self.rows * self.targets;
-        // SAFETY: no task is running.
-        let out = unsafe { self.out.part(0, n) };
-        for strip in self.partial.chunks_exact(n.max(1)) {
-            for (o, &p) in out.iter_mut().zip(strip) {
+        for strip in self.partial.chunks_exact(self.out.len().max(1)) {
+            for (o, &p) in self.out.iter_mut().zip(strip) {
                 *o += p;
             }
         }
@@ -83,40 +120,70 @@ impl<T: Real> Consumer<T> for Multiply<'_, T> {
     }
 }
 
-/// `sums[i * stride] += tile[i] . v`, in eight interleaved chains whatever the vector width.
+/// `sums[k][i] += tile[i] . right[k]`, in sixteen interleaved chains whatever the vector width.
 struct Dots<'a, T> {
     tile: &'a [T],
     rows: usize,
-    v: &'a [T],
+    right: [&'a [T]; TARGETS],
+    count: usize,
     sums: &'a mut [T],
-    stride: usize,
 }
 
 impl<T: Real> Job for Dots<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let n = self.v.len();
-        let whole = n - n % 16;
+        let n = self.right[0].len();
         for i in 0..self.rows {
             let row = &self.tile[i * TILE..i * TILE + n];
-            let mut acc = [T::ZERO; 16];
-            for (a, b) in row[..whole].chunks_exact(16).zip(self.v[..whole].chunks_exact(16)) {
-                for l in 0..16 {
-                    acc[l] = a[l].mul_add::<FMA>(b[l], acc[l]);
+            for k in 0..self.count {
+                self.sums[k * TILE + i] += dot::<T, FMA>(row, self.right[k]);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn dot<T: Real, const FMA: bool>(a: &[T], b: &[T]) -> T {
+    let whole = a.len() - a.len() % 16;
+    let mut acc = [T::ZERO; 16];
+    for (a, b) in a[..whole].chunks_exact(16).zip(b[..whole].chunks_exact(16)) {
+        for l in 0..16 {
+            acc[l] = a[l].mul_add::<FMA>(b[l], acc[l]);
+        }
+    }
+    for l in whole..a.len() {
+        acc[l - whole] = a[l].mul_add::<FMA>(b[l], acc[l - whole]);
+    }
+    for l in 0..8 {
+        acc[l] += acc[l + 8];
+    }
+    ((acc[0] + acc[4]) + (acc[2] + acc[6])) + ((acc[1] + acc[5]) + (acc[3] + acc[7]))
+}
+
+/// `out[j] += sum_i tile[i][j] left[i]`: the mirror image's share.
+struct Combine<'a, T> {
+    tile: &'a [T],
+    left: &'a [T],
+    out: &'a mut [T],
+}
+
+impl<T: Real> Job for Combine<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        const LANES: usize = 32;
+        for (c, out) in self.out.chunks_mut(LANES).enumerate() {
+            let mut acc = [T::ZERO; LANES];
+            for (i, &v) in self.left.iter().enumerate() {
+                let row = &self.tile[i * TILE + c * LANES..i * TILE + (c + 1) * LANES];
+                for l in 0..LANES {
+                    acc[l] = row[l].mul_add::<FMA>(v, acc[l]);
                 }
             }
-            for l in 0..n - whole {
-                acc[l] = row[whole + l].mul_add::<FMA>(self.v[whole + l], acc[l]);
+            for (o, &s) in out.iter_mut().zip(&acc) {
+                *o += s;
             }
-            let mut width = 8;
-            while width > 0 {
-                for l in 0..width {
-                    acc[l] += acc[l + width];
-                }
-                width /= 2;
-            }
-            self.sums[i * self.stride] += acc[0];
         }
     }
 }
@@ -153,7 +220,7 @@ pub fn product<T: Real>(
     fits("elements of v", other.n * targets, v.len())?;
     fits("elements of out", x.n * targets, out.len())?;
     let v = columns_of(v, other.n, targets)?;
-    multiply(context, plan, x, Some(other), (&v, other.n), targets, &[(0, other.n)], out)
+    multiply(context, plan, x, y, (&v, other.n), targets, &[(0, other.n)], out)
 }
 
 /// `out = features(x) coef`, a block of rows at a time; `coef` is p x t, `out` n x t, both row-major.
@@ -188,18 +255,24 @@ fn multiply<T: Real, E: crate::tiles::Epilogue<T>>(
     spans: &[(usize, usize)],
     out: &mut [T],
 ) -> Result<()> {
-    out.fill(T::ZERO);
     let mut sum = Multiply {
         level: context.level,
         v,
         columns,
         targets,
         spans,
+        symmetric: y.is_none(),
         rows: x.n,
-        out: Shared::new(out),
         partial: Vec::new(),
         strips: 0,
         shared: None,
+        out: alloc(x.n * targets, "products")?,
     };
-    run(context, x, y, epilogue, &mut sum)
+    run(context, x, y, epilogue, &mut sum)?;
+    for t in 0..targets {
+        for (i, &s) in sum.out[t * x.n..(t + 1) * x.n].iter().enumerate() {
+            out[i * targets + t] = s;
+        }
+    }
+    Ok(())
 }

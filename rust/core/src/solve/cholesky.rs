@@ -1,13 +1,11 @@
 //! Blocked Cholesky factorisation in place: `A = L L^T`, row-major, the strict upper triangle left as it was.
 
-use std::ops::Range;
-
 use crate::error::{Error, Result, fits};
 use crate::gemm::{Packed, Rows, TILE, product};
 use crate::real::Real;
 use crate::simd::{Job, dispatch};
 use crate::threads::{Context, Shared, alloc};
-use crate::tiles::{Consumer, Plain, run};
+use crate::tiles::{Consumer, Place, Plain, run};
 
 /// Columns factored together.
 const PANEL: usize = 2 * TILE;
@@ -30,7 +28,7 @@ impl<T: Real> Consumer<T> for Subtract<T> {
         Ok(())
     }
 
-    fn take(&self, (): &mut (), _output: usize, tile: &[T], rows: Range<usize>, cols: Range<usize>) {
+    fn take(&self, (): &mut (), tile: &[T], Place { rows, cols, .. }: &Place) {
         for i in rows.clone() {
             let width = cols.end.min(i + 1).saturating_sub(cols.start);
             let values = &tile[(i - rows.start) * TILE..][..width];

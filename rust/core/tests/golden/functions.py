@@ -68,21 +68,29 @@ def points():
     uniform = RANDOM.uniform
     tiny = [5e-324, 1e-310, 2.2250738585072014e-308, 1e-300, 1e-160, 1e-20, 1e-9]
     signed_tiny = tiny + [-x for x in tiny]
-    yield "exp", mp.exp, (
-        neighbours(709.782712893384)[:3]
-        + neighbours(-745.1332191019411)[1:]
-        + [-708.3964185322641, -708.4, -720.0, -740.5, -745.0, 1.0, -1.0, 0.5]
-        + [(k + 0.5) * 0.6931471805599453 for k in range(-1070, 1023, 90)]
-        + signed_tiny
-        + [uniform(-745, 709.7) for _ in range(60)]
+    yield (
+        "exp",
+        mp.exp,
+        (
+            neighbours(709.782712893384)[:3]
+            + neighbours(-745.1332191019411)[1:]
+            + [-708.3964185322641, -708.4, -720.0, -740.5, -745.0, 1.0, -1.0, 0.5]
+            + [(k + 0.5) * 0.6931471805599453 for k in range(-1070, 1023, 90)]
+            + signed_tiny
+            + [uniform(-745, 709.7) for _ in range(60)]
+        ),
     )
-    yield "log", mp.log, (
-        tiny
-        + neighbours(1.0, 4)
-        + neighbours(0.7071067811865476)
-        + neighbours(1.4142135623730951)
-        + [1.7976931348623157e308, 2.0, 0.5, 10.0]
-        + [number(RANDOM.randrange(1, 0x7FF0000000000000)) for _ in range(60)]
+    yield (
+        "log",
+        mp.log,
+        (
+            tiny
+            + neighbours(1.0, 4)
+            + neighbours(0.7071067811865476)
+            + neighbours(1.4142135623730951)
+            + [1.7976931348623157e308, 2.0, 0.5, 10.0]
+            + [number(RANDOM.randrange(1, 0x7FF0000000000000)) for _ in range(60)]
+        ),
     )
     hard = []
     for e in [*range(-52, 0), *range(0, 971, 7)]:
