@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from widelearn.__main__ import main
+from widelearn.__main__ import TABLES, main
+from widelearn.experiments import tables
 
 FAST = ["--models", "linear,sklearn_ridge"]
 
@@ -236,6 +237,10 @@ def test_help_says_what_matters(capsys):
         code, out, err = run(capsys, *arguments, "--help")
         assert (code, err) == (0, "")
         assert all(word in " ".join(out.split()) for word in words)
+
+
+def test_the_built_in_tables_are_offered():
+    assert TABLES == tables.BUILTIN
 
 
 def test_help_loads_nothing_heavy():

@@ -96,7 +96,7 @@ def test_broken_lines_are_left_out_and_counted(tmp_path):
     lines = ["a,b"] + ["1,2"] * 30 + ["1,2,3"]
     table = tables.read(written(tmp_path, "\n".join(lines)))
     assert len(table.frame) == 30
-    assert said(table.notes, "1 lines")
+    assert said(table.notes, "1 line ")
 
 
 def test_row_names_of_r(tmp_path):
@@ -202,6 +202,8 @@ def test_nearest_column_is_named():
     [
         (["$1,200", "$3", "$4.5"], [1200, 3, 4.5]),
         (["1,5", "2,25", "1.000,5"], [1.5, 2.25, 1000.5]),
+        (["-2,020", "0,125", "1,234"], [-2.02, 0.125, 1.234]),
+        (["1,234", "5,678"], [1234, 5678]),
         (["1", "2", "abc", "4"], [1, 2, np.nan, 4]),
         (["36 months", "60 months"], [36, 60]),
         (["12%", "3.5%"], [12, 3.5]),

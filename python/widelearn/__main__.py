@@ -7,6 +7,7 @@ import io
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -184,12 +185,15 @@ def run_predict(options: argparse.Namespace) -> int:
     import pandas as pd
 
     from widelearn.experiments import fitted, store
+    from widelearn.experiments.compare import versions
     from widelearn.experiments.errors import InputError
 
     out = None if options.out is None else Path(options.out)
     if out is not None and out.exists() and not options.force:
         raise InputError(f"--out {out} exists: add --force to replace it")
     model = fitted.load(options.model)
+    if changed := model.foreign_versions(versions()):
+        print(f"widelearn: the model was fitted with {', '.join(changed)}: compare it again if unsure", file=sys.stderr)
     table = read_table(options.file, None)
     prediction = model.predict(table.frame)
     text = pd.DataFrame({model.target.name: prediction}).to_csv(index=False)
@@ -237,12 +241,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return show_versions()
     if options.command is None:
         top.error("name a command: compare or predict")
-    from widelearn.experiments.errors import InputError, first_line
-
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    if arguments is None and not sys.warnoptions:
+        warnings.simplefilter("ignore")  # what a user should know is in the notes
     before = signal.signal(signal.SIGTERM, end)
+    try:
+        return attempt(options)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def attempt(options: argparse.Namespace) -> int:
+    """Run a command; whatever stops it becomes one line and an exit code."""
+    from widelearn.experiments.errors import InputError, first_line
+
     try:
         code: int = options.run(options)
         sys.stdout.flush()
@@ -261,8 +275,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if sys.flags.dev_mode:
             raise
         return complain(f"a defect, {type(error).__name__}: {first_line(error)} (python -X dev shows where)", 1)
-    finally:
-        signal.signal(signal.SIGTERM, before)
     return code
 
 

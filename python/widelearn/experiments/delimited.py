@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from widelearn.experiments.errors import InputError, first_line, mismatch
+from widelearn.experiments.errors import InputError, counted, first_line, mismatch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +97,7 @@ def _parse(path: Path, text: str, separator: str, index: int | bool, notes: list
                 raise InputError(
                     f"{path} is not a table: {skipped} of {len(frame) + skipped} lines have more fields than the header"
                 ) from None
-            notes.append(f"{skipped} lines with more fields than the header are left out")
+            notes.append(f"{counted(skipped, 'line')} with more fields than the header left out")
             return frame
     except (pd.errors.EmptyDataError, pd.errors.ParserError, ValueError) as error:
         if isinstance(error, InputError):

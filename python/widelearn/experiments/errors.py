@@ -60,6 +60,17 @@ def listing(names: Iterable[object], most: int = 8) -> str:
     return ", ".join(texts)
 
 
+def counted(number: int, noun: str) -> str:
+    """Write a number of things.
+
+    Examples
+    --------
+    >>> counted(1, "row"), counted(1200, "row")
+    ('1 row', '1,200 rows')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def first_line(error: BaseException | str) -> str:
     """Return an exception's message as one short line."""
     text = " ".join(str(error).split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,6 +83,22 @@ class FittedModel:
         """Return "classification" or "regression"."""
         return "regression" if self.classes is None else "classification"
 
+    def foreign_versions(self, current: dict[str, str]) -> list[str]:
+        """Say which packages that a fitted model depends on have changed since it was fitted.
+
+        Parameters
+        ----------
+        current : dict of str to str
+            From `compare.versions`.
+
+        Returns
+        -------
+        list of str
+        """
+        then = self.about["versions"]
+        names = [name for name in ("widelearn", "scikit-learn", "numpy") if then.get(name) != current.get(name)]
+        return [f"{name} {then.get(name)} (now {current.get(name)})" for name in names]
+
     def predict(self, frame: pd.DataFrame) -> NDArray[Any]:
         """Predict one label or number for each row.
 
@@ -156,7 +173,9 @@ def load(path: str | Path) -> FittedModel:
     if not path.exists():
         raise InputError(f"no such file: {path}")
     try:
-        model = joblib.load(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of other versions: `FittedModel.foreign_versions` names them
+            model = joblib.load(path)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or first_line(error)}") from error
     except Exception as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from widelearn.experiments.errors import listing
+from widelearn.experiments.errors import counted, listing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,7 @@ _AMOUNT = re.compile(
     r"^([^\w\s.,+\-]{0,2}|USD|EUR|GBP|JPY|CHF|CNY|INR|AUD|CAD)\s*([+\-]?[\d.,'\s]*\d(?:[eE][+\-]?\d+)?)\s*([^\d]{0,12})$"
 )
 _PLAIN = r"^[+\-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+\-]?\d+)?$"
-_THOUSANDS = re.compile(r"^([+\-]?\d{1,3})(?:[,'\s]\d{3})+(\.\d+)?$")
+_THOUSANDS = re.compile(r"^([+\-]?[1-9]\d{0,2})(?:[,'\s]\d{3})+(\.\d+)?$")
 _COMMA = re.compile(r"^[+\-]?\d{1,3}(?:\.\d{3})*,\d+$|^[+\-]?\d+,\d+$|^[+\-]?\d{1,3}(?:\.\d{3})+$")
 _INFINITE = r"(?i)^[+\-]?inf(?:inity)?$"
 
@@ -109,14 +109,14 @@ class Reading:
         values = self.dates(column) if self.kind == "date" else self.numbers(column)
         if self.kind == "number" and column.dtype.kind in "bifu":
             infinite = int(column.notna().sum() - values.notna().sum())
-            return [f"{self.name!r}: {infinite} infinite values count as missing"] if infinite else []
+            return [f"{self.name!r}: {counted(infinite, 'infinite value')} counted as missing"] if infinite else []
         lost = column[column.notna() & values.isna()]
         lost = lost[_text(lost).notna()]
         if not len(lost):
             return []
-        what = "dates" if self.kind == "date" else "finite numbers"
+        what = "a date" if self.kind == "date" else "a finite number"
         examples = listing([repr(str(cell)[:20]) for cell in lost.astype(str).unique()], most=3)
-        return [f"{self.name!r}: {len(lost)} values that are not {what} count as missing ({examples})"]
+        return [f"{self.name!r}: {counted(len(lost), 'value')} not {what}, counted as missing ({examples})"]
 
     def numbers(self, column: pd.Series) -> pd.Series:
         """Return the cells as float64, NaN where there is no finite number (beyond 1e150 included)."""
@@ -203,8 +203,9 @@ def _amounts(name: str, text: pd.Series) -> Reading:
         return Reading(name, "number")
     marks = [(match[1], match[3].strip()) for match in found]
     prefix, suffix = max(set(marks), key=lambda mark: (marks.count(mark), mark))
-    commas = sum("," in match[2] and bool(_COMMA.match(match[2])) for match in found)
-    thousands = sum(bool(_THOUSANDS.match(match[2])) for match in found)
+    # "1,234" may be either: what tells are "0,5" and "12,34", or "1,234.5" and "1,234,567"
+    both = [(bool(_COMMA.match(match[2])), bool(_THOUSANDS.match(match[2]))) for match in found if "," in match[2]]
+    commas, thousands = both.count((True, False)), both.count((False, True))
     return Reading(name, "number", decimal="," if commas > thousands else ".", prefix=prefix, suffix=suffix)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from widelearn.experiments.errors import InputError, listing
+from widelearn.experiments.errors import InputError, counted, listing
 from widelearn.experiments.readings import Reading
 from widelearn.experiments.tables import Table
 
@@ -57,7 +57,7 @@ def settle_task(table: Table, target: str, asked: str) -> tuple[Reading, str, li
         raise InputError(
             f"the target {target!r} is text (such as {column.dropna().iloc[0]!r}): --task regression needs numbers"
         )
-    notes = [note for note in notes if "count as missing" not in note]
+    notes = [note for note in notes if "counted as missing" not in note]
     if asked != "auto":
         return reading, asked, notes
     if table.task is not None and target == table.target:
@@ -89,7 +89,7 @@ def labelled(table: Table, reading: Reading, task: str, notes: list[str]) -> NDA
 def count(number: int, what: str, notes: list[str]) -> None:
     """Note how many rows are left out, if any."""
     if number:
-        notes.append(f"{number:,} {'row' if number == 1 else 'rows'} {what} left out")
+        notes.append(f"{counted(number, 'row')} {what} left out")
 
 
 def encode(column: pd.Series, reading: Reading, task: str) -> tuple[NDArray[Any], list[Any] | None]:
