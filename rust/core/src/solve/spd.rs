@@ -75,15 +75,14 @@ pub fn solve<T: Real>(
         // What will be returned has the precision of T.
         x.iter_mut().for_each(|v| *v = T::from_f64(*v).to_f64());
         multiply(context, a, &diagonal, &x, &mut product)?;
-        let residual = right
-            .chunks_exact(n)
-            .zip(product.chunks_exact(n))
-            .zip(&sizes)
-            .map(|((b, p), &size)| {
-                let r = b.iter().zip(p).map(|(b, p)| (b - p) * (b - p)).sum::<f64>().sqrt();
-                if size > 0.0 { r / size } else { r }
-            })
-            .fold(0.0, f64::max);
+        let (mut residual, mut backward) = (0.0f64, 0.0f64);
+        for (((b, p), x), size) in right.chunks_exact(n).zip(product.chunks_exact(n)).zip(x.chunks_exact(n)).zip(&sizes)
+        {
+            let r = b.iter().zip(p).map(|(b, p)| (b - p) * (b - p)).sum::<f64>().sqrt();
+            let scale = norm * norm2(x) + size;
+            residual = residual.max(if *size > 0.0 { r / size } else { r });
+            backward = backward.max(if scale > 0.0 { r / scale } else { r });
+        }
         // Only progress is kept.
         if residual < best || round == 0 {
             best = residual;
@@ -95,7 +94,8 @@ pub fn solve<T: Real>(
         } else {
             break;
         }
-        if residual <= 4.0 * T::EPSILON.to_f64() {
+        // As good as rounding the matrix itself allows.
+        if backward <= T::EPSILON.to_f64() / 4.0 {
             break;
         }
     }
