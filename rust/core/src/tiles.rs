@@ -124,7 +124,7 @@ pub trait Consumer<T: Real>: Sync {
     /// [`crate::error::Error::Memory`].
     fn state(&self) -> Result<Self::State>;
     /// The tile there comes next.
-    fn expect(&self, _place: &Place) {}
+    fn prepare(&self, _place: &Place) {}
     /// Begin a strip.
     fn begin(&self, _state: &mut Self::State) {}
     /// Take a tile, its rows [`TILE`] apart.
@@ -218,7 +218,7 @@ pub fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
                     let cols = columns.slice(at, TILE.min(columns.n - at));
                     let (i, j) = (row0..row0 + rows.n, first + at..first + at + cols.n);
                     let mut place = Place { strip, output: 0, rows: i, cols: j };
-                    shared.expect(&place);
+                    shared.prepare(&place);
                     product(level, &s.a, (0, rows.n), &b, (at, cols.n), &mut s.tile, TILE);
                     let norms = &norms[at..at + cols.n];
                     let col_edge = Edge { rows: cols, norms, side: &side, at, start: first + at };

@@ -50,10 +50,6 @@ macro_rules! methods {
                     self.0.$name::<FMA>()
                 }
             )+
-            #[inline(always)]
-            fn angle_sin(self) -> T {
-                self.0.angle_sin::<FMA>().1
-            }
         }
     };
 }
@@ -64,7 +60,6 @@ jobs! {
     acos as Acos = |x| x.acos();
     asin as Asin = |x| x.asin();
     angle as Angle = |x| x.angle();
-    angle_sin as AngleSin = |x| x.angle_sin();
     erf as Erf = |x| x.erf();
     tanh as Tanh = |x| x.tanh();
     sigmoid as Sigmoid = |x| x.sigmoid();
@@ -88,10 +83,6 @@ fn exact(name: &str, x: f64) -> Double {
             if x < 0.0 { -y } else { y }
         }
         "angle" => reference::angle(x.abs().into(), x),
-        "angle_sin" => {
-            let v = Double::from(x.abs());
-            (v * (Double::from(2.0) - v)).sqrt()
-        }
         "erf" => of(reference::erf),
         "tanh" => of(reference::tanh),
         "sigmoid" => of(reference::sigmoid),
@@ -149,7 +140,6 @@ const CLAIMS: [Claim; 11] = [
     claim("acos", over([1.2, 1.2], COSINES, SMALL_F64), over([1.2, 1.2], COSINES, SMALL_F32)),
     claim("asin", over([1.2, 1.2], COSINES, SMALL_F64), over([1.3, 1.3], COSINES, SMALL_F32)),
     claim("angle", over([1.2, 1.2], COSINES, SMALL_F64), over([1.2, 1.2], COSINES, SMALL_F32)),
-    claim("angle_sin", over([1.6, 1.6], COSINES, SMALL_F64), over([1.7, 1.7], COSINES, SMALL_F32)),
     claim(
         "erf",
         over([1.1, 1.4], &[(-1.5, 1.5), (-8.0, 8.0)], SMALL_F64),
@@ -364,9 +354,6 @@ fn edges<T: Real>(level: Level) {
     }
     for (x, y) in [(0.0, 0.0), (-0.0, PI), (1.0, PI / 2.0), (-1.0, PI / 2.0)] {
         is("angle", x, y);
-    }
-    for (x, y) in [(0.0, 0.0), (-0.0, 0.0), (1.0, 1.0), (-1.0, 1.0)] {
-        is("angle_sin", x, y);
     }
     is("asin", 1.0, PI / 2.0);
     is("asin", -1.0, -PI / 2.0);

@@ -45,7 +45,7 @@ impl<T: Real> Consumer<T> for Write<'_, T> {
 
     /// Without this the writes wait for memory, one short row after the other: a Gram matrix of short rows takes twice
     /// as long.
-    fn expect(&self, Place { rows, cols, .. }: &Place) {
+    fn prepare(&self, Place { rows, cols, .. }: &Place) {
         for span in self.spans.iter().filter(|span| span.rows > 0) {
             let n = cols.end.min(span.cols).saturating_sub(cols.start);
             for i in rows.start..rows.end.min(span.rows) {

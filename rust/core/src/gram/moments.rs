@@ -3,8 +3,9 @@
 use super::assemble::transform;
 use crate::error::{Error, Result, fits};
 use crate::features::{FeatureMap, Layout};
-use crate::gemm::{Rows, TILE};
+use crate::gemm::{Dot, Rows, TILE};
 use crate::real::Real;
+use crate::simd::dispatch;
 use crate::threads::{Context, Shared, alloc};
 use crate::tiles::{Consumer, Place, Plain, run};
 
@@ -178,27 +179,12 @@ fn cross_sums<T: Real>(
                 // SAFETY: every task has its own features.
                 let (zy, sum) = unsafe { (zy.part(j * t, t), sums.part(j, 1)) };
                 for (k, o) in zy.iter_mut().chain(sum).enumerate() {
-                    *o += dot(row, &right[k * n..(k + 1) * n]);
+                    *o += dispatch(context.level, Dot(row, &right[k * n..(k + 1) * n]));
                 }
             }
             Ok(())
         },
     )
-}
-
-/// A dot product in eight interleaved chains.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut acc = [0.0; 8];
-    let whole = a.len() - a.len() % 8;
-    for (a, b) in a[..whole].chunks_exact(8).zip(b[..whole].chunks_exact(8)) {
-        for l in 0..8 {
-            acc[l] += a[l] * b[l];
-        }
-    }
-    for l in whole..a.len() {
-        acc[l - whole] += a[l] * b[l];
-    }
-    ((acc[0] + acc[4]) + (acc[2] + acc[6])) + ((acc[1] + acc[5]) + (acc[3] + acc[7]))
 }
 
 /// `out = sqrt(w) (z - c)`, the shift taken in f64.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::error::{Result, fits};
 use crate::features::{FeatureMap, Layout};
-use crate::gemm::{Rows, TILE};
+use crate::gemm::{Rows, TILE, dot};
 use crate::kernels::Plan;
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
@@ -141,24 +141,6 @@ impl<T: Real> Job for Dots<'_, T> {
             }
         }
     }
-}
-
-#[inline(always)]
-fn dot<T: Real, const FMA: bool>(a: &[T], b: &[T]) -> T {
-    let whole = a.len() - a.len() % 16;
-    let mut acc = [T::ZERO; 16];
-    for (a, b) in a[..whole].chunks_exact(16).zip(b[..whole].chunks_exact(16)) {
-        for l in 0..16 {
-            acc[l] = a[l].mul_add::<FMA>(b[l], acc[l]);
-        }
-    }
-    for l in whole..a.len() {
-        acc[l - whole] = a[l].mul_add::<FMA>(b[l], acc[l - whole]);
-    }
-    for l in 0..8 {
-        acc[l] += acc[l + 8];
-    }
-    ((acc[0] + acc[4]) + (acc[2] + acc[6])) + ((acc[1] + acc[5]) + (acc[3] + acc[7]))
 }
 
 /// `out[j] += sum_i tile[i][j] left[i]`: the mirror image's share.

@@ -24,28 +24,6 @@ fn arcsine_f64<const FMA: bool>(z: f64) -> f64 {
     )
 }
 
-/// (sqrt(1 - z) - 1) / z for z in [0, 1/4].
-#[inline(always)]
-fn complement_f64<const FMA: bool>(z: f64) -> f64 {
-    // relative error of sqrt(1 - z) 2^-59.4
-    polynomial!(
-        FMA, f64, z, z * z;
-        -0.5000000000000011,
-        -0.1249999999996584,
-        -0.06250000003675048,
-        -0.039062498009643135,
-        -0.02734381349566214,
-        -0.02050651403235509,
-        -0.016131148588011533,
-        -0.012922243180125534,
-        -0.012034056048234026,
-        -0.004136159382330279,
-        -0.023708151079407266,
-        0.022765535074887457,
-        -0.035220043557933234
-    )
-}
-
 /// As [`arcsine_f64`].
 #[inline(always)]
 fn arcsine_f32<const FMA: bool>(z: f32) -> f32 {
@@ -53,17 +31,10 @@ fn arcsine_f32<const FMA: bool>(z: f32) -> f32 {
     polynomial!(FMA, f32, z, z * z; 0.16666754, 0.074952476, 0.045476943, 0.024146345, 0.042223364)
 }
 
-/// As [`complement_f64`].
-#[inline(always)]
-fn complement_f32<const FMA: bool>(z: f32) -> f32 {
-    // relative error of sqrt(1 - z) 2^-27.2
-    polynomial!(FMA, f32, z, z * z; -0.5000011, -0.12494238, -0.06349889, -0.03166132, -0.050767034)
-}
-
 macro_rules! angles {
     (
-        $t:ident, $arcsine:ident, $complement:ident, $flip:ident, $halve:ident, $theta:ident, $pi_low:literal;
-        $acos:ident, $asin:ident, $angle:ident, $angle_sin:ident
+        $t:ident, $arcsine:ident, $flip:ident, $halve:ident, $theta:ident, $pi_low:literal;
+        $acos:ident, $asin:ident, $angle:ident
     ) => {
         /// x with its sign flipped where `by` is negative.
         #[inline(always)]
@@ -108,15 +79,6 @@ macro_rules! angles {
             $theta::<FMA>(t, z, v, e)
         }
 
-        /// That angle and its sine, 2 t sqrt(1 - t^2) in the outer part and sqrt(1 - t^2) in the inner.
-        #[inline(always)]
-        pub(super) fn $angle_sin<const FMA: bool>(e: $t) -> ($t, $t) {
-            let v = e.abs();
-            let (t, z) = $halve(1.0 - v, v);
-            let factor = if v < 0.5 { 2.0 * t } else { 1.0 };
-            ($theta::<FMA>(t, z, v, e), fma::<FMA, $t>(factor * z, $complement::<FMA>(z), factor))
-        }
-
         /// asin u.
         #[inline(always)]
         pub(super) fn $asin<const FMA: bool>(u: $t) -> $t {
@@ -133,10 +95,10 @@ macro_rules! angles {
     };
 }
 angles!(
-    f64, arcsine_f64, complement_f64, flip_f64, halve_f64, theta_f64, 1.2246467991473532e-16;
-    acos_f64, asin_f64, angle_f64, angle_sin_f64
+    f64, arcsine_f64, flip_f64, halve_f64, theta_f64, 1.2246467991473532e-16;
+    acos_f64, asin_f64, angle_f64
 );
 angles!(
-    f32, arcsine_f32, complement_f32, flip_f32, halve_f32, theta_f32, -8.742278e-08;
-    acos_f32, asin_f32, angle_f32, angle_sin_f32
+    f32, arcsine_f32, flip_f32, halve_f32, theta_f32, -8.742278e-08;
+    acos_f32, asin_f32, angle_f32
 );

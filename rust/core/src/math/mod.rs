@@ -85,11 +85,6 @@ pub trait Functions: Sized + Copy {
     ///
     /// Error: 1.2 ulp.
     fn angle<const FMA: bool>(self) -> Self;
-
-    /// [`Functions::angle`] and its sine `sqrt(|e| (2 - |e|)) >= 0`, with one square root between them.
-    ///
-    /// Error of the sine: 1.6 ulp for f64, 1.7 ulp for f32.
-    fn angle_sin<const FMA: bool>(self) -> (Self, Self);
 }
 
 macro_rules! functions {
@@ -117,7 +112,6 @@ functions!(
     acos::acos_f64 as acos -> f64,
     acos::asin_f64 as asin -> f64,
     acos::angle_f64 as angle -> f64,
-    acos::angle_sin_f64 as angle_sin -> (f64, f64),
 );
 functions!(
     f32, MAX_F32;
@@ -131,7 +125,6 @@ functions!(
     acos::acos_f32 as acos -> f32,
     acos::asin_f32 as asin -> f32,
     acos::angle_f32 as angle -> f32,
-    acos::angle_sin_f32 as angle_sin -> (f32, f32),
 );
 
 /// a b + c, rounded once where `FMA`.

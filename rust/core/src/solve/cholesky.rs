@@ -1,7 +1,7 @@
 //! Blocked Cholesky factorisation in place: `A = L L^T`, row-major, the strict upper triangle left as it was.
 
 use crate::error::{Error, Result, fits};
-use crate::gemm::{Packed, Rows, TILE, product};
+use crate::gemm::{Packed, Rows, TILE, dot, product};
 use crate::real::Real;
 use crate::simd::{Job, dispatch};
 use crate::threads::{Context, Shared, alloc};
@@ -121,25 +121,6 @@ fn solve_panel<T: Real>(
             Ok(())
         },
     )
-}
-
-/// A dot product in eight interleaved chains.
-#[inline(always)]
-pub(super) fn dot<T: Real, const FMA: bool>(a: &[T], b: &[T]) -> T {
-    let mut acc = [T::ZERO; 16];
-    let whole = a.len() - a.len() % 16;
-    for (a, b) in a[..whole].chunks_exact(16).zip(b[..whole].chunks_exact(16)) {
-        for l in 0..16 {
-            acc[l] = a[l].mul_add::<FMA>(b[l], acc[l]);
-        }
-    }
-    for l in whole..a.len() {
-        acc[l - whole] = a[l].mul_add::<FMA>(b[l], acc[l - whole]);
-    }
-    for l in 0..8 {
-        acc[l] += acc[l + 8];
-    }
-    ((acc[0] + acc[4]) + (acc[2] + acc[6])) + ((acc[1] + acc[5]) + (acc[3] + acc[7]))
 }
 
 /// Factors a small matrix; on failure gives the pivot's index and value.

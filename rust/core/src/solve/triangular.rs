@@ -1,7 +1,7 @@
 //! Substitution with a Cholesky factor stored in the lower triangle of a row-major matrix.
 
-use super::cholesky::dot;
 use crate::error::Result;
+use crate::gemm::dot;
 use crate::real::Real;
 use crate::simd::{Job, dispatch};
 use crate::threads::{Context, Shared};

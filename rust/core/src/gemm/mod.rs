@@ -3,9 +3,13 @@
 //! Each element of the product is one chain of multiply-adds in the order of `k`, restarted every [`DEPTH`] steps, so
 //! that its bits depend on the two rows alone: not on their place in the matrix, the tile size or the vector width.
 
+mod micro;
+
+pub use micro::Micro;
+
 use crate::error::Result;
 use crate::real::Real;
-use crate::simd::Level;
+use crate::simd::{Job, Level};
 use crate::threads::{Shared, alloc};
 
 /// Steps of `k` after which a partial product is added to the tile; part of the definition of every product's bits.
@@ -13,19 +17,6 @@ pub const DEPTH: usize = 256;
 
 /// Rows and columns of a tile: a multiple of every register block's extents.
 pub const TILE: usize = 96;
-
-/// A scalar type that has register blocks.
-pub trait Micro: Copy {
-    /// Rows and columns of the register block.
-    fn block(level: Level) -> (usize, usize);
-
-    /// `c (+)= sum_k a[k][..mr] b[k][..nr]` over one register block.
-    ///
-    /// # Safety
-    /// `a` holds `k * mr` values, `b` holds `k * nr`, `c` is valid for `mr` rows of `nr` values `ldc` apart, and the
-    /// processor has `level`.
-    unsafe fn kernel(level: Level, k: usize, a: *const Self, b: *const Self, c: *mut Self, ldc: usize, add: bool);
-}
 
 /// A matrix in row-major order, rows being the vectors that products are taken of.
 #[derive(Clone, Copy, Debug)]
@@ -218,163 +209,33 @@ pub fn product<T: Real>(
     }
 }
 
-/// The register block written out with vectors of one instruction set.
-#[cfg(target_arch = "x86_64")]
-macro_rules! vector_kernel {
-    ($name:ident, $t:ty, $features:literal, $mr:literal, $nv:literal, $lanes:literal,
-     $zero:ident, $load:ident, $store:ident, $splat:ident, $fma:ident, $add:ident) => {
-        #[target_feature(enable = $features)]
-        unsafe fn $name(k: usize, a: *const $t, b: *const $t, c: *mut $t, ldc: usize, add: bool) {
-            use std::arch::x86_64::*;
-            let (mut a, mut b) = (a, b);
-            let mut acc = [[$zero(); $nv]; $mr];
-            for _ in 0..k {
-                // SAFETY: the caller promises k * MR and k * NR values.
-                unsafe {
-                    let mut row = [$zero(); $nv];
-                    for v in 0..$nv {
-                        row[v] = $load(b.add(v * $lanes));
-                    }
-                    for i in 0..$mr {
-                        let x = $splat(*a.add(i));
-                        for v in 0..$nv {
-                            acc[i][v] = $fma(x, row[v], acc[i][v]);
-                        }
-                    }
-                    a = a.add($mr);
-                    b = b.add($nv * $lanes);
-                }
-            }
-            for i in 0..$mr {
-                for v in 0..$nv {
-                    // SAFETY: the caller promises MR rows of NR values.
-                    unsafe {
-                        let p = c.add(i * ldc + v * $lanes);
-                        let x = if add { $add($load(p), acc[i][v]) } else { acc[i][v] };
-                        $store(p, x);
-                    }
-                }
-            }
+/// A dot product in sixteen interleaved chains, whatever the vector width.
+#[inline(always)]
+pub fn dot<T: Real, const FMA: bool>(a: &[T], b: &[T]) -> T {
+    let mut acc = [T::ZERO; 16];
+    let whole = a.len() - a.len() % 16;
+    for (a, b) in a[..whole].chunks_exact(16).zip(b[..whole].chunks_exact(16)) {
+        for l in 0..16 {
+            acc[l] = a[l].mul_add::<FMA>(b[l], acc[l]);
         }
-    };
+    }
+    for l in whole..a.len() {
+        acc[l - whole] = a[l].mul_add::<FMA>(b[l], acc[l - whole]);
+    }
+    for l in 0..8 {
+        acc[l] += acc[l + 8];
+    }
+    ((acc[0] + acc[4]) + (acc[2] + acc[6])) + ((acc[1] + acc[5]) + (acc[3] + acc[7]))
 }
 
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    vector_kernel!(
-        f64_avx512,
-        f64,
-        "avx512f",
-        8,
-        3,
-        8,
-        _mm512_setzero_pd,
-        _mm512_loadu_pd,
-        _mm512_storeu_pd,
-        _mm512_set1_pd,
-        _mm512_fmadd_pd,
-        _mm512_add_pd
-    );
-    vector_kernel!(
-        f32_avx512,
-        f32,
-        "avx512f",
-        8,
-        3,
-        16,
-        _mm512_setzero_ps,
-        _mm512_loadu_ps,
-        _mm512_storeu_ps,
-        _mm512_set1_ps,
-        _mm512_fmadd_ps,
-        _mm512_add_ps
-    );
-    vector_kernel!(
-        f64_avx2,
-        f64,
-        "avx2,fma",
-        4,
-        3,
-        4,
-        _mm256_setzero_pd,
-        _mm256_loadu_pd,
-        _mm256_storeu_pd,
-        _mm256_set1_pd,
-        _mm256_fmadd_pd,
-        _mm256_add_pd
-    );
-    vector_kernel!(
-        f32_avx2,
-        f32,
-        "avx2,fma",
-        4,
-        3,
-        8,
-        _mm256_setzero_ps,
-        _mm256_loadu_ps,
-        _mm256_storeu_ps,
-        _mm256_set1_ps,
-        _mm256_fmadd_ps,
-        _mm256_add_ps
-    );
+/// [`dot`] as a job of its own.
+#[derive(Debug)]
+pub struct Dot<'a, T>(pub &'a [T], pub &'a [T]);
 
-    // Visible to the parent without widening the functions themselves.
-    pub(super) type Kernel<T> = unsafe fn(usize, *const T, *const T, *mut T, usize, bool);
-    pub(super) const F64: [Kernel<f64>; 2] = [f64_avx2, f64_avx512];
-    pub(super) const F32: [Kernel<f32>; 2] = [f32_avx2, f32_avx512];
+impl<T: Real> Job for Dot<'_, T> {
+    type Output = T;
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> T {
+        dot::<T, FMA>(self.0, self.1)
+    }
 }
-
-const BASE_ROWS: usize = 4;
-
-macro_rules! micro {
-    ($t:ty, $base_cols:literal, $avx2:literal, $avx512:literal, $table:ident) => {
-        impl Micro for $t {
-            #[inline]
-            fn block(level: Level) -> (usize, usize) {
-                match level {
-                    Level::Baseline => (BASE_ROWS, $base_cols),
-                    Level::Avx2 => (4, $avx2),
-                    Level::Avx512 => (8, $avx512),
-                }
-            }
-
-            #[inline]
-            unsafe fn kernel(level: Level, k: usize, a: *const $t, b: *const $t, c: *mut $t, ldc: usize, add: bool) {
-                match level {
-                    // SAFETY: forwarded from the caller.
-                    #[cfg(target_arch = "x86_64")]
-                    Level::Avx2 => unsafe { x86::$table[0](k, a, b, c, ldc, add) },
-                    // SAFETY: forwarded from the caller.
-                    #[cfg(target_arch = "x86_64")]
-                    Level::Avx512 => unsafe { x86::$table[1](k, a, b, c, ldc, add) },
-                    _ => {
-                        // SAFETY: the caller promises these lengths.
-                        let (a, b) = unsafe {
-                            (
-                                std::slice::from_raw_parts(a, k * BASE_ROWS),
-                                std::slice::from_raw_parts(b, k * $base_cols),
-                            )
-                        };
-                        let mut acc = [[0.0; $base_cols]; BASE_ROWS];
-                        for (a, b) in a.chunks_exact(BASE_ROWS).zip(b.chunks_exact($base_cols)) {
-                            for (row, &x) in acc.iter_mut().zip(a) {
-                                for (s, &y) in row.iter_mut().zip(b) {
-                                    *s = if cfg!(target_arch = "aarch64") { x.mul_add(y, *s) } else { x * y + *s };
-                                }
-                            }
-                        }
-                        for (i, row) in acc.iter().enumerate() {
-                            // SAFETY: the caller promises MR rows of NR values, `ldc` apart.
-                            let out = unsafe { std::slice::from_raw_parts_mut(c.add(i * ldc), $base_cols) };
-                            for (o, &s) in out.iter_mut().zip(row) {
-                                *o = if add { *o + s } else { s };
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    };
-}
-micro!(f64, 4, 12, 24, F64);
-micro!(f32, 8, 24, 48, F32);
