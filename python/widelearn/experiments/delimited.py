@@ -89,17 +89,17 @@ def _parse(path: Path, text: str, separator: str, index: int | bool, notes: list
         try:
             return attempt("error")
         except pd.errors.ParserError:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                frame = attempt("warn")
-            skipped = sum(str(item.message).count("Skipping line") for item in caught)
+            frame = attempt("skip")
+            width = frame.shape[1] + (index is not False)
+            lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+            skipped = sum(len(line) > width for line in lines)
             if skipped > 0.1 * (len(frame) + skipped):
                 raise InputError(
                     f"{path} is not a table: {skipped} of {len(frame) + skipped} lines have more fields than the header"
                 ) from None
             notes.append(f"{counted(skipped, 'line')} with more fields than the header left out")
             return frame
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, ValueError) as error:
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, ValueError, csv.Error) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"cannot read {path} as CSV: {first_line(error)}") from error

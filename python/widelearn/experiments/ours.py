@@ -70,8 +70,8 @@ def _kernel(setting: Setting, outer: tuple[Parameters, ...], build: Callable[[Pa
 
 
 def ntk(setting: Setting) -> Plan:
-    """Plan kernel ridge with the neural tangent kernel: one or three hidden layers, without and with biases."""
-    grid = tuple({"depth": depth, "bias_variance": bias} for depth in (1, 3) for bias in (0.0, 1.0))
+    """Plan kernel ridge with the neural tangent kernel: without and with biases, deeper with them."""
+    grid = tuple({"depth": depth, "bias_variance": bias} for depth, bias in ((1, 0.0), (1, 1.0), (3, 1.0)))
     return _kernel(setting, grid, lambda outer: wl.kernels.NTK(**outer))
 
 

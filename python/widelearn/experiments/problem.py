@@ -159,8 +159,8 @@ def _roles(table: Table, request: Request, target: str) -> dict[str, str]:
 
 
 def _weights(
-    table: Table, name: str | None, keep: NDArray[np.bool], notes: list[str]
-) -> tuple[NDArray[Any] | None, NDArray[np.bool]]:
+    table: Table, name: str | None, keep: NDArray[np.bool_], notes: list[str]
+) -> tuple[NDArray[Any] | None, NDArray[np.bool_]]:
     """Read sample weights; rows with none, or zero, are left out."""
     if name is None:
         return None, keep
@@ -177,8 +177,8 @@ def _weights(
 
 
 def _groups(
-    table: Table, name: str | None, keep: NDArray[np.bool], notes: list[str]
-) -> tuple[NDArray[Any] | None, NDArray[np.bool]]:
+    table: Table, name: str | None, keep: NDArray[np.bool_], notes: list[str]
+) -> tuple[NDArray[Any] | None, NDArray[np.bool_]]:
     """Code the groups by numbers; rows without one are left out."""
     if name is None:
         return None, keep
@@ -189,8 +189,8 @@ def _groups(
 
 
 def _times(
-    table: Table, name: str | None, keep: NDArray[np.bool], notes: list[str]
-) -> tuple[NDArray[Any] | None, NDArray[np.bool]]:
+    table: Table, name: str | None, keep: NDArray[np.bool_], notes: list[str]
+) -> tuple[NDArray[Any] | None, NDArray[np.bool_]]:
     """Read the order of the rows in time; rows without a time are left out."""
     if name is None:
         return None, keep

@@ -22,6 +22,7 @@ class Progress:
 
         self.names = names
         console = Console(stderr=True)
+        self.hidden = quiet or not console.is_terminal
         text, elapsed = progress.TextColumn, progress.TimeElapsedColumn
         self.bar = progress.Progress(
             text("{task.description:<30}"),
@@ -30,12 +31,13 @@ class Progress:
             elapsed(),
             console=console,
             transient=True,
-            disable=quiet or not console.is_terminal,
+            disable=self.hidden,
         )
         self.task = self.bar.add_task(names[0], total=len(names), which="")
 
     def __enter__(self) -> Self:
-        self.bar.start()
+        if not self.hidden:
+            self.bar.start()
         return self
 
     def __call__(self, name: str, fraction: float) -> None:
@@ -45,4 +47,5 @@ class Progress:
         self.bar.update(self.task, description=name, completed=position + fraction, which=which)
 
     def __exit__(self, *_: object) -> None:
-        self.bar.stop()
+        if not self.hidden:
+            self.bar.stop()

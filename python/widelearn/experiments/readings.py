@@ -79,7 +79,7 @@ class Reading:
             reading = Reading(name, "date" if kind == "M" else "number")
             return reading, reading.losses(column)
         cells = column.dropna()
-        if len(cells) and all(isinstance(cell, int | float | bool | np.number | np.bool) for cell in cells):
+        if len(cells) and all(isinstance(cell, int | float | bool | np.number | np.bool_) for cell in cells):
             reading = Reading(name, "number")
             return reading, reading.losses(column)
         text = _text(cells)

@@ -75,7 +75,7 @@ def settle_task(table: Table, target: str, asked: str) -> tuple[Reading, str, li
     return reading, "regression", notes
 
 
-def labelled(table: Table, reading: Reading, task: str, notes: list[str]) -> NDArray[np.bool]:
+def labelled(table: Table, reading: Reading, task: str, notes: list[str]) -> NDArray[np.bool_]:
     """Mark the rows that have a target."""
     column = table.frame[reading.name]
     values = reading.numbers(column) if reading.kind == "number" else reading.text(column)
@@ -105,8 +105,8 @@ def encode(column: pd.Series, reading: Reading, task: str) -> tuple[NDArray[Any]
 
 
 def without_rare(
-    column: pd.Series, reading: Reading, keep: NDArray[np.bool], drop_rare: bool, notes: list[str]
-) -> NDArray[np.bool]:
+    column: pd.Series, reading: Reading, keep: NDArray[np.bool_], drop_rare: bool, notes: list[str]
+) -> NDArray[np.bool_]:
     """Refuse classes with fewer than 5 rows, or leave them out when asked to."""
     rows = np.flatnonzero(keep)
     if not len(rows):
