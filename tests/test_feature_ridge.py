@@ -334,3 +334,10 @@ def test_a_fit_with_defaults_is_quick_and_quiet(model, rng):
         model.fit(X, y)
         seconds.append(time.perf_counter() - start)
     assert min(seconds) <= 0.1
+
+
+@pytest.mark.parametrize("columns", [4, 90])
+def test_features_whose_squares_overflow_are_refused(columns, rng):
+    X, y = rng.standard_normal((60, columns)), rng.standard_normal(60)
+    with pytest.raises(ValueError, match="overflow|beyond the largest"):
+        FeatureRidge("passthrough").fit(1e200 * X, y)

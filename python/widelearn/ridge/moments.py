@@ -110,6 +110,8 @@ class Moments:
         weight = float(sums[0])
         if weight == 0.0:
             return self
+        if not (np.isfinite(zz.diagonal()).all() and np.isfinite(sums).all()):
+            raise ValueError("The squares of the features or targets overflow float64. Scale them down.")
         dz, dy, yy = sums[1 : 1 + p] / weight, sums[1 + p : 1 + p + t] / weight, sums[1 + p + t :]
         add_outer(zz, dz, -weight)
         zy -= weight * np.outer(dz, dy)

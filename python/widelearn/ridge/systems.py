@@ -75,6 +75,9 @@ def solve_symmetric(
     origin = np.zeros(B.shape[1]) if u is None else (u @ B) / (u @ u)
     right = B if u is None else B - np.outer(u, origin)
     diagonal = A.diagonal().copy()
+    # |A_ij|² <= A_ii A_jj: where the diagonal is finite everything is.
+    if not (np.isfinite(diagonal).all() and np.isfinite(right).all()):
+        raise ValueError(f"The squares of the features overflow {A.dtype}. Scale the features down.")
     coef, offset = np.empty(B.shape), np.zeros(B.shape[1])
     troubles: list[Trouble] = []
     spectrum: Spectrum | None = None
