@@ -339,5 +339,5 @@ def test_a_fit_with_defaults_is_quick_and_quiet(model, rng):
 @pytest.mark.parametrize("columns", [4, 90])
 def test_features_whose_squares_overflow_are_refused(columns, rng):
     X, y = rng.standard_normal((60, columns)), rng.standard_normal(60)
-    with pytest.raises(ValueError, match="overflow|beyond the largest"):
+    with pytest.raises(ValueError, match=r"overflow|beyond the largest"):
         FeatureRidge("passthrough").fit(1e200 * X, y)

@@ -272,3 +272,9 @@ def test_one_row_drops_its_axis(rng):
     assert NTK().diag(X[2]) == K[2, 2]
     with pytest.raises(ValueError, match="Y has 2"):
         NTK()(X[0], X[1, :2])
+
+
+def test_products_do_not_depend_on_identity(rng):
+    X, V = rng.standard_normal((300, 4)), rng.standard_normal((300, 2))
+    kernel = RBF(gamma=0.3)
+    assert np.array_equal(kernel.dot(X, X, V), kernel.dot(X, X.copy(), V))
