@@ -472,8 +472,8 @@ def test_large_tables_are_tuned_on_a_stratified_sample():
     data = pd.DataFrame({"a": random.normal(size=rows), "c": np.where(np.arange(rows) % 1000 < 2, "few", "many")})
     found = problem(data, "c")
     codes = found.arrays["y_train"]
-    for name, size in (("tune", 4_000), ("some", 8_000)):
+    for name, size in (("tune", 3_000), ("some", 8_000)):
         assert len(found.arrays[name]) == size
         assert np.mean(codes[found.arrays[name]] == 0) == pytest.approx(0.002, abs=3e-4)
     checks = np.concatenate([found.arrays[f"fold{k}_check"] for k in range(3)])
-    np.testing.assert_array_equal(np.sort(checks), np.arange(4_000))
+    np.testing.assert_array_equal(np.sort(checks), np.arange(3_000))

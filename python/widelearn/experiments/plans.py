@@ -18,7 +18,7 @@ Matrix = NDArray[np.float64]
 N_COMPONENTS = 1024
 # Ties are won by the first candidate, so every list begins with the most regular one.
 LINEAR_ALPHAS: tuple[Parameters, ...] = tuple({"alpha": 10.0**power} for power in (4, 3, 2, 1, 0, -1, -2))
-ALPHAS: tuple[Parameters, ...] = tuple({"alpha": 10.0**power} for power in (1, 0, -1, -2, -3, -4, -5))
+ALPHAS: tuple[Parameters, ...] = tuple({"alpha": 10.0**power} for power in (1, 0, -1, -2, -3, -4))
 NOTHING: tuple[Parameters, ...] = ({},)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from widelearn.experiments.errors import InputError, listing
 
-TUNE_ROWS = 4_000
+TUNE_ROWS = 3_000
 SOME_ROWS = 8_000
 
 Array: TypeAlias = NDArray[Any]
@@ -143,7 +143,7 @@ def folds(y: Array, task: str, seed: int, group: Array | None, by_time: bool, no
     Returns
     -------
     dict
-        "tune": at most 4,000 rows; "some": at most 8,000 rows for methods with a row limit; "fold<k>_fit" and
+        "tune": at most 3,000 rows; "some": at most 8,000 rows for methods with a row limit; "fold<k>_fit" and
         "fold<k>_check": positions in "tune".
     """
     from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold, TimeSeriesSplit
