@@ -187,7 +187,7 @@ def test_rows_of_a_comparison():
 
 
 def test_the_same_seed_gives_the_same_scores():
-    names = "random_features"
+    names = "random_features,ntk"
     runs = [compare(problem(seed=5), ladder.choose(names), seed=5, threads=k).results["rows"] for k in (1, 2)]
     first, second = ([(row["score"], row["score_se"], row["params"]) for row in rows] for rows in runs)
     assert first == second

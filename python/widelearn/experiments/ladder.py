@@ -25,12 +25,15 @@ class Method:
         The function that plans it, in ours.py or peers.py.
     rows : int or None
         The most training rows it takes, because it holds a matrix that grows with them; None takes all.
+    serial : bool
+        Whether tuning keeps OpenMP to one thread: trees on few rows are grown several times faster so.
     """
 
     name: str
     package: str
     door: str
     rows: int | None = None
+    serial: bool = False
 
     def plan(self, setting: Setting) -> Plan:
         """Return how it is tuned and built."""
@@ -48,7 +51,7 @@ METHODS = (
     Method("sklearn_ridge", "scikit-learn", "ridge"),
     Method("sklearn_kernel_ridge", "scikit-learn", "kernel_ridge", SOME_ROWS),
     Method("sklearn_rbf_sampler", "scikit-learn", "rbf_sampler", SAMPLER_ROWS),
-    Method("sklearn_hist_gradient_boosting", "scikit-learn", "hist_gradient_boosting"),
+    Method("sklearn_hist_gradient_boosting", "scikit-learn", "hist_gradient_boosting", serial=True),
 )
 
 

@@ -15,6 +15,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,8 @@ def run(job: dict[str, Any], folder: Path, say: Say) -> dict[str, Any]:
     dict
         params, n_used, tune_s, tune_score, fit_s, predict_s, peak_bytes, warnings.
     """
+    from threadpoolctl import threadpool_limits
+
     from widelearn.experiments.errors import first_line
     from widelearn.experiments.fitted import Scaled
     from widelearn.experiments.ladder import choose
@@ -88,7 +91,8 @@ def run(job: dict[str, Any], folder: Path, say: Say) -> dict[str, Any]:
     before = memory.peak()
 
     start = time.perf_counter()
-    outer, inner, tune_score = tune(plan, task, arrays, lambda done, of: say({"done": done, "of": of}))
+    with threadpool_limits(1, user_api="openmp") if method.serial else nullcontext():
+        outer, inner, tune_score = tune(plan, task, arrays, lambda done, of: say({"done": done, "of": of}))
     tuned = time.perf_counter()
     X, y, weight = arrays["X_train"], arrays["y_train"], arrays.get("w_train")
     if method.rows is not None and len(y) > method.rows:
