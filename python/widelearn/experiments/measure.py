@@ -91,7 +91,7 @@ def run(job: dict[str, Any], folder: Path, say: Say) -> dict[str, Any]:
     before = memory.peak()
 
     start = time.perf_counter()
-    with threadpool_limits(1, user_api="openmp") if method.serial else nullcontext():
+    with threadpool_limits(1) if method.serial else nullcontext():
         outer, inner, tune_score = tune(plan, task, arrays, lambda done, of: say({"done": done, "of": of}))
     tuned = time.perf_counter()
     X, y, weight = arrays["X_train"], arrays["y_train"], arrays.get("w_train")
