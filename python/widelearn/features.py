@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from widelearn import _core
 from widelearn.kernels import RBF, Kernel, as_kernel
 from widelearn.kernels.parameters import DefaultObjects
-from widelearn.runtime import check_memory, core_blocks
+from widelearn.runtime import check_memory, core_blocks, empty
 
 __all__ = ["FourierFeatures", "RandomFeatures"]
 
@@ -53,7 +53,7 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         x = self._rows(X)
         shape = (len(x), self._n_features_out)
         check_memory(shape[0] * shape[1] * x.itemsize, f"The feature matrix of {shape[0]} x {shape[1]}", STREAM)
-        out = np.empty(shape, x.dtype)
+        out = empty(shape, x.dtype)
         for rows, block in core_blocks(x):
             _core.transform(self._spec, block, out[rows])
         return out

@@ -12,7 +12,7 @@ from widelearn import _core
 from widelearn.kernels.operators import KernelOperator
 from widelearn.kernels.parameters import Parameters
 from widelearn.kernels.rows import Array, as_pair, as_rows
-from widelearn.runtime import check_memory, row_blocks
+from widelearn.runtime import check_memory, empty, row_blocks
 
 # Rows of K that a kernel outside the core holds at once.
 BLOCK_ROWS = 256
@@ -64,11 +64,13 @@ class Kernel(Parameters):
             f"The kernel matrix of {shape[0]} x {shape[1]} rows",
             "Use k.dot or k.operator, which never form it, random features (FeatureRidge), or fewer rows.",
         )
-        self._finite_diag(x)
         if y is not None:
+            self._finite_diag(x)
             self._finite_diag(y, "Y")
-        out = np.empty(shape, x.dtype)
+        out = empty(shape, x.dtype)
         self._gram(x, y, out)
+        if y is None:
+            self._check_finite(out.diagonal(), "X")
         return out[tuple(slice(None) if kept else 0 for kept in keep)]
 
     def diag(self, X: ArrayLike) -> Array:
@@ -106,10 +108,13 @@ class Kernel(Parameters):
         """Return the diagonal; |k(x, y)|² <= k(x, x) k(y, y), so where it is finite every value is."""
         out = np.empty(len(x), x.dtype)
         self._diag(x, out)
-        if not np.isfinite(out).all():
-            row = int(np.flatnonzero(~np.isfinite(out))[0])
-            raise ValueError(f"{self!r} overflows {x.dtype} at row {row} of {name}. Scale {name} down.")
+        self._check_finite(out, name)
         return out
+
+    def _check_finite(self, diag: Array, name: str) -> None:
+        if not np.isfinite(diag).all():
+            row = int(np.flatnonzero(~np.isfinite(diag))[0])
+            raise ValueError(f"{self!r} overflows {diag.dtype} at row {row} of {name}. Scale {name} down.")
 
     def _gram(self, x: Array, y: Array | None, out: Array) -> None:
         _core.gram(self.spec(x.shape[1]), x, y, out)

@@ -10,6 +10,7 @@ pub mod gemm;
 pub mod gram;
 pub mod kernels;
 pub mod math;
+pub mod memory;
 pub mod random;
 pub mod real;
 pub mod simd;

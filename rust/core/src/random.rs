@@ -4,9 +4,10 @@
 //! depend on threads, block sizes or machines.
 
 use crate::error::Result;
+use crate::memory::Shared;
 use crate::real::Real;
 use crate::simd::{Job, dispatch};
-use crate::threads::{Context, Shared};
+use crate::threads::Context;
 
 const ROUNDS: usize = 10;
 const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];

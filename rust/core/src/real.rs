@@ -3,7 +3,7 @@
 use std::fmt::{Debug, Display};
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
-use crate::gemm::Micro;
+use crate::gemm::{Micro, Transpose};
 use crate::math::Functions;
 
 /// f32 or f64. Arithmetic, constants and, through [`Functions`], the vectorizable elementary functions.
@@ -26,6 +26,7 @@ pub trait Real:
     + DivAssign
     + Functions
     + Micro
+    + Transpose
     + 'static
 {
     /// 0.

@@ -7,7 +7,6 @@ use std::time::Duration;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::{Error, Result};
-use crate::real::Real;
 use crate::simd::{self, Level};
 
 /// The widest pool that is ever built.
@@ -155,59 +154,4 @@ pub fn run<R: Send>(
         }
     });
     answer.unwrap_or(Err(Error::Cancelled))
-}
-
-/// A vector of zeros whose allocation may fail without ending the process.
-///
-/// # Errors
-/// [`Error::Memory`].
-pub fn alloc<T: Real>(len: usize, what: &'static str) -> Result<Vec<T>> {
-    let mut v = Vec::new();
-    v.try_reserve_exact(len).map_err(|_| Error::Memory { bytes: len.saturating_mul(size_of::<T>()), what })?;
-    v.resize(len, T::ZERO);
-    Ok(v)
-}
-
-/// A slice that several tasks write to at once, each to elements that are its own.
-#[derive(Debug, Clone, Copy)]
-pub struct Shared<T> {
-    data: *mut T,
-    len: usize,
-}
-
-// SAFETY: access goes through `part`, whose callers promise disjoint ranges.
-unsafe impl<T: Send> Send for Shared<T> {}
-// SAFETY: as above.
-unsafe impl<T: Send> Sync for Shared<T> {}
-
-impl<T> Shared<T> {
-    /// Share `data` for as long as the exclusive borrow it came from lives.
-    pub fn new(data: &mut [T]) -> Self {
-        Self { data: data.as_mut_ptr(), len: data.len() }
-    }
-
-    /// Ask for the cache lines of elements `start .. start + n`, which will be written soon.
-    #[inline(always)]
-    pub fn prefetch(&self, start: usize, n: usize) {
-        assert!(start.checked_add(n).is_some_and(|end| end <= self.len));
-        #[cfg(target_arch = "x86_64")]
-        for offset in (0..n).step_by(64 / size_of::<T>()).chain(n.checked_sub(1)) {
-            use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
-            // SAFETY: a prefetch reads and writes nothing; the address is in bounds.
-            unsafe { _mm_prefetch::<_MM_HINT_ET0>(self.data.add(start + offset).cast()) };
-        }
-    }
-
-    /// Elements `start .. start + n`.
-    ///
-    /// # Safety
-    /// The slice that `self` was made of is still exclusively borrowed for this computation, and no other task holds
-    /// any of these elements at the same time.
-    #[inline]
-    #[allow(clippy::mut_from_ref)]
-    pub unsafe fn part(&self, start: usize, n: usize) -> &mut [T] {
-        assert!(start.checked_add(n).is_some_and(|end| end <= self.len));
-        // SAFETY: in bounds by the assertion, unaliased by the caller's promise.
-        unsafe { std::slice::from_raw_parts_mut(self.data.add(start), n) }
-    }
 }

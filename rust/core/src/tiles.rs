@@ -4,12 +4,15 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::gemm::{Packed, Rows, TILE, product};
+use crate::memory::{Buffer, Shared, alloc};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
-use crate::threads::{Context, Shared, alloc};
+use crate::threads::Context;
 
 /// Bytes of packed columns held at once; more columns are taken in several sweeps.
 const SWEEP_BYTES: usize = 64 << 20;
+/// Row tiles taken together, so that a column tile is fetched once for all of them.
+const TALL: usize = 2;
 /// Tasks a sweep is cut into, at least, so that threads can share it.
 const TASKS: usize = 48;
 
@@ -101,12 +104,12 @@ pub struct Place {
 
 /// Where tiles go.
 pub trait Consumer<T: Real>: Sync {
-    /// State of one task: a strip of tiles that share their rows.
+    /// State of one strip: tiles that share their rows.
     type State: Send;
 
     /// Whether only tiles on and below the diagonal are wanted when rows and columns are the same.
     fn triangle(&self) -> bool;
-    /// Tasks, where each is to take every so many-th row tile from top to bottom rather than one strip of one tile: for
+    /// Tasks, where each is to take every so many-th band of row tiles from top to bottom rather than one strip of one tile: for
     /// consumers whose sums are too large to keep for every strip.
     fn groups(&self) -> Option<usize> {
         None
@@ -123,8 +126,6 @@ pub trait Consumer<T: Real>: Sync {
     /// # Errors
     /// [`crate::error::Error::Memory`].
     fn state(&self) -> Result<Self::State>;
-    /// The tile there comes next.
-    fn prepare(&self, _place: &Place) {}
     /// Begin a strip.
     fn begin(&self, _state: &mut Self::State) {}
     /// Take a tile, its rows [`TILE`] apart.
@@ -158,10 +159,10 @@ pub fn packed_norms<T: Real>(level: Level, pack: &Packed<T>, start: usize, out: 
 
 struct Scratch<T, E, C> {
     a: Packed<T>,
-    norms: Vec<T>,
-    tile: Vec<T>,
+    norms: Buffer<T>,
+    tile: Buffer<T>,
     epilogue: E,
-    state: C,
+    states: Vec<C>,
 }
 
 /// Sweep the grid of `x` against `y` (against itself when `None`).
@@ -171,7 +172,7 @@ struct Scratch<T, E, C> {
 ///
 /// # Cost
 /// `2 n m d` flops, half of that for a triangle; memory beyond the consumer's: `min(m d, 64 MiB)` and, for each thread,
-/// one row tile of `x` and some tiles.
+/// two row tiles of `x` and some tiles.
 pub fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
     context: &Context<'_>,
     x: Rows<'_, T>,
@@ -182,7 +183,7 @@ pub fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
     let triangle = y.is_none() && consumer.triangle();
     let y = y.unwrap_or(x);
     let (level, (mr, nr)) = (context.level, T::block(context.level));
-    let row_tiles = x.n.div_ceil(TILE);
+    let (row_tiles, bands) = (x.n.div_ceil(TILE), x.n.div_ceil(TALL * TILE));
     let sweep = (SWEEP_BYTES / (y.d.max(1) * size_of::<T>())).max(TILE) / TILE * TILE;
     let mut b = Packed::new(nr);
     for first in (0..y.n).step_by(sweep) {
@@ -192,61 +193,69 @@ pub fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
         pack_columns(context, &mut b, columns, &mut norms)?;
         let side = epilogue.side(Which::Column, first, columns, &norms)?;
         let groups = consumer.groups();
-        let strips = groups.unwrap_or(TASKS.div_ceil(row_tiles).clamp(1, col_tiles));
+        let strips = groups.unwrap_or(TASKS.div_ceil(bands).clamp(1, col_tiles));
         consumer.sweep(strips, first..first + columns.n)?;
         let shared: &C = consumer;
-        let strip_of = |s: &mut Scratch<T, E::Scratch, C::State>, i: usize, strip: usize| -> Result<()> {
-            let row0 = i * TILE;
-            let rows = x.slice(row0, TILE.min(x.n - row0));
-            let wanted = |j: usize| !triangle || first / TILE + j <= i;
+        let band_of = |s: &mut Scratch<T, E::Scratch, C::State>, band: usize, strip: usize| -> Result<()> {
+            let row0 = band * TALL * TILE;
+            let rows = x.slice(row0, (TALL * TILE).min(x.n - row0));
+            let tiles = band * TALL..row_tiles.min((band + 1) * TALL);
+            let wanted = |i: usize, j: usize| !triangle || first / TILE + j <= i;
             let part = if groups.is_some() {
                 0..col_tiles
             } else {
                 strip * col_tiles / strips..(strip + 1) * col_tiles / strips
             };
-            let mine = part.filter(|&j| wanted(j));
-            shared.begin(&mut s.state);
+            let mine = part.filter(|&j| wanted(tiles.end - 1, j));
+            s.states.iter_mut().for_each(|state| shared.begin(state));
             if mine.clone().next().is_some() {
                 s.a.reserve(rows.n, x.d)?;
                 s.a.fill(rows);
                 packed_norms(level, &s.a, 0, &mut s.norms[..rows.n]);
                 let row_side = epilogue.side(Which::Row, row0, rows, &s.norms[..rows.n])?;
-                let row_edge = Edge { rows, norms: &s.norms[..rows.n], side: &row_side, at: 0, start: row0 };
                 for j in mine {
-                    context.check()?;
                     let at = j * TILE;
                     let cols = columns.slice(at, TILE.min(columns.n - at));
-                    let (i, j) = (row0..row0 + rows.n, first + at..first + at + cols.n);
-                    let mut place = Place { strip, output: 0, rows: i, cols: j };
-                    shared.prepare(&place);
-                    product(level, &s.a, (0, rows.n), &b, (at, cols.n), &mut s.tile, TILE);
-                    let norms = &norms[at..at + cols.n];
-                    let col_edge = Edge { rows: cols, norms, side: &side, at, start: first + at };
-                    epilogue.apply(level, &mut s.epilogue, &mut s.tile, &row_edge, &col_edge);
-                    for (output, tile) in s.tile.chunks_exact(TILE * TILE).enumerate() {
-                        place.output = output;
-                        shared.take(&mut s.state, tile, &place);
+                    let col_edge =
+                        Edge { rows: cols, norms: &norms[at..at + cols.n], side: &side, at, start: first + at };
+                    for (i, state) in tiles.clone().zip(&mut s.states).filter(|(i, _)| wanted(*i, j)) {
+                        context.check()?;
+                        let down = (i - tiles.start) * TILE;
+                        let rows = rows.slice(down, TILE.min(rows.n - down));
+                        product(level, &s.a, (down, rows.n), &b, (at, cols.n), &mut s.tile, TILE);
+                        let norms = &s.norms[down..down + rows.n];
+                        let row_edge = Edge { rows, norms, side: &row_side, at: down, start: row0 + down };
+                        epilogue.apply(level, &mut s.epilogue, &mut s.tile, &row_edge, &col_edge);
+                        let start = row0 + down;
+                        let (rows, cols) = (start..start + rows.n, first + at..first + at + cols.n);
+                        let mut place = Place { strip, output: 0, rows, cols };
+                        for (output, tile) in s.tile.chunks_exact(TILE * TILE).enumerate() {
+                            place.output = output;
+                            shared.take(state, tile, &place);
+                        }
                     }
                 }
             }
-            shared.end(&mut s.state, strip, row0..row0 + rows.n);
+            for (i, state) in tiles.zip(&mut s.states) {
+                shared.end(state, strip, i * TILE..x.n.min((i + 1) * TILE));
+            }
             Ok(())
         };
         context.each(
-            if groups.is_some() { strips } else { row_tiles * strips },
+            if groups.is_some() { strips } else { bands * strips },
             || {
                 Ok(Scratch {
                     a: Packed::new(mr),
-                    norms: alloc(TILE, "squared norms")?,
+                    norms: alloc(TALL * TILE, "squared norms")?,
                     tile: alloc(TILE * TILE * epilogue.outputs(), "a tile")?,
                     epilogue: epilogue.scratch()?,
-                    state: shared.state()?,
+                    states: (0..TALL).map(|_| shared.state()).collect::<Result<_>>()?,
                 })
             },
             |s, task| match groups {
-                Some(n) => (task..row_tiles).step_by(n).try_for_each(|i| strip_of(s, i, task)),
+                Some(n) => (task..bands).step_by(n).try_for_each(|band| band_of(s, band, task)),
                 // From the bottom up: in a triangle the longest strips come first.
-                None => strip_of(s, row_tiles - 1 - task / strips, task % strips),
+                None => band_of(s, bands - 1 - task / strips, task % strips),
             },
         )?;
         consumer.collect(context)?;

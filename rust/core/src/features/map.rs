@@ -6,17 +6,18 @@ use crate::error::{Error, Result};
 use crate::gemm::{Rows, TILE};
 use crate::kernels::Kernel;
 use crate::math::sin_cos_scaled;
+use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
-use crate::threads::{Context, alloc};
+use crate::threads::Context;
 use crate::tiles::{Edge, Epilogue, Which};
 
 /// A feature map ready to be applied to rows of length `d`.
 #[derive(Debug)]
 pub struct FeatureMap<T> {
-    weights: Vec<T>,
+    weights: Buffer<T>,
     /// Added to the projections of the components: scaled biases, or zero but for an odd map's phase.
-    shift: Vec<T>,
+    shift: Buffer<T>,
     d: usize,
     n_components: usize,
     scale: T,

@@ -4,13 +4,15 @@
 //! that its bits depend on the two rows alone: not on their place in the matrix, the tile size or the vector width.
 
 mod micro;
+mod transpose;
 
 pub use micro::Micro;
+pub use transpose::Transpose;
 
 use crate::error::Result;
+use crate::memory::{Buffer, Shared, alloc};
 use crate::real::Real;
-use crate::simd::{Job, Level};
-use crate::threads::{Shared, alloc};
+use crate::simd::{self, Job, Level};
 
 /// Steps of `k` after which a partial product is added to the tile; part of the definition of every product's bits.
 pub const DEPTH: usize = 256;
@@ -51,7 +53,7 @@ impl<'a, T> Rows<'a, T> {
 /// Rows copied into panels of `width` rows, `k` outermost within a panel, in blocks of [`DEPTH`] steps.
 #[derive(Debug)]
 pub struct Packed<T> {
-    data: Vec<T>,
+    data: Buffer<T>,
     width: usize,
     rows: usize,
     depth: usize,
@@ -60,7 +62,7 @@ pub struct Packed<T> {
 impl<T: Real> Packed<T> {
     /// An empty pack of panels `width` wide.
     pub fn new(width: usize) -> Self {
-        Self { data: Vec::new(), width, rows: 0, depth: 0 }
+        Self { data: Buffer::default(), width, rows: 0, depth: 0 }
     }
 
     /// Room for `rows` rows of length `depth`; contents are undefined until [`Self::fill`].
@@ -146,30 +148,12 @@ impl<T: Real> Filler<T> {
             for first in (0..x.n).step_by(width) {
                 // SAFETY: one panel of this task's own.
                 let panel = unsafe { self.values.part(self.rows * k0 + (at + first) * kc, width * kc) };
-                pack_panel(panel, width, width.min(x.n - first), kc, &x.data[first * d + k0..], d);
+                let n = width.min(x.n - first);
+                if n < width {
+                    panel.fill(T::ZERO);
+                }
+                T::transpose(simd::level(), &x.data[first * d + k0..], d, n, kc, panel, width);
             }
-        }
-    }
-}
-
-/// One panel: `out[k][r] = src[r * ld + k]`, eight steps of `k` at a time so that both sides stay in cache.
-fn pack_panel<T: Real>(out: &mut [T], width: usize, n: usize, kc: usize, src: &[T], ld: usize) {
-    if n < width {
-        out.fill(T::ZERO);
-    }
-    let whole = kc - kc % 8;
-    for k in (0..whole).step_by(8) {
-        let dst = &mut out[k * width..(k + 8) * width];
-        for r in 0..n {
-            let s = &src[r * ld + k..r * ld + k + 8];
-            for (i, &v) in s.iter().enumerate() {
-                dst[i * width + r] = v;
-            }
-        }
-    }
-    for k in whole..kc {
-        for r in 0..n {
-            out[k * width + r] = src[r * ld + k];
         }
     }
 }
@@ -202,7 +186,7 @@ pub fn product<T: Real>(
                 // SAFETY: the assertions above bound every access; `level` comes from `simd`, which detected it.
                 unsafe {
                     let c = tile.as_mut_ptr().add(i * ld + j);
-                    T::kernel(level, kc, ap.as_ptr().add(i * kc), bp.as_ptr().add(j * kc), c, ld, k0 > 0);
+                    T::kernel(level, kc, ap.as_ptr().add(i * kc), bp.as_ptr().add(j * kc), nr, c, ld, k0 > 0);
                 }
             }
         }

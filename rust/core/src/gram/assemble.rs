@@ -1,92 +1,14 @@
 //! Whole matrices: Gram matrices, of which one triangle is computed and mirrored, and feature matrices.
 
+use super::write::{Span, Write};
 use crate::error::{Result, fits};
 use crate::features::{FeatureMap, Layout};
-use crate::gemm::{Packed, Rows, TILE};
+use crate::gemm::{Packed, Rows};
 use crate::kernels::Plan;
+use crate::memory::{Shared, alloc};
 use crate::real::Real;
-use crate::threads::{Context, Shared, alloc};
-use crate::tiles::{Consumer, Place, packed_norms, run};
-
-/// Writes tiles to a row-major matrix.
-#[derive(Debug)]
-pub(super) struct Write<'a, T> {
-    pub(super) out: Shared<T>,
-    /// Distance between rows of `out`.
-    pub(super) ld: usize,
-    /// Mirror what lies below the diagonal.
-    pub(super) mirror: bool,
-    /// For each output tile: what to add to row and column indices, and how many rows and columns there are.
-    pub(super) spans: &'a [Span],
-}
-
-/// Where one output of an epilogue lands in the matrix.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Span {
-    pub(super) row0: usize,
-    pub(super) col0: usize,
-    pub(super) rows: usize,
-    pub(super) cols: usize,
-}
-
-/// Columns mirrored together.
-const STRIP: usize = 8;
-
-impl<T: Real> Consumer<T> for Write<'_, T> {
-    type State = Vec<T>;
-
-    fn triangle(&self) -> bool {
-        self.mirror
-    }
-
-    fn state(&self) -> Result<Vec<T>> {
-        alloc(if self.mirror { STRIP * TILE } else { 0 }, "a strip")
-    }
-
-    /// Without this the writes wait for memory, one short row after the other: a Gram matrix of short rows takes twice
-    /// as long.
-    fn prepare(&self, Place { rows, cols, .. }: &Place) {
-        for span in self.spans.iter().filter(|span| span.rows > 0) {
-            let n = cols.end.min(span.cols).saturating_sub(cols.start);
-            for i in rows.start..rows.end.min(span.rows) {
-                self.out.prefetch((span.row0 + i) * self.ld + span.col0 + cols.start, n);
-            }
-        }
-        if self.mirror && rows != cols {
-            for j in cols.clone() {
-                self.out.prefetch(j * self.ld + rows.start, rows.len());
-            }
-        }
-    }
-
-    fn take(&self, strip: &mut Vec<T>, tile: &[T], Place { output, rows, cols, .. }: &Place) {
-        let span = self.spans[*output];
-        let n = cols.end.min(span.cols).saturating_sub(cols.start);
-        for i in rows.start..rows.end.min(span.rows) {
-            let at = (span.row0 + i) * self.ld + span.col0 + cols.start;
-            let values = &tile[(i - rows.start) * TILE..][..n];
-            // SAFETY: tiles do not overlap, and mirrored tiles lie on the other side of the diagonal.
-            unsafe { self.out.part(at, n) }.copy_from_slice(values);
-        }
-        if !self.mirror || rows == cols {
-            return;
-        }
-        // Strips of columns go through a small buffer, so that both reads and writes run along rows.
-        for j in (0..n).step_by(STRIP) {
-            let width = STRIP.min(n - j);
-            for i in 0..rows.len() {
-                for (k, &v) in tile[i * TILE + j..][..width].iter().enumerate() {
-                    strip[k * TILE + i] = v;
-                }
-            }
-            for k in 0..width {
-                let at = (cols.start + j + k) * self.ld + rows.start;
-                // SAFETY: as above.
-                unsafe { self.out.part(at, rows.len()) }.copy_from_slice(&strip[k * TILE..][..rows.len()]);
-            }
-        }
-    }
-}
+use crate::threads::Context;
+use crate::tiles::{packed_norms, run};
 
 /// `out[i][j] = k(x_i, y_j)`, `y = x` when `None`: then one triangle is computed and mirrored.
 ///
@@ -106,7 +28,7 @@ pub fn assemble<T: Real>(
     fits("columns of y", x.d, d)?;
     fits("elements of out", x.n * cols, out.len())?;
     let spans = [Span { row0: 0, col0: 0, rows: x.n, cols }];
-    let mut write = Write { out: Shared::new(out), ld: cols, mirror: y.is_none(), spans: &spans };
+    let mut write = Write::new(context, out, cols, y.is_none(), &spans)?;
     run(context, x, y, plan, &mut write)
 }
 
@@ -162,7 +84,7 @@ pub fn transform<T: Real>(
         }
     };
     let spans = [span(0), span(1)];
-    let mut write = Write { out: Shared::new(out), ld, mirror: false, spans: &spans };
+    let mut write = Write::new(context, out, ld, false, &spans)?;
     let epilogue = map.epilogue(layout);
     if row_major {
         run(context, x, Some(map.weights()), &epilogue, &mut write)

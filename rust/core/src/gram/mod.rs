@@ -3,6 +3,7 @@
 mod assemble;
 mod moments;
 mod product;
+mod write;
 
 pub use assemble::{assemble, diagonal, transform};
 pub use moments::{Moments, moments};

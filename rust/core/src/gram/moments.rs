@@ -4,9 +4,10 @@ use super::assemble::transform;
 use crate::error::{Error, Result, fits};
 use crate::features::{FeatureMap, Layout};
 use crate::gemm::{Dot, Rows, TILE};
+use crate::memory::{Shared, alloc};
 use crate::real::Real;
 use crate::simd::dispatch;
-use crate::threads::{Context, Shared, alloc};
+use crate::threads::Context;
 use crate::tiles::{Consumer, Place, Plain, run};
 
 /// Samples taken together: the length of the sums done in the input's own precision.

@@ -6,34 +6,66 @@ use crate::error::{Result, fits};
 use crate::features::{FeatureMap, Layout};
 use crate::gemm::{Rows, TILE, dot};
 use crate::kernels::Plan;
+use crate::memory::{Buffer, Shared, alloc};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
-use crate::threads::{Context, Shared, alloc};
+use crate::threads::Context;
 use crate::tiles::{Consumer, Place, run};
 
 /// Groups that share the rows of a symmetric product, each with sums of its own.
 const GROUPS: usize = 16;
-/// Right-hand sides taken together.
-const TARGETS: usize = 4;
-
 /// Multiplies tiles by the rows of a matrix and adds up along each row tile; where one triangle stands for the whole
 /// matrix, each tile is used for its mirror image too.
 struct Multiply<'a, T> {
     level: Level,
-    /// The right-hand factor, one column after the other, `columns` values each.
-    v: &'a [T],
-    columns: usize,
+    right: Right<T>,
     targets: usize,
-    /// First row of `v` and number of rows, for each output of the epilogue.
+    /// First row of the right-hand factor and number of rows, for each output of the epilogue.
     spans: &'a [(usize, usize)],
     symmetric: bool,
     rows: usize,
     /// For each strip of the sweep, or each group, one column of `rows` sums after the other.
-    partial: Vec<T>,
+    partial: Buffer<T>,
     strips: usize,
     shared: Option<Shared<T>>,
     /// The result, one column after the other.
-    out: Vec<T>,
+    out: Buffer<T>,
+}
+
+/// The right-hand factor in panels as wide as a register block is high: `width` columns each, one row after the other.
+struct Right<T> {
+    panels: Buffer<T>,
+    rows: usize,
+    width: usize,
+}
+
+impl<T: Real> Right<T> {
+    /// Panels of `v`, which is rows x targets, row-major. One column alone is a vector, and a panel of width 1.
+    fn new(level: Level, v: &[T], rows: usize, targets: usize) -> Result<Self> {
+        let width = if targets == 1 { 1 } else { T::block(level).0 };
+        let mut panels = alloc(rows * targets.next_multiple_of(width), "right-hand factor")?;
+        for (i, row) in v.chunks_exact(targets.max(1)).enumerate() {
+            for (t, &x) in row.iter().enumerate() {
+                panels[(t / width * rows + i) * width + t % width] = x;
+            }
+        }
+        Ok(Self { panels, rows, width })
+    }
+
+    /// Rows `start .. start + n` of panel `p`.
+    fn panel(&self, p: usize, start: usize, n: usize) -> &[T] {
+        &self.panels[(p * self.rows + start) * self.width..][..n * self.width]
+    }
+}
+
+/// Buffers of one thread.
+struct State<T> {
+    /// Sums of the strip's rows, one column of [`TILE`] after the other.
+    sums: Buffer<T>,
+    /// The same of a tile's columns.
+    mirrored: Buffer<T>,
+    /// A tile's transpose.
+    turned: Buffer<T>,
 }
 
 impl<T: Real> Multiply<'_, T> {
@@ -49,10 +81,27 @@ impl<T: Real> Multiply<'_, T> {
             None => &mut [],
         }
     }
+
+    fn panels(&self) -> usize {
+        self.targets.div_ceil(self.right.width)
+    }
+}
+
+/// `out[t][j] (+)= sum_k panel[k][t] tile[k][j]` for all columns of a tile, which are [`TILE`] apart in `out`.
+fn combine<T: Real>(level: Level, panel: &[T], tile: &[T], out: &mut [T], add: bool) {
+    let (mr, nr) = T::block(level);
+    let k = panel.len() / mr;
+    assert!(k * TILE <= tile.len() && mr * TILE <= out.len());
+    for j in (0..TILE).step_by(nr) {
+        // SAFETY: `k` rows of the tile, `mr` rows of `out`, and `nr` divides their length.
+        unsafe {
+            T::kernel(level, k, panel.as_ptr(), tile.as_ptr().add(j), TILE, out.as_mut_ptr().add(j), TILE, add);
+        }
+    }
 }
 
 impl<T: Real> Consumer<T> for Multiply<'_, T> {
-    type State = Vec<T>;
+    type State = State<T>;
 
     fn triangle(&self) -> bool {
         self.symmetric
@@ -72,39 +121,59 @@ impl<T: Real> Consumer<T> for Multiply<'_, T> {
         Ok(())
     }
 
-    fn state(&self) -> Result<Vec<T>> {
-        alloc(TILE * self.targets, "partial products")
+    fn state(&self) -> Result<State<T>> {
+        let turned = if self.right.width > 1 { TILE * TILE } else { 0 };
+        Ok(State {
+            sums: alloc(TILE * self.panels() * self.right.width, "partial products")?,
+            mirrored: alloc(TILE * self.right.width, "partial products")?,
+            turned: alloc(turned, "a tile")?,
+        })
     }
 
-    fn begin(&self, sums: &mut Vec<T>) {
-        sums.fill(T::ZERO);
+    fn begin(&self, state: &mut State<T>) {
+        state.sums.fill(T::ZERO);
     }
 
-    fn take(&self, sums: &mut Vec<T>, tile: &[T], Place { strip, output, rows, cols }: &Place) {
+    fn take(&self, state: &mut State<T>, tile: &[T], Place { strip, output, rows, cols }: &Place) {
         let (first, n) = self.spans[*output];
         let n = cols.end.min(n).saturating_sub(cols.start);
-        let v = |t: usize, at: usize, n: usize| &self.v[t * self.columns + at..][..n];
-        for t in (0..self.targets).step_by(TARGETS) {
-            let last = self.targets - 1;
-            let right: [&[T]; TARGETS] = std::array::from_fn(|k| v((t + k).min(last), first + cols.start, n));
-            let count = TARGETS.min(self.targets - t);
-            dispatch(self.level, Dots { tile, rows: rows.len(), right, count, sums: &mut sums[t * TILE..] });
-            if self.symmetric && rows != cols {
-                let left: [&[T]; TARGETS] = std::array::from_fn(|k| v((t + k).min(last), rows.start, rows.len()));
-                for k in 0..count {
+        let mirror = self.symmetric && rows != cols;
+        let vector = self.right.width == 1;
+        if !vector {
+            T::transpose(self.level, tile, TILE, rows.len(), n, &mut state.turned, TILE);
+        }
+        for p in 0..self.panels() {
+            let right = self.right.panel(p, first + cols.start, n);
+            let sums = &mut state.sums[p * self.right.width * TILE..][..self.right.width * TILE];
+            if vector {
+                dispatch(self.level, Dots { tile, right, sums: &mut sums[..rows.len()] });
+            } else {
+                combine(self.level, right, &state.turned, sums, true);
+            }
+            if mirror {
+                let left = self.right.panel(p, rows.start, rows.len());
+                if vector {
+                    dispatch(self.level, Combine { tile, left, out: &mut state.mirrored });
+                } else {
+                    combine(self.level, left, tile, &mut state.mirrored, false);
+                }
+                let columns = state.mirrored.chunks_exact(TILE).take(self.targets - p * self.right.width);
+                for (t, values) in columns.enumerate() {
                     // SAFETY: a group is one task, so nobody else writes to its sums.
-                    let out = unsafe { self.sums(*strip, t + k, cols.clone()) };
-                    dispatch(self.level, Combine { tile, left: left[k], out });
+                    let out = unsafe { self.sums(*strip, p * self.right.width + t, cols.clone()) };
+                    for (o, &s) in out.iter_mut().zip(values) {
+                        *o += s;
+                    }
                 }
             }
         }
     }
 
-    fn end(&self, sums: &mut Vec<T>, strip: usize, rows: Range<usize>) {
+    fn end(&self, state: &mut State<T>, strip: usize, rows: Range<usize>) {
         for t in 0..self.targets {
             // SAFETY: every task has its own strip and rows, or its own group.
             let out = unsafe { self.sums(strip, t, rows.clone()) };
-            for (o, &s) in out.iter_mut().zip(&sums[t * TILE..]) {
+            for (o, &s) in out.iter_mut().zip(&state.sums[t * TILE..]) {
                 *o += s;
             }
         }
@@ -120,12 +189,10 @@ impl<T: Real> Consumer<T> for Multiply<'_, T> {
     }
 }
 
-/// `sums[k][i] += tile[i] . right[k]`, in sixteen interleaved chains whatever the vector width.
+/// `sums[i] += tile[i] . right`, in sixteen interleaved chains whatever the vector width.
 struct Dots<'a, T> {
     tile: &'a [T],
-    rows: usize,
-    right: [&'a [T]; TARGETS],
-    count: usize,
+    right: &'a [T],
     sums: &'a mut [T],
 }
 
@@ -133,17 +200,13 @@ impl<T: Real> Job for Dots<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let n = self.right[0].len();
-        for i in 0..self.rows {
-            let row = &self.tile[i * TILE..i * TILE + n];
-            for k in 0..self.count {
-                self.sums[k * TILE + i] += dot::<T, FMA>(row, self.right[k]);
-            }
+        for (s, row) in self.sums.iter_mut().zip(self.tile.chunks_exact(TILE)) {
+            *s += dot::<T, FMA>(&row[..self.right.len()], self.right);
         }
     }
 }
 
-/// `out[j] += sum_i tile[i][j] left[i]`: the mirror image's share.
+/// `out[j] = sum_i tile[i][j] left[i]`: the mirror image's share.
 struct Combine<'a, T> {
     tile: &'a [T],
     left: &'a [T],
@@ -155,7 +218,7 @@ impl<T: Real> Job for Combine<'_, T> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         const LANES: usize = 32;
-        for (c, out) in self.out.chunks_mut(LANES).enumerate() {
+        for (c, out) in self.out.chunks_exact_mut(LANES).enumerate() {
             let mut acc = [T::ZERO; LANES];
             for (i, &v) in self.left.iter().enumerate() {
                 let row = &self.tile[i * TILE + c * LANES..i * TILE + (c + 1) * LANES];
@@ -163,22 +226,9 @@ impl<T: Real> Job for Combine<'_, T> {
                     acc[l] = row[l].mul_add::<FMA>(v, acc[l]);
                 }
             }
-            for (o, &s) in out.iter_mut().zip(&acc) {
-                *o += s;
-            }
+            out.copy_from_slice(&acc);
         }
     }
-}
-
-/// `v` (rows x targets) with its columns made contiguous.
-fn columns_of<T: Real>(v: &[T], rows: usize, targets: usize) -> Result<Vec<T>> {
-    let mut out = alloc(v.len(), "right-hand factor")?;
-    for (i, row) in v.chunks_exact(targets.max(1)).enumerate() {
-        for (t, &x) in row.iter().enumerate() {
-            out[t * rows + i] = x;
-        }
-    }
-    Ok(out)
 }
 
 /// `out = K(x, y) v` without the matrix, `y = x` when `None`; `v` is m x t, `out` n x t, both row-major.
@@ -201,8 +251,7 @@ pub fn product<T: Real>(
     fits("columns of y", x.d, other.d)?;
     fits("elements of v", other.n * targets, v.len())?;
     fits("elements of out", x.n * targets, out.len())?;
-    let v = columns_of(v, other.n, targets)?;
-    multiply(context, plan, x, y, (&v, other.n), targets, &[(0, other.n)], out)
+    multiply(context, plan, x, y, (v, other.n), targets, &[(0, other.n)], out)
 }
 
 /// `out = features(x) coef`, a block of rows at a time; `coef` is p x t, `out` n x t, both row-major.
@@ -221,10 +270,9 @@ pub fn predict<T: Real>(
     fits("columns of x", map.weights().d, x.d)?;
     fits("elements of coef", p * targets, coef.len())?;
     fits("elements of out", x.n * targets, out.len())?;
-    let coef = columns_of(coef, p, targets)?;
     let spans = [map.span(0), map.span(1)];
     let epilogue = map.epilogue(Layout::RowMajor);
-    multiply(context, &epilogue, x, Some(map.weights()), (&coef, p), targets, &spans, out)
+    multiply(context, &epilogue, x, Some(map.weights()), (coef, p), targets, &spans, out)
 }
 
 fn multiply<T: Real, E: crate::tiles::Epilogue<T>>(
@@ -232,20 +280,19 @@ fn multiply<T: Real, E: crate::tiles::Epilogue<T>>(
     epilogue: &E,
     x: Rows<'_, T>,
     y: Option<Rows<'_, T>>,
-    (v, columns): (&[T], usize),
+    (v, v_rows): (&[T], usize),
     targets: usize,
     spans: &[(usize, usize)],
     out: &mut [T],
 ) -> Result<()> {
     let mut sum = Multiply {
         level: context.level,
-        v,
-        columns,
+        right: Right::new(context.level, v, v_rows, targets)?,
         targets,
         spans,
         symmetric: y.is_none(),
         rows: x.n,
-        partial: Vec::new(),
+        partial: Buffer::default(),
         strips: 0,
         shared: None,
         out: alloc(x.n * targets, "products")?,

@@ -5,12 +5,12 @@
 
 use crate::error::Result;
 use crate::gemm::{Rows, TILE};
+use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::simd::Job;
-use crate::threads::alloc;
 
 /// `1 / sqrt(q)`, 0 for a row of zeros.
-pub(super) fn inverse_norms<T: Real>(q: &[T]) -> Result<Vec<T>> {
+pub(super) fn inverse_norms<T: Real>(q: &[T]) -> Result<Buffer<T>> {
     let mut r = alloc(q.len(), "inverse norms")?;
     for (r, &q) in r.iter_mut().zip(q) {
         *r = if q > T::ZERO { T::ONE / q.sqrt() } else { T::ZERO };

@@ -5,9 +5,9 @@ use super::angle::{between, decode, encode, mixed};
 use super::plan::{Input, Leaf, Tile};
 use crate::error::Result;
 use crate::gemm::Rows;
+use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
-use crate::threads::alloc;
 
 /// Values carried through the layers together.
 pub(super) const LANES: usize = 32;
@@ -84,7 +84,7 @@ impl<T: Real, L: Law<T>> Leaf<T> for Deep<T, L> {
     }
 
     /// `|x|`, then the arrays of layers 0 .. depth.
-    fn side(&self, rows: Rows<'_, T>, q: &[T]) -> Result<Vec<T>> {
+    fn side(&self, rows: Rows<'_, T>, q: &[T]) -> Result<Buffer<T>> {
         let n = q.len();
         let mut out = alloc(n * (1 + (self.depth + 1) * Self::STRIDE), "variances")?;
         let mut numbers = [0.0; MAX_NUMBERS];

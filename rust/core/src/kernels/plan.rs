@@ -12,9 +12,9 @@ use super::{Kernel, Network};
 use crate::activation::Activation;
 use crate::error::{Error, Result};
 use crate::gemm::{Rows, TILE};
+use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
-use crate::threads::alloc;
 use crate::tiles::{Edge, Epilogue, Which};
 
 /// What a leaf is a function of.
@@ -32,8 +32,8 @@ pub(super) enum Input {
 pub(super) trait Leaf<T: Real>: Send + Sync {
     fn input(&self) -> Input;
     /// Arrays derived from rows and their squared norms, one after the other, `q.len()` values each.
-    fn side(&self, _rows: Rows<'_, T>, _q: &[T]) -> Result<Vec<T>> {
-        Ok(Vec::new())
+    fn side(&self, _rows: Rows<'_, T>, _q: &[T]) -> Result<Buffer<T>> {
+        Ok(Buffer::default())
     }
     fn evaluate(&self, level: Level, tile: Tile<'_, T>);
 }
@@ -113,18 +113,18 @@ impl<T> std::fmt::Debug for Plan<T> {
 #[derive(Debug)]
 pub struct Side<T> {
     len: usize,
-    inverse: Vec<T>,
-    leaves: Vec<Vec<T>>,
+    inverse: Buffer<T>,
+    leaves: Vec<Buffer<T>>,
 }
 
 /// A plan's buffers of one thread.
 #[derive(Debug)]
 pub struct Scratch<T> {
     /// The inner products, where leaves need them beside something made from them.
-    inner: Vec<T>,
+    inner: Buffer<T>,
     /// The last geometry computed, for the leaves that follow.
-    geometry: Vec<T>,
-    stack: Vec<Vec<T>>,
+    geometry: Buffer<T>,
+    stack: Vec<Buffer<T>>,
 }
 
 /// The leaf of a network's kernel.
@@ -236,14 +236,14 @@ impl<T: Real> Epilogue<T> for Plan<T> {
                 if size_of::<T>() == 4 { "float32" } else { "float64" }
             )));
         }
-        let inverse = if self.needs(Input::Angle) { inverse_norms(q)? } else { Vec::new() };
+        let inverse = if self.needs(Input::Angle) { inverse_norms(q)? } else { Buffer::default() };
         let leaves = self.leaves.iter().map(|l| l.side(rows, q)).collect::<Result<_>>()?;
         Ok(Side { len: q.len(), inverse, leaves })
     }
 
     fn scratch(&self) -> Result<Scratch<T>> {
         let several = self.leaves.len() > 1;
-        let tile = |wanted: bool| if wanted { alloc(TILE * TILE, "a tile") } else { Ok(Vec::new()) };
+        let tile = |wanted: bool| if wanted { alloc(TILE * TILE, "a tile") } else { Ok(Buffer::default()) };
         // A postfix program of n leaves never holds more than n values.
         let stack = (0..if several { self.leaves.len() } else { 0 }).map(|_| tile(true)).collect::<Result<_>>()?;
         Ok(Scratch { inner: tile(several || self.needs(Input::Chord))?, geometry: tile(several)?, stack })

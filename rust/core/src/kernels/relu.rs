@@ -13,9 +13,9 @@ use super::angle::{decode, mixed};
 use super::plan::{Input, Leaf, Tile};
 use crate::error::Result;
 use crate::gemm::Rows;
+use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
-use crate::threads::alloc;
 
 /// NNGP or NTK of a relu network.
 #[derive(Clone, Copy)]
@@ -66,7 +66,7 @@ impl<T: Real> Leaf<T> for Relu<T> {
 
     /// Without biases `sqrt(variance of the first pre-activation)`, times the later layers' `later^(depth / 2)`. With
     /// biases: `|x|`, then the standard deviations of layers 0 .. depth.
-    fn side(&self, _rows: Rows<'_, T>, q: &[T]) -> Result<Vec<T>> {
+    fn side(&self, _rows: Rows<'_, T>, q: &[T]) -> Result<Buffer<T>> {
         let n = q.len();
         if self.bias == T::ZERO {
             let scale = self.later.sqrt();

@@ -2,9 +2,10 @@
 
 use crate::error::{Error, Result, fits};
 use crate::gemm::{Packed, Rows, TILE, dot, product};
+use crate::memory::{Shared, alloc};
 use crate::real::Real;
 use crate::simd::{Job, dispatch};
-use crate::threads::{Context, Shared, alloc};
+use crate::threads::Context;
 use crate::tiles::{Consumer, Place, Plain, run};
 
 /// Columns factored together.

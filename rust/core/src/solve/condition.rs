@@ -2,8 +2,9 @@
 
 use super::triangular::substitute;
 use crate::error::Result;
+use crate::memory::alloc;
 use crate::real::Real;
-use crate::threads::{Context, alloc};
+use crate::threads::Context;
 
 /// `1 / (|A|_1 |A^-1|_1)`, the second factor estimated from below by at most five solves.
 pub(super) fn reciprocal<T: Real>(context: &Context<'_>, l: &[T], n: usize, norm: f64) -> Result<f64> {
@@ -18,7 +19,7 @@ pub(super) fn reciprocal<T: Real>(context: &Context<'_>, l: &[T], n: usize, norm
             break;
         }
         estimate = size;
-        for v in &mut x {
+        for v in x.iter_mut() {
             *v = T::ONE.copysign(*v);
         }
         substitute(context, l, n, &mut x)?;

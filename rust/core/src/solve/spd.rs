@@ -5,8 +5,9 @@ use super::condition::reciprocal;
 use super::symmetric::{multiply, norm1};
 use super::triangular::substitute;
 use crate::error::{Result, fits};
+use crate::memory::alloc;
 use crate::real::Real;
-use crate::threads::{Context, alloc};
+use crate::threads::Context;
 
 /// Rounds of iterative refinement, at most.
 const ROUNDS: usize = 3;

@@ -1,9 +1,10 @@
 //! Products with a symmetric matrix of which the strict upper triangle and the diagonal are at hand.
 
 use crate::error::Result;
+use crate::memory::{Shared, alloc};
 use crate::real::Real;
 use crate::simd::{Job, dispatch};
-use crate::threads::{Context, Shared, alloc};
+use crate::threads::Context;
 
 /// Pieces that the rows are cut into; each has its own sums, added up in order.
 const PIECES: usize = 8;

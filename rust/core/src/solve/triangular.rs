@@ -2,9 +2,10 @@
 
 use crate::error::Result;
 use crate::gemm::dot;
+use crate::memory::Shared;
 use crate::real::Real;
 use crate::simd::{Job, dispatch};
-use crate::threads::{Context, Shared};
+use crate::threads::Context;
 
 /// Solve `L L^T x = b` in place; `b` holds one right-hand side after the other, `n` values each.
 pub(super) fn substitute<T: Real>(context: &Context<'_>, l: &[T], n: usize, b: &mut [T]) -> Result<()> {

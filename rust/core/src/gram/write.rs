@@ -1,0 +1,99 @@
+//! Tiles to a matrix in memory, each with its mirror image where one triangle stands for the whole.
+
+use crate::error::Result;
+use crate::gemm::TILE;
+use crate::memory::{Buffer, Shared, alloc, fence, stream, touch};
+use crate::real::Real;
+use crate::simd::Level;
+use crate::threads::Context;
+use crate::tiles::{Consumer, Place};
+
+/// Bytes from which a matrix is written past the caches; smaller ones are likely read again while they are still there.
+const STREAM: usize = 8 << 20;
+
+/// Writes tiles to a row-major matrix.
+#[derive(Debug)]
+pub(super) struct Write<'a, T> {
+    out: Shared<T>,
+    /// Distance between rows of `out`.
+    ld: usize,
+    /// Mirror what lies below the diagonal.
+    mirror: bool,
+    /// For each output tile: what to add to row and column indices, and how many rows and columns there are.
+    spans: &'a [Span],
+    level: Level,
+    streams: bool,
+}
+
+/// Where one output of an epilogue lands in the matrix.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub(super) row0: usize,
+    pub(super) col0: usize,
+    pub(super) rows: usize,
+    pub(super) cols: usize,
+}
+
+impl<'a, T: Real> Write<'a, T> {
+    /// A writer to `out`, whose rows are `ld` apart; `spans` are those of the epilogue's outputs.
+    pub(super) fn new(
+        context: &Context<'_>,
+        out: &mut [T],
+        ld: usize,
+        mirror: bool,
+        spans: &'a [Span],
+    ) -> Result<Self> {
+        touch(context, out)?;
+        let streams = size_of_val(out) >= STREAM;
+        Ok(Self { out: Shared::new(out), ld, mirror, spans, level: context.level, streams })
+    }
+
+    /// Write `values` from element `at` on.
+    ///
+    /// # Safety
+    /// As [`Shared::part`].
+    #[inline]
+    unsafe fn write(&self, at: usize, values: &[T]) {
+        // SAFETY: the caller's promise.
+        let out = unsafe { self.out.part(at, values.len()) };
+        if self.streams {
+            stream(self.level, out, values);
+        } else {
+            out.copy_from_slice(values);
+        }
+    }
+}
+
+impl<T: Real> Consumer<T> for Write<'_, T> {
+    type State = Buffer<T>;
+
+    fn triangle(&self) -> bool {
+        self.mirror
+    }
+
+    fn state(&self) -> Result<Buffer<T>> {
+        alloc(if self.mirror { TILE * TILE } else { 0 }, "a tile")
+    }
+
+    fn take(&self, mirrored: &mut Buffer<T>, tile: &[T], Place { output, rows, cols, .. }: &Place) {
+        let span = self.spans[*output];
+        let n = cols.end.min(span.cols).saturating_sub(cols.start);
+        for i in rows.start..rows.end.min(span.rows) {
+            let at = (span.row0 + i) * self.ld + span.col0 + cols.start;
+            // SAFETY: tiles do not overlap, and mirrored tiles lie on the other side of the diagonal.
+            unsafe { self.write(at, &tile[(i - rows.start) * TILE..][..n]) };
+        }
+        if self.mirror && rows != cols {
+            T::transpose(self.level, tile, TILE, rows.len(), n, mirrored, TILE);
+            for j in 0..n {
+                let at = (cols.start + j) * self.ld + rows.start;
+                // SAFETY: as above.
+                unsafe { self.write(at, &mirrored[j * TILE..][..rows.len()]) };
+            }
+        }
+    }
+
+    fn end(&self, _state: &mut Buffer<T>, _strip: usize, _rows: std::ops::Range<usize>) {
+        fence();
+    }
+}
