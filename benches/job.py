@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # OpenBLAS threads spin for a while after a call: leave them time to sleep before the other side starts.
-PAUSE = 0.08
+PAUSE = 0.15
 
 Side = Callable[[], float]
 

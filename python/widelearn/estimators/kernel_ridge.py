@@ -52,7 +52,8 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
         x = validate_data(self, X, dtype=DTYPES, reset=False)
         dual = self.dual_coef_.reshape(len(self.dual_coef_), -1)
         if isinstance(self.kernel_, Kernel):
-            return self.kernel_.dot(x, self.X_fit_, dual) + self.intercept_
+            # A view: the product of rows with themselves adds up in another order than that with their copy.
+            return self.kernel_.dot(x, self.X_fit_.view(), dual) + self.intercept_
         return np.asarray(x @ dual + self.intercept_)
 
     def _precomputed(self) -> bool:

@@ -82,9 +82,6 @@ class Kernel(Parameters):
     def dot(self, X: ArrayLike, Y: ArrayLike | None, V: ArrayLike) -> Array:
         """Return K(X, Y) @ V for `V` of shape (m,) or (m, t) without forming K; `Y` None means `X`."""
         x, y, keep = as_pair(X, Y)
-        # The product with K(X, X) adds up in another order: only None may choose it, not identity, which no pickled
-        # copy has.
-        y = x if y is None and Y is not None else y
         m = len(x if y is None else y)
         v = np.require(V, x.dtype, ["C", "ALIGNED"])
         if v.ndim not in (1, 2) or len(v) != m:

@@ -7,7 +7,6 @@ use std::ptr::NonNull;
 use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::simd::Level;
-use crate::threads::Context;
 
 /// Bytes of a cache line, and the alignment of every buffer: vectors of panels and tiles never straddle two lines.
 const LINE: usize = 64;
@@ -35,9 +34,12 @@ impl<T> Default for Buffer<T> {
 
 impl<T> Drop for Buffer<T> {
     fn drop(&mut self) {
-        if self.layout.size() > 0 {
-            // SAFETY: `alloc` allocated it with this layout; numbers need no drop.
-            unsafe { dealloc(self.data.as_ptr().cast(), self.layout) };
+        match self.layout.size() {
+            0 => (),
+            // SAFETY: `alloc` mapped it; numbers need no drop.
+            size if mapped(size) => unsafe { unmap(self.data.as_ptr().cast(), size) },
+            // SAFETY: `alloc` allocated it with this layout.
+            _ => unsafe { dealloc(self.data.as_ptr().cast(), self.layout) },
         }
     }
 }
@@ -77,28 +79,53 @@ pub fn alloc<T: Real>(len: usize, what: &'static str) -> Result<Buffer<T>> {
     }
     let bytes = len.saturating_mul(size_of::<T>());
     let failed = || Error::Memory { bytes, what };
-    let align = if bytes >= 2 * HUGE { HUGE } else { LINE };
-    let layout = Layout::from_size_align(bytes, align).map_err(|_| failed())?;
-    // SAFETY: the layout is not empty.
-    let data = NonNull::new(unsafe { std::alloc::alloc(layout) }).ok_or_else(failed)?;
-    if align == HUGE {
-        advise(data.as_ptr(), bytes);
-    }
-    // SAFETY: freshly allocated; all bits zero is the number zero.
-    unsafe { data.write_bytes(0, bytes) };
-    Ok(Buffer { data: data.cast(), len, layout })
+    let layout = Layout::from_size_align(bytes, LINE).map_err(|_| failed())?;
+    let data = if mapped(bytes) {
+        map(bytes)
+    } else {
+        // SAFETY: the layout is not empty.
+        NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) })
+    };
+    // All bits zero is the number zero.
+    Ok(Buffer { data: data.ok_or_else(failed)?.cast(), len, layout })
 }
 
-/// Ask for huge pages: walks over panels of some megabytes spend less on address translation.
-fn advise(data: *mut u8, bytes: usize) {
-    #[cfg(target_os = "linux")]
-    // SAFETY: whole pages of an allocation of our own; the advice does not change contents, and may be refused.
-    unsafe {
-        libc::madvise(data.cast(), bytes / HUGE * HUGE, libc::MADV_HUGEPAGE);
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = (data, bytes);
+/// Whether a buffer of so many bytes is mapped from the system, whose pages are zero until they are written to: they
+/// come as huge pages, on whose walks less time is lost to address translation, and to whichever thread needs them.
+fn mapped(bytes: usize) -> bool {
+    cfg!(target_os = "linux") && bytes >= 2 * HUGE
 }
+
+#[cfg(target_os = "linux")]
+fn map(bytes: usize) -> Option<NonNull<u8>> {
+    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a new mapping anywhere.
+    let data = unsafe { libc::mmap(std::ptr::null_mut(), bytes, access, kind, -1, 0) };
+    if data == libc::MAP_FAILED {
+        return None;
+    }
+    // SAFETY: the mapping just made; the advice may be refused.
+    unsafe { libc::madvise(data, bytes, libc::MADV_HUGEPAGE) };
+    NonNull::new(data.cast())
+}
+
+/// # Safety
+/// `map` returned it for so many bytes.
+#[cfg(target_os = "linux")]
+unsafe fn unmap(data: *mut u8, bytes: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { libc::munmap(data.cast(), bytes) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn map(_bytes: usize) -> Option<NonNull<u8>> {
+    None
+}
+
+/// # Safety
+/// Nothing is ever mapped here.
+#[cfg(not(target_os = "linux"))]
+unsafe fn unmap(_data: *mut u8, _bytes: usize) {}
 
 /// A slice that several tasks write to at once, each to elements that are its own.
 #[derive(Debug, Clone, Copy)]
@@ -193,28 +220,34 @@ pub fn fence() {
     }
 }
 
-/// Have the system give `out`, whose contents are about to be replaced, its memory: page by page from all threads, ahead
-/// of tasks that would otherwise wait for pages in the middle of their work.
-///
-/// # Errors
-/// [`Error::Cancelled`].
-pub fn touch<T: Real>(context: &Context<'_>, out: &mut [T]) -> Result<()> {
-    let step = HUGE / size_of::<T>();
-    let first = out.as_ptr().align_offset(HUGE).min(out.len());
-    let pages = (out.len() - first).div_ceil(step);
-    if pages < 4 {
-        return Ok(());
+/// A matrix about to be written for which the system may not have found memory yet: [`Pages::get`] has it do so for one
+/// huge page, without changing what is there, so that other tasks need not wait for it in the middle of their work.
+#[derive(Debug, Clone, Copy)]
+pub struct Pages<T> {
+    out: Shared<T>,
+    first: usize,
+    /// Number of huge pages that begin in the matrix; none where there are too few to matter.
+    pub count: usize,
+}
+
+impl<T> Pages<T> {
+    /// The pages under `out`.
+    pub fn new(out: &mut [T]) -> Self {
+        let first = out.as_ptr().align_offset(HUGE).min(out.len());
+        let count = size_of_val(&out[first..]) / HUGE;
+        let worthwhile = cfg!(target_os = "linux") && count >= 4;
+        Self { out: Shared::new(out), first, count: if worthwhile { count } else { 0 } }
     }
-    let shared = Shared::new(&mut out[first..]);
-    context.each(
-        pages,
-        || Ok(()),
-        |(), page| {
-            // SAFETY: every task has its own page.
-            let cell = unsafe { shared.part(page * step, 1) };
-            // SAFETY: a valid element; volatile, since the compiler would see that it is overwritten.
-            unsafe { cell.as_mut_ptr().write_volatile(T::ZERO) };
-            Ok(())
-        },
-    )
+
+    /// Have the system find memory for page `i`.
+    pub fn get(&self, i: usize) {
+        assert!(i < self.count);
+        #[cfg(target_os = "linux")]
+        // SAFETY: a whole page of the matrix by the assertion; its contents stay what they are. Where the system does
+        // not know the request, pages come when they are first written to.
+        unsafe {
+            let page = self.out.data.add(self.first).cast::<u8>().add(i * HUGE);
+            libc::madvise(page.cast(), HUGE, libc::MADV_POPULATE_WRITE);
+        }
+    }
 }

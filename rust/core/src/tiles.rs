@@ -114,6 +114,12 @@ pub trait Consumer<T: Real>: Sync {
     fn groups(&self) -> Option<usize> {
         None
     }
+    /// Tasks of [`Self::prepare`], done first in the first sweep; strips do not wait for all of them.
+    fn ahead(&self) -> usize {
+        0
+    }
+    /// Do one of the tasks that make strips go faster.
+    fn prepare(&self, _task: usize) {}
     /// Prepare for a sweep of `strips` strips a row tile, or of so many groups.
     ///
     /// # Errors
@@ -241,8 +247,9 @@ pub fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
             }
             Ok(())
         };
+        let ahead = if first == 0 { shared.ahead() } else { 0 };
         context.each(
-            if groups.is_some() { strips } else { bands * strips },
+            ahead + if groups.is_some() { strips } else { bands * strips },
             || {
                 Ok(Scratch {
                     a: Packed::new(mr),
@@ -253,9 +260,16 @@ pub fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
                 })
             },
             |s, task| match groups {
-                Some(n) => (task..bands).step_by(n).try_for_each(|band| band_of(s, band, task)),
+                _ if task < ahead => {
+                    shared.prepare(task);
+                    Ok(())
+                }
+                Some(n) => {
+                    let group = task - ahead;
+                    (group..bands).step_by(n).try_for_each(|band| band_of(s, band, group))
+                }
                 // From the bottom up: in a triangle the longest strips come first.
-                None => band_of(s, bands - 1 - task / strips, task % strips),
+                None => band_of(s, bands - 1 - (task - ahead) / strips, (task - ahead) % strips),
             },
         )?;
         consumer.collect(context)?;
@@ -267,10 +281,10 @@ pub fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
 fn pack_columns<T: Real>(context: &Context<'_>, b: &mut Packed<T>, y: Rows<'_, T>, norms: &mut [T]) -> Result<()> {
     b.reserve(y.n, y.d)?;
     let width = b.width();
-    // A few hundred kilobytes a task, whole panels each.
+    // A few hundred kilobytes a task, whole panels each; for less than some of them waking workers costs more.
     let step = ((1 << 18) / (y.d.max(1) * size_of::<T>())).max(1).next_multiple_of(width);
     let tasks = y.n.div_ceil(step);
-    if tasks <= 1 {
+    if tasks <= 4 {
         b.fill(y);
         packed_norms(context.level, b, 0, norms);
         return Ok(());

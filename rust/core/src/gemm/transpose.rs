@@ -65,13 +65,17 @@ mod x86 {
     unsafe fn block_f64(from: *const f64, ldf: usize, to: *mut f64, ldt: usize) {
         // SAFETY: the caller's promise.
         unsafe {
-            let r: [__m256d; 4] = std::array::from_fn(|i| _mm256_loadu_pd(from.add(i * ldf)));
-            let (a, b) = (_mm256_unpacklo_pd(r[0], r[1]), _mm256_unpackhi_pd(r[0], r[1]));
-            let (c, d) = (_mm256_unpacklo_pd(r[2], r[3]), _mm256_unpackhi_pd(r[2], r[3]));
-            _mm256_storeu_pd(to, _mm256_permute2f128_pd::<0x20>(a, c));
-            _mm256_storeu_pd(to.add(ldt), _mm256_permute2f128_pd::<0x20>(b, d));
-            _mm256_storeu_pd(to.add(2 * ldt), _mm256_permute2f128_pd::<0x31>(a, c));
-            _mm256_storeu_pd(to.add(3 * ldt), _mm256_permute2f128_pd::<0x31>(b, d));
+            // Halves of two rows in one register: loads put them there, which leaves four shuffles.
+            let pair = |i: usize, j: usize| {
+                let low = _mm256_castpd128_pd256(_mm_loadu_pd(from.add(i * ldf + j)));
+                _mm256_insertf128_pd::<1>(low, _mm_loadu_pd(from.add((i + 2) * ldf + j)))
+            };
+            let (a, b) = (pair(0, 0), pair(1, 0));
+            let (c, d) = (pair(0, 2), pair(1, 2));
+            _mm256_storeu_pd(to, _mm256_unpacklo_pd(a, b));
+            _mm256_storeu_pd(to.add(ldt), _mm256_unpackhi_pd(a, b));
+            _mm256_storeu_pd(to.add(2 * ldt), _mm256_unpacklo_pd(c, d));
+            _mm256_storeu_pd(to.add(3 * ldt), _mm256_unpackhi_pd(c, d));
         }
     }
 

@@ -28,7 +28,7 @@ pub fn assemble<T: Real>(
     fits("columns of y", x.d, d)?;
     fits("elements of out", x.n * cols, out.len())?;
     let spans = [Span { row0: 0, col0: 0, rows: x.n, cols }];
-    let mut write = Write::new(context, out, cols, y.is_none(), &spans)?;
+    let mut write = Write::new(context, out, cols, y.is_none(), &spans);
     run(context, x, y, plan, &mut write)
 }
 
@@ -84,7 +84,7 @@ pub fn transform<T: Real>(
         }
     };
     let spans = [span(0), span(1)];
-    let mut write = Write::new(context, out, ld, false, &spans)?;
+    let mut write = Write::new(context, out, ld, false, &spans);
     let epilogue = map.epilogue(layout);
     if row_major {
         run(context, x, Some(map.weights()), &epilogue, &mut write)

@@ -64,7 +64,7 @@ struct State<T> {
     sums: Buffer<T>,
     /// The same of a tile's columns.
     mirrored: Buffer<T>,
-    /// A tile's transpose.
+    /// Some rows of a tile, transposed.
     turned: Buffer<T>,
 }
 
@@ -87,15 +87,37 @@ impl<T: Real> Multiply<'_, T> {
     }
 }
 
-/// `out[t][j] (+)= sum_k panel[k][t] tile[k][j]` for all columns of a tile, which are [`TILE`] apart in `out`.
-fn combine<T: Real>(level: Level, panel: &[T], tile: &[T], out: &mut [T], add: bool) {
+/// `out[t][j] = sum_k panel[k][t] tile[k][j]` for all columns of a tile, which are [`TILE`] apart in `out`.
+fn combine<T: Real>(level: Level, panel: &[T], tile: &[T], out: &mut [T]) {
     let (mr, nr) = T::block(level);
     let k = panel.len() / mr;
     assert!(k * TILE <= tile.len() && mr * TILE <= out.len());
     for j in (0..TILE).step_by(nr) {
         // SAFETY: `k` rows of the tile, `mr` rows of `out`, and `nr` divides their length.
         unsafe {
-            T::kernel(level, k, panel.as_ptr(), tile.as_ptr().add(j), TILE, out.as_mut_ptr().add(j), TILE, add);
+            T::kernel(level, k, panel.as_ptr(), tile.as_ptr().add(j), TILE, out.as_mut_ptr().add(j), TILE, false);
+        }
+    }
+}
+
+impl<T: Real> Multiply<'_, T> {
+    /// Add `tile` times rows `start ..` of the right-hand factor to the sums of the strip, for a tile of `rows` x `cols`.
+    fn add(&self, state: &mut State<T>, tile: &[T], rows: usize, start: usize, cols: usize) {
+        let (mr, nr) = T::block(self.level);
+        let State { sums, turned, .. } = state;
+        for i in (0..rows).step_by(nr) {
+            // A register block's rows at a time: they stay in the nearest cache.
+            T::transpose(self.level, &tile[i * TILE..], TILE, nr.min(rows - i), cols, turned, nr);
+            for p in 0..self.panels() {
+                let panel = self.right.panel(p, start, cols);
+                let out = &mut sums[p * mr * TILE..(p + 1) * mr * TILE];
+                assert!(panel.len() == cols * mr && cols * nr <= turned.len());
+                // SAFETY: `cols` rows of `turned`, `mr` rows of `out`, and `nr` divides their length.
+                unsafe {
+                    let out = out.as_mut_ptr().add(i);
+                    T::kernel(self.level, cols, panel.as_ptr(), turned.as_ptr(), nr, out, TILE, true);
+                }
+            }
         }
     }
 }
@@ -122,7 +144,7 @@ impl<T: Real> Consumer<T> for Multiply<'_, T> {
     }
 
     fn state(&self) -> Result<State<T>> {
-        let turned = if self.right.width > 1 { TILE * TILE } else { 0 };
+        let turned = if self.right.width > 1 { TILE * T::block(self.level).1 } else { 0 };
         Ok(State {
             sums: alloc(TILE * self.panels() * self.right.width, "partial products")?,
             mirrored: alloc(TILE * self.right.width, "partial products")?,
@@ -140,22 +162,19 @@ impl<T: Real> Consumer<T> for Multiply<'_, T> {
         let mirror = self.symmetric && rows != cols;
         let vector = self.right.width == 1;
         if !vector {
-            T::transpose(self.level, tile, TILE, rows.len(), n, &mut state.turned, TILE);
+            self.add(state, tile, rows.len(), first + cols.start, n);
         }
         for p in 0..self.panels() {
-            let right = self.right.panel(p, first + cols.start, n);
-            let sums = &mut state.sums[p * self.right.width * TILE..][..self.right.width * TILE];
             if vector {
-                dispatch(self.level, Dots { tile, right, sums: &mut sums[..rows.len()] });
-            } else {
-                combine(self.level, right, &state.turned, sums, true);
+                let (right, sums) = (self.right.panel(p, first + cols.start, n), &mut state.sums[..rows.len()]);
+                dispatch(self.level, Dots { tile, right, sums });
             }
             if mirror {
                 let left = self.right.panel(p, rows.start, rows.len());
                 if vector {
                     dispatch(self.level, Combine { tile, left, out: &mut state.mirrored });
                 } else {
-                    combine(self.level, left, tile, &mut state.mirrored, false);
+                    combine(self.level, left, tile, &mut state.mirrored);
                 }
                 let columns = state.mirrored.chunks_exact(TILE).take(self.targets - p * self.right.width);
                 for (t, values) in columns.enumerate() {

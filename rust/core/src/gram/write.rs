@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::gemm::TILE;
-use crate::memory::{Buffer, Shared, alloc, fence, stream, touch};
+use crate::memory::{Buffer, Pages, Shared, alloc, fence, stream};
 use crate::real::Real;
 use crate::simd::Level;
 use crate::threads::Context;
@@ -15,6 +15,7 @@ const STREAM: usize = 8 << 20;
 #[derive(Debug)]
 pub(super) struct Write<'a, T> {
     out: Shared<T>,
+    pages: Pages<T>,
     /// Distance between rows of `out`.
     ld: usize,
     /// Mirror what lies below the diagonal.
@@ -36,16 +37,10 @@ pub(super) struct Span {
 
 impl<'a, T: Real> Write<'a, T> {
     /// A writer to `out`, whose rows are `ld` apart; `spans` are those of the epilogue's outputs.
-    pub(super) fn new(
-        context: &Context<'_>,
-        out: &mut [T],
-        ld: usize,
-        mirror: bool,
-        spans: &'a [Span],
-    ) -> Result<Self> {
-        touch(context, out)?;
+    pub(super) fn new(context: &Context<'_>, out: &mut [T], ld: usize, mirror: bool, spans: &'a [Span]) -> Self {
         let streams = size_of_val(out) >= STREAM;
-        Ok(Self { out: Shared::new(out), ld, mirror, spans, level: context.level, streams })
+        let pages = Pages::new(out);
+        Self { out: Shared::new(out), pages, ld, mirror, spans, level: context.level, streams }
     }
 
     /// Write `values` from element `at` on.
@@ -69,6 +64,14 @@ impl<T: Real> Consumer<T> for Write<'_, T> {
 
     fn triangle(&self) -> bool {
         self.mirror
+    }
+
+    fn ahead(&self) -> usize {
+        self.pages.count
+    }
+
+    fn prepare(&self, task: usize) {
+        self.pages.get(task);
     }
 
     fn state(&self) -> Result<Buffer<T>> {
