@@ -81,7 +81,8 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         weight = None if sample_weight is None else np.require(sample_weight, np.float64, ["C", "ALIGNED"])
         t = targets.shape[1]
         check_memory(8 * p * p, f"The moments of {p} features", "Take fewer components.")
-        shift_z = self.transform(x[:ORIGIN_ROWS]).mean(axis=0, dtype=np.float64)
+        # A number of the samples' type, so that the core takes the difference without rounding the origin.
+        shift_z = self.transform(x[:ORIGIN_ROWS]).mean(axis=0).astype(np.float64)
         shift_y = targets.mean(axis=0)
         zz, zy, sums = np.zeros((p, p)), np.zeros((p, t)), np.zeros(1 + p + 2 * t)
         for rows, block in core_blocks(x):

@@ -92,7 +92,9 @@ class Moments:
                 return self
         p, t = self.n_features, self.n_targets
         check_memory(8 * p * p, f"The moments of {p} features", "Take fewer features.")
-        shift_z, shift_y = z.mean(axis=0, dtype=np.float64), targets.mean(axis=0)
+        # A number of the features' type, so that the core takes the difference without rounding the origin.
+        shift_z = z.mean(axis=0, dtype=np.float64).astype(z.dtype).astype(np.float64)
+        shift_y = targets.mean(axis=0)
         zz, zy, sums = np.zeros((p, p)), np.zeros((p, t)), np.zeros(1 + p + 2 * t)
         for rows, block in core_blocks(z):
             w = None if weight is None else weight[rows]
@@ -188,7 +190,7 @@ class Moments:
         total = self.yy if fit_intercept else self.yy + self.weight * self.mean_y**2
         explained = ((values + 2 * ridges) / shifted**2) @ np.where(values[:, None] > 0, projected, 0.0)
         left = self.weight - (values / shifted).sum(axis=1) - fit_intercept
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             error = self.weight * np.maximum(total - explained, 0.0) / np.maximum(left, 0.0)[:, None] ** 2
         error[left <= self.weight * len(values) * np.finfo(float).eps] = np.inf
         return error[:, 0] if self.flat else error

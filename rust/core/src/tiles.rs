@@ -72,23 +72,6 @@ pub trait Epilogue<T: Real>: Sync {
     );
 }
 
-/// Leaves inner products as they are.
-#[derive(Debug, Clone, Copy)]
-pub struct Plain;
-
-impl<T: Real> Epilogue<T> for Plain {
-    type Side = ();
-    type Scratch = ();
-
-    fn side(&self, _which: Which, _start: usize, _rows: Rows<'_, T>, _norms: &[T]) -> Result<()> {
-        Ok(())
-    }
-    fn scratch(&self) -> Result<()> {
-        Ok(())
-    }
-    fn apply(&self, _level: Level, (): &mut (), _tile: &mut [T], _x: &Edge<'_, T, ()>, _y: &Edge<'_, T, ()>) {}
-}
-
 /// Where a tile lies.
 #[derive(Debug, Clone)]
 pub struct Place {
@@ -186,7 +169,7 @@ pub fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
     epilogue: &E,
     consumer: &mut C,
 ) -> Result<()> {
-    let triangle = y.is_none() && consumer.triangle();
+    let (symmetric, triangle) = (y.is_none(), y.is_none() && consumer.triangle());
     let y = y.unwrap_or(x);
     let (level, (mr, nr)) = (context.level, T::block(context.level));
     let (row_tiles, bands) = (x.n.div_ceil(TILE), x.n.div_ceil(TALL * TILE));
@@ -215,10 +198,17 @@ pub fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
             let mine = part.filter(|&j| wanted(tiles.end - 1, j));
             s.states.iter_mut().for_each(|state| shared.begin(state));
             if mine.clone().next().is_some() {
-                s.a.reserve(rows.n, x.d)?;
-                s.a.fill(rows);
-                packed_norms(level, &s.a, 0, &mut s.norms[..rows.n]);
-                let row_side = epilogue.side(Which::Row, row0, rows, &s.norms[..rows.n])?;
+                // Where these rows are columns of this sweep too, they are packed already.
+                let packed = symmetric && first <= row0 && row0 + rows.n <= first + columns.n;
+                let (a, a0, row_norms) = if packed {
+                    (&b, row0 - first, &norms[row0 - first..row0 - first + rows.n])
+                } else {
+                    s.a.reserve(rows.n, x.d)?;
+                    s.a.fill(rows);
+                    packed_norms(level, &s.a, 0, &mut s.norms[..rows.n]);
+                    (&s.a, 0, &s.norms[..rows.n])
+                };
+                let row_side = epilogue.side(Which::Row, row0, rows, row_norms)?;
                 for j in mine {
                     let at = j * TILE;
                     let cols = columns.slice(at, TILE.min(columns.n - at));
@@ -228,8 +218,8 @@ pub fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
                         context.check()?;
                         let down = (i - tiles.start) * TILE;
                         let rows = rows.slice(down, TILE.min(rows.n - down));
-                        product(level, &s.a, (down, rows.n), &b, (at, cols.n), &mut s.tile, TILE);
-                        let norms = &s.norms[down..down + rows.n];
+                        product(level, a, (a0 + down, rows.n), &b, (at, cols.n), &mut s.tile, TILE);
+                        let norms = &row_norms[down..down + rows.n];
                         let row_edge = Edge { rows, norms, side: &row_side, at: down, start: row0 + down };
                         epilogue.apply(level, &mut s.epilogue, &mut s.tile, &row_edge, &col_edge);
                         let start = row0 + down;
@@ -275,6 +265,44 @@ pub fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
         consumer.collect(context)?;
     }
     Ok(())
+}
+
+/// The triangle of products of the first `n` packed rows with each other, as they are.
+///
+/// # Errors
+/// As [`run`].
+///
+/// # Cost
+/// `n^2` times the pack's depth flops; memory: a tile for each thread.
+pub fn run_packed<T: Real, C: Consumer<T>>(
+    context: &Context<'_>,
+    pack: &Packed<T>,
+    n: usize,
+    consumer: &mut C,
+) -> Result<()> {
+    let (tiles, bands) = (n.div_ceil(TILE), n.div_ceil(TALL * TILE));
+    let strips = TASKS.div_ceil(bands.max(1)).clamp(1, tiles.max(1));
+    consumer.sweep(strips, 0..n)?;
+    let shared: &C = consumer;
+    let extent = |tile: usize| tile * TILE..n.min((tile + 1) * TILE);
+    context.each(
+        bands * strips,
+        || Ok((alloc(TILE * TILE, "a tile")?, shared.state()?)),
+        |(tile, state), task| {
+            let (band, strip) = (bands - 1 - task / strips, task % strips);
+            let mine = band * TALL..tiles.min((band + 1) * TALL);
+            for j in strip * mine.end / strips..(strip + 1) * mine.end / strips {
+                for i in mine.clone().filter(|&i| j <= i) {
+                    context.check()?;
+                    let (rows, cols) = (extent(i), extent(j));
+                    let (a, b) = ((rows.start, rows.len()), (cols.start, cols.len()));
+                    product(context.level, pack, a, pack, b, tile, TILE);
+                    shared.take(state, tile, &Place { strip, output: 0, rows, cols });
+                }
+            }
+            Ok(())
+        },
+    )
 }
 
 /// Pack all of `y` and take its squared norms.

@@ -10,7 +10,7 @@ fn buffers_are_zero_and_aligned_whatever_their_size() {
         let mut b = alloc::<f64>(len, "a test").unwrap();
         assert_eq!(b.len(), len);
         assert!(b.iter().all(|&v| v == 0.0));
-        assert!(len == 0 || b.as_ptr() as usize % 64 == 0);
+        assert!(len == 0 || b.as_ptr().align_offset(64) == 0);
         b.fill(1.0);
         assert!(b.iter().all(|&v| v == 1.0));
     }

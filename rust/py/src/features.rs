@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use widelearn_core::features::{FeatureMap, Features, Layout, Weights};
+use widelearn_core::features::{FeatureMap, Features, Weights};
 use widelearn_core::gram;
 
 use crate::call::call;
@@ -73,11 +73,10 @@ pub(crate) fn transform(
 ) -> PyResult<()> {
     by_type!(x, T => {
         let (x, mut out) = (Matrix::<T>::new(x, "x")?, MatrixMut::<T>::new(out, "out")?);
-        let (_, p) = out.shape();
         let (x, out) = (x.rows()?, out.slice()?);
         call(py, out.len() as f64 * (2 * x.d + 20) as f64, |context| {
             let map = FeatureMap::<T>::new(&features.0, context, x.d)?;
-            gram::transform(context, &map, x, Layout::RowMajor, out, p)
+            gram::transform(context, &map, x, out)
         })
     })
 }

@@ -30,15 +30,6 @@ enum Kind {
     Fourier,
 }
 
-/// Which edge of a tile the components are on, and where outputs go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
-    /// Samples are rows, components columns.
-    RowMajor,
-    /// Components are rows, samples columns.
-    FeatureMajor,
-}
-
 impl<T: Real> FeatureMap<T> {
     /// Draw the weights of `features` for inputs of length `d`.
     ///
@@ -108,8 +99,8 @@ impl<T: Real> FeatureMap<T> {
     }
 
     /// The epilogue that turns projections into features.
-    pub fn epilogue(&self, layout: Layout) -> Activate<'_, T> {
-        Activate { map: self, layout }
+    pub fn epilogue(&self) -> Activate<'_, T> {
+        Activate { map: self }
     }
 }
 
@@ -117,7 +108,6 @@ impl<T: Real> FeatureMap<T> {
 #[derive(Debug)]
 pub struct Activate<'a, T> {
     map: &'a FeatureMap<T>,
-    layout: Layout,
 }
 
 impl<T: Real> Epilogue<T> for Activate<'_, T> {
@@ -132,9 +122,8 @@ impl<T: Real> Epilogue<T> for Activate<'_, T> {
     }
 
     fn side(&self, which: Which, start: usize, _rows: Rows<'_, T>, norms: &[T]) -> Result<()> {
-        let samples = if self.layout == Layout::RowMajor { Which::Row } else { Which::Column };
         match norms.iter().position(|q| !q.is_finite()) {
-            Some(i) if which == samples => {
+            Some(i) if which == Which::Row => {
                 Err(Error::Invalid(format!("row {} has a squared norm that overflows; scale X down", start + i)))
             }
             _ => Ok(()),
@@ -146,18 +135,14 @@ impl<T: Real> Epilogue<T> for Activate<'_, T> {
     }
 
     fn apply(&self, level: Level, (): &mut (), tile: &mut [T], x: &Edge<'_, T, ()>, y: &Edge<'_, T, ()>) {
-        let shift = match self.layout {
-            Layout::RowMajor => &self.map.shift[y.start..y.start + y.rows.n],
-            Layout::FeatureMajor => &self.map.shift[x.start..x.start + x.rows.n],
-        };
-        dispatch(level, Tile { map: self.map, layout: self.layout, tile, rows: x.rows.n, cols: y.rows.n, shift });
+        let shift = &self.map.shift[y.start..y.start + y.rows.n];
+        dispatch(level, Tile { map: self.map, tile, rows: x.rows.n, cols: y.rows.n, shift });
     }
 }
 
 /// One tile of projections, shifted and activated.
 struct Tile<'a, T> {
     map: &'a FeatureMap<T>,
-    layout: Layout,
     tile: &'a mut [T],
     rows: usize,
     cols: usize,
@@ -174,10 +159,7 @@ impl<T: Real> Job for Tile<'_, T> {
         for i in 0..self.rows {
             let row = i * TILE..i * TILE + self.cols;
             let values = &mut first[row.clone()];
-            match self.layout {
-                Layout::RowMajor => values.iter_mut().zip(self.shift).for_each(|(v, &b)| *v += b),
-                Layout::FeatureMajor => values.iter_mut().for_each(|v| *v += self.shift[i]),
-            }
+            values.iter_mut().zip(self.shift).for_each(|(v, &b)| *v += b);
             match self.map.kind {
                 Kind::Relu => values.iter_mut().for_each(|v| *v = v.max(T::ZERO) * scale),
                 Kind::Fourier => sin_cos_scaled::<FMA, T>(values, &mut second[row], scale),

@@ -3,7 +3,7 @@
 mod map;
 mod weights;
 
-pub use map::{FeatureMap, Layout};
+pub use map::FeatureMap;
 
 use crate::activation::Activation;
 use crate::error::{Error, Result};

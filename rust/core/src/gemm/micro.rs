@@ -10,12 +10,13 @@ pub trait Micro: Copy {
     /// `c (+)= sum_k a[k][..mr] b[k][..nr]` over one register block.
     ///
     /// # Safety
-    /// `a` holds `k * mr` values, `b` is valid for `k` rows of `nr` values `ldb` apart, `c` is valid for `mr` rows of `nr` values `ldc` apart, and the
+    /// `a` and `b` are valid for `k` rows of `mr` and `nr` values, `lda` and `ldb` apart, `c` is valid for `mr` rows of `nr` values `ldc` apart, and the
     /// processor has `level`.
     unsafe fn kernel(
         level: Level,
         k: usize,
         a: *const Self,
+        lda: usize,
         b: *const Self,
         ldb: usize,
         c: *mut Self,
@@ -30,12 +31,21 @@ macro_rules! vector_kernel {
     ($name:ident, $t:ty, $features:literal, $mr:literal, $nv:literal, $lanes:literal,
      $zero:ident, $load:ident, $store:ident, $splat:ident, $fma:ident, $add:ident) => {
         #[target_feature(enable = $features)]
-        unsafe fn $name(k: usize, a: *const $t, b: *const $t, ldb: usize, c: *mut $t, ldc: usize, add: bool) {
+        unsafe fn $name(
+            k: usize,
+            a: *const $t,
+            lda: usize,
+            b: *const $t,
+            ldb: usize,
+            c: *mut $t,
+            ldc: usize,
+            add: bool,
+        ) {
             use std::arch::x86_64::*;
             let (mut a, mut b) = (a, b);
             let mut acc = [[$zero(); $nv]; $mr];
             for _ in 0..k {
-                // SAFETY: the caller promises k * MR values and k rows of NR.
+                // SAFETY: the caller promises k rows of MR and of NR values.
                 unsafe {
                     let mut row = [$zero(); $nv];
                     for v in 0..$nv {
@@ -47,7 +57,7 @@ macro_rules! vector_kernel {
                             acc[i][v] = $fma(x, row[v], acc[i][v]);
                         }
                     }
-                    a = a.add($mr);
+                    a = a.add(lda);
                     b = b.add(ldb);
                 }
             }
@@ -125,7 +135,7 @@ mod x86 {
     );
 
     // Visible to the parent without widening the functions themselves.
-    pub(super) type Kernel<T> = unsafe fn(usize, *const T, *const T, usize, *mut T, usize, bool);
+    pub(super) type Kernel<T> = unsafe fn(usize, *const T, usize, *const T, usize, *mut T, usize, bool);
     pub(super) const F64: [Kernel<f64>; 2] = [f64_avx2, f64_avx512];
     pub(super) const F32: [Kernel<f32>; 2] = [f32_avx2, f32_avx512];
 }
@@ -149,6 +159,7 @@ macro_rules! micro {
                 level: Level,
                 k: usize,
                 a: *const $t,
+                lda: usize,
                 b: *const $t,
                 ldb: usize,
                 c: *mut $t,
@@ -158,17 +169,20 @@ macro_rules! micro {
                 match level {
                     // SAFETY: forwarded from the caller.
                     #[cfg(target_arch = "x86_64")]
-                    Level::Avx2 => unsafe { x86::$table[0](k, a, b, ldb, c, ldc, add) },
+                    Level::Avx2 => unsafe { x86::$table[0](k, a, lda, b, ldb, c, ldc, add) },
                     // SAFETY: forwarded from the caller.
                     #[cfg(target_arch = "x86_64")]
-                    Level::Avx512 => unsafe { x86::$table[1](k, a, b, ldb, c, ldc, add) },
+                    Level::Avx512 => unsafe { x86::$table[1](k, a, lda, b, ldb, c, ldc, add) },
                     _ => {
-                        // SAFETY: the caller promises this length.
-                        let a = unsafe { std::slice::from_raw_parts(a, k * BASE_ROWS) };
                         let mut acc = [[0.0; $base_cols]; BASE_ROWS];
-                        for (step, a) in a.chunks_exact(BASE_ROWS).enumerate() {
-                            // SAFETY: the caller promises k rows of NR values, `ldb` apart.
-                            let b = unsafe { std::slice::from_raw_parts(b.add(step * ldb), $base_cols) };
+                        for step in 0..k {
+                            // SAFETY: the caller promises k rows of MR and NR values, `lda` and `ldb` apart.
+                            let (a, b) = unsafe {
+                                (
+                                    std::slice::from_raw_parts(a.add(step * lda), BASE_ROWS),
+                                    std::slice::from_raw_parts(b.add(step * ldb), $base_cols),
+                                )
+                            };
                             for (row, &x) in acc.iter_mut().zip(a) {
                                 for (s, &y) in row.iter_mut().zip(b) {
                                     *s = if cfg!(target_arch = "aarch64") { x.mul_add(y, *s) } else { x * y + *s };

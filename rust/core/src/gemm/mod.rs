@@ -86,7 +86,7 @@ impl<T: Real> Packed<T> {
     /// A handle through which several tasks fill the pack at once, each its own panels.
     pub fn filler(&mut self) -> Filler<T> {
         let need = self.rows * self.depth;
-        Filler { values: Shared::new(&mut self.data[..need]), width: self.width, rows: self.rows }
+        Filler { values: Shared::new(&mut self.data[..need]), width: self.width, rows: self.rows, depth: self.depth }
     }
 
     /// Where the panels that start at `row` begin within the block of `k` that starts at `k0`, and that block's length.
@@ -94,6 +94,13 @@ impl<T: Real> Packed<T> {
     fn panels(&self, k0: usize, row: usize) -> (&[T], usize) {
         let kc = DEPTH.min(self.depth - k0);
         (&self.data[self.rows * k0 + row * kc..], kc)
+    }
+
+    /// Step `k` of the rows that follow `row`, where they lie next to each other in one panel; for products with them.
+    pub fn panel(&self, k: usize, row: usize) -> &[T] {
+        let k0 = k / DEPTH * DEPTH;
+        let (panel, kc) = self.panels(k0, row / self.width * self.width);
+        &panel[(k - k0) * self.width + row % self.width..kc * self.width]
     }
 
     /// Rows in a panel.
@@ -133,9 +140,29 @@ pub struct Filler<T> {
     values: Shared<T>,
     width: usize,
     rows: usize,
+    depth: usize,
 }
 
 impl<T: Real> Filler<T> {
+    /// Write step `k` of the rows `row .. row + n`: `write` gets the offset of some of them and where they lie.
+    ///
+    /// # Safety
+    /// The pack is still exclusively borrowed, and no other task writes the same step of the same rows.
+    #[inline(always)]
+    pub unsafe fn step(&self, k: usize, row: usize, n: usize, mut write: impl FnMut(usize, &mut [T])) {
+        let k0 = k / DEPTH * DEPTH;
+        let kc = DEPTH.min(self.depth - k0);
+        let mut done = 0;
+        while done < n {
+            let inside = (row + done) % self.width;
+            let len = (self.width - inside).min(n - done);
+            let at = self.rows * k0 + (row + done - inside) * kc + (k - k0) * self.width + inside;
+            // SAFETY: the caller's promise.
+            write(done, unsafe { self.values.part(at, len) });
+            done += len;
+        }
+    }
+
     /// Copy `x` to the rows from `at` on, `at` being a multiple of the panel width; what is left of the last panel
     /// becomes zero.
     ///
@@ -158,8 +185,9 @@ impl<T: Real> Filler<T> {
     }
 }
 
-/// `tile[i][j] = a_i . b_j` for `rows` rows of `a` from `a0` and `cols` rows of `b` from `b0`, which start panels.
-/// The tile's rows are `ld` apart; whole register blocks are written, so it holds multiples of them.
+/// `tile[i][j] = a_i . b_j` for `rows` rows of `a` from `a0`, a multiple of the register block's height, and `cols` rows
+/// of `b` from `b0`, which starts a panel; `a` may be packed as `b` is. The tile's rows are `ld` apart; whole register
+/// blocks are written, so it holds multiples of them.
 pub fn product<T: Real>(
     level: Level,
     a: &Packed<T>,
@@ -170,7 +198,8 @@ pub fn product<T: Real>(
     ld: usize,
 ) {
     let (mr, nr) = T::block(level);
-    assert!(a.width == mr && b.width == nr && a.depth == b.depth);
+    let lda = a.width;
+    assert!((lda == mr || lda == nr) && b.width == nr && a.depth == b.depth);
     let (m, n) = (rows.next_multiple_of(mr), cols.next_multiple_of(nr));
     assert!(a0 + m <= a.rows && b0 + n <= b.rows && a0 % mr == 0 && b0 % nr == 0);
     assert!(n <= ld && (m == 0 || (m - 1) * ld + n <= tile.len()));
@@ -178,15 +207,15 @@ pub fn product<T: Real>(
         tile.fill(T::ZERO);
     }
     for k0 in (0..a.depth).step_by(DEPTH) {
-        let (ap, kc) = a.panels(k0, a0);
-        let (bp, _) = b.panels(k0, b0);
-        assert!(ap.len() >= m * kc && bp.len() >= n * kc);
+        let (bp, kc) = b.panels(k0, b0);
+        assert!(bp.len() >= n * kc);
         for i in (0..m).step_by(mr) {
+            let ap = &a.panel(k0, a0 + i)[..(kc - 1) * lda + mr];
             for j in (0..n).step_by(nr) {
                 // SAFETY: the assertions above bound every access; `level` comes from `simd`, which detected it.
                 unsafe {
                     let c = tile.as_mut_ptr().add(i * ld + j);
-                    T::kernel(level, kc, ap.as_ptr().add(i * kc), bp.as_ptr().add(j * kc), nr, c, ld, k0 > 0);
+                    T::kernel(level, kc, ap.as_ptr(), lda, bp.as_ptr().add(j * kc), nr, c, ld, k0 > 0);
                 }
             }
         }

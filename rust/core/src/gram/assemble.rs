@@ -1,8 +1,8 @@
 //! Whole matrices: Gram matrices, of which one triangle is computed and mirrored, and feature matrices.
 
-use super::write::{Span, Write};
+use super::write::Write;
 use crate::error::{Result, fits};
-use crate::features::{FeatureMap, Layout};
+use crate::features::FeatureMap;
 use crate::gemm::{Packed, Rows};
 use crate::kernels::Plan;
 use crate::memory::{Shared, alloc};
@@ -27,7 +27,7 @@ pub fn assemble<T: Real>(
     let (cols, d) = y.map_or((x.n, x.d), |y| (y.n, y.d));
     fits("columns of y", x.d, d)?;
     fits("elements of out", x.n * cols, out.len())?;
-    let spans = [Span { row0: 0, col0: 0, rows: x.n, cols }];
+    let spans = [(0, cols)];
     let mut write = Write::new(context, out, cols, y.is_none(), &spans);
     run(context, x, y, plan, &mut write)
 }
@@ -56,39 +56,18 @@ pub fn diagonal<T: Real>(context: &Context<'_>, plan: &Plan<T>, x: Rows<'_, T>, 
     )
 }
 
-/// The feature matrix of `x`: row-major (`out` is n x p), or feature-major (`out` is p rows of n, `ld` apart).
+/// The feature matrix of `x`, n x p, row-major.
 ///
 /// # Errors
 /// As [`assemble`].
 ///
 /// # Cost
 /// `2 n p d` flops and the activation.
-pub fn transform<T: Real>(
-    context: &Context<'_>,
-    map: &FeatureMap<T>,
-    x: Rows<'_, T>,
-    layout: Layout,
-    out: &mut [T],
-    ld: usize,
-) -> Result<()> {
+pub fn transform<T: Real>(context: &Context<'_>, map: &FeatureMap<T>, x: Rows<'_, T>, out: &mut [T]) -> Result<()> {
     let p = map.n_components();
     fits("columns of x", map.weights().d, x.d)?;
-    let row_major = layout == Layout::RowMajor;
-    fits("elements of out", if row_major { x.n } else { p } * ld, out.len())?;
-    let span = |output: usize| {
-        let (first, n) = map.span(output);
-        if row_major {
-            Span { row0: 0, col0: first, rows: x.n, cols: n }
-        } else {
-            Span { row0: first, col0: 0, rows: n, cols: x.n }
-        }
-    };
-    let spans = [span(0), span(1)];
-    let mut write = Write::new(context, out, ld, false, &spans);
-    let epilogue = map.epilogue(layout);
-    if row_major {
-        run(context, x, Some(map.weights()), &epilogue, &mut write)
-    } else {
-        run(context, map.weights(), Some(x), &epilogue, &mut write)
-    }
+    fits("elements of out", x.n * p, out.len())?;
+    let spans = [map.span(0), map.span(1)];
+    let mut write = Write::new(context, out, p, false, &spans);
+    run(context, x, Some(map.weights()), &map.epilogue(), &mut write)
 }

@@ -1,22 +1,25 @@
 //! Weighted second moments of features and targets, a block of samples at a time, features never stored.
 
-use super::assemble::transform;
+use std::ops::Range;
+
 use crate::error::{Error, Result, fits};
-use crate::features::{FeatureMap, Layout};
-use crate::gemm::{Dot, Rows, TILE};
-use crate::memory::{Shared, alloc};
+use crate::features::FeatureMap;
+use crate::gemm::{Filler, Packed, Rows, TILE, product};
+use crate::memory::{Buffer, Shared, alloc};
 use crate::real::Real;
-use crate::simd::dispatch;
+use crate::simd::{Job, Level, dispatch};
 use crate::threads::Context;
-use crate::tiles::{Consumer, Place, Plain, run};
+use crate::tiles::{Consumer, Place, run, run_packed};
 
 /// Samples taken together: the length of the sums done in the input's own precision.
-const BLOCK: usize = 1024;
+const BLOCK: usize = 2048;
+/// Samples copied by one task.
+const COPIED: usize = 64;
 
 /// Sums about a fixed shift `(c_z, c_y)`, which the caller owns and [`moments`] adds to.
 #[derive(Debug)]
 pub struct Moments<'a> {
-    /// Shift of the features, p.
+    /// Shift of the features, p; numbers of the samples' type.
     pub shift_z: &'a [f64],
     /// Shift of the targets, t.
     pub shift_y: &'a [f64],
@@ -86,26 +89,44 @@ pub fn moments<T: Real>(
             return Err(Error::Invalid(format!("sample_weight[{i}] = {} must be finite and >= 0", w[i])));
         }
     }
-    let mut z = alloc(p * BLOCK.min(x.n), "a block of features")?;
-    let mut scaled = alloc(p * BLOCK.min(x.n), "a block of features")?;
+    let (mr, nr) = T::block(context.level);
+    let mut z = Packed::new(nr);
+    let mut right = Packed::new(mr);
+    let mut shift = alloc(p, "a shift")?;
+    shift.iter_mut().zip(into.shift_z).for_each(|(s, &c)| *s = T::from_f64(c));
     for first in (0..x.n).step_by(BLOCK) {
         let n = BLOCK.min(x.n - first);
         let rows = x.slice(first, n);
-        match map {
-            Some(map) => transform(context, map, rows, Layout::FeatureMajor, &mut z[..p * n], n)?,
-            None => transpose(context, rows, &mut z[..p * n])?,
-        }
         let w = weight.map(|w| &w[first..first + n]);
         let y = &y[first * t..(first + n) * t];
         let mut roots = alloc(n, "weights")?;
         for (i, r) in roots.iter_mut().enumerate() {
-            *r = w.map_or(1.0, |w| w[i]).sqrt();
+            *r = T::from_f64(w.map_or(1.0, |w| w[i]).sqrt());
+        }
+        z.reserve(p, n)?;
+        let mut center =
+            Center { level: context.level, filler: z.filler(), shift: &shift, roots: &roots, spans: &[(0, p)] };
+        match map {
+            Some(map) => {
+                let spans = [map.span(0), map.span(1)];
+                center.spans = &spans;
+                run(context, rows, Some(map.weights()), &map.epilogue(), &mut center)?;
+            }
+            None => context.each(
+                n.div_ceil(COPIED),
+                || Ok(()),
+                |(), task| {
+                    for k in task * COPIED..n.min((task + 1) * COPIED) {
+                        center.step(k, 0, rows.row(k));
+                    }
+                    Ok(())
+                },
+            )?,
         }
         target_sums(y, w, n, into, p, t);
-        cross_sums(context, &z[..p * n], n, y, w, into)?;
-        center(context, &z[..p * n], n, into.shift_z, &roots, &mut scaled[..p * n])?;
+        cross_sums(context, &z, n, y, w, &mut right, into)?;
         let mut add = Accumulate { out: Shared::new(into.zz), p };
-        run(context, Rows::new(&scaled[..p * n], p, n), None, &Plain, &mut add)?;
+        run_packed(context, &z, p, &mut add)?;
     }
     for i in 0..p {
         for j in 0..i {
@@ -115,24 +136,70 @@ pub fn moments<T: Real>(
     Ok(())
 }
 
-/// `out[k][i] = x[i][k]`.
-fn transpose<T: Real>(context: &Context<'_>, x: Rows<'_, T>, out: &mut [T]) -> Result<()> {
-    let shared = Shared::new(out);
-    let step = 64;
-    context.each(
-        x.d.div_ceil(step),
-        || Ok(()),
-        |(), t| {
-            for k in t * step..((t + 1) * step).min(x.d) {
-                // SAFETY: every task has its own rows of `out`.
-                let row = unsafe { shared.part(k * x.n, x.n) };
-                for (i, o) in row.iter_mut().enumerate() {
-                    *o = x.data[i * x.d + k];
+/// Packs features, less their shift and times the root of the sample's weight: samples are the steps of products of
+/// features with features.
+struct Center<'a, T> {
+    level: Level,
+    filler: Filler<T>,
+    shift: &'a [T],
+    roots: &'a [T],
+    /// For each output of the epilogue: its first feature and how many there are.
+    spans: &'a [(usize, usize)],
+}
+
+impl<T: Real> Center<'_, T> {
+    /// Take features `first ..` of sample `k`.
+    #[inline]
+    fn step(&self, k: usize, first: usize, values: &[T]) {
+        let shift = &self.shift[first..first + values.len()];
+        dispatch(self.level, Step { filler: self.filler, k, first, values, shift, root: self.roots[k] });
+    }
+}
+
+impl<T: Real> Consumer<T> for Center<'_, T> {
+    type State = ();
+
+    fn triangle(&self) -> bool {
+        false
+    }
+
+    fn state(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn take(&self, (): &mut (), tile: &[T], Place { output, rows, cols, .. }: &Place) {
+        let (first, n) = self.spans[*output];
+        let n = cols.end.min(n).saturating_sub(cols.start);
+        for k in rows.clone() {
+            self.step(k, first + cols.start, &tile[(k - rows.start) * TILE..][..n]);
+        }
+    }
+}
+
+/// Some features of one sample.
+struct Step<'a, T> {
+    filler: Filler<T>,
+    k: usize,
+    first: usize,
+    values: &'a [T],
+    shift: &'a [T],
+    root: T,
+}
+
+impl<T: Real> Job for Step<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        // SAFETY: samples and features are disjoint between tasks.
+        unsafe {
+            self.filler.step(self.k, self.first, self.values.len(), |at, out| {
+                for ((o, &v), &c) in out.iter_mut().zip(&self.values[at..]).zip(&self.shift[at..]) {
+                    *o = (v - c) * self.root;
                 }
-            }
-            Ok(())
-        },
-    )
+            });
+        }
+    }
 }
 
 /// The sums that do not touch features.
@@ -148,67 +215,46 @@ fn target_sums(y: &[f64], w: Option<&[f64]>, n: usize, into: &mut Moments<'_>, p
     }
 }
 
-/// `zy += sum w (z - c_z)(y - c_y)^T` and the weighted sums of the features.
+/// `zy += sum w (z - c_z)(y - c_y)^T` and the weighted sums of the features, from the packed features.
 fn cross_sums<T: Real>(
     context: &Context<'_>,
-    z: &[T],
+    z: &Packed<T>,
     n: usize,
     y: &[f64],
     w: Option<&[f64]>,
+    right: &mut Packed<T>,
     into: &mut Moments<'_>,
 ) -> Result<()> {
     let (p, t) = (into.shift_z.len(), into.shift_y.len());
-    // Columns of w (y - c_y), then of w, contiguous.
-    let mut right = alloc(n * (t + 1), "weighted targets")?;
-    for i in 0..n {
-        let w = w.map_or(1.0, |w| w[i]);
-        for k in 0..t {
-            right[k * n + i] = w * (y[i * t + k] - into.shift_y[k]);
+    let (mr, nr) = T::block(context.level);
+    // Of every sample: the root of its weight times its centred targets and times one.
+    right.reserve(t + 1, n)?;
+    let filler = right.filler();
+    for k in 0..n {
+        let root = w.map_or(1.0, |w| w[k]).sqrt();
+        // SAFETY: the only filler, one step after the other.
+        unsafe {
+            filler.step(k, 0, t + 1, |at, out| {
+                for (o, c) in out.iter_mut().zip(at..) {
+                    *o = T::from_f64(root * if c < t { y[k * t + c] - into.shift_y[c] } else { 1.0 });
+                }
+            });
         }
-        right[t * n + i] = w;
     }
-    let (zy, sums, shift) = (Shared::new(into.zy), Shared::new(&mut into.sums[1..=p]), into.shift_z);
-    let step = 32;
+    let (right, zy, sums) = (&*right, Shared::new(into.zy), Shared::new(&mut into.sums[1..=p]));
     context.each(
-        p.div_ceil(step),
-        || alloc::<f64>(n, "a feature"),
-        |row, task| {
-            for j in task * step..((task + 1) * step).min(p) {
-                for (r, v) in row.iter_mut().zip(&z[j * n..(j + 1) * n]) {
-                    *r = v.to_f64() - shift[j];
-                }
-                // SAFETY: every task has its own features.
-                let (zy, sum) = unsafe { (zy.part(j * t, t), sums.part(j, 1)) };
-                for (k, o) in zy.iter_mut().chain(sum).enumerate() {
-                    *o += dispatch(context.level, Dot(row, &right[k * n..(k + 1) * n]));
-                }
-            }
-            Ok(())
-        },
-    )
-}
-
-/// `out = sqrt(w) (z - c)`, the shift taken in f64.
-fn center<T: Real>(
-    context: &Context<'_>,
-    z: &[T],
-    n: usize,
-    shift: &[f64],
-    roots: &[f64],
-    out: &mut [T],
-) -> Result<()> {
-    let shared = Shared::new(out);
-    let step = 32;
-    let p = shift.len();
-    context.each(
-        p.div_ceil(step),
-        || Ok(()),
-        |(), t| {
-            for j in t * step..((t + 1) * step).min(p) {
-                // SAFETY: every task has its own features.
-                let out = unsafe { shared.part(j * n, n) };
-                for ((o, v), r) in out.iter_mut().zip(&z[j * n..(j + 1) * n]).zip(roots) {
-                    *o = T::from_f64((v.to_f64() - shift[j]) * r);
+        p.div_ceil(nr),
+        || alloc::<T>(mr * nr, "products"),
+        |block: &mut Buffer<T>, task| {
+            let features: Range<usize> = task * nr..p.min((task + 1) * nr);
+            for c0 in (0..=t).step_by(mr) {
+                product(context.level, right, (c0, mr), z, (features.start, nr), block, nr);
+                for (c, row) in (c0..=t).zip(block.chunks_exact(nr)) {
+                    for (j, v) in features.clone().zip(row) {
+                        // SAFETY: every task has its own features.
+                        let out = unsafe { if c < t { zy.part(j * t + c, 1) } else { sums.part(j, 1) } };
+                        out[0] += v.to_f64();
+                    }
                 }
             }
             Ok(())

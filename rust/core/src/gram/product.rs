@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::error::{Result, fits};
-use crate::features::{FeatureMap, Layout};
+use crate::features::FeatureMap;
 use crate::gemm::{Rows, TILE, dot};
 use crate::kernels::Plan;
 use crate::memory::{Buffer, Shared, alloc};
@@ -95,7 +95,7 @@ fn combine<T: Real>(level: Level, panel: &[T], tile: &[T], out: &mut [T]) {
     for j in (0..TILE).step_by(nr) {
         // SAFETY: `k` rows of the tile, `mr` rows of `out`, and `nr` divides their length.
         unsafe {
-            T::kernel(level, k, panel.as_ptr(), tile.as_ptr().add(j), TILE, out.as_mut_ptr().add(j), TILE, false);
+            T::kernel(level, k, panel.as_ptr(), mr, tile.as_ptr().add(j), TILE, out.as_mut_ptr().add(j), TILE, false);
         }
     }
 }
@@ -115,7 +115,7 @@ impl<T: Real> Multiply<'_, T> {
                 // SAFETY: `cols` rows of `turned`, `mr` rows of `out`, and `nr` divides their length.
                 unsafe {
                     let out = out.as_mut_ptr().add(i);
-                    T::kernel(self.level, cols, panel.as_ptr(), turned.as_ptr(), nr, out, TILE, true);
+                    T::kernel(self.level, cols, panel.as_ptr(), mr, turned.as_ptr(), nr, out, TILE, true);
                 }
             }
         }
@@ -290,7 +290,7 @@ pub fn predict<T: Real>(
     fits("elements of coef", p * targets, coef.len())?;
     fits("elements of out", x.n * targets, out.len())?;
     let spans = [map.span(0), map.span(1)];
-    let epilogue = map.epilogue(Layout::RowMajor);
+    let epilogue = map.epilogue();
     multiply(context, &epilogue, x, Some(map.weights()), (coef, p), targets, &spans, out)
 }
 

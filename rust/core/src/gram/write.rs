@@ -20,24 +20,21 @@ pub(super) struct Write<'a, T> {
     ld: usize,
     /// Mirror what lies below the diagonal.
     mirror: bool,
-    /// For each output tile: what to add to row and column indices, and how many rows and columns there are.
-    spans: &'a [Span],
+    /// For each output of the epilogue: its first column and how many there are.
+    spans: &'a [(usize, usize)],
     level: Level,
     streams: bool,
 }
 
-/// Where one output of an epilogue lands in the matrix.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Span {
-    pub(super) row0: usize,
-    pub(super) col0: usize,
-    pub(super) rows: usize,
-    pub(super) cols: usize,
-}
-
 impl<'a, T: Real> Write<'a, T> {
     /// A writer to `out`, whose rows are `ld` apart; `spans` are those of the epilogue's outputs.
-    pub(super) fn new(context: &Context<'_>, out: &mut [T], ld: usize, mirror: bool, spans: &'a [Span]) -> Self {
+    pub(super) fn new(
+        context: &Context<'_>,
+        out: &mut [T],
+        ld: usize,
+        mirror: bool,
+        spans: &'a [(usize, usize)],
+    ) -> Self {
         let streams = size_of_val(out) >= STREAM;
         let pages = Pages::new(out);
         Self { out: Shared::new(out), pages, ld, mirror, spans, level: context.level, streams }
@@ -79,10 +76,10 @@ impl<T: Real> Consumer<T> for Write<'_, T> {
     }
 
     fn take(&self, mirrored: &mut Buffer<T>, tile: &[T], Place { output, rows, cols, .. }: &Place) {
-        let span = self.spans[*output];
-        let n = cols.end.min(span.cols).saturating_sub(cols.start);
-        for i in rows.start..rows.end.min(span.rows) {
-            let at = (span.row0 + i) * self.ld + span.col0 + cols.start;
+        let (first, n) = self.spans[*output];
+        let n = cols.end.min(n).saturating_sub(cols.start);
+        for i in rows.clone() {
+            let at = i * self.ld + first + cols.start;
             // SAFETY: tiles do not overlap, and mirrored tiles lie on the other side of the diagonal.
             unsafe { self.write(at, &tile[(i - rows.start) * TILE..][..n]) };
         }

@@ -6,7 +6,7 @@ use crate::memory::{Shared, alloc};
 use crate::real::Real;
 use crate::simd::{Job, dispatch};
 use crate::threads::Context;
-use crate::tiles::{Consumer, Place, Plain, run};
+use crate::tiles::{Consumer, Place, run_packed};
 
 /// Columns factored together.
 const PANEL: usize = 2 * TILE;
@@ -53,7 +53,7 @@ pub fn factor<T: Real>(context: &Context<'_>, a: &mut [T], n: usize) -> Result<(
     fits("elements of a", n * n, a.len())?;
     let mut block = alloc(PANEL * PANEL, "a diagonal block")?;
     let mut inverse = alloc(PANEL * PANEL, "a diagonal block")?;
-    let mut panel = alloc(n.saturating_sub(PANEL) * PANEL, "a panel")?;
+    let mut panel = Packed::new(T::block(context.level).1);
     for from in (0..n).step_by(PANEL) {
         context.check()?;
         let width = PANEL.min(n - from);
@@ -76,38 +76,37 @@ pub fn factor<T: Real>(context: &Context<'_>, a: &mut [T], n: usize) -> Result<(
             break;
         }
         dispatch(context.level, Invert { block, inverse, width });
-        let panel = &mut panel[..(n - next) * width];
-        solve_panel(context, a, n, (from, next), inverse, panel)?;
+        solve_panel(context, a, n, (from, next), inverse, &mut panel)?;
         let mut subtract = Subtract { out: Shared::new(a), n, from: next };
-        run(context, Rows::new(panel, n - next, width), None, &Plain, &mut subtract)?;
+        run_packed(context, &panel, n - next, &mut subtract)?;
     }
     Ok(())
 }
 
-/// Rows below the diagonal block times the transposed inverse of its factor, to `a` and to `panel`.
+/// Rows below the diagonal block times the transposed inverse of its factor, to `a` and, packed, to `panel`.
 fn solve_panel<T: Real>(
     context: &Context<'_>,
     a: &mut [T],
     n: usize,
     (from, next): (usize, usize),
     inverse: &[T],
-    panel: &mut [T],
+    panel: &mut Packed<T>,
 ) -> Result<()> {
     let width = next - from;
     let (mr, nr) = T::block(context.level);
     let mut b = Packed::new(nr);
     b.reserve(width, width)?;
     b.fill(Rows::new(inverse, width, width));
-    let (a, panel) = (Shared::new(a), Shared::new(panel));
+    panel.reserve(n - next, width)?;
+    let (a, panel) = (Shared::new(a), panel.filler());
     context.each(
         (n - next).div_ceil(TILE),
-        || Ok((Packed::new(mr), alloc(TILE * PANEL, "a tile")?)),
-        |(pack, tile), t| {
+        || Ok((Packed::new(mr), alloc(TILE * PANEL, "a tile")?, alloc(TILE * PANEL, "a tile")?)),
+        |(pack, tile, mine), t| {
             let rows = TILE.min(n - next - t * TILE);
-            // SAFETY: every task has its own rows of both.
-            let mine = unsafe { panel.part(t * TILE * width, rows * width) };
+            let mine = &mut mine[..rows * width];
             for (i, row) in mine.chunks_exact_mut(width).enumerate() {
-                // SAFETY: as above.
+                // SAFETY: every task has its own rows of `a` and of the panel.
                 row.copy_from_slice(unsafe { a.part((next + t * TILE + i) * n + from, width) });
             }
             pack.reserve(rows, width)?;
@@ -119,6 +118,8 @@ fn solve_panel<T: Real>(
                 // SAFETY: as above.
                 unsafe { a.part((next + t * TILE + i) * n + from, width) }.copy_from_slice(values);
             }
+            // SAFETY: as above; a tile's rows are whole panels.
+            unsafe { panel.fill(t * TILE, Rows::new(mine, rows, width)) };
             Ok(())
         },
     )
