@@ -20,6 +20,14 @@ ESTIMATORS = [
     wl.FeatureRidge("passthrough"),
     wl.FeatureRidgeClassifier(),
     wl.FeatureRidgeClassifier("passthrough"),
+    wl.FeatureRidgeCV(),
+    wl.FeatureRidgeCV("passthrough", cv="gcv"),
+    wl.FeatureRidgeClassifierCV(),
+    wl.FeatureRidgeClassifierCV("passthrough", cv="gcv"),
+    wl.KernelRidgeCV(),
+    wl.KernelRidgeCV("precomputed"),
+    wl.KernelRidgeClassifierCV(),
+    wl.KernelRidgeClassifierCV("precomputed"),
 ]
 TRANSFORMERS = [
     wl.RandomFeatures(64),

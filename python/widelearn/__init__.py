@@ -1,16 +1,29 @@
 """Wide neural networks, learned the scikit-learn way."""
 
 from widelearn import estimators, features, kernels, ridge, runtime
-from widelearn.estimators import FeatureRidge, FeatureRidgeClassifier, KernelRidge, KernelRidgeClassifier
+from widelearn.estimators import (
+    FeatureRidge,
+    FeatureRidgeClassifier,
+    FeatureRidgeClassifierCV,
+    FeatureRidgeCV,
+    KernelRidge,
+    KernelRidgeClassifier,
+    KernelRidgeClassifierCV,
+    KernelRidgeCV,
+)
 from widelearn.features import FourierFeatures, RandomFeatures
 from widelearn.runtime import __version__, get_num_threads, set_num_threads, show_versions
 
 __all__ = [
     "FeatureRidge",
+    "FeatureRidgeCV",
     "FeatureRidgeClassifier",
+    "FeatureRidgeClassifierCV",
     "FourierFeatures",
     "KernelRidge",
+    "KernelRidgeCV",
     "KernelRidgeClassifier",
+    "KernelRidgeClassifierCV",
     "RandomFeatures",
     "__version__",
     "estimators",

@@ -30,9 +30,11 @@ class FeatureRidge(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):
         Penalty, non-negative, one for all targets or one each. It is scikit-learn's alpha: not divided by n.
     fit_intercept : bool, default=True
         Whether there is an unpenalised intercept b.
-    precision : {"auto"}, default="auto"
-        Double for float64 data; for float32 data, features and products of blocks in float32, summed and solved in
-        float64.
+    precision : {"auto", "mixed"}, default="auto"
+        "auto" is double for float64 data; for float32 data, features and products of blocks in float32, summed and
+        solved in float64. "mixed" sums products in float32 for any data and refines the solution by further passes in
+        float64 until it is that of "auto" to 1e-9, which it falls back to where that does not converge. Rows given to
+        :meth:`partial_fit` cannot be passed again and are summed as by "auto", as are fewer rows than features.
     random_state : int, RandomState or None, default=None
         Where seeds come from that `features` leaves None.
 
@@ -156,9 +158,11 @@ class FeatureRidgeClassifier(SignCoding, BaseFeatureRidge):
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied with the sample weights; "balanced" is n / (n_classes n_c), and not for
         :meth:`partial_fit`.
-    precision : {"auto"}, default="auto"
-        Double for float64 data; for float32 data, features and products of blocks in float32, summed and solved in
-        float64.
+    precision : {"auto", "mixed"}, default="auto"
+        "auto" is double for float64 data; for float32 data, features and products of blocks in float32, summed and
+        solved in float64. "mixed" sums products in float32 for any data and refines the solution by further passes in
+        float64 until it is that of "auto" to 1e-9, which it falls back to where that does not converge. Rows given to
+        :meth:`partial_fit` cannot be passed again and are summed as by "auto", as are fewer rows than features.
     random_state : int, RandomState or None, default=None
         Where seeds come from that `features` leaves None.
 
@@ -237,6 +241,10 @@ class FeatureRidgeClassifier(SignCoding, BaseFeatureRidge):
         `classes` names all classes and is needed in the first call, but not for a multilabel indicator. See
         :meth:`FeatureRidge.partial_fit`.
         """
+        self._add(X, y, classes, sample_weight)
+        return self
+
+    def _add(self, X: Any, y: Any, classes: ArrayLike | None, sample_weight: Any) -> None:
         first = not hasattr(self, "moments_")
         if isinstance(self.class_weight, str):
             raise ValueError("class_weight='balanced' needs all rows at once: pass the weights as a dict.")
@@ -248,7 +256,6 @@ class FeatureRidgeClassifier(SignCoding, BaseFeatureRidge):
         if first and classes is None and not self.multilabel_:
             raise ValueError("classes must name all classes in the first call of partial_fit.")
         self._fit_more(x, codes, weight)
-        return self
 
     def _check(
         self, X: Any, y: Any, sample_weight: Any, classes: ArrayLike | None, reset: bool

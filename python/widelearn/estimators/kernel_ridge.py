@@ -33,13 +33,18 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
 
     def _solve(self, X: Array, y: Array, sample_weight: Array | None, *, flat: bool) -> None:
         """Set the fitted attributes from validated rows and targets (n, t)."""
-        alpha = check_alpha(self.alpha, y.shape[1])
+        self._solve_at(X, y, sample_weight, self.kernel, check_alpha(self.alpha, y.shape[1]), flat=flat)
+
+    def _solve_at(
+        self, X: Array, y: Array, sample_weight: Array | None, kernel: Any, alpha: Array, *, flat: bool
+    ) -> None:
+        """Set the fitted attributes for one kernel and one penalty a target."""
         if self._precomputed():
             self.kernel_: Kernel | str = "precomputed"
             K = own_kernel_matrix(X)
         else:
-            kernel = clone(as_kernel(self.kernel, NTK()))
-            self.kernel_, self.X_fit_, K = kernel, X, kernel(X)
+            chosen = clone(as_kernel(kernel, NTK()))
+            self.kernel_, self.X_fit_, K = chosen, X, chosen(X)
         symmetric = isinstance(self.kernel_, Kernel) and self.kernel_.compiled
         found = solve_dual(K, y, alpha, sample_weight, fit_intercept=self.fit_intercept, symmetric=symmetric)
         dual, offset = found.coef, found.offset.astype(X.dtype)
@@ -93,7 +98,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
         Intercept b.
     solver_ : str
         What solved the system: "cholesky"; "ldlt" if the kernel matrix plus alpha was indefinite, "eigen" if it was
-        singular, "lu" or "lstsq" if it was not symmetric.
+        singular.
     n_iter_ : int
         1: the solvers are direct.
     residual_ : float
@@ -207,7 +212,7 @@ class KernelRidgeClassifier(SignCoding, BaseKernelRidge):
         Intercept.
     solver_ : str
         What solved the system: "cholesky"; "ldlt" if the kernel matrix plus alpha was indefinite, "eigen" if it was
-        singular, "lu" or "lstsq" if it was not symmetric.
+        singular.
     n_iter_ : int
         1: the solvers are direct.
     residual_ : float

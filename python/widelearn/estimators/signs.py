@@ -51,7 +51,9 @@ class SignCoding(ClassifierMixin):
 
     def predict(self, X: ArrayLike) -> Array:
         """Return the class of every row, or its labels (n, t) for multilabel targets."""
-        values = self.decision_function(X)
+        return self._decide(self.decision_function(X))
+
+    def _decide(self, values: Array) -> Array:
         if self.multilabel_:
             return (values > 0).astype(int)
         if len(self.classes_) == 1:

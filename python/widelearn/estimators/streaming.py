@@ -15,6 +15,7 @@ from sklearn.utils.validation import validate_data
 from widelearn.features import FeatureMap, RandomFeatures
 from widelearn.kernels.parameters import DefaultObjects
 from widelearn.ridge import Moments
+from widelearn.ridge.refine import refine
 from widelearn.ridge.solver import solve_wide
 from widelearn.ridge.systems import check_alpha
 from widelearn.runtime import row_blocks
@@ -23,6 +24,8 @@ Array = NDArray[Any]
 DTYPES = [np.float64, np.float32]
 # Rows whose features a map outside the core holds at once.
 BLOCK_ROWS = 2048
+# Rows turned to float32 at once.
+MIXED_ROWS = 1 << 16
 
 
 class BaseFeatureRidge(DefaultObjects, BaseEstimator):
@@ -32,7 +35,7 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
         "features": [StrOptions({"passthrough"}), HasMethods(["fit", "transform"]), None],
         "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
         "fit_intercept": ["boolean"],
-        "precision": [StrOptions({"auto"})],
+        "precision": [StrOptions({"auto", "mixed"})],
         "random_state": ["random_state"],
     }
     _stands_for: ClassVar[dict[str, Any]] = {"features": lambda value: RandomFeatures() if value is None else value}
@@ -56,17 +59,47 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
         """Set the fitted attributes from validated rows and targets (n, t)."""
         for name in ("moments_", "_solved"):
             self.__dict__.pop(name, None)
-        alpha = check_alpha(self.alpha, y.shape[1])
+        self._check_penalties(y.shape[1])
         if sample_weight is not None and not sample_weight.all():
             kept = sample_weight > 0
             X, y, sample_weight = X[kept], y[kept], sample_weight[kept]
         self._fit_features(X, y)
+        self._solved = self._solve_rows(X, y, sample_weight)
+
+    def _check_penalties(self, n_targets: int) -> None:
+        """Refuse penalties that do not fit the targets."""
+        check_alpha(self.alpha, n_targets)
+
+    def _solve_rows(self, X: Array, y: Array, sample_weight: Array | None) -> tuple[Array, Array]:
+        """Return coefficients (t, p) and intercepts (t,) of rows that all have weight."""
+        return self._solve_at(X, y, sample_weight, check_alpha(self.alpha, y.shape[1]))
+
+    def _solve_at(self, X: Array, y: Array, sample_weight: Array | None, alpha: Array) -> tuple[Array, Array]:
+        """Return coefficients (t, p) and intercepts (t,) for one penalty a target."""
         if len(X) < self._n_features(X):
             coef, intercept = solve_wide(self._transform(X), y, alpha, sample_weight, fit_intercept=self.fit_intercept)
-            self._solved = np.ascontiguousarray(coef.T), intercept
-        else:
-            moments = self._sum_rows(X, y, sample_weight)
-            self._solved = self._pack(moments.solve_once(alpha, self.fit_intercept), X.dtype)
+            return np.ascontiguousarray(coef.T), intercept
+        if self.precision == "mixed":
+            found = self._solve_mixed(X, y, sample_weight, alpha)
+            if found is not None:
+                return found
+        moments = self._sum_rows(X, y, sample_weight)
+        return self._pack(moments.solve_once(alpha, self.fit_intercept), X.dtype)
+
+    def _solve_mixed(self, X: Array, y: Array, sample_weight: Array | None, alpha: Array) -> tuple[Array, Array] | None:
+        """Sum moments in float32 and refine their solution in float64; None where that does not converge."""
+        moments = Moments(self._n_features(X), y.shape[1])
+        for rows in row_blocks(len(X), MIXED_ROWS):
+            weight = None if sample_weight is None else sample_weight[rows]
+            moments.merge(self._sum_rows(X[rows].astype(np.float32), y[rows], weight))
+        blocks = lambda: self._blocks(X, np.float64)  # noqa: E731
+        found = refine(moments, alpha, blocks, y, sample_weight, fit_intercept=self.fit_intercept)
+        return None if found is None else self._pack(found, X.dtype)
+
+    def _solve_moments(self, moments: Moments) -> tuple[Array, Array]:
+        """Return coefficients (t, p) and intercepts (t,) of all rows summed so far, which stay summed."""
+        alpha = check_alpha(self.alpha, moments.n_targets)
+        return self._pack(moments.solve(alpha, self.fit_intercept), self._dtype)
 
     def _fit_more(self, X: Array, y: Array, sample_weight: Array | None) -> None:
         """Add validated rows to the moments; the system is solved when its solution is asked for."""
@@ -80,7 +113,7 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
             self._fit_features(X, y)
             self.moments_ = Moments(self._n_features(X), y.shape[1])
             self._dtype = X.dtype
-        check_alpha(self.alpha, y.shape[1])
+        self._check_penalties(y.shape[1])
         self.moments_.merge(self._sum_rows(X, y, sample_weight))
         self.__dict__.pop("_solved", None)
 
@@ -108,9 +141,10 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
         Z = self.features_.transform(X)
         return np.asarray(Z.toarray() if hasattr(Z, "toarray") else Z, dtype=X.dtype)
 
-    def _blocks(self, X: Array) -> Iterator[tuple[slice, Array]]:
+    def _blocks(self, X: Array, dtype: Any = None) -> Iterator[tuple[slice, Array]]:
+        """Yield blocks of rows' features, of X's dtype unless another is asked for."""
         for rows in row_blocks(len(X), BLOCK_ROWS):
-            yield rows, self._transform(X[rows])
+            yield rows, self._transform(X[rows] if dtype is None else X[rows].astype(dtype, copy=False))
 
     def _sum_rows(self, X: Array, y: Array, sample_weight: Array | None) -> Moments:
         """Return the moments of rows: one fused pass for our feature maps, block by block for any other."""
@@ -131,8 +165,7 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
         if "_solved" not in self.__dict__:
             if "moments_" not in self.__dict__:
                 raise AttributeError(f"{type(self).__name__} has no coefficients before fit or partial_fit.")
-            alpha = check_alpha(self.alpha, self.moments_.n_targets)
-            self._solved = self._pack(self.moments_.solve(alpha, self.fit_intercept), self._dtype)
+            self._solved = self._solve_moments(self.moments_)
         return self._solved
 
     def _values(self, X: ArrayLike) -> Array:

@@ -1,6 +1,7 @@
 """The functional layer: ridge problems on plain arrays, and statistics of them that merge."""
 
 from widelearn.ridge.moments import Moments
+from widelearn.ridge.path import gcv, loo, path
 from widelearn.ridge.solver import solve
 
-__all__ = ["Moments", "solve"]
+__all__ = ["Moments", "gcv", "loo", "path", "solve"]

@@ -9,6 +9,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from widelearn import _core
 from widelearn.ridge.systems import check_alpha, solve_symmetric
+from widelearn.ridge.tridiagonal import Tridiagonal, gcv_errors
 from widelearn.runtime import check_memory, core_blocks, row_blocks
 
 Array = NDArray[np.float64]
@@ -165,7 +166,7 @@ class Moments:
         return found
 
     def _solve(self, zz: Array, alpha: ArrayLike, fit_intercept: bool) -> tuple[Array, Any]:
-        zy = self._system(zz, fit_intercept)
+        zy = self.system(zz, fit_intercept)
         coef = solve_symmetric(zz, zy, check_alpha(alpha, self.n_targets)).coef
         intercept = self.mean_y - self.mean_z @ coef if fit_intercept else np.zeros(self.n_targets)
         return (coef[:, 0], intercept[0]) if self.flat else (coef, intercept)
@@ -174,28 +175,28 @@ class Moments:
         """Return the generalised cross-validation error of every alpha, of shape (n_alphas,) or (n_alphas, t).
 
         With n = Σ w it is (RSS / n) / (1 - df / n)², df = Σ λ / (λ + alpha) over the eigenvalues λ of Σ w z z'
-        (centred, and plus 1, with an intercept); infinite where df reaches n. One eigendecomposition, 9 p³ flops,
+        (centred, and plus 1, with an intercept); infinite where df reaches n. One tridiagonal form, 4 p³ / 3 flops,
         serves all alphas.
 
         Source: Golub, Heath & Wahba, "Generalized cross-validation as a method for choosing a good ridge parameter",
         Technometrics 21, 1979, equation 1.4.
         """
-        ridges = check_alpha(alphas, np.size(alphas))[:, None]
+        ridges = check_alpha(alphas, np.size(alphas))
         zz = self.zz.copy()
-        zy = self._system(zz, fit_intercept)
-        values, vectors = np.linalg.eigh(zz)
-        values = np.where(values > len(values) * np.finfo(float).eps * values.max(initial=0.0), values, 0.0)
-        projected = (vectors.T @ zy) ** 2
-        shifted = np.where(values + ridges > 0, values + ridges, np.inf)
+        zy = self.system(zz, fit_intercept)
+        form = Tridiagonal(zz, zy)
         total = self.yy if fit_intercept else self.yy + self.weight * self.mean_y**2
-        explained = ((values + 2 * ridges) / shifted**2) @ np.where(values[:, None] > 0, projected, 0.0)
-        left = self.weight - (values / shifted).sum(axis=1) - fit_intercept
-        with np.errstate(divide="ignore", invalid="ignore"):
-            error = self.weight * np.maximum(total - explained, 0.0) / np.maximum(left, 0.0)[:, None] ** 2
-        error[left <= self.weight * len(values) * np.finfo(float).eps] = np.inf
+        rss = np.empty((len(ridges), self.n_targets))
+        for j, ridge in enumerate(ridges):
+            coef = form.solve(ridge)
+            rss[j] = total - (form.right * coef).sum(axis=0) - ridge * (coef**2).sum(axis=0)
+        # What is left of the squares by rounding is no residual.
+        rss[rss <= total * self.n_features * np.finfo(np.float64).eps] = 0.0
+        left = (self.weight - self.n_features - fit_intercept) + form.slack(ridges)
+        error = gcv_errors(rss, left, self.weight)
         return error[:, 0] if self.flat else error
 
-    def _system(self, zz: Array, fit_intercept: bool) -> Array:
+    def system(self, zz: Array, fit_intercept: bool) -> Array:
         """Turn `zz`, the centred moments, into the left side of the normal equations, and return their right side."""
         if self.weight == 0.0:
             raise ValueError("There are no rows to solve for: update or merge some with positive weights first.")

@@ -8,12 +8,15 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
 from widelearn import _core
-from widelearn.ridge.general import asymmetry, solve_general
 from widelearn.ridge.moments import Moments
 from widelearn.ridge.systems import Solution, check_alpha, solve_symmetric
-from widelearn.runtime import check_memory
+from widelearn.runtime import check_memory, empty, row_blocks
 
 Array = NDArray[Any]
+COMPARED_ROWS = 256
+# Rows whose mean features serve as origin of inner products, and values centred at once.
+ORIGIN_ROWS = 256
+CENTERED_VALUES = 1 << 19
 
 
 def solve(
@@ -109,29 +112,63 @@ def own_kernel_matrix(K: Array) -> Array:
     return np.array(K, order="C")
 
 
+def asymmetry(K: Array) -> float:
+    """Return the largest difference of an entry from its mirror image, relative to the largest entry."""
+    largest, gap = 0.0, 0.0
+    for rows in row_blocks(len(K), COMPARED_ROWS):
+        block = K[rows, : rows.stop]
+        largest = max(largest, float(np.abs(block).max()))
+        gap = max(gap, float(np.abs(block - K[: rows.stop, rows].T).max()))
+    return gap / largest if largest > 0 else 0.0
+
+
+def symmetric_kernel_matrix(K: Array) -> Array:
+    """Return `K` if it is symmetric to half its digits, else refuse it."""
+    gap = asymmetry(K)
+    if gap > np.finfo(K.dtype).eps ** 0.5:
+        raise ValueError(
+            f"The kernel matrix is not symmetric: mirrored entries differ by up to {gap:.2g} of the largest. Pass"
+            " (K + K.T) / 2, or instead of the matrix the rows and an object of class widelearn.kernels.Kernel."
+        )
+    return K
+
+
 def solve_wide(
     Z: Array, y: Array, alpha: Array, weight: Array | None, *, fit_intercept: bool = False
 ) -> tuple[Array, Array]:
     """Return the coefficients (p, t) and intercepts (t,) of fewer rows than features, from the dual system K = Z Z'."""
-    mean = np.zeros(Z.shape[1], Z.dtype)
-    if fit_intercept:
-        # Centred features keep the digits that a mean far from zero would take from their inner products.
-        # Any origin near the mean does, for the intercept takes the rest.
-        check_memory(Z.nbytes, f"Centred features of {len(Z)} rows", "Take fewer components.")
-        mean = Z.mean(axis=0, dtype=np.float64).astype(Z.dtype)
-        Z = Z - mean
-    found = solve_dual(inner_products(Z), y, alpha, weight, fit_intercept=fit_intercept, definite=True)
-    coef = Z.T @ found.coef.astype(Z.dtype)
-    return coef, (found.offset - mean @ coef).astype(Z.dtype)
+    center = origin(Z) if fit_intercept else None
+    found = solve_dual(inner_products(Z, center), y, alpha, weight, fit_intercept=fit_intercept, definite=True)
+    return primal(Z, center, found)
 
 
-def inner_products(Z: Array) -> Array:
-    """Return Z Z' in float64, its products in the precision of Z."""
+def origin(Z: Array) -> Array:
+    """Return a point near the rows: inner products about it keep the digits that a mean far from zero would take.
+
+    Any such point does, for the intercept takes the rest.
+    """
+    return np.asarray(Z[:ORIGIN_ROWS].mean(axis=0, dtype=np.float64), dtype=Z.dtype)
+
+
+def inner_products(Z: Array, center: Array | None = None) -> Array:
+    """Return (Z - center)(Z - center)' in float64, its products in the precision of Z."""
     n = len(Z)
-    check_memory((8 + Z.itemsize) * n * n, f"The inner products of {n} rows", "Take fewer rows.")
-    out = np.empty((n, n), Z.dtype)
-    _core.gram(("linear",), np.require(Z, requirements=["C", "ALIGNED"]), None, out)
-    return out.astype(np.float64, copy=False)
+    check_memory(8 * n * n, f"The inner products of {n} rows", "Take fewer rows.")
+    out = empty((n, n), np.float64)
+    shift = np.zeros(Z.shape[1], Z.dtype) if center is None else center
+    _core.inner_products(np.require(Z, requirements=["C", "ALIGNED"]), shift, out)
+    return out
+
+
+def primal(Z: Array, center: Array | None, found: Solution) -> tuple[Array, Array]:
+    """Return the coefficients (p, t) and intercepts (t,) of a dual solution."""
+    dual = found.coef.astype(Z.dtype)
+    if center is None:
+        return Z.T @ dual, found.offset.astype(Z.dtype)
+    coef = np.zeros((Z.shape[1], dual.shape[1]), Z.dtype)
+    for rows in row_blocks(len(Z), max(CENTERED_VALUES // Z.shape[1], 1)):
+        coef += (Z[rows] - center).T @ dual[rows]
+    return coef, (found.offset - center @ coef).astype(Z.dtype)
 
 
 def solve_dual(
@@ -162,7 +199,7 @@ def solve_dual(
     fit_intercept : bool, default=False
         Whether there is an unpenalised intercept b.
     symmetric : bool, default=False
-        Whether K is known to be symmetric; otherwise that is checked, and LU solves the system if it is not.
+        Whether K is known to be symmetric; otherwise that is checked, and refused if it is not.
     definite : bool, default=False
         Whether K is known to be positive semidefinite but for rounding.
 
@@ -171,7 +208,8 @@ def solve_dual(
     Solution
         Dual coefficients a (n, t), zero where the weight is zero, and b (t,).
     """
-    gap = 0.0 if symmetric or definite else asymmetry(K)
+    if not (symmetric or definite):
+        symmetric_kernel_matrix(K)
     coef = np.zeros(y.shape, K.dtype)
     rows: Any = slice(None)
     root = np.ones(len(K))
@@ -185,9 +223,6 @@ def solve_dual(
         K *= root.astype(K.dtype)[:, None]
         K *= root.astype(K.dtype)
     border = root if fit_intercept else None
-    if gap > np.finfo(K.dtype).eps ** 0.5:
-        found = solve_general(K, y, alpha, border, gap)
-    else:
-        found = solve_symmetric(K, y, alpha, border=border, definite=definite)
+    found = solve_symmetric(K, y, alpha, border=border, definite=definite)
     coef[rows] = found.coef * root.astype(K.dtype)[:, None]
     return found._replace(coef=coef)

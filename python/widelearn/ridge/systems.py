@@ -151,10 +151,7 @@ class Spectrum:
         self.A = A
         P = A.astype(np.float64)
         if self.u is not None:
-            product = P @ self.u
-            product -= self.u * (self.u @ product) / 2
-            for rows in row_blocks(n, MIRROR_ROWS):
-                P[rows] -= np.outer(self.u[rows], product) + np.outer(product[rows], self.u)
+            take_out(P, self.u)
         self.values, self.vectors = eigh(P, overwrite_a=True, check_finite=False)
         self.noise = n * np.finfo(A.dtype).eps * np.abs(self.values).max()
         if definite:
@@ -175,6 +172,14 @@ class Spectrum:
         # The border itself has the eigenvalue zero, so rounding in that direction was divided by alpha alone.
         coef -= np.outer(self.u, self.u @ coef)
         return coef, (self.u @ (B - self.A @ coef)) / self.length
+
+
+def take_out(P: Array, u: Array) -> None:
+    """Project the unit vector `u` out of a symmetric matrix, in place."""
+    product = P @ u
+    product -= u * (u @ product) / 2
+    for rows in row_blocks(len(P), MIRROR_ROWS):
+        P[rows] -= np.outer(u[rows], product) + np.outer(product[rows], u)
 
 
 def residual(A: Array, X: Array, B: Array, alpha: Array, u: Array | None, offset: Array, size: Array) -> float:

@@ -70,6 +70,23 @@ pub(crate) fn gram_dot(
     })
 }
 
+/// `out[i][j] = (x_i - shift).(x_j - shift)`, float64.
+#[pyfunction]
+pub(crate) fn inner_products(
+    py: Python<'_>,
+    x: &Bound<'_, PyAny>,
+    shift: &Bound<'_, PyAny>,
+    out: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let mut out = MatrixMut::<f64>::new(out, "out")?;
+    let out = out.slice()?;
+    by_type!(x, T => {
+        let (x, shift) = (Matrix::<T>::new(x, "x")?, Vector::<T>::new(shift, "shift")?);
+        let (x, shift) = (x.rows()?, shift.slice()?);
+        call(py, (x.n * x.n * x.d) as f64, |context| core::inner_products(context, x, shift, out))
+    })
+}
+
 /// Add the samples `(x, y)` to the moments about the given shifts; `features` None means `x` itself.
 #[pyfunction]
 pub(crate) fn moments(

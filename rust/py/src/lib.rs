@@ -18,7 +18,7 @@ mod _core {
     #[pymodule_export]
     use crate::features::{feature_weights, predict, transform};
     #[pymodule_export]
-    use crate::gram::{gram, gram_diag, gram_dot, moments};
+    use crate::gram::{gram, gram_diag, gram_dot, inner_products, moments};
     #[pymodule_export]
     use crate::random::{normals, philox4x32};
     #[pymodule_export]

@@ -169,17 +169,41 @@ impl<T: Real> Filler<T> {
     /// # Safety
     /// The pack is still exclusively borrowed, and no other task fills the same panels.
     pub unsafe fn fill(&self, at: usize, x: Rows<'_, T>) {
-        let (d, width) = (x.d, self.width);
-        for k0 in (0..d).step_by(DEPTH) {
-            let kc = DEPTH.min(d - k0);
-            for first in (0..x.n).step_by(width) {
+        // SAFETY: the caller's promise.
+        unsafe { self.each_panel(at, x, 0, |_, _| ()) }
+    }
+
+    /// As [`Self::fill`] with as many columns of `x` from `first` on as the pack is deep, less `shift`.
+    ///
+    /// # Safety
+    /// As [`Self::fill`].
+    pub unsafe fn fill_centered(&self, at: usize, x: Rows<'_, T>, first: usize, shift: &[T]) {
+        let center = |k0: usize, panel: &mut [T]| {
+            for (step, &c) in panel.chunks_exact_mut(self.width).zip(&shift[k0..]) {
+                step.iter_mut().for_each(|v| *v -= c);
+            }
+        };
+        // SAFETY: the caller's promise.
+        unsafe { self.each_panel(at, x, first, center) }
+    }
+
+    /// Copy columns of `x` from `first` on, and do something to every panel and block of steps while it is in cache.
+    ///
+    /// # Safety
+    /// As [`Self::fill`].
+    unsafe fn each_panel(&self, at: usize, x: Rows<'_, T>, first: usize, then: impl Fn(usize, &mut [T])) {
+        let (depth, width, level) = (self.depth, self.width, simd::level());
+        for k0 in (0..depth).step_by(DEPTH) {
+            let kc = DEPTH.min(depth - k0);
+            for row in (0..x.n).step_by(width) {
                 // SAFETY: one panel of this task's own.
-                let panel = unsafe { self.values.part(self.rows * k0 + (at + first) * kc, width * kc) };
-                let n = width.min(x.n - first);
+                let panel = unsafe { self.values.part(self.rows * k0 + (at + row) * kc, width * kc) };
+                let n = width.min(x.n - row);
                 if n < width {
                     panel.fill(T::ZERO);
                 }
-                T::transpose(simd::level(), &x.data[first * d + k0..], d, n, kc, panel, width);
+                T::transpose(level, &x.data[row * x.d + first + k0..], x.d, n, kc, panel, width);
+                then(k0, panel);
             }
         }
     }

@@ -1,10 +1,12 @@
 //! What is done with tiles: written out, multiplied by a matrix, or added into moments.
 
 mod assemble;
+mod inner;
 mod moments;
 mod product;
 mod write;
 
 pub use assemble::{assemble, diagonal, transform};
+pub use inner::inner_products;
 pub use moments::{Moments, moments};
 pub use product::{predict, product};

@@ -32,9 +32,9 @@ pub struct Moments<'a> {
 }
 
 /// Adds tiles of one triangle to an f64 matrix.
-struct Accumulate {
-    out: Shared<f64>,
-    p: usize,
+pub(super) struct Accumulate {
+    pub(super) out: Shared<f64>,
+    pub(super) p: usize,
 }
 
 impl<T: Real> Consumer<T> for Accumulate {
@@ -128,12 +128,21 @@ pub fn moments<T: Real>(
         let mut add = Accumulate { out: Shared::new(into.zz), p };
         run_packed(context, &z, p, &mut add)?;
     }
-    for i in 0..p {
-        for j in 0..i {
-            into.zz[j * p + i] = into.zz[i * p + j];
+    mirror(into.zz, p);
+    Ok(())
+}
+
+/// Copy the lower triangle of `a`, p x p, to the upper one: square blocks, so that both stay in cache.
+pub(super) fn mirror(a: &mut [f64], p: usize) {
+    for i0 in (0..p).step_by(TILE) {
+        for j0 in (0..=i0).step_by(TILE) {
+            for i in i0..p.min(i0 + TILE) {
+                for j in j0..i.min(j0 + TILE) {
+                    a[j * p + i] = a[i * p + j];
+                }
+            }
         }
     }
-    Ok(())
 }
 
 /// Packs features, less their shift and times the root of the sample's weight: samples are the steps of products of

@@ -1,0 +1,104 @@
+"""Ridge solutions from single-precision moments, refined in double precision by further passes over the rows."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+
+from widelearn import _core
+from widelearn.ridge.moments import Moments
+from widelearn.runtime import check_memory
+
+Array = NDArray[Any]
+# Relative sizes of a correction, in the norm of fitted values: below the first the next one is below rounding errors
+# of 1e-10; above the second the factor is too far from the matrix to converge.
+ENOUGH, TOO_LARGE = 1e-5, 0.1
+PASSES = 4
+
+
+def refine(
+    moments: Moments,
+    alpha: Array,
+    blocks: Callable[[], Iterable[tuple[slice, Array]]],
+    y: Array,
+    weight: Array | None,
+    *,
+    fit_intercept: bool,
+) -> tuple[Array, Array] | None:
+    """Solve the ridge problem of all rows by iterative refinement with an approximate factor.
+
+    With c the solution so far, A the moments' matrix and r the residuals of all rows in double precision, the
+    correction is (A + alpha I)⁻¹ (Z'W r - alpha c). Its size is that of the error left by the pass before, so one pass
+    is enough where it is small.
+
+    Parameters
+    ----------
+    moments : Moments
+        Of the features in single precision; destroyed.
+    alpha : ndarray of shape (t,)
+        Penalties.
+    blocks : callable
+        Returns blocks of rows (slice, features in float64), every time anew.
+    y : ndarray of shape (n, t)
+        Targets.
+    weight : ndarray of shape (n,) or None
+        Sample weights.
+    fit_intercept : bool
+        Whether there is an unpenalised intercept.
+
+    Returns
+    -------
+    (ndarray of shape (p, t), ndarray of shape (t,)) or None
+        Coefficients and intercepts; None if the corrections do not shrink: then double precision must do all.
+    """
+    p, t = moments.n_features, moments.n_targets
+    penalties, which = np.unique(alpha, return_inverse=True)
+    check_memory(8 * p * p * len(penalties), f"The factors of {len(penalties)} penalties", "Pass one penalty.")
+    zz, center = moments.zz, moments.mean_z if fit_intercept else np.zeros(p)
+    right = moments.system(zz, fit_intercept)
+    factors = []
+    for at, penalty in enumerate(penalties):
+        matrix = zz if at == len(penalties) - 1 else zz.copy()
+        matrix[np.diag_indices(p)] += penalty
+        try:
+            _core.cholesky(matrix)
+        except np.linalg.LinAlgError:
+            return None
+        factors.append(matrix)
+
+    def correct(right: Array) -> Array:
+        out = np.empty_like(right)
+        for at, factor in enumerate(factors):
+            # LAPACK sees the lower triangle by rows as an upper one by columns.
+            out[:, which == at] = lapack.dpotrs(factor.T, right[:, which == at], lower=0)[0]
+        return out
+
+    coef, offset = correct(right), moments.mean_y.copy() if fit_intercept else np.zeros(t)
+    last = np.inf
+    for _ in range(PASSES):
+        gradient, sums = -alpha * coef, np.zeros(t)
+        size_of_fit = np.zeros(t)
+        for rows, Z in blocks():
+            Z = Z - center if fit_intercept else Z
+            fitted = Z @ coef
+            left = y[rows] - fitted - offset
+            if weight is not None:
+                left *= weight[rows][:, None]
+            gradient += Z.T @ left
+            sums += left.sum(axis=0)
+            size_of_fit += (fitted**2).sum(axis=0)
+        step = correct(gradient)
+        coef = coef + step
+        if fit_intercept:
+            offset = offset + sums / moments.weight
+        # |Z step|² = step'(gradient - alpha step), to the accuracy of the factor.
+        moved = np.maximum((step * (gradient - alpha * step)).sum(axis=0), 0.0)
+        size = float(np.sqrt(np.max(moved / np.where(size_of_fit > 0.0, size_of_fit, 1.0))))
+        if size <= ENOUGH:
+            return coef, offset - center @ coef if fit_intercept else np.zeros(t)
+        if not size <= min(TOO_LARGE, last / 2):
+            return None
+        last = size
+    return None

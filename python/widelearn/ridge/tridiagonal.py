@@ -1,0 +1,101 @@
+"""Generalised cross-validation of many penalties from a tridiagonal form: no eigenvectors."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigh_tridiagonal, eigvalsh_tridiagonal, lapack
+
+from widelearn.ridge.systems import take_out
+
+Array = NDArray[Any]
+
+
+class Tridiagonal:
+    """A positive semidefinite matrix A = Q T Q' with tridiagonal T, and right-hand sides Q' B.
+
+    Parameters
+    ----------
+    A : ndarray of shape (m, m)
+        Symmetric, float64, in any order; it may be destroyed.
+    B : ndarray of shape (m, t)
+        Right-hand sides.
+
+    Notes
+    -----
+    Costs 4 m³ / 3 flops, a seventh of all eigenvectors; then each penalty O(m t).
+    """
+
+    def __init__(self, A: Array, B: Array) -> None:
+        m = len(A)
+        # Of a symmetric matrix the transpose is the same in LAPACK's order.
+        work = A.T if A.flags.c_contiguous else A
+        size = int(lapack.dsytrd_lwork(m, lower=1)[0])
+        reduced, self.d, self.e, tau, _ = lapack.dsytrd(work, lower=1, lwork=size, overwrite_a=1)
+        self.right = np.array(B, dtype=np.float64, order="F")
+        if m > 1 and B.shape[1]:
+            rest = np.asfortranarray(self.right[1:])
+            self.right[1:] = lapack.dormqr("L", "T", reduced[1:, :-1], tau, rest, 64 * max(B.shape[1], 1))[0]
+        values = eigvalsh_tridiagonal(self.d, self.e) if m > 1 else self.d.copy()
+        # A negative eigenvalue shows how large the rounding errors are that A was made with.
+        noise = max(m * np.finfo(np.float64).eps * np.abs(values).max(initial=0.0), -2 * values.min(initial=0.0))
+        self.values = np.where(values > noise, values, 0.0)
+        self.noise = noise
+
+    def slack(self, alphas: Array) -> Array:
+        """Return m - Σ λ / (λ + alpha) = Σ alpha / (λ + alpha) for every penalty, without cancellation."""
+        shifted = self.values[:, None] + alphas
+        return np.asarray(np.where(shifted > 0.0, alphas / np.where(shifted > 0.0, shifted, 1.0), 1.0).sum(axis=0))
+
+    def solve(self, alpha: float) -> Array:
+        """Return (T + alpha I)⁻¹ Q' B, for alpha = 0 the solution of smallest norm."""
+        m = len(self.d)
+        if alpha > self.noise or (alpha + self.values.min(initial=np.inf)) > self.noise:
+            x, info = lapack.dptsv(self.d + alpha, self.e.copy(), self.right)[2:] if m > 1 else (self.right, 0)
+            if m == 1:
+                return self.right / (self.d[0] + alpha)
+            if info == 0:
+                return np.asarray(x)
+        values, vectors = eigh_tridiagonal(self.d, self.e) if m > 1 else (self.d, np.ones((1, 1)))
+        kept = values > self.noise
+        vectors = vectors[:, kept]
+        return np.asarray(vectors @ ((vectors.T @ self.right) / (values[kept, None] + alpha)))
+
+
+def gcv_errors(rss: Array, left: Array, weight: float) -> Array:
+    """Return (rss / n) / (left / n)² for n = `weight` and left = n - df, infinite where nothing is left."""
+    spent = left <= 1e3 * weight * np.finfo(np.float64).eps
+    errors = weight * np.maximum(rss, 0.0) / np.where(spent, 1.0, left)[:, None] ** 2
+    errors[spent] = np.inf
+    return errors
+
+
+def dual_gcv(K: Array, y: Array, alphas: Array, weight: Array | None, *, fit_intercept: bool) -> Array:
+    """Return the GCV errors (a, t) of a positive semidefinite kernel matrix, which is destroyed."""
+    root = np.ones(len(K)) if weight is None else np.sqrt(weight)
+    P = K.astype(np.float64, copy=False)
+    P *= root[:, None]
+    P *= root
+    y = y * root[:, None]
+    if fit_intercept:
+        u = root / np.linalg.norm(root)
+        take_out(P, u)
+        y = y - np.outer(u, u @ y)
+    form = Tridiagonal(P, y)
+    # The squares of y that directions without variance hold.
+    outside = None
+    rss = np.empty((len(alphas), y.shape[1]))
+    for j, alpha in enumerate(alphas):
+        if alpha > 0.0:
+            rss[j] = alpha**2 * (form.solve(alpha) ** 2).sum(axis=0)
+            continue
+        if outside is None:
+            dual = form.solve(0.0)
+            product = form.d[:, None] * dual
+            product[1:] += form.e[:, None] * dual[:-1]
+            product[:-1] += form.e[:, None] * dual[1:]
+            outside = ((form.right - product) ** 2).sum(axis=0)
+            outside[outside <= (y**2).sum(axis=0) * len(K) * np.finfo(np.float64).eps] = 0.0
+        rss[j] = outside
+    total = float((root**2).sum())
+    return gcv_errors(rss, (total - len(K) - fit_intercept) + form.slack(alphas), total)
