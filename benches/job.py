@@ -36,6 +36,8 @@ class Job:
     bytes: float = 0.0
     notes: Callable[[], dict[str, float]] = dict
     most: dict[str, float] = field(default_factory=dict)
+    # Timed turns, at most: slow jobs take fewer.
+    rounds: int = 1000
 
 
 def timed(run: Callable[[], object]) -> Side:
@@ -53,6 +55,7 @@ def timed(run: Callable[[], object]) -> Side:
 
 def measure(job: Job, rounds: int, pause: float = PAUSE) -> dict[str, object]:
     """Compare the results, warm every side up, then let the sides take turns."""
+    rounds = min(rounds, job.rounds)
     difference = job.difference()
     gc.collect()
     times: dict[str, list[float]] = {name: [] for name in job.sides}

@@ -276,7 +276,7 @@ def gcv(
     >>> from widelearn import ridge
     >>> Z, y = np.array([[1.0], [1.0], [2.0]]), np.array([1.0, 2.0, 3.0])
     >>> np.round(ridge.gcv(Z, y, alphas=[0.0, 6.0]), 6)
-    array([0.375, 1.38 ])
+    array([0.375, 1.86 ])
     """
     problem = check(A, y, alphas, kind, sample_weight)
     a, y, weight = problem.A, problem.y, problem.weight

@@ -1,0 +1,220 @@
+"""Ridge solves beside SciPy and scikit-learn."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cholesky
+from sklearn.kernel_approximation import RBFSampler
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import Ridge, RidgeClassifierCV, RidgeCV
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+import widelearn as wl
+from benches.job import Job, gaussian, timed
+from widelearn import _core
+
+Array = NDArray[np.floating]
+# Fits take seconds: fewer turns.
+ROUNDS = 3
+
+
+def jobs(quick: bool) -> Iterator[Job]:
+    """Every ridge job."""
+    for n in (200,) if quick else (4000, 8000):
+        for dtype in ("float64", "float32"):
+            yield factor(n, dtype)
+    rows, components = (3000, 128) if quick else (50_000, 2048)
+    yield from features(rows, components)
+    yield path(*((300, 64) if quick else (6000, 2048)))
+    yield wide_classes(*((80, 400) if quick else (1000, 20_000)))
+    yield kernel_path(150 if quick else 3000)
+
+
+def factor(n: int, dtype: str) -> Job:
+    """Cholesky in place of a fresh copy, whose time is not counted."""
+    g = gaussian(n, n // 4, dtype)
+    a = g @ g.T
+    a[np.diag_indices(n)] += n
+
+    def ours() -> Array:
+        _core.cholesky(out)
+        return np.tril(out)
+
+    def theirs() -> Array:
+        return cholesky(fortran, lower=True, overwrite_a=True, check_finite=False)
+
+    out, fortran = a.copy(), np.asfortranarray(a)
+
+    def reset(run: Callable[[], Array], to: Array) -> Callable[[], float]:
+        def side() -> float:
+            np.copyto(to, a)
+            return timed(run)()
+
+        return side
+
+    def difference() -> float:
+        np.copyto(out, a)
+        np.copyto(fortran, a)
+        return float(np.abs(ours() - theirs()).max() / np.abs(out).max())
+
+    return Job(
+        name="Cholesky",
+        shape=f"n={n}",
+        dtype=dtype,
+        output="reused",
+        least=0.95,
+        sides={
+            "widelearn": reset(lambda: _core.cholesky(out), out),
+            "SciPy in place": reset(theirs, fortran),
+        },
+        difference=difference,
+        tolerance=1e-10 if dtype == "float64" else 1e-3,
+        flops=n**3 / 3,
+        rounds=ROUNDS,
+    )
+
+
+def features(n: int, p: int) -> Iterator[Job]:
+    """Ridge on random Fourier features; the peer draws others, so ours are held to a fit in double precision."""
+    for dtype, precision, least in (("float64", "auto", 2.4), ("float64", "mixed", 3.5), ("float32", "auto", 1.1)):
+        x = 8 * gaussian(n, 64, dtype)
+        y = (np.sin(x[:, 0]) + x[:, 1] * x[:, 2]).astype(dtype)
+        maps = wl.FourierFeatures(wl.kernels.RBF(1 / 128), n_components=p, random_state=0)
+        measured = (dtype, precision) == ("float64", "auto")
+        ours = wl.FeatureRidge(maps, precision=precision)
+        theirs = make_pipeline(RBFSampler(gamma=1 / 128, n_components=p, random_state=0), Ridge())
+        double = wl.FeatureRidge(maps)
+
+        @cache
+        def wanted(double: Any = double, x: Array = x, y: Array = y) -> Array:
+            return np.asarray(double.fit(x.astype(np.float64), y).predict(x.astype(np.float64)))
+
+        def difference(ours: Any = ours, x: Array = x, y: Array = y, wanted: Any = wanted) -> float:
+            return float(np.abs(ours.fit(x, y).predict(x) - wanted()).max() / np.abs(wanted()).max())
+
+        yield Job(
+            name="FeatureRidge" if precision == "auto" else "FeatureRidge, mixed",
+            shape=f"n={n} d=64 features={p}",
+            dtype=dtype,
+            output="fresh",
+            least=least,
+            sides={
+                "widelearn": timed(lambda ours=ours, x=x, y=y: ours.fit(x, y)),
+                "RBFSampler + Ridge": timed(lambda theirs=theirs, x=x, y=y: theirs.fit(x, y)),
+            },
+            difference=difference,
+            tolerance=1e-6 if dtype == "float64" else 1e-3,
+            flops=n * p * (p + 128),
+            notes=(lambda: {"peak_MB": peak_megabytes(n, p)}) if measured else dict,
+            most={"peak_MB": 300.0} if measured else {},
+            rounds=ROUNDS,
+        )
+
+
+def path(n: int, p: int) -> Job:
+    x = gaussian(n, p, "float64")
+    y = x @ np.random.default_rng(1).standard_normal(p) / p**0.5 + np.random.default_rng(2).standard_normal(n)
+    alphas = np.logspace(-3, 3, 13)
+    ours = wl.FeatureRidgeCV("passthrough", alphas, store_cv_results=True)
+    theirs = RidgeCV(alphas, store_cv_results=True)
+
+    def difference() -> float:
+        one, other = ours.fit(x, y), theirs.fit(x, y)
+        gap = np.abs(one.cv_results_ - other.cv_results_).max() / np.abs(other.cv_results_).max()
+        return float(gap if one.alpha_ == other.alpha_ else np.inf)
+
+    return Job(
+        name="FeatureRidgeCV",
+        shape=f"n={n} p={p} alphas=13",
+        dtype="float64",
+        output="fresh",
+        least=5.0,
+        sides={"widelearn": timed(lambda: ours.fit(x, y)), "RidgeCV": timed(lambda: theirs.fit(x, y))},
+        difference=difference,
+        tolerance=1e-6,
+        flops=3 * n * p * p + 9 * p**3,
+        rounds=ROUNDS,
+    )
+
+
+def wide_classes(n: int, p: int) -> Job:
+    x = gaussian(n, p, "float64")
+    y = np.random.default_rng(1).integers(0, 5, n)
+    x[:, :50] += 0.1 * y[:, None]
+    alphas = np.logspace(-3, 3, 10)
+    ours, theirs = wl.FeatureRidgeClassifierCV("passthrough", alphas), RidgeClassifierCV(alphas)
+
+    def difference() -> float:
+        one, other = ours.fit(x, y), theirs.fit(x, y)
+        gap = float((one.predict(x) != other.predict(x)).mean())
+        return gap if one.alpha_ == other.alpha_ else np.inf
+
+    return Job(
+        name="FeatureRidgeClassifierCV",
+        shape=f"n={n} p={p} alphas=10",
+        dtype="float64",
+        output="fresh",
+        least=3.0,
+        sides={"widelearn": timed(lambda: ours.fit(x, y)), "RidgeClassifierCV": timed(lambda: theirs.fit(x, y))},
+        difference=difference,
+        tolerance=0.0,
+        flops=n * n * p + 9 * n**3,
+    )
+
+
+def kernel_path(n: int) -> Job:
+    """Exact leave-one-out on one side, five folds on the other: each is held to a refit of what it chose."""
+    x = gaussian(n, 20, "float64")
+    y = np.sin(x[:, 0]) + x[:, 1] * x[:, 2]
+    alphas = np.logspace(-3, 3, 13)
+    ours = wl.KernelRidgeCV(wl.kernels.RBF(0.05), alphas, fit_intercept=False)
+    theirs = GridSearchCV(KernelRidge(kernel="rbf", gamma=0.05), {"alpha": alphas}, cv=5)
+
+    def difference() -> float:
+        model = ours.fit(x, y)
+        same = KernelRidge(kernel="rbf", gamma=0.05, alpha=model.alpha_).fit(x, y)
+        return float(np.abs(model.predict(x) - same.predict(x)).max() / np.abs(y).max())
+
+    return Job(
+        name="KernelRidgeCV",
+        shape=f"n={n} d=20 alphas=13",
+        dtype="float64",
+        output="fresh",
+        least=5.0,
+        sides={"widelearn": timed(lambda: ours.fit(x, y)), "GridSearchCV(cv=5)": timed(lambda: theirs.fit(x, y))},
+        difference=difference,
+        tolerance=1e-8,
+        flops=9 * n**3,
+        rounds=ROUNDS,
+    )
+
+
+# VmHWM, because ru_maxrss starts from the parent's.
+PEAK = """
+import sys
+import numpy as np
+import widelearn as wl
+
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+
+x = np.random.default_rng(0).standard_normal((int(sys.argv[1]), 64))
+model = wl.FeatureRidge(wl.FourierFeatures(wl.kernels.RBF(1 / 128), n_components=int(sys.argv[2]), random_state=0))
+model.fit(x[:100], x[:100, 0])
+before = peak()
+model.fit(x, x[:, 0])
+print((peak() - before) / 1024)
+"""
+
+
+def peak_megabytes(n: int, p: int) -> float:
+    """Return what one fit adds to the peak memory of a fresh process."""
+    arguments = [sys.executable, "-c", PEAK, str(n), str(p)]
+    return float(subprocess.run(arguments, check=True, capture_output=True, text=True).stdout)
