@@ -99,17 +99,19 @@ class DualPath:
         # Rows that such directions do not touch are left to the others.
         other = np.where(null, 0.0, 1.0 / np.where(null, 1.0, shifted))
         projected = self.vectors.T @ self.y
+
+        def dual(vectors: Array, inverse: Array) -> Array:
+            """Return V diag(inverse_a) V'y of some rows, for every penalty."""
+            right = (inverse[:, :, None] * projected[:, None, :]).reshape(len(projected), -1)
+            return np.moveaxis((vectors @ right).reshape(len(vectors), inverse.shape[1], -1), 0, 1)
+
         for rows in row_blocks(len(self.y), ERROR_ROWS):
             vectors = self.vectors[rows]
             squares = vectors**2
-            errors, diagonal = (
-                np.einsum("ik,ka,kt->ait", vectors, inverse, projected, optimize=True),
-                squares @ inverse,
-            )
+            errors, diagonal = dual(vectors, inverse), squares @ inverse
             untouched = null.any(axis=0) & (diagonal <= FULL)
             if untouched.any():
-                instead = np.einsum("ik,ka,kt->ait", vectors, other, projected, optimize=True)
-                errors = np.where(untouched.T[:, :, None], instead, errors)
+                errors = np.where(untouched.T[:, :, None], dual(vectors, other), errors)
                 diagonal = np.where(untouched, squares @ other, diagonal)
             yield rows, divide(errors, diagonal.T)
 

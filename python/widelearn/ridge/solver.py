@@ -165,9 +165,10 @@ def primal(Z: Array, center: Array | None, found: Solution) -> tuple[Array, Arra
     dual = found.coef.astype(Z.dtype)
     if center is None:
         return Z.T @ dual, found.offset.astype(Z.dtype)
-    coef = np.zeros((Z.shape[1], dual.shape[1]), Z.dtype)
+    turned = np.zeros((dual.shape[1], Z.shape[1]), Z.dtype)
     for rows in row_blocks(len(Z), max(CENTERED_VALUES // Z.shape[1], 1)):
-        coef += (Z[rows] - center).T @ dual[rows]
+        turned += dual[rows].T @ (Z[rows] - center)
+    coef = turned.T
     return coef, (found.offset - center @ coef).astype(Z.dtype)
 
 
