@@ -13,13 +13,15 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from widelearn import _core
 from widelearn.kernels import RBF, Kernel, as_kernel
 from widelearn.kernels.parameters import DefaultObjects
-from widelearn.runtime import check_memory, core_blocks, empty
+from widelearn.runtime import check_memory, core_blocks, empty, row_blocks
 
 __all__ = ["FourierFeatures", "RandomFeatures"]
 
 Array = NDArray[Any]
 # Rows whose mean features serve as origin while moments are summed.
 ORIGIN_ROWS = 256
+# Rows whose targets and weights are converted at once.
+CONVERTED_ROWS = 65_536
 STREAM = "FeatureRidge sums features block by block and never stores them; or take fewer components."
 
 
@@ -77,17 +79,21 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         = [Σ w, Σ w (z - cz), Σ w (y - cy), Σ w (y - cy)²]. Costs 2 n p (d + p + t) flops and 8 p² bytes.
         """
         x, p = self._rows(X), self._n_features_out
-        targets = np.require(y, np.float64, ["C", "ALIGNED"]).reshape(len(x), -1)
-        weight = None if sample_weight is None else np.require(sample_weight, np.float64, ["C", "ALIGNED"])
+        targets = np.asarray(y).reshape(len(x), -1)
+        weight = None if sample_weight is None else np.asarray(sample_weight)
         t = targets.shape[1]
         check_memory(8 * p * p, f"The moments of {p} features", "Take fewer components.")
         # A number of the samples' type, so that the core takes the difference without rounding the origin.
         shift_z = self.transform(x[:ORIGIN_ROWS]).mean(axis=0).astype(np.float64)
-        shift_y = targets.mean(axis=0)
+        shift_y = targets.mean(axis=0, dtype=np.float64)
         zz, zy, sums = np.zeros((p, p)), np.zeros((p, t)), np.zeros(1 + p + 2 * t)
-        for rows, block in core_blocks(x):
-            w = None if weight is None else weight[rows]
-            _core.moments(self._spec, block, targets[rows], w, shift_z, shift_y, zz, zy, sums)
+        # Targets and weights of any type of number become doubles some rows at a time.
+        for part in row_blocks(len(x), CONVERTED_ROWS):
+            v = np.require(targets[part], np.float64, ["C", "ALIGNED"])
+            w = None if weight is None else np.require(weight[part], np.float64, ["C", "ALIGNED"])
+            for rows, block in core_blocks(x[part]):
+                some = None if w is None else w[rows]
+                _core.moments(self._spec, block, v[rows], some, shift_z, shift_y, zz, zy, sums)
         return shift_z, shift_y, zz, zy, sums
 
     def directions(self) -> NDArray[np.float64]:

@@ -6,8 +6,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
-from sklearn.metrics import r2_score
-from sklearn.model_selection import check_cv
 
 from widelearn.ridge.path import check_alphas
 
@@ -30,6 +28,9 @@ class ChoosesAlpha:
 
     def _splits(self, X: Array, y: Array) -> Iterator[tuple[Array, Array]]:
         """Yield training and test rows; classes are stratified where a number of folds was asked for."""
+        # Here, for it takes long to load.
+        from sklearn.model_selection import check_cv
+
         labels = y
         if is_classifier(self):
             one = not self.multilabel_ and y.shape[1] > 1
@@ -41,6 +42,8 @@ class ChoosesAlpha:
     def _score(self, y: Array, values: Array, weight: Array | None) -> float:
         """Return the accuracy of a classifier's values, or the mean R² of a regressor's."""
         if not is_classifier(self):
+            from sklearn.metrics import r2_score
+
             return float(r2_score(y, values, sample_weight=weight))
         if self.multilabel_ or y.shape[1] == 1:
             hit = ((y > 0) == (values > 0)).all(axis=1)

@@ -32,6 +32,8 @@ class FeaturePath(ChoosesAlpha, BaseFeatureRidge):
     }
     # Classifiers have one penalty for all columns.
     alpha_per_target = False
+    # Left-out errors and folds are of rows that all have weight, and of targets in float64.
+    _streams = False
     cv_results_: Array
 
     def _sums_suffice(self) -> bool:

@@ -6,15 +6,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import MultiOutputMixin, RegressorMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.multiclass import is_multilabel
+from sklearn.utils.validation import check_is_fitted, validate_data
 
+from widelearn.estimators.one_pass import ClassifiesBlocks, FitsBlocks
 from widelearn.estimators.signs import SignCoding
-from widelearn.estimators.streaming import DTYPES, BaseFeatureRidge
+from widelearn.estimators.streaming import DTYPES, BaseFeatureRidge, check_weight
 
 Array = NDArray[Any]
 
 
-class FeatureRidge(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):
+class FeatureRidge(MultiOutputMixin, RegressorMixin, FitsBlocks):
     """Fit f(x) = φ(x).c + b by ridge regression on a feature map φ.
 
     Minimises Σ_i w_i (y_i - f(x_i))² + alpha ‖c‖² over c and the unpenalised b, jointly. With p features and n rows
@@ -34,7 +36,8 @@ class FeatureRidge(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):
         "auto" is double for float64 data; for float32 data, features and products of blocks in float32, summed and
         solved in float64. "mixed" sums products in float32 for any data and refines the solution by further passes in
         float64 until it is that of "auto" to 1e-9, which it falls back to where that does not converge. Rows given to
-        :meth:`partial_fit` cannot be passed again and are summed as by "auto", as are fewer rows than features.
+        :meth:`partial_fit` or :meth:`fit_blocks` cannot be passed again and are summed as by "auto", as are fewer rows
+        than features.
     random_state : int, RandomState or None, default=None
         Where seeds come from that `features` leaves None.
 
@@ -47,7 +50,7 @@ class FeatureRidge(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):
     features_ : transformer or "passthrough"
         The fitted feature map.
     moments_ : Moments
-        What :meth:`partial_fit` has summed; not there after :meth:`fit`.
+        What :meth:`partial_fit` has summed; not there after :meth:`fit` or :meth:`fit_blocks`.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -73,6 +76,7 @@ class FeatureRidge(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):
     -----
     With d columns, fitting costs 2 n p (d + p) + p³ / 3 flops and 8 p² bytes for n >= p; where n < p it costs 2 n² p
     + n³ / 3 flops and stores the n x p features. Predicting m rows costs 2 m p d flops and no matrix of features.
+    Where n >= p, float32 or float64 rows that are mapped from a file are not copied, nor are their targets.
 
     References
     ----------
@@ -130,17 +134,19 @@ class FeatureRidge(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):
         values = self._values(X)
         return values[:, 0] if self._flat else values
 
-    def _check(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> tuple[Array, Array, Array | None]:
+    def _check(
+        self, X: Any, y: Any, sample_weight: Any, reset: bool, *, idle: bool = False
+    ) -> tuple[Array, Array, Array | None]:
         x, y = validate_data(self, X, y, dtype=DTYPES, multi_output=True, y_numeric=True, reset=reset)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, x, dtype=np.float64, ensure_non_negative=True)
+        weight = check_weight(sample_weight, x, idle=idle, streams=self._streams)
         if not reset and self._flat != (y.ndim == 1):
             raise ValueError(f"y has {y.ndim} dimensions, but earlier batches had {1 if self._flat else 2}.")
         self._flat = y.ndim == 1
-        return x, y.astype(np.float64).reshape(len(x), -1), sample_weight
+        targets = y.reshape(len(x), -1)
+        return x, targets if self._streams else targets.astype(np.float64), weight
 
 
-class FeatureRidgeClassifier(SignCoding, BaseFeatureRidge):
+class FeatureRidgeClassifier(SignCoding, ClassifiesBlocks):
     """Classify by ridge regression on a feature map, with +1 for a row's class and -1 for every other.
 
     The objective, with those codes for y, is that of :class:`FeatureRidge`; two classes share one column, and each
@@ -157,12 +163,13 @@ class FeatureRidgeClassifier(SignCoding, BaseFeatureRidge):
         Whether there is an unpenalised intercept.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied with the sample weights; "balanced" is n / (n_classes n_c), and not for
-        :meth:`partial_fit`.
+        :meth:`partial_fit` and :meth:`fit_blocks`.
     precision : {"auto", "mixed"}, default="auto"
         "auto" is double for float64 data; for float32 data, features and products of blocks in float32, summed and
         solved in float64. "mixed" sums products in float32 for any data and refines the solution by further passes in
         float64 until it is that of "auto" to 1e-9, which it falls back to where that does not converge. Rows given to
-        :meth:`partial_fit` cannot be passed again and are summed as by "auto", as are fewer rows than features.
+        :meth:`partial_fit` or :meth:`fit_blocks` cannot be passed again and are summed as by "auto", as are fewer rows
+        than features.
     random_state : int, RandomState or None, default=None
         Where seeds come from that `features` leaves None.
 
@@ -179,7 +186,7 @@ class FeatureRidgeClassifier(SignCoding, BaseFeatureRidge):
     features_ : transformer or "passthrough"
         The fitted feature map.
     moments_ : Moments
-        What :meth:`partial_fit` has summed; not there after :meth:`fit`.
+        What :meth:`partial_fit` has summed; not there after :meth:`fit` or :meth:`fit_blocks`.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -244,7 +251,7 @@ class FeatureRidgeClassifier(SignCoding, BaseFeatureRidge):
         self._add(X, y, classes, sample_weight)
         return self
 
-    def _add(self, X: Any, y: Any, classes: ArrayLike | None, sample_weight: Any) -> None:
+    def _add(self, X: Any, y: Any, classes: ArrayLike | None, sample_weight: Any, *, idle: bool = False) -> None:
         first = not hasattr(self, "moments_")
         if isinstance(self.class_weight, str):
             raise ValueError("class_weight='balanced' needs all rows at once: pass the weights as a dict.")
@@ -252,17 +259,18 @@ class FeatureRidgeClassifier(SignCoding, BaseFeatureRidge):
         if not first and classes is not None and not np.array_equal(np.unique(classes), known):
             raise ValueError(f"classes are {np.unique(classes).tolist()}, but were {known.tolist()} in the first call.")
         classes = known if classes is None else classes
-        x, codes, weight = self._check(X, y, sample_weight, classes, reset=first)
+        x, codes, weight = self._check(X, y, sample_weight, classes, reset=first, idle=idle)
         if first and classes is None and not self.multilabel_:
-            raise ValueError("classes must name all classes in the first call of partial_fit.")
+            raise ValueError("classes must name all classes in the first call of partial_fit, and in fit_blocks.")
         self._fit_more(x, codes, weight)
 
     def _check(
-        self, X: Any, y: Any, sample_weight: Any, classes: ArrayLike | None, reset: bool
+        self, X: Any, y: Any, sample_weight: Any, classes: ArrayLike | None, reset: bool, *, idle: bool = False
     ) -> tuple[Array, Array, Array | None]:
         x, y = validate_data(self, X, y, dtype=DTYPES, multi_output=True, reset=reset)
-        labels, codes = self._encode(y, classes)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, x, dtype=np.float64, ensure_non_negative=True)
+        if not reset and self.multilabel_ != is_multilabel(y):
+            raise ValueError("Some batches have one label a row, and others a multilabel indicator: give one kind.")
+        labels, codes = self._encode(y, classes, np.int8 if self._streams else np.float64)
+        weight = check_weight(sample_weight, x, idle=idle, streams=self._streams)
         self._flat = codes.shape[1] == 1
-        return x, codes, self._reweigh(labels, sample_weight)
+        return x, codes, self._reweigh(labels, weight)

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import check_random_state
+from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from widelearn.features import FeatureMap, RandomFeatures
 from widelearn.kernels.parameters import DefaultObjects
@@ -22,10 +22,10 @@ from widelearn.runtime import row_blocks
 
 Array = NDArray[Any]
 DTYPES = [np.float64, np.float32]
-# Rows whose features a map outside the core holds at once.
-BLOCK_ROWS = 2048
-# Rows turned to float32 at once.
-MIXED_ROWS = 1 << 16
+# Rows whose features a map outside the core holds at once, rows copied at once to leave some out, and rows turned to
+# float32 at once.
+BLOCK_ROWS, COPIED_ROWS, MIXED_ROWS = 2048, 1 << 14, 1 << 16
+NO_WEIGHT = "All sample weights are zero: give at least one row a positive weight."
 
 
 class BaseFeatureRidge(DefaultObjects, BaseEstimator):
@@ -42,6 +42,8 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
 
     # Whether there is one target, and no targets' axis.
     _flat: bool
+    # Whether rows are solved for as they come: targets of any type of number, some rows without weight.
+    _streams = True
 
     @property
     def coef_(self) -> Array:
@@ -60,10 +62,11 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
         for name in ("moments_", "_solved"):
             self.__dict__.pop(name, None)
         self._check_penalties(y.shape[1])
-        if sample_weight is not None and not sample_weight.all():
-            kept = sample_weight > 0
-            X, y, sample_weight = X[kept], y[kept], sample_weight[kept]
-        self._fit_features(X, y)
+        if sample_weight is not None and not sample_weight.any():
+            raise ValueError(NO_WEIGHT)
+        if not self._streams:
+            X, y, sample_weight = with_weight(X, y, sample_weight)
+        self._fit_features(X, y, sample_weight)
         self._solved = self._solve_rows(X, y, sample_weight)
 
     def _check_penalties(self, n_targets: int) -> None:
@@ -71,13 +74,18 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
         check_alpha(self.alpha, n_targets)
 
     def _solve_rows(self, X: Array, y: Array, sample_weight: Array | None) -> tuple[Array, Array]:
-        """Return coefficients (t, p) and intercepts (t,) of rows that all have weight."""
+        """Return coefficients (t, p) and intercepts (t,) of rows; all have weight unless they are streamed."""
         return self._solve_at(X, y, sample_weight, check_alpha(self.alpha, y.shape[1]))
 
     def _solve_at(self, X: Array, y: Array, sample_weight: Array | None, alpha: Array) -> tuple[Array, Array]:
         """Return coefficients (t, p) and intercepts (t,) for one penalty a target."""
-        if len(X) < self._n_features(X):
-            coef, intercept = solve_wide(self._transform(X), y, alpha, sample_weight, fit_intercept=self.fit_intercept)
+        n = len(X) if sample_weight is None else np.count_nonzero(sample_weight)
+        wide = n < self._n_features(X, sample_weight)
+        if wide or self.precision == "mixed":
+            X, y, sample_weight = with_weight(X, y, sample_weight)
+        if wide:
+            y, weight = y.astype(np.float64), None if sample_weight is None else sample_weight.astype(np.float64)
+            coef, intercept = solve_wide(self._transform(X), y, alpha, weight, fit_intercept=self.fit_intercept)
             return np.ascontiguousarray(coef.T), intercept
         if self.precision == "mixed":
             found = self._solve_mixed(X, y, sample_weight, alpha)
@@ -110,15 +118,21 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
                     " rows to partial_fit.",
                     stacklevel=4,
                 )
-            self._fit_features(X, y)
-            self.moments_ = Moments(self._n_features(X), y.shape[1])
+            self._fit_features(X, y, sample_weight)
+            self.moments_ = Moments(self._n_features(X, sample_weight), y.shape[1])
             self._dtype = X.dtype
+        if y.shape[1] != self.moments_.n_targets:
+            raise ValueError(f"y has {y.shape[1]} targets, but earlier batches had {self.moments_.n_targets}.")
         self._check_penalties(y.shape[1])
+        self._dtype = np.result_type(self._dtype, X.dtype)
         self.moments_.merge(self._sum_rows(X, y, sample_weight))
         self.__dict__.pop("_solved", None)
 
-    def _fit_features(self, X: Array, y: Array) -> None:
-        """Clone and fit the feature map; seeds that it leaves open are drawn from the estimator's own."""
+    def _fit_features(self, X: Array, y: Array, sample_weight: Array | None = None) -> None:
+        """Clone and fit the feature map; seeds that it leaves open are drawn from the estimator's own.
+
+        A map that may look at rows sees those that have a weight, if any has.
+        """
         self.features_: Any = self.features
         if not isinstance(self.features, str):
             self.features_ = clone(RandomFeatures() if self.features is None else self.features, safe=False)
@@ -127,12 +141,16 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
             for name in sorted(parameters):
                 if name.split("__")[-1] == "random_state" and parameters[name] is None:
                     self.features_.set_params(**{name: int(generator.randint(2**31 - 1))})
+            if not isinstance(self.features_, FeatureMap):
+                seen = None if sample_weight is None or not sample_weight.any() else sample_weight
+                X, y, _ = with_weight(X, y.astype(np.float64, copy=False), seen)
             self.features_.fit(X, y)
 
-    def _n_features(self, X: Array) -> int:
+    def _n_features(self, X: Array, sample_weight: Array | None = None) -> int:
         if isinstance(self.features_, FeatureMap):
             return self.features_._n_features_out
-        return self._transform(X[:1]).shape[1]
+        row = 0 if sample_weight is None else int(sample_weight.argmax())
+        return self._transform(X[row : row + 1]).shape[1]
 
     def _transform(self, X: Array) -> Array:
         """Return the features of rows as a dense array of X's dtype."""
@@ -148,12 +166,17 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
 
     def _sum_rows(self, X: Array, y: Array, sample_weight: Array | None) -> Moments:
         """Return the moments of rows: one fused pass for our feature maps, block by block for any other."""
-        if isinstance(self.features_, FeatureMap):
-            moments = Moments(self.features_._n_features_out, y.shape[1])
-            return moments.absorb(*self.features_.moments(X, y, sample_weight))
-        moments = Moments(self._n_features(X), y.shape[1])
-        for rows, Z in self._blocks(X):
-            moments.update(Z, y[rows], None if sample_weight is None else sample_weight[rows])
+        moments = Moments(self._n_features(X, sample_weight), y.shape[1])
+        if sample_weight is not None and not sample_weight.all():
+            # A row without weight is left out, for its numbers may be anything.
+            for rows in row_blocks(len(X), COPIED_ROWS):
+                if sample_weight[rows].any():
+                    moments.merge(self._sum_rows(*with_weight(X[rows], y[rows], sample_weight[rows])))
+        elif isinstance(self.features_, FeatureMap):
+            moments.absorb(*self.features_.moments(X, y, sample_weight))
+        else:
+            for rows, Z in self._blocks(X):
+                moments.update(Z, y[rows], None if sample_weight is None else sample_weight[rows])
         return moments
 
     def _pack(self, solution: tuple[Array, Any], dtype: np.dtype[Any]) -> tuple[Array, Array]:
@@ -181,3 +204,23 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return "_solved" in self.__dict__ or "moments_" in self.__dict__
+
+
+def with_weight(X: Array, y: Array, sample_weight: Array | None) -> tuple[Array, Array, Array | None]:
+    """Return the rows that have a weight: copies, if there are any others."""
+    if sample_weight is None or sample_weight.all():
+        return X, y, sample_weight
+    kept = sample_weight > 0
+    return X[kept], y[kept], sample_weight[kept]
+
+
+def check_weight(sample_weight: Any, X: Array, *, idle: bool, streams: bool) -> Array | None:
+    """Return validated sample weights, as they come if they are streamed; rows that may be idle may have none."""
+    if sample_weight is None:
+        return None
+    if idle and not np.any(sample_weight):
+        if np.ndim(sample_weight) > 0:
+            check_consistent_length(X, sample_weight)
+        return np.zeros(len(X))
+    # Without a dtype float32 stays float32.
+    return _check_sample_weight(sample_weight, X, dtype=None if streams else np.float64, ensure_non_negative=True)
