@@ -16,6 +16,8 @@ Array = NDArray[Any]
 # of 1e-10; above the second the factor is too far from the matrix to converge.
 ENOUGH, TOO_LARGE = 1e-5, 0.1
 PASSES = 4
+# Squared means beyond so many variances are taken out before features are multiplied.
+FAR = 1e4
 
 
 def refine(
@@ -57,6 +59,8 @@ def refine(
     penalties, which = np.unique(alpha, return_inverse=True)
     check_memory(8 * p * p * len(penalties), f"The factors of {len(penalties)} penalties", "Pass one penalty.")
     zz, center = moments.zz, moments.mean_z if fit_intercept else np.zeros(p)
+    # Far from zero, features lose in products the digits that their mean has beyond their spread.
+    far = bool((center**2 > FAR * zz.diagonal() / moments.weight).any())
     right = moments.system(zz, fit_intercept)
     factors = []
     for at, penalty in enumerate(penalties):
@@ -81,13 +85,15 @@ def refine(
         gradient, sums = -alpha * coef, np.zeros(t)
         size_of_fit = np.zeros(t)
         for rows, Z in blocks():
-            Z = Z - center if fit_intercept else Z
-            fitted = Z @ coef
+            Z = Z - center if far else Z
+            fitted = Z @ coef - (0.0 if far else center @ coef)
             left = y[rows] - fitted - offset
             if weight is not None:
                 left *= weight[rows][:, None]
             gradient += Z.T @ left
             sums += left.sum(axis=0)
+            if not far:
+                gradient -= np.outer(center, left.sum(axis=0))
             size_of_fit += (fitted**2).sum(axis=0)
         step = correct(gradient)
         coef = coef + step
