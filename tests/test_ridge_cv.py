@@ -231,3 +231,67 @@ def test_mixed_precision_is_double_precision(rng):
     nearly = np.column_stack([X, X[:, 0] * (1 + 1e-7 * rng.standard_normal(3000))])
     double, mixed = (FeatureRidge("passthrough", 0.0, precision=name).fit(nearly, Y) for name in ("auto", "mixed"))
     np.testing.assert_array_equal(mixed.coef_, double.coef_)
+
+
+def test_values_beyond_single_precision_fall_back(rng):
+    X, y = rng.standard_normal((60, 4)) * 1e30, rng.standard_normal(60)
+    double, mixed = (FeatureRidge("passthrough", 1.0, precision=name).fit(X, y) for name in ("auto", "mixed"))
+    np.testing.assert_array_equal(mixed.coef_, double.coef_)
+
+
+@pytest.mark.parametrize("n", [3, 60])
+def test_squares_that_overflow(n, rng):
+    X, y = rng.standard_normal((n, 8)) * 1e200, rng.standard_normal(n)
+    for cv in (None, "gcv"):
+        with pytest.raises(ValueError, match=r"overflow float64\. Scale"):
+            FeatureRidgeCV("passthrough", cv=cv).fit(X, y)
+    for precision in ("auto", "mixed"):
+        with pytest.raises(ValueError, match=r"overflow float64\. Scale"):
+            FeatureRidge("passthrough", precision=precision).fit(X, y)
+
+
+@pytest.mark.parametrize("model", [FeatureRidgeCV("passthrough"), KernelRidgeCV("rbf")], ids=repr)
+def test_few_rows(model, diabetes):
+    X, Y = diabetes
+    for n in (1, 2):
+        assert np.isfinite(model.fit(X[:n], Y[:n]).predict(X)).all()
+    only = np.zeros(len(X))
+    only[3] = 1.0
+    np.testing.assert_allclose(model.fit(X, Y, only).predict(X[[3]]), Y[[3]], rtol=1e-12)
+
+
+def test_every_way_gives_the_same_predictions(rng):
+    """Primal, dual, eigenvectors and streams at a condition number of 1e6 of Z'Z + alpha I."""
+    U, V = np.linalg.qr(rng.standard_normal((120, 60)))[0], np.linalg.qr(rng.standard_normal((60, 60)))[0]
+    Z, Y = (U * np.geomspace(1e3, 1e-2, 60)) @ V.T, rng.standard_normal((120, 2))
+    alpha = 1.0  # largest eigenvalue 1e6
+    blocks = [(Z[rows], Y[rows]) for rows in np.split(np.arange(120), 5)]
+    fits = {
+        "primal": FeatureRidge("passthrough", alpha).fit(Z, Y),
+        "padded to be wide": FeatureRidge("passthrough", alpha).fit(np.hstack([Z, np.zeros((120, 80))]), Y),
+        "kernel": KernelRidge("linear", alpha).fit(Z, Y),
+        "eigenvectors": FeatureRidgeCV("passthrough", [alpha]).fit(Z, Y),
+        "eigenvectors of the kernel": FeatureRidgeCV("passthrough", [alpha] * 9).fit(np.hstack([Z, 0 * Z, 0 * Z]), Y),
+        "blocks": FeatureRidge("passthrough", alpha).fit_blocks(blocks),
+        "mixed": FeatureRidge("passthrough", alpha, precision="mixed").fit(Z, Y),
+    }
+    wanted = fits["primal"].predict(Z)
+    for name, model in fits.items():
+        rows = np.hstack([Z, np.zeros((120, model.n_features_in_ - 60))])
+        np.testing.assert_allclose(model.predict(rows), wanted, rtol=0, atol=1e-9 * np.abs(wanted).max(), err_msg=name)
+
+
+def test_integer_weights_are_repetition(diabetes, rng):
+    X, Y = diabetes
+    weight = rng.integers(0, 4, len(X))
+    rows = np.repeat(np.arange(len(X)), weight)
+    for model in (
+        FeatureRidge(FourierFeatures(n_components=70, random_state=0), 0.1),
+        FeatureRidge(FourierFeatures(n_components=700, random_state=0), 0.1),
+        FeatureRidgeCV(FourierFeatures(n_components=70, random_state=0), cv="gcv"),
+        FeatureRidgeCV(FourierFeatures(n_components=700, random_state=0), cv="gcv"),
+        KernelRidge("rbf", 0.1),
+    ):
+        weighted, repeated = clone(model).fit(X, Y, weight), clone(model).fit(X[rows], Y[rows])
+        wanted = repeated.predict(X)
+        np.testing.assert_allclose(weighted.predict(X), wanted, rtol=0, atol=1e-10 * np.abs(wanted).max())

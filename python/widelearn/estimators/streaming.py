@@ -24,7 +24,9 @@ Array = NDArray[Any]
 DTYPES = [np.float64, np.float32]
 # Rows whose features a map outside the core holds at once, rows copied at once to leave some out, and rows turned to
 # float32 at once.
-BLOCK_ROWS, COPIED_ROWS, MIXED_ROWS = 2048, 1 << 14, 1 << 16
+BLOCK_ROWS, COPIED_ROWS, MIXED_ROWS = 1024, 1 << 14, 1 << 16
+# Values from here on have squares that float32 may not hold.
+LARGEST = 1e15
 NO_WEIGHT = "All sample weights are zero: give at least one row a positive weight."
 
 
@@ -99,7 +101,11 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
         moments = Moments(self._n_features(X), y.shape[1])
         for rows in row_blocks(len(X), MIXED_ROWS):
             weight = None if sample_weight is None else sample_weight[rows]
-            moments.merge(self._sum_rows(X[rows].astype(np.float32), y[rows], weight))
+            with np.errstate(over="ignore"):
+                single = X[rows].astype(np.float32)
+            if not np.abs(single).max(initial=0.0) < LARGEST:
+                return None
+            moments.merge(self._sum_rows(single, y[rows], weight))
         blocks = lambda: self._blocks(X, np.float64)  # noqa: E731
         found = refine(moments, alpha, blocks, y, sample_weight, fit_intercept=self.fit_intercept)
         return None if found is None else self._pack(found, X.dtype)

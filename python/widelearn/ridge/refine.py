@@ -12,10 +12,11 @@ from widelearn.ridge.moments import Moments
 from widelearn.runtime import check_memory
 
 Array = NDArray[Any]
-# Relative sizes of a correction, in the norm of fitted values: below the first the next one is below rounding errors
-# of 1e-10; above the second the factor is too far from the matrix to converge.
-ENOUGH, TOO_LARGE = 1e-5, 0.1
-PASSES = 4
+# Relative errors in the norm of fitted values: what is left when refinement ends, what its first correction may be.
+LEFT, TOO_LARGE = 1e-10, 0.1
+# A first correction of relative size s says that errors shrink by about s a pass; in the worst direction by so much less.
+WORSE = 100.0
+PASSES = 8
 # Squared means beyond so many variances are taken out before features are multiplied.
 FAR = 1e4
 
@@ -32,8 +33,8 @@ def refine(
     """Solve the ridge problem of all rows by iterative refinement with an approximate factor.
 
     With c the solution so far, A the moments' matrix and r the residuals of all rows in double precision, the
-    correction is (A + alpha I)⁻¹ (Z'W r - alpha c). Its size is that of the error left by the pass before, so one pass
-    is enough where it is small.
+    correction is (A + alpha I)⁻¹ (Z'W r - alpha c). Its size is that of the error before it, and its ratio to the last
+    one the rate at which errors shrink; one pass is enough where single precision was nearly so.
 
     Parameters
     ----------
@@ -80,7 +81,8 @@ def refine(
         return out
 
     coef, offset = correct(right), moments.mean_y.copy() if fit_intercept else np.zeros(t)
-    last = np.inf
+    # The size of the correction before, none at first.
+    last = 0.0
     for _ in range(PASSES):
         gradient, sums = -alpha * coef, np.zeros(t)
         size_of_fit = np.zeros(t)
@@ -102,9 +104,9 @@ def refine(
         # |Z step|² = step'(gradient - alpha step), to the accuracy of the factor.
         moved = np.maximum((step * (gradient - alpha * step)).sum(axis=0), 0.0)
         size = float(np.sqrt(np.max(moved / np.where(size_of_fit > 0.0, size_of_fit, 1.0))))
-        if size <= ENOUGH:
-            return coef, offset - center @ coef if fit_intercept else np.zeros(t)
-        if not size <= min(TOO_LARGE, last / 2):
+        if size * (size / last if last > 0.0 else WORSE * size) <= LEFT:
+            return coef, offset - center @ coef if fit_intercept else offset
+        if not size <= (last / 2 if last > 0.0 else TOO_LARGE):
             return None
         last = size
     return None

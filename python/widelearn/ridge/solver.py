@@ -157,6 +157,9 @@ def inner_products(Z: Array, center: Array | None = None) -> Array:
     out = empty((n, n), np.float64)
     shift = np.zeros(Z.shape[1], Z.dtype) if center is None else center
     _core.inner_products(np.require(Z, requirements=["C", "ALIGNED"]), shift, out)
+    # |z.z'|² <= |z|² |z'|²: where the diagonal is finite everything is.
+    if not np.isfinite(out.diagonal()).all():
+        raise ValueError(f"The squares of the features overflow {Z.dtype}. Scale the features down.")
     return out
 
 
