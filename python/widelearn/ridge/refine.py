@@ -14,7 +14,8 @@ from widelearn.runtime import check_memory
 Array = NDArray[Any]
 # Relative errors in the norm of fitted values: what is left when refinement ends, what its first correction may be.
 LEFT, TOO_LARGE = 1e-10, 0.1
-# A first correction of relative size s says that errors shrink by about s a pass; in the worst direction by so much less.
+# A first correction of relative size s says that errors shrink by about s a pass, in the worst direction by so much
+# less.
 WORSE = 100.0
 PASSES = 8
 # Squared means beyond so many variances are taken out before features are multiplied.
