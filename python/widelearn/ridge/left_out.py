@@ -99,19 +99,13 @@ class DualPath:
         # Rows that such directions do not touch are left to the others.
         other = np.where(null, 0.0, 1.0 / np.where(null, 1.0, shifted))
         projected = self.vectors.T @ self.y
-
-        def dual(vectors: Array, inverse: Array) -> Array:
-            """Return V diag(inverse_a) V'y of some rows, for every penalty."""
-            right = (inverse[:, :, None] * projected[:, None, :]).reshape(len(projected), -1)
-            return np.moveaxis((vectors @ right).reshape(len(vectors), inverse.shape[1], -1), 0, 1)
-
         for rows in row_blocks(len(self.y), ERROR_ROWS):
             vectors = self.vectors[rows]
             squares = vectors**2
-            errors, diagonal = dual(vectors, inverse), squares @ inverse
+            errors, diagonal = products(vectors, inverse, projected), squares @ inverse
             untouched = null.any(axis=0) & (diagonal <= FULL)
             if untouched.any():
-                errors = np.where(untouched.T[:, :, None], dual(vectors, other), errors)
+                errors = np.where(untouched.T[:, :, None], products(vectors, other, projected), errors)
                 diagonal = np.where(untouched, squares @ other, diagonal)
             yield rows, divide(errors, diagonal.T)
 
@@ -150,6 +144,12 @@ class DualPath:
             relative = residual(self.K, coef, self.y, alpha, self.border, offset, norms)
             found = Solution(coef.astype(self.K.dtype), offset, "eigen", relative)
         return found._replace(coef=found.coef * self.root.astype(self.K.dtype)[:, None])
+
+
+def products(vectors: Array, inverse: Array, projected: Array) -> Array:
+    """Return vectors (b, k) times diag(inverse_a) projected (k, t) for every column a of `inverse`: (a, b, t)."""
+    right = (inverse[:, :, None] * projected[:, None, :]).reshape(len(projected), -1)
+    return np.moveaxis((vectors @ right).reshape(len(vectors), inverse.shape[1], -1), 0, 1)
 
 
 def divide(errors: Array, diagonal: Array) -> Array:
@@ -195,7 +195,7 @@ class PrimalPath:
             root = np.ones(len(Z)) if weight is None else np.sqrt(weight[rows])
             turned = ((Z - mean_z) * root[:, None]) @ self.vectors
             right = (y[rows] - mean_y) * root[:, None]
-            fitted = np.stack([turned @ (inverse[:, [j]] * self.projected) for j in range(len(self.alphas))])
+            fitted = products(turned, inverse, self.projected)
             own = root**2 / m.weight if self.fit_intercept else np.zeros(len(Z))
             np.square(turned, out=turned)
             left = 1.0 - own[:, None] - turned @ inverse
