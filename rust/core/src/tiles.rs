@@ -218,7 +218,7 @@ pub fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
                         context.check()?;
                         let down = (i - tiles.start) * TILE;
                         let rows = rows.slice(down, TILE.min(rows.n - down));
-                        product(level, a, (a0 + down, rows.n), &b, (at, cols.n), &mut s.tile, TILE);
+                        product(level, a, (a0 + down, rows.n), &b, (at, cols.n), &mut s.tile, TILE, false);
                         let norms = &row_norms[down..down + rows.n];
                         let row_edge = Edge { rows, norms, side: &row_side, at: down, start: row0 + down };
                         epilogue.apply(level, &mut s.epilogue, &mut s.tile, &row_edge, &col_edge);
@@ -267,7 +267,8 @@ pub fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
     Ok(())
 }
 
-/// The triangle of products of the first `n` packed rows with each other, as they are.
+/// The triangle of products of the first `n` packed rows with each other, as they are; what lies above the diagonal of
+/// a tile on it is undefined.
 ///
 /// # Errors
 /// As [`run`].
@@ -296,7 +297,8 @@ pub fn run_packed<T: Real, C: Consumer<T>>(
                     context.check()?;
                     let (rows, cols) = (extent(i), extent(j));
                     let (a, b) = ((rows.start, rows.len()), (cols.start, cols.len()));
-                    product(context.level, pack, a, pack, b, tile, TILE);
+                    // Of a tile on the diagonal the consumer takes what is below it.
+                    product(context.level, pack, a, pack, b, tile, TILE, i == j);
                     shared.take(state, tile, &Place { strip, output: 0, rows, cols });
                 }
             }

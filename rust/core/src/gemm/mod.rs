@@ -211,7 +211,7 @@ impl<T: Real> Filler<T> {
 
 /// `tile[i][j] = a_i . b_j` for `rows` rows of `a` from `a0`, a multiple of the register block's height, and `cols` rows
 /// of `b` from `b0`, which starts a panel; `a` may be packed as `b` is. The tile's rows are `ld` apart; whole register
-/// blocks are written, so it holds multiples of them.
+/// blocks are written, so it holds multiples of them; with `lower` those above the diagonal are left out.
 pub fn product<T: Real>(
     level: Level,
     a: &Packed<T>,
@@ -220,6 +220,7 @@ pub fn product<T: Real>(
     (b0, cols): (usize, usize),
     tile: &mut [T],
     ld: usize,
+    lower: bool,
 ) {
     let (mr, nr) = T::block(level);
     let lda = a.width;
@@ -235,7 +236,7 @@ pub fn product<T: Real>(
         assert!(bp.len() >= n * kc);
         for i in (0..m).step_by(mr) {
             let ap = &a.panel(k0, a0 + i)[..(kc - 1) * lda + mr];
-            for j in (0..n).step_by(nr) {
+            for j in (0..if lower { n.min(i + mr) } else { n }).step_by(nr) {
                 // SAFETY: the assertions above bound every access; `level` comes from `simd`, which detected it.
                 unsafe {
                     let c = tile.as_mut_ptr().add(i * ld + j);

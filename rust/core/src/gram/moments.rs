@@ -257,7 +257,7 @@ fn cross_sums<T: Real>(
         |block: &mut Buffer<T>, task| {
             let features: Range<usize> = task * nr..p.min((task + 1) * nr);
             for c0 in (0..=t).step_by(mr) {
-                product(context.level, right, (c0, mr), z, (features.start, nr), block, nr);
+                product(context.level, right, (c0, mr), z, (features.start, nr), block, nr, false);
                 for (c, row) in (c0..=t).zip(block.chunks_exact(nr)) {
                     for (j, v) in features.clone().zip(row) {
                         // SAFETY: every task has its own features.

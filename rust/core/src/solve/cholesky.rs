@@ -111,7 +111,7 @@ fn solve_panel<T: Real>(
             }
             pack.reserve(rows, width)?;
             pack.fill(Rows::new(mine, rows, width));
-            product(context.level, pack, (0, rows), &b, (0, width), tile, PANEL);
+            product(context.level, pack, (0, rows), &b, (0, width), tile, PANEL, false);
             for (i, row) in mine.chunks_exact_mut(width).enumerate() {
                 let values = &tile[i * PANEL..i * PANEL + width];
                 row.copy_from_slice(values);
