@@ -19,6 +19,7 @@ from widelearn import (
     KernelRidgeClassifierCV,
     KernelRidgeCV,
     RandomFeatures,
+    ridge,
 )
 from widelearn.kernels import NTK, RBF, Linear
 
@@ -295,3 +296,21 @@ def test_integer_weights_are_repetition(diabetes, rng):
         weighted, repeated = clone(model).fit(X, Y, weight), clone(model).fit(X[rows], Y[rows])
         wanted = repeated.predict(X)
         np.testing.assert_allclose(weighted.predict(X), wanted, rtol=0, atol=1e-10 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("alphas", [[1e-3], [1e-3] * 9])
+def test_left_out_errors_in_single_precision(alphas, diabetes):
+    X, Y = diabetes
+    # Eigenvalues on both sides of the penalty, which is below the rounding errors of the largest.
+    K = RBF(gamma=0.02)(X)
+    single = ridge.loo(K.astype(np.float32), Y, alphas, kind="kernel")
+    assert np.abs(single - ridge.loo(K, Y, alphas, kind="kernel")).max() < 1e-2 * np.abs(Y).max()
+
+
+def test_single_precision_chooses_alike(diabetes):
+    X, Y = diabetes
+    for model in (KernelRidgeCV("rbf", ALPHAS), FeatureRidgeCV(random_state=0)):
+        double, single = clone(model).fit(X, Y), clone(model).fit(X.astype(np.float32), Y)
+        assert single.alpha_ == double.alpha_
+        np.testing.assert_allclose(single.best_score_, double.best_score_, rtol=1e-3)
+        assert single.predict(X.astype(np.float32)).dtype == np.float32

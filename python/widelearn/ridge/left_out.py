@@ -72,8 +72,9 @@ class DualPath:
             u = self.border / np.linalg.norm(self.border)
             take_out(P, u)
             # An eigenvalue below all others, so that no other eigenvector mixes with the border.
+            below = np.linalg.norm(self.K) * u
             for rows in row_blocks(n, ERROR_ROWS):
-                P[rows] -= np.outer(u[rows] * np.linalg.norm(self.K), u)
+                P[rows] -= np.outer(below[rows], u)
         self.values, self.vectors = eigh(P, overwrite_a=True, check_finite=False, driver="evd")
         if self.border is not None:
             self.values, self.vectors = self.values[1:], self.vectors[:, 1:]
@@ -94,7 +95,7 @@ class DualPath:
     def _eigen_errors(self) -> Errors:
         shifted = self.values[:, None] + self.alphas
         # Where a penalty of zero meets directions without variance, those alone decide, as they do in its limit.
-        null = np.abs(shifted) <= self.noise
+        null = (np.abs(shifted) <= self.noise) & (self.alphas == 0.0) | (shifted == 0.0)
         inverse = np.where(null.any(axis=0), null, 1.0) / np.where(null.any(axis=0) | null, 1.0, shifted)
         # Rows that such directions do not touch are left to the others.
         other = np.where(null, 0.0, 1.0 / np.where(null, 1.0, shifted))
