@@ -9,7 +9,7 @@ use crate::threads::Context;
 use crate::tiles::{Consumer, Place, run_packed};
 
 /// Columns factored together.
-const PANEL: usize = 2 * TILE;
+const PANEL: usize = 3 * TILE;
 
 /// Subtracts tiles of one triangle from the trailing matrix.
 struct Subtract<T> {
@@ -48,7 +48,7 @@ impl<T: Real> Consumer<T> for Subtract<T> {
 /// [`Error::NotPositiveDefinite`] with the failing pivot; `a`'s lower triangle is then partly overwritten.
 ///
 /// # Cost
-/// `n^3 / 3` flops, memory `O(n)` times 192 beyond `a`. The same bits for any number of threads.
+/// `n^3 / 3` flops, memory `O(n)` times 288 beyond `a`. The same bits for any number of threads.
 pub fn factor<T: Real>(context: &Context<'_>, a: &mut [T], n: usize) -> Result<()> {
     fits("elements of a", n * n, a.len())?;
     let mut block = alloc(PANEL * PANEL, "a diagonal block")?;
