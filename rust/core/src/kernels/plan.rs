@@ -141,6 +141,7 @@ fn network<T: Real>(n: &Network, tangent: bool, d: usize) -> Box<dyn Leaf<T>> {
         Activation::Quadratic => polynomial(2, Some(0.5), n, tangent, d),
         Activation::Cubic => polynomial(3, Some(1.0 / 6.0), n, tangent, d),
         Activation::Hermite(degree) => polynomial(degree, None, n, tangent, d),
+        _ => todo!("the duals of {}", n.activation.name()),
     }
 }
 
