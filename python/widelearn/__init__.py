@@ -11,7 +11,7 @@ from widelearn.estimators import (
     KernelRidgeClassifierCV,
     KernelRidgeCV,
 )
-from widelearn.features import FourierFeatures, RandomFeatures
+from widelearn.features import FourierFeatures, NTKFeatures, RandomFeatures, TangentFeatures
 from widelearn.runtime import __version__, get_num_threads, set_num_threads, show_versions
 
 __all__ = [
@@ -24,7 +24,9 @@ __all__ = [
     "KernelRidgeCV",
     "KernelRidgeClassifier",
     "KernelRidgeClassifierCV",
+    "NTKFeatures",
     "RandomFeatures",
+    "TangentFeatures",
     "__version__",
     "estimators",
     "features",

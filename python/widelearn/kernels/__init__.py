@@ -3,6 +3,7 @@
 from widelearn.kernels.base import Constant, Kernel, Product, Sum, as_kernel
 from widelearn.kernels.deep import NNGP, NTK, ArcCosine
 from widelearn.kernels.dot_product import Linear, Polynomial
+from widelearn.kernels.finite import FiniteNTK, FiniteRF
 from widelearn.kernels.operators import KernelOperator
 from widelearn.kernels.radial import RBF, Laplace, Matern
 
@@ -12,6 +13,8 @@ __all__ = [
     "RBF",
     "ArcCosine",
     "Constant",
+    "FiniteNTK",
+    "FiniteRF",
     "Kernel",
     "KernelOperator",
     "Laplace",

@@ -6,7 +6,7 @@
 use crate::error::Result;
 use crate::memory::Shared;
 use crate::real::Real;
-use crate::simd::{Job, dispatch};
+use crate::simd::{Job, Level, dispatch};
 use crate::threads::Context;
 
 const ROUNDS: usize = 10;
@@ -25,6 +25,8 @@ pub enum Purpose {
     Lengths = 2,
     /// Signs and outer weights.
     Signs = 3,
+    /// Random lengths of frequencies.
+    Radii = 4,
 }
 
 /// Ten rounds of Philox4x32.
@@ -73,7 +75,17 @@ impl Stream {
     /// Independent standard normals by Box-Muller, four for each four words: values `j` of row `row`. The same in f32
     /// and f64 up to rounding; at most 6.8 in magnitude.
     pub fn normals<T: Real>(&self, context: &Context<'_>, row: u64, out: &mut [T]) {
-        dispatch(context.level, Normals { stream: *self, row, out });
+        self.normals_at(context.level, row, out);
+    }
+
+    /// [`Self::normals`] outside a computation.
+    pub fn normals_at<T: Real>(&self, level: Level, row: u64, out: &mut [T]) {
+        dispatch(level, Normals { stream: *self, row, out });
+    }
+
+    /// [`Self::normals`] for a few values, with the same bits on every processor.
+    pub fn plain_normals(&self, row: u64, out: &mut [f64]) {
+        Normals { stream: *self, row, out }.run::<false>();
     }
 
     /// Rows `first ..` of normals of length `d`, in parallel.

@@ -57,6 +57,11 @@ impl<'a> Context<'a> {
         Self { level: simd::level(), threads: 1, stop }
     }
 
+    /// The same without the other threads, for what one task does by itself.
+    pub fn alone(&self) -> Self {
+        Self { threads: 1, ..*self }
+    }
+
     /// An error if the caller has asked to stop.
     ///
     /// # Errors

@@ -51,11 +51,23 @@ pub trait Epilogue<T: Real>: Sync {
     fn outputs(&self) -> usize {
         1
     }
-    /// Values derived from rows `start ..` of the matrix and their squared norms.
+    /// Values that [`Self::side`] derives from a row.
+    fn depth(&self) -> usize {
+        0
+    }
+    /// Values derived from rows `start ..` of the matrix and their squared norms. Where rows and columns are the same,
+    /// what was derived for columns may stand in for rows.
     ///
     /// # Errors
     /// [`crate::error::Error::Memory`].
-    fn side(&self, which: Which, start: usize, rows: Rows<'_, T>, norms: &[T]) -> Result<Self::Side>;
+    fn side(
+        &self,
+        context: &Context<'_>,
+        which: Which,
+        start: usize,
+        rows: Rows<'_, T>,
+        norms: &[T],
+    ) -> Result<Self::Side>;
     /// Buffers for one thread.
     ///
     /// # Errors
@@ -173,14 +185,14 @@ pub fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
     let y = y.unwrap_or(x);
     let (level, (mr, nr)) = (context.level, T::block(context.level));
     let (row_tiles, bands) = (x.n.div_ceil(TILE), x.n.div_ceil(TALL * TILE));
-    let sweep = (SWEEP_BYTES / (y.d.max(1) * size_of::<T>())).max(TILE) / TILE * TILE;
+    let sweep = (SWEEP_BYTES / ((y.d + epilogue.depth()).max(1) * size_of::<T>())).max(TILE) / TILE * TILE;
     let mut b = Packed::new(nr);
     for first in (0..y.n).step_by(sweep) {
         let columns = y.slice(first, sweep.min(y.n - first));
         let col_tiles = columns.n.div_ceil(TILE);
         let mut norms = alloc(columns.n, "squared norms")?;
         pack_columns(context, &mut b, columns, &mut norms)?;
-        let side = epilogue.side(Which::Column, first, columns, &norms)?;
+        let side = epilogue.side(context, Which::Column, first, columns, &norms)?;
         let groups = consumer.groups();
         let strips = groups.unwrap_or(TASKS.div_ceil(bands).clamp(1, col_tiles));
         consumer.sweep(strips, first..first + columns.n)?;
@@ -200,15 +212,16 @@ pub fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
             if mine.clone().next().is_some() {
                 // Where these rows are columns of this sweep too, they are packed already.
                 let packed = symmetric && first <= row0 && row0 + rows.n <= first + columns.n;
-                let (a, a0, row_norms) = if packed {
-                    (&b, row0 - first, &norms[row0 - first..row0 - first + rows.n])
+                let own;
+                let (a, a0, row_norms, row_side) = if packed {
+                    (&b, row0 - first, &norms[row0 - first..row0 - first + rows.n], &side)
                 } else {
                     s.a.reserve(rows.n, x.d)?;
                     s.a.fill(rows);
                     packed_norms(level, &s.a, 0, &mut s.norms[..rows.n]);
-                    (&s.a, 0, &s.norms[..rows.n])
+                    own = epilogue.side(&context.alone(), Which::Row, row0, rows, &s.norms[..rows.n])?;
+                    (&s.a, 0, &s.norms[..rows.n], &own)
                 };
-                let row_side = epilogue.side(Which::Row, row0, rows, row_norms)?;
                 for j in mine {
                     let at = j * TILE;
                     let cols = columns.slice(at, TILE.min(columns.n - at));
@@ -220,7 +233,7 @@ pub fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
                         let rows = rows.slice(down, TILE.min(rows.n - down));
                         product(level, a, (a0 + down, rows.n), &b, (at, cols.n), &mut s.tile, TILE, false);
                         let norms = &row_norms[down..down + rows.n];
-                        let row_edge = Edge { rows, norms, side: &row_side, at: down, start: row0 + down };
+                        let row_edge = Edge { rows, norms, side: row_side, at: a0 + down, start: row0 + down };
                         epilogue.apply(level, &mut s.epilogue, &mut s.tile, &row_edge, &col_edge);
                         let start = row0 + down;
                         let (rows, cols) = (start..start + rows.n, first + at..first + at + cols.n);

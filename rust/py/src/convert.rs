@@ -89,6 +89,21 @@ impl<'py, T: Scalar> Vector<'py, T> {
     }
 }
 
+/// Places in an array, only read.
+pub(crate) struct Indices<'py>(PyReadonlyArray1<'py, i64>);
+
+impl<'py> Indices<'py> {
+    pub(crate) fn new(array: &Bound<'py, PyAny>, name: &str) -> PyResult<Self> {
+        let a = array.cast::<PyArray1<i64>>().map_err(|_| wrong::<i64>(array, name, 1))?;
+        check(a.as_untyped(), name)?;
+        Ok(Self(a.try_readonly().map_err(|e| PyValueError::new_err(format!("{name}: {e}")))?))
+    }
+
+    pub(crate) fn slice(&self) -> PyResult<&[i64]> {
+        Ok(self.0.as_slice()?)
+    }
+}
+
 /// A matrix that is written to.
 pub(crate) struct MatrixMut<'py, T: Element>(PyReadwriteArray2<'py, T>);
 

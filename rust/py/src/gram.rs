@@ -31,7 +31,7 @@ pub(crate) fn gram(
         let (x, y) = (x.rows()?, y.as_ref().map(Matrix::rows).transpose()?);
         let out = out.slice()?;
         call(py, out.len() as f64 * cost(x.d), |context| {
-            core::assemble(context, &Plan::new(&kernel.0, x.d)?, x, y, out)
+            core::assemble(context, &Plan::new(context, &kernel.0, x.d)?, x, y, out)
         })
     })
 }
@@ -43,7 +43,7 @@ pub(crate) fn gram_diag(py: Python<'_>, kernel: Spec, x: &Bound<'_, PyAny>, out:
         let (x, mut out) = (Matrix::<T>::new(x, "x")?, VectorMut::<T>::new(out, "out")?);
         let (x, out) = (x.rows()?, out.slice()?);
         call(py, out.len() as f64 * cost(x.d), |context| {
-            core::diagonal(context, &Plan::new(&kernel.0, x.d)?, x, out)
+            core::diagonal(context, &Plan::new(context, &kernel.0, x.d)?, x, out)
         })
     })
 }
@@ -65,7 +65,7 @@ pub(crate) fn gram_dot(
         let (x, y, v) = (x.rows()?, y.as_ref().map(Matrix::rows).transpose()?, v.rows()?);
         let out = out.slice()?;
         call(py, (x.n * v.n) as f64 * (cost(x.d) + 2.0 * v.d as f64), |context| {
-            core::product(context, &Plan::new(&kernel.0, x.d)?, x, y, v.data, v.d, out)
+            core::product(context, &Plan::new(context, &kernel.0, x.d)?, x, y, v.data, v.d, out)
         })
     })
 }

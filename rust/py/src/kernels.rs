@@ -51,6 +51,12 @@ fn kernel(spec: &Bound<'_, PyTuple>, level: usize) -> PyResult<Kernel> {
         "arccos" => Kernel::ArcCosine { order: spec.get_item(1)?.extract()? },
         "nngp" => Kernel::Nngp(network()?),
         "ntk" => Kernel::Ntk(network()?),
+        "finite_rf" | "finite_ntk" => Kernel::Finite {
+            width: spec.get_item(1)?.extract()?,
+            activation: activation(&spec.get_item(2)?)?,
+            seed: spec.get_item(3)?.extract()?,
+            tangent: name == "finite_ntk",
+        },
         "sum" => Kernel::Sum(part(1)?, part(2)?),
         "product" => Kernel::Product(part(1)?, part(2)?),
         _ => return Err(PyValueError::new_err(format!("unknown kernel {name:?}"))),

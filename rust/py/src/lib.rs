@@ -16,7 +16,7 @@ mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use crate::features::{feature_weights, predict, transform};
+    use crate::features::{feature_weights, predict, transform, transform_sparse};
     #[pymodule_export]
     use crate::gram::{gram, gram_diag, gram_dot, inner_products, moments};
     #[pymodule_export]

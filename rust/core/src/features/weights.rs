@@ -1,46 +1,96 @@
 //! The weight matrix of a feature map, any rows of it at any time.
 
-use super::{Features, Weights};
-use crate::error::{Error, Result};
-use crate::kernels::Kernel;
+use std::ops::Range;
+
+use super::{Features, Formula, Weights, orthogonal};
+use crate::error::Result;
+use crate::memory::{Shared, alloc};
 use crate::random::{Purpose, Stream};
 use crate::real::Real;
 use crate::threads::Context;
 
-/// Rows `first ..` of the weights that multiply inputs of length `d`.
+/// The rows `part` of the weights that multiply inputs of length `d`.
 pub(super) fn rows<T: Real>(
     features: &Features,
     context: &Context<'_>,
-    first: u64,
+    part: Range<usize>,
     d: usize,
     out: &mut [T],
 ) -> Result<()> {
-    let (law, seed, scale) = match features {
-        Features::Random { weights, seed, .. } => (*weights, *seed, 1.0),
-        Features::Fourier { kernel: Kernel::Rbf { gamma }, weights, seed, .. } => {
-            (*weights, *seed, (2.0 * gamma * d as f64).sqrt())
-        }
-        Features::Fourier { .. } => {
-            return Err(Error::Invalid("this kernel has no spectral measure here; use RBF".into()));
-        }
-    };
-    Stream::new(seed, Purpose::Weights as u32).matrix(context, first, d, out)?;
-    for w in out.chunks_exact_mut(d.max(1)) {
-        let factor = match law {
-            Weights::Gaussian => T::from_f64(scale / (d as f64).sqrt()),
-            Weights::Sphere => {
-                let norm = w.iter().map(|v| v.to_f64() * v.to_f64()).sum::<f64>().sqrt();
-                T::from_f64(if norm > 0.0 { scale / norm } else { 0.0 })
+    if d == 0 {
+        return Ok(());
+    }
+    let stream = Stream::new(features.seed, Purpose::Weights as u32);
+    if let Formula::Fourier(spectral) = &features.formula {
+        let mut row = alloc(d, "a frequency")?;
+        if spectral.coordinates(features.seed, 0, &mut row) {
+            for (j, out) in part.zip(out.chunks_exact_mut(d)) {
+                spectral.coordinates(features.seed, j as u64, &mut row);
+                out.iter_mut().zip(row.iter()).for_each(|(o, &v)| *o = T::from_f64(v));
             }
+            return Ok(());
+        }
+    }
+    if features.weights == Weights::Orthogonal {
+        orthogonal_rows(stream, context, part.clone(), d, out)?;
+    } else {
+        stream.matrix(context, part.start as u64, d, out)?;
+    }
+    for (j, w) in part.zip(out.chunks_exact_mut(d)) {
+        let factor = match (features.weights, &features.formula) {
+            (Weights::Sphere, Formula::Random { .. }) => {
+                let norm = w.iter().map(|v| v.to_f64() * v.to_f64()).sum::<f64>().sqrt();
+                if norm > 0.0 { 1.0 / norm } else { 0.0 }
+            }
+            // Of frequencies on the sphere only the directions are: their lengths are the spectral measure's.
+            _ => length(features, j as u64, d),
         };
+        let factor = T::from_f64(factor);
         w.iter_mut().for_each(|v| *v *= factor);
     }
     Ok(())
 }
 
-/// Biases of components `0 ..`, standard normal.
-pub(super) fn biases<T: Real>(seed: u64, context: &Context<'_>, out: &mut [T]) {
-    Stream::new(seed, Purpose::Biases as u32).normals(context, 0, out);
+/// The length of row `j` in units of a standard Gaussian vector's.
+pub(super) fn length(features: &Features, j: u64, d: usize) -> f64 {
+    match &features.formula {
+        Formula::Random { .. } => 1.0 / (d as f64).sqrt(),
+        Formula::Fourier(spectral) => spectral.length(features.seed, j),
+    }
+}
+
+/// Rows `part` of orthogonal blocks of `d` rows each.
+fn orthogonal_rows<T: Real>(
+    stream: Stream,
+    context: &Context<'_>,
+    part: Range<usize>,
+    d: usize,
+    out: &mut [T],
+) -> Result<()> {
+    let shared = Shared::new(out);
+    let first = part.start / d;
+    context.each(
+        part.end.div_ceil(d) - first,
+        || Ok(()),
+        |(), task| {
+            let start = (first + task) * d;
+            let (from, to) = (part.start.max(start), part.end.min(start + d));
+            let rows = orthogonal::block(context.level, stream, (first + task) as u64, to - start, d)?;
+            // SAFETY: every task has its own rows.
+            let out = unsafe { shared.part((from - part.start) * d, (to - from) * d) };
+            out.iter_mut().zip(&rows[(from - start) * d..]).for_each(|(o, &v)| *o = T::from_f64(v));
+            Ok(())
+        },
+    )
+}
+
+/// Biases of components `first ..`, standard normal.
+pub(super) fn biases<T: Real>(seed: u64, context: &Context<'_>, first: usize, out: &mut [T]) -> Result<()> {
+    // One row of the stream, drawn from its beginning: a prefix.
+    let mut all = alloc(first + out.len(), "biases")?;
+    Stream::new(seed, Purpose::Biases as u32).normals(context, 0, &mut all);
+    out.copy_from_slice(&all[first..]);
+    Ok(())
 }
 
 /// A phase, uniform on `[0, 2 pi)`.

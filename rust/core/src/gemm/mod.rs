@@ -247,6 +247,32 @@ pub fn product<T: Real>(
     }
 }
 
+/// `a_i . b_j` of two packed rows, with the bits that [`product`] gives.
+pub fn inner<T: Real>(level: Level, a: &Packed<T>, i: usize, b: &Packed<T>, j: usize) -> T {
+    simd::dispatch(level, Inner { a, i, b, j })
+}
+
+struct Inner<'a, T> {
+    a: &'a Packed<T>,
+    i: usize,
+    b: &'a Packed<T>,
+    j: usize,
+}
+
+impl<T: Real> Job for Inner<'_, T> {
+    type Output = T;
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> T {
+        let Self { a, i, b, j } = self;
+        let mut sum = T::ZERO;
+        for k0 in (0..a.depth).step_by(DEPTH) {
+            let steps = a.panel(k0, i).chunks(a.width).zip(b.panel(k0, j).chunks(b.width));
+            sum += steps.fold(T::ZERO, |chain, (a, b)| a[0].mul_add::<FMA>(b[0], chain));
+        }
+        sum
+    }
+}
+
 /// A dot product in sixteen interleaved chains, whatever the vector width.
 #[inline(always)]
 pub fn dot<T: Real, const FMA: bool>(a: &[T], b: &[T]) -> T {

@@ -1,5 +1,6 @@
 //! Whole matrices: Gram matrices, of which one triangle is computed and mirrored, and feature matrices.
 
+use super::features::sweep;
 use super::write::Write;
 use crate::error::{Result, fits};
 use crate::features::FeatureMap;
@@ -8,7 +9,7 @@ use crate::kernels::Plan;
 use crate::memory::{Shared, alloc};
 use crate::real::Real;
 use crate::threads::Context;
-use crate::tiles::{packed_norms, run};
+use crate::tiles::{Epilogue, packed_norms, run};
 
 /// `out[i][j] = k(x_i, y_j)`, `y = x` when `None`: then one triangle is computed and mirrored.
 ///
@@ -40,7 +41,8 @@ pub fn diagonal<T: Real>(context: &Context<'_>, plan: &Plan<T>, x: Rows<'_, T>, 
     fits("elements of out", x.n, out.len())?;
     let shared = Shared::new(out);
     let width = T::block(context.level).0;
-    let step = 64 * width;
+    // Some megabytes of what the plan derives from rows, at most.
+    let step = ((1 << 21) / (plan.depth().max(1) * width)).clamp(1, 64) * width;
     context.each(
         x.n.div_ceil(step),
         || Ok((Packed::new(width), alloc(step, "squared norms")?)),
@@ -51,7 +53,7 @@ pub fn diagonal<T: Real>(context: &Context<'_>, plan: &Plan<T>, x: Rows<'_, T>, 
             let norms = &mut norms[..rows.n];
             packed_norms(context.level, pack, 0, norms);
             // SAFETY: every task has its own rows.
-            plan.diagonal(context.level, rows, t * step, norms, unsafe { shared.part(t * step, rows.n) })
+            plan.diagonal(&context.alone(), rows, t * step, norms, unsafe { shared.part(t * step, rows.n) })
         },
     )
 }
@@ -62,12 +64,11 @@ pub fn diagonal<T: Real>(context: &Context<'_>, plan: &Plan<T>, x: Rows<'_, T>, 
 /// As [`assemble`].
 ///
 /// # Cost
-/// `2 n p d` flops and the activation.
+/// `2 n p d` flops, `6 n p log2 d` additions for structured weights, and the activation.
 pub fn transform<T: Real>(context: &Context<'_>, map: &FeatureMap<T>, x: Rows<'_, T>, out: &mut [T]) -> Result<()> {
     let p = map.n_components();
-    fits("columns of x", map.weights().d, x.d)?;
+    fits("columns of x", map.d(), x.d)?;
     fits("elements of out", x.n * p, out.len())?;
     let spans = [map.span(0), map.span(1)];
-    let mut write = Write::new(context, out, p, false, &spans);
-    run(context, x, Some(map.weights()), &map.epilogue(), &mut write)
+    sweep(context, map, x, &mut Write::new(context, out, p, false, &spans))
 }

@@ -1,12 +1,16 @@
 //! What is done with tiles: written out, multiplied by a matrix, or added into moments.
 
 mod assemble;
+mod features;
 mod inner;
 mod moments;
 mod product;
+mod sparse;
 mod write;
 
 pub use assemble::{assemble, diagonal, transform};
+pub use features::weights;
 pub use inner::inner_products;
 pub use moments::{Moments, moments};
 pub use product::{predict, product};
+pub use sparse::{Sparse, transform_sparse};

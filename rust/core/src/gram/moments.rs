@@ -9,7 +9,9 @@ use crate::memory::{Buffer, Shared, alloc};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
 use crate::threads::Context;
-use crate::tiles::{Consumer, Place, run, run_packed};
+use crate::tiles::{Consumer, Place, run_packed};
+
+use super::features::sweep;
 
 /// Samples taken together: the length of the sums done in the input's own precision.
 const BLOCK: usize = 2048;
@@ -110,7 +112,7 @@ pub fn moments<T: Real>(
             Some(map) => {
                 let spans = [map.span(0), map.span(1)];
                 center.spans = &spans;
-                run(context, rows, Some(map.weights()), &map.epilogue(), &mut center)?;
+                sweep(context, map, rows, &mut center)?;
             }
             None => context.each(
                 n.div_ceil(COPIED),

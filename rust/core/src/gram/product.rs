@@ -12,6 +12,8 @@ use crate::simd::{Job, Level, dispatch};
 use crate::threads::Context;
 use crate::tiles::{Consumer, Place, run};
 
+use super::features::sweep;
+
 /// Groups that share the rows of a symmetric product, each with sums of its own.
 const GROUPS: usize = 16;
 /// Multiplies tiles by the rows of a matrix and adds up along each row tile; where one triangle stands for the whole
@@ -66,6 +68,40 @@ struct State<T> {
     mirrored: Buffer<T>,
     /// Some rows of a tile, transposed.
     turned: Buffer<T>,
+}
+
+impl<'a, T: Real> Multiply<'a, T> {
+    /// Multiplies by `v`, which is v_rows x targets, row-major.
+    fn new(
+        context: &Context<'_>,
+        (v, v_rows): (&[T], usize),
+        targets: usize,
+        spans: &'a [(usize, usize)],
+        symmetric: bool,
+        rows: usize,
+    ) -> Result<Self> {
+        Ok(Self {
+            level: context.level,
+            right: Right::new(context.level, v, v_rows, targets)?,
+            targets,
+            spans,
+            symmetric,
+            rows,
+            partial: Buffer::default(),
+            strips: 0,
+            shared: None,
+            out: alloc(rows * targets, "products")?,
+        })
+    }
+
+    /// Write the result, rows x targets, row-major.
+    fn copy_to(&self, out: &mut [T]) {
+        for t in 0..self.targets {
+            for (i, &s) in self.out[t * self.rows..(t + 1) * self.rows].iter().enumerate() {
+                out[i * self.targets + t] = s;
+            }
+        }
+    }
 }
 
 impl<T: Real> Multiply<'_, T> {
@@ -270,7 +306,11 @@ pub fn product<T: Real>(
     fits("columns of y", x.d, other.d)?;
     fits("elements of v", other.n * targets, v.len())?;
     fits("elements of out", x.n * targets, out.len())?;
-    multiply(context, plan, x, y, (v, other.n), targets, &[(0, other.n)], out)
+    let spans = [(0, other.n)];
+    let mut sum = Multiply::new(context, (v, other.n), targets, &spans, y.is_none(), x.n)?;
+    run(context, x, y, plan, &mut sum)?;
+    sum.copy_to(out);
+    Ok(())
 }
 
 /// `out = features(x) coef`, a block of rows at a time; `coef` is p x t, `out` n x t, both row-major.
@@ -286,41 +326,12 @@ pub fn predict<T: Real>(
     out: &mut [T],
 ) -> Result<()> {
     let p = map.n_components();
-    fits("columns of x", map.weights().d, x.d)?;
+    fits("columns of x", map.d(), x.d)?;
     fits("elements of coef", p * targets, coef.len())?;
     fits("elements of out", x.n * targets, out.len())?;
     let spans = [map.span(0), map.span(1)];
-    let epilogue = map.epilogue();
-    multiply(context, &epilogue, x, Some(map.weights()), (coef, p), targets, &spans, out)
-}
-
-fn multiply<T: Real, E: crate::tiles::Epilogue<T>>(
-    context: &Context<'_>,
-    epilogue: &E,
-    x: Rows<'_, T>,
-    y: Option<Rows<'_, T>>,
-    (v, v_rows): (&[T], usize),
-    targets: usize,
-    spans: &[(usize, usize)],
-    out: &mut [T],
-) -> Result<()> {
-    let mut sum = Multiply {
-        level: context.level,
-        right: Right::new(context.level, v, v_rows, targets)?,
-        targets,
-        spans,
-        symmetric: y.is_none(),
-        rows: x.n,
-        partial: Buffer::default(),
-        strips: 0,
-        shared: None,
-        out: alloc(x.n * targets, "products")?,
-    };
-    run(context, x, y, epilogue, &mut sum)?;
-    for t in 0..targets {
-        for (i, &s) in sum.out[t * x.n..(t + 1) * x.n].iter().enumerate() {
-            out[i * targets + t] = s;
-        }
-    }
+    let mut sum = Multiply::new(context, (coef, p), targets, &spans, false, x.n)?;
+    sweep(context, map, x, &mut sum)?;
+    sum.copy_to(out);
     Ok(())
 }

@@ -5,6 +5,7 @@ mod arccosine;
 mod deep;
 mod distance;
 mod dot;
+mod finite;
 mod laws;
 mod plan;
 mod radial;
@@ -64,6 +65,18 @@ pub enum Kernel {
     Nngp(Network),
     /// Tangent kernel of an infinitely wide network, all layers trained.
     Ntk(Network),
+    /// `sum_j s(w_j.x) s(w_j.x') / width`, `w_j` uniform on the unit sphere: `s` is the activation, or its derivative for
+    /// the tangent kernel, which has `x.x' / d` as a factor.
+    Finite {
+        /// Number of neurons.
+        width: usize,
+        /// Activation.
+        activation: Activation,
+        /// Seed of the weights.
+        seed: u64,
+        /// Whether it is the tangent kernel.
+        tangent: bool,
+    },
     /// Sum of two kernels.
     Sum(Box<Kernel>, Box<Kernel>),
     /// Product of two kernels.
@@ -136,6 +149,8 @@ impl Kernel {
                 }
                 Ok(())
             }
+            Self::Finite { width: 0, .. } => Err(Error::Invalid("width must be >= 1, got 0".into())),
+            Self::Finite { activation, tangent, .. } => activation.check(u32::from(*tangent)),
             Self::Sum(a, b) | Self::Product(a, b) => a.validate().and_then(|()| b.validate()),
         }
     }

@@ -5,16 +5,18 @@ use super::arccosine::ArcCosine;
 use super::deep::Deep;
 use super::distance::{Chords, Distances, Edges, Manhattans};
 use super::dot::{Constant, Linear, Polynomial};
+use super::finite::Finite;
 use super::laws::{Erf, Exponential, Polynomial as Polynomials, Step, Wave};
 use super::radial::{Laplace, Manhattan, Matern, Rbf};
 use super::relu::Relu;
 use super::{Kernel, Network};
 use crate::activation::Activation;
 use crate::error::{Error, Result};
-use crate::gemm::{Rows, TILE};
+use crate::gemm::{Packed, Rows, TILE};
 use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
+use crate::threads::Context;
 use crate::tiles::{Edge, Epilogue, Which};
 
 /// What a leaf is a function of.
@@ -35,8 +37,19 @@ pub(super) trait Leaf<T: Real>: Send + Sync {
     fn side(&self, _rows: Rows<'_, T>, _q: &[T]) -> Result<Buffer<T>> {
         Ok(Buffer::default())
     }
+    /// Values of a row that a second product is taken of.
+    fn depth(&self) -> usize {
+        0
+    }
+    /// Those values.
+    fn neurons(&self, _context: &Context<'_>, _rows: Rows<'_, T>) -> Result<Option<Packed<T>>> {
+        Ok(None)
+    }
     fn evaluate(&self, level: Level, tile: Tile<'_, T>);
 }
+
+/// Packed values of a tile's rows or columns, and where the first of them is.
+pub(super) type Neurons<'a, T> = (&'a Packed<T>, usize);
 
 /// A tile and what a leaf derived for its rows and columns.
 #[derive(Debug)]
@@ -49,6 +62,9 @@ pub(super) struct Tile<'a, T> {
     pub(super) cols: usize,
     x: View<'a, T>,
     y: View<'a, T>,
+    /// What a second product is taken of, and room for it.
+    pub(super) neurons: Option<(Neurons<'a, T>, Neurons<'a, T>)>,
+    pub(super) extra: &'a mut [T],
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -115,6 +131,7 @@ pub struct Side<T> {
     len: usize,
     inverse: Buffer<T>,
     leaves: Vec<Buffer<T>>,
+    neurons: Vec<Option<Packed<T>>>,
 }
 
 /// A plan's buffers of one thread.
@@ -125,6 +142,8 @@ pub struct Scratch<T> {
     /// The last geometry computed, for the leaves that follow.
     geometry: Buffer<T>,
     stack: Vec<Buffer<T>>,
+    /// A leaf's second product.
+    extra: Buffer<T>,
 }
 
 /// The leaf of a network's kernel.
@@ -160,11 +179,11 @@ impl<T: Real> Plan<T> {
     /// Check `kernel` and make it ready for rows of length `d`.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for parameters outside their domain.
-    pub fn new(kernel: &Kernel, d: usize) -> Result<Self> {
+    /// [`Error::Invalid`] for parameters outside their domain, [`Error::Memory`].
+    pub fn new(context: &Context<'_>, kernel: &Kernel, d: usize) -> Result<Self> {
         kernel.validate()?;
         let mut plan = Self { leaves: Vec::new(), ops: Vec::new() };
-        plan.push(kernel, d);
+        plan.push(context, kernel, d)?;
         Ok(plan)
     }
 
@@ -172,13 +191,13 @@ impl<T: Real> Plan<T> {
         self.leaves.iter().any(|l| l.input() == input)
     }
 
-    fn push(&mut self, kernel: &Kernel, d: usize) {
+    fn push(&mut self, context: &Context<'_>, kernel: &Kernel, d: usize) -> Result<()> {
         let leaf: Box<dyn Leaf<T>> = match kernel {
             Kernel::Sum(a, b) | Kernel::Product(a, b) => {
-                self.push(a, d);
-                self.push(b, d);
+                self.push(context, a, d)?;
+                self.push(context, b, d)?;
                 self.ops.push(if matches!(kernel, Kernel::Sum(..)) { Op::Sum } else { Op::Product });
-                return;
+                return Ok(());
             }
             Kernel::Constant(v) => Box::new(Constant(T::from_f64(*v))),
             Kernel::Linear => Box::new(Linear),
@@ -202,23 +221,34 @@ impl<T: Real> Plan<T> {
             Kernel::ArcCosine { order } => Box::new(ArcCosine { order: *order }),
             Kernel::Nngp(n) => network(n, false, d),
             Kernel::Ntk(n) => network(n, true, d),
+            Kernel::Finite { width, activation, seed, tangent } => {
+                Box::new(Finite::new(context, (*width, *activation, *seed, *tangent), d)?)
+            }
         };
         self.ops.push(Op::Leaf(self.leaves.len()));
         self.leaves.push(leaf);
+        Ok(())
     }
 
     /// `k(x, x)` of every row, by the very operations of a tile.
     ///
     /// # Errors
     /// [`Error::Invalid`] for rows whose squared norm overflows, [`Error::Memory`].
-    pub fn diagonal(&self, level: Level, x: Rows<'_, T>, start: usize, norms: &[T], out: &mut [T]) -> Result<()> {
-        let side = self.side(Which::Column, start, x, norms)?;
+    pub fn diagonal(
+        &self,
+        context: &Context<'_>,
+        x: Rows<'_, T>,
+        start: usize,
+        norms: &[T],
+        out: &mut [T],
+    ) -> Result<()> {
+        let side = self.side(context, Which::Column, start, x, norms)?;
         let mut scratch = self.scratch()?;
         let mut tile = alloc(TILE, "a tile")?;
         for (i, o) in out.iter_mut().enumerate() {
             let edge = || Edge { rows: x.slice(i, 1), norms: &norms[i..=i], side: &side, at: i, start: start + i };
             tile[0] = norms[i];
-            self.apply(level, &mut scratch, &mut tile, &edge(), &edge());
+            self.apply(context.level, &mut scratch, &mut tile, &edge(), &edge());
             *o = tile[0];
         }
         Ok(())
@@ -229,7 +259,11 @@ impl<T: Real> Epilogue<T> for Plan<T> {
     type Side = Side<T>;
     type Scratch = Scratch<T>;
 
-    fn side(&self, _which: Which, start: usize, rows: Rows<'_, T>, q: &[T]) -> Result<Side<T>> {
+    fn depth(&self) -> usize {
+        self.leaves.iter().map(|l| l.depth()).sum()
+    }
+
+    fn side(&self, context: &Context<'_>, _which: Which, start: usize, rows: Rows<'_, T>, q: &[T]) -> Result<Side<T>> {
         if let Some(i) = q.iter().position(|q| !q.is_finite()) {
             return Err(Error::Invalid(format!(
                 "row {} has a squared norm beyond the largest {} number; scale X down",
@@ -239,7 +273,8 @@ impl<T: Real> Epilogue<T> for Plan<T> {
         }
         let inverse = if self.needs(Input::Angle) { inverse_norms(q)? } else { Buffer::default() };
         let leaves = self.leaves.iter().map(|l| l.side(rows, q)).collect::<Result<_>>()?;
-        Ok(Side { len: q.len(), inverse, leaves })
+        let neurons = self.leaves.iter().map(|l| l.neurons(context, rows)).collect::<Result<_>>()?;
+        Ok(Side { len: q.len(), inverse, leaves, neurons })
     }
 
     fn scratch(&self) -> Result<Scratch<T>> {
@@ -247,7 +282,8 @@ impl<T: Real> Epilogue<T> for Plan<T> {
         let tile = |wanted: bool| if wanted { alloc(TILE * TILE, "a tile") } else { Ok(Buffer::default()) };
         // A postfix program of n leaves never holds more than n values.
         let stack = (0..if several { self.leaves.len() } else { 0 }).map(|_| tile(true)).collect::<Result<_>>()?;
-        Ok(Scratch { inner: tile(several || self.needs(Input::Chord))?, geometry: tile(several)?, stack })
+        let extra = tile(self.leaves.iter().any(|l| l.depth() > 0))?;
+        Ok(Scratch { inner: tile(several || self.needs(Input::Chord))?, geometry: tile(several)?, stack, extra })
     }
 
     fn apply(
@@ -259,13 +295,13 @@ impl<T: Real> Epilogue<T> for Plan<T> {
         y: &Edge<'_, T, Side<T>>,
     ) {
         let used = x.rows.n * TILE;
-        let Scratch { inner, geometry, stack } = scratch;
+        let Scratch { inner, geometry, stack, extra } = scratch;
         if let [leaf] = &self.leaves[..] {
             if leaf.input() == Input::Chord {
                 inner[..used].copy_from_slice(&tile[..used]);
             }
             measure(level, leaf.input(), tile, x, y);
-            return self.evaluate(level, 0, tile, inner, x, y);
+            return self.evaluate(level, 0, (tile, extra), inner, x, y);
         }
         inner[..used].copy_from_slice(&tile[..used]);
         let (mut measured, mut depth) = (Input::Nothing, 0);
@@ -279,7 +315,7 @@ impl<T: Real> Epilogue<T> for Plan<T> {
                         measured = input;
                     }
                     stack[depth][..used].copy_from_slice(&geometry[..used]);
-                    self.evaluate(level, l, &mut stack[depth], inner, x, y);
+                    self.evaluate(level, l, (&mut stack[depth], extra), inner, x, y);
                     depth += 1;
                 }
                 Op::Sum | Op::Product => {
@@ -299,15 +335,17 @@ impl<T: Real> Plan<T> {
         &self,
         level: Level,
         leaf: usize,
-        values: &mut [T],
+        (values, extra): (&mut [T], &mut [T]),
         inner: &[T],
         x: &Edge<'_, T, Side<T>>,
         y: &Edge<'_, T, Side<T>>,
     ) {
         let (rows, cols, edges) = (x.rows.n, y.rows.n, (x.rows, y.rows));
+        let neurons = x.side.neurons[leaf].as_ref().zip(y.side.neurons[leaf].as_ref());
+        let neurons = neurons.map(|(a, b)| ((a, x.at), (b, y.at)));
         let x = View { data: &x.side.leaves[leaf], group: x.side.len, at: x.at, n: rows };
         let y = View { data: &y.side.leaves[leaf], group: y.side.len, at: y.at, n: cols };
-        self.leaves[leaf].evaluate(level, Tile { values, inner, edges, rows, cols, x, y });
+        self.leaves[leaf].evaluate(level, Tile { values, inner, edges, rows, cols, x, y, neurons, extra });
     }
 }
 

@@ -1,0 +1,204 @@
+"""Feature maps: what all of them share, and those whose weights and passes are the core's."""
+
+from numbers import Integral
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array, issparse
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from widelearn import _core
+from widelearn.kernels import Kernel
+from widelearn.runtime import check_memory, core_blocks, empty, row_blocks
+
+Array = NDArray[Any]
+DTYPES = [np.float64, np.float32]
+WEIGHTS = StrOptions({"gaussian", "sphere", "orthogonal", "hadamard"})
+# Rows whose mean features serve as origin while moments are summed.
+ORIGIN_ROWS = 256
+# Rows whose targets and weights are converted at once.
+CONVERTED_ROWS = 65_536
+# Values of features that a pass without a fused form holds at once.
+BLOCK_VALUES = 1 << 22
+STREAM = "FeatureRidge sums features block by block and never stores them; or take fewer components."
+
+
+class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """A map from rows to features that can be passed over without storing the features.
+
+    Subclasses write the features of some rows; products and moments come from blocks of rows where a subclass has no
+    faster pass.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"random_state": ["random_state"]}
+    # Whether rows may be a sparse matrix.
+    _takes_sparse = False
+    _n_features_out: int
+    random_state: Any
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
+        """Draw the seed and remember the number of features of `X`; `y` is ignored."""
+        validate_data(self, X, dtype=DTYPES, accept_sparse="csr" if self._takes_sparse else False)
+        if isinstance(self.random_state, Integral):
+            self.seed_ = int(self.random_state)
+        else:
+            self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self._draw()
+        return self
+
+    def transform(self, X: ArrayLike) -> Array:
+        """Return the features of `X`, of shape (n, n_features_out), float32 for float32 rows."""
+        x = self._rows(X)
+        shape = (x.shape[0], self._n_features_out)
+        check_memory(shape[0] * shape[1] * x.dtype.itemsize, f"The feature matrix of {shape[0]} x {shape[1]}", STREAM)
+        out = empty(shape, x.dtype)
+        self._write(x, out)
+        return out
+
+    def dot(self, X: ArrayLike, coef: ArrayLike) -> Array:
+        """Return ``transform(X) @ coef`` for `coef` of shape (p,) or (p, t) without storing the features."""
+        x, p = self._rows(X), self._n_features_out
+        c = np.require(coef, x.dtype, ["C", "ALIGNED"])
+        if c.ndim not in (1, 2) or len(c) != p:
+            raise ValueError(f"coef has shape {c.shape}, but there are {p} features: it must be ({p},) or ({p}, t).")
+        out = np.empty((x.shape[0], 1 if c.ndim == 1 else c.shape[1]), x.dtype)
+        self._multiply(x, c.reshape(p, -1), out)
+        return out if c.ndim == 2 else out[:, 0]
+
+    def moments(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> tuple[Array, ...]:
+        """Return the weighted first and second moments of features and targets in one pass that stores no features.
+
+        The arrays ``(shift_z, shift_y, zz, zy, sums)`` are what :meth:`widelearn.ridge.Moments.absorb` takes, all
+        float64: with an origin cz, cy near the means, zz = Σ w (z - cz)(z - cz)', zy = Σ w (z - cz)(y - cy)' and sums
+        = [Σ w, Σ w (z - cz), Σ w (y - cy), Σ w (y - cy)²]. Costs n p (p + 2 t) flops beside the features, and 8 p²
+        bytes.
+        """
+        x, p = self._rows(X), self._n_features_out
+        n = x.shape[0]
+        targets = np.asarray(y).reshape(n, -1)
+        weight = None if sample_weight is None else np.asarray(sample_weight)
+        t = targets.shape[1]
+        check_memory(8 * p * p, f"The moments of {p} features", "Take fewer components.")
+        # A number of the samples' type, so that the core takes the difference without rounding the origin.
+        shift_z = self.transform(x[:ORIGIN_ROWS]).mean(axis=0).astype(np.float64)
+        shift_y = targets.mean(axis=0, dtype=np.float64)
+        into = (shift_z, shift_y, np.zeros((p, p)), np.zeros((p, t)), np.zeros(1 + p + 2 * t))
+        # Targets and weights of any type of number become doubles some rows at a time.
+        for part in row_blocks(n, CONVERTED_ROWS):
+            v = np.require(targets[part], np.float64, ["C", "ALIGNED"])
+            w = None if weight is None else np.require(weight[part], np.float64, ["C", "ALIGNED"])
+            self._add_moments(x[part], v, w, into)
+        return into
+
+    def _draw(self) -> None:
+        """Fix whatever the features depend on, the seed being drawn, and set `_n_features_out`."""
+        raise NotImplementedError
+
+    def _write(self, x: Any, out: Array) -> None:
+        """Write the features of validated rows."""
+        raise NotImplementedError
+
+    def _blocks(self, x: Any) -> Any:
+        """Yield blocks of rows and their features."""
+        step = max(BLOCK_VALUES // max(self._n_features_out, 1), 1)
+        for rows in row_blocks(x.shape[0], step):
+            out = empty((rows.stop - rows.start, self._n_features_out), x.dtype)
+            self._write(x[rows], out)
+            yield rows, out
+
+    def _multiply(self, x: Any, coef: Array, out: Array) -> None:
+        """Write features times `coef`."""
+        for rows, Z in self._blocks(x):
+            np.matmul(Z, coef, out=out[rows])
+
+    def _add_moments(self, x: Any, y: Array, weight: Array | None, into: tuple[Array, ...]) -> None:
+        """Add some rows to moments about an origin."""
+        for rows, Z in self._blocks(x):
+            _core.moments(None, Z, y[rows], None if weight is None else weight[rows], *into)
+
+    def _kernel(self) -> Kernel | None:
+        """Return the kernel whose values are the features' inner products, where it is cheaper than they are."""
+        return None
+
+    def _pull_back(self, X: Array, dual: Array) -> Array:
+        """Return Σ_i dual_i φ(x_i), of shape (p, t), for maps that have a kernel."""
+        raise NotImplementedError
+
+    def _rows(self, X: ArrayLike) -> Any:
+        check_is_fitted(self)
+        # No order is asked for: C-contiguous blocks are cut from whatever X is, so that it is never copied whole.
+        return validate_data(self, X, dtype=DTYPES, reset=False, accept_sparse="csr" if self._takes_sparse else False)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.sparse = self._takes_sparse
+        return tags
+
+
+class ProjectionMap(FeatureMap):
+    """A function of random projections. Nothing but the seed is kept: weights are counter-based, so each call
+    regenerates them with the same bits.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **FeatureMap._parameter_constraints,
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "weights": [WEIGHTS],
+    }
+    _takes_sparse = True
+    n_components: int
+    weights: str
+    # What the core reads, kept whole, so that parameters set later change the next fit and not this one.
+    _spec: tuple[Any, ...]
+
+    def directions(self) -> NDArray[np.float64]:
+        """Return the directions w_j that rows are projected on, one a row."""
+        check_is_fitted(self)
+        out = np.empty((self._n_directions(), self.n_features_in_))
+        check_memory(out.nbytes, f"The {out.shape[0]} x {out.shape[1]} directions", "Take fewer components.")
+        _core.feature_weights(self._spec, self.n_features_in_, out)
+        return out
+
+    def _draw(self) -> None:
+        self._n_features_out = int(self.n_components)
+        formula = self._formula()
+        # Parameters are the core's to check: here, not at the first transform.
+        one = np.zeros((1, 1))
+        _core.transform((formula[0], 1, "gaussian", 0, *formula[1:]), one, np.empty((1, 1)))
+        self._spec = (formula[0], self._n_features_out, self.weights, self.seed_, *formula[1:])
+
+    def _formula(self) -> tuple[Any, ...]:
+        """Return the name of the map and what it is made from, as the core reads it."""
+        raise NotImplementedError
+
+    def _n_directions(self) -> int:
+        return self._n_features_out
+
+    def _write(self, x: Any, out: Array) -> None:
+        if issparse(x):
+            x = csr_array(x)
+            places = (np.require(a, np.int64, ["C", "ALIGNED"]) for a in (x.indptr, x.indices))
+            _core.transform_sparse(self._spec, *places, np.require(x.data, None, ["C", "ALIGNED"]), x.shape[1], out)
+            return
+        for rows, block in core_blocks(x):
+            _core.transform(self._spec, block, out[rows])
+
+    def _multiply(self, x: Any, coef: Array, out: Array) -> None:
+        if issparse(x):
+            return super()._multiply(x, coef, out)
+        for rows, block in core_blocks(x):
+            _core.predict(self._spec, block, coef, out[rows])
+        return None
+
+    def _add_moments(self, x: Any, y: Array, weight: Array | None, into: tuple[Array, ...]) -> None:
+        if issparse(x):
+            return super()._add_moments(x, y, weight, into)
+        for rows, block in core_blocks(x):
+            _core.moments(self._spec, block, y[rows], None if weight is None else weight[rows], *into)
+        return None

@@ -1,0 +1,179 @@
+"""Kernels of finite two-layer networks at random weights: of the hidden layer, and of its gradients."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from widelearn import _core
+from widelearn.kernels.base import BlockedKernel
+from widelearn.kernels.deep import activation_spec
+from widelearn.kernels.rows import Array
+from widelearn.runtime import row_blocks
+
+Function: TypeAlias = Callable[[Array], Any]
+Activation: TypeAlias = str | tuple[str, float] | tuple[Function, ...]
+# Values of neurons that a user's function computes at once.
+BLOCK_VALUES = 1 << 22
+
+
+class FiniteKernel(BlockedKernel):
+    """A kernel that sums over neurons whose weights are a function of the seed."""
+
+    width: int
+    activation: Activation
+    random_state: int
+    _name: ClassVar[str]
+    # Derivative of the activation that is taken.
+    _order: ClassVar[int]
+
+    @property
+    def compiled(self) -> bool:  # type: ignore[override]
+        """Whether the core knows the activation."""
+        return not is_own(self.activation)
+
+    def spec(self, d: int) -> tuple[Any, ...]:
+        """Return what the core reads."""
+        return (self._name, self._integer("width"), activation_spec(self.activation), self._seed())
+
+    def _seed(self) -> int:
+        if not isinstance(self.random_state, Integral) or isinstance(self.random_state, bool) or self.random_state < 0:
+            raise ValueError(
+                f"{type(self).__name__}: random_state must be a non-negative integer, got {self.random_state!r}: a"
+                " kernel is a function, the same at every call."
+            )
+        return int(self.random_state)
+
+    def _gram(self, x: Array, y: Array | None, out: Array) -> None:
+        if self.compiled:
+            return super()._gram(x, y, out)
+        y = x if y is None else y
+        step = max(BLOCK_VALUES // self._integer("width"), 1)
+        for rows in row_blocks(len(x), step):
+            left = self._neurons(x[rows])
+            for cols in row_blocks(len(y), step):
+                out[rows, cols] = left @ self._neurons(y[cols]).T
+        if self._order:
+            out *= (x @ y.T) / x.shape[1]
+        return None
+
+    def _neurons(self, x: Array) -> Array:
+        """Return σ(w_j.x) / sqrt(width), or σ', for functions of the user's."""
+        functions = self.activation
+        if len(functions) <= self._order:
+            raise ValueError(
+                f"{type(self).__name__} needs derivative {self._order} of the activation, but the tuple holds"
+                f" {len(functions)} functions: give (σ, σ')."
+            )
+        width = self._integer("width")
+        out = np.empty((len(x), width), x.dtype)
+        _core.transform(("random", width, "sphere", self._seed(), ("identity", 0.0), 0, 0.0), x, out)
+        scale = out.dtype.type(width**0.5)
+        out *= scale
+        return call(functions[self._order], out).astype(out.dtype, copy=False) / scale  # type: ignore[arg-type]
+
+
+@dataclass(eq=False, repr=False)
+class FiniteRF(FiniteKernel):
+    """Take the inner product of random features: k(x, x') = Σ_j σ(w_j.x) σ(w_j.x') / width, w_j on the unit sphere.
+
+    It is ``Z @ Z.T`` for the Z of ``RandomFeatures(width, activation, weights="sphere", random_state=random_state)``, to
+    rounding, without that n x width matrix.
+
+    Parameters
+    ----------
+    width : int
+        Number of neurons, N, at least 1.
+    activation : str, ("leaky_relu", slope) or tuple of callables, default="relu"
+        The nonlinearity σ, as in :class:`widelearn.RandomFeatures`.
+    random_state : int, default=0
+        The seed of the weights. None is refused: a kernel is a function.
+
+    Notes
+    -----
+    A Gram matrix of n rows costs n² N + 2 n N d flops and 64 MiB beyond the matrix.
+
+    References
+    ----------
+    Rahimi & Recht, "Weighted sums of random kitchen sinks", NeurIPS 2008, section 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from widelearn import RandomFeatures
+    >>> from widelearn.kernels import FiniteRF
+    >>> X = np.array([[1.0, 2.0], [3.0, -1.0]])
+    >>> Z = RandomFeatures(50, weights="sphere", random_state=3).fit_transform(X)
+    >>> bool(np.allclose(FiniteRF(50, random_state=3)(X), Z @ Z.T))
+    True
+    """
+
+    width: int
+    activation: Activation = "relu"
+    random_state: int = 0
+    _name = "finite_rf"
+    _order = 0
+
+
+@dataclass(eq=False, repr=False)
+class FiniteNTK(FiniteKernel):
+    """Take the tangent kernel of a random first layer: k(x, x') = (x.x'/d) Σ_j σ'(w_j.x) σ'(w_j.x') / width.
+
+    The w_j are those of :class:`FiniteRF`, uniform on the unit sphere. It is ``Z @ Z.T`` for the Z of
+    ``TangentFeatures(width, activation, random_state=random_state)``, to rounding, without that n x (width d) matrix.
+
+    Parameters
+    ----------
+    width : int
+        Number of neurons, N, at least 1.
+    activation : str, ("leaky_relu", slope) or tuple of callables, default="relu"
+        The nonlinearity σ, as in :class:`widelearn.RandomFeatures`; it needs a derivative.
+    random_state : int, default=0
+        The seed of the weights. None is refused: a kernel is a function.
+
+    Notes
+    -----
+    A Gram matrix of n rows costs n² (N + d) + 2 n N d flops and 64 MiB beyond the matrix. It tends to its limit as
+    1/sqrt(N); for relu the limits of it and of :class:`FiniteRF` add up to ``NTK(depth=1)``.
+
+    References
+    ----------
+    Montanari & Misiakiewicz, "Six lectures on linearized neural networks", 2023, chapter 5. Jacot, Gabriel & Hongler,
+    "Neural tangent kernel", NeurIPS 2018, section 4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from widelearn import TangentFeatures
+    >>> from widelearn.kernels import FiniteNTK
+    >>> X = np.array([[1.0, 2.0], [3.0, -1.0]])
+    >>> Z = TangentFeatures(50, random_state=3).fit_transform(X)
+    >>> bool(np.allclose(FiniteNTK(50, random_state=3)(X), Z @ Z.T))
+    True
+    """
+
+    width: int
+    activation: Activation = "relu"
+    random_state: int = 0
+    _name = "finite_ntk"
+    _order = 1
+
+
+def is_own(activation: Any) -> bool:
+    """Whether an activation is a tuple of functions."""
+    return isinstance(activation, tuple) and len(activation) > 0 and all(callable(f) for f in activation)
+
+
+def call(function: Any, values: Array) -> Array:
+    """Return the values of a user's function, of the shape it was given."""
+    found = np.asarray(function(values))
+    if found.shape != values.shape:
+        raise ValueError(
+            f"The activation returned shape {found.shape} for {values.shape}: it must work entry by entry, as a NumPy"
+            " ufunc does."
+        )
+    if not np.isfinite(found).all():
+        raise ValueError("The activation returned NaN or infinity: scale X down, or take another activation.")
+    return found

@@ -1,0 +1,158 @@
+//! Features of sparse rows: what is zero costs nothing.
+
+use super::assemble::transform;
+use crate::error::{Error, Result, fits};
+use crate::features::{FeatureMap, Features, Formula, Projection, Weights};
+use crate::gemm::Rows;
+use crate::memory::{Buffer, Shared, alloc};
+use crate::real::Real;
+use crate::simd::{Job, dispatch};
+use crate::threads::Context;
+
+/// Bytes of weights, or of rows made dense, held at once.
+const BYTES: usize = 64 << 20;
+/// A product over stored values costs about so many times one of a dense product.
+const PENALTY: usize = 6;
+/// Rows taken by one task.
+const ROWS: usize = 16;
+
+/// Rows in compressed form: those of row `i` are `indptr[i] .. indptr[i + 1]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Sparse<'a, T> {
+    /// Where rows begin and end.
+    pub indptr: &'a [i64],
+    /// Columns.
+    pub indices: &'a [i64],
+    /// Values; those of the same place add up.
+    pub values: &'a [T],
+    /// Length of a row.
+    pub d: usize,
+}
+
+impl<'a, T: Real> Sparse<'a, T> {
+    /// Check that every index is where it may be.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::Shape`].
+    pub fn new(indptr: &'a [i64], indices: &'a [i64], values: &'a [T], d: usize) -> Result<Self> {
+        fits("indices of sparse rows", values.len(), indices.len())?;
+        let rising = indptr.windows(2).all(|w| w[0] <= w[1]);
+        let ends = indptr.first() == Some(&0) && indptr.last().is_some_and(|&n| n as usize == values.len());
+        if !(rising && ends) {
+            return Err(Error::Invalid(format!("indptr must rise from 0 to {}", values.len())));
+        }
+        match indices.iter().find(|&&k| k < 0 || k as usize >= d) {
+            Some(k) => Err(Error::Invalid(format!("column {k} is not one of {d}"))),
+            None => Ok(Self { indptr, indices, values, d }),
+        }
+    }
+
+    fn n(&self) -> usize {
+        self.indptr.len() - 1
+    }
+
+    fn row(&self, i: usize) -> (&'a [i64], &'a [T]) {
+        let part = self.indptr[i] as usize..self.indptr[i + 1] as usize;
+        (&self.indices[part.clone()], &self.values[part])
+    }
+}
+
+/// The feature matrix of sparse rows, n x p, row-major.
+///
+/// # Errors
+/// As [`transform`].
+///
+/// # Cost
+/// `2 p` flops for each stored value, and the activation; rows that are not sparse, and those for structured weights, are
+/// made dense some at a time. Memory 128 MiB.
+pub fn transform_sparse<T: Real>(
+    context: &Context<'_>,
+    features: &Features,
+    x: Sparse<'_, T>,
+    out: &mut [T],
+) -> Result<()> {
+    let p = features.n_components;
+    fits("elements of out", x.n() * p, out.len())?;
+    if features.weights == Weights::Hadamard || x.values.len() * PENALTY > x.n() * x.d {
+        return densely(context, features, x, out);
+    }
+    let all = features.directions();
+    let step = (BYTES / (x.d.max(1) * size_of::<T>())).clamp(1, all.max(1));
+    // Sines first, then cosines.
+    let second = p / 2;
+    let waves = matches!(features.formula, Formula::Fourier(_));
+    let out = Shared::new(out);
+    for first in (0..all).step_by(step) {
+        let map = FeatureMap::<T>::part(features, context, x.d, first..first + step)?;
+        let Projection::Dense(weights) = map.projection() else { unreachable!("structured weights are made dense") };
+        let m = map.directions();
+        let mut turned = alloc(m * x.d, "feature weights")?;
+        T::transpose(context.level, weights, x.d, m, x.d, &mut turned, m);
+        context.each(
+            x.n().div_ceil(ROWS),
+            || Ok((alloc(m, "projections")?, alloc(m, "projections")?)),
+            |(sums, cosines): &mut (Buffer<T>, Buffer<T>), task| {
+                for i in task * ROWS..x.n().min((task + 1) * ROWS) {
+                    let (indices, values) = x.row(i);
+                    dispatch(context.level, Project { indices, values, weights: &turned, sums });
+                    map.activate(context.level, 0, sums, cosines);
+                    // SAFETY: every task has its own rows.
+                    unsafe {
+                        if waves {
+                            let sines = m.min(second.saturating_sub(first));
+                            out.part(i * p + first, sines).copy_from_slice(&sums[..sines]);
+                            out.part(i * p + second + first, m).copy_from_slice(cosines);
+                        } else {
+                            out.part(i * p + first, m).copy_from_slice(sums);
+                        }
+                    }
+                }
+                Ok(())
+            },
+        )?;
+    }
+    Ok(())
+}
+
+/// Some rows at a time, made dense.
+fn densely<T: Real>(context: &Context<'_>, features: &Features, x: Sparse<'_, T>, out: &mut [T]) -> Result<()> {
+    let (map, p) = (FeatureMap::new(features, context, x.d)?, features.n_components);
+    let step = (BYTES / (x.d.max(1) * size_of::<T>())).clamp(1, x.n().max(1));
+    let mut rows = alloc(step * x.d, "rows made dense")?;
+    for first in (0..x.n()).step_by(step) {
+        let n = step.min(x.n() - first);
+        let rows = &mut rows[..n * x.d];
+        rows.fill(T::ZERO);
+        for (i, row) in rows.chunks_exact_mut(x.d.max(1)).enumerate() {
+            let (indices, values) = x.row(first + i);
+            for (&k, &v) in indices.iter().zip(values) {
+                row[k as usize] += v;
+            }
+        }
+        transform(context, &map, Rows::new(rows, n, x.d), &mut out[first * p..(first + n) * p])?;
+    }
+    Ok(())
+}
+
+/// `sums[j] = sum_k x_k w_jk` over the stored values of a row; the weights have one row for each column of x.
+struct Project<'a, T> {
+    indices: &'a [i64],
+    values: &'a [T],
+    weights: &'a [T],
+    sums: &'a mut [T],
+}
+
+impl<T: Real> Job for Project<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        self.sums.fill(T::ZERO);
+        let m = self.sums.len();
+        for (&k, &v) in self.indices.iter().zip(self.values) {
+            let weights = &self.weights[k as usize * m..(k as usize + 1) * m];
+            for (s, &w) in self.sums.iter_mut().zip(weights) {
+                *s = v.mul_add::<FMA>(w, *s);
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Kernels of finite networks at random weights: of the hidden layer (random features), or of its gradients (tangent).
+//!
+//! Neurons are computed for the rows on a tile's edges; the tile takes a second product, of neurons with neurons.
+
+use super::plan::{Input, Leaf, Tile};
+use crate::activation::Activation;
+use crate::error::Result;
+use crate::features::{FeatureMap, Features, Formula, Projection, Weights};
+use crate::gemm::{Packed, Rows, TILE, inner, product};
+use crate::memory::alloc;
+use crate::real::Real;
+use crate::simd::{Job, Level, dispatch};
+use crate::threads::Context;
+
+/// `x.x' / d` or 1, times `sum_j s(w_j.x) s(w_j.x') / width`.
+pub(super) struct Finite<T> {
+    /// The weights in panels as high as a register block.
+    weights: Packed<T>,
+    width: usize,
+    activation: Activation,
+    tangent: bool,
+    /// `1 / sqrt(width)`.
+    scale: T,
+    inverse_d: T,
+}
+
+impl<T: Real> Finite<T> {
+    /// Draw the weights, which are those of random features of the same seed.
+    pub(super) fn new(
+        context: &Context<'_>,
+        (width, activation, seed, tangent): (usize, Activation, u64, bool),
+        d: usize,
+    ) -> Result<Self> {
+        let formula = Formula::Random { activation, order: u32::from(tangent), bias_scale: 0.0 };
+        let features = Features { formula, n_components: width, weights: Weights::Sphere, seed };
+        let map = FeatureMap::<T>::new(&features, context, d)?;
+        let mut weights = Packed::new(T::block(context.level).0);
+        weights.reserve(width, d)?;
+        if let Projection::Dense(w) = map.projection() {
+            weights.fill(Rows::new(w, width, d));
+        }
+        let scale = T::from_f64(1.0 / (width as f64).sqrt());
+        Ok(Self { weights, width, activation, tangent, scale, inverse_d: T::from_f64(1.0 / d as f64) })
+    }
+}
+
+impl<T: Real> Leaf<T> for Finite<T> {
+    fn input(&self) -> Input {
+        Input::Inner
+    }
+
+    fn depth(&self) -> usize {
+        self.width
+    }
+
+    fn neurons(&self, context: &Context<'_>, rows: Rows<'_, T>) -> Result<Option<Packed<T>>> {
+        let (level, width) = (context.level, T::block(context.level).1);
+        let mut neurons = Packed::new(width);
+        neurons.reserve(rows.n, self.width)?;
+        let filler = neurons.filler();
+        // A tile's columns are whole panels.
+        context.each(
+            rows.n.div_ceil(TILE),
+            || Ok((Packed::new(width), alloc(TILE * TILE, "a tile")?)),
+            |(packed, tile), task| {
+                let start = task * TILE;
+                let part = rows.slice(start, TILE.min(rows.n - start));
+                packed.reserve(part.n, part.d)?;
+                packed.fill(part);
+                for first in (0..self.width).step_by(TILE) {
+                    context.check()?;
+                    let n = TILE.min(self.width - first);
+                    product(level, &self.weights, (first, n), packed, (0, part.n), tile, TILE, false);
+                    for (j, values) in tile.chunks_exact_mut(TILE).take(n).enumerate() {
+                        let values = &mut values[..part.n];
+                        self.activation.apply(level, u32::from(self.tangent), values, self.scale);
+                        // SAFETY: every task has its own panels.
+                        unsafe {
+                            filler.step(first + j, start, part.n, |at, out| {
+                                out.copy_from_slice(&values[at..at + out.len()]);
+                            });
+                        }
+                    }
+                }
+                Ok(())
+            },
+        )?;
+        Ok(Some(neurons))
+    }
+
+    fn evaluate(&self, level: Level, mut tile: Tile<'_, T>) {
+        let Some(((a, a0), (b, b0))) = tile.neurons else { return };
+        let products = std::mem::take(&mut tile.extra);
+        if (tile.rows, tile.cols) == (1, 1) {
+            // A pair of the diagonal, which need not begin a register block.
+            products[0] = inner(level, a, a0, b, b0);
+        } else {
+            product(level, a, (a0, tile.rows), b, (b0, tile.cols), products, TILE, false);
+        }
+        for i in 0..tile.rows {
+            let products = &products[i * TILE..i * TILE + tile.cols];
+            if self.tangent {
+                dispatch(level, Multiply { values: tile.row(i), products, factor: self.inverse_d });
+            } else {
+                tile.row(i).copy_from_slice(products);
+            }
+        }
+    }
+}
+
+struct Multiply<'a, T> {
+    values: &'a mut [T],
+    products: &'a [T],
+    factor: T,
+}
+
+impl<T: Real> Job for Multiply<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for (v, &p) in self.values.iter_mut().zip(self.products) {
+            *v = *v * self.factor * p;
+        }
+    }
+}
