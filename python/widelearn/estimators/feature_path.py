@@ -12,8 +12,9 @@ from widelearn.estimators.streaming import BaseFeatureRidge
 from widelearn.ridge import Moments
 from widelearn.ridge.left_out import DualPath, Errors, PrimalPath, mean_squares
 from widelearn.ridge.path import check_alphas
-from widelearn.ridge.solver import inner_products, origin, primal
+from widelearn.ridge.solver import solve_rows
 from widelearn.ridge.tridiagonal import dual_gcv
+from widelearn.ridge.wide import KernelRows, StoredRows
 from widelearn.runtime import check_memory
 
 Array = NDArray[Any]
@@ -86,14 +87,17 @@ class FeaturePath(ChoosesAlpha, BaseFeatureRidge):
         alphas, n_targets = check_alphas(self.alphas), y.shape[1]
         if self._refits():
             return self._solve_at(X, y, sample_weight, np.full(n_targets, self._chosen[0]))
-        if len(X) <= self._n_features(X):
-            Z, center, found = self._wide_path(X, y, sample_weight)
+        if self._is_wide(len(X), self._n_features(X), X):
+            rows = self._wide_rows(X)
             if self.cv == "gcv":
-                errors = dual_gcv(inner_products(Z, center), y, alphas, sample_weight, fit_intercept=self.fit_intercept)
+                errors = dual_gcv(rows.gram(), y, alphas, sample_weight, fit_intercept=self.fit_intercept)
                 alpha = self._choose(-errors, n_targets)
+                solved = solve_rows(rows, y, alpha, sample_weight, fit_intercept=self.fit_intercept)
             else:
+                found = self._wide_path(rows, y, sample_weight)
                 alpha = self._choose_left_out(found.errors(), len(X), n_targets)
-            return self._pack(primal(Z, center, found.solve(alpha)), X.dtype)
+                solved = rows.primal(found.solve(alpha))
+            return self._pack(solved, X.dtype)
         moments = self._sum_rows(X, y, sample_weight)
         if self.cv == "gcv":
             alpha = self._choose_by_gcv(moments)
@@ -121,13 +125,13 @@ class FeaturePath(ChoosesAlpha, BaseFeatureRidge):
             return self._choose(-stored.mean(axis=0).T, n_targets)
         return self._choose(-mean_squares(errors, n), n_targets)
 
-    def _wide_path(self, X: Array, y: Array, sample_weight: Array | None) -> tuple[Array, Array | None, DualPath]:
-        """Return features, their origin and the dual path of at most as many rows as features."""
-        Z = self._transform(X)
-        center = origin(Z) if self.fit_intercept else None
-        alphas = check_alphas(self.alphas)
+    def _is_wide(self, n: int, p: int, X: Array) -> bool:
+        # Eigenvectors of as many rows as features cost the same, and their errors less.
+        return n == p or super()._is_wide(n, p, X)
+
+    def _wide_path(self, rows: StoredRows | KernelRows, y: Array, sample_weight: Array | None) -> DualPath:
         options = {"fit_intercept": self.fit_intercept, "definite": True}
-        return Z, center, DualPath(inner_products(Z, center), y, alphas, sample_weight, **options)
+        return DualPath(rows.gram(), y, check_alphas(self.alphas), sample_weight, **options)
 
     def _fold_scores(self, X: Array, y: Array, sample_weight: Array | None) -> Array:
         """Return the mean score (a,) over folds, each with a feature map of its own."""
@@ -149,9 +153,10 @@ class FeaturePath(ChoosesAlpha, BaseFeatureRidge):
     def _path_of(self, X: Array, y: Array, sample_weight: Array | None) -> list[tuple[Array, Array]]:
         """Return coefficients (t, p) and intercepts (t,) for every penalty."""
         penalties = [np.full(y.shape[1], alpha) for alpha in check_alphas(self.alphas)]
-        if len(X) <= self._n_features(X):
-            Z, center, found = self._wide_path(X, y, sample_weight)
-            return [self._pack(primal(Z, center, found.solve(alpha)), X.dtype) for alpha in penalties]
+        if self._is_wide(len(X), self._n_features(X), X):
+            rows = self._wide_rows(X)
+            found = self._wide_path(rows, y, sample_weight)
+            return [self._pack(rows.primal(found.solve(alpha)), X.dtype) for alpha in penalties]
         moments = self._sum_rows(X, y, sample_weight)
         path = PrimalPath(moments, check_alphas(self.alphas), fit_intercept=self.fit_intercept)
         return [self._pack(path.solve(alpha), X.dtype) for alpha in penalties]

@@ -16,8 +16,9 @@ from widelearn.features import FeatureMap, RandomFeatures
 from widelearn.kernels.parameters import DefaultObjects
 from widelearn.ridge import Moments
 from widelearn.ridge.refine import refine
-from widelearn.ridge.solver import solve_wide
+from widelearn.ridge.solver import solve_rows
 from widelearn.ridge.systems import check_alpha
+from widelearn.ridge.wide import KernelRows, StoredRows
 from widelearn.runtime import row_blocks
 
 Array = NDArray[Any]
@@ -82,13 +83,13 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
     def _solve_at(self, X: Array, y: Array, sample_weight: Array | None, alpha: Array) -> tuple[Array, Array]:
         """Return coefficients (t, p) and intercepts (t,) for one penalty a target."""
         n = len(X) if sample_weight is None else np.count_nonzero(sample_weight)
-        wide = n < self._n_features(X, sample_weight)
+        wide = self._is_wide(n, self._n_features(X, sample_weight), X)
         if wide or self.precision == "mixed":
             X, y, sample_weight = with_weight(X, y, sample_weight)
         if wide:
             y, weight = y.astype(np.float64), None if sample_weight is None else sample_weight.astype(np.float64)
-            coef, intercept = solve_wide(self._transform(X), y, alpha, weight, fit_intercept=self.fit_intercept)
-            return np.ascontiguousarray(coef.T), intercept
+            found = solve_rows(self._wide_rows(X), y, alpha, weight, fit_intercept=self.fit_intercept)
+            return self._pack(found, X.dtype)
         if self.precision == "mixed":
             found = self._solve_mixed(X, y, sample_weight, alpha)
             if found is not None:
@@ -106,7 +107,10 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
             if not np.abs(single).max(initial=0.0) < LARGEST:
                 return None
             moments.merge(self._sum_rows(single, y[rows], weight))
-        blocks = lambda: self._blocks(X, np.float64)  # noqa: E731
+
+        def blocks() -> Iterator[tuple[slice, Array]]:
+            return self._blocks(X, np.float64)
+
         found = refine(moments, alpha, blocks, y, sample_weight, fit_intercept=self.fit_intercept)
         return None if found is None else self._pack(found, X.dtype)
 
@@ -157,6 +161,21 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
             return self.features_._n_features_out
         row = 0 if sample_weight is None else int(sample_weight.argmax())
         return self._transform(X[row : row + 1]).shape[1]
+
+    def _is_wide(self, n: int, p: int, X: Array) -> bool:
+        """Whether the n x n system costs less than the p x p one."""
+        kernel = self.features_._kernel() if isinstance(self.features_, FeatureMap) else None
+        if kernel is None:
+            return n < p
+        # Products of neurons and of rows instead of products of features.
+        return n * n * (p / X.shape[1] + X.shape[1]) + n**3 / 3 < n * p * p + p**3 / 3
+
+    def _wide_rows(self, X: Array) -> StoredRows | KernelRows:
+        """Return rows for an n x n system: their features, or a kernel that makes those needless."""
+        kernel = self.features_._kernel() if isinstance(self.features_, FeatureMap) else None
+        if kernel is None:
+            return StoredRows(self._transform(X), self.fit_intercept)
+        return KernelRows(X, kernel, self.features_._pull_back)
 
     def _transform(self, X: Array) -> Array:
         """Return the features of rows as a dense array of X's dtype."""

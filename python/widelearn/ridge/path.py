@@ -10,9 +10,10 @@ from sklearn.utils.validation import _check_sample_weight
 
 from widelearn.ridge.left_out import DualPath, PrimalPath
 from widelearn.ridge.moments import Moments
-from widelearn.ridge.solver import inner_products, own_kernel_matrix, symmetric_kernel_matrix
+from widelearn.ridge.solver import own_kernel_matrix, symmetric_kernel_matrix
 from widelearn.ridge.systems import check_alpha
 from widelearn.ridge.tridiagonal import dual_gcv
+from widelearn.ridge.wide import StoredRows
 from widelearn.runtime import row_blocks
 
 Array = NDArray[Any]
@@ -72,7 +73,7 @@ def decompose(problem: Problem) -> DualPath | PrimalPath:
     A, y, weight, alphas = problem.A, problem.y, problem.weight, problem.alphas
     if problem.kind == "kernel" or len(A) <= A.shape[1]:
         definite = problem.kind == "features"
-        K = inner_products(A) if definite else A
+        K = StoredRows(A, False).gram() if definite else A
         return DualPath(K, y, alphas, weight, fit_intercept=False, definite=definite)
     moments = Moments(A.shape[1], y.shape[1]).update(A, y, weight)
     return PrimalPath(moments, alphas, fit_intercept=False)
@@ -283,5 +284,5 @@ def gcv(
     if kind == "features" and len(a) > a.shape[1]:
         errors = Moments(a.shape[1], y.shape[1]).update(a, y, weight).gcv(problem.alphas)
         return problem.shaped(errors.reshape(len(problem.alphas), -1))
-    K = inner_products(a) if kind == "features" else a
+    K = StoredRows(a, False).gram() if kind == "features" else a
     return problem.shaped(dual_gcv(K, y, problem.alphas, weight, fit_intercept=False))

@@ -7,16 +7,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
-from widelearn import _core
 from widelearn.ridge.moments import Moments
 from widelearn.ridge.systems import Solution, check_alpha, solve_symmetric
-from widelearn.runtime import check_memory, empty, row_blocks
+from widelearn.ridge.wide import KernelRows, StoredRows
+from widelearn.runtime import check_memory, row_blocks
 
 Array = NDArray[Any]
 COMPARED_ROWS = 256
-# Rows whose mean features serve as origin of inner products, and values centred at once.
-ORIGIN_ROWS = 256
-CENTERED_VALUES = 1 << 19
 
 
 def solve(
@@ -137,42 +134,14 @@ def solve_wide(
     Z: Array, y: Array, alpha: Array, weight: Array | None, *, fit_intercept: bool = False
 ) -> tuple[Array, Array]:
     """Return the coefficients (p, t) and intercepts (t,) of fewer rows than features, from the dual system K = Z Z'."""
-    center = origin(Z) if fit_intercept else None
-    found = solve_dual(inner_products(Z, center), y, alpha, weight, fit_intercept=fit_intercept, definite=True)
-    return primal(Z, center, found)
+    return solve_rows(StoredRows(Z, fit_intercept), y, alpha, weight, fit_intercept=fit_intercept)
 
 
-def origin(Z: Array) -> Array:
-    """Return a point near the rows: inner products about it keep the digits that a mean far from zero would take.
-
-    Any such point does, for the intercept takes the rest.
-    """
-    return np.asarray(Z[:ORIGIN_ROWS].mean(axis=0, dtype=np.float64), dtype=Z.dtype)
-
-
-def inner_products(Z: Array, center: Array | None = None) -> Array:
-    """Return (Z - center)(Z - center)' in float64, its products in the precision of Z."""
-    n = len(Z)
-    check_memory(8 * n * n, f"The inner products of {n} rows", "Take fewer rows.")
-    out = empty((n, n), np.float64)
-    shift = np.zeros(Z.shape[1], Z.dtype) if center is None else center
-    _core.inner_products(np.require(Z, requirements=["C", "ALIGNED"]), shift, out)
-    # |z.z'|² <= |z|² |z'|²: where the diagonal is finite everything is.
-    if not np.isfinite(out.diagonal()).all():
-        raise ValueError(f"The squares of the features overflow {Z.dtype}. Scale the features down.")
-    return out
-
-
-def primal(Z: Array, center: Array | None, found: Solution) -> tuple[Array, Array]:
-    """Return the coefficients (p, t) and intercepts (t,) of a dual solution."""
-    dual = found.coef.astype(Z.dtype)
-    if center is None:
-        return Z.T @ dual, found.offset.astype(Z.dtype)
-    turned = np.zeros((dual.shape[1], Z.shape[1]), Z.dtype)
-    for rows in row_blocks(len(Z), max(CENTERED_VALUES // Z.shape[1], 1)):
-        turned += dual[rows].T @ (Z[rows] - center)
-    coef = turned.T
-    return coef, (found.offset - center @ coef).astype(Z.dtype)
+def solve_rows(
+    rows: StoredRows | KernelRows, y: Array, alpha: Array, weight: Array | None, *, fit_intercept: bool
+) -> tuple[Array, Array]:
+    """Return the same for rows whose features need not be stored."""
+    return rows.primal(solve_dual(rows.gram(), y, alpha, weight, fit_intercept=fit_intercept, definite=True))
 
 
 def solve_dual(

@@ -69,11 +69,17 @@ impl<'a, T> IntoIterator for &'a Buffer<T> {
     }
 }
 
+/// Numbers whose zero is a word of zero bits.
+pub trait Number: Copy {}
+impl Number for f32 {}
+impl Number for f64 {}
+impl Number for u64 {}
+
 /// A buffer of `len` zeros whose allocation may fail without ending the process.
 ///
 /// # Errors
 /// [`Error::Memory`].
-pub fn alloc<T: Real>(len: usize, what: &'static str) -> Result<Buffer<T>> {
+pub fn alloc<T: Number>(len: usize, what: &'static str) -> Result<Buffer<T>> {
     if len == 0 {
         return Ok(Buffer::default());
     }

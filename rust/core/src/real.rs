@@ -5,6 +5,7 @@ use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssi
 
 use crate::gemm::{Micro, Transpose};
 use crate::math::Functions;
+use crate::memory::Number;
 
 /// f32 or f64. Arithmetic, constants and, through [`Functions`], the vectorizable elementary functions.
 pub trait Real:
@@ -27,6 +28,7 @@ pub trait Real:
     + Functions
     + Micro
     + Transpose
+    + Number
     + 'static
 {
     /// 0.

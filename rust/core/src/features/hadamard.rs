@@ -188,20 +188,20 @@ impl<T: Real> Job for Rounds<'_, T> {
         let (first, rest) = signs.split_at(order);
         // Three transforms without their norms make a unit vector `order^1.5` long.
         let scale = T::from_f64(1.0 / (order as f64 * (order as f64).sqrt()));
-        for ((v, r), &s) in values.chunks_exact_mut(LANES).zip(rows.chunks_exact(LANES)).zip(first) {
+        // A length that the compiler does not know: it would turn loops over a vector's lanes into loops over vectors.
+        let lanes = values.len() / order;
+        for ((v, r), &s) in values.chunks_exact_mut(lanes).zip(rows.chunks_exact(lanes)).zip(first) {
             let s = s * scale;
-            for l in 0..LANES {
-                v[l] = r[l] * s;
-            }
+            v.iter_mut().zip(r).for_each(|(v, &r)| *v = r * s);
         }
         transform(values, order);
         for signs in rest.chunks_exact(order) {
-            for (v, &s) in values.chunks_exact_mut(LANES).zip(signs) {
+            for (v, &s) in values.chunks_exact_mut(lanes).zip(signs) {
                 v.iter_mut().for_each(|v| *v *= s);
             }
             transform(values, order);
         }
-        for (v, &length) in values.chunks_exact_mut(LANES).zip(lengths) {
+        for (v, &length) in values.chunks_exact_mut(lanes).zip(lengths) {
             v.iter_mut().for_each(|v| *v *= length);
         }
     }

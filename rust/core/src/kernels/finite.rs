@@ -2,7 +2,8 @@
 //!
 //! Neurons are computed for the rows on a tile's edges; the tile takes a second product, of neurons with neurons.
 
-use super::plan::{Input, Leaf, Tile};
+use super::bits::{Bits, count};
+use super::plan::{Input, Leaf, Neurons, Tile};
 use crate::activation::Activation;
 use crate::error::Result;
 use crate::features::{FeatureMap, Features, Formula, Projection, Weights};
@@ -19,6 +20,8 @@ pub(super) struct Finite<T> {
     width: usize,
     activation: Activation,
     tangent: bool,
+    /// Whether neurons are 0 or 1.
+    binary: bool,
     /// `1 / sqrt(width)`.
     scale: T,
     inverse_d: T,
@@ -40,7 +43,8 @@ impl<T: Real> Finite<T> {
             weights.fill(Rows::new(w, width, d));
         }
         let scale = T::from_f64(1.0 / (width as f64).sqrt());
-        Ok(Self { weights, width, activation, tangent, scale, inverse_d: T::from_f64(1.0 / d as f64) })
+        let binary = matches!((activation, tangent), (Activation::Relu, true) | (Activation::Step, false));
+        Ok(Self { weights, width, activation, tangent, binary, scale, inverse_d: T::from_f64(1.0 / d as f64) })
     }
 }
 
@@ -53,11 +57,16 @@ impl<T: Real> Leaf<T> for Finite<T> {
         self.width
     }
 
-    fn neurons(&self, context: &Context<'_>, rows: Rows<'_, T>) -> Result<Option<Packed<T>>> {
+    fn neurons(&self, context: &Context<'_>, rows: Rows<'_, T>) -> Result<Option<Neurons<T>>> {
         let (level, width) = (context.level, T::block(context.level).1);
-        let mut neurons = Packed::new(width);
-        neurons.reserve(rows.n, self.width)?;
-        let filler = neurons.filler();
+        let mut values = Packed::new(width);
+        let mut bits = Bits::default();
+        if self.binary {
+            bits = Bits::new(rows.n, self.width)?;
+        } else {
+            values.reserve(rows.n, self.width)?;
+        }
+        let (value_filler, bit_filler) = (values.filler(), bits.filler());
         // A tile's columns are whole panels.
         context.each(
             rows.n.div_ceil(TILE),
@@ -73,10 +82,14 @@ impl<T: Real> Leaf<T> for Finite<T> {
                     product(level, &self.weights, (first, n), packed, (0, part.n), tile, TILE, false);
                     for (j, values) in tile.chunks_exact_mut(TILE).take(n).enumerate() {
                         let values = &mut values[..part.n];
-                        self.activation.apply(level, u32::from(self.tangent), values, self.scale);
-                        // SAFETY: every task has its own panels.
+                        // SAFETY: every task has its own rows and whole panels of them.
                         unsafe {
-                            filler.step(first + j, start, part.n, |at, out| {
+                            if self.binary {
+                                bit_filler.set(first + j, start, values);
+                                continue;
+                            }
+                            self.activation.apply(level, u32::from(self.tangent), values, self.scale);
+                            value_filler.step(first + j, start, part.n, |at, out| {
                                 out.copy_from_slice(&values[at..at + out.len()]);
                             });
                         }
@@ -85,20 +98,27 @@ impl<T: Real> Leaf<T> for Finite<T> {
                 Ok(())
             },
         )?;
-        Ok(Some(neurons))
+        Ok(Some(if self.binary { Neurons::Bits(bits) } else { Neurons::Values(values) }))
     }
 
     fn evaluate(&self, level: Level, mut tile: Tile<'_, T>) {
-        let Some(((a, a0), (b, b0))) = tile.neurons else { return };
         let products = std::mem::take(&mut tile.extra);
-        if (tile.rows, tile.cols) == (1, 1) {
+        let (rows, cols) = (tile.rows, tile.cols);
+        match tile.neurons {
+            Some(((Neurons::Bits(a), a0), (Neurons::Bits(b), b0))) => {
+                count(level, (a, a0, rows), (b, b0, cols), self.scale * self.scale, products, TILE);
+            }
             // A pair of the diagonal, which need not begin a register block.
-            products[0] = inner(level, a, a0, b, b0);
-        } else {
-            product(level, a, (a0, tile.rows), b, (b0, tile.cols), products, TILE, false);
+            Some(((Neurons::Values(a), a0), (Neurons::Values(b), b0))) if (rows, cols) == (1, 1) => {
+                products[0] = inner(level, a, a0, b, b0);
+            }
+            Some(((Neurons::Values(a), a0), (Neurons::Values(b), b0))) => {
+                product(level, a, (a0, rows), b, (b0, cols), products, TILE, false);
+            }
+            _ => return,
         }
-        for i in 0..tile.rows {
-            let products = &products[i * TILE..i * TILE + tile.cols];
+        for i in 0..rows {
+            let products = &products[i * TILE..i * TILE + cols];
             if self.tangent {
                 dispatch(level, Multiply { values: tile.row(i), products, factor: self.inverse_d });
             } else {

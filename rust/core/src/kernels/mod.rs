@@ -2,6 +2,7 @@
 
 mod angle;
 mod arccosine;
+mod bits;
 mod deep;
 mod distance;
 mod dot;

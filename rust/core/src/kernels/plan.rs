@@ -2,6 +2,7 @@
 
 use super::angle::{Angles, inverse_norms};
 use super::arccosine::ArcCosine;
+use super::bits::Bits;
 use super::deep::Deep;
 use super::distance::{Chords, Distances, Edges, Manhattans};
 use super::dot::{Constant, Linear, Polynomial};
@@ -42,14 +43,18 @@ pub(super) trait Leaf<T: Real>: Send + Sync {
         0
     }
     /// Those values.
-    fn neurons(&self, _context: &Context<'_>, _rows: Rows<'_, T>) -> Result<Option<Packed<T>>> {
+    fn neurons(&self, _context: &Context<'_>, _rows: Rows<'_, T>) -> Result<Option<Neurons<T>>> {
         Ok(None)
     }
     fn evaluate(&self, level: Level, tile: Tile<'_, T>);
 }
 
-/// Packed values of a tile's rows or columns, and where the first of them is.
-pub(super) type Neurons<'a, T> = (&'a Packed<T>, usize);
+/// What a second product of rows is taken of.
+#[derive(Debug)]
+pub(super) enum Neurons<T> {
+    Values(Packed<T>),
+    Bits(Bits),
+}
 
 /// A tile and what a leaf derived for its rows and columns.
 #[derive(Debug)]
@@ -63,9 +68,12 @@ pub(super) struct Tile<'a, T> {
     x: View<'a, T>,
     y: View<'a, T>,
     /// What a second product is taken of, and room for it.
-    pub(super) neurons: Option<(Neurons<'a, T>, Neurons<'a, T>)>,
+    pub(super) neurons: Option<(At<'a, T>, At<'a, T>)>,
     pub(super) extra: &'a mut [T],
 }
+
+/// The neurons of a group of rows, and where a tile's rows begin.
+type At<'a, T> = (&'a Neurons<T>, usize);
 
 #[derive(Debug, Clone, Copy)]
 struct View<'a, T> {
@@ -131,7 +139,7 @@ pub struct Side<T> {
     len: usize,
     inverse: Buffer<T>,
     leaves: Vec<Buffer<T>>,
-    neurons: Vec<Option<Packed<T>>>,
+    neurons: Vec<Option<Neurons<T>>>,
 }
 
 /// A plan's buffers of one thread.

@@ -1,0 +1,67 @@
+"""Rows with more features than there are rows: their inner products, and the way back to coefficients."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from widelearn import _core
+from widelearn.ridge.systems import Solution
+from widelearn.runtime import check_memory, empty, row_blocks
+
+Array = NDArray[Any]
+# Rows whose mean features serve as origin of inner products, and values centred at once.
+ORIGIN_ROWS = 256
+CENTERED_VALUES = 1 << 19
+
+
+class StoredRows:
+    """Features that are stored, about an origin near them where there is an intercept."""
+
+    def __init__(self, Z: Array, fit_intercept: bool) -> None:
+        self.Z = Z
+        # Inner products about a point near the rows keep the digits that a mean far from zero would take; any such
+        # point does, for the intercept takes the rest.
+        mean = Z[:ORIGIN_ROWS].mean(axis=0, dtype=np.float64) if fit_intercept else np.zeros(Z.shape[1])
+        self.center = mean.astype(Z.dtype)
+
+    def gram(self) -> Array:
+        """Return their inner products in float64, of products in their own precision."""
+        n = len(self.Z)
+        check_memory(8 * n * n, f"The inner products of {n} rows", "Take fewer rows.")
+        out = empty((n, n), np.float64)
+        _core.inner_products(np.require(self.Z, requirements=["C", "ALIGNED"]), self.center, out)
+        # |z.z'|² <= |z|² |z'|²: where the diagonal is finite everything is.
+        if not np.isfinite(out.diagonal()).all():
+            raise ValueError(f"The squares of the features overflow {self.Z.dtype}. Scale the features down.")
+        return out
+
+    def primal(self, found: Solution) -> tuple[Array, Array]:
+        """Return the coefficients (p, t) and intercepts (t,) of a dual solution."""
+        Z, center = self.Z, self.center
+        dual = found.coef.astype(Z.dtype)
+        if not center.any():
+            return Z.T @ dual, found.offset.astype(Z.dtype)
+        turned = np.zeros((dual.shape[1], Z.shape[1]), Z.dtype)
+        for rows in row_blocks(len(Z), max(CENTERED_VALUES // Z.shape[1], 1)):
+            turned += dual[rows].T @ (Z[rows] - center)
+        coef = turned.T
+        return coef, (found.offset - center @ coef).astype(Z.dtype)
+
+
+class KernelRows:
+    """Features that are never stored, for a kernel gives their inner products and a function takes their sums."""
+
+    def __init__(self, X: Array, kernel: Callable[[Array], Array], pull_back: Callable[[Array, Array], Array]) -> None:
+        self.X, self._kernel, self._pull_back = X, kernel, pull_back
+
+    def gram(self) -> Array:
+        """Return the inner products in float64, of products in the rows' own precision."""
+        n = len(self.X)
+        check_memory(12 * n * n, f"The inner products of {n} rows", "Take fewer rows.")
+        return self._kernel(self.X).astype(np.float64, copy=False)
+
+    def primal(self, found: Solution) -> tuple[Array, Array]:
+        """Return the coefficients (p, t) and intercepts (t,) of a dual solution."""
+        return self._pull_back(self.X, found.coef.astype(self.X.dtype)), found.offset.astype(self.X.dtype)
