@@ -80,14 +80,14 @@ class FeaturePath(ChoosesAlpha, BaseFeatureRidge):
             kept = sample_weight > 0
             self._chosen = self._chosen[0], self._chosen[1] * kept.mean()
             if self.store_cv_results:
-                stored, self.cv_results_ = self.cv_results_, np.zeros((len(X), *self.cv_results_.shape[1:]))
+                stored, self.cv_results_ = self.cv_results_, np.zeros((X.shape[0], *self.cv_results_.shape[1:]))
                 self.cv_results_[kept] = stored
 
     def _solve_rows(self, X: Array, y: Array, sample_weight: Array | None) -> tuple[Array, Array]:
         alphas, n_targets = check_alphas(self.alphas), y.shape[1]
         if self._refits():
             return self._solve_at(X, y, sample_weight, np.full(n_targets, self._chosen[0]))
-        if self._is_wide(len(X), self._n_features(X), X):
+        if self._is_wide(X.shape[0], self._n_features(X), X):
             rows = self._wide_rows(X)
             if self.cv == "gcv":
                 errors = dual_gcv(rows.gram(), y, alphas, sample_weight, fit_intercept=self.fit_intercept)
@@ -95,7 +95,7 @@ class FeaturePath(ChoosesAlpha, BaseFeatureRidge):
                 solved = solve_rows(rows, y, alpha, sample_weight, fit_intercept=self.fit_intercept)
             else:
                 found = self._wide_path(rows, y, sample_weight)
-                alpha = self._choose_left_out(found.errors(), len(X), n_targets)
+                alpha = self._choose_left_out(found.errors(), X.shape[0], n_targets)
                 solved = rows.primal(found.solve(alpha))
             return self._pack(solved, X.dtype)
         moments = self._sum_rows(X, y, sample_weight)
@@ -103,7 +103,7 @@ class FeaturePath(ChoosesAlpha, BaseFeatureRidge):
             alpha = self._choose_by_gcv(moments)
             return self._pack(moments.solve_once(alpha, self.fit_intercept), X.dtype)
         path = PrimalPath(moments, alphas, fit_intercept=self.fit_intercept)
-        alpha = self._choose_left_out(path.errors(lambda: self._blocks(X), y, sample_weight), len(X), n_targets)
+        alpha = self._choose_left_out(path.errors(lambda: self._blocks(X), y, sample_weight), X.shape[0], n_targets)
         return self._pack(path.solve(alpha), X.dtype)
 
     def _solve_moments(self, moments: Moments) -> tuple[Array, Array]:
@@ -153,7 +153,7 @@ class FeaturePath(ChoosesAlpha, BaseFeatureRidge):
     def _path_of(self, X: Array, y: Array, sample_weight: Array | None) -> list[tuple[Array, Array]]:
         """Return coefficients (t, p) and intercepts (t,) for every penalty."""
         penalties = [np.full(y.shape[1], alpha) for alpha in check_alphas(self.alphas)]
-        if self._is_wide(len(X), self._n_features(X), X):
+        if self._is_wide(X.shape[0], self._n_features(X), X):
             rows = self._wide_rows(X)
             found = self._wide_path(rows, y, sample_weight)
             return [self._pack(rows.primal(found.solve(alpha)), X.dtype) for alpha in penalties]

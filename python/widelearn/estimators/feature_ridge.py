@@ -137,12 +137,13 @@ class FeatureRidge(MultiOutputMixin, RegressorMixin, FitsBlocks):
     def _check(
         self, X: Any, y: Any, sample_weight: Any, reset: bool, *, idle: bool = False
     ) -> tuple[Array, Array, Array | None]:
-        x, y = validate_data(self, X, y, dtype=DTYPES, multi_output=True, y_numeric=True, reset=reset)
+        options = {"dtype": DTYPES, "accept_sparse": "csr", "multi_output": True, "reset": reset}
+        x, y = validate_data(self, X, y, y_numeric=True, **options)
         weight = check_weight(sample_weight, x, idle=idle, streams=self._streams)
         if not reset and self._flat != (y.ndim == 1):
             raise ValueError(f"y has {y.ndim} dimensions, but earlier batches had {1 if self._flat else 2}.")
         self._flat = y.ndim == 1
-        targets = y.reshape(len(x), -1)
+        targets = y.reshape(x.shape[0], -1)
         return x, targets if self._streams else targets.astype(np.float64), weight
 
 
@@ -267,7 +268,7 @@ class FeatureRidgeClassifier(SignCoding, ClassifiesBlocks):
     def _check(
         self, X: Any, y: Any, sample_weight: Any, classes: ArrayLike | None, reset: bool, *, idle: bool = False
     ) -> tuple[Array, Array, Array | None]:
-        x, y = validate_data(self, X, y, dtype=DTYPES, multi_output=True, reset=reset)
+        x, y = validate_data(self, X, y, dtype=DTYPES, accept_sparse="csr", multi_output=True, reset=reset)
         if not reset and self.multilabel_ != is_multilabel(y):
             raise ValueError("Some batches have one label a row, and others a multilabel indicator: give one kind.")
         labels, codes = self._encode(y, classes, np.int8 if self._streams else np.float64)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -82,7 +83,7 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
 
     def _solve_at(self, X: Array, y: Array, sample_weight: Array | None, alpha: Array) -> tuple[Array, Array]:
         """Return coefficients (t, p) and intercepts (t,) for one penalty a target."""
-        n = len(X) if sample_weight is None else np.count_nonzero(sample_weight)
+        n = X.shape[0] if sample_weight is None else np.count_nonzero(sample_weight)
         wide = self._is_wide(n, self._n_features(X, sample_weight), X)
         if wide or self.precision == "mixed":
             X, y, sample_weight = with_weight(X, y, sample_weight)
@@ -100,11 +101,11 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
     def _solve_mixed(self, X: Array, y: Array, sample_weight: Array | None, alpha: Array) -> tuple[Array, Array] | None:
         """Sum moments in float32 and refine their solution in float64; None where that does not converge."""
         moments = Moments(self._n_features(X), y.shape[1])
-        for rows in row_blocks(len(X), MIXED_ROWS):
+        for rows in row_blocks(X.shape[0], MIXED_ROWS):
             weight = None if sample_weight is None else sample_weight[rows]
             with np.errstate(over="ignore"):
                 single = X[rows].astype(np.float32)
-            if not np.abs(single).max(initial=0.0) < LARGEST:
+            if not np.abs(single.data if issparse(single) else single).max(initial=0.0) < LARGEST:
                 return None
             moments.merge(self._sum_rows(single, y[rows], weight))
 
@@ -179,14 +180,12 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
 
     def _transform(self, X: Array) -> Array:
         """Return the features of rows as a dense array of X's dtype."""
-        if isinstance(self.features_, str):
-            return X
-        Z = self.features_.transform(X)
+        Z = X if isinstance(self.features_, str) else self.features_.transform(X)
         return np.asarray(Z.toarray() if hasattr(Z, "toarray") else Z, dtype=X.dtype)
 
     def _blocks(self, X: Array, dtype: Any = None) -> Iterator[tuple[slice, Array]]:
         """Yield blocks of rows' features, of X's dtype unless another is asked for."""
-        for rows in row_blocks(len(X), BLOCK_ROWS):
+        for rows in row_blocks(X.shape[0], BLOCK_ROWS):
             yield rows, self._transform(X[rows] if dtype is None else X[rows].astype(dtype, copy=False))
 
     def _sum_rows(self, X: Array, y: Array, sample_weight: Array | None) -> Moments:
@@ -194,7 +193,7 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
         moments = Moments(self._n_features(X, sample_weight), y.shape[1])
         if sample_weight is not None and not sample_weight.all():
             # A row without weight is left out, for its numbers may be anything.
-            for rows in row_blocks(len(X), COPIED_ROWS):
+            for rows in row_blocks(X.shape[0], COPIED_ROWS):
                 if sample_weight[rows].any():
                     moments.merge(self._sum_rows(*with_weight(X[rows], y[rows], sample_weight[rows])))
         elif isinstance(self.features_, FeatureMap):
@@ -218,14 +217,20 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
 
     def _values(self, X: ArrayLike) -> Array:
         """Return Z coef + intercept, of shape (n, t), block by block."""
-        x = validate_data(self, X, dtype=DTYPES, reset=False)
+        x = validate_data(self, X, dtype=DTYPES, accept_sparse="csr", reset=False)
         coef, intercept = self._pair()
         if isinstance(self.features_, FeatureMap):
             return self.features_.dot(x, coef.T) + intercept.astype(x.dtype)
-        out = np.empty((len(x), len(coef)), x.dtype)
+        out = np.empty((x.shape[0], len(coef)), x.dtype)
         for rows, Z in self._blocks(x):
             out[rows] = Z @ coef.T + intercept
         return out
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        # Of our maps those of projections take sparse rows; another map says itself what it takes.
+        tags.input_tags.sparse = not isinstance(self.features, FeatureMap) or self.features._takes_sparse
+        return tags
 
     def __sklearn_is_fitted__(self) -> bool:
         return "_solved" in self.__dict__ or "moments_" in self.__dict__
@@ -246,6 +251,6 @@ def check_weight(sample_weight: Any, X: Array, *, idle: bool, streams: bool) -> 
     if idle and not np.any(sample_weight):
         if np.ndim(sample_weight) > 0:
             check_consistent_length(X, sample_weight)
-        return np.zeros(len(X))
+        return np.zeros(X.shape[0])
     # Without a dtype float32 stays float32.
     return _check_sample_weight(sample_weight, X, dtype=None if streams else np.float64, ensure_non_negative=True)
