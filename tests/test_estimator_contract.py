@@ -18,6 +18,7 @@ ESTIMATORS = [
     wl.FeatureRidge(wl.RandomFeatures(16, bias_scale=1.0)),
     wl.FeatureRidge(wl.FourierFeatures(n_components=301), alpha=0.01, fit_intercept=False),
     wl.FeatureRidge("passthrough"),
+    wl.FeatureRidge(wl.TangentFeatures(20)),
     wl.FeatureRidgeClassifier(),
     wl.FeatureRidgeClassifier("passthrough"),
     wl.FeatureRidgeCV(),
@@ -34,6 +35,10 @@ TRANSFORMERS = [
     wl.RandomFeatures(33, weights="sphere", bias_scale=0.5),
     wl.FourierFeatures(n_components=64),
     wl.FourierFeatures(n_components=33),
+    wl.RandomFeatures(40, "gelu", weights="hadamard"),
+    wl.FourierFeatures("laplacian", n_components=20, weights="orthogonal"),
+    wl.TangentFeatures(5),
+    wl.NTKFeatures(32, depth=2),
 ]
 EVERY = ESTIMATORS + TRANSFORMERS
 
@@ -95,7 +100,9 @@ def test_every_public_estimator_is_checked():
 @pytest.mark.parametrize("estimator", EVERY, ids=repr)
 def test_tags(estimator):
     tags = get_tags(estimator)
-    assert not tags.input_tags.sparse
+    features = getattr(estimator, "features", estimator)
+    kernel_machine = "KernelRidge" in type(estimator).__name__
+    assert tags.input_tags.sparse != (kernel_machine or isinstance(features, wl.TangentFeatures | wl.NTKFeatures))
     assert not tags.array_api_support
     assert not tags.non_deterministic
     assert tags.input_tags.pairwise == (getattr(estimator, "kernel", None) == "precomputed")

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 import reference
 from widelearn import FourierFeatures, RandomFeatures, _core
-from widelearn.kernels import NNGP, NTK, RBF, ArcCosine, Linear
+from widelearn.kernels import NNGP, NTK, RBF, ArcCosine, Laplace, Linear, Matern
 from widelearn.ridge import Moments
 
 MAPS = [
@@ -21,6 +21,13 @@ MAPS = [
     FourierFeatures(n_components=64, random_state=3),
     FourierFeatures(RBF(gamma=0.3), n_components=31, random_state=3),
     FourierFeatures(n_components=1, random_state=3),
+    RandomFeatures(41, "tanh", weights="orthogonal", bias_scale=0.3, random_state=3),
+    RandomFeatures(150, "gelu", weights="hadamard", bias_scale=0.3, random_state=3),
+    RandomFeatures(1, weights="hadamard", random_state=3),
+    RandomFeatures(35, (np.tanh,), random_state=3),
+    FourierFeatures(Laplace(gamma=0.2), n_components=131, weights="hadamard", random_state=3),
+    FourierFeatures(Laplace(gamma=0.2, norm=1), n_components=20, random_state=3),
+    FourierFeatures(Matern(nu=2.5), n_components=33, weights="orthogonal", random_state=3),
 ]
 
 
@@ -334,7 +341,6 @@ def test_guises(rng):
     [
         (RandomFeatures(0), "n_components"),
         (RandomFeatures(2.5), "n_components"),
-        (RandomFeatures(activation="tanh_"), "activation"),
         (RandomFeatures(weights="uniform"), "weights"),
         (RandomFeatures(bias_scale=-1.0), "bias_scale"),
         (RandomFeatures(random_state="seed"), "random_state"),

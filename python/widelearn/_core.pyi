@@ -11,6 +11,7 @@ Array: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 #   ("constant", value) ("linear",) ("polynomial", degree, gamma, coef0) ("rbf", gamma) ("laplace", gamma, power)
 #   ("manhattan", gamma) ("matern", length_scale, nu)
 #   ("arccos", order) ("nngp" | "ntk", depth, activation, weight_variance, bias_variance)
+#   ("finite_rf" | "finite_ntk", width, activation, seed)
 #   ("sum", spec, spec) ("product", spec, spec);  activation is (name, parameter)
 Spec: TypeAlias = tuple[Any, ...]
 
@@ -27,10 +28,13 @@ def gram_diag(kernel: Spec, x: Array, out: Array) -> None: ...
 def gram_dot(kernel: Spec, x: Array, y: Array | None, v: Array, out: Array) -> None: ...
 def inner_products(x: Array, shift: Array, out: NDArray[np.float64]) -> None: ...
 
-# Feature maps: ("random", n_components, activation, weights, bias_scale, seed)
-#               ("fourier", kernel_spec, n_components, weights, seed)
+# Feature maps: ("random", n_components, weights, seed, activation, order of derivative, bias_scale)
+#               ("fourier", n_components, weights, seed, kernel_spec)
 def feature_weights(features: Spec, d: int, out: Array) -> None: ...
 def transform(features: Spec, x: Array, out: Array) -> None: ...
+def transform_sparse(
+    features: Spec, indptr: NDArray[np.int64], indices: NDArray[np.int64], values: Array, d: int, out: Array
+) -> None: ...
 def predict(features: Spec, x: Array, coef: Array, out: Array) -> None: ...
 def moments(
     features: Spec | None,

@@ -13,7 +13,8 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from widelearn.features import FeatureMap, RandomFeatures
+from widelearn.features import RandomFeatures
+from widelearn.features.base import FeatureMap
 from widelearn.kernels.parameters import DefaultObjects
 from widelearn.ridge import Moments
 from widelearn.ridge.refine import refine
@@ -83,14 +84,14 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
 
     def _solve_at(self, X: Array, y: Array, sample_weight: Array | None, alpha: Array) -> tuple[Array, Array]:
         """Return coefficients (t, p) and intercepts (t,) for one penalty a target."""
-        n = X.shape[0] if sample_weight is None else np.count_nonzero(sample_weight)
+        n = X.shape[0] if sample_weight is None else int(np.count_nonzero(sample_weight))
         wide = self._is_wide(n, self._n_features(X, sample_weight), X)
         if wide or self.precision == "mixed":
             X, y, sample_weight = with_weight(X, y, sample_weight)
         if wide:
             y, weight = y.astype(np.float64), None if sample_weight is None else sample_weight.astype(np.float64)
-            found = solve_rows(self._wide_rows(X), y, alpha, weight, fit_intercept=self.fit_intercept)
-            return self._pack(found, X.dtype)
+            solved = solve_rows(self._wide_rows(X), y, alpha, weight, fit_intercept=self.fit_intercept)
+            return self._pack(solved, X.dtype)
         if self.precision == "mixed":
             found = self._solve_mixed(X, y, sample_weight, alpha)
             if found is not None:

@@ -1,9 +1,8 @@
 """Feature maps: scikit-learn transformers whose inner products approximate kernels."""
 
-from widelearn.features.base import FeatureMap
 from widelearn.features.fourier import FourierFeatures
 from widelearn.features.ntk import NTKFeatures
 from widelearn.features.random import RandomFeatures
 from widelearn.features.tangent import TangentFeatures
 
-__all__ = ["FeatureMap", "FourierFeatures", "NTKFeatures", "RandomFeatures", "TangentFeatures"]
+__all__ = ["FourierFeatures", "NTKFeatures", "RandomFeatures", "TangentFeatures"]

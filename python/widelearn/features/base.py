@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -142,8 +142,9 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
 
 class ProjectionMap(FeatureMap):
-    """A function of random projections. Nothing but the seed is kept: weights are counter-based, so each call
-    regenerates them with the same bits.
+    """A function of random projections.
+
+    Nothing but the seed is kept: weights are counter-based, so each call regenerates them with the same bits.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -182,22 +183,27 @@ class ProjectionMap(FeatureMap):
 
     def _write(self, x: Any, out: Array) -> None:
         if issparse(x):
-            x = csr_array(x)
-            places = (np.require(a, np.int64, ["C", "ALIGNED"]) for a in (x.indptr, x.indices))
-            _core.transform_sparse(self._spec, *places, np.require(x.data, None, ["C", "ALIGNED"]), x.shape[1], out)
+            csr: Any = x
+            indptr, indices = (np.require(a, np.int64, ["C", "ALIGNED"]) for a in (csr.indptr, csr.indices))
+            values = np.require(csr.data, requirements=["C", "ALIGNED"])
+            _core.transform_sparse(self._spec, indptr, indices, values, csr.shape[1], out)
             return
         for rows, block in core_blocks(x):
             _core.transform(self._spec, block, out[rows])
 
+    def _is_fused(self, x: Any) -> bool:
+        """Whether the core passes over these rows without storing their features."""
+        return not issparse(x)
+
     def _multiply(self, x: Any, coef: Array, out: Array) -> None:
-        if issparse(x):
+        if not self._is_fused(x):
             return super()._multiply(x, coef, out)
         for rows, block in core_blocks(x):
             _core.predict(self._spec, block, coef, out[rows])
         return None
 
     def _add_moments(self, x: Any, y: Array, weight: Array | None, into: tuple[Array, ...]) -> None:
-        if issparse(x):
+        if not self._is_fused(x):
             return super()._add_moments(x, y, weight, into)
         for rows, block in core_blocks(x):
             _core.moments(self._spec, block, y[rows], None if weight is None else weight[rows], *into)

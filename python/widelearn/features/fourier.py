@@ -64,8 +64,9 @@ class FourierFeatures(DefaultObjects, ProjectionMap):
     ----------
     Rahimi & Recht, "Random features for large-scale kernel machines", NeurIPS 2007, section 3. Sutherland &
     Schneider, "On the error of random Fourier features", UAI 2015, equation 2 (pairs of sines and cosines have the
-    smaller variance). Yu et al., "Orthogonal random features", NeurIPS 2016, sections 3 and 4. Kanter, "Stable densities
-    under change of scale and total variation inequalities", Annals of Probability 3, 1975, section 4 (powers).
+    smaller variance). Yu et al., "Orthogonal random features", NeurIPS 2016, sections 3 and 4. Kanter, "Stable
+    densities under change of scale and total variation inequalities", Annals of Probability 3, 1975, section 4
+    (powers).
 
     Examples
     --------

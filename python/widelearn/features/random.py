@@ -113,13 +113,10 @@ class RandomFeatures(ProjectionMap):
 
     def _write(self, x: Any, out: Array) -> None:
         super()._write(x, out)
-        if self._function:
+        if self._function is not None:
             scale = out.dtype.type(self._n_features_out**0.5)
             out *= scale
             out[:] = call(self._function, out) / scale
 
-    def _multiply(self, x: Any, coef: Array, out: Array) -> None:
-        (super(ProjectionMap, self) if self._function else super())._multiply(x, coef, out)
-
-    def _add_moments(self, x: Any, y: Array, weight: Array | None, into: tuple[Array, ...]) -> None:
-        (super(ProjectionMap, self) if self._function else super())._add_moments(x, y, weight, into)
+    def _is_fused(self, x: Any) -> bool:
+        return self._function is None and super()._is_fused(x)

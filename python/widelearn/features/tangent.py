@@ -106,7 +106,7 @@ class TangentFeatures(FeatureMap):
         scale = out.dtype.type(x.shape[1] ** -0.5)
         if own:
             out *= out.dtype.type(self._width**0.5)
-            out[:] = call(self._activation[1], out)  # type: ignore[operator]
+            out[:] = call(self._activation[1], out)
             scale *= out.dtype.type(self._width**-0.5)
         out *= scale
         return out

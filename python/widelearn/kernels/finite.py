@@ -72,14 +72,14 @@ class FiniteKernel(BlockedKernel):
         _core.transform(("random", width, "sphere", self._seed(), ("identity", 0.0), 0, 0.0), x, out)
         scale = out.dtype.type(width**0.5)
         out *= scale
-        return call(functions[self._order], out).astype(out.dtype, copy=False) / scale  # type: ignore[arg-type]
+        return call(functions[self._order], out).astype(out.dtype, copy=False) / scale
 
 
 @dataclass(eq=False, repr=False)
 class FiniteRF(FiniteKernel):
     """Take the inner product of random features: k(x, x') = Σ_j σ(w_j.x) σ(w_j.x') / width, w_j on the unit sphere.
 
-    It is ``Z @ Z.T`` for the Z of ``RandomFeatures(width, activation, weights="sphere", random_state=random_state)``, to
+    It is ``Z @ Z.T`` for the Z of ``RandomFeatures(width, activation, "sphere", random_state=random_state)``, to
     rounding, without that n x width matrix.
 
     Parameters
