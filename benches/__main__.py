@@ -24,7 +24,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def jobs(options: argparse.Namespace) -> Iterator[Any]:
-    from benches import kernels, ntk, ridge, threads
+    from benches import features, kernels, ntk, ridge, threads
 
     if options.peer:
         yield from ntk.jobs(options.peer, options.peer_python, options.quick)
@@ -32,6 +32,7 @@ def jobs(options: argparse.Namespace) -> Iterator[Any]:
         print("without --peer DIR the jobs beside neural-tangents are left out")
     yield from kernels.jobs(options.quick)
     yield from threads.jobs(options.quick)
+    yield from features.jobs(options.quick)
     yield from ridge.jobs(options.quick)
 
 
