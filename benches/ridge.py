@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cholesky
-from sklearn.kernel_approximation import RBFSampler
+from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge, RidgeClassifierCV, RidgeCV
 from sklearn.model_selection import GridSearchCV
@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 import widelearn as wl
 from benches.job import Job, gaussian, timed
 from widelearn import _core
+from widelearn.nystrom import NystromFeatures
 
 Array = NDArray[np.floating]
 # Fits take seconds: fewer turns.
@@ -34,6 +35,7 @@ def jobs(quick: bool) -> Iterator[Job]:
     yield path(*((300, 64) if quick else (6000, 2048)))
     yield wide_classes(*((80, 400) if quick else (1000, 20_000)))
     yield kernel_path(150 if quick else 3000)
+    yield nystrom(*((500, 40) if quick else (50_000, 1000)))
 
 
 def factor(n: int, dtype: str) -> Job:
@@ -191,6 +193,43 @@ def kernel_path(n: int) -> Job:
         difference=difference,
         tolerance=1e-8,
         flops=9 * n**3,
+        rounds=ROUNDS,
+    )
+
+
+def nystrom(n: int, p: int) -> Job:
+    """Centres by randomly pivoted Cholesky beside uniform ones; ours are held to the Nyström formula at theirs."""
+    # Columns that depend on four numbers of heavy tails, as tables do: uniform centres miss the rare rows.
+    x = np.random.default_rng(0).standard_t(3, (n, 4)) @ gaussian(4, 9, "float64")
+    kernel, some = wl.kernels.RBF(0.1), slice(0, 500)
+    ours = NystromFeatures(kernel, p, random_state=0)
+    theirs = Nystroem(gamma=0.1, n_components=p, random_state=0)
+
+    def difference() -> float:
+        z = ours.fit_transform(x)
+        cross = kernel(ours.components_, x[some])
+        exact = cross.T @ np.linalg.solve(kernel(ours.components_), cross)
+        return float(np.abs(z[some] @ z[some].T - exact).max())
+
+    def errors() -> dict[str, float]:
+        ours_left, theirs_left = (n - float((side.fit_transform(x) ** 2).sum()) for side in (ours, theirs))
+        return {"trace_error_of_theirs": ours_left / theirs_left}
+
+    return Job(
+        name="NystromFeatures",
+        shape=f"n={n} d=9 components={p}",
+        dtype="float64",
+        output="fresh",
+        least=1.0,
+        sides={
+            "widelearn": timed(lambda: ours.fit_transform(x)),
+            "Nystroem": timed(lambda: theirs.fit_transform(x)),
+        },
+        difference=difference,
+        tolerance=1e-6,
+        flops=n * p * p,
+        notes=errors,
+        most={"trace_error_of_theirs": 1.0},
         rounds=ROUNDS,
     )
 

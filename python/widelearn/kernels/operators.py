@@ -55,6 +55,10 @@ class KernelOperator(LinearOperator):
         """Return the columns at `indices` as an (n, len(indices)) matrix."""
         return np.asarray(self.kernel(self.x, self.x[np.asarray(indices)]))
 
+    def entries(self, rows: ArrayLike, columns: ArrayLike) -> Array:
+        """Return the entries where `rows` and `columns` cross, as a (len(rows), len(columns)) matrix."""
+        return np.asarray(self.kernel(self.x[np.asarray(rows)], self.x[np.asarray(columns)]))
+
     def _matmat(self, V: Array) -> Array:
         return self.kernel.dot(self.x, None, V)
 

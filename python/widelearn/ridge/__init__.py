@@ -2,6 +2,7 @@
 
 from widelearn.ridge.moments import Moments
 from widelearn.ridge.path import gcv, loo, path
+from widelearn.ridge.rpcholesky import rp_cholesky
 from widelearn.ridge.solver import solve
 
-__all__ = ["Moments", "gcv", "loo", "path", "solve"]
+__all__ = ["Moments", "gcv", "loo", "path", "rp_cholesky", "solve"]

@@ -1,0 +1,262 @@
+"""Nyström features: a kernel seen from a few of its own rows, chosen by randomly pivoted Cholesky or uniformly."""
+
+from collections.abc import Callable, Iterator
+from numbers import Integral
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import solve_triangular
+from scipy.linalg.blas import dtrsm
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context, clone
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from widelearn import _core
+from widelearn.kernels import RBF, Kernel, as_kernel
+from widelearn.kernels.parameters import DefaultObjects
+from widelearn.ridge import rp_cholesky
+from widelearn.ridge.solver import symmetric_kernel_matrix
+from widelearn.runtime import check_memory, empty, row_blocks
+
+__all__ = ["NystromFeatures"]
+
+Array = NDArray[Any]
+DTYPES = [np.float64, np.float32]
+# Kernel values held at once while rows are mapped, and rows whose mean features serve as origin of moments.
+BLOCK_VALUES, ORIGIN_ROWS = 1 << 22, 256
+STREAM = "FeatureRidge sums features block by block and never stores them; or take fewer components."
+
+
+class NystromFeatures(DefaultObjects, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Map rows to features whose inner products are the kernel's projection on centres taken from the data.
+
+    With centres c_1, ..., c_r among the rows of fit and the Cholesky factor L L' = K(C, C), φ(x) = L⁻¹ k(C, x). So
+    φ(x).φ(x') = k(x, C) K(C, C)⁻¹ k(C, x'): the Nyström approximation, exact where x or x' is a centre, with
+    ‖φ(x)‖² <= k(x, x).
+
+    Parameters
+    ----------
+    kernel : Kernel, str, callable or None, default=None
+        An object of :mod:`widelearn.kernels`, one of the names "rbf", "polynomial", "linear", "ntk" and "nngp", a
+        function ``(X, Y) -> (n, m)``, or "precomputed": then fit takes the n x n kernel matrix, and transform the
+        kernel of m rows with those n. None means ``RBF()``. Nested names set its parameters: ``kernel__gamma``.
+    n_components : int, default=256
+        Number of features (columns), p; n if there are fewer rows.
+    sampling : {"rpcholesky", "uniform"}, default="rpcholesky"
+        How centres are drawn: "rpcholesky" one after another with probabilities proportional to the error k(x, x) -
+        ‖φ(x)‖² that is left at a row, "uniform" without looking.
+    random_state : int, RandomState or None, default=None
+        Source of the draws.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (r, d)
+        The centres; not there for a precomputed kernel.
+    component_indices_ : ndarray of shape (r,)
+        Their rows in the data of fit. r = p, or less where the rank of the kernel matrix, or of that of the centres
+        drawn uniformly, is less to rounding: features from the r-th on are zero.
+    normalization_ : ndarray of shape (p, r)
+        L⁻¹ and rows of zeros, so that φ(x)' = k(x, C) @ normalization_.T.
+    kernel_ : Kernel or str
+        The kernel used.
+    n_features_in_ : int
+        Number of input features, d; n for a precomputed kernel.
+    feature_names_in_ : ndarray of shape (d,)
+        Names of the input features, if they were strings.
+
+    Raises
+    ------
+    MemoryError
+        If the factor of fit, (p + 192) n doubles with "rpcholesky" and (p + 192) p with "uniform", or the feature
+        matrix does not fit; :class:`~widelearn.FeatureRidge` sums over the latter without storing it.
+
+    Warns
+    -----
+    LinAlgWarning
+        If the kernel is not positive semidefinite beyond rounding.
+
+    See Also
+    --------
+    FourierFeatures : Features of shift-invariant kernels that do not look at the data.
+    widelearn.ridge.rp_cholesky : How the centres are drawn.
+
+    Notes
+    -----
+    Fitting costs n p kernel values and n p² flops ("uniform": p² and p³), transforming m rows m p kernel values and m
+    p² flops. Whatever the type of the rows, the triangular systems are solved in float64, for they are as
+    ill-conditioned as the kernel is smooth; float32 rows give float32 features. ``fit_transform`` returns the factor
+    that fit made, equal to ``transform`` to rounding: a millionth of sqrt(k(x, x)) or less in float64.
+
+    References
+    ----------
+    Williams & Seeger, "Using the Nyström method to speed up kernel machines", NeurIPS 2000, section 3. Chen, Epperly,
+    Tropp & Webber, "Randomly pivoted Cholesky: practical approximation of a kernel matrix with few entry
+    evaluations", Communications on Pure and Applied Mathematics 78, 2025 (the choice of centres).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from widelearn.kernels import RBF
+    >>> from widelearn.nystrom import NystromFeatures
+    >>> X = np.linspace(-1, 1, 200)[:, None]
+    >>> Z = NystromFeatures(RBF(gamma=1.0), n_components=10, random_state=0).fit_transform(X)
+    >>> Z.shape
+    (200, 10)
+    >>> bool(np.abs(Z @ Z.T - RBF(gamma=1.0)(X)).max() < 1e-5)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "kernel": [Kernel, str, callable, None],
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "sampling": [StrOptions({"rpcholesky", "uniform"})],
+        "random_state": ["random_state"],
+    }
+    _stands_for: ClassVar[dict[str, Any]] = {"kernel": lambda kernel: as_kernel(kernel, RBF())}
+
+    def __init__(
+        self,
+        kernel: Kernel | str | Callable[[Array, Array], ArrayLike] | None = None,
+        n_components: int = 256,
+        sampling: str = "rpcholesky",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.kernel = kernel
+        self.n_components = n_components
+        self.sampling = sampling
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
+        """Draw the centres from the rows of `X` and factor their kernel matrix; `y` is ignored."""
+        self._fit(validate_data(self, X, dtype=DTYPES))
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_transform(self, X: ArrayLike, y: object = None) -> Array:
+        """Fit to `X` and return its features, of shape (n, p): the factor that fit made, if it made one of them."""
+        x = validate_data(self, X, dtype=DTYPES)
+        factor = self._fit(x)
+        if factor is None:
+            return self._features(x)
+        n, p, r = len(x), self._n_features_out, factor.shape[1]
+        if r == p and x.dtype == np.float64:
+            return factor
+        check_memory(n * p * x.itemsize, f"The feature matrix of {n} x {p}", STREAM)
+        out = empty((n, p), x.dtype)
+        out[:, :r], out[:, r:] = factor, 0.0
+        return out
+
+    def transform(self, X: ArrayLike) -> Array:
+        """Return the features of `X`, of shape (m, p), float32 for float32 rows."""
+        return self._features(self._rows(X))
+
+    def dot(self, X: ArrayLike, coef: ArrayLike) -> Array:
+        """Return ``transform(X) @ coef`` for `coef` of shape (p,) or (p, t) without storing or solving for features.
+
+        It is k(X, C) (L⁻ᵀ coef), m r t flops beside the kernel values.
+        """
+        x, p = self._rows(X), self._n_features_out
+        c = np.asarray(coef, np.float64)
+        if c.ndim not in (1, 2) or len(c) != p:
+            raise ValueError(f"coef has shape {c.shape}, but there are {p} features: it must be ({p},) or ({p}, t).")
+        r = len(self._factor)
+        dual = solve_triangular(self._factor, c[:r], lower=True, trans=1, check_finite=False) if r else c[:0]
+        out = np.empty((len(x), *c.shape[1:]), x.dtype)
+        for rows, K in self._kernel_blocks(x):
+            out[rows] = K @ dual
+        return out
+
+    def moments(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> tuple[Array, ...]:
+        """Return the weighted first and second moments of features and targets in one pass that stores no features.
+
+        The arrays ``(shift_z, shift_y, zz, zy, sums)`` are what :meth:`widelearn.ridge.Moments.absorb` takes, all
+        float64: with an origin cz, cy near the means, zz = Σ w (z - cz)(z - cz)', zy = Σ w (z - cz)(y - cy)' and sums
+        = [Σ w, Σ w (z - cz), Σ w (y - cy), Σ w (y - cy)²]. Costs the features and n p (p + 2 t) flops.
+        """
+        x, p = self._rows(X), self._n_features_out
+        targets = np.asarray(y).reshape(len(x), -1)
+        weight = None if sample_weight is None else np.asarray(sample_weight)
+        t = targets.shape[1]
+        check_memory(8 * p * p, f"The moments of {p} features", "Take fewer components.")
+        # A number of the samples' type, so that the core takes the difference without rounding the origin.
+        shift_z = self._features(x[:ORIGIN_ROWS]).mean(axis=0).astype(np.float64)
+        shift_y = targets.mean(axis=0, dtype=np.float64)
+        zz, zy, sums = np.zeros((p, p)), np.zeros((p, t)), np.zeros(1 + p + 2 * t)
+        for rows in row_blocks(len(x), self._block_rows()):
+            v = np.require(targets[rows], np.float64, ["C", "ALIGNED"])
+            w = None if weight is None else np.require(weight[rows], np.float64, ["C", "ALIGNED"])
+            _core.moments(None, self._features(x[rows]), v, w, shift_z, shift_y, zz, zy, sums)
+        return shift_z, shift_y, zz, zy, sums
+
+    @property
+    def normalization_(self) -> NDArray[np.float64]:
+        """L⁻¹ and rows of zeros, of shape (p, r)."""
+        r = len(self._factor)
+        out = np.eye(self._n_features_out, r)
+        out[:r] = solve_triangular(self._factor, out[:r], lower=True, check_finite=False) if r else out[:r]
+        return out
+
+    def _fit(self, x: Array) -> NDArray[np.float64] | None:
+        """Set the fitted attributes; return the factor of the whole kernel matrix where there is one."""
+        p = min(self.n_components, len(x))
+        kernel = None if self._precomputed() else clone(as_kernel(self.kernel, RBF()))
+        if kernel is None and x.shape[0] != x.shape[1]:
+            raise ValueError(f"A precomputed kernel matrix must be square at fit, got shape {x.shape}.")
+        self.kernel_: Kernel | str = "precomputed" if kernel is None else kernel
+        rng, factor = check_random_state(self.random_state), None
+        if self.sampling == "uniform":
+            drawn = rng.permutation(len(x))[:p]
+            K = x[np.ix_(drawn, drawn)] if kernel is None else kernel(x[drawn])
+            # Centres whose rows of K(C, C) depend on those before are left out.
+            order, part = rp_cholesky(symmetric_kernel_matrix(K), p, random_state=rng)
+            self.component_indices_, self._factor = drawn[order], part[order]
+        else:
+            whole = symmetric_kernel_matrix(x) if kernel is None else kernel.operator(x)
+            self.component_indices_, factor = rp_cholesky(whole, p, random_state=rng)
+            self._factor = factor[self.component_indices_]
+        self.__dict__.pop("components_", None)
+        if kernel is not None:
+            self.components_ = x[self.component_indices_]
+        self._n_features_out = p
+        return factor
+
+    def _features(self, x: Array) -> Array:
+        """Return the features of validated rows."""
+        shape, r = (len(x), self._n_features_out), len(self._factor)
+        need = shape[0] * shape[1] * x.itemsize
+        check_memory(need, f"The feature matrix of {shape[0]} x {shape[1]}", STREAM)
+        out = empty(shape, x.dtype)
+        out[:, r:] = 0.0
+        for rows, K in self._kernel_blocks(x):
+            # L X = K(C, rows): a transposed C-contiguous block is what BLAS overwrites in place.
+            dtrsm(1.0, self._factor.T, K.T, trans_a=1, overwrite_b=1)
+            out[rows, :r] = K
+        return out
+
+    def _kernel_blocks(self, x: Array) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+        """Yield blocks of rows of k(x, C) in float64, C-contiguous and free to be overwritten; none without centres."""
+        for rows in row_blocks(len(x), self._block_rows()):
+            if isinstance(self.kernel_, Kernel):
+                K = self.kernel_(x[rows], self.components_) if len(self.components_) else np.empty((len(x[rows]), 0))
+            else:
+                K = x[rows][:, self.component_indices_]
+            yield rows, np.require(K, np.float64, ["C"])
+
+    def _block_rows(self) -> int:
+        return max(BLOCK_VALUES // self._n_features_out, 1)
+
+    def _precomputed(self) -> bool:
+        return isinstance(self.kernel, str) and self.kernel == "precomputed"
+
+    def _rows(self, X: ArrayLike) -> Array:
+        check_is_fitted(self)
+        return validate_data(self, X, dtype=DTYPES, reset=False)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.pairwise = self._precomputed()
+        return tags
