@@ -17,8 +17,7 @@ from sklearn.pipeline import make_pipeline
 
 import widelearn as wl
 from benches.job import Job, gaussian, timed
-from widelearn import _core
-from widelearn.nystrom import NystromFeatures
+from widelearn import NystromFeatures, _core
 
 Array = NDArray[np.floating]
 # Fits take seconds: fewer turns.

@@ -39,7 +39,12 @@ TRANSFORMERS = [
     wl.FourierFeatures("laplacian", n_components=20, weights="orthogonal"),
     wl.TangentFeatures(5),
     wl.NTKFeatures(32, depth=2),
+    # A map that looks at rows is invariant to weights only where every row is a centre.
+    wl.NystromFeatures(n_components=200),
+    wl.NystromFeatures("precomputed", n_components=200),
+    wl.NystromFeatures("ntk", n_components=40, sampling="uniform"),
 ]
+DENSE_MAPS = wl.TangentFeatures | wl.NTKFeatures | wl.NystromFeatures
 EVERY = ESTIMATORS + TRANSFORMERS
 
 # scikit-learn runs these on its own estimators, not in check_estimator.
@@ -102,7 +107,7 @@ def test_tags(estimator):
     tags = get_tags(estimator)
     features = getattr(estimator, "features", estimator)
     kernel_machine = "KernelRidge" in type(estimator).__name__
-    assert tags.input_tags.sparse != (kernel_machine or isinstance(features, wl.TangentFeatures | wl.NTKFeatures))
+    assert tags.input_tags.sparse != (kernel_machine or isinstance(features, DENSE_MAPS))
     assert not tags.array_api_support
     assert not tags.non_deterministic
     assert tags.input_tags.pairwise == (getattr(estimator, "kernel", None) == "precomputed")

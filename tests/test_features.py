@@ -264,6 +264,14 @@ def test_moments_without_the_features(features, weighted, rng):
     np.testing.assert_array_equal(summed.zz, summed.zz.T)
 
 
+def test_passes_of_a_map_that_gives_frames(rng):
+    X, y = rng.standard_normal((50, 3)), rng.standard_normal(50)
+    plain, framed = (RandomFeatures(20, random_state=0).fit(X) for _ in range(2))
+    framed.set_output(transform="pandas")
+    for ours, wanted in zip(framed.moments(X, y), plain.moments(X, y), strict=True):
+        np.testing.assert_array_equal(ours, wanted)
+
+
 def test_single_precision_moments_are_summed_in_double(rng):
     X, y = rng.standard_normal((20_000, 6)), rng.standard_normal(20_000)
     features = RandomFeatures(40, random_state=0).fit(X)

@@ -23,7 +23,6 @@ PYTHON = {
     "distributed": ENGINE | BASE,
     "diagnostics": ENGINE | BASE,
     "features": {"kernels", "ridge"} | BASE,
-    "nystrom": {"kernels", "ridge"} | BASE,
     "kernels": BASE,
     "ridge": BASE,
     "runtime": set(),
@@ -33,9 +32,7 @@ PYTHON = {
 }
 # Doors that open only inside a branch of a function: (room, what it imports).
 BRANCH_ONLY = {("estimators", "distributed")}
-CORE_USERS = (
-    ENGINE | BASE | {"nystrom", "diagnostics", "estimators.taylor", "estimators.two_layer", "estimators.recursive"}
-)
+CORE_USERS = ENGINE | BASE | {"diagnostics", "estimators.taylor", "estimators.two_layer", "estimators.recursive"}
 # Import-time weight: these load only when used, so never at the top of a room that `import widelearn` opens.
 HEAVY = {"click", "dask", "distributed", "matplotlib", "pandas", "polars", "pyarrow", "rich", "tqdm", "typer"}
 LAZY_ROOMS = {"__main__", "distributed", "experiments", "plots"}

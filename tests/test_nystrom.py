@@ -9,13 +9,12 @@ from scipy.linalg import LinAlgWarning
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.kernel_approximation import Nystroem
-from sklearn.utils import estimator_checks, get_tags
+from sklearn.utils import get_tags
 from sklearn.utils._param_validation import InvalidParameterError
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import widelearn as wl
+from widelearn import NystromFeatures
 from widelearn.kernels import NTK, RBF, Laplace, Linear, Polynomial
-from widelearn.nystrom import NystromFeatures
 from widelearn.ridge import Moments, rp_cholesky
 
 EPS = np.finfo(float).eps
@@ -301,7 +300,7 @@ def test_all_rows_are_the_kernel(sampling, rng):
 
 
 def test_products_and_moments_store_no_features(rng, monkeypatch):
-    monkeypatch.setattr("widelearn.nystrom.BLOCK_VALUES", 600)
+    monkeypatch.setattr("widelearn.features.nystrom.BLOCK_VALUES", 600)
     X, y = rng.standard_normal((250, 4)), rng.standard_normal((250, 2))
     weight = rng.uniform(0.5, 2, 250)
     for kernel, dtype, tolerance in ((RBF(gamma=0.3), np.float64, 1e-11), (Linear(), np.float32, 1e-5)):
@@ -355,7 +354,7 @@ def test_memory_is_asked_for_first(rng, monkeypatch):
     X = rng.standard_normal((3000, 3))
     fitted = NystromFeatures(n_components=50, sampling="uniform", random_state=0).fit(X)
     monkeypatch.setenv("WIDELEARN_MAX_MEMORY", "700K")
-    monkeypatch.setattr("widelearn.nystrom.BLOCK_VALUES", 10_000)
+    monkeypatch.setattr("widelearn.features.nystrom.BLOCK_VALUES", 10_000)
     with pytest.raises(MemoryError, match=r"factor of rank 50 of 3000 rows needs .* \(5808000 bytes\)"):
         NystromFeatures(n_components=50).fit(X)
     with pytest.raises(MemoryError, match=r"feature matrix of 3000 x 50 needs .* FeatureRidge"):
@@ -388,54 +387,3 @@ def test_wrong_input():
         NystromFeatures("linear").fit(np.full((3, 2), 1e200))
     with pytest.warns(LinAlgWarning, match="not positive semidefinite"):
         NystromFeatures(lambda X, Y: 1 - X @ Y.T, random_state=0).fit(0.5 * np.ones((4, 1)) * [[1], [-1], [1.5], [0.1]])
-
-
-# scikit-learn's contract, as test_estimator_contract.py holds it for the other transformers.
-TRANSFORMERS = [
-    NystromFeatures(),
-    NystromFeatures(n_components=7, sampling="uniform"),
-    NystromFeatures(NTK(depth=2), n_components=12),
-    NystromFeatures("precomputed", n_components=10),
-]
-MORE = [
-    "check_param_validation",
-    "check_dataframe_column_names_consistency",
-    "check_inplace_ensure_writeable",
-    "check_set_output_transform",
-    "check_set_output_transform_pandas",
-    "check_set_output_transform_polars",
-    "check_global_output_transform_pandas",
-    "check_global_set_output_transform_polars",
-    "check_transformer_get_feature_names_out",
-    "check_transformer_get_feature_names_out_pandas",
-    "check_get_feature_names_out_error",
-]
-
-
-# Some checks hand over what deserves a warning: rows without the names of a frame, random "kernel matrices".
-@pytest.mark.filterwarnings("ignore:X does not have valid feature names", "ignore:The kernel matrix")
-@parametrize_with_checks(TRANSFORMERS)
-def test_scikit_learn_checks(estimator, check):
-    try:
-        check(estimator)
-    except pytest.skip.Exception as skipped:  # pragma: no cover
-        pytest.fail(f"skipped: {skipped}")
-
-
-@pytest.mark.filterwarnings("ignore:X does not have valid feature names", "ignore:X has feature names, but")
-@pytest.mark.parametrize("name", MORE)
-@pytest.mark.parametrize("estimator", TRANSFORMERS, ids=repr)
-def test_scikit_learn_checks_of_its_own(estimator, name):
-    getattr(estimator_checks, name)(type(estimator).__name__, clone(estimator))
-
-
-def test_frames_come_out(rng):
-    pd = pytest.importorskip("pandas")
-    pl = pytest.importorskip("polars")
-    X = pd.DataFrame(rng.standard_normal((20, 2)), columns=["a", "b"])
-    features = NystromFeatures(n_components=3, random_state=0)
-    names = ["nystromfeatures0", "nystromfeatures1", "nystromfeatures2"]
-    for kind, frame in (("pandas", pd.DataFrame), ("polars", pl.DataFrame)):
-        out = features.set_output(transform=kind).fit_transform(X)
-        assert isinstance(out, frame)
-        assert list(out.columns) == list(features.get_feature_names_out()) == names

@@ -11,7 +11,7 @@ from widelearn.estimators import (
     KernelRidgeClassifierCV,
     KernelRidgeCV,
 )
-from widelearn.features import FourierFeatures, NTKFeatures, RandomFeatures, TangentFeatures
+from widelearn.features import FourierFeatures, NTKFeatures, NystromFeatures, RandomFeatures, TangentFeatures
 from widelearn.runtime import __version__, get_num_threads, set_num_threads, show_versions
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "KernelRidgeClassifier",
     "KernelRidgeClassifierCV",
     "NTKFeatures",
+    "NystromFeatures",
     "RandomFeatures",
     "TangentFeatures",
     "__version__",

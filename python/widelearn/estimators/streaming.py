@@ -153,7 +153,7 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
             for name in sorted(parameters):
                 if name.split("__")[-1] == "random_state" and parameters[name] is None:
                     self.features_.set_params(**{name: int(generator.randint(2**31 - 1))})
-            if not isinstance(self.features_, FeatureMap):
+            if not isinstance(self.features_, FeatureMap) or self.features_._looks_at_rows:
                 seen = None if sample_weight is None or not sample_weight.any() else sample_weight
                 X, y, _ = with_weight(X, y.astype(np.float64, copy=False), seen)
             self.features_.fit(X, y)

@@ -35,8 +35,8 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"random_state": ["random_state"]}
-    # Whether rows may be a sparse matrix.
-    _takes_sparse = False
+    # Whether rows may be a sparse matrix, and whether fit depends on them.
+    _takes_sparse, _looks_at_rows = False, False
     _n_features_out: int
     random_state: Any
 
@@ -53,12 +53,7 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     def transform(self, X: ArrayLike) -> Array:
         """Return the features of `X`, of shape (n, n_features_out), float32 for float32 rows."""
-        x = self._rows(X)
-        shape = (x.shape[0], self._n_features_out)
-        check_memory(shape[0] * shape[1] * x.dtype.itemsize, f"The feature matrix of {shape[0]} x {shape[1]}", STREAM)
-        out = empty(shape, x.dtype)
-        self._write(x, out)
-        return out
+        return self._features(self._rows(X))
 
     def dot(self, X: ArrayLike, coef: ArrayLike) -> Array:
         """Return ``transform(X) @ coef`` for `coef` of shape (p,) or (p, t) without storing the features."""
@@ -85,7 +80,7 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         t = targets.shape[1]
         check_memory(8 * p * p, f"The moments of {p} features", "Take fewer components.")
         # A number of the samples' type, so that the core takes the difference without rounding the origin.
-        shift_z = self.transform(x[:ORIGIN_ROWS]).mean(axis=0).astype(np.float64)
+        shift_z = self._features(x[:ORIGIN_ROWS]).mean(axis=0).astype(np.float64)
         shift_y = targets.mean(axis=0, dtype=np.float64)
         into = (shift_z, shift_y, np.zeros((p, p)), np.zeros((p, t)), np.zeros(1 + p + 2 * t))
         # Targets and weights of any type of number become doubles some rows at a time.
@@ -94,6 +89,14 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             w = None if weight is None else np.require(weight[part], np.float64, ["C", "ALIGNED"])
             self._add_moments(x[part], v, w, into)
         return into
+
+    def _features(self, x: Any) -> Array:
+        """Return the features of validated rows."""
+        shape = (x.shape[0], self._n_features_out)
+        check_memory(shape[0] * shape[1] * x.dtype.itemsize, f"The feature matrix of {shape[0]} x {shape[1]}", STREAM)
+        out = empty(shape, x.dtype)
+        self._write(x, out)
+        return out
 
     def _draw(self) -> None:
         """Fix whatever the features depend on, the seed being drawn, and set `_n_features_out`."""

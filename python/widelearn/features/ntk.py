@@ -99,9 +99,9 @@ class NTKFeatures(FeatureMap):
         for start in range(0, len(x), step):
             rows = slice(start, min(start + step, len(x)))
             for _, block in core_blocks(x[rows]):
-                out[rows] = self._features(block)
+                out[rows] = self._last_layer(block)
 
-    def _features(self, x: Array) -> Array:
+    def _last_layer(self, x: Array) -> Array:
         """Return ψ_depth of some rows."""
         phi = psi = x
         for layer in range(self._depth):

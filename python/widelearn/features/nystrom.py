@@ -8,28 +8,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve_triangular
 from scipy.linalg.blas import dtrsm
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context, clone
+from sklearn.base import _fit_context, clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
-from widelearn import _core
+from widelearn.features.base import BLOCK_VALUES, DTYPES, STREAM, Array, FeatureMap
 from widelearn.kernels import RBF, Kernel, as_kernel
 from widelearn.kernels.parameters import DefaultObjects
 from widelearn.ridge import rp_cholesky
 from widelearn.ridge.solver import symmetric_kernel_matrix
 from widelearn.runtime import check_memory, empty, row_blocks
 
-__all__ = ["NystromFeatures"]
 
-Array = NDArray[Any]
-DTYPES = [np.float64, np.float32]
-# Kernel values held at once while rows are mapped, and rows whose mean features serve as origin of moments.
-BLOCK_VALUES, ORIGIN_ROWS = 1 << 22, 256
-STREAM = "FeatureRidge sums features block by block and never stores them; or take fewer components."
-
-
-class NystromFeatures(DefaultObjects, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class NystromFeatures(DefaultObjects, FeatureMap):
     """Map rows to features whose inner products are the kernel's projection on centres taken from the data.
 
     With centres c_1, ..., c_r among the rows of fit and the Cholesky factor L L' = K(C, C), φ(x) = L⁻¹ k(C, x). So
@@ -98,8 +90,8 @@ class NystromFeatures(DefaultObjects, ClassNamePrefixFeaturesOutMixin, Transform
     Examples
     --------
     >>> import numpy as np
+    >>> from widelearn import NystromFeatures
     >>> from widelearn.kernels import RBF
-    >>> from widelearn.nystrom import NystromFeatures
     >>> X = np.linspace(-1, 1, 200)[:, None]
     >>> Z = NystromFeatures(RBF(gamma=1.0), n_components=10, random_state=0).fit_transform(X)
     >>> Z.shape
@@ -112,9 +104,10 @@ class NystromFeatures(DefaultObjects, ClassNamePrefixFeaturesOutMixin, Transform
         "kernel": [Kernel, str, callable, None],
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "sampling": [StrOptions({"rpcholesky", "uniform"})],
-        "random_state": ["random_state"],
+        **FeatureMap._parameter_constraints,
     }
     _stands_for: ClassVar[dict[str, Any]] = {"kernel": lambda kernel: as_kernel(kernel, RBF())}
+    _looks_at_rows = True
 
     def __init__(
         self,
@@ -149,48 +142,6 @@ class NystromFeatures(DefaultObjects, ClassNamePrefixFeaturesOutMixin, Transform
         out[:, :r], out[:, r:] = factor, 0.0
         return out
 
-    def transform(self, X: ArrayLike) -> Array:
-        """Return the features of `X`, of shape (m, p), float32 for float32 rows."""
-        return self._features(self._rows(X))
-
-    def dot(self, X: ArrayLike, coef: ArrayLike) -> Array:
-        """Return ``transform(X) @ coef`` for `coef` of shape (p,) or (p, t) without storing or solving for features.
-
-        It is k(X, C) (L⁻ᵀ coef), m r t flops beside the kernel values.
-        """
-        x, p = self._rows(X), self._n_features_out
-        c = np.asarray(coef, np.float64)
-        if c.ndim not in (1, 2) or len(c) != p:
-            raise ValueError(f"coef has shape {c.shape}, but there are {p} features: it must be ({p},) or ({p}, t).")
-        r = len(self._factor)
-        dual = solve_triangular(self._factor, c[:r], lower=True, trans=1, check_finite=False) if r else c[:0]
-        out = np.empty((len(x), *c.shape[1:]), x.dtype)
-        for rows, K in self._kernel_blocks(x):
-            out[rows] = K @ dual
-        return out
-
-    def moments(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> tuple[Array, ...]:
-        """Return the weighted first and second moments of features and targets in one pass that stores no features.
-
-        The arrays ``(shift_z, shift_y, zz, zy, sums)`` are what :meth:`widelearn.ridge.Moments.absorb` takes, all
-        float64: with an origin cz, cy near the means, zz = Σ w (z - cz)(z - cz)', zy = Σ w (z - cz)(y - cy)' and sums
-        = [Σ w, Σ w (z - cz), Σ w (y - cy), Σ w (y - cy)²]. Costs the features and n p (p + 2 t) flops.
-        """
-        x, p = self._rows(X), self._n_features_out
-        targets = np.asarray(y).reshape(len(x), -1)
-        weight = None if sample_weight is None else np.asarray(sample_weight)
-        t = targets.shape[1]
-        check_memory(8 * p * p, f"The moments of {p} features", "Take fewer components.")
-        # A number of the samples' type, so that the core takes the difference without rounding the origin.
-        shift_z = self._features(x[:ORIGIN_ROWS]).mean(axis=0).astype(np.float64)
-        shift_y = targets.mean(axis=0, dtype=np.float64)
-        zz, zy, sums = np.zeros((p, p)), np.zeros((p, t)), np.zeros(1 + p + 2 * t)
-        for rows in row_blocks(len(x), self._block_rows()):
-            v = np.require(targets[rows], np.float64, ["C", "ALIGNED"])
-            w = None if weight is None else np.require(weight[rows], np.float64, ["C", "ALIGNED"])
-            _core.moments(None, self._features(x[rows]), v, w, shift_z, shift_y, zz, zy, sums)
-        return shift_z, shift_y, zz, zy, sums
-
     @property
     def normalization_(self) -> NDArray[np.float64]:
         """L⁻¹ and rows of zeros, of shape (p, r)."""
@@ -223,40 +174,33 @@ class NystromFeatures(DefaultObjects, ClassNamePrefixFeaturesOutMixin, Transform
         self._n_features_out = p
         return factor
 
-    def _features(self, x: Array) -> Array:
-        """Return the features of validated rows."""
-        shape, r = (len(x), self._n_features_out), len(self._factor)
-        need = shape[0] * shape[1] * x.itemsize
-        check_memory(need, f"The feature matrix of {shape[0]} x {shape[1]}", STREAM)
-        out = empty(shape, x.dtype)
+    def _write(self, x: Array, out: Array) -> None:
+        r = len(self._factor)
         out[:, r:] = 0.0
         for rows, K in self._kernel_blocks(x):
             # L X = K(C, rows): a transposed C-contiguous block is what BLAS overwrites in place.
             dtrsm(1.0, self._factor.T, K.T, trans_a=1, overwrite_b=1)
             out[rows, :r] = K
-        return out
+
+    def _multiply(self, x: Array, coef: Array, out: Array) -> None:
+        # k(x, C) (L⁻ᵀ coef): no features at all.
+        dual = solve_triangular(self._factor, coef[: len(self._factor)], lower=True, trans=1, check_finite=False)
+        for rows, K in self._kernel_blocks(x):
+            out[rows] = K @ dual
 
     def _kernel_blocks(self, x: Array) -> Iterator[tuple[slice, NDArray[np.float64]]]:
         """Yield blocks of rows of k(x, C) in float64, C-contiguous and free to be overwritten; none without centres."""
-        for rows in row_blocks(len(x), self._block_rows()):
+        for rows in row_blocks(len(x), max(BLOCK_VALUES // self._n_features_out, 1)):
             if isinstance(self.kernel_, Kernel):
                 K = self.kernel_(x[rows], self.components_) if len(self.components_) else np.empty((len(x[rows]), 0))
             else:
                 K = x[rows][:, self.component_indices_]
             yield rows, np.require(K, np.float64, ["C"])
 
-    def _block_rows(self) -> int:
-        return max(BLOCK_VALUES // self._n_features_out, 1)
-
     def _precomputed(self) -> bool:
         return isinstance(self.kernel, str) and self.kernel == "precomputed"
 
-    def _rows(self, X: ArrayLike) -> Array:
-        check_is_fitted(self)
-        return validate_data(self, X, dtype=DTYPES, reset=False)
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.pairwise = self._precomputed()
         return tags
