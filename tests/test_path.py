@@ -123,6 +123,13 @@ def test_gcv_is_the_dense_formula(n, p, t, weighted, rng):
     np.testing.assert_allclose(ridge.gcv(A @ A.T, y, alphas, kind="kernel", sample_weight=weight), wanted, rtol=1e-6)
 
 
+def test_gcv_of_penalties_below_rounding_errors(rng):
+    # A kernel of rank 4 in 60 rows: a penalty that rounding hides leaves what no penalty leaves.
+    Z, y = rng.standard_normal((60, 4)), rng.standard_normal(60)
+    least = ridge.gcv(Z @ Z.T, y, [0.0, 1e-30, 1e-18], kind="kernel")
+    np.testing.assert_allclose(least, ridge.gcv(Z, y, [0.0]) * np.ones(3), rtol=1e-10)
+
+
 def test_gcv_without_freedom_is_infinite(rng):
     A, y = rng.standard_normal((10, 20)), rng.standard_normal(10)
     assert np.isposinf(ridge.gcv(A, y, [0.0])).all()

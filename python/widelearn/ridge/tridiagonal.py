@@ -49,17 +49,38 @@ class Tridiagonal:
 
     def solve(self, alpha: float) -> Array:
         """Return (T + alpha I)⁻¹ Q' B, for alpha = 0 the solution of smallest norm."""
-        m = len(self.d)
-        if alpha > self.noise or (alpha + self.values.min(initial=np.inf)) > self.noise:
-            x, info = lapack.dptsv(self.d + alpha, self.e.copy(), self.right)[2:] if m > 1 else (self.right, 0)
-            if m == 1:
-                return self.right / (self.d[0] + alpha)
-            if info == 0:
-                return np.asarray(x)
-        values, vectors = eigh_tridiagonal(self.d, self.e) if m > 1 else (self.d, np.ones((1, 1)))
+        found = self._solve_definite(alpha)
+        if found is not None:
+            return found
+        values, vectors = self._vectors()
         kept = values > self.noise
         vectors = vectors[:, kept]
         return np.asarray(vectors @ ((vectors.T @ self.right) / (values[kept, None] + alpha)))
+
+    def residual(self, alpha: float) -> Array:
+        """Return the squares (t,) of alpha (T + alpha I)⁻¹ Q' B, for alpha = 0 of what T's range leaves of Q' B."""
+        found = self._solve_definite(alpha) if alpha > 0.0 else None
+        if found is not None:
+            return np.asarray(alpha**2 * (found**2).sum(axis=0))
+        values, vectors = self._vectors()
+        squares = (vectors.T @ self.right) ** 2
+        whole, outside = squares.sum(axis=0), squares[values <= self.noise].sum(axis=0)
+        # What rounding leaves in directions without variance is no residual.
+        outside[outside <= whole * len(self.d) * np.finfo(np.float64).eps] = 0.0
+        inside = values > self.noise
+        return np.asarray(outside + ((alpha / (values[inside] + alpha))[:, None] ** 2 * squares[inside]).sum(axis=0))
+
+    def _solve_definite(self, alpha: float) -> Array | None:
+        """Return the solution where T + alpha I is positive definite beyond rounding, else None."""
+        if not (alpha > self.noise or (alpha + self.values.min(initial=np.inf)) > self.noise):
+            return None
+        if len(self.d) == 1:
+            return np.asarray(self.right / (self.d[0] + alpha))
+        x, info = lapack.dptsv(self.d + alpha, self.e.copy(), self.right)[2:]
+        return np.asarray(x) if info == 0 else None
+
+    def _vectors(self) -> tuple[Array, Array]:
+        return eigh_tridiagonal(self.d, self.e) if len(self.d) > 1 else (self.d, np.ones((1, 1)))
 
 
 def gcv_errors(rss: Array, left: Array, weight: float) -> Array:
@@ -82,20 +103,6 @@ def dual_gcv(K: Array, y: Array, alphas: Array, weight: Array | None, *, fit_int
         take_out(P, u)
         y = y - np.outer(u, u @ y)
     form = Tridiagonal(P, y)
-    # The squares of y that directions without variance hold.
-    outside = None
-    rss = np.empty((len(alphas), y.shape[1]))
-    for j, alpha in enumerate(alphas):
-        if alpha > 0.0:
-            rss[j] = alpha**2 * (form.solve(alpha) ** 2).sum(axis=0)
-            continue
-        if outside is None:
-            dual = form.solve(0.0)
-            product = form.d[:, None] * dual
-            product[1:] += form.e[:, None] * dual[:-1]
-            product[:-1] += form.e[:, None] * dual[1:]
-            outside = ((form.right - product) ** 2).sum(axis=0)
-            outside[outside <= (y**2).sum(axis=0) * len(K) * np.finfo(np.float64).eps] = 0.0
-        rss[j] = outside
+    rss = np.stack([form.residual(alpha) for alpha in alphas])
     total = float((root**2).sum())
     return gcv_errors(rss, (total - len(K) - fit_intercept) + form.slack(alphas), total)
