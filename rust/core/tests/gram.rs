@@ -22,9 +22,13 @@ fn normals<T: Real>(seed: u64, n: usize, d: usize) -> Vec<T> {
 
 fn gram<T: Real>(threads: usize, kernel: &Kernel, x: Rows<'_, T>, y: Option<Rows<'_, T>>) -> Vec<T> {
     let mut out = vec![T::ZERO; x.n * y.map_or(x.n, |y| y.n)];
-    let plan = Plan::new(kernel, x.d).expect("a plan");
+    let plan = plan(kernel, x.d);
     on(threads, |context| assemble(context, &plan, x, y, &mut out)).expect("a Gram matrix");
     out
+}
+
+fn plan<T: Real>(kernel: &Kernel, d: usize) -> Plan<T> {
+    on(1, |context| Plan::new(context, kernel, d)).expect("a plan")
 }
 
 fn network(activation: Activation, depth: usize, bias_variance: f64) -> Network {
@@ -46,6 +50,9 @@ fn kernels() -> Vec<Kernel> {
         ),
     ];
     all.extend((0..=2).map(|order| Kernel::ArcCosine { order }));
+    for (activation, tangent) in [(Activation::Relu, true), (Activation::Erf, true), (Activation::Gelu, false)] {
+        all.push(Kernel::Finite { width: 301, activation, seed: 3, tangent });
+    }
     for bias in [0.0, 0.2] {
         for activation in [
             Activation::Relu,
@@ -100,7 +107,7 @@ fn diagonals_are_those_of_the_matrix() {
     for kernel in kernels() {
         let whole = gram(2, &kernel, x, None);
         let mut diag = vec![0.0f32; 150];
-        let plan = Plan::new(&kernel, 33).expect("a plan");
+        let plan = plan(&kernel, 33);
         on(2, |context| diagonal(context, &plan, x, &mut diag)).expect("a diagonal");
         for (i, d) in diag.iter().enumerate() {
             assert_eq!(d.to_bits(), whole[i * 151].to_bits(), "{kernel:?} {i}");
@@ -156,7 +163,7 @@ fn fused_multiply_add_paths_agree_bit_for_bit() {
 #[test]
 fn overflowing_rows_are_refused() {
     let data = [1.0, 2.0, 1e200, 0.0];
-    let plan = Plan::<f64>::new(&Kernel::Rbf { gamma: 1.0 }, 2).expect("a plan");
+    let plan = plan::<f64>(&Kernel::Rbf { gamma: 1.0 }, 2);
     let mut out = vec![0.0; 4];
     let e = on(1, |context| assemble(context, &plan, Rows::new(&data, 2, 2), None, &mut out)).expect_err("overflow");
     assert!(e.to_string().contains("row 1"), "{e}");
@@ -168,7 +175,7 @@ fn symmetric_products_use_each_tile_twice() {
         let (x, v): (Vec<f64>, Vec<f64>) = (normals(8, n, 6), normals(9, n, t));
         let x = Rows::new(&x, n, 6);
         let kernel = Kernel::Matern { length_scale: 2.0, nu: 2.5 };
-        let (k, plan) = (gram(2, &kernel, x, None), Plan::new(&kernel, 6).expect("a plan"));
+        let (k, plan) = (gram(2, &kernel, x, None), plan(&kernel, 6));
         let on_threads = |threads| {
             let mut out = vec![0.0; n * t];
             on(threads, |context| product(context, &plan, x, None, &v, t, &mut out)).expect("a product");
@@ -196,7 +203,7 @@ proptest! {
         let (x, y) = (Rows::new(&x, n, d), Rows::new(&y, m, d));
         let kernel = Kernel::Ntk(network(Activation::Relu, 1, 0.1));
         let k = gram(2, &kernel, x, Some(y));
-        let plan = Plan::new(&kernel, d).expect("a plan");
+        let plan = plan(&kernel, d);
         let mut out = vec![0.0; n * t];
         on(2, |context| product(context, &plan, x, Some(y), &v, t, &mut out)).expect("a product");
         for i in 0..n {

@@ -1,0 +1,128 @@
+//! Feature maps through the public API: weights with the bits of their seed, passes that agree with the matrix.
+
+use widelearn_core::activation::Activation;
+use widelearn_core::features::{FeatureMap, Features, Formula, Spectral, Weights};
+use widelearn_core::gemm::Rows;
+use widelearn_core::gram::{predict, transform, weights};
+use widelearn_core::random::Stream;
+use widelearn_core::real::Real;
+use widelearn_core::simd;
+use widelearn_core::threads::{Context, run};
+
+fn on<R: Send>(threads: usize, job: impl FnOnce(&Context<'_>) -> R + Send) -> R {
+    run(threads, || true, |context| Ok(job(context))).expect("a pool")
+}
+
+fn normals<T: Real>(seed: u64, n: usize, d: usize) -> Vec<T> {
+    let mut out = vec![T::ZERO; n * d];
+    on(1, |context| Stream::new(seed, 9).matrix(context, 0, d, &mut out)).expect("normals");
+    out
+}
+
+fn maps() -> Vec<Features> {
+    let laws = [Weights::Gaussian, Weights::Sphere, Weights::Orthogonal, Weights::Hadamard];
+    let formulas = [
+        Formula::Random { activation: Activation::Tanh, order: 0, bias_scale: 0.5 },
+        Formula::Random { activation: Activation::Gelu, order: 1, bias_scale: 0.0 },
+        Formula::Fourier(Spectral::Rbf { gamma: 0.1 }),
+        Formula::Fourier(Spectral::Laplace { gamma: 0.1, power: 1.3 }),
+        Formula::Fourier(Spectral::Matern { length_scale: 2.0, nu: 1.5 }),
+    ];
+    laws.into_iter()
+        .flat_map(|weights| formulas.clone().map(|formula| Features { formula, n_components: 157, weights, seed: 5 }))
+        .collect()
+}
+
+fn features<T: Real>(threads: usize, map: &Features, x: Rows<'_, T>) -> Vec<T> {
+    let mut out = vec![T::ZERO; x.n * map.n_components];
+    on(threads, |context| transform(context, &FeatureMap::new(map, context, x.d)?, x, &mut out)).expect("features");
+    out
+}
+
+#[test]
+fn fused_multiply_add_paths_agree_bit_for_bit() {
+    let data: Vec<f64> = normals(6, 70, 40);
+    let x = Rows::new(&data, 70, 40);
+    let best = simd::level().name();
+    let fused: Vec<_> = simd::available().into_iter().filter(|l| l.name() != "portable").collect();
+    for map in maps() {
+        let mut seen: Option<Vec<f64>> = None;
+        for level in &fused {
+            simd::force(level.name()).expect("an available level");
+            let z = features(1, &map, x);
+            assert!(seen.as_ref().is_none_or(|s| *s == z), "{map:?} differs on {}", level.name());
+            seen = Some(z);
+        }
+    }
+    simd::force(best).expect("the best level");
+}
+
+#[test]
+fn rows_alone_have_the_bits_they_have_together() {
+    let data: Vec<f32> = normals(6, 70, 40);
+    let x = Rows::new(&data, 70, 40);
+    for map in maps() {
+        let all = features(2, &map, x);
+        for i in [0, 15, 16, 69] {
+            assert_eq!(features(1, &map, x.slice(i, 1)), all[i * 157..(i + 1) * 157], "{map:?} row {i}");
+        }
+    }
+}
+
+#[test]
+fn parts_of_the_weights_are_those_of_the_whole() {
+    for map in maps().into_iter().filter(|map| map.weights != Weights::Hadamard) {
+        let draw = |part: std::ops::Range<usize>| {
+            on(2, |context| {
+                let map = FeatureMap::<f64>::part(&map, context, 33, part)?;
+                let mut out = vec![0.0; map.directions() * 33];
+                weights(context, &map, &mut out).map(|()| out)
+            })
+            .expect("weights")
+        };
+        let whole = draw(0..map.directions());
+        assert_eq!(draw(30..70), whole[30 * 33..70 * 33], "{map:?}");
+    }
+}
+
+#[test]
+fn predictions_are_products_with_the_features() {
+    let data: Vec<f64> = normals(6, 90, 40);
+    let (x, coef): (_, Vec<f64>) = (Rows::new(&data, 90, 40), normals(7, 157, 3));
+    for map in maps() {
+        let z = features(2, &map, x);
+        let mut out = vec![0.0; 90 * 3];
+        on(2, |context| predict(context, &FeatureMap::new(&map, context, 40)?, x, &coef, 3, &mut out))
+            .expect("predictions");
+        for (i, row) in z.chunks_exact(157).enumerate() {
+            for t in 0..3 {
+                let want: f64 = row.iter().zip(coef.chunks_exact(3)).map(|(z, c)| z * c[t]).sum();
+                // Rounding of 157 terms of size one.
+                assert!((out[i * 3 + t] - want).abs() < 157.0 * f64::EPSILON, "{map:?} {i} {t}");
+            }
+        }
+    }
+}
+
+#[test]
+fn wrong_parameters_are_refused() {
+    let of = |formula, n_components, weights| Features { formula, n_components, weights, seed: 0 };
+    let relu = Formula::Random { activation: Activation::Relu, order: 0, bias_scale: 0.0 };
+    for (features, message) in [
+        (of(relu.clone(), 0, Weights::Gaussian), "n_components must be >= 1"),
+        (
+            of(Formula::Random { activation: Activation::Relu, order: 2, bias_scale: 0.0 }, 3, Weights::Sphere),
+            "no function",
+        ),
+        (of(Formula::Random { activation: Activation::Erf, order: 5, bias_scale: 0.0 }, 3, Weights::Sphere), "order 4"),
+        (
+            of(Formula::Random { activation: Activation::Erf, order: 0, bias_scale: -1.0 }, 3, Weights::Sphere),
+            "bias_scale",
+        ),
+        (of(Formula::Fourier(Spectral::Rbf { gamma: 0.0 }), 3, Weights::Gaussian), "gamma"),
+        (of(Formula::Fourier(Spectral::Manhattan { gamma: 1.0 }), 3, Weights::Hadamard), "norm 2"),
+    ] {
+        let e = on(1, |context| FeatureMap::<f64>::new(&features, context, 4).map(drop)).expect_err(message);
+        assert!(e.to_string().contains(message), "{e}");
+    }
+}
