@@ -3,9 +3,10 @@ Random features converge to their kernel
 ========================================
 
 The inner product of ``n_components`` random features is an average over random neurons. Its error, relative to
-sqrt(k(x, x) k(x', x')), falls like one over the square root of their number, whatever the dimension of the input:
-random relu features approach the NNGP kernel of one hidden layer, Fourier features the RBF kernel. Gaussian weights and
-weights on the sphere have the same relu kernel; equal lengths vary less, and pay off in low dimension.
+sqrt(k(x, x) k(x', x')), falls like one over the square root of their number, whatever the dimension of the input.
+Orthogonal directions take a part of it away, as products of Hadamard matrices do at a fraction of the cost. The right
+panel is about the tangent kernel of a wide relu network: gradients of a finite layer share each neuron among all inputs,
+where ``NTKFeatures`` draws every column anew.
 """
 
 import sys
@@ -16,30 +17,52 @@ import numpy as np
 import widelearn as wl
 
 quick = "--quick" in sys.argv
-widths = np.array([64, 256]) if quick else np.array([64, 128, 256, 512, 1024, 2048, 4096, 8192])
+d = 64
+sizes = np.array([128, 512]) if quick else 2 ** np.arange(7, 14)
 draws = 2 if quick else 10
-X = np.random.default_rng(0).standard_normal((200, 4))
-
-cases = {
-    "relu, Gaussian weights": (wl.RandomFeatures(activation="relu"), wl.kernels.NNGP(depth=1)),
-    "relu, weights on the sphere": (wl.RandomFeatures(activation="relu", weights="sphere"), wl.kernels.NNGP(depth=1)),
-    "Fourier": (wl.FourierFeatures(kernel=wl.kernels.RBF()), wl.kernels.RBF()),
-}
+X = np.random.default_rng(0).standard_normal((100, d))
 
 
-def error(features, kernel, n_components, seed):
-    """Root mean square error of the features' Gram matrix, relative to the diagonal."""
-    Z = features.set_params(n_components=int(n_components), random_state=seed).fit_transform(X)
+def error(gram, kernel):
+    """Root mean square error of Gram matrices over draws, relative to the diagonal."""
     scale = np.sqrt(kernel.diag(X))
-    return np.sqrt(np.mean(((Z @ Z.T - kernel(X)) / np.outer(scale, scale)) ** 2))
+    gaps = [(gram(seed) - kernel(X)) / np.outer(scale, scale) for seed in range(draws)]
+    return np.sqrt(np.mean(np.square(gaps)))
 
 
-figure, axes = plt.subplots(layout="constrained")
-for name, (features, kernel) in cases.items():
-    errors = [[error(features, kernel, width, seed) for seed in range(draws)] for width in widths]
-    axes.loglog(widths, np.mean(errors, axis=1), "o-" if "relu" in name else "s--", label=name)
-axes.loglog(widths, 1 / np.sqrt(widths), "k:", label="n_components$^{-1/2}$")
-axes.set_xlabel("n_components")
-axes.set_ylabel("root mean square error of the kernel")
-axes.legend()
+def inner_products(features):
+    def gram(seed):
+        Z = features.set_params(random_state=seed).fit_transform(X)
+        return Z @ Z.T
+
+    return gram
+
+
+def gradients(width):
+    """Both layers' gradients, from the kernels of finite width: no width x d columns."""
+    return lambda seed: wl.kernels.FiniteRF(width, "relu", seed)(X) + wl.kernels.FiniteNTK(width, "relu", seed)(X)
+
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained", sharey=True)
+for name, kernel, make in (
+    ("relu", wl.kernels.NNGP(), lambda p, w: wl.RandomFeatures(p, weights=w)),
+    ("Fourier", wl.kernels.RBF(), lambda p, w: wl.FourierFeatures(n_components=p, weights=w)),
+):
+    for style, weights in (("o-", "gaussian"), ("s--", "orthogonal"), ("^:", "hadamard")):
+        errors = [error(inner_products(make(int(p), weights)), kernel) for p in sizes]
+        color = "C0" if name == "relu" else "C1"
+        left.loglog(sizes, errors, style, color=color, label=f"{name}, {weights}")
+for depth in (1, 2):
+    errors = [error(inner_products(wl.NTKFeatures(int(p), depth)), wl.kernels.NTK(depth)) for p in sizes]
+    right.loglog(sizes, errors, "o-" if depth == 1 else "s--", color="C2", label=f"NTKFeatures, depth {depth}")
+errors = [error(gradients(max(int(p) // (d + 1), 1)), wl.kernels.NTK()) for p in sizes]
+right.loglog(sizes, errors, "^:", color="C3", label="gradients of a finite network, depth 1")
+for axes in (left, right):
+    axes.loglog(sizes, 1 / np.sqrt(sizes), color="gray", lw=0.8, label="n_components$^{-1/2}$")
+    axes.set_xlabel("n_components")
+    axes.legend(fontsize=8)
+left.set_ylabel("root mean square error of the kernel")
+left.set_title("NNGP and RBF kernels")
+right.set_title("tangent kernels")
+right.set_ylabel("the same of tangent kernels")
 plt.show()
