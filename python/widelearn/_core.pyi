@@ -11,6 +11,7 @@ Array: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 #   ("constant", value) ("linear",) ("polynomial", degree, gamma, coef0) ("rbf", gamma) ("laplace", gamma, power)
 #   ("manhattan", gamma) ("matern", length_scale, nu)
 #   ("arccos", order) ("nngp" | "ntk", depth, activation, weight_variance, bias_variance)
+#   ("taylor", order, activation) ("dot_product", coefficients)
 #   ("sum", spec, spec) ("product", spec, spec);  activation is (name, parameter)
 Spec: TypeAlias = tuple[Any, ...]
 

@@ -2,9 +2,10 @@
 
 from widelearn.kernels.base import Constant, Kernel, Product, Sum, as_kernel
 from widelearn.kernels.deep import NNGP, NTK, ArcCosine
-from widelearn.kernels.dot_product import Linear, Polynomial
+from widelearn.kernels.dot_product import DotProduct, Linear, Polynomial
 from widelearn.kernels.operators import KernelOperator
 from widelearn.kernels.radial import RBF, Laplace, Matern
+from widelearn.kernels.taylor import TaylorKernel
 
 __all__ = [
     "NNGP",
@@ -12,6 +13,7 @@ __all__ = [
     "RBF",
     "ArcCosine",
     "Constant",
+    "DotProduct",
     "Kernel",
     "KernelOperator",
     "Laplace",
@@ -20,5 +22,6 @@ __all__ = [
     "Polynomial",
     "Product",
     "Sum",
+    "TaylorKernel",
     "as_kernel",
 ]

@@ -6,9 +6,14 @@ mod deep;
 mod distance;
 mod dot;
 mod laws;
+mod logistic;
+mod mixture;
+mod network;
 mod plan;
+mod power;
 mod radial;
 mod relu;
+mod steps;
 
 pub use plan::Plan;
 
@@ -64,6 +69,15 @@ pub enum Kernel {
     Nngp(Network),
     /// Tangent kernel of an infinitely wide network, all layers trained.
     Ntk(Network),
+    /// `(x.x')^k E[f^(k)(w.x) f^(k)(w.x')] / k!^2`, `w ~ N(0, I / d)`.
+    Taylor {
+        /// `k`, the order of the derivative.
+        order: u32,
+        /// `f`.
+        activation: Activation,
+    },
+    /// `sum_k c_k (x.x' / d)^k`, the coefficients from `c_0` up.
+    DotProduct(Vec<f64>),
     /// Sum of two kernels.
     Sum(Box<Kernel>, Box<Kernel>),
     /// Product of two kernels.
@@ -135,6 +149,13 @@ impl Kernel {
                     return Err(Error::Invalid("depth must be >= 1, got 0; for no hidden layer use Linear".into()));
                 }
                 Ok(())
+            }
+            Self::Taylor { order, activation } => activation.check(*order),
+            Self::DotProduct(coefficients) if coefficients.is_empty() => {
+                Err(Error::Invalid("coefficients must not be empty; for the kernel 0 pass (0.0,)".into()))
+            }
+            Self::DotProduct(coefficients) => {
+                coefficients.iter().enumerate().try_for_each(|(k, c)| finite(&format!("coefficients[{k}]"), *c))
             }
             Self::Sum(a, b) | Self::Product(a, b) => a.validate().and_then(|()| b.validate()),
         }
