@@ -5,8 +5,8 @@ Random features converge to their kernel
 The inner product of ``n_components`` random features is an average over random neurons. Its error, relative to
 sqrt(k(x, x) k(x', x')), falls like one over the square root of their number, whatever the dimension of the input.
 Orthogonal directions take a part of it away, as products of Hadamard matrices do at a fraction of the cost. The right
-panel is about the tangent kernel of a wide relu network: gradients of a finite layer share each neuron among all inputs,
-where ``NTKFeatures`` draws every column anew.
+panel is about the tangent kernel of a wide relu network: gradients of a finite layer share each neuron among all
+inputs, where ``NTKFeatures`` draws every column anew.
 """
 
 import sys
@@ -31,6 +31,8 @@ def error(gram, kernel):
 
 
 def inner_products(features):
+    """Gram matrices of a feature map, by seed."""
+
     def gram(seed):
         Z = features.set_params(random_state=seed).fit_transform(X)
         return Z @ Z.T

@@ -12,6 +12,7 @@ Array: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 #   ("manhattan", gamma) ("matern", length_scale, nu)
 #   ("arccos", order) ("nngp" | "ntk", depth, activation, weight_variance, bias_variance)
 #   ("finite_rf" | "finite_ntk", width, activation, seed)
+#   ("taylor", order, activation) ("dot_product", coefficients)
 #   ("sum", spec, spec) ("product", spec, spec);  activation is (name, parameter)
 Spec: TypeAlias = tuple[Any, ...]
 

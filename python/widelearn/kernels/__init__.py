@@ -2,10 +2,11 @@
 
 from widelearn.kernels.base import Constant, Kernel, Product, Sum, as_kernel
 from widelearn.kernels.deep import NNGP, NTK, ArcCosine
-from widelearn.kernels.dot_product import Linear, Polynomial
+from widelearn.kernels.dot_product import DotProduct, Linear, Polynomial
 from widelearn.kernels.finite import FiniteNTK, FiniteRF
 from widelearn.kernels.operators import KernelOperator
 from widelearn.kernels.radial import RBF, Laplace, Matern
+from widelearn.kernels.taylor import TaylorKernel
 
 __all__ = [
     "NNGP",
@@ -13,6 +14,7 @@ __all__ = [
     "RBF",
     "ArcCosine",
     "Constant",
+    "DotProduct",
     "FiniteNTK",
     "FiniteRF",
     "Kernel",
@@ -23,5 +25,6 @@ __all__ = [
     "Polynomial",
     "Product",
     "Sum",
+    "TaylorKernel",
     "as_kernel",
 ]

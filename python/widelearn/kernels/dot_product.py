@@ -1,6 +1,7 @@
-"""Kernels of the inner product: linear and polynomial."""
+"""Kernels of the inner product: linear, polynomial and power series."""
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from widelearn.kernels.base import Kernel
@@ -66,3 +67,42 @@ class Polynomial(Kernel):
         """Return what the core reads."""
         gamma = 1.0 / d if self.gamma is None else self._real("gamma")
         return ("polynomial", self._integer("degree"), gamma, self._real("coef0"))
+
+
+@dataclass(eq=False, repr=False)
+class DotProduct(Kernel):
+    """Take a polynomial in the inner product: k(x, x') = Σ_k c_k (x.x'/d)^k.
+
+    Parameters
+    ----------
+    coefficients : tuple of float
+        c_0, c_1, ...: not empty, finite. Positive definiteness in every dimension needs them all >= 0.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or one is not finite.
+
+    Notes
+    -----
+    Costs 2 d flops and 2 more for each coefficient an entry.
+
+    References
+    ----------
+    Schoenberg, "Positive definite functions on spheres", Duke Mathematical Journal 9, 1942, theorem 2.
+
+    Examples
+    --------
+    >>> from widelearn.kernels import DotProduct
+    >>> float(DotProduct((1.0, 0.0, 0.5))([1.0, 1.0], [2.0, 4.0]))
+    5.5
+    """
+
+    coefficients: tuple[float, ...]
+
+    def spec(self, d: int) -> tuple[Any, ...]:
+        """Return what the core reads."""
+        given = self.coefficients
+        if not isinstance(given, tuple | list) or not all(isinstance(c, Real) and not isinstance(c, bool) for c in given):
+            raise TypeError(f"DotProduct: coefficients must be a tuple of numbers, got {given!r}.")
+        return ("dot_product", [float(c) for c in given])

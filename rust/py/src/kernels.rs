@@ -57,6 +57,8 @@ fn kernel(spec: &Bound<'_, PyTuple>, level: usize) -> PyResult<Kernel> {
             seed: spec.get_item(3)?.extract()?,
             tangent: name == "finite_ntk",
         },
+        "taylor" => Kernel::Taylor { order: spec.get_item(1)?.extract()?, activation: activation(&spec.get_item(2)?)? },
+        "dot_product" => Kernel::DotProduct(spec.get_item(1)?.extract()?),
         "sum" => Kernel::Sum(part(1)?, part(2)?),
         "product" => Kernel::Product(part(1)?, part(2)?),
         _ => return Err(PyValueError::new_err(format!("unknown kernel {name:?}"))),

@@ -33,6 +33,32 @@ pub(super) struct Moments<T> {
     pub(super) gap: T,
 }
 
+/// What is known of some pairs.
+#[derive(Debug)]
+pub(super) struct Pairs<T> {
+    pub(super) cov: [T; LANES],
+    pub(super) shape: [T; LANES],
+}
+
+/// The moments of some pairs.
+#[derive(Debug)]
+pub(super) struct Lot<T> {
+    pub(super) value: [T; LANES],
+    pub(super) slope: [T; LANES],
+    pub(super) gap: [T; LANES],
+}
+
+impl<T: Real> Pairs<T> {
+    /// The moments of one pair after another.
+    #[inline(always)]
+    pub(super) fn each(&self, out: &mut Lot<T>, moments: impl Fn(Pair<T>, usize) -> Moments<T>) {
+        for j in 0..LANES {
+            let m = moments(Pair { cov: self.cov[j], shape: self.shape[j] }, j);
+            (out.value[j], out.slope[j], out.gap[j]) = (m.value, m.slope, m.gap);
+        }
+    }
+}
+
 /// The Gaussian moments of an activation and its derivative.
 pub(super) trait Law<T: Real>: Copy + Send + Sync + 'static {
     /// Numbers kept for each row and layer.
@@ -43,14 +69,15 @@ pub(super) trait Law<T: Real>: Copy + Send + Sync + 'static {
     const SHARP: bool = false;
     /// `E f(z)^2` for `z ~ N(0, q)`; writes this row's numbers.
     fn row(&self, q: f64, numbers: &mut [f64]) -> f64;
-    /// The moments of a pair whose rows have the numbers `x` and, at `j`, `y`.
-    fn pair<const FMA: bool>(&self, pair: Pair<T>, x: &[T], y: &[[T; LANES]], j: usize) -> Moments<T>;
+    /// The moments of pairs whose rows have the numbers `x` and, at their place, `y`. Gap and slope may be left as they are
+    /// where they are not used.
+    fn moments<const FMA: bool>(&self, pairs: &Pairs<T>, x: &[T], y: &[[T; LANES]], out: &mut Lot<T>);
 }
 
 /// Arrays before the law's numbers: variance, standard deviation, its inverse.
 const OWN: usize = 3;
 /// Numbers of any law, at most.
-pub(super) const MAX_NUMBERS: usize = 32;
+pub(super) const MAX_NUMBERS: usize = 128;
 
 /// NNGP or NTK of a network with this activation law.
 #[derive(Clone)]
@@ -65,6 +92,11 @@ pub(super) struct Deep<T, L> {
 
 impl<T: Real, L: Law<T>> Deep<T, L> {
     const STRIDE: usize = OWN + L::NUMBERS;
+
+    /// Arrays of a row: its norm, those of each layer, and the last layer's own.
+    fn arrays(&self) -> usize {
+        1 + self.depth * Self::STRIDE + OWN
+    }
 
     pub(super) fn new(law: L, n: &Network, tangent: bool, d: usize) -> Self {
         Self {
@@ -83,10 +115,10 @@ impl<T: Real, L: Law<T>> Leaf<T> for Deep<T, L> {
         if L::CHORD { Input::Chord } else { Input::Angle }
     }
 
-    /// `|x|`, then the arrays of layers 0 .. depth.
+    /// `|x|`, then the arrays of layers 0 .. depth, the law's numbers of all but the last.
     fn side(&self, rows: Rows<'_, T>, q: &[T]) -> Result<Buffer<T>> {
         let n = q.len();
-        let mut out = alloc(n * (1 + (self.depth + 1) * Self::STRIDE), "variances")?;
+        let mut out = alloc(n * self.arrays(), "variances")?;
         let mut numbers = [0.0; MAX_NUMBERS];
         for (i, &q) in q.iter().enumerate() {
             // Moments may grow as a high power of a variance, or as its exponential: f64 whatever T is.
@@ -97,10 +129,15 @@ impl<T: Real, L: Law<T>> Leaf<T> for Deep<T, L> {
                 let base = (1 + l * Self::STRIDE) * n + i;
                 let deviation = variance.sqrt();
                 let inverse = if deviation > 0.0 { 1.0 / deviation } else { 0.0 };
-                let value = self.law.row(variance, &mut numbers[..L::NUMBERS]);
-                let all = [variance, deviation, inverse].into_iter().chain(numbers[..L::NUMBERS].iter().copied());
-                for (k, v) in all.enumerate() {
+                for (k, v) in [variance, deviation, inverse].into_iter().enumerate() {
                     out[base + k * n] = T::from_f64(v);
+                }
+                if l == self.depth {
+                    break;
+                }
+                let value = self.law.row(variance, &mut numbers[..L::NUMBERS]);
+                for (k, &v) in numbers[..L::NUMBERS].iter().enumerate() {
+                    out[base + (OWN + k) * n] = T::from_f64(v);
                 }
                 variance = self.later.to_f64() * value + self.bias.to_f64();
             }
@@ -125,7 +162,7 @@ impl<T: Real, L: Law<T>> Job for Layers<'_, T, L> {
     fn run<const FMA: bool>(self) {
         let Self { leaf, mut tile } = self;
         let stride = Deep::<T, L>::STRIDE;
-        let arrays = 1 + (leaf.depth + 1) * stride;
+        let arrays = leaf.arrays();
         // The columns' arrays, a few lanes of each: fixed lengths let every loop below become vector code.
         let mut y = vec![[T::ZERO; LANES]; arrays];
         let mut x = vec![T::ZERO; arrays];
@@ -140,10 +177,11 @@ impl<T: Real, L: Law<T>> Job for Layers<'_, T, L> {
                 for (k, x) in x.iter_mut().enumerate() {
                     *x = tile.x(k)[i];
                 }
-                let mut lanes = Lanes { cov: [T::ZERO; LANES], shape: [T::ZERO; LANES], theta: [T::ZERO; LANES] };
-                lanes.shape[..n].copy_from_slice(&tile.row(i)[at..at + n]);
+                let pairs = Pairs { cov: [T::ZERO; LANES], shape: [T::ZERO; LANES] };
+                let mut lanes = Lanes { pairs, theta: [T::ZERO; LANES] };
+                lanes.pairs.shape[..n].copy_from_slice(&tile.row(i)[at..at + n]);
                 if L::CHORD {
-                    lanes.cov[..n].copy_from_slice(&tile.inner(i)[at..at + n]);
+                    lanes.pairs.cov[..n].copy_from_slice(&tile.inner(i)[at..at + n]);
                     lanes.chords::<FMA>(leaf.first, leaf.bias, &x, &y);
                 } else {
                     lanes.angles::<FMA>(leaf.first, leaf.bias, &x, &y);
@@ -151,18 +189,18 @@ impl<T: Real, L: Law<T>> Job for Layers<'_, T, L> {
                 if L::SHARP && leaf.depth > 1 {
                     // Each further layer takes the root of what a small angle is off by.
                     for j in 0..n {
-                        if lanes.shape[j] >= T::ZERO && lanes.shape[j] < near {
+                        if lanes.pairs.shape[j] >= T::ZERO && lanes.pairs.shape[j] < near {
                             let (a, b) = (tile.edges.0.row(i), tile.edges.1.row(at + j));
-                            lanes.shape[j] = between::<T, FMA>(a, b, level);
+                            lanes.pairs.shape[j] = between::<T, FMA>(a, b, level);
                         }
                     }
                 }
                 for l in 0..leaf.depth {
                     let at = 1 + l * stride;
-                    let (this, next) = (at..at + stride, at + stride..at + 2 * stride);
+                    let (this, next) = (at..at + stride, at + stride..at + stride + OWN);
                     lanes.layer::<L, FMA>(leaf, (&x[this.clone()], &y[this]), (&x[next.clone()], &y[next]));
                 }
-                let result = if leaf.tangent { &lanes.theta } else { &lanes.cov };
+                let result = if leaf.tangent { &lanes.theta } else { &lanes.pairs.cov };
                 tile.row(i)[at..at + n].copy_from_slice(&result[..n]);
             }
         }
@@ -175,8 +213,7 @@ fn squared_norm<T: Real>(row: &[T]) -> f64 {
 }
 
 struct Lanes<T> {
-    cov: [T; LANES],
-    shape: [T; LANES],
+    pairs: Pairs<T>,
     theta: [T; LANES],
 }
 
@@ -186,14 +223,14 @@ impl<T: Real> Lanes<T> {
     fn angles<const FMA: bool>(&mut self, a: T, b: T, x: &[T], y: &[[T; LANES]]) {
         let (ny, sy) = (&y[0], &y[2]);
         for j in 0..LANES {
-            let e = self.shape[j];
+            let e = self.pairs.shape[j];
             if b > T::ZERO {
                 let (k, e) = mixed::<T, FMA>(a, b, (x[0], ny[j]), x[2] * sy[j], e, decode(e));
-                (self.cov[j], self.shape[j]) = (k, e);
+                (self.pairs.cov[j], self.pairs.shape[j]) = (k, e);
             } else {
-                self.cov[j] = (x[2] * sy[j]) * decode(e).0;
+                self.pairs.cov[j] = (x[2] * sy[j]) * decode(e).0;
             }
-            self.theta[j] = self.cov[j];
+            self.theta[j] = self.pairs.cov[j];
         }
     }
 
@@ -203,14 +240,14 @@ impl<T: Real> Lanes<T> {
         let (two, four) = (T::from_f64(2.0), T::from_f64(4.0));
         let qy = &y[1];
         for j in 0..LANES {
-            let k = a.mul_add::<FMA>(self.cov[j], b);
-            let chord = self.shape[j];
+            let k = a.mul_add::<FMA>(self.pairs.cov[j], b);
+            let chord = self.pairs.shape[j];
             let (near, sum) = (a * chord.abs(), x[1] + qy[j]);
             let opposite = near + four * b;
             let acute = T::ONE.copysign(chord) > T::ZERO;
             let positive = if acute { near } else { two * sum - opposite };
-            self.shape[j] = if k < T::ZERO { opposite } else { positive };
-            (self.cov[j], self.theta[j]) = (k, k);
+            self.pairs.shape[j] = if k < T::ZERO { opposite } else { positive };
+            (self.pairs.cov[j], self.theta[j]) = (k, k);
         }
     }
 
@@ -226,21 +263,21 @@ impl<T: Real> Lanes<T> {
         let (x, y) = (&x[..OWN + L::NUMBERS], &y[..OWN + L::NUMBERS]);
         let (own, numbers) = (&x[OWN..], &y[OWN..]);
         let (q, s, r) = (&y1[0], &y1[1], &y1[2]);
+        let mut m = Lot { value: [T::ZERO; LANES], slope: [T::ZERO; LANES], gap: [T::ZERO; LANES] };
+        leaf.law.moments::<FMA>(&self.pairs, own, numbers, &mut m);
         for j in 0..LANES {
-            let pair = Pair { cov: self.cov[j], shape: self.shape[j] };
-            let m = leaf.law.pair::<FMA>(pair, own, numbers, j);
-            let k = leaf.later.mul_add::<FMA>(m.value, leaf.bias);
+            let k = leaf.later.mul_add::<FMA>(m.value[j], leaf.bias);
             let inverse = x1[2] * r[j];
-            self.shape[j] = if L::CHORD {
+            self.pairs.shape[j] = if L::CHORD {
                 ((x1[0] + q[j]) - two * k.abs()).max(T::ZERO)
             } else if L::SHARP {
                 let between = x1[1] - s[j];
-                ((leaf.later * m.gap - between * between) * (half * inverse)).max(T::ZERO)
+                ((leaf.later * m.gap[j] - between * between) * (half * inverse)).max(T::ZERO)
             } else {
                 encode(k * inverse)
             };
-            self.cov[j] = k;
-            self.theta[j] = (leaf.later * self.theta[j]).mul_add::<FMA>(m.slope, k);
+            self.pairs.cov[j] = k;
+            self.theta[j] = (leaf.later * self.theta[j]).mul_add::<FMA>(m.slope[j], k);
         }
     }
 }

@@ -41,13 +41,13 @@ impl<T: Real> Leaf<T> for Polynomial<T> {
         Input::Inner
     }
     fn evaluate(&self, level: Level, tile: Tile<'_, T>) {
-        dispatch(level, Powers(*self, tile));
+        dispatch(level, Power(*self, tile));
     }
 }
 
-struct Powers<'a, T>(Polynomial<T>, Tile<'a, T>);
+struct Power<'a, T>(Polynomial<T>, Tile<'a, T>);
 
-impl<T: Real> Job for Powers<'_, T> {
+impl<T: Real> Job for Power<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run<const FMA: bool>(self) {
@@ -72,6 +72,51 @@ impl<T: Real> Job for Powers<'_, T> {
                         *b *= *b;
                     }
                     rest >>= 1;
+                }
+            }
+        }
+    }
+}
+
+/// `sum_k c_k (x.x' / d)^k`, the coefficients from `c_0` up.
+pub(super) struct Powers<T> {
+    coefficients: Vec<T>,
+    scale: T,
+}
+
+impl<T: Real> Powers<T> {
+    pub(super) fn new(coefficients: impl Iterator<Item = f64>, d: usize) -> Self {
+        Self { coefficients: coefficients.map(T::from_f64).collect(), scale: T::from_f64(1.0 / d.max(1) as f64) }
+    }
+}
+
+impl<T: Real> Leaf<T> for Powers<T> {
+    fn input(&self) -> Input {
+        Input::Inner
+    }
+    fn evaluate(&self, level: Level, tile: Tile<'_, T>) {
+        dispatch(level, Horner(self, tile));
+    }
+}
+
+struct Horner<'a, T>(&'a Powers<T>, Tile<'a, T>);
+
+impl<T: Real> Job for Horner<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let Self(Powers { coefficients, scale }, mut tile) = self;
+        let mut base = [T::ZERO; 32];
+        for i in 0..tile.rows {
+            for row in tile.row(i).chunks_mut(32) {
+                let base = &mut base[..row.len()];
+                for (b, v) in base.iter_mut().zip(row.iter_mut()) {
+                    (*b, *v) = (*scale * *v, T::ZERO);
+                }
+                for &c in coefficients.iter().rev() {
+                    for (v, &b) in row.iter_mut().zip(base.iter()) {
+                        *v = v.mul_add::<FMA>(b, c);
+                    }
                 }
             }
         }

@@ -1,49 +1,16 @@
-//! Gaussian moments in closed form: erf (Williams 1997), step, sine and cosine, exponential, polynomials.
+//! Gaussian moments in closed form: step, sine and cosine, exponential, polynomials.
 
-use std::f64::consts::{FRAC_1_PI, FRAC_2_PI, FRAC_PI_2, PI};
+use std::f64::consts::{FRAC_1_PI, PI};
 
 use super::angle::decode;
-use super::deep::{LANES, Law, MAX_NUMBERS, Moments, Pair};
+use super::deep::{LANES, Law, Lot, MAX_NUMBERS, Moments, Pairs};
 use crate::real::Real;
 
-/// `erf(t)`: `E[f f'] = (2 / pi) asin(2 k / sqrt((1 + 2 q)(1 + 2 q')))`.
+/// 1 where positive, else `low`: `E[f f'] = low + (1 - low)^2 (1 - theta / pi) / 2`. Its derivative has no second moment.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Erf;
-
-impl<T: Real> Law<T> for Erf {
-    /// With `A = 1 + 2 q`: `1 / A`, `q / A`, `1 / sqrt(A)`.
-    const NUMBERS: usize = 3;
-
-    fn row(&self, q: f64, numbers: &mut [f64]) -> f64 {
-        let a = 1.0 + 2.0 * q;
-        numbers.copy_from_slice(&[1.0 / a, q / a, 1.0 / a.sqrt()]);
-        // 1 - 2 q / A = 1 / A keeps its digits where the argument of the arc sine nears 1.
-        let asin = if q < 0.5 { (2.0 * q / a).asin() } else { FRAC_PI_2 - 2.0 * (0.5 / a).sqrt().asin() };
-        FRAC_2_PI * asin
-    }
-
-    #[inline(always)]
-    fn pair<const FMA: bool>(&self, pair: Pair<T>, x: &[T], y: &[[T; LANES]], j: usize) -> Moments<T> {
-        let (half, two, four) = (T::from_f64(0.5), T::from_f64(2.0), T::from_f64(4.0));
-        let e = pair.shape.abs();
-        let sin2 = e * (two - e);
-        let inverse = x[2] * y[2][j];
-        let u = two * pair.cov * inverse;
-        // 1 - u^2, a sum of positive terms.
-        let (ax, ay) = (x[0], y[0][j]);
-        let cross = x[1] * ay + y[1][j] * ax;
-        let rest = (four * (x[1] * y[1][j])).mul_add::<FMA>(sin2, two.mul_add::<FMA>(cross, ax * ay));
-        let code = rest / (T::ONE + u.abs());
-        let outer = (T::from_f64(FRAC_PI_2) - code.angle::<FMA>()).copysign(u);
-        let asin = if u.abs() < half { u.asin::<FMA>() } else { outer };
-        let slope = T::from_f64(2.0 * FRAC_2_PI) * (inverse / rest.sqrt());
-        Moments { value: T::from_f64(FRAC_2_PI) * asin, slope, gap: T::ZERO }
-    }
+pub(super) struct Step {
+    pub(super) low: f64,
 }
-
-/// 1 where positive, else 0: `E[f f'] = (1 - theta / pi) / 2`. Its derivative has no second moment.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Step;
 
 impl<T: Real> Law<T> for Step {
     /// 1, or 0 for a pre-activation that is always 0.
@@ -52,18 +19,21 @@ impl<T: Real> Law<T> for Step {
 
     fn row(&self, q: f64, numbers: &mut [f64]) -> f64 {
         numbers[0] = if q > 0.0 { 1.0 } else { 0.0 };
-        numbers[0] / 2.0
+        self.low * self.low + (1.0 - self.low * self.low) * (numbers[0] / 2.0)
     }
 
     #[inline(always)]
-    fn pair<const FMA: bool>(&self, pair: Pair<T>, x: &[T], y: &[[T; LANES]], j: usize) -> Moments<T> {
-        let half = T::from_f64(0.5);
-        let both = x[0] * y[0][j];
-        let turn = pair.shape.angle::<FMA>() * T::from_f64(FRAC_1_PI);
-        // From pi - theta, so that opposite rows give an exact 0.
-        let value = both * (half * ((T::from_f64(PI) - pair.shape.angle::<FMA>()) * T::from_f64(FRAC_1_PI)));
-        let gap = if both > T::ZERO { turn } else { half * (x[0] + y[0][j]) };
-        Moments { value, slope: T::ZERO, gap }
+    fn moments<const FMA: bool>(&self, pairs: &Pairs<T>, x: &[T], y: &[[T; LANES]], out: &mut Lot<T>) {
+        let (half, low, rise) = (T::from_f64(0.5), T::from_f64(self.low), T::from_f64(1.0 - self.low));
+        pairs.each(out, |pair, j| {
+            let (both, any) = (x[0] * y[0][j], half * (x[0] + y[0][j]));
+            let turn = pair.shape.angle::<FMA>() * T::from_f64(FRAC_1_PI);
+            // From pi - theta, so that opposite rows give an exact 0.
+            let value = both * (half * ((T::from_f64(PI) - pair.shape.angle::<FMA>()) * T::from_f64(FRAC_1_PI)));
+            let gap = if both > T::ZERO { turn } else { any };
+            let value = low * (low + rise * any) + rise * rise * value;
+            Moments { value, slope: T::ZERO, gap: rise * rise * gap }
+        });
     }
 }
 
@@ -80,13 +50,15 @@ impl<T: Real, const SINE: bool> Law<T> for Wave<SINE> {
     }
 
     #[inline(always)]
-    fn pair<const FMA: bool>(&self, pair: Pair<T>, _x: &[T], _y: &[[T; LANES]], _j: usize) -> Moments<T> {
-        // (1 - e^(-2 k)) / 2 = t / (1 + t) and (1 + e^(-2 k)) / 2 = 1 / (1 + t) with t = tanh k, accurate for small k.
-        let t = pair.cov.abs().tanh::<FMA>();
-        let even = (T::from_f64(-0.5) * pair.shape).exp::<FMA>() / (T::ONE + t);
-        let odd = (even * t).copysign(pair.cov);
-        let (value, slope) = if SINE { (odd, even) } else { (even, odd) };
-        Moments { value, slope, gap: T::ZERO }
+    fn moments<const FMA: bool>(&self, pairs: &Pairs<T>, _x: &[T], _y: &[[T; LANES]], out: &mut Lot<T>) {
+        pairs.each(out, |pair, _| {
+            // (1 - e^(-2 k)) / 2 = t / (1 + t) and (1 + e^(-2 k)) / 2 = 1 / (1 + t) with t = tanh k, accurate for small k.
+            let t = pair.cov.abs().tanh::<FMA>();
+            let even = (T::from_f64(-0.5) * pair.shape).exp::<FMA>() / (T::ONE + t);
+            let odd = (even * t).copysign(pair.cov);
+            let (value, slope) = if SINE { (odd, even) } else { (even, odd) };
+            Moments { value, slope, gap: T::ZERO }
+        });
     }
 }
 
@@ -105,11 +77,13 @@ impl<T: Real> Law<T> for Exponential {
     }
 
     #[inline(always)]
-    fn pair<const FMA: bool>(&self, pair: Pair<T>, x: &[T], y: &[[T; LANES]], j: usize) -> Moments<T> {
-        // The second moment of the difference, from that of the sum where k is negative.
-        let more = (T::from_f64(-4.0) * pair.cov).max(T::ZERO);
-        let value = (x[0] * y[0][j]) * (T::from_f64(-0.5) * (pair.shape + more)).exp::<FMA>();
-        Moments { value, slope: value, gap: T::ZERO }
+    fn moments<const FMA: bool>(&self, pairs: &Pairs<T>, x: &[T], y: &[[T; LANES]], out: &mut Lot<T>) {
+        pairs.each(out, |pair, j| {
+            // The second moment of the difference, from that of the sum where k is negative.
+            let more = (T::from_f64(-4.0) * pair.cov).max(T::ZERO);
+            let value = (x[0] * y[0][j]) * (T::from_f64(-0.5) * (pair.shape + more)).exp::<FMA>();
+            Moments { value, slope: value, gap: T::ZERO }
+        });
     }
 }
 
@@ -171,12 +145,14 @@ impl<T: Real, const TERMS: usize> Law<T> for Polynomial<TERMS> {
     }
 
     #[inline(always)]
-    fn pair<const FMA: bool>(&self, pair: Pair<T>, x: &[T], y: &[[T; LANES]], j: usize) -> Moments<T> {
-        let (u, _) = decode(pair.shape);
-        let value = Self::sum::<T, FMA>(self.degree, u, &x[..TERMS], &y[..TERMS], j);
-        let below = self.degree.saturating_sub(1);
-        let slope = Self::sum::<T, FMA>(below, u, &x[TERMS..2 * TERMS], &y[TERMS..2 * TERMS], j);
-        Moments { value, slope, gap: T::ZERO }
+    fn moments<const FMA: bool>(&self, pairs: &Pairs<T>, x: &[T], y: &[[T; LANES]], out: &mut Lot<T>) {
+        pairs.each(out, |pair, j| {
+            let (u, _) = decode(pair.shape);
+            let value = Self::sum::<T, FMA>(self.degree, u, &x[..TERMS], &y[..TERMS], j);
+            let below = self.degree.saturating_sub(1);
+            let slope = Self::sum::<T, FMA>(below, u, &x[TERMS..2 * TERMS], &y[TERMS..2 * TERMS], j);
+            Moments { value, slope, gap: T::ZERO }
+        });
     }
 }
 

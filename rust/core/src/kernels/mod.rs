@@ -8,9 +8,14 @@ mod distance;
 mod dot;
 mod finite;
 mod laws;
+mod logistic;
+mod mixture;
+mod network;
 mod plan;
+mod power;
 mod radial;
 mod relu;
+mod steps;
 
 pub use plan::Plan;
 
@@ -78,6 +83,15 @@ pub enum Kernel {
         /// Whether it is the tangent kernel.
         tangent: bool,
     },
+    /// `(x.x')^k E[f^(k)(w.x) f^(k)(w.x')] / k!^2`, `w ~ N(0, I / d)`.
+    Taylor {
+        /// `k`, the order of the derivative.
+        order: u32,
+        /// `f`.
+        activation: Activation,
+    },
+    /// `sum_k c_k (x.x' / d)^k`, the coefficients from `c_0` up.
+    DotProduct(Vec<f64>),
     /// Sum of two kernels.
     Sum(Box<Kernel>, Box<Kernel>),
     /// Product of two kernels.
@@ -152,6 +166,13 @@ impl Kernel {
             }
             Self::Finite { width: 0, .. } => Err(Error::Invalid("width must be >= 1, got 0".into())),
             Self::Finite { activation, tangent, .. } => activation.check(u32::from(*tangent)),
+            Self::Taylor { order, activation } => activation.check(*order),
+            Self::DotProduct(coefficients) if coefficients.is_empty() => {
+                Err(Error::Invalid("coefficients must not be empty; for the kernel 0 pass (0.0,)".into()))
+            }
+            Self::DotProduct(coefficients) => {
+                coefficients.iter().enumerate().try_for_each(|(k, c)| finite(&format!("coefficients[{k}]"), *c))
+            }
             Self::Sum(a, b) | Self::Product(a, b) => a.validate().and_then(|()| b.validate()),
         }
     }

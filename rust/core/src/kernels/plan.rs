@@ -3,15 +3,12 @@
 use super::angle::{Angles, inverse_norms};
 use super::arccosine::ArcCosine;
 use super::bits::Bits;
-use super::deep::Deep;
 use super::distance::{Chords, Distances, Edges, Manhattans};
-use super::dot::{Constant, Linear, Polynomial};
+use super::dot::{Constant, Linear, Polynomial, Powers};
 use super::finite::Finite;
-use super::laws::{Erf, Exponential, Polynomial as Polynomials, Step, Wave};
+use super::network::network;
 use super::radial::{Laplace, Manhattan, Matern, Rbf};
-use super::relu::Relu;
 use super::{Kernel, Network};
-use crate::activation::Activation;
 use crate::error::{Error, Result};
 use crate::gemm::{Packed, Rows, TILE};
 use crate::memory::{Buffer, alloc};
@@ -154,35 +151,6 @@ pub struct Scratch<T> {
     extra: Buffer<T>,
 }
 
-/// The leaf of a network's kernel.
-fn network<T: Real>(n: &Network, tangent: bool, d: usize) -> Box<dyn Leaf<T>> {
-    match n.activation {
-        Activation::Relu => Box::new(Relu::new(n, 0.0, tangent, d)),
-        Activation::LeakyRelu(slope) => Box::new(Relu::new(n, slope, tangent, d)),
-        Activation::Step => Box::new(Deep::new(Step, n, tangent, d)),
-        Activation::Erf => Box::new(Deep::new(Erf, n, tangent, d)),
-        Activation::Cos => Box::new(Deep::new(Wave::<false>, n, tangent, d)),
-        Activation::Sin => Box::new(Deep::new(Wave::<true>, n, tangent, d)),
-        Activation::Exp => Box::new(Deep::new(Exponential, n, tangent, d)),
-        Activation::Identity => polynomial(1, Some(1.0), n, tangent, d),
-        Activation::Quadratic => polynomial(2, Some(0.5), n, tangent, d),
-        Activation::Cubic => polynomial(3, Some(1.0 / 6.0), n, tangent, d),
-        Activation::Hermite(degree) => polynomial(degree, None, n, tangent, d),
-        _ => todo!("the duals of {}", n.activation.name()),
-    }
-}
-
-/// A monomial's or Hermite polynomial's leaf, with the number of terms known to the compiler.
-fn polynomial<T: Real>(degree: u32, monomial: Option<f64>, n: &Network, tangent: bool, d: usize) -> Box<dyn Leaf<T>> {
-    match degree / 2 + 1 {
-        1 => Box::new(Deep::new(Polynomials::<1> { degree, monomial }, n, tangent, d)),
-        2 => Box::new(Deep::new(Polynomials::<2> { degree, monomial }, n, tangent, d)),
-        3..=4 => Box::new(Deep::new(Polynomials::<4> { degree, monomial }, n, tangent, d)),
-        5..=8 => Box::new(Deep::new(Polynomials::<8> { degree, monomial }, n, tangent, d)),
-        _ => Box::new(Deep::new(Polynomials::<16> { degree, monomial }, n, tangent, d)),
-    }
-}
-
 impl<T: Real> Plan<T> {
     /// Check `kernel` and make it ready for rows of length `d`.
     ///
@@ -227,15 +195,32 @@ impl<T: Real> Plan<T> {
                 }
             }
             Kernel::ArcCosine { order } => Box::new(ArcCosine { order: *order }),
-            Kernel::Nngp(n) => network(n, false, d),
-            Kernel::Ntk(n) => network(n, true, d),
             Kernel::Finite { width, activation, seed, tangent } => {
                 Box::new(Finite::new(context, (*width, *activation, *seed, *tangent), d)?)
             }
+            Kernel::Nngp(n) => network(n, 0, false, d).1,
+            Kernel::Ntk(n) => network(n, 0, true, d).1,
+            Kernel::DotProduct(coefficients) => Box::new(Powers::new(coefficients.iter().copied(), d)),
+            Kernel::Taylor { order, activation } => {
+                // (x.x')^k of the inner product, and one hidden layer whose activation is the derivative.
+                let n = Network { depth: 1, activation: *activation, weight_variance: 1.0, bias_variance: 0.0 };
+                let (factor, leaf) = network(&n, *order, false, d);
+                let factorial: f64 = (1..=*order).map(f64::from).product();
+                let last = factor * (d as f64).powi(*order as i32) / (factorial * factorial);
+                let zeros = std::iter::repeat_n(0.0, *order as usize);
+                self.leaf(Box::new(Powers::new(zeros.chain([last]), d)));
+                self.leaf(leaf);
+                self.ops.push(Op::Product);
+                return Ok(());
+            }
         };
+        self.leaf(leaf);
+        Ok(())
+    }
+
+    fn leaf(&mut self, leaf: Box<dyn Leaf<T>>) {
         self.ops.push(Op::Leaf(self.leaves.len()));
         self.leaves.push(leaf);
-        Ok(())
     }
 
     /// `k(x, x)` of every row, by the very operations of a tile.

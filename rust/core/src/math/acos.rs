@@ -34,7 +34,7 @@ fn arcsine_f32<const FMA: bool>(z: f32) -> f32 {
 macro_rules! angles {
     (
         $t:ident, $arcsine:ident, $flip:ident, $halve:ident, $theta:ident, $pi_low:literal;
-        $acos:ident, $asin:ident, $angle:ident
+        $acos:ident, $asin:ident, $arc:ident, $angle:ident
     ) => {
         /// x with its sign flipped where `by` is negative.
         #[inline(always)]
@@ -82,7 +82,12 @@ macro_rules! angles {
         /// asin u.
         #[inline(always)]
         pub(super) fn $asin<const FMA: bool>(u: $t) -> $t {
-            let v = 1.0 - u.abs();
+            $arc::<FMA>(u, 1.0 - u.abs())
+        }
+
+        /// asin u, v = 1 - |u|.
+        #[inline(always)]
+        pub(super) fn $arc<const FMA: bool>(u: $t, v: $t) -> $t {
             let (t, z) = $halve(u.abs(), v);
             let tail = t * z * $arcsine::<FMA>(z);
             let base = if v < 0.5 { std::$t::consts::FRAC_PI_2 } else { 0.0 };
@@ -96,9 +101,9 @@ macro_rules! angles {
 }
 angles!(
     f64, arcsine_f64, flip_f64, halve_f64, theta_f64, 1.2246467991473532e-16;
-    acos_f64, asin_f64, angle_f64
+    acos_f64, asin_f64, arc_f64, angle_f64
 );
 angles!(
     f32, arcsine_f32, flip_f32, halve_f32, theta_f32, -8.742278e-08;
-    acos_f32, asin_f32, angle_f32
+    acos_f32, asin_f32, arc_f32, angle_f32
 );

@@ -77,6 +77,11 @@ pub trait Functions: Sized + Copy {
     /// Error: 1.2 ulp for f64, 1.3 ulp for f32.
     fn asin<const FMA: bool>(self) -> Self;
 
+    /// `asin u` from u and `v = 1 - |u|`, which near +-1 holds what u cannot.
+    ///
+    /// Error: that of [`Functions::asin`].
+    fn asin_beside<const FMA: bool>(self, v: Self) -> Self;
+
     /// The angle theta in [0, pi] from `e = copysign(1 - |u|, u)`, `u = cos theta`, for normal e and +-0:
     /// `2 asin(sqrt(e / 2))` for e > 0 and `pi - 2 asin(sqrt(-e / 2))` for e < 0.
     ///
@@ -88,9 +93,13 @@ pub trait Functions: Sized + Copy {
 }
 
 macro_rules! functions {
-    ($t:ty, $trig_max:ident; $($room:ident::$inner:ident as $name:ident -> $result:ty),+ $(,)?) => {
+    ($t:ty, $trig_max:ident, $arc:ident; $($room:ident::$inner:ident as $name:ident -> $result:ty),+ $(,)?) => {
         impl Functions for $t {
             const TRIG_MAX: Self = trig::$trig_max;
+            #[inline(always)]
+            fn asin_beside<const FMA: bool>(self, v: Self) -> Self {
+                acos::$arc::<FMA>(self, v)
+            }
             $(
                 #[inline(always)]
                 fn $name<const FMA: bool>(self) -> $result {
@@ -101,7 +110,7 @@ macro_rules! functions {
     };
 }
 functions!(
-    f64, MAX_F64;
+    f64, MAX_F64, arc_f64;
     exp::exp_f64 as exp -> f64,
     log::log_f64 as log -> f64,
     trig::sin_cos_f64 as sin_cos -> (f64, f64),
@@ -114,7 +123,7 @@ functions!(
     acos::angle_f64 as angle -> f64,
 );
 functions!(
-    f32, MAX_F32;
+    f32, MAX_F32, arc_f32;
     exp::exp_f32 as exp -> f32,
     log::log_f32 as log -> f32,
     trig::sin_cos_f32 as sin_cos -> (f32, f32),
