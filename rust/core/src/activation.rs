@@ -200,7 +200,7 @@ impl Activation {
                 // Each derivative is a quarter turn further on.
                 let turns = order + u32::from(matches!(self, Self::Sin)) * 3;
                 let scale = if matches!(turns % 4, 1 | 2) { -scale } else { scale };
-                if turns % 2 == 0 {
+                if turns.is_multiple_of(2) {
                     cos_scaled::<FMA, T>(values, scale);
                 } else {
                     let mut cosines = [zero; CHUNK];

@@ -46,11 +46,17 @@ fn kernels() -> Vec<Kernel> {
         ),
     ];
     all.extend((0..=2).map(|order| Kernel::ArcCosine { order }));
+    all.extend((1..=4).map(|order| Kernel::Taylor { order, activation: Activation::Softplus }));
+    all.push(Kernel::DotProduct(vec![1.0, 0.0, 0.5]));
     for bias in [0.0, 0.2] {
         for activation in [
             Activation::Relu,
             Activation::LeakyRelu(0.2),
             Activation::Erf,
+            Activation::Tanh,
+            Activation::Gelu,
+            Activation::Swish,
+            Activation::Relu2,
             Activation::Cos,
             Activation::Sin,
             Activation::Identity,

@@ -5,6 +5,7 @@ mod arccosine;
 mod deep;
 mod distance;
 mod dot;
+mod law;
 mod laws;
 mod logistic;
 mod mixture;
@@ -13,6 +14,7 @@ mod plan;
 mod power;
 mod radial;
 mod relu;
+mod series;
 mod steps;
 
 pub use plan::Plan;
