@@ -108,8 +108,8 @@ class NNGP(DeepKernel):
     ----------
     Lee et al., "Deep neural networks as Gaussian processes", ICLR 2018, section 2.2. Cho & Saul, "Kernel methods for
     deep learning", NeurIPS 2009, section 2.1 (the expectation for relu). Williams, "Computing with infinite networks",
-    NeurIPS 1996 (for erf). Andrews & Mallows, "Scale mixtures of normal distributions", JRSS B 36, 1974, section 3 (the
-    sigmoid as a mixture).
+    NeurIPS 1996 (for erf). Stefanski, "A normal scale mixture representation of the logistic distribution", Statistics &
+    Probability Letters 11, 1991 (for the sigmoid and what is made of it).
 
     Examples
     --------

@@ -53,11 +53,17 @@ fn kernels() -> Vec<Kernel> {
     for (activation, tangent) in [(Activation::Relu, true), (Activation::Erf, true), (Activation::Gelu, false)] {
         all.push(Kernel::Finite { width: 301, activation, seed: 3, tangent });
     }
+    all.extend((1..=4).map(|order| Kernel::Taylor { order, activation: Activation::Softplus }));
+    all.push(Kernel::DotProduct(vec![1.0, 0.0, 0.5]));
     for bias in [0.0, 0.2] {
         for activation in [
             Activation::Relu,
             Activation::LeakyRelu(0.2),
             Activation::Erf,
+            Activation::Tanh,
+            Activation::Gelu,
+            Activation::Swish,
+            Activation::Relu2,
             Activation::Cos,
             Activation::Sin,
             Activation::Identity,

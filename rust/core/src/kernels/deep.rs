@@ -2,6 +2,7 @@
 
 use super::Network;
 use super::angle::{between, decode, encode, mixed};
+use super::law::{LANES, Law, Lot, MAX_NUMBERS, Pairs};
 use super::plan::{Input, Leaf, Tile};
 use crate::error::Result;
 use crate::gemm::Rows;
@@ -9,76 +10,8 @@ use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
 
-/// Values carried through the layers together.
-pub(super) const LANES: usize = 32;
-
-/// What is known of a pair of pre-activations.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Pair<T> {
-    /// Their covariance.
-    pub(super) cov: T,
-    /// An angle's code; for laws of the chord the second moment of the difference where the covariance is positive, of
-    /// the sum where it is negative.
-    pub(super) shape: T,
-}
-
-/// Gaussian moments of an activation `f` over a pair.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Moments<T> {
-    /// `E[f f']`.
-    pub(super) value: T,
-    /// `E` of the product of derivatives; used by tangent kernels alone.
-    pub(super) slope: T,
-    /// `E[(f - f')^2]`; used by sharp laws alone.
-    pub(super) gap: T,
-}
-
-/// What is known of some pairs.
-#[derive(Debug)]
-pub(super) struct Pairs<T> {
-    pub(super) cov: [T; LANES],
-    pub(super) shape: [T; LANES],
-}
-
-/// The moments of some pairs.
-#[derive(Debug)]
-pub(super) struct Lot<T> {
-    pub(super) value: [T; LANES],
-    pub(super) slope: [T; LANES],
-    pub(super) gap: [T; LANES],
-}
-
-impl<T: Real> Pairs<T> {
-    /// The moments of one pair after another.
-    #[inline(always)]
-    pub(super) fn each(&self, out: &mut Lot<T>, moments: impl Fn(Pair<T>, usize) -> Moments<T>) {
-        for j in 0..LANES {
-            let m = moments(Pair { cov: self.cov[j], shape: self.shape[j] }, j);
-            (out.value[j], out.slope[j], out.gap[j]) = (m.value, m.slope, m.gap);
-        }
-    }
-}
-
-/// The Gaussian moments of an activation and its derivative.
-pub(super) trait Law<T: Real>: Copy + Send + Sync + 'static {
-    /// Numbers kept for each row and layer.
-    const NUMBERS: usize;
-    /// Whether a pair's shape is its chord rather than its angle.
-    const CHORD: bool = false;
-    /// Whether the next layer's angle needs the gap, because the moments are not smooth where rows coincide.
-    const SHARP: bool = false;
-    /// `E f(z)^2` for `z ~ N(0, q)`; writes this row's numbers.
-    fn row(&self, q: f64, numbers: &mut [f64]) -> f64;
-    /// The moments of pairs whose rows have the numbers `x` and, at their place, `y`. Gap and slope may be left as they are
-    /// where they are not used.
-    fn moments<const FMA: bool>(&self, pairs: &Pairs<T>, x: &[T], y: &[[T; LANES]], out: &mut Lot<T>);
-}
-
 /// Arrays before the law's numbers: variance, standard deviation, its inverse.
 const OWN: usize = 3;
-/// Numbers of any law, at most.
-pub(super) const MAX_NUMBERS: usize = 128;
-
 /// NNGP or NTK of a network with this activation law.
 #[derive(Clone)]
 pub(super) struct Deep<T, L> {
@@ -165,7 +98,13 @@ impl<T: Real, L: Law<T>> Job for Layers<'_, T, L> {
         let arrays = leaf.arrays();
         // The columns' arrays, a few lanes of each: fixed lengths let every loop below become vector code.
         let mut y = vec![[T::ZERO; LANES]; arrays];
-        let mut x = vec![T::ZERO; arrays];
+        // The rows' numbers, each row's together.
+        let mut x = vec![T::ZERO; tile.rows * arrays];
+        for k in 0..arrays {
+            for (x, &v) in x[k..].iter_mut().step_by(arrays).zip(tile.x(k)) {
+                *x = v;
+            }
+        }
         // The bias is one more coordinate, the same in all rows.
         let (near, level) = (T::from_f64(0.05), (leaf.bias / leaf.first).sqrt());
         for at in (0..tile.cols).step_by(LANES) {
@@ -174,17 +113,15 @@ impl<T: Real, L: Law<T>> Job for Layers<'_, T, L> {
                 y[..n].copy_from_slice(&tile.y(k)[at..at + n]);
             }
             for i in 0..tile.rows {
-                for (k, x) in x.iter_mut().enumerate() {
-                    *x = tile.x(k)[i];
-                }
+                let x = &x[i * arrays..(i + 1) * arrays];
                 let pairs = Pairs { cov: [T::ZERO; LANES], shape: [T::ZERO; LANES] };
                 let mut lanes = Lanes { pairs, theta: [T::ZERO; LANES] };
                 lanes.pairs.shape[..n].copy_from_slice(&tile.row(i)[at..at + n]);
                 if L::CHORD {
                     lanes.pairs.cov[..n].copy_from_slice(&tile.inner(i)[at..at + n]);
-                    lanes.chords::<FMA>(leaf.first, leaf.bias, &x, &y);
+                    lanes.chords::<FMA>(leaf.first, leaf.bias, x, &y);
                 } else {
-                    lanes.angles::<FMA>(leaf.first, leaf.bias, &x, &y);
+                    lanes.angles::<FMA>(leaf.first, leaf.bias, x, &y);
                 }
                 if L::SHARP && leaf.depth > 1 {
                     // Each further layer takes the root of what a small angle is off by.

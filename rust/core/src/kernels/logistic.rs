@@ -7,7 +7,8 @@
 /// here are integrals of it against normal densities, which are smooth in `log s`: Gaussian duals of variances 1e-8 to
 /// 1e6 are off by 1e-13 of their size for the function and its first derivative, by 3e-11 up to the fourth.
 ///
-/// Source: Andrews & Mallows, "Scale mixtures of normal distributions", JRSS B 36 (1974), section 3.
+/// Source: Stefanski, "A normal scale mixture representation of the logistic distribution", Statistics & Probability Letters
+/// 11 (1991), the theorem.
 pub(super) const LOGISTIC: [(f64, f64); 12] = [
     (0.30785608866732017, 6.515686399676817e-06),
     (0.4593446421553794, 0.0006346896919439049),

@@ -7,6 +7,7 @@ mod deep;
 mod distance;
 mod dot;
 mod finite;
+mod law;
 mod laws;
 mod logistic;
 mod mixture;
@@ -15,6 +16,7 @@ mod plan;
 mod power;
 mod radial;
 mod relu;
+mod series;
 mod steps;
 
 pub use plan::Plan;
