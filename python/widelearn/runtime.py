@@ -7,6 +7,8 @@ import re
 import resource
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +78,17 @@ def get_num_threads() -> int:
     True
     """
     return _core.num_threads()[0]
+
+
+def one_blas_thread() -> AbstractContextManager[object]:
+    """Keep BLAS to one thread: its threads wait for one another longer than small products take."""
+    return blas_controller().limit(limits=1, user_api="blas")
+
+
+@cache
+def blas_controller() -> threadpoolctl.ThreadpoolController:
+    """Return the controller of the libraries that are loaded, looked up once."""
+    return threadpoolctl.ThreadpoolController()
 
 
 def show_versions() -> None:

@@ -238,6 +238,15 @@ class Combination(BlockedKernel):
         self._join(out, other, out=out)
         return None
 
+    def _diag(self, x: Array, out: Array) -> None:
+        if self.compiled:
+            return super()._diag(x, out)
+        other = np.empty_like(out)
+        as_kernel(self.k1)._diag(x, out)
+        as_kernel(self.k2)._diag(x, other)
+        self._join(out, other, out=out)
+        return None
+
 
 @dataclass(eq=False, repr=False)
 class Sum(Combination):
