@@ -10,7 +10,7 @@ from scipy.special import erf
 from sklearn.base import clone
 
 from widelearn import KernelRidge
-from widelearn.kernels import NNGP, NTK, RBF, Linear, Sum
+from widelearn.kernels import NNGP, NTK, RBF, Linear, Sum, TaylorKernel
 
 # Relative to sqrt(k(x, x) k(y, y)): what the docstring says.
 TOLERANCE = 1e-10
@@ -294,3 +294,14 @@ def test_errors(kernel, error_type, match):
     for call in (kernel, kernel.diag, lambda X: kernel.dot(X, None, X)):
         with pytest.raises(error_type, match=match):
             call(X)
+
+
+def test_taylor_kernels(rng):
+    X, Y = rng.standard_normal((12, 4)), rng.standard_normal((5, 4))
+    functions = (erf, erf_slope, lambda t: -2 * t * erf_slope(t))
+    for order in range(3):
+        kernel, closed = TaylorKernel(order, functions), TaylorKernel(order, "erf")
+        assert error(kernel, closed, X) < TOLERANCE
+        assert error(kernel, closed, X, Y) < TOLERANCE
+    with pytest.raises(ValueError, match="needs derivative 3 of the activation, but the tuple holds 3 functions"):
+        TaylorKernel(3, functions)(X)

@@ -7,8 +7,8 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from widelearn.features.base import Array, ProjectionMap
-from widelearn.kernels.deep import activation_spec
-from widelearn.kernels.finite import Activation, call, is_own
+from widelearn.kernels.deep import Activation, activation_spec, is_functions
+from widelearn.kernels.quadrature import values_of
 
 
 class RandomFeatures(ProjectionMap):
@@ -106,7 +106,8 @@ class RandomFeatures(ProjectionMap):
         self.random_state = random_state
 
     def _formula(self) -> tuple[Any, ...]:
-        self._function = self.activation[0] if is_own(self.activation) else None
+        functions: Any = self.activation if is_functions(self.activation) else (None,)
+        self._function = functions[0]
         # The core gives projections to a function of the user's.
         activation = activation_spec("identity" if self._function else self.activation)
         return ("random", activation, 0, float(self.bias_scale))
@@ -116,7 +117,7 @@ class RandomFeatures(ProjectionMap):
         if self._function is not None:
             scale = out.dtype.type(self._n_features_out**0.5)
             out *= scale
-            out[:] = call(self._function, out) / scale
+            out[:] = values_of(self._function, out) / scale
 
     def _is_fused(self, x: Any) -> bool:
         return self._function is None and super()._is_fused(x)

@@ -9,8 +9,8 @@ from sklearn.utils._param_validation import Interval
 from widelearn import _core
 from widelearn.features.base import Array, FeatureMap
 from widelearn.kernels import FiniteNTK
-from widelearn.kernels.deep import activation_spec
-from widelearn.kernels.finite import Activation, call, is_own
+from widelearn.kernels.deep import Activation, activation_spec, is_functions
+from widelearn.kernels.quadrature import values_of
 from widelearn.runtime import core_blocks, empty, row_blocks
 
 # Values of neurons held at once.
@@ -91,14 +91,14 @@ class TangentFeatures(FeatureMap):
     def _draw(self) -> None:
         self._width = int(self.width)
         self._n_features_out = self._width * self.n_features_in_
-        self._activation = self.activation
+        self._activation: Any = self.activation
         # The kernel checks the activation: here, not at the first transform.
         FiniteNTK(1, self._activation)(np.zeros((1, 1)))
 
     def _neurons(self, x: Array) -> Array:
         """Return σ'(w_j.x) / sqrt(width d) of some rows."""
         out = empty((len(x), self._width), x.dtype)
-        own = is_own(self._activation)
+        own = is_functions(self._activation)
         activation = ("identity", 0.0) if own else activation_spec(self._activation)
         spec = ("random", self._width, "sphere", self.seed_, activation, 0 if own else 1, 0.0)
         for rows, block in core_blocks(x):
@@ -106,7 +106,7 @@ class TangentFeatures(FeatureMap):
         scale = out.dtype.type(x.shape[1] ** -0.5)
         if own:
             out *= out.dtype.type(self._width**0.5)
-            out[:] = call(self._activation[1], out)
+            out[:] = values_of(self._activation[1], out)
             scale *= out.dtype.type(self._width**-0.5)
         out *= scale
         return out

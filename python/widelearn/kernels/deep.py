@@ -180,8 +180,8 @@ class NNGP(DeepKernel):
     Notes
     -----
     Costs 2 d flops and `depth` arccosines an entry: the whole recursion runs on the tile that holds the inner products.
-    "tanh", "sigmoid", "softplus" and "swish", mixtures of normal distribution functions, take a series of 16 to 96 terms
-    instead, and where that converges too slowly, for rows of large norm that are nearly parallel, a sum of 144
+    "tanh", "sigmoid", "softplus" and "swish", mixtures of normal distribution functions, take a series of 16 to 96
+    terms instead, and where that converges too slowly, for rows of large norm that are nearly parallel, a sum of 144
     arccosines; 880 bytes a row and layer are kept. Values are within 1e-12 (float32: 1e-6) of sqrt(k(x, x) k(x', x')).
     With ``depth=1`` and no biases it is ``ArcCosine(1)`` times weight_variance² / (2d), and the limit of
     :class:`~widelearn.RandomFeatures` for weight_variance 1.
@@ -198,8 +198,8 @@ class NNGP(DeepKernel):
     ----------
     Lee et al., "Deep neural networks as Gaussian processes", ICLR 2018, section 2.2. Cho & Saul, "Kernel methods for
     deep learning", NeurIPS 2009, section 2.1 (the expectation for relu). Williams, "Computing with infinite networks",
-    NeurIPS 1996 (for erf). Stefanski, "A normal scale mixture representation of the logistic distribution", Statistics &
-    Probability Letters 11, 1991 (for the sigmoid and what is made of it).
+    NeurIPS 1996 (for erf). Stefanski, "A normal scale mixture representation of the logistic distribution", Statistics
+    & Probability Letters 11, 1991 (for the sigmoid and what is made of it).
 
     Examples
     --------

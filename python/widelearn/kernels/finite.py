@@ -1,20 +1,18 @@
 """Kernels of finite two-layer networks at random weights: of the hidden layer, and of its gradients."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 import numpy as np
 
 from widelearn import _core
 from widelearn.kernels.base import BlockedKernel
-from widelearn.kernels.deep import activation_spec
+from widelearn.kernels.deep import Activation, activation_spec, is_functions
+from widelearn.kernels.quadrature import values_of
 from widelearn.kernels.rows import Array
 from widelearn.runtime import row_blocks
 
-Function: TypeAlias = Callable[[Array], Any]
-Activation: TypeAlias = str | tuple[str, float] | tuple[Function, ...]
 # Values of neurons that a user's function computes at once.
 BLOCK_VALUES = 1 << 22
 
@@ -32,7 +30,7 @@ class FiniteKernel(BlockedKernel):
     @property
     def compiled(self) -> bool:  # type: ignore[override]
         """Whether the core knows the activation."""
-        return not is_own(self.activation)
+        return not is_functions(self.activation)
 
     def spec(self, d: int) -> tuple[Any, ...]:
         """Return what the core reads."""
@@ -61,7 +59,7 @@ class FiniteKernel(BlockedKernel):
 
     def _neurons(self, x: Array) -> Array:
         """Return σ(w_j.x) / sqrt(width), or σ', for functions of the user's."""
-        functions = self.activation
+        functions: Any = self.activation
         if len(functions) <= self._order:
             raise ValueError(
                 f"{type(self).__name__} needs derivative {self._order} of the activation, but the tuple holds"
@@ -72,7 +70,7 @@ class FiniteKernel(BlockedKernel):
         _core.transform(("random", width, "sphere", self._seed(), ("identity", 0.0), 0, 0.0), x, out)
         scale = out.dtype.type(width**0.5)
         out *= scale
-        return call(functions[self._order], out).astype(out.dtype, copy=False) / scale
+        return values_of(functions[self._order], out).astype(out.dtype, copy=False) / scale
 
 
 @dataclass(eq=False, repr=False)
@@ -159,21 +157,3 @@ class FiniteNTK(FiniteKernel):
     random_state: int = 0
     _name = "finite_ntk"
     _order = 1
-
-
-def is_own(activation: Any) -> bool:
-    """Whether an activation is a tuple of functions."""
-    return isinstance(activation, tuple) and len(activation) > 0 and all(callable(f) for f in activation)
-
-
-def call(function: Any, values: Array) -> Array:
-    """Return the values of a user's function, of the shape it was given."""
-    found = np.asarray(function(values))
-    if found.shape != values.shape:
-        raise ValueError(
-            f"The activation returned shape {found.shape} for {values.shape}: it must work entry by entry, as a NumPy"
-            " ufunc does."
-        )
-    if not np.isfinite(found).all():
-        raise ValueError("The activation returned NaN or infinity: scale X down, or take another activation.")
-    return found

@@ -1,27 +1,29 @@
 """Kernels of the Taylor expansion of a wide network in its first layer's weights."""
 
 from dataclasses import dataclass
+from math import factorial
 from typing import Any
 
-from widelearn.kernels.base import Kernel
-from widelearn.kernels.deep import activation_spec
+from widelearn.kernels.base import BlockedKernel
+from widelearn.kernels.deep import NNGP, Activation, activation_spec, is_functions
+from widelearn.kernels.rows import Array
 
 
 @dataclass(eq=False, repr=False)
-class TaylorKernel(Kernel):
+class TaylorKernel(BlockedKernel):
     """Take the order-k term of a wide two-layer network's expansion in its first layer.
 
-    k(x, x') = (x.x')^k E[σ^(k)(w.x) σ^(k)(w.x')] / (k!)² with w ~ N(0, I/d): the features of the k-th Taylor term around
-    random weights w are σ^(k)(w.x) x⊗...⊗x / k!. So w.x has the variance ‖x‖²/d; order 0 is NNGP(depth=1) and order 1
-    times 1/d the part of NTK(depth=1) that the first layer's training adds.
+    k(x, x') = (x.x')^k E[σ^(k)(w.x) σ^(k)(w.x')] / (k!)² with w ~ N(0, I/d): the features of the k-th Taylor term
+    around random weights w are σ^(k)(w.x) x⊗...⊗x / k!. So w.x has the variance ‖x‖²/d; order 0 is NNGP(depth=1) and
+    order 1 times 1/d the part of NTK(depth=1) that the first layer's training adds.
 
     Parameters
     ----------
     order : int, default=2
         The order k, 0 to 4.
-    activation : str or ("leaky_relu", slope), default="erf"
+    activation : str, ("leaky_relu", slope) or tuple of functions, default="erf"
         The nonlinearity σ, as in :class:`NNGP`, with a k-th derivative that is a function: "step" has none, "relu" and
-        "leaky_relu" one, "relu2" two, "relu3" three, the others all.
+        "leaky_relu" one, "relu2" two, "relu3" three, the others all. Of functions (σ, σ', ...) entry k is used.
 
     Raises
     ------
@@ -46,8 +48,26 @@ class TaylorKernel(Kernel):
     """
 
     order: int = 2
-    activation: str | tuple[str, float] = "erf"
+    activation: Activation = "erf"
+
+    @property
+    def compiled(self) -> bool:  # type: ignore[override]
+        """Whether the activation is in the core."""
+        return not is_functions(self.activation)
 
     def spec(self, d: int) -> tuple[Any, ...]:
         """Return what the core reads."""
         return ("taylor", self._integer("order"), activation_spec(self.activation))
+
+    def _gram(self, x: Array, y: Array | None, out: Array) -> None:
+        if self.compiled:
+            return super()._gram(x, y, out)
+        order, functions = self._integer("order"), self.activation
+        if order >= len(functions):
+            raise ValueError(
+                f"TaylorKernel of order {order} needs derivative {order} of the activation, but the tuple holds"
+                f" {len(functions)} functions: give (σ, σ', ...) up to it."
+            )
+        NNGP(activation=(functions[order],))._gram(x, y, out)  # type: ignore[arg-type]
+        out *= (x @ (x if y is None else y).T) ** order / factorial(order) ** 2
+        return None
