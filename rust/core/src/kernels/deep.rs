@@ -126,7 +126,9 @@ impl<T: Real, L: Law<T>> Job for Layers<'_, T, L> {
                 if L::SHARP && leaf.depth > 1 {
                     // Each further layer takes the root of what a small angle is off by.
                     for j in 0..n {
-                        if lanes.pairs.shape[j] >= T::ZERO && lanes.pairs.shape[j] < near {
+                        // Opposite rows have the code -0.
+                        let code = lanes.pairs.shape[j];
+                        if T::ONE.copysign(code) > T::ZERO && code < near {
                             let (a, b) = (tile.edges.0.row(i), tile.edges.1.row(at + j));
                             lanes.pairs.shape[j] = between::<T, FMA>(a, b, level);
                         }
