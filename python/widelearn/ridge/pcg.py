@@ -38,12 +38,15 @@ class Found(NamedTuple):
         The true residual of each column relative to its right-hand side.
     rank : int
         Rank of the preconditioner.
+    left : ndarray of shape (n, t)
+        What is left of the right-hand sides, S y - (S K S + alpha I) β: the residuals themselves.
     """
 
     coef: NDArray[Any]
     n_iter: int
     residual: Any
     rank: int
+    left: Array
 
 
 def pcg(
@@ -59,6 +62,7 @@ def pcg(
     x0: ArrayLike | None = None,
     callback: Callable[[int, Array], object] | None = None,
     checkpoint: str | PathLike[str] | None = None,
+    preconditioner: Preconditioner | None = None,
 ) -> Found:
     """Solve (K + alpha W⁻¹) a = y by preconditioned conjugate gradients, from products with K alone.
 
@@ -93,6 +97,8 @@ def pcg(
     checkpoint : str or path, optional
         A file that holds the state after each iteration, written whole or not at all. If it exists the iterations go
         on from there: the numbers are those of a run that was never interrupted.
+    preconditioner : Preconditioner, optional
+        One that :func:`widelearn.ridge.preconditioner.precondition` has made for this system, instead of another.
 
     Returns
     -------
@@ -162,17 +168,19 @@ def pcg(
     if x0 is not None:
         given = check_array(x0, dtype=np.float64, ensure_2d=False, input_name="x0").reshape(right.shape)
         start = np.divide(given, root[:, None], out=start, where=root[:, None] > 0)
-    inverse, pivots = precondition(A, alphas, rank, tol, max_iter, check_random_state(random_state))
+    inverse = preconditioner
+    if inverse is None:
+        inverse = precondition(A, alphas, rank, tol, max_iter, check_random_state(random_state))
     path = None if checkpoint is None else Path(checkpoint)
     run = Run(A, right, alphas, inverse, start, tol, max_iter, callback)
     if path is not None:
-        mark = disk.fingerprint(A, right, alphas, pivots, start)
+        mark = disk.fingerprint(A, right, alphas, inverse.pivots, start)
         run.keep = lambda state: disk.write(path, mark, state)
         run.state = disk.read(path, mark) or run.state
     run.solve()
     coef = (root[:, None] * run.state["X"]).reshape(targets.shape)
     residual = run.residual if targets.ndim == 2 else float(run.residual[0])
-    return Found(coef, int(run.state["iteration"]), residual, inverse.rank)
+    return Found(coef, int(run.state["iteration"]), residual, inverse.rank, run.left)
 
 
 class Run:
@@ -218,7 +226,7 @@ class Run:
                 self.keep(state)
                 if self.callback is not None:
                     self.callback(int(state["iteration"]), np.linalg.norm(state["R"], axis=0) / self.size)
-            R = self.right - exact_product(self.A, state["X"]) - state["X"] * self.alphas
+            R = self.left = self.right - exact_product(self.A, state["X"]) - state["X"] * self.alphas
             self.residual = np.linalg.norm(R, axis=0) / self.size
             open_ = self.residual > self.tol
             stalled = bool((self.residual > STALLED * state["before"])[open_].any())

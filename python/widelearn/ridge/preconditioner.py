@@ -1,7 +1,6 @@
 """The preconditioner of a ridge system: a low-rank factor plus the penalty, inverted, and how large a rank pays."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,10 +31,16 @@ class Preconditioner:
         The columns of F.
     alphas : ndarray of shape (t,)
         Penalties of the columns.
+    pivots : ndarray of shape (k,)
+        The rows that F was made from.
+    foreseen : float
+        How many iterations it may take, where that was looked at.
     """
 
-    def __init__(self, panels: list[Array], alphas: Array) -> None:
-        self.panels = panels
+    def __init__(
+        self, panels: list[Array], alphas: Array, pivots: NDArray[np.intp], foreseen: float = math.inf
+    ) -> None:
+        self.panels, self.pivots, self.foreseen = panels, pivots, foreseen
         self.rank = sum(panel.shape[1] for panel in panels)
         G = np.empty((self.rank, self.rank))
         starts = np.cumsum([0, *(panel.shape[1] for panel in panels)])
@@ -72,18 +77,43 @@ class Preconditioner:
 
 
 def precondition(
-    A: Any, alphas: Array, rank: int | None, tol: float, max_iter: int, rng: np.random.RandomState
-) -> tuple[Preconditioner, NDArray[np.intp]]:
-    """Return the preconditioner of A + alpha I and the pivots of its factor; rank None takes what pays."""
+    A: Any,
+    alphas: Array,
+    rank: int | None,
+    tol: float,
+    max_iter: int,
+    rng: np.random.RandomState,
+    most: float = math.inf,
+) -> Preconditioner:
+    """Return the preconditioner of A + alpha I; rank None takes what pays, and costs `most` at most."""
     n = A.shape[0]
     limit = most_rank(n) if rank is None else min(rank, n)
     if limit == 0:
-        return Preconditioner([], alphas), np.empty(0, np.intp)
+        return Preconditioner([], alphas, np.empty(0, np.intp))
     need = 8 * (n * (limit + PROPOSED) + 2 * limit * limit)
     check_memory(need, f"The preconditioner of rank {limit} of {n} rows", "Take a smaller rank, or None.")
-    enough = pays(A, alphas, tol, max_iter) if rank is None else lambda *_: False
+    rule = Rule(A, alphas, tol, max_iter, most)
+    enough = rule if rank is None else lambda *_: False
     pivots, panels, _ = factor(A, limit, min(PROPOSED, n), rng, width=WIDTH, enough=enough)
-    return Preconditioner(panels, alphas), pivots
+    return Preconditioner(panels, alphas, pivots, rule.foreseen)
+
+
+def worth_it(A: Any, alphas: Array, tol: float, max_iter: int, rng: np.random.RandomState) -> Preconditioner | None:
+    """Return a preconditioner with which iterations cost less than a factor of all of A, or None.
+
+    The search costs a quarter of that factor at most.
+    """
+    n, t = A.shape[0], len(alphas)
+    direct = n**3 / 3
+    found = precondition(A, alphas, None, tol, max_iter, rng, direct / 4)
+    cost = FACTOR * n * found.rank**2 + found.foreseen * t * step_cost(A, found.rank)
+    return found if cost < direct else None
+
+
+def step_cost(A: Any, k: int) -> float:
+    """Return what an iteration of one column costs."""
+    n, inner = A.shape[0], A.A if isinstance(A, Scaled) else A
+    return (KEPT_ENTRY if isinstance(inner, Dense) else MADE_ENTRY) * n * n + APPLIED_ENTRY * n * k
 
 
 def most_rank(n: int) -> int:
@@ -91,29 +121,36 @@ def most_rank(n: int) -> int:
     return max(min(n, available_memory()[0] // 3 // (8 * n) - 2 * PROPOSED), 0)
 
 
-def pays(A: Any, alphas: Array, tol: float, max_iter: int) -> Callable[[int, Array, Array, float], bool]:
-    """Return the rule that stops a factor once its last two blocks have cost more than the iterations they save.
+class Rule:
+    """Says when a factor has cost more in its last two blocks than the iterations they save.
 
     Those are foreseen from the largest eigenvalue λ of the residual: sqrt(1 + λ / alpha) log(2 / tol) / 2 at most
     (Saad, "Iterative methods for sparse linear systems", 2003, section 6.11.3), with λ that of the residual on rows
     drawn by its diagonal.
     """
-    n, t = A.shape[0], len(alphas)
-    inner = A.A if isinstance(A, Scaled) else A
-    entry = KEPT_ENTRY if isinstance(inner, Dense) else MADE_ENTRY
-    past: list[tuple[int, float]] = []
 
-    def enough(k: int, H: Array, u: Array, trace: float) -> bool:
+    def __init__(self, A: Any, alphas: Array, tol: float, max_iter: int, most: float) -> None:
+        self.A, self.alphas, self.tol, self.max_iter, self.most = A, alphas, tol, max_iter, most
+        self.past: list[tuple[int, float]] = []
+
+    @property
+    def foreseen(self) -> float:
+        """How many iterations the factor so far may take."""
+        return self.past[-1][1] if self.past else math.inf
+
+    def __call__(self, k: int, H: Array, u: Array, trace: float) -> bool:
+        """Say so for rank `k`, given the residual `H` where the proposed rows cross, its diagonal and its trace."""
+        n = self.A.shape[0]
         scale = 1 / np.sqrt(u)
         M = H * scale * scale[:, None] * (trace / len(u))
         top = float(eigvalsh(M, subset_by_index=[len(M) - 1, len(M) - 1], check_finite=False)[0])
-        alpha = max(float(alphas.min()), np.finfo(np.float64).eps * trace)
-        left = min(math.sqrt(1 + max(top, 0.0) / alpha) * math.log(2 / tol) / 2 / EARLY, max_iter)
-        past.append((k, min(left, past[-1][1]) if past else left))
-        if len(past) < 3:
+        alpha = max(float(self.alphas.min()), np.finfo(np.float64).eps * trace)
+        left = min(math.sqrt(1 + max(top, 0.0) / alpha) * math.log(2 / self.tol) / 2 / EARLY, self.max_iter)
+        self.past.append((k, min(left, self.foreseen)))
+        if FACTOR * n * k * k > self.most:
+            return True
+        if len(self.past) < 3:
             return False
-        before, were = past[-3]
-        saved = (were - past[-1][1]) * t * (entry * n * n + APPLIED_ENTRY * n * k)
+        before, were = self.past[-3]
+        saved = (were - self.foreseen) * len(self.alphas) * step_cost(self.A, k)
         return FACTOR * n * (k * k - before * before) >= saved
-
-    return enough
