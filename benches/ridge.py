@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 import widelearn as wl
 from benches.job import Job, gaussian, timed
 from widelearn import NystromFeatures, _core
+from widelearn.ridge.operators import cached
 
 Array = NDArray[np.floating]
 # Fits take seconds: fewer turns.
@@ -34,6 +35,8 @@ def jobs(quick: bool) -> Iterator[Job]:
     yield path(*((300, 64) if quick else (6000, 2048)))
     yield wide_classes(*((80, 400) if quick else (1000, 20_000)))
     yield kernel_path(150 if quick else 3000)
+    for alpha, least in ((1e-2, 4.0), (1e-1, 6.0)):
+        yield gradients(400 if quick else 8000, alpha, least)
     yield nystrom(*((500, 40) if quick else (50_000, 1000)))
 
 
@@ -196,10 +199,42 @@ def kernel_path(n: int) -> Job:
     )
 
 
+def gradients(n: int, alpha: float, least: float) -> Job:
+    """Conjugate gradients to 1e-8, the matrix and the preconditioner included, beside a Cholesky factor."""
+    x = tables(n)
+    y = np.sin(x[:, 0]) + x[:, 1] * x[:, 2]
+    kernel, theirs = wl.kernels.RBF(0.1), KernelRidge(kernel="rbf", gamma=0.1, alpha=alpha)
+
+    def ours() -> Array:
+        return np.asarray(wl.ridge.pcg(cached(kernel.operator(x)), y, alpha).coef)
+
+    def difference() -> float:
+        fitted = kernel.dot(x, None, ours() - theirs.fit(x, y).dual_coef_)
+        return float(np.linalg.norm(fitted) / np.linalg.norm(y))
+
+    return Job(
+        name="pcg",
+        shape=f"n={n} d=9 alpha={alpha:g}",
+        dtype="float64",
+        output="fresh",
+        least=least,
+        sides={"widelearn": timed(ours), "KernelRidge": timed(lambda: theirs.fit(x, y))},
+        difference=difference,
+        # K / (K + alpha) <= 1: fitted values differ by the residual at most, and by what Cholesky rounds.
+        tolerance=2e-8,
+        flops=n**3 / 3,
+        rounds=ROUNDS,
+    )
+
+
+def tables(n: int) -> Array:
+    """Columns that depend on four numbers of heavy tails, as tables do: uniform centres miss the rare rows."""
+    return np.random.default_rng(0).standard_t(3, (n, 4)) @ gaussian(4, 9, "float64")
+
+
 def nystrom(n: int, p: int) -> Job:
     """Centres by randomly pivoted Cholesky beside uniform ones; ours are held to the Nyström formula at theirs."""
-    # Columns that depend on four numbers of heavy tails, as tables do: uniform centres miss the rare rows.
-    x = np.random.default_rng(0).standard_t(3, (n, 4)) @ gaussian(4, 9, "float64")
+    x = tables(n)
     kernel, some = wl.kernels.RBF(0.1), slice(0, 500)
     ours = NystromFeatures(kernel, p, random_state=0)
     theirs = Nystroem(gamma=0.1, n_components=p, random_state=0)

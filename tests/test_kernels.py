@@ -268,7 +268,7 @@ def test_large_half_empty_matrices_by_random_products(kernel, dtype, rng):
 
 
 def test_opposite_rows_of_deep_step_networks():
-    # After one layer of steps opposite rows are uncorrelated: E[step step'] = 1/4, and from then on as for any such pair.
+    # After one layer of steps opposite rows are uncorrelated, and the next has 1/4 as for any such pair.
     X = np.array([[1.0, 2.0, -0.5], [-1.0, -2.0, 0.5]])
     assert NNGP(1, "step")(X)[0, 1] == 0.0
     np.testing.assert_allclose(NNGP(2, "step")(X)[0, 1], 0.25, rtol=1e-14)

@@ -1,7 +1,9 @@
 """Kernel ridge regression and classification."""
 
+import math
 from collections.abc import Callable
-from numbers import Real
+from numbers import Integral, Real
+from os import PathLike
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -10,11 +12,16 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, _fit_c
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from widelearn.estimators.centres import fit_on_centres
 from widelearn.estimators.signs import SignCoding
+from widelearn.features import NystromFeatures
 from widelearn.kernels import NTK, Kernel, as_kernel
 from widelearn.kernels.parameters import DefaultObjects
-from widelearn.ridge.solver import own_kernel_matrix, solve_dual
+from widelearn.ridge.iterative import FEW_ROWS, choose_iterative, solve_iterative
+from widelearn.ridge.operators import Dense, cached
+from widelearn.ridge.solver import own_kernel_matrix, solve_dual, symmetric_kernel_matrix
 from widelearn.ridge.systems import check_alpha
+from widelearn.runtime import available_memory
 
 Array = NDArray[Any]
 DTYPES = [np.float64, np.float32]
@@ -27,30 +34,119 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
         "kernel": [Kernel, str, callable, None],
         "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
         "fit_intercept": ["boolean"],
-        "solver": [StrOptions({"auto", "cholesky"})],
+        "solver": [StrOptions({"auto", "cholesky", "pcg", "nystrom"})],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+        "n_components": [Interval(Integral, 1, None, closed="left"), None],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "callback": [callable, None],
+        "checkpoint": [str, PathLike, None],
     }
     _stands_for: ClassVar[dict[str, Any]] = {"kernel": lambda kernel: as_kernel(kernel, NTK())}
+    alpha: Any
+    solver: str
 
     def _solve(self, X: Array, y: Array, sample_weight: Array | None, *, flat: bool) -> None:
         """Set the fitted attributes from validated rows and targets (n, t)."""
-        self._solve_at(X, y, sample_weight, self.kernel, check_alpha(self.alpha, y.shape[1]), flat=flat)
+        alpha = check_alpha(self.alpha, y.shape[1])
+        if sample_weight is not None and not sample_weight.any():
+            raise ValueError("All sample weights are zero: give at least one row a positive weight.")
+        draft = self._start(X, self.kernel)
+        if self.solver == "nystrom":
+            draft |= self._solve_on_centres(X, y, sample_weight, draft["kernel_"], alpha)
+        elif self.solver == "cholesky" or (self.solver == "auto" and len(X) < FEW_ROWS and fits(X)):
+            draft |= self._solve_directly(X, y, sample_weight, draft["kernel_"], alpha)
+        else:
+            draft |= self._iterate(X, y, sample_weight, draft["kernel_"], alpha)
+        self._keep(draft, flat)
 
     def _solve_at(
         self, X: Array, y: Array, sample_weight: Array | None, kernel: Any, alpha: Array, *, flat: bool
     ) -> None:
-        """Set the fitted attributes for one kernel and one penalty a target."""
+        """Set the fitted attributes for one kernel and one penalty a target, by a factor."""
+        draft = self._start(X, kernel)
+        self._keep(draft | self._solve_directly(X, y, sample_weight, draft["kernel_"], alpha), flat)
+
+    def _start(self, X: Array, kernel: Any) -> dict[str, Any]:
+        """Return the kernel and the rows that are kept."""
         if self._precomputed():
-            self.kernel_: Kernel | str = "precomputed"
-            K = own_kernel_matrix(X)
-        else:
-            chosen = clone(as_kernel(kernel, NTK()))
-            self.kernel_, self.X_fit_, K = chosen, X, chosen(X)
-        symmetric = isinstance(self.kernel_, Kernel) and self.kernel_.compiled
+            return {"kernel_": "precomputed"}
+        return {"kernel_": clone(as_kernel(kernel, NTK())), "X_fit_": X}
+
+    def _keep(self, draft: dict[str, Any], flat: bool) -> None:
+        """Replace what was fitted, at one stroke."""
+        dual, offset = draft["dual_coef_"], draft["intercept_"]
+        draft |= {"dual_coef_": dual[:, 0] if flat else dual, "intercept_": offset[0] if flat else offset}
+        self.__dict__.pop("X_fit_", None)
+        self.__dict__ |= draft
+
+    def _solve_directly(self, X: Array, y: Array, sample_weight: Any, kernel: Any, alpha: Array) -> dict[str, Any]:
+        K = kernel(X) if isinstance(kernel, Kernel) else own_kernel_matrix(X)
+        symmetric = isinstance(kernel, Kernel) and kernel.compiled
+        return self._factor(K, y, sample_weight, alpha, symmetric)
+
+    def _factor(self, K: Array, y: Array, sample_weight: Any, alpha: Array, symmetric: bool) -> dict[str, Any]:
+        """Solve by a factor of K, which is destroyed."""
         found = solve_dual(K, y, alpha, sample_weight, fit_intercept=self.fit_intercept, symmetric=symmetric)
-        dual, offset = found.coef, found.offset.astype(X.dtype)
-        self.dual_coef_: Array = dual[:, 0] if flat else dual
-        self.intercept_: Any = offset[0] if flat else offset
-        self.solver_, self.n_iter_, self.residual_ = found.solver, 1, found.residual
+        return {
+            "dual_coef_": found.coef,
+            "intercept_": found.offset.astype(K.dtype),
+            "solver_": found.solver,
+            "n_iter_": 1,
+            "residual_": found.residual,
+        }
+
+    def _iterate(self, X: Array, y: Array, sample_weight: Any, kernel: Any, alpha: Array) -> dict[str, Any]:
+        """Solve by conjugate gradients, or by a factor where "auto" finds that cheaper and it fits."""
+        whole = symmetric_kernel_matrix(X) if kernel == "precomputed" else kernel.operator(X)
+        A = Dense(whole) if isinstance(whole, np.ndarray) else cached(whole)
+        seed = 0 if self.random_state is None else self.random_state
+        options = {"fit_intercept": self.fit_intercept, "tol": self.tol, "max_iter": self.max_iter}
+        preconditioner = None
+        if self.solver == "auto" and isinstance(A, Dense) and A.dtype == X.dtype:
+            # A matrix that is kept can be factored in its place.
+            preconditioner = choose_iterative(A, alpha, sample_weight, random_state=seed, **options)
+            if preconditioner is None:
+                K = own_kernel_matrix(X) if A.matrix is X else A.matrix
+                return self._factor(K, y, sample_weight, alpha, kernel == "precomputed" or kernel.compiled)
+        options |= {"rank": self.n_components, "callback": self.callback, "checkpoint": self.checkpoint}
+        try:
+            found = solve_iterative(
+                A, y, alpha, sample_weight, random_state=seed, preconditioner=preconditioner, **options
+            )
+        except np.linalg.LinAlgError:
+            if preconditioner is None:
+                raise
+            # An indefinite kernel is the direct solver's, which says so.
+            return self._solve_directly(X, y, sample_weight, kernel, alpha)
+        return {
+            "dual_coef_": found.coef.astype(X.dtype),
+            "intercept_": found.offset.astype(X.dtype),
+            "solver_": "pcg",
+            "n_iter_": found.n_iter,
+            "residual_": found.residual,
+        }
+
+    def _solve_on_centres(self, X: Array, y: Array, sample_weight: Any, kernel: Any, alpha: Array) -> dict[str, Any]:
+        """Solve the model that is restricted to combinations of some rows' kernels."""
+        n_components = min(10 * math.isqrt(len(X)), len(X)) if self.n_components is None else self.n_components
+        seed = 0 if self.random_state is None else self.random_state
+        features = NystromFeatures(kernel, n_components, random_state=seed)
+        found = fit_on_centres(features, X, y, alpha, sample_weight, fit_intercept=self.fit_intercept)
+        draft: dict[str, Any] = {
+            "dual_coef_": found.coef,
+            "intercept_": found.offset,
+            "solver_": "nystrom",
+            "n_iter_": 1,
+            "residual_": found.residual,
+        }
+        if kernel == "precomputed":
+            dual = np.zeros((len(X), y.shape[1]), X.dtype)
+            dual[features.component_indices_] = found.coef
+            draft["dual_coef_"] = dual
+        else:
+            draft["X_fit_"] = features.components_
+        return draft
 
     def _values(self, X: ArrayLike) -> Array:
         """Return K(X, X_fit) a + b, of shape (n, t)."""
@@ -70,6 +166,11 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
         return tags
 
 
+def fits(X: Array) -> bool:
+    """Whether a kernel matrix of all rows, and its factor, fit into memory."""
+    return len(X) ** 2 * X.itemsize <= available_memory()[0]
+
+
 class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
     """Fit f(x) = Σ_i a_i k(x, x_i) + b by ridge regression in the kernel's function space.
 
@@ -87,26 +188,43 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
         Penalty, non-negative, one for all targets or one each. It is scikit-learn's alpha: not divided by n.
     fit_intercept : bool, default=True
         Whether there is an unpenalised intercept b.
-    solver : {"auto", "cholesky"}, default="auto"
-        How the dual system is solved; both mean Cholesky.
+    solver : {"auto", "cholesky", "pcg", "nystrom"}, default="auto"
+        "cholesky" factors the n x n matrix. "pcg" solves the same system by preconditioned conjugate gradients, from
+        products with a matrix that is kept where memory lets it, and else made anew, tile by tile. "auto" takes one of
+        them: "pcg" where the matrix does not fit, and from 3,000 rows on where a low-rank factor foresees so few
+        iterations that they cost less. "nystrom" is another model: the best combination of the kernels of
+        `n_components` rows, n_components² numbers, for any number of rows.
+    tol : float, default=1e-8
+        Residual, relative to the targets, at which "pcg" ends.
+    n_components : int or None, default=None
+        Number of centres of "nystrom", 10 sqrt(n) by default; rank of the preconditioner of "pcg", chosen by cost by
+        default.
+    max_iter : int, default=1000
+        Largest number of iterations of "pcg".
+    random_state : int, RandomState or None, default=None
+        Source of the centres or pivots, which randomly pivoted Cholesky draws; None is 0, so that fits are repeatable.
+    callback : callable, default=None
+        Called by "pcg" after every iteration with its number and the residuals of all columns.
+    checkpoint : str or path, default=None
+        File that "pcg" writes its state to after every iteration, whole or not at all, and goes on from if it is there.
 
     Attributes
     ----------
     dual_coef_ : ndarray of shape (n,) or (n, n_targets)
-        Dual coefficients a, zero for rows of weight zero.
+        Dual coefficients a, zero for rows of weight zero; of "nystrom" those of the rows in `X_fit_`.
     intercept_ : float or ndarray of shape (n_targets,)
         Intercept b.
     solver_ : str
-        What solved the system: "cholesky"; "ldlt" if the kernel matrix plus alpha was indefinite, "eigen" if it was
-        singular.
+        What solved the system: "cholesky", "pcg" or "nystrom"; "ldlt" if the kernel matrix plus alpha was indefinite,
+        "eigen" if it was singular.
     n_iter_ : int
-        1: the solvers are direct.
+        Iterations of "pcg", 1 for direct solvers.
     residual_ : float
         Residual of the whole system, relative to the targets; the largest over targets.
     kernel_ : Kernel or str
         The kernel used.
     X_fit_ : ndarray of shape (n, d)
-        The rows; not there for a precomputed kernel.
+        The rows, of "nystrom" the centres among them; not there for a precomputed kernel.
     n_features_in_ : int
         Number of features, d; n for a precomputed kernel.
     feature_names_in_ : ndarray of shape (d,)
@@ -115,14 +233,20 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
     Raises
     ------
     MemoryError
-        If the n x n kernel matrix does not fit, with the bytes; :class:`FeatureRidge` needs p x p for p random
-        features.
+        If with "cholesky" the n x n kernel matrix does not fit, or with the others their low-rank factor, with the
+        bytes; :class:`FeatureRidge` needs p x p for p random features.
+    LinAlgError
+        If "pcg" meets a kernel that is not positive semidefinite; the direct solver has an answer for it.
+    ValueError
+        If a checkpoint is of another problem.
 
     Warns
     -----
     LinAlgWarning
         Once, with the reciprocal condition number and the remedy, if the system is indefinite, singular or not
         symmetric.
+    ConvergenceWarning
+        If "pcg" ends before `tol`, with the residual reached.
 
     See Also
     --------
@@ -131,13 +255,17 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
 
     Notes
     -----
-    Fitting costs n² d + n³ / 3 flops and n² numbers, predicting m rows 2 m n d flops and no matrix. float32 data are
-    computed in float32. The bits are the same for every number of threads.
+    Fitting costs n² d + n³ / 3 flops and n² numbers ("pcg" with rank k: 2 n k² flops, n k numbers and each iteration
+    n² products, times d where the matrix is not kept; "nystrom" with M centres: 2 n M² flops and M² numbers beside a
+    low-rank factor), predicting m rows 2 m n d flops and no matrix. float32 data are computed in float32. The bits of
+    what "cholesky" gives are the same for every number of threads.
 
     References
     ----------
     Saunders, Gammerman & Vovk, "Ridge regression learning algorithm in dual variables", ICML 1998, section 2. Jacot,
     Gabriel & Hongler, "Neural tangent kernel", NeurIPS 2018, section 5 (least-squares training of wide networks).
+    Díaz, Epperly, Frangella, Tropp & Webber, "Robust, randomized preconditioning for kernel ridge regression",
+    arXiv:2304.12465, 2023 ("pcg", and the restricted model of "nystrom").
 
     Examples
     --------
@@ -157,11 +285,23 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
         *,
         fit_intercept: bool = True,
         solver: str = "auto",
+        tol: float = 1e-8,
+        n_components: int | None = None,
+        max_iter: int = 1000,
+        random_state: int | np.random.RandomState | None = None,
+        callback: Callable[[int, Array], object] | None = None,
+        checkpoint: str | PathLike[str] | None = None,
     ) -> None:
         self.kernel = kernel
         self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.solver = solver
+        self.tol = tol
+        self.n_components = n_components
+        self.max_iter = max_iter
+        self.random_state = random_state
+        self.callback = callback
+        self.checkpoint = checkpoint
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Self:
@@ -195,8 +335,25 @@ class KernelRidgeClassifier(SignCoding, BaseKernelRidge):
         Penalty, non-negative.
     fit_intercept : bool, default=True
         Whether there is an unpenalised intercept.
-    solver : {"auto", "cholesky"}, default="auto"
-        How the dual system is solved; both mean Cholesky.
+    solver : {"auto", "cholesky", "pcg", "nystrom"}, default="auto"
+        "cholesky" factors the n x n matrix. "pcg" solves the same system by preconditioned conjugate gradients, from
+        products with a matrix that is kept where memory lets it, and else made anew, tile by tile. "auto" takes one of
+        them: "pcg" where the matrix does not fit, and from 3,000 rows on where a low-rank factor foresees so few
+        iterations that they cost less. "nystrom" is another model: the best combination of the kernels of
+        `n_components` rows, n_components² numbers, for any number of rows.
+    tol : float, default=1e-8
+        Residual, relative to the targets, at which "pcg" ends.
+    n_components : int or None, default=None
+        Number of centres of "nystrom", 10 sqrt(n) by default; rank of the preconditioner of "pcg", chosen by cost by
+        default.
+    max_iter : int, default=1000
+        Largest number of iterations of "pcg".
+    random_state : int, RandomState or None, default=None
+        Source of the centres or pivots, which randomly pivoted Cholesky draws; None is 0, so that fits are repeatable.
+    callback : callable, default=None
+        Called by "pcg" after every iteration with its number and the residuals of all columns.
+    checkpoint : str or path, default=None
+        File that "pcg" writes its state to after every iteration, whole or not at all, and goes on from if it is there.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied with the sample weights; "balanced" is n / (n_classes n_c).
 
@@ -211,16 +368,16 @@ class KernelRidgeClassifier(SignCoding, BaseKernelRidge):
     intercept_ : float or ndarray of shape (n_columns,)
         Intercept.
     solver_ : str
-        What solved the system: "cholesky"; "ldlt" if the kernel matrix plus alpha was indefinite, "eigen" if it was
-        singular.
+        What solved the system: "cholesky", "pcg" or "nystrom"; "ldlt" if the kernel matrix plus alpha was indefinite,
+        "eigen" if it was singular.
     n_iter_ : int
-        1: the solvers are direct.
+        Iterations of "pcg", 1 for direct solvers.
     residual_ : float
         Residual of the whole system, relative to the codes; the largest over columns.
     kernel_ : Kernel or str
         The kernel used.
     X_fit_ : ndarray of shape (n, d)
-        The rows; not there for a precomputed kernel.
+        The rows, of "nystrom" the centres among them; not there for a precomputed kernel.
     n_features_in_ : int
         Number of features, d; n for a precomputed kernel.
     feature_names_in_ : ndarray of shape (d,)
@@ -252,12 +409,24 @@ class KernelRidgeClassifier(SignCoding, BaseKernelRidge):
         *,
         fit_intercept: bool = True,
         solver: str = "auto",
+        tol: float = 1e-8,
+        n_components: int | None = None,
+        max_iter: int = 1000,
+        random_state: int | np.random.RandomState | None = None,
+        callback: Callable[[int, Array], object] | None = None,
+        checkpoint: str | PathLike[str] | None = None,
         class_weight: dict[Any, float] | str | None = None,
     ) -> None:
         self.kernel = kernel
         self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.solver = solver
+        self.tol = tol
+        self.n_components = n_components
+        self.max_iter = max_iter
+        self.random_state = random_state
+        self.callback = callback
+        self.checkpoint = checkpoint
         self.class_weight = class_weight
 
     @_fit_context(prefer_skip_nested_validation=True)

@@ -2,7 +2,8 @@
 
 from widelearn.ridge.moments import Moments
 from widelearn.ridge.path import gcv, loo, path
+from widelearn.ridge.pcg import pcg
 from widelearn.ridge.rpcholesky import rp_cholesky
 from widelearn.ridge.solver import solve
 
-__all__ = ["Moments", "gcv", "loo", "path", "rp_cholesky", "solve"]
+__all__ = ["Moments", "gcv", "loo", "path", "pcg", "rp_cholesky", "solve"]

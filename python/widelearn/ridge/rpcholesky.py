@@ -1,14 +1,16 @@
 """Low-rank factors of positive semidefinite matrices: randomly pivoted Cholesky, in blocks with rejection."""
 
 import warnings
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.linalg import LinAlgWarning
 from scipy.linalg.blas import dtrsm
 from sklearn.utils import check_random_state
 
+from widelearn.ridge.operators import Dense, Symmetric
 from widelearn.runtime import check_memory, empty, row_blocks
 
 Array = NDArray[Any]
@@ -17,46 +19,6 @@ Doubles = NDArray[np.float64]
 BLOCK, UPDATED_ROWS = 192, 8192
 # A residual below so many machine epsilons of its diagonal entry is a rounding error.
 NOISE = 64
-
-
-class Symmetric(Protocol):
-    """A symmetric matrix that gives its diagonal and its columns."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Return (n, n)."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Return the type of the entries, which says how large their rounding errors are."""
-
-    def diag(self) -> Array:
-        """Return the diagonal, of shape (n,)."""
-
-    def columns(self, indices: ArrayLike) -> Array:
-        """Return the columns at `indices`, of shape (n, len(indices))."""
-
-
-class Dense:
-    """A symmetric matrix in memory, of which columns are asked for."""
-
-    def __init__(self, matrix: Array) -> None:
-        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-            raise ValueError(f"The matrix must be square, got shape {matrix.shape}.")
-        self.matrix = matrix if matrix.dtype in (np.float32, np.float64) else matrix.astype(np.float64)
-        self.shape, self.dtype = (len(matrix), len(matrix)), self.matrix.dtype
-
-    def diag(self) -> Array:
-        """Return the diagonal."""
-        return self.matrix.diagonal()
-
-    def columns(self, indices: ArrayLike) -> Array:
-        """Return some columns."""
-        return self.matrix[:, np.asarray(indices)]
-
-    def entries(self, rows: ArrayLike, columns: ArrayLike) -> Array:
-        """Return the entries where `rows` and `columns` cross."""
-        return self.matrix[np.ix_(np.asarray(rows), np.asarray(columns))]
 
 
 def rp_cholesky(
@@ -142,41 +104,68 @@ def rp_cholesky(
         raise ValueError(f"rank and block must be at least 1, got {rank} and {block}.")
     rank, proposed = min(int(rank), n), min(BLOCK if block is None else int(block), n)
     check_memory(8 * n * (rank + proposed), f"The factor of rank {rank} of {n} rows", "Take a smaller rank.")
+    pivots, panels, lowest = factor(A, rank, proposed, check_random_state(random_state), tol=tol)
+    if lowest < 0.0:
+        warnings.warn(
+            f"The kernel matrix is not positive semidefinite: beside {len(pivots)} pivots it has a negative eigenvalue"
+            f" of at most {lowest:.2g}. Take another kernel, or if it was computed in single precision pass float32.",
+            LinAlgWarning,
+            stacklevel=2,
+        )
+    return pivots, panels[0] if panels else np.empty((n, 0))
+
+
+def factor(
+    A: Any,
+    rank: int,
+    proposed: int,
+    rng: np.random.RandomState,
+    *,
+    tol: float | None = None,
+    width: int | None = None,
+    enough: Callable[[int, Doubles, Doubles, float], bool] = lambda *_: False,
+) -> tuple[NDArray[np.intp], list[Doubles], float]:
+    """Return pivots, the factor in panels of `width` columns, and the least residual where it is no rounding error.
+
+    Before each block ``enough`` sees the rank so far, the residual where the proposed rows and columns cross, its
+    diagonal there, and its trace; it may stop.
+    """
     epsilon = float(np.finfo(A.dtype).eps)
     u = finite_diagonal(A)
-    lowest, largest = float(u.min(initial=0.0)), float(u.max(initial=0.0))
+    n, lowest, largest = len(u), float(u.min(initial=0.0)), float(u.max(initial=0.0))
     u = u.clip(min=0.0)
     noise = (NOISE * epsilon if tol is None else tol) * u
-    rng = check_random_state(random_state)
-    F, pivots = empty((n, rank), np.float64), np.empty(rank, np.intp)
-    k = 0
+    panels: list[Doubles] = []
+    pivots = np.empty(rank, np.intp)
+    k = room = 0
     while k < rank and u.sum() > noise.sum():
         drawn = np.searchsorted(np.cumsum(u), rng.random_sample(proposed) * u.sum(), side="right").clip(max=n - 1)
-        H, columns = residual(A, F[:, :k], drawn)
-        taken, L = accept(H, u[drawn], noise[drawn], rng.random_sample(proposed), rank - k)
+        H, columns = residual(A, panels, drawn, k)
+        if enough(k, H, u[drawn], float(u.sum())):
+            break
+        if room == 0:
+            room = min(width or rank, rank - k)
+            panels.append(empty((n, room), np.float64))
+        taken, L = accept(H, u[drawn], noise[drawn], rng.random_sample(proposed), room)
         if len(taken) == 0:
             # What is left of them are rounding errors.
             u[drawn] = 0.0
             continue
         chosen = drawn[taken]
         fresh = A.columns(chosen) if columns is None else columns[:, taken]
-        extend(F, k, chosen, np.require(fresh, np.float64, ["C"]), L, u)
+        last = slice(panels[-1].shape[1] - room, panels[-1].shape[1] - room + len(taken))
+        extend(panels, last, chosen, np.require(fresh, np.float64, ["C"]), L, u)
         # Zero but for rounding: F[pivots] is lower triangular to the last bit.
-        F[pivots[:k], k : k + len(taken)] = 0.0
+        panels[-1][pivots[:k], last] = 0.0
         pivots[k : k + len(taken)] = chosen
-        k += len(taken)
+        k, room = k + len(taken), room - len(taken)
         u[pivots[:k]] = 0.0
         lowest = min(lowest, float(u.min()))
         u[u <= noise] = 0.0
+    if panels:
+        panels[-1] = panels[-1][:, : panels[-1].shape[1] - room]
     # A rounding error δ of an entry may change u by 2 δ sqrt(u / noise): with a noise of a few δ, by sqrt(δ).
-    if lowest < -4 * epsilon**0.5 * largest:
-        warnings.warn(
-            f"The kernel matrix is not positive semidefinite: beside {k} pivots it has a negative eigenvalue of at"
-            f" most {lowest:.2g}. Take another kernel, or if it was computed in single precision pass float32.",
-            LinAlgWarning,
-            stacklevel=2,
-        )
-    return pivots[:k], F[:, :k]
+    return pivots[:k], panels, lowest if lowest < -4 * epsilon**0.5 * largest else 0.0
 
 
 def finite_diagonal(A: Symmetric) -> Doubles:
@@ -188,11 +177,14 @@ def finite_diagonal(A: Symmetric) -> Doubles:
     return diagonal
 
 
-def residual(A: Any, F: Doubles, drawn: NDArray[np.intp]) -> tuple[Doubles, Array | None]:
+def residual(A: Any, panels: list[Doubles], drawn: NDArray[np.intp], k: int) -> tuple[Doubles, Array | None]:
     """Return A - F F' where the rows and columns `drawn` cross, and those columns of A if they had to be computed."""
     columns = None if hasattr(A, "entries") else A.columns(drawn)
     H = np.array(A.entries(drawn, drawn) if columns is None else columns[drawn], np.float64)
-    H -= F[drawn] @ F[drawn].T
+    for panel in panels:
+        known = panel[drawn, : max(k, 0)]
+        H -= known @ known.T
+        k -= panel.shape[1]
     return H, columns
 
 
@@ -214,14 +206,18 @@ def accept(H: Doubles, u: Doubles, noise: Doubles, uniform: Doubles, most: int) 
     return np.array(taken, np.intp), np.tril(L[taken, : len(taken)])
 
 
-def extend(F: Doubles, k: int, chosen: NDArray[np.intp], fresh: Doubles, L: Doubles, u: Doubles) -> None:
-    """Write the columns (fresh - F F[chosen]') L⁻ᵀ of the factor and take their squares from `u`, block by block."""
-    known, factor = F[chosen, :k].T, np.asfortranarray(L)
-    for rows in row_blocks(len(F), UPDATED_ROWS):
+def extend(
+    panels: list[Doubles], last: slice, chosen: NDArray[np.intp], fresh: Doubles, L: Doubles, u: Doubles
+) -> None:
+    """Write the columns (fresh - F F[chosen]') L⁻ᵀ at `last` of the last panel and take their squares from `u`."""
+    known = [panel[:, : last.start] if panel is panels[-1] else panel for panel in panels]
+    at_chosen, factor = [panel[chosen].T for panel in known], np.asfortranarray(L)
+    for rows in row_blocks(len(u), UPDATED_ROWS):
         part = fresh[rows]
-        part -= F[rows, :k] @ known
+        for panel, top in zip(known, at_chosen, strict=True):
+            part -= panel[rows] @ top
         # A transposed C-contiguous block is what BLAS overwrites in place.
         dtrsm(1.0, factor, part.T, lower=1, overwrite_b=1)
-        F[rows, k : k + len(L)] = part
+        panels[-1][rows, last] = part
         u[rows] -= np.einsum("ij,ij->i", part, part)
-    F[chosen, k : k + len(L)] = L
+    panels[-1][chosen, last] = L

@@ -1,0 +1,90 @@
+"""Kernel ridge with an intercept by conjugate gradients, and whether they are worth it."""
+
+from collections.abc import Callable
+from os import PathLike
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+
+from widelearn.ridge.operators import Scaled
+from widelearn.ridge.pcg import pcg
+from widelearn.ridge.preconditioner import Preconditioner, worth_it
+
+Array = NDArray[Any]
+# Systems of fewer rows are factored whatever their spectrum.
+FEW_ROWS = 3000
+
+
+class Iterated(NamedTuple):
+    """The solution of a dual system, and how many iterations it took."""
+
+    coef: Array
+    offset: Array
+    n_iter: int
+    residual: float
+
+
+def solve_iterative(
+    A: Any,
+    y: Array,
+    alpha: Array,
+    weight: Array | None,
+    *,
+    fit_intercept: bool,
+    tol: float,
+    rank: int | None = None,
+    max_iter: int = 1000,
+    random_state: Any = 0,
+    callback: Callable[[int, Array], object] | None = None,
+    checkpoint: str | PathLike[str] | None = None,
+    preconditioner: Preconditioner | None = None,
+) -> Iterated:
+    """Solve (K + alpha W⁻¹) a + b 1 = y with 1'a = 0, or without b, from products with K.
+
+    With a_y and a_1 the solutions for y and for ones, b = 1'a_y / 1'a_1 and a = a_y - b a_1; what is left of the whole
+    system is the same combination of what is left of the two.
+    """
+    t = y.shape[1]
+    root = np.ones(len(y)) if weight is None else np.sqrt(weight)
+    size = np.linalg.norm(root[:, None] * y, axis=0)
+    origin, right, penalties, part = np.zeros(t), y, alpha, tol
+    if fit_intercept:
+        # Solving for what an intercept alone leaves over keeps the digits of targets far from zero.
+        origin = (root**2) @ y / (root**2).sum()
+        distinct = np.unique(alpha)
+        right = np.column_stack([y - origin, np.ones((len(y), len(distinct)))])
+        penalties, part = np.concatenate([alpha, distinct]), tol / 2
+    found = pcg(
+        A,
+        right,
+        penalties,
+        sample_weight=weight,
+        rank=rank,
+        tol=part,
+        max_iter=max_iter,
+        random_state=random_state,
+        callback=callback,
+        checkpoint=checkpoint,
+        preconditioner=preconditioner,
+    )
+    coef, left, offset = found.coef[:, :t], found.left[:, :t], np.zeros(t)
+    if fit_intercept:
+        ones = t + np.searchsorted(distinct, alpha)
+        offset = coef.sum(axis=0) / found.coef[:, ones].sum(axis=0)
+        coef, left = coef - offset * found.coef[:, ones], left - offset * found.left[:, ones]
+    norms = np.linalg.norm(left, axis=0)
+    relative = np.divide(norms, size, out=norms.copy(), where=size > 0)
+    return Iterated(coef, origin + offset, found.n_iter, float(relative.max(initial=0.0)))
+
+
+def choose_iterative(
+    A: Any, alpha: Array, weight: Array | None, *, fit_intercept: bool, tol: float, max_iter: int, random_state: Any
+) -> Preconditioner | None:
+    """Return the preconditioner with which iterations beat a factorisation, or None if they do not."""
+    if A.shape[0] < FEW_ROWS or not (alpha > 0).all():
+        return None
+    scaled = A if weight is None else Scaled(A, np.sqrt(weight))
+    penalties = np.concatenate([alpha, np.unique(alpha)]) if fit_intercept else alpha
+    return worth_it(scaled, penalties, tol, max_iter, check_random_state(random_state))

@@ -1,0 +1,159 @@
+"""Symmetric matrices as solvers see them: products, columns, diagonal; kept in memory where that has room."""
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+from scipy.linalg.blas import dsymv, ssymv
+
+from widelearn.runtime import available_memory, empty, row_blocks
+
+Array = NDArray[Any]
+# Up to so many columns matrix-vector products are faster than the matrix product, which packs both its factors.
+SINGLE_COLUMNS = 5
+# Columns of a matrix in memory, or of one that is made, that are held at once.
+HELD_COLUMNS = 256
+
+
+class Symmetric(Protocol):
+    """A symmetric matrix that gives its diagonal and its columns."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Return (n, n)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Return the type of the entries, which says how large their rounding errors are."""
+
+    def diag(self) -> Array:
+        """Return the diagonal, of shape (n,)."""
+
+    def columns(self, indices: ArrayLike) -> Array:
+        """Return the columns at `indices`, of shape (n, len(indices))."""
+
+
+class Dense:
+    """A symmetric matrix in memory.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n, n)
+        The matrix; float32 and float64 are kept, other types become float64.
+    exact : object, optional
+        The operator whose entries these are but for their rounding: residuals are taken with it.
+    """
+
+    def __init__(self, matrix: Array, exact: Any = None) -> None:
+        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+            raise ValueError(f"The matrix must be square, got shape {matrix.shape}.")
+        self.matrix = matrix if matrix.dtype in (np.float32, np.float64) else matrix.astype(np.float64)
+        self.shape, self.dtype = (len(matrix), len(matrix)), self.matrix.dtype
+        if exact is not None:
+            self.exact = exact
+
+    def diag(self) -> Array:
+        """Return the diagonal."""
+        return self.matrix.diagonal()
+
+    def columns(self, indices: ArrayLike) -> Array:
+        """Return some columns."""
+        return self.matrix[np.asarray(indices)].T
+
+    def entries(self, rows: ArrayLike, columns: ArrayLike) -> Array:
+        """Return the entries where `rows` and `columns` cross."""
+        return self.matrix[np.ix_(np.asarray(rows), np.asarray(columns))]
+
+    def __matmul__(self, V: Array) -> Array:
+        A = self.matrix
+        if V.shape[1] > SINGLE_COLUMNS or not (A.flags.c_contiguous or A.flags.f_contiguous):
+            return A @ V
+        # Half of a symmetric matrix says it all, and reading it is what takes the time.
+        symv, A = dsymv if A.dtype == np.float64 else ssymv, A if A.flags.f_contiguous else A.T
+        return np.stack([symv(1.0, A, column, lower=1) for column in V.T], axis=1)
+
+
+class Scaled:
+    """The matrix S A S for a diagonal S: what sample weights make of a kernel matrix."""
+
+    def __init__(self, A: Any, scale: Array) -> None:
+        self.A, self.shape, self.dtype = A, A.shape, A.dtype
+        self.scale = scale.astype(A.dtype)
+        if hasattr(A, "exact"):
+            self.exact = Scaled(A.exact, scale)
+        if hasattr(A, "entries"):
+            self.entries = lambda rows, columns: self.scale[rows, None] * A.entries(rows, columns) * self.scale[columns]
+
+    def diag(self) -> Array:
+        """Return the diagonal."""
+        return self.scale**2 * self.A.diag()
+
+    def columns(self, indices: ArrayLike) -> Array:
+        """Return some columns."""
+        return self.scale[:, None] * self.A.columns(indices) * self.scale[np.asarray(indices)]
+
+    def __matmul__(self, V: Array) -> Array:
+        return self.scale[:, None] * (self.A @ (self.scale[:, None] * V))
+
+
+def cached(operator: Any, *, spare: int = 0) -> Any:
+    """Return the operator with its entries in memory if half of what is available holds them, or else as it is.
+
+    Parameters
+    ----------
+    operator : object
+        What has ``shape``, ``dtype`` and ``columns(indices)``; where it has ``dense()`` too, that makes the matrix.
+    spare : int, default=0
+        Bytes that the caller needs beside the matrix.
+
+    Returns
+    -------
+    object
+        A :class:`Dense` matrix of the operator's dtype; of float32 where only that fits, with the operator itself as
+        what residuals are taken with; or the operator, which makes its entries anew for each product.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from widelearn.kernels import RBF
+    >>> from widelearn.ridge.operators import cached
+    >>> A = cached(RBF(gamma=1.0).operator([[0.0], [1.0], [2.0]]))
+    >>> np.round(A @ np.ones((3, 1)), 3).ravel()
+    array([1.386, 1.736, 1.386])
+    """
+    n, room = operator.shape[0], (available_memory()[0] - spare) // 2
+    dtype: DTypeLike
+    for dtype in (operator.dtype, np.float32):
+        if n * n * np.dtype(dtype).itemsize <= room:
+            break
+    else:
+        return operator
+    if dtype == operator.dtype and hasattr(operator, "dense"):
+        return Dense(operator.dense())
+    matrix = empty((n, n), dtype)
+    for part in row_blocks(n, HELD_COLUMNS):
+        matrix[part] = operator.columns(np.arange(part.start, part.stop)).T
+    return Dense(matrix) if dtype == operator.dtype else Dense(matrix, operator)
+
+
+def product(A: Any, V: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return A V in the precision of A, as doubles."""
+    return np.asarray(A @ V.astype(A.dtype, copy=False), np.float64)
+
+
+def exact_product(A: Any, V: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return A V in double precision, with the entries of A before they were rounded for being kept."""
+    A = getattr(A, "exact", A)
+    if A.dtype == np.float64:
+        return product(A, V)
+    out = np.empty(V.shape)
+    for part in row_blocks(len(V), HELD_COLUMNS):
+        out[part] = A.columns(np.arange(part.start, part.stop)).T.astype(np.float64) @ V
+    return out
+
+
+def tall_product(A: NDArray[np.float64], V: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return A V, column by column while that is faster."""
+    if V.shape[1] > SINGLE_COLUMNS:
+        return A @ V
+    return np.stack([A @ column for column in np.ascontiguousarray(V.T)], axis=1)

@@ -1,0 +1,156 @@
+"""The preconditioner of a ridge system: a low-rank factor plus the penalty, inverted, and how large a rank pays."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve, eigvalsh
+from scipy.linalg.blas import dsyrk
+
+from widelearn.ridge.operators import Dense, Scaled, tall_product
+from widelearn.ridge.rpcholesky import factor
+from widelearn.runtime import available_memory, check_memory
+
+Array = NDArray[np.float64]
+# Columns of a panel of the factor, which grows by panels; pivots proposed at once.
+WIDTH, PROPOSED = 512, 192
+# What things cost in units of one operation of a matrix product: an entry of a product with a matrix in memory, with
+# one that is made anew, an entry of the factor applied, and n k² of making the factor and its Gram matrix.
+KEPT_ENTRY, MADE_ENTRY, APPLIED_ENTRY, FACTOR = 14.0, 45.0, 35.0, 3.0
+# How many times fewer iterations it takes than the bound foresees, as seen on tables: few eigenvalues are near λ.
+EARLY = 2.5
+
+
+class Preconditioner:
+    """Apply (F F' + alpha I)⁻¹ = (I - F (F'F + alpha I)⁻¹ F') / alpha, one alpha a column.
+
+    Parameters
+    ----------
+    panels : list of ndarrays of shape (n, k_j)
+        The columns of F.
+    alphas : ndarray of shape (t,)
+        Penalties of the columns.
+    pivots : ndarray of shape (k,)
+        The rows that F was made from.
+    foreseen : float
+        How many iterations it may take, where that was looked at.
+    """
+
+    def __init__(
+        self, panels: list[Array], alphas: Array, pivots: NDArray[np.intp], foreseen: float = math.inf
+    ) -> None:
+        self.panels, self.pivots, self.foreseen = panels, pivots, foreseen
+        self.rank = sum(panel.shape[1] for panel in panels)
+        G = np.empty((self.rank, self.rank))
+        starts = np.cumsum([0, *(panel.shape[1] for panel in panels)])
+        for i, left in enumerate(panels):
+            rows = slice(starts[i], starts[i + 1])
+            G[rows, rows] = dsyrk(1.0, left.T, lower=1) if left.flags.c_contiguous else left.T @ left
+            for j, right in enumerate(panels[:i]):
+                G[rows, starts[j] : starts[j + 1]] = left.T @ right
+        # Below its rounding errors the difference above would not be positive.
+        least = 64 * np.finfo(np.float64).eps * float(np.trace(G)) if self.rank else 0.0
+        shifts = np.maximum(alphas, least)
+        self.shifts = np.where(shifts > 0, shifts, 1.0)
+        self.factors: dict[float, Any] = {}
+        for shift in np.unique(self.shifts):
+            M = G.copy()
+            M[np.diag_indices(self.rank)] += shift
+            self.factors[shift] = cho_factor(M, lower=True, overwrite_a=True, check_finite=False) if self.rank else None
+
+    def __call__(self, R: Array, columns: NDArray[np.intp]) -> Array:
+        """Return the preconditioned residuals `R`, which belong to `columns` of the right-hand sides."""
+        shifts = self.shifts[columns]
+        if not self.rank:
+            return R / shifts
+        W = np.vstack([tall_product(panel.T, R) for panel in self.panels])
+        for shift in np.unique(shifts):
+            same = shifts == shift
+            W[:, same] = cho_solve(self.factors[shift], W[:, same], check_finite=False)
+        Z = R.copy()
+        start = 0
+        for panel in self.panels:
+            Z -= tall_product(panel, W[start : start + panel.shape[1]])
+            start += panel.shape[1]
+        return Z / shifts
+
+
+def precondition(
+    A: Any,
+    alphas: Array,
+    rank: int | None,
+    tol: float,
+    max_iter: int,
+    rng: np.random.RandomState,
+    most: float = math.inf,
+) -> Preconditioner:
+    """Return the preconditioner of A + alpha I; rank None takes what pays, and costs `most` at most."""
+    n = A.shape[0]
+    limit = most_rank(n) if rank is None else min(rank, n)
+    if limit == 0:
+        return Preconditioner([], alphas, np.empty(0, np.intp))
+    need = 8 * (n * (limit + PROPOSED) + 2 * limit * limit)
+    check_memory(need, f"The preconditioner of rank {limit} of {n} rows", "Take a smaller rank, or None.")
+    rule = Rule(A, alphas, tol, max_iter, most)
+    enough = rule if rank is None else lambda *_: False
+    pivots, panels, _ = factor(A, limit, min(PROPOSED, n), rng, width=WIDTH, enough=enough)
+    return Preconditioner(panels, alphas, pivots, rule.foreseen)
+
+
+def worth_it(A: Any, alphas: Array, tol: float, max_iter: int, rng: np.random.RandomState) -> Preconditioner | None:
+    """Return a preconditioner with which iterations cost less than a factor of all of A, or None.
+
+    The search costs a quarter of that factor at most.
+    """
+    n, t = A.shape[0], len(alphas)
+    direct = n**3 / 3
+    found = precondition(A, alphas, None, tol, max_iter, rng, direct / 4)
+    cost = FACTOR * n * found.rank**2 + found.foreseen * t * step_cost(A, found.rank)
+    return found if cost < direct else None
+
+
+def step_cost(A: Any, k: int) -> float:
+    """Return what an iteration of one column costs."""
+    n, inner = A.shape[0], A.A if isinstance(A, Scaled) else A
+    return (KEPT_ENTRY if isinstance(inner, Dense) else MADE_ENTRY) * n * n + APPLIED_ENTRY * n * k
+
+
+def most_rank(n: int) -> int:
+    """Return the largest rank whose factor, and a panel that is being made, take a third of the memory available."""
+    return max(min(n, available_memory()[0] // 3 // (8 * n) - 2 * PROPOSED), 0)
+
+
+class Rule:
+    """Says when a factor has cost more in its last two blocks than the iterations they save.
+
+    Those are foreseen from the largest eigenvalue λ of the residual: sqrt(1 + λ / alpha) log(2 / tol) / 2 at most
+    (Saad, "Iterative methods for sparse linear systems", 2003, section 6.11.3), with λ that of the residual on rows
+    drawn by its diagonal.
+    """
+
+    def __init__(self, A: Any, alphas: Array, tol: float, max_iter: int, most: float) -> None:
+        self.A, self.alphas, self.tol, self.max_iter, self.most = A, alphas, tol, max_iter, most
+        self.past: list[tuple[int, float]] = []
+
+    @property
+    def foreseen(self) -> float:
+        """How many iterations the factor so far may take."""
+        return self.past[-1][1] if self.past else math.inf
+
+    def __call__(self, k: int, H: Array, u: Array, trace: float) -> bool:
+        """Say so for rank `k`, given the residual `H` where the proposed rows cross, its diagonal and its trace."""
+        n = self.A.shape[0]
+        scale = 1 / np.sqrt(u)
+        M = H * scale * scale[:, None] * (trace / len(u))
+        top = float(eigvalsh(M, subset_by_index=[len(M) - 1, len(M) - 1], check_finite=False)[0])
+        alpha = max(float(self.alphas.min()), np.finfo(np.float64).eps * trace)
+        left = min(math.sqrt(1 + max(top, 0.0) / alpha) * math.log(2 / self.tol) / 2 / EARLY, self.max_iter)
+        self.past.append((k, min(left, self.foreseen)))
+        if FACTOR * n * k * k > self.most:
+            return True
+        if len(self.past) < 3:
+            return False
+        before, were = self.past[-3]
+        saved = (were - self.foreseen) * len(self.alphas) * step_cost(self.A, k)
+        return FACTOR * n * (k * k - before * before) >= saved
