@@ -1,4 +1,4 @@
-"""Gaussian duals of activations and of their derivatives against quadrature (golden/duals.py), alone and in networks."""
+"""Gaussian duals of activations and their derivatives against quadrature (golden/duals.py), alone and in networks."""
 
 import importlib.util
 import math

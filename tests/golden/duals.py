@@ -1,10 +1,10 @@
 """Write duals.npz: E[f^(m)(u) f^(m)(v)] of Gaussian pairs (u, v) for activations f and orders m, by quadrature.
 
-Run it as ``python tests/golden/duals.py``; it needs NumPy, SciPy and mpmath and takes a few minutes. Smooth functions are
-summed over a lattice, by the trapezoidal rule in two independent normal variables: for functions analytic in a strip it
-converges exponentially, and the step is so much smaller than the distance to the nearest pole that only rounding is
-left (1e-14). Powers of relu are integrated over the angle at which both arguments are positive, to 30 digits. Neither
-shares anything with the package.
+Run it as ``python tests/golden/duals.py``; it needs NumPy, SciPy and mpmath and takes some minutes. Smooth functions
+are summed over a lattice, by the trapezoidal rule in two independent normal variables: for functions analytic in a
+strip it converges exponentially, and the step is so much smaller than the distance to the nearest pole that only
+rounding is left (1e-14). Powers of relu are integrated over the angle at which both arguments are positive, to 30
+digits. Neither shares anything with the package.
 """
 
 from pathlib import Path
@@ -13,7 +13,18 @@ import mpmath as mp
 import numpy as np
 from scipy.special import erf, expit, ndtr
 
-VARIANCES = ((1e-6, 1e-6), (1e-2, 1e-2), (1, 1), (30, 30), (1e4, 1e4), (1e-6, 1), (1e-2, 30), (1, 30), (1, 1e4), (30, 1e4))
+VARIANCES = (
+    (1e-6, 1e-6),
+    (1e-2, 1e-2),
+    (1, 1),
+    (30, 30),
+    (1e4, 1e4),
+    (1e-6, 1),
+    (1e-2, 30),
+    (1, 30),
+    (1, 1e4),
+    (30, 1e4),
+)
 CORRELATIONS = (-1, -0.999, -0.3, 0, 0.5, 0.99, 1 - 1e-9, 1)
 ORDERS = 5
 REACH = 9.0  # e^(-81/2) = 3e-18
@@ -104,7 +115,9 @@ def expectation(f, strip, m, q, r, rho):
 def power(n, q, r, rho):
     """E relu(u)^n relu(v)^n / n!²."""
     theta = mp.acos(mp.mpf(rho)) if abs(rho) < 1 else (mp.mpf(0) if rho > 0 else mp.pi)
-    angle = mp.quad(lambda t: (mp.cos(t) * mp.cos(t - theta)) ** n, [theta - mp.pi / 2, mp.pi / 2]) if n else mp.pi - theta
+    angle = (
+        mp.quad(lambda t: (mp.cos(t) * mp.cos(t - theta)) ** n, [theta - mp.pi / 2, mp.pi / 2]) if n else mp.pi - theta
+    )
     radial = mp.mpf(2) ** n * mp.factorial(n) / (2 * mp.pi)
     return float(mp.sqrt(mp.mpf(q) * mp.mpf(r)) ** n * radial * angle / mp.factorial(n) ** 2)
 

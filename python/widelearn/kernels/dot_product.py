@@ -103,6 +103,8 @@ class DotProduct(Kernel):
     def spec(self, d: int) -> tuple[Any, ...]:
         """Return what the core reads."""
         given = self.coefficients
-        if not isinstance(given, tuple | list) or not all(isinstance(c, Real) and not isinstance(c, bool) for c in given):
+        if not isinstance(given, tuple | list) or not all(
+            isinstance(c, Real) and not isinstance(c, bool) for c in given
+        ):
             raise TypeError(f"DotProduct: coefficients must be a tuple of numbers, got {given!r}.")
         return ("dot_product", [float(c) for c in given])

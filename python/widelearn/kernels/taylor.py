@@ -11,9 +11,9 @@ from widelearn.kernels.deep import activation_spec
 class TaylorKernel(Kernel):
     """Take the order-k term of a wide two-layer network's expansion in its first layer.
 
-    k(x, x') = (x.x')^k E[σ^(k)(w.x) σ^(k)(w.x')] / (k!)² with w ~ N(0, I/d): the features of the k-th Taylor term around
-    random weights w are σ^(k)(w.x) x⊗...⊗x / k!. So w.x has the variance ‖x‖²/d; order 0 is NNGP(depth=1) and order 1
-    times 1/d the part of NTK(depth=1) that the first layer's training adds.
+    k(x, x') = (x.x')^k E[σ^(k)(w.x) σ^(k)(w.x')] / (k!)² with w ~ N(0, I/d): the features of the k-th Taylor term
+    around random weights w are σ^(k)(w.x) x⊗...⊗x / k!. So w.x has the variance ‖x‖²/d; order 0 is NNGP(depth=1) and
+    order 1 times 1/d the part of NTK(depth=1) that the first layer's training adds.
 
     Parameters
     ----------
@@ -30,13 +30,13 @@ class TaylorKernel(Kernel):
 
     Notes
     -----
-    Costs 2 d flops and an expectation as in :class:`NNGP` an entry; it is within 1e-10 (float32: 1e-5) of sqrt(k(x, x)
-    k(x', x')).
+    Costs 2 d flops and an expectation as in :class:`NNGP` an entry. Values are within 1e-10 (float32: 1e-5) of
+    sqrt(k(x, x) k(x', x')) for variances up to 1e6.
 
     References
     ----------
-    Bai & Lee, "Beyond linearization: on quadratic and higher-order approximation of wide neural networks", ICLR 2020,
-    section 2.
+    Bai & Lee, "Beyond linearization: on quadratic and higher-order approximation of wide neural networks", ICLR 2020
+    (the order-k term of the expansion).
 
     Examples
     --------
