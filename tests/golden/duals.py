@@ -1,6 +1,6 @@
 """Write duals.npz: E[f^(m)(u) f^(m)(v)] of Gaussian pairs (u, v) for activations f and orders m, by quadrature.
 
-Run it as ``python tests/golden/duals.py``; it needs NumPy, SciPy and mpmath and takes a few minutes. Smooth functions
+Run it as ``python tests/golden/duals.py``; it needs NumPy, SciPy and mpmath and takes some minutes. Smooth functions
 are summed over a lattice, by the trapezoidal rule in two independent normal variables: for functions analytic in a
 strip it converges exponentially, and the step is so much smaller than the distance to the nearest pole that only
 rounding is left (1e-14). Powers of relu are integrated over the angle at which both arguments are positive, to 30

@@ -1,8 +1,8 @@
 """Print the table of rust/core/src/kernels/logistic.rs: the logistic function as a mixture of normal ones.
 
 Run it as ``python tests/golden/logistic.py``; it needs mpmath alone. 1 / (1 + e^-t) = E[Phi(t / sqrt(s))] where
-sqrt(s) / 2 follows Kolmogorov's law, as the Laplace transform of s, E[e^(-a s)] = z / sinh(z) with z = pi sqrt(2 a),
-is the logistic law's characteristic function (Stefanski, "A normal scale mixture representation of the logistic
+sqrt(s) / 2 follows Kolmogorov's law, as the Laplace transform of s, E[e^(-a s)] = z / sinh(z) with z = pi sqrt(2 a), is
+the logistic law's characteristic function (Stefanski, "A normal scale mixture representation of the logistic
 distribution", Statistics & Probability Letters 11, 1991). The rule is Gauss's in log s: duals are smooth functions of
 that, and the law's tails in it are short.
 """

@@ -159,8 +159,8 @@ class NNGP(DeepKernel):
     depth : int, default=1
         Number of hidden layers.
     activation : str, ("leaky_relu", slope) or tuple of functions, default="relu"
-        The nonlinearity σ: "relu", "leaky_relu" (slope 0.01), "step", "erf" (erf(t)), "tanh", "sigmoid", "gelu" (t
-        times the normal distribution function), "softplus", "swish" (t times the sigmoid), "cos", "sin", "exp",
+        The nonlinearity σ: "relu", "leaky_relu" (slope 0.01), "step", "erf" (erf(t)), "tanh", "sigmoid", "gelu"
+        (t Φ(t), Φ the normal distribution function), "softplus", "swish" (t times the sigmoid), "cos", "sin", "exp",
         "identity", "quadratic" (t²/2), "cubic" (t³/6), "relu2" (relu²/2), "relu3" (relu³/6), or "hermite" and a degree
         up to 30, as in "hermite3" (orthonormal). Or a tuple of functions (σ, σ', ...), array in, array out, of which σ
         is used: smooth (analytic) apart from kinks and jumps at 0.
@@ -180,9 +180,10 @@ class NNGP(DeepKernel):
     Notes
     -----
     Costs 2 d flops and `depth` arccosines an entry: the whole recursion runs on the tile that holds the inner products.
-    "tanh", "sigmoid", "softplus" and "swish", mixtures of normal distribution functions, take a series of 16 to 96
-    terms instead, and where that converges too slowly, for rows of large norm that are nearly parallel, a sum of 144
-    arccosines; 880 bytes a row and layer are kept. Values are within 1e-12 (float32: 1e-6) of sqrt(k(x, x) k(x', x')).
+    "tanh", "sigmoid", "softplus" and "swish", mixtures of normal distribution functions, take a series of at most 96
+    terms instead and, where that converges too slowly, for rows of large norm that are nearly parallel, a sum of 144
+    arcsines; they keep 113 numbers a row and layer. Values are within 1e-12 (float32: 1e-5) of
+    sqrt(k(x, x) k(x', x')) for variances up to 1e6.
     With ``depth=1`` and no biases it is ``ArcCosine(1)`` times weight_variance² / (2d), and the limit of
     :class:`~widelearn.RandomFeatures` for weight_variance 1.
 

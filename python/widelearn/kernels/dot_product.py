@@ -89,7 +89,7 @@ class DotProduct(Kernel):
 
     References
     ----------
-    Schoenberg, "Positive definite functions on spheres", Duke Mathematical Journal 9, 1942, theorem 2.
+    Schoenberg, "Positive definite functions on spheres", Duke Mathematical Journal 9, 1942.
 
     Examples
     --------

@@ -32,13 +32,13 @@ class TaylorKernel(BlockedKernel):
 
     Notes
     -----
-    Costs 2 d flops and an expectation as in :class:`NNGP` an entry; it is within 1e-10 (float32: 1e-5) of sqrt(k(x, x)
-    k(x', x')).
+    Costs 2 d flops and an expectation as in :class:`NNGP` an entry. Values are within 1e-10 (float32: 1e-5) of
+    sqrt(k(x, x) k(x', x')) for variances up to 1e6.
 
     References
     ----------
-    Bai & Lee, "Beyond linearization: on quadratic and higher-order approximation of wide neural networks", ICLR 2020,
-    section 2.
+    Bai & Lee, "Beyond linearization: on quadratic and higher-order approximation of wide neural networks", ICLR 2020
+    (the order-k term of the expansion).
 
     Examples
     --------
