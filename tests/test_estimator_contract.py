@@ -12,6 +12,9 @@ ESTIMATORS = [
     wl.KernelRidge("rbf", alpha=0.1),
     wl.KernelRidge("precomputed"),
     wl.KernelRidge(wl.kernels.RBF() + 0.5 * wl.kernels.Linear(), fit_intercept=False),
+    wl.KernelRidge("rbf", solver="pcg"),
+    # Centres are invariant to weights only where every row is one.
+    wl.KernelRidge(solver="nystrom", n_components=200),
     wl.KernelRidgeClassifier(),
     wl.KernelRidgeClassifier("precomputed"),
     wl.FeatureRidge(),

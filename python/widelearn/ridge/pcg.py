@@ -233,7 +233,7 @@ class Run:
             if not open_.any():
                 return
             if stalled or state["iteration"] >= self.max_iter:
-                self.complain(stalled)
+                self.complain(stalled and state["iteration"] < self.max_iter)
                 return
             self.begin(R, open_)
 
