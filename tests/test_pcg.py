@@ -123,19 +123,21 @@ def test_singular_matrices(data):
 
 def test_the_preconditioner_is_the_inverse(data, rng):
     X, _ = data
-    _, panels, _ = factor(RBF(gamma=0.1).operator(X), 50, 30, np.random.RandomState(0), width=20)
+    pivots, panels, _ = factor(RBF(gamma=0.1).operator(X), 50, 30, np.random.RandomState(0), width=20)
     assert [panel.shape[1] for panel in panels] == [20, 20, 10]
     F, alphas = np.hstack(panels), np.array([0.1, 2.0, 0.1])
     R = rng.standard_normal((300, 3))
-    Z = Preconditioner(panels, alphas)(R, np.arange(3))
+    Z = Preconditioner(panels, alphas, pivots)(R, np.arange(3))
     for column, alpha in enumerate(alphas):
         wanted = np.linalg.solve(F @ F.T + alpha * np.eye(300), R[:, column])
         # The difference of the Woodbury formula loses the digits of λ / alpha, 300 / 0.1.
         np.testing.assert_allclose(Z[:, column], wanted, rtol=0, atol=1e-11)
     many = rng.standard_normal((300, 8))
     kept = np.array([1, 1, 1, 1, 0, 0, 2, 2])
-    Z = Preconditioner(panels, alphas)(many, kept)
-    np.testing.assert_allclose(Z[:, :1], Preconditioner(panels, alphas)(many[:, :1], np.array([1])), rtol=0, atol=1e-12)
+    Z = Preconditioner(panels, alphas, pivots)(many, kept)
+    np.testing.assert_allclose(
+        Z[:, :1], Preconditioner(panels, alphas, pivots)(many[:, :1], np.array([1])), rtol=0, atol=1e-12
+    )
 
 
 # What is kept in memory.
