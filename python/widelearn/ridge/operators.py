@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
-from scipy.linalg.blas import dsymv, ssymv
+from scipy.linalg.blas import dgemm, dgemv, dsymv, sgemm, sgemv, ssymv
 
 from widelearn.runtime import available_memory, empty, row_blocks
 
@@ -67,7 +67,7 @@ class Dense:
     def __matmul__(self, V: Array) -> Array:
         A = self.matrix
         if V.shape[1] > SINGLE_COLUMNS or not (A.flags.c_contiguous or A.flags.f_contiguous):
-            return A @ V
+            return times(A, V)
         # Half of a symmetric matrix says it all, and reading it is what takes the time.
         symv, A = dsymv if A.dtype == np.float64 else ssymv, A if A.flags.f_contiguous else A.T
         return np.stack([symv(1.0, A, column, lower=1) for column in V.T], axis=1)
@@ -152,8 +152,23 @@ def exact_product(A: Any, V: NDArray[np.float64]) -> NDArray[np.float64]:
     return out
 
 
-def tall_product(A: NDArray[np.float64], V: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return A V, column by column while that is faster."""
+def times(A: Array, B: Array) -> Array:
+    """Return A B of two matrices of one dtype, by SciPy's BLAS.
+
+    NumPy and SciPy each bring a BLAS of their own, whose threads wait awake for a while: alternating between the two,
+    as NumPy's products do with SciPy's factorisations, makes both slow.
+    """
+    gemm = dgemm if A.dtype == np.float64 else sgemm
+    # Seen by columns a product of rows is one of transposed factors in the other order.
+    left, trans_a = (B, 1) if B.flags.f_contiguous else (B.T, 0)
+    right, trans_b = (A, 1) if A.flags.f_contiguous else (A.T, 0)
+    return gemm(1.0, left, right, trans_a=trans_a, trans_b=trans_b).T
+
+
+def tall_product(A: Array, V: Array) -> Array:
+    """Return A V, column by column while that is faster; both of one dtype."""
     if V.shape[1] > SINGLE_COLUMNS:
-        return A @ V
-    return np.stack([A @ column for column in np.ascontiguousarray(V.T)], axis=1)
+        return times(A, V)
+    gemv = dgemv if A.dtype == np.float64 else sgemv
+    matrix, trans = (A, 0) if A.flags.f_contiguous else (A.T, 1)
+    return np.stack([gemv(1.0, matrix, column, trans=trans) for column in V.T], axis=1)

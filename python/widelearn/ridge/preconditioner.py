@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, eigvalsh
-from scipy.linalg.blas import dsyrk
+from scipy.linalg.blas import dsyrk, ssyrk
 
-from widelearn.ridge.operators import Dense, Scaled, tall_product
+from widelearn.ridge.operators import Dense, Scaled, tall_product, times
 from widelearn.ridge.rpcholesky import factor
-from widelearn.runtime import available_memory, check_memory
+from widelearn.runtime import available_memory, check_memory, row_blocks
 
 Array = NDArray[np.float64]
 # Columns of a panel of the factor, which grows by panels; pivots proposed at once.
@@ -18,6 +18,9 @@ WIDTH, PROPOSED = 512, 192
 # What things cost in units of one operation of a matrix product: an entry of a product with a matrix in memory, with
 # one that is made anew, an entry of the factor applied, and n k² of making the factor and its Gram matrix.
 KEPT_ENTRY, MADE_ENTRY, APPLIED_ENTRY, FACTOR = 14.0, 45.0, 35.0, 3.0
+# A factor of single precision serves penalties of so many of its rounding errors of the trace, or more; the products of
+# so many of its rows are summed in single precision.
+SINGLE, SUMMED_ROWS = 16.0, 2048
 # How many times fewer iterations it takes than the bound foresees, as seen on tables: few eigenvalues are near λ.
 EARLY = 2.5
 
@@ -46,9 +49,8 @@ class Preconditioner:
         starts = np.cumsum([0, *(panel.shape[1] for panel in panels)])
         for i, left in enumerate(panels):
             rows = slice(starts[i], starts[i + 1])
-            G[rows, rows] = dsyrk(1.0, left.T, lower=1) if left.flags.c_contiguous else left.T @ left
-            for j, right in enumerate(panels[:i]):
-                G[rows, starts[j] : starts[j + 1]] = left.T @ right
+            for j, right in enumerate(panels[: i + 1]):
+                G[rows, starts[j] : starts[j + 1]] = inner(left, right)
         # Below its rounding errors the difference above would not be positive.
         least = 64 * np.finfo(np.float64).eps * float(np.trace(G)) if self.rank else 0.0
         shifts = np.maximum(alphas, least)
@@ -64,16 +66,31 @@ class Preconditioner:
         shifts = self.shifts[columns]
         if not self.rank:
             return R / shifts
-        W = np.vstack([tall_product(panel.T, R) for panel in self.panels])
+        # Of one size, so that no precision is too narrow for them.
+        size = np.abs(R).max(axis=0)
+        R = R / np.where(size > 0, size, 1.0)
+        V = R.astype(self.panels[0].dtype, copy=False)
+        W = np.vstack([tall_product(panel.T, V) for panel in self.panels]).astype(np.float64, copy=False)
         for shift in np.unique(shifts):
             same = shifts == shift
             W[:, same] = cho_solve(self.factors[shift], W[:, same], check_finite=False)
-        Z = R.copy()
+        W = W.astype(V.dtype, copy=False)
         start = 0
         for panel in self.panels:
-            Z -= tall_product(panel, W[start : start + panel.shape[1]])
+            R -= tall_product(panel, W[start : start + panel.shape[1]])
             start += panel.shape[1]
-        return Z / shifts
+        return R * (size / shifts)
+
+
+def inner(left: Array, right: Array) -> Array:
+    """Return left' right in double precision; of a panel with itself the lower triangle."""
+    if left.dtype == np.float64:
+        return dsyrk(1.0, left.T, lower=1) if left is right and left.flags.c_contiguous else times(left.T, right)
+    G = np.zeros((left.shape[1], right.shape[1]))
+    for rows in row_blocks(len(left), SUMMED_ROWS):
+        a, b = left[rows], right[rows]
+        G += ssyrk(1.0, a.T, lower=1) if left is right and a.flags.c_contiguous else times(a.T, b)
+    return G
 
 
 def precondition(
@@ -90,11 +107,14 @@ def precondition(
     limit = most_rank(n) if rank is None else min(rank, n)
     if limit == 0:
         return Preconditioner([], alphas, np.empty(0, np.intp))
-    need = 8 * (n * (limit + PROPOSED) + 2 * limit * limit)
+    trace = float(np.asarray(A.diag(), np.float64).clip(min=0.0).sum())
+    single = (rank is None or rank < n) and alphas.min() >= SINGLE * np.finfo(np.float32).eps * trace
+    dtype = np.dtype(np.float32 if single else np.float64)
+    need = dtype.itemsize * n * (limit + PROPOSED) + 16 * limit * limit
     check_memory(need, f"The preconditioner of rank {limit} of {n} rows", "Take a smaller rank, or None.")
     rule = Rule(A, alphas, tol, max_iter, most)
     enough = rule if rank is None else lambda *_: False
-    pivots, panels, _ = factor(A, limit, min(PROPOSED, n), rng, width=WIDTH, enough=enough)
+    pivots, panels, _ = factor(A, limit, min(PROPOSED, n), rng, width=WIDTH, enough=enough, dtype=dtype)
     return Preconditioner(panels, alphas, pivots, rule.foreseen)
 
 
@@ -145,12 +165,12 @@ class Rule:
         M = H * scale * scale[:, None] * (trace / len(u))
         top = float(eigvalsh(M, subset_by_index=[len(M) - 1, len(M) - 1], check_finite=False)[0])
         alpha = max(float(self.alphas.min()), np.finfo(np.float64).eps * trace)
-        left = min(math.sqrt(1 + max(top, 0.0) / alpha) * math.log(2 / self.tol) / 2 / EARLY, self.max_iter)
+        left = math.sqrt(1 + max(top, 0.0) / alpha) * math.log(2 / self.tol) / 2 / EARLY
         self.past.append((k, min(left, self.foreseen)))
-        if FACTOR * n * k * k > self.most:
+        step = len(self.alphas) * step_cost(self.A, k)
+        if FACTOR * n * k * k > min(self.most, self.max_iter * step):
             return True
         if len(self.past) < 3:
             return False
         before, were = self.past[-3]
-        saved = (were - self.foreseen) * len(self.alphas) * step_cost(self.A, k)
-        return FACTOR * n * (k * k - before * before) >= saved
+        return FACTOR * n * (k * k - before * before) >= (were - self.foreseen) * step

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from scipy.linalg import LinAlgWarning
-from scipy.linalg.blas import dtrsm
+from scipy.linalg.blas import dtrsm, strsm
 from sklearn.utils import check_random_state
 
-from widelearn.ridge.operators import Dense, Symmetric
+from widelearn.ridge.operators import Dense, Symmetric, times
 from widelearn.runtime import check_memory, empty, row_blocks
 
 Array = NDArray[Any]
@@ -124,13 +124,14 @@ def factor(
     tol: float | None = None,
     width: int | None = None,
     enough: Callable[[int, Doubles, Doubles, float], bool] = lambda *_: False,
+    dtype: DTypeLike = np.float64,
 ) -> tuple[NDArray[np.intp], list[Doubles], float]:
     """Return pivots, the factor in panels of `width` columns, and the least residual where it is no rounding error.
 
     Before each block ``enough`` sees the rank so far, the residual where the proposed rows and columns cross, its
     diagonal there, and its trace; it may stop.
     """
-    epsilon = float(np.finfo(A.dtype).eps)
+    epsilon = float(max(np.finfo(A.dtype).eps, np.finfo(dtype).eps))
     u = finite_diagonal(A)
     n, lowest, largest = len(u), float(u.min(initial=0.0)), float(u.max(initial=0.0))
     u = u.clip(min=0.0)
@@ -145,7 +146,7 @@ def factor(
             break
         if room == 0:
             room = min(width or rank, rank - k)
-            panels.append(empty((n, room), np.float64))
+            panels.append(empty((n, room), dtype))
         taken, L = accept(H, u[drawn], noise[drawn], rng.random_sample(proposed), room)
         if len(taken) == 0:
             # What is left of them are rounding errors.
@@ -154,7 +155,7 @@ def factor(
         chosen = drawn[taken]
         fresh = A.columns(chosen) if columns is None else columns[:, taken]
         last = slice(panels[-1].shape[1] - room, panels[-1].shape[1] - room + len(taken))
-        extend(panels, last, chosen, np.require(fresh, np.float64, ["C"]), L, u)
+        extend(panels, last, chosen, np.require(fresh, dtype, ["C"]), L, u)
         # Zero but for rounding: F[pivots] is lower triangular to the last bit.
         panels[-1][pivots[:k], last] = 0.0
         pivots[k : k + len(taken)] = chosen
@@ -163,7 +164,7 @@ def factor(
         lowest = min(lowest, float(u.min()))
         u[u <= noise] = 0.0
     if panels:
-        panels[-1] = panels[-1][:, : panels[-1].shape[1] - room]
+        panels[-1] = np.ascontiguousarray(panels[-1][:, : panels[-1].shape[1] - room])
     # A rounding error δ of an entry may change u by 2 δ sqrt(u / noise): with a noise of a few δ, by sqrt(δ).
     return pivots[:k], panels, lowest if lowest < -4 * epsilon**0.5 * largest else 0.0
 
@@ -183,7 +184,7 @@ def residual(A: Any, panels: list[Doubles], drawn: NDArray[np.intp], k: int) -> 
     H = np.array(A.entries(drawn, drawn) if columns is None else columns[drawn], np.float64)
     for panel in panels:
         known = panel[drawn, : max(k, 0)]
-        H -= known @ known.T
+        H -= times(known, known.T)
         k -= panel.shape[1]
     return H, columns
 
@@ -211,13 +212,14 @@ def extend(
 ) -> None:
     """Write the columns (fresh - F F[chosen]') L⁻ᵀ at `last` of the last panel and take their squares from `u`."""
     known = [panel[:, : last.start] if panel is panels[-1] else panel for panel in panels]
-    at_chosen, factor = [panel[chosen].T for panel in known], np.asfortranarray(L)
+    at_chosen, factor = [panel[chosen].T for panel in known], np.asfortranarray(L, fresh.dtype)
+    trsm = dtrsm if fresh.dtype == np.float64 else strsm
     for rows in row_blocks(len(u), UPDATED_ROWS):
         part = fresh[rows]
         for panel, top in zip(known, at_chosen, strict=True):
-            part -= panel[rows] @ top
+            part -= times(panel[rows], top)
         # A transposed C-contiguous block is what BLAS overwrites in place.
-        dtrsm(1.0, factor, part.T, lower=1, overwrite_b=1)
+        trsm(1.0, factor, part.T, lower=1, overwrite_b=1)
         panels[-1][rows, last] = part
         u[rows] -= np.einsum("ij,ij->i", part, part)
     panels[-1][chosen, last] = L
