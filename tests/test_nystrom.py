@@ -13,7 +13,7 @@ from sklearn.utils import get_tags
 from sklearn.utils._param_validation import InvalidParameterError
 
 import widelearn as wl
-from widelearn import NystromFeatures
+from widelearn import NystromFeatures, _core
 from widelearn.kernels import NTK, RBF, Laplace, Linear, Polynomial
 from widelearn.ridge import Moments, rp_cholesky
 
@@ -118,13 +118,36 @@ def test_operators_matrices_and_seeds(rng):
     np.testing.assert_array_equal(rp_cholesky(K, 25, random_state=state)[0], wanted[0])
 
 
-def test_blocks_of_rows_change_nothing(rng, monkeypatch):
-    _, K = smooth(rng)
-    pivots, F = rp_cholesky(K, 30, random_state=0)
-    monkeypatch.setattr("widelearn.ridge.rpcholesky.UPDATED_ROWS", 37)
-    again, G = rp_cholesky(K, 30, random_state=0)
-    np.testing.assert_array_equal(again, pivots)
-    np.testing.assert_allclose(G, F, rtol=0, atol=1e-10)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("n", "w", "at"), [(1, 1, 0), (97, 5, 0), (300, 33, 20), (1000, 192, 64)])
+def test_new_columns_are_those_of_numpy(n, w, at, dtype, rng, threads):
+    first, last = rng.standard_normal((n, 40)).astype(dtype), rng.standard_normal((n, at + w + 3)).astype(dtype)
+    chosen, fresh = rng.integers(n, size=w), rng.standard_normal((n, w)).astype(dtype)
+    L = np.tril(rng.standard_normal((w, w)) / w + 2 * np.eye(w)).astype(dtype)
+    F = np.hstack([first, last[:, :at]]).astype(np.float64)
+    wanted = np.linalg.solve(L.astype(np.float64), (fresh - F @ F[chosen].T).T).T
+    results = []
+    for count in (1, 2):
+        threads(count)
+        panel, u = last.copy(), np.full(n, 9.0)
+        _core.extend_factor([first, panel], at, fresh, chosen, L, u)
+        eps = np.finfo(dtype).eps
+        np.testing.assert_allclose(panel[:, at : at + w], wanted, rtol=0, atol=60 * eps * np.abs(wanted).max())
+        np.testing.assert_array_equal(panel[:, :at], last[:, :at])
+        np.testing.assert_array_equal(panel[:, at + w :], last[:, at + w :])
+        np.testing.assert_allclose(u, 9 - (wanted**2).sum(axis=1), rtol=0, atol=100 * eps * (wanted**2).sum())
+        results.append(panel)
+    np.testing.assert_array_equal(*results)
+
+
+def test_columns_that_do_not_fit_are_refused():
+    panel, fresh, L, u = np.zeros((5, 3)), np.zeros((5, 2)), np.eye(2), np.zeros(5)
+    rows = np.array([0, 1])
+    for at, chosen, new in ((2, rows, fresh), (0, np.array([0, 5]), fresh), (0, rows, fresh[:4]), (0, rows[:1], fresh)):
+        with pytest.raises(ValueError, match=r"fit|none of 5|expected|elements"):
+            _core.extend_factor([panel], at, new, chosen, L, u)
+    with pytest.raises(ValueError, match="no panel"):
+        _core.extend_factor([], 0, fresh, rows, L, u)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -39,7 +39,9 @@ def test_solutions_are_the_dense_ones(kernel, alpha, data):
         slack = 300 * EPS * np.linalg.norm(K, 2) / alpha * np.linalg.norm(wanted)
         assert np.linalg.norm(found.coef - wanted) < bound(y, alpha) + slack
         left = y - K @ found.coef - alpha * found.coef
-        assert found.residual == pytest.approx(np.linalg.norm(left) / np.linalg.norm(y), rel=1e-3, abs=1e-11)
+        # Rounding errors of two ways to multiply with K, which are random.
+        noise = EPS * np.linalg.norm(K) * np.linalg.norm(found.coef) / np.linalg.norm(y) / 300**0.5
+        assert found.residual == pytest.approx(np.linalg.norm(left) / np.linalg.norm(y), rel=1e-3, abs=noise + 1e-12)
 
 
 def test_many_right_sides_with_their_own_penalties(data, rng):

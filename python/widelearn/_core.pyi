@@ -52,3 +52,11 @@ def cholesky(a: Array) -> None: ...
 def cholesky_solve(
     a: Array, b: Array, ridge: NDArray[np.float64] | float, *, refine: bool = True
 ) -> tuple[float, float]: ...
+def extend_factor(
+    panels: list[Array],
+    at: int,
+    fresh: Array,
+    chosen: NDArray[np.int64],
+    l: Array,
+    u: NDArray[np.float64],
+) -> None: ...

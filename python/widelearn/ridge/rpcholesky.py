@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from scipy.linalg import LinAlgWarning
-from scipy.linalg.blas import dtrsm, strsm
 from sklearn.utils import check_random_state
 
+from widelearn import _core
 from widelearn.ridge.operators import Dense, Symmetric, times
-from widelearn.runtime import check_memory, empty, row_blocks
+from widelearn.runtime import check_memory, empty
 
 Array = NDArray[Any]
 Doubles = NDArray[np.float64]
-# Pivots proposed at once, and rows updated at once: a block of them stays in cache between its product and its solve.
-BLOCK, UPDATED_ROWS = 192, 8192
+# Pivots proposed at once.
+BLOCK = 192
 # A residual below so many machine epsilons of its diagonal entry is a rounding error.
 NOISE = 64
 
@@ -208,18 +208,8 @@ def accept(H: Doubles, u: Doubles, noise: Doubles, uniform: Doubles, most: int) 
 
 
 def extend(
-    panels: list[Doubles], last: slice, chosen: NDArray[np.intp], fresh: Doubles, L: Doubles, u: Doubles
+    panels: list[Array], last: slice, chosen: NDArray[np.intp], fresh: Array, L: Doubles, u: Doubles
 ) -> None:
     """Write the columns (fresh - F F[chosen]') L⁻ᵀ at `last` of the last panel and take their squares from `u`."""
-    known = [panel[:, : last.start] if panel is panels[-1] else panel for panel in panels]
-    at_chosen, factor = [panel[chosen].T for panel in known], np.asfortranarray(L, fresh.dtype)
-    trsm = dtrsm if fresh.dtype == np.float64 else strsm
-    for rows in row_blocks(len(u), UPDATED_ROWS):
-        part = fresh[rows]
-        for panel, top in zip(known, at_chosen, strict=True):
-            part -= times(panel[rows], top)
-        # A transposed C-contiguous block is what BLAS overwrites in place.
-        trsm(1.0, factor, part.T, lower=1, overwrite_b=1)
-        panels[-1][rows, last] = part
-        u[rows] -= np.einsum("ij,ij->i", part, part)
+    _core.extend_factor(panels, last.start, fresh, chosen.astype(np.int64), L.astype(fresh.dtype), u)
     panels[-1][chosen, last] = L

@@ -22,7 +22,7 @@ mod _core {
     #[pymodule_export]
     use crate::random::{normals, philox4x32};
     #[pymodule_export]
-    use crate::solve::{cholesky, cholesky_solve};
+    use crate::solve::{cholesky, cholesky_solve, extend_factor};
     #[pymodule_export]
     use crate::threads::{num_threads, set_num_threads, simd, simd_available};
 

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use widelearn_core::solve as core;
 
 use crate::call::call;
-use crate::convert::{MatrixMut, Vector, by_type};
+use crate::convert::{Indices, Matrix, MatrixMut, Vector, VectorMut, by_type};
 
 fn order((n, m): (usize, usize)) -> PyResult<usize> {
     if n == m { Ok(n) } else { Err(PyValueError::new_err(format!("a must be square, got {n} x {m}"))) }
@@ -44,5 +44,35 @@ pub(crate) fn cholesky_solve(
         call(py, (n as f64).powi(3) / 3.0 + 4.0 * (rows * rows * targets) as f64, |context| {
             core::solve(context, a, n, &ridge, b, refine).map(|s| (s.rcond, s.residual))
         })
+    })
+}
+
+/// Write the columns `(fresh - F F[chosen]') L^-T` to the last of the panels of F, from its column `at` on, and take
+/// their squares from `u`.
+#[pyfunction]
+pub(crate) fn extend_factor(
+    py: Python<'_>,
+    panels: Vec<Bound<'_, PyAny>>,
+    at: usize,
+    fresh: &Bound<'_, PyAny>,
+    chosen: &Bound<'_, PyAny>,
+    l: &Bound<'_, PyAny>,
+    u: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let Some((last, known)) = panels.split_last() else {
+        return Err(PyValueError::new_err("there is no panel"));
+    };
+    by_type!(fresh, T => {
+        let (fresh, l) = (Matrix::<T>::new(fresh, "fresh")?, Matrix::<T>::new(l, "l")?);
+        let (chosen, mut u) = (Indices::new(chosen, "chosen")?, VectorMut::<f64>::new(u, "u")?);
+        let known = known.iter().map(|p| Matrix::<T>::new(p, "a panel")).collect::<PyResult<Vec<_>>>()?;
+        let known = known.iter().map(Matrix::rows).collect::<PyResult<Vec<_>>>()?;
+        let mut last = MatrixMut::<T>::new(last, "the last panel")?;
+        let width = last.shape().1;
+        let k = known.iter().map(|p| p.d).sum::<usize>() + at;
+        let (fresh, l, chosen, u) = (fresh.rows()?.data, l.rows()?.data, chosen.slice()?, u.slice()?);
+        let work = (fresh.len() * (2 * k + chosen.len())) as f64;
+        let to = core::Columns { known: &known, last: last.slice()?, width, at };
+        call(py, work, |context| core::extend(context, to, fresh, chosen, l, u))
     })
 }

@@ -2,9 +2,11 @@
 
 mod cholesky;
 mod condition;
+mod extend;
 mod spd;
 mod symmetric;
 mod triangular;
 
 pub use cholesky::factor;
+pub use extend::{Columns, extend};
 pub use spd::{Solution, solve};
