@@ -112,6 +112,10 @@ class FeatureRidge(MultiOutputMixin, RegressorMixin, FitsBlocks):
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit to rows `X` (n, d) and targets `y` (n,) or (n, t); returns the estimator."""
+        if hasattr(X, "__dask_graph__"):
+            from widelearn.distributed import fit
+
+            return fit(self, X, y, sample_weight)
         x, targets, weight = self._check(X, y, sample_weight, reset=True)
         self._fit_rows(x, targets, weight)
         return self
@@ -232,6 +236,10 @@ class FeatureRidgeClassifier(SignCoding, ClassifiesBlocks):
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit to rows `X` (n, d) and labels `y` (n,), or an indicator (n, t); returns the estimator."""
+        if hasattr(X, "__dask_graph__"):
+            from widelearn.distributed import fit
+
+            return fit(self, X, y, sample_weight)
         x, codes, weight = self._check(X, y, sample_weight, None, reset=True)
         self._fit_rows(x, codes, weight)
         return self
