@@ -32,9 +32,10 @@ BLOCKS, WORKERS = 20, 2
 def connected(where):
     """Lend a client of processes here, of SLURM jobs, or of a scheduler's address."""
     if where == "laptop":
-        cluster = LocalCluster(n_workers=WORKERS, threads_per_worker=1, dashboard_address=None)
+        cluster = LocalCluster(n_workers=WORKERS, threads_per_worker=1, dashboard_address=":0")
     elif where == "slurm":
-        cluster = SLURMCluster(n_workers=WORKERS, cores=1, processes=1, memory="2GB", walltime="00:30:00")
+        options = {"cores": 1, "processes": 1, "memory": "2GB", "walltime": "00:30:00"}
+        cluster = SLURMCluster(n_workers=WORKERS, scheduler_options={"dashboard_address": ":0"}, **options)
     else:
         cluster = nullcontext(where)
     with cluster as cluster, Client(cluster) as client:

@@ -1,10 +1,13 @@
 """Fits to Dask collections are those of one machine, to rounding and in any order; what goes wrong says so."""
 
 import os
+import runpy
+import signal
 import subprocess
 import sys
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import SimpleNamespace
 
 import dask
@@ -332,7 +335,7 @@ def test_a_block_that_rows_and_targets_are_cut_from_is_made_once(rows):
 
 @pytest.fixture(scope="module")
 def client():
-    kept = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "memory_limit": 0}
+    kept = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0", "memory_limit": 0}
     with LocalCluster(**kept) as cluster, Client(cluster, set_as_default=False) as client:
         yield client
 
@@ -416,6 +419,14 @@ def test_merging_leaves_moments_alone(rng):
     for part, zz in zip(parts, before, strict=True):
         np.testing.assert_array_equal(part.zz, zz)
     assert sizeof(first) >= 40 * 40 * 8
+
+
+def test_moments_of_rows_that_are_not_aligned(rng):
+    # As they come from another process.
+    Z, y, weight = rng.standard_normal((9, 4)), rng.standard_normal((9, 2)), rng.uniform(size=9)
+    parts = [np.frombuffer(b"." + a.tobytes(), np.uint8)[1:].view(a.dtype).reshape(a.shape) for a in (Z, y, weight)]
+    assert not any(part.flags.aligned for part in parts)
+    np.testing.assert_array_equal(Moments(4, 2).update(*parts).zz, Moments(4, 2).update(Z, y, weight).zz)
 
 
 # What goes wrong says so, and leaves the estimator as it was.
@@ -508,6 +519,62 @@ def test_wrong_blocks_of_a_dataframe_and_of_labels():
     with pytest.raises(ValueError, match="X holds object: encode"):
         model.predict(X1.astype(object))
 
+
+# The recipe for a laptop, a scheduler's address and SLURM.
+
+RECIPE = Path(__file__).parents[1] / "examples" / "dask_cluster.py"
+# What stands in for SLURM: a job starts here and now, in a group of processes of its own.
+SBATCH = """#!/bin/sh
+jobs=$(dirname "$0")
+cp "$1" "$jobs/$$.job"
+setsid bash "$jobs/$$.job" > "$jobs/$$.log" 2>&1 &
+echo $! > "$jobs/$$.pid"
+echo "Submitted batch job $$"
+"""
+SCANCEL = """#!/bin/sh
+touch "$(dirname "$0")/$1.cancelled"
+kill -TERM -- "-$(cat "$(dirname "$0")/$1.pid")"
+"""
+PRINTED = ["2 workers, 20 blocks, 2000 rows", "unexplained variance: 0.034", "as on one machine: True"]
+
+
+def test_recipe_on_a_laptop_and_on_slurm(tmp_path):
+    for name, text in (("sbatch", SBATCH), ("scancel", SCANCEL)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    # A machine without a network has no other interface.
+    env = os.environ | {"PATH": path, "DASK_JOBQUEUE__SLURM__INTERFACE": "lo"}
+    command = [sys.executable, "-W", "error", str(RECIPE), "--quick"]
+    kept = {"env": env, "cwd": tmp_path, "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    runs = [subprocess.Popen([*command, *where], **kept) for where in ([], ["slurm"])]
+    try:
+        for run in runs:
+            output, errors = run.communicate(timeout=120)
+            assert run.returncode == 0, errors[-4000:]
+            assert output.splitlines() == PRINTED
+    finally:
+        for run in runs:
+            run.kill()
+            run.communicate()
+        jobs = list(tmp_path.glob("*.pid"))
+        for job in jobs:
+            with suppress(ProcessLookupError):
+                os.killpg(int(job.read_text()), signal.SIGKILL)
+    assert len(jobs) == len(list(tmp_path.glob("*.cancelled"))) == 2
+    script = next(tmp_path.glob("*.job")).read_text()
+    assert "#SBATCH --cpus-per-task=1" in script
+    assert "--nthreads 1" in script
+
+
+def test_recipe_on_an_address(client, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [str(RECIPE), client.scheduler.address, "--quick"])
+    with dask.config.set(scheduler=None):
+        runpy.run_path(str(RECIPE), run_name="__main__")
+    assert capsys.readouterr().out.splitlines() == PRINTED
+
+
+# A scheduler that goes.
 
 SCHEDULER = """
 import asyncio

@@ -34,7 +34,7 @@ def reached() -> Iterator[None]:
     from distributed.comm import CommClosedError
 
     lost = (
-        f"The Dask scheduler at {getattr(client.scheduler, 'address', client._start_arg)} {{}}. The estimator is as it"
+        f"The Dask scheduler at {getattr(client.scheduler, 'address', '')} {{}}. The estimator is as it"
         " was: start a scheduler, connect with distributed.Client(address), and call again."
     )
     if client.status != "running":

@@ -9,6 +9,7 @@ from dask.delayed import delayed
 from numpy.typing import NDArray
 from sklearn.utils.validation import _num_samples, validate_data
 
+from widelearn.distributed.cluster import use_own_threads
 from widelearn.distributed.rows import Rows
 
 Array = NDArray[Any]
@@ -38,6 +39,7 @@ def by_rows(fitted: Any, method: str, X: Any, width: int) -> Any:
 
 def call(block: Any, fitted: Any, method: str, like: Array) -> Array:
     """Return what a method makes of a block of rows; of none, none."""
+    use_own_threads()
     return np.asarray(getattr(fitted, method)(block)) if _num_samples(block) else like
 
 

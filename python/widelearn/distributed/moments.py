@@ -108,6 +108,7 @@ def fit_map(plan: Plan, blocks: list[Block]) -> Any:
 
 def see_block(plan: Plan, block: Block) -> Plan | None:
     """Return the plan with its feature map fitted to a block; None if that is empty."""
+    use_own_threads()
     checked = check_block(plan, *block)
     if checked is None:
         return None

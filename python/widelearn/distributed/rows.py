@@ -83,9 +83,9 @@ class Rows:
 
 def not_numbers(rows: Any) -> str:
     """Return the types of an array or dataframe that are none of numbers, with the names of their columns."""
-    dtypes = rows.dtypes.items() if rows.ndim == 2 and hasattr(rows, "dtypes") else [("", rows.dtype)]
+    dtypes = rows.dtypes.items() if rows.ndim == 2 and hasattr(rows, "dtypes") else [(None, rows.dtype)]
     return ", ".join(
-        f"{name!r} ({dtype})" if name else str(dtype) for name, dtype in dtypes if dtype.kind not in "biufc"
+        f"{name!r} ({dtype})" if name is not None else str(dtype) for name, dtype in dtypes if dtype.kind not in "biufc"
     )
 
 

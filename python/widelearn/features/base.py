@@ -56,7 +56,7 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return self
 
     def transform(self, X: ArrayLike) -> Array:
-        """Return the features of `X`, of shape (n, n_features_out), float32 for float32 rows; lazy for Dask's."""
+        """Return the features of `X`, of shape (n, n_features_out), float32 for float32 rows; lazily for Dask's."""
         if hasattr(X, "__dask_graph__"):
             from widelearn.distributed import by_rows
 
