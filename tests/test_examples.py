@@ -7,11 +7,14 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 
-EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("plot_*.py"))
+FILES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
+# The recipe for clusters draws nothing and is run by test_distributed.py.
+EXAMPLES = [path for path in FILES if path.name.startswith("plot_")]
 
 
 def test_there_are_examples():
     assert len(EXAMPLES) >= 2
+    assert {path.stem for path in FILES} - {path.stem for path in EXAMPLES} == {"dask_cluster"}
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -32,7 +35,7 @@ def test_example_draws(path, monkeypatch):
     plt.close("all")
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_example_is_short_and_explains_itself(path):
     lines = path.read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 80

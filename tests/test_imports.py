@@ -22,7 +22,7 @@ PYTHON = {
     "estimators": ENGINE | {"distributed"} | BASE,
     "distributed": ENGINE | BASE,
     "diagnostics": ENGINE | BASE,
-    "features": {"kernels", "ridge"} | BASE,
+    "features": {"kernels", "ridge", "distributed"} | BASE,
     "kernels": BASE,
     "ridge": BASE,
     "runtime": set(),
@@ -31,7 +31,7 @@ PYTHON = {
     "datasets": set(),
 }
 # Doors that open only inside a branch of a function: (room, what it imports).
-BRANCH_ONLY = {("estimators", "distributed")}
+BRANCH_ONLY = {("estimators", "distributed"), ("features", "distributed")}
 CORE_USERS = ENGINE | BASE | {"diagnostics", "estimators.taylor", "estimators.two_layer", "estimators.recursive"}
 # Import-time weight: these load only when used, so never at the top of a room that `import widelearn` opens.
 HEAVY = {"click", "dask", "distributed", "matplotlib", "pandas", "polars", "pyarrow", "rich", "tqdm", "typer"}
@@ -233,6 +233,7 @@ def test_the_binding_alone_knows_python():
         ("estimators/kernel_ridge.py", "from widelearn._core import gram", "only the engine's rooms touch _core"),
         ("estimators/a.py", "from widelearn.distributed import fit", "only inside the branch"),
         ("estimators/a.py", "def f():\n    from widelearn.distributed import fit", "only inside the branch"),
+        ("features.py", "from widelearn.distributed import by_rows", "only inside the branch"),
         ("estimators/a.py", "from ..theory import risk", "estimators may not import theory"),
         ("features.py", "import matplotlib.pyplot as plt", "matplotlib loads at the import of features"),
         ("experiments/run.py", "import dask.array", "all use of dask belongs in distributed"),

@@ -22,7 +22,15 @@ from numpy.typing import DTypeLike, NDArray
 from widelearn import _core
 
 __version__ = _core.__version__
-__all__ = ["__version__", "available_memory", "check_memory", "get_num_threads", "set_num_threads", "show_versions"]
+__all__ = [
+    "__version__",
+    "available_memory",
+    "check_memory",
+    "get_num_threads",
+    "set_num_threads",
+    "show_versions",
+    "threads_source",
+]
 
 # NumPy itself refuses what is smaller and still does not fit; probing the system for it would cost more than the call.
 PROBE_FROM = 1 << 20
@@ -89,6 +97,25 @@ def one_blas_thread() -> AbstractContextManager[object]:
 def blas_controller() -> threadpoolctl.ThreadpoolController:
     """Return the controller of the libraries that are loaded, looked up once."""
     return threadpoolctl.ThreadpoolController()
+
+
+def threads_source() -> str:
+    """Return what the number of threads comes from: ``set_num_threads``, an environment variable, or the machine.
+
+    Returns
+    -------
+    str
+        The name, as :func:`show_versions` prints it.
+
+    Examples
+    --------
+    >>> import widelearn as wl
+    >>> from widelearn.runtime import threads_source
+    >>> wl.set_num_threads(wl.get_num_threads())
+    >>> threads_source()
+    'set_num_threads'
+    """
+    return _core.num_threads()[1]
 
 
 def show_versions() -> None:

@@ -78,6 +78,11 @@ class FeatureRidge(MultiOutputMixin, RegressorMixin, FitsBlocks):
     + n³ / 3 flops and stores the n x p features. Predicting m rows costs 2 m p d flops and no matrix of features.
     Where n >= p, float32 or float64 rows that are mapped from a file are not copied, nor are their targets.
 
+    Dask arrays and dataframes, chunked along rows, are fitted block by block where they lie, on whatever scheduler is
+    current: with one pass, a map of the same seed everywhere (one that looks at rows sees the first block alone), the p
+    x p system even where n < p, and the same bits for any number of workers. Predictions for them are lazy Dask arrays.
+    A scheduler that cannot be reached raises RuntimeError. See :mod:`widelearn.distributed`.
+
     References
     ----------
     Rahimi & Recht, "Random features for large-scale kernel machines", NeurIPS 2007, algorithm 1. Hoerl & Kennard,
@@ -111,7 +116,11 @@ class FeatureRidge(MultiOutputMixin, RegressorMixin, FitsBlocks):
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit to rows `X` (n, d) and targets `y` (n,) or (n, t); returns the estimator."""
+        """Fit to rows `X` (n, d) and targets `y` (n,) or (n, t), of Dask too; returns the estimator."""
+        if hasattr(X, "__dask_graph__"):
+            from widelearn.distributed import fit
+
+            return fit(self, X, y, sample_weight)
         x, targets, weight = self._check(X, y, sample_weight, reset=True)
         self._fit_rows(x, targets, weight)
         return self
@@ -129,7 +138,7 @@ class FeatureRidge(MultiOutputMixin, RegressorMixin, FitsBlocks):
         return self
 
     def predict(self, X: ArrayLike) -> Array:
-        """Return the values at the rows of `X`, of shape (n,) or (n, t)."""
+        """Return the values at the rows of `X`, of shape (n,) or (n, t); lazily for Dask's."""
         check_is_fitted(self)
         values = self._values(X)
         return values[:, 0] if self._flat else values
@@ -195,7 +204,11 @@ class FeatureRidgeClassifier(SignCoding, ClassifiesBlocks):
 
     See Also
     --------
-    FeatureRidge : The regression; its costs and errors are the same.
+    FeatureRidge : The regression; its costs and errors are the same, and what it does with Dask collections.
+
+    Notes
+    -----
+    Labels of a Dask collection are passed over once before, for the classes and the weights that balance them.
 
     Examples
     --------
@@ -231,7 +244,11 @@ class FeatureRidgeClassifier(SignCoding, ClassifiesBlocks):
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit to rows `X` (n, d) and labels `y` (n,), or an indicator (n, t); returns the estimator."""
+        """Fit to rows `X` (n, d) and labels `y` (n,), or an indicator (n, t), of Dask too; returns the estimator."""
+        if hasattr(X, "__dask_graph__"):
+            from widelearn.distributed import fit
+
+            return fit(self, X, y, sample_weight)
         x, codes, weight = self._check(X, y, sample_weight, None, reset=True)
         self._fit_rows(x, codes, weight)
         return self

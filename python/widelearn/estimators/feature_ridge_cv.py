@@ -33,7 +33,8 @@ class FeatureRidgeCV(FeaturePath, FeatureRidge):
     cv : int, splitter, iterable, "gcv" or None, default=None
         None: the mean squared error of leaving out each row, in closed form, as RidgeCV takes it. "gcv": generalised
         cross-validation with n = Σ w, from moments alone, so that rows may come by :meth:`partial_fit` and
-        :meth:`fit_blocks`. Else refits to folds, feature map included, and the mean R² of the rows left out.
+        :meth:`fit_blocks`, or as a Dask collection. Else refits to folds, feature map included, and the mean R² of the
+        rows left out.
     alpha_per_target : bool, default=False
         Whether every target has a penalty of its own; not with refits.
     store_cv_results : bool, default=False
@@ -155,7 +156,8 @@ class FeatureRidgeClassifierCV(FeaturePath, FeatureRidgeClassifier):
     cv : int, splitter, iterable, "gcv" or None, default=None
         None: the mean squared error of leaving out each row, in closed form, as RidgeCV takes it. "gcv": generalised
         cross-validation with n = Σ w, from moments alone, so that rows may come by :meth:`partial_fit` and
-        :meth:`fit_blocks`. Else refits to folds, feature map included, and the mean accuracy of the rows left out.
+        :meth:`fit_blocks`, or as a Dask collection. Else refits to folds, feature map included, and the mean accuracy
+        of the rows left out.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied with the sample weights; "balanced" is n / (n_classes n_c), and not for
         :meth:`partial_fit` and :meth:`fit_blocks`.

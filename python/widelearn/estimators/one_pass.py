@@ -122,8 +122,11 @@ class FitsBlocks(BaseFeatureRidge):
         return size
 
     def _take_rows(self, X: Any, y: Any, sample_weight: Any, classes: ArrayLike | None) -> None:
-        first = not hasattr(self, "moments_")
-        self._fit_more(*self._check(X, y, sample_weight, reset=first, idle=True))
+        self._fit_more(*self._check_block(X, y, sample_weight, classes, reset=not hasattr(self, "moments_")))
+
+    def _check_block(self, X: Any, y: Any, sample_weight: Any, classes: ArrayLike | None, reset: bool) -> Any:
+        """Return validated rows, targets (n, t) and weights of a block, which may all be zero."""
+        return self._check(X, y, sample_weight, reset=reset, idle=True)
 
     def _take_over(self, draft: Self) -> None:
         """Replace what was fitted by what a draft of this estimator was fitted to, at one stroke."""
@@ -180,6 +183,9 @@ class ClassifiesBlocks(FitsBlocks):
 
     def _take_rows(self, X: Any, y: Any, sample_weight: Any, classes: ArrayLike | None) -> None:
         self._add(X, y, classes, sample_weight, idle=True)
+
+    def _check_block(self, X: Any, y: Any, sample_weight: Any, classes: ArrayLike | None, reset: bool) -> Any:
+        return self._check(X, y, sample_weight, classes, reset=reset, idle=True)
 
 
 def classes_of(table: TableFile) -> ArrayLike | None:

@@ -64,19 +64,26 @@ class SignCoding(ClassifierMixin):
 
     def predict(self, X: ArrayLike) -> Array:
         """Return the class of every row, or its labels (n, t) for multilabel targets."""
-        return self._decide(self.decision_function(X))
+        values = self.decision_function(X)
+        if hasattr(values, "__dask_graph__"):
+            from widelearn.distributed import by_block
 
-    def _decide(self, values: Array) -> Array:
-        if self.multilabel_:
-            return (values > 0).astype(int)
-        if len(self.classes_) == 1:
-            return np.repeat(self.classes_, len(values))
-        return self.classes_[(values > 0).astype(int) if values.ndim == 1 else values.argmax(axis=1)]
+            return by_block(decide, values, self.classes_, self.multilabel_)
+        return decide(values, self.classes_, self.multilabel_)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def decide(values: Array, classes: Array, multilabel: bool) -> Array:
+    """Return the class of every row of fitted values, or its labels."""
+    if multilabel:
+        return (values > 0).astype(int)
+    if len(classes) == 1:
+        return np.repeat(classes, len(values))
+    return classes[(values > 0).astype(int) if values.ndim == 1 else values.argmax(axis=1)]
 
 
 def signs(hits: NDArray[np.bool_], dtype: DTypeLike) -> Array:

@@ -141,10 +141,12 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
         self.__dict__.pop("_solved", None)
 
     def _fit_features(self, X: Array, y: Array, sample_weight: Array | None = None) -> None:
-        """Clone and fit the feature map; seeds that it leaves open are drawn from the estimator's own.
+        """Clone the feature map and fit it."""
+        self._clone_features()
+        self._show_rows(X, y, sample_weight)
 
-        A map that may look at rows sees those that have a weight, if any has.
-        """
+    def _clone_features(self) -> None:
+        """Clone the feature map; seeds that it leaves open are drawn from the estimator's own."""
         self.features_: Any = self.features
         if not isinstance(self.features, str):
             self.features_ = clone(RandomFeatures() if self.features is None else self.features, safe=False)
@@ -153,7 +155,17 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
             for name in sorted(parameters):
                 if name.split("__")[-1] == "random_state" and parameters[name] is None:
                     self.features_.set_params(**{name: int(generator.randint(2**31 - 1))})
-            if not isinstance(self.features_, FeatureMap) or self.features_._looks_at_rows:
+
+    def _looks_at_rows(self) -> bool:
+        """Whether the feature map may depend on the rows that it is fitted to."""
+        if isinstance(self.features_, FeatureMap):
+            return self.features_._looks_at_rows
+        return not isinstance(self.features_, str)
+
+    def _show_rows(self, X: Array, y: Array, sample_weight: Array | None = None) -> None:
+        """Fit the cloned feature map; if it may look at rows it sees those that have a weight, if any has."""
+        if not isinstance(self.features_, str):
+            if self._looks_at_rows():
                 seen = None if sample_weight is None or not sample_weight.any() else sample_weight
                 X, y, _ = with_weight(X, y.astype(np.float64, copy=False), seen)
             self.features_.fit(X, y)
@@ -217,7 +229,11 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
         return self._solved
 
     def _values(self, X: ArrayLike) -> Array:
-        """Return Z coef + intercept, of shape (n, t), block by block."""
+        """Return Z coef + intercept, of shape (n, t), block by block; lazy for a Dask collection."""
+        if hasattr(X, "__dask_graph__"):
+            from widelearn.distributed import by_rows
+
+            return by_rows(self, "_values", X, len(self._pair()[0]))
         x = validate_data(self, X, dtype=DTYPES, accept_sparse="csr", reset=False)
         coef, intercept = self._pair()
         if isinstance(self.features_, FeatureMap):

@@ -43,6 +43,10 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Draw the seed and remember the number of features of `X`; `y` is ignored."""
+        if hasattr(X, "__dask_graph__"):
+            from widelearn.distributed import one_row
+
+            X = one_row(X)
         validate_data(self, X, dtype=DTYPES, accept_sparse="csr" if self._takes_sparse else False)
         if isinstance(self.random_state, Integral):
             self.seed_ = int(self.random_state)
@@ -52,7 +56,11 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return self
 
     def transform(self, X: ArrayLike) -> Array:
-        """Return the features of `X`, of shape (n, n_features_out), float32 for float32 rows."""
+        """Return the features of `X`, of shape (n, n_features_out), float32 for float32 rows; lazily for Dask's."""
+        if hasattr(X, "__dask_graph__"):
+            from widelearn.distributed import by_rows
+
+            return by_rows(self, "transform", X, self._n_features_out)
         return self._features(self._rows(X))
 
     def dot(self, X: ArrayLike, coef: ArrayLike) -> Array:

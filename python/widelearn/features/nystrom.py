@@ -124,13 +124,13 @@ class NystromFeatures(DefaultObjects, FeatureMap):
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Draw the centres from the rows of `X` and factor their kernel matrix; `y` is ignored."""
-        self._fit(validate_data(self, X, dtype=DTYPES))
+        self._fit(self._seen(X))
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit_transform(self, X: ArrayLike, y: object = None) -> Array:
         """Fit to `X` and return its features, of shape (n, p): the factor that fit made, if it made one of them."""
-        x = validate_data(self, X, dtype=DTYPES)
+        x = self._seen(X)
         factor = self._fit(x)
         if factor is None:
             return self._features(x)
@@ -149,6 +149,15 @@ class NystromFeatures(DefaultObjects, FeatureMap):
         out = np.eye(self._n_features_out, r)
         out[:r] = solve_triangular(self._factor, out[:r], lower=True, check_finite=False) if r else out[:r]
         return out
+
+    def _seen(self, X: ArrayLike) -> Array:
+        """Return validated rows of fit."""
+        if hasattr(X, "__dask_graph__"):
+            raise TypeError(
+                "NystromFeatures looks at the rows that it is fitted to, and cannot at those of a Dask collection: fit"
+                " it to an array of some of them; it transforms Dask collections then."
+            )
+        return validate_data(self, X, dtype=DTYPES)
 
     def _fit(self, x: Array) -> NDArray[np.float64] | None:
         """Set the fitted attributes; return the factor of the whole kernel matrix where there is one."""

@@ -13,7 +13,8 @@ from widelearn.ridge.tridiagonal import Tridiagonal, gcv_errors
 from widelearn.runtime import check_memory, core_blocks, row_blocks
 
 Array = NDArray[np.float64]
-OUTER_ROWS = 512
+# Few enough that their products stay in cache.
+OUTER_ROWS = 32
 
 
 class Moments:
@@ -75,10 +76,10 @@ class Moments:
     def update(self, Z: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Add the rows of features `Z` (n, p) with targets `y` (n,) or (n, t), and return the object."""
         z = check_array(Z, dtype=[np.float64, np.float32], input_name="Z")
-        targets = check_array(y, dtype=np.float64, order="C", ensure_2d=False, input_name="y")
+        targets = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
         check_consistent_length(z, targets)
         self.flat = self.flat and targets.ndim == 1
-        targets = targets.reshape(len(z), -1)
+        targets = np.require(targets.reshape(len(z), -1), requirements=["C", "ALIGNED"])
         if (z.shape[1], targets.shape[1]) != (self.n_features, self.n_targets):
             raise ValueError(
                 f"Z has {z.shape[1]} features and y {targets.shape[1]} targets, but these moments are of"
@@ -91,6 +92,7 @@ class Moments:
             )
             if not weight.any():
                 return self
+            weight = np.require(weight, requirements=["C", "ALIGNED"])
         p, t = self.n_features, self.n_targets
         check_memory(8 * p * p, f"The moments of {p} features", "Take fewer features.")
         # A number of the features' type, so that the core takes the difference without rounding the origin.
@@ -209,5 +211,6 @@ class Moments:
 def add_outer(matrix: Array, vector: Array, factor: float) -> None:
     """Add ``factor * vector vector'`` in place, block by block and symmetric to the last bit."""
     root = abs(factor) ** 0.5 * vector
+    signed = -root if factor < 0.0 else root
     for rows in row_blocks(len(matrix), OUTER_ROWS):
-        matrix[rows] += np.copysign(1.0, factor) * np.outer(root[rows], root)
+        matrix[rows] += np.outer(signed[rows], root)

@@ -207,9 +207,7 @@ def accept(H: Doubles, u: Doubles, noise: Doubles, uniform: Doubles, most: int) 
     return np.array(taken, np.intp), np.tril(L[taken, : len(taken)])
 
 
-def extend(
-    panels: list[Array], last: slice, chosen: NDArray[np.intp], fresh: Array, L: Doubles, u: Doubles
-) -> None:
+def extend(panels: list[Array], last: slice, chosen: NDArray[np.intp], fresh: Array, L: Doubles, u: Doubles) -> None:
     """Write the columns (fresh - F F[chosen]') L⁻ᵀ at `last` of the last panel and take their squares from `u`."""
     _core.extend_factor(panels, last.start, fresh, chosen.astype(np.int64), L.astype(fresh.dtype), u)
     panels[-1][chosen, last] = L
