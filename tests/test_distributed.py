@@ -20,7 +20,7 @@ from dask.callbacks import Callback
 from dask.sizeof import sizeof
 from distributed import Client, LocalCluster, wait
 from scipy import sparse
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 import widelearn as wl
@@ -30,6 +30,8 @@ from widelearn import (
     FeatureRidgeClassifierCV,
     FeatureRidgeCV,
     FourierFeatures,
+    KernelRidge,
+    KernelRidgeClassifier,
     NystromFeatures,
     RandomFeatures,
 )
@@ -122,7 +124,7 @@ def test_joined_blocks_are_one_fit(rows, monkeypatch):
     asked = FeatureRidge(MAPS["random"])
     sizes = []
     sum_blocks = fitting.sum_blocks
-    monkeypatch.setattr(fitting, "sum_blocks", lambda plan, group: sizes.append(len(group)) or sum_blocks(plan, group))
+    monkeypatch.setattr(fitting, "sum_blocks", lambda plan, group: sizes.append(len(group.blocks)) or sum_blocks(plan, group))
     # Rows of 4 numbers are less than 30 x 30 moments up to 225 of them, 18 blocks of 12; but 4 tasks are to remain.
     same(clone(asked).fit(*lazy(X, Y, weight)), asked.fit(X, Y, weight), X)
     assert sizes == [5] * 4
@@ -268,19 +270,81 @@ def test_rows_without_weight_may_hold_anything(rows):
         same(FeatureRidge(features).fit(*lazy(X, Y, weight)), whole, X[kept])
 
 
-def test_a_map_that_looks_sees_the_first_block_with_weight(rows):
+def test_a_map_that_looks_sees_rows_of_all_blocks_that_have_weight(rows, monkeypatch):
     X, Y, weight = rows
     weight[:12] = 0
     x, y, w = lazy(X, Y, weight)
     x, y, w = (da.concatenate([a[:0], a]) for a in (x, y, w))
+    # Few rows are seen all.
     model = FeatureRidge(StandardScaler()).fit(x, y, w)
-    np.testing.assert_allclose(model.features_.mean_, X[12:24].mean(axis=0))
+    np.testing.assert_allclose(model.features_.mean_, X[12:].mean(axis=0))
     features = NystromFeatures(n_components=10, random_state=0)
     model = FeatureRidge(features).fit(x, y, w)
-    np.testing.assert_array_equal(model.features_.components_, clone(features).fit(X[12:24]).components_)
+    np.testing.assert_array_equal(model.features_.components_, clone(features).fit(X[12:]).components_)
+    # Of many, as many of each block as it has a share: 60 of 240, and none without weight.
+    monkeypatch.setattr(fitting, "SEEN_ROWS", 60)
+    for cut in ((x, y, w), tuple(map(unknown, (x, y, w)))):
+        scaler = FeatureRidge(Seen()).fit(*cut).features_
+        found = np.searchsorted(X[:, 0], scaler.rows_[:, 0], sorter=np.argsort(X[:, 0]))
+        blocks = np.argsort(X[:, 0])[found] // 12
+        np.testing.assert_array_equal(np.bincount(blocks, minlength=BLOCKS), [0] + [3] * 19)
     np.testing.assert_allclose(model.features_.transform(x).compute(), model.features_.transform(X))
     with pytest.raises(TypeError, match=r"NystromFeatures looks at the rows .* fit it to an array of some of them"):
         features.fit(x)
+
+
+class Seen(TransformerMixin, BaseEstimator):
+    """A map that remembers the rows that it was fitted to."""
+
+    def fit(self, X, y=None):
+        self.rows_ = X
+        return self
+
+    def transform(self, X):
+        return X
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_kernel_ridge_on_centres(dtype, rows):
+    X, Y, weight = rows
+    X = X.astype(dtype)
+    x, y, w = lazy(X, Y, weight)
+    close = CLOSE if dtype == np.float64 else {"rtol": 2e-4, "atol": 2e-4}
+    for alpha, targets, lazily in ((1e-2, Y, y), ([1e-2, 1.0], Y, y), (1e-2, Y[:, 0], y[:, 0])):
+        model = KernelRidge("rbf", alpha, solver="nystrom", n_components=60)
+        whole = clone(model).fit(X, targets, weight)
+        model.fit(x, lazily, w)
+        assert (model.dual_coef_.shape, model.dual_coef_.dtype) == (whole.dual_coef_.shape, dtype)
+        assert (model.solver_, model.n_iter_, model.n_features_in_) == ("nystrom", 1, 4)
+        predicted = model.predict(x)
+        assert isinstance(predicted, da.Array)
+        assert predicted.dtype == dtype
+        np.testing.assert_allclose(predicted.compute(), whole.predict(X), **close)
+        np.testing.assert_allclose(model.predict(X), whole.predict(X), **close)
+    frame = dd.from_pandas(pd.DataFrame(X, columns=COLUMNS), npartitions=5)
+    model.fit(frame, frame.a)
+    assert list(model.feature_names_in_) == COLUMNS
+    labels = np.array(["no", "yes", "so"])[np.digitize(X[:, 0], [-0.5, 0.5])]
+    kind = KernelRidgeClassifier("rbf", 1e-2, solver="nystrom", class_weight="balanced")
+    model, whole = clone(kind).fit(x, lazy(labels)), clone(kind).fit(X, labels)
+    np.testing.assert_array_equal(model.classes_, whole.classes_)
+    np.testing.assert_array_equal(model.predict(x).compute(), whole.predict(X))
+    np.testing.assert_allclose(model.decision_function(x).compute(), whole.decision_function(X), **close)
+
+
+def test_kernel_ridge_says_what_it_cannot_do_with_lazy_rows(rows):
+    x, y = lazy(*rows[:2])
+    whole = KernelRidge(n_components=5, solver="nystrom").fit(*rows[:2])
+    for changes, match in (
+        ({"solver": "pcg"}, "Dask collections are fitted with solver='nystrom' .* got solver='pcg'.*FeatureRidge"),
+        ({"kernel": "precomputed"}, "a kernel of rows, got .*'precomputed'"),
+        ({"alpha": [1.0, 2.0, 3.0]}, "alpha"),
+    ):
+        left_alone(
+            whole.set_params(**{"kernel": None, "alpha": 1.0, "solver": "nystrom"} | changes), ValueError, match, x, y
+        )
+    whole.set_params(alpha=1.0, n_components=None)
+    left_alone(whole, ValueError, "how many rows X has is unknown: set n_components", unknown(x), y)
 
 
 # Nothing is computed before it is asked for, nor twice.

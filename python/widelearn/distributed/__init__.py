@@ -12,5 +12,6 @@ features of Dask collections are Dask arrays that nobody has computed yet.
 
 from widelearn.distributed.lazy import by_block, by_rows, one_row
 from widelearn.distributed.moments import fit
+from widelearn.distributed.rows import count_rows
 
-__all__ = ["by_block", "by_rows", "fit", "one_row"]
+__all__ = ["by_block", "by_rows", "count_rows", "fit", "one_row"]

@@ -24,6 +24,16 @@ def persist(value: Any) -> Any:
         return dask.persist(value)[0]
 
 
+def replicate(value: Any) -> None:
+    """Copy what is persisted to every worker: the scheduler sends tasks to those that have what they need."""
+    client = current_client()
+    if client is not None:
+        from distributed import futures_of
+
+        with reached():
+            client.replicate(futures_of(value))
+
+
 @contextmanager
 def reached() -> Iterator[None]:
     """Say clearly that a scheduler cannot be reached."""

@@ -1,7 +1,9 @@
 """Ridge regression on a feature map, fitted to Dask collections: moments of every block, merged in a fixed order."""
 
 import copy
+import math
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -13,18 +15,19 @@ from scipy.sparse import issparse, vstack
 from sklearn.base import is_classifier
 from sklearn.utils.validation import _num_samples
 
-from widelearn.distributed.cluster import compute, numbered, persist, use_own_threads
+from widelearn.distributed.cluster import compute, numbered, persist, replicate, use_own_threads
 from widelearn.distributed.labels import find_labels
+from widelearn.distributed.recipes import Block, Recipe, recipes
 from widelearn.distributed.rows import Rows, not_numbers
 from widelearn.ridge import Moments
 
 Array = NDArray[Any]
-# The number of a block, and its rows, targets and weights.
-Block = tuple[int, Any, Any, Any]
 NOTHING = "There are no rows with a positive weight: X has no rows, or all sample weights are zero."
 # Neighbours are summed by one task while that takes no more than this many products, a second or two, and this many
 # tasks remain: what it costs to start, add up and move moments is worth about a thousand rows of theirs.
 JOINED_PRODUCTS, LEAST_TASKS = 6e10, 4
+# Rows that are shown to a feature map which looks at rows, at most; as many for each of its components.
+SEEN_ROWS, SEEN_FOR_EACH = 10_000, 4
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,8 @@ def fit(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Any:
 
     Every block of rows becomes moments where it lies, with a feature map of the same seed; pairs of neighbours are
     merged until one is left, and the system is solved here. Neither the number of workers nor their order changes a
-    bit. A map that looks at rows is fitted to the first block that has any. If anything is raised, the estimator is as
-    it was.
+    bit. A map that looks at rows sees some of every block, drawn uniformly, in a pass before. If anything is raised,
+    the estimator is as it was.
     """
     try:
         estimator._sums_suffice()
@@ -61,8 +64,13 @@ def fit(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Any:
     blocks = list(zip(range(len(columns[0])), *columns, strict=True))
 
     plan = make_plan(estimator, rows, targets)
-    sent = fit_map(plan, blocks) if plan.draft._looks_at_rows() else delayed(plan)
-    total, plan = compute(tree([delayed(sum_blocks)(sent, group) for group in groups(blocks, rows, plan)]), sent)
+    parts = recipes(groups(blocks, rows, plan))
+    if plan.draft._looks_at_rows():
+        seen = fit_map(plan, blocks, rows)
+        total, plan = compute(tree([delayed(sum_blocks)(seen, part) for part in parts]), seen)
+    else:
+        # In the function, for the scheduler sends tasks that need a result to the worker that has it.
+        (total,) = compute(tree([delayed(partial(sum_blocks, plan))(part) for part in parts]))
     if total is None:
         raise ValueError(NOTHING)
     draft = plan.draft
@@ -95,32 +103,52 @@ def make_plan(estimator: Any, rows: Rows, targets: Rows) -> Plan:
     return Plan(draft, classes, n_features, codes.shape[1], x.dtype)
 
 
-def fit_map(plan: Plan, blocks: list[Block]) -> Any:
-    """Return a lazy plan whose feature map has seen the first block that has rows and weights."""
-    shared = delayed(plan)
-    for block in blocks:
-        # It stays where it is made, for some maps are large.
-        seen = persist(delayed(see_block)(shared, block))
-        if compute(delayed(bool)(seen))[0]:
-            return seen
-    raise ValueError(NOTHING)
+def fit_map(plan: Plan, blocks: list[Block], rows: Rows) -> Any:
+    """Return a lazy plan whose feature map has seen rows of all blocks that have a weight."""
+    most = max(SEEN_ROWS, SEEN_FOR_EACH * getattr(plan.draft.features_, "n_components", 0))
+    total = sum(rows.lengths) if rows.known() else 0.0
+    shares = [length / total if total else 1 / len(blocks) for length in rows.lengths]
+    drawn = [
+        delayed(partial(draw_rows, plan))(part, math.ceil(most * share))
+        for part, share in zip(recipes([[block] for block in blocks]), shares, strict=True)
+    ]
+    # It stays where it is made, and goes to all from there, for some maps are large.
+    seen = persist(delayed(partial(see_rows, plan))(drawn))
+    if not compute(delayed(bool)(seen))[0]:
+        raise ValueError(NOTHING)
+    replicate(seen)
+    return seen
 
 
-def see_block(plan: Plan, block: Block) -> Plan | None:
-    """Return the plan with its feature map fitted to a block; None if that is empty."""
+def draw_rows(plan: Plan, blocks: list[Block] | Recipe, most: int) -> tuple[Any, ...] | None:
+    """Return rows of a block that have a weight, drawn uniformly by its number; None if there are none."""
     use_own_threads()
-    checked = check_block(plan, *block)
+    ((number, *parts),) = blocks.make() if isinstance(blocks, Recipe) else blocks
+    checked = check_block(plan, number, *parts)
     if checked is None:
+        return None
+    x, y, weight = checked
+    rows = np.arange(x.shape[0]) if weight is None else np.flatnonzero(weight)
+    rows = np.sort(np.random.RandomState(number).permutation(rows)[:most])
+    return x[rows], y[rows], weight if weight is None else weight[rows]
+
+
+def see_rows(plan: Plan, drawn: list[tuple[Any, ...] | None]) -> Plan | None:
+    """Return the plan with its feature map fitted to rows; None if there are none."""
+    use_own_threads()
+    found = [rows for rows in drawn if rows is not None]
+    if not found:
         return None
     draft = copy.copy(plan.draft)
     draft.features_ = copy.deepcopy(draft.features_)
-    draft._show_rows(*checked)
+    draft._show_rows(*(join(arrays) for arrays in zip(*found, strict=True)))
     return replace(plan, draft=draft)
 
 
-def sum_blocks(plan: Plan, blocks: list[Block]) -> Moments | None:
+def sum_blocks(plan: Plan, blocks: list[Block] | Recipe) -> Moments | None:
     """Return the moments of neighbouring blocks of rows; None if there are no rows, or none with a weight."""
     use_own_threads()
+    blocks = blocks.make() if isinstance(blocks, Recipe) else blocks
     checked = [found for found in (check_block(plan, *block) for block in blocks) if found is not None]
     if not checked:
         return None

@@ -81,6 +81,11 @@ class Rows:
         return rows
 
 
+def count_rows(X: Any) -> float:
+    """Return how many rows a Dask collection has, nan if it is unknown."""
+    return float(Rows(X, "X").shape[0])
+
+
 def not_numbers(rows: Any) -> str:
     """Return the types of an array or dataframe that are none of numbers, with the names of their columns."""
     dtypes = rows.dtypes.items() if rows.ndim == 2 and hasattr(rows, "dtypes") else [(None, rows.dtype)]

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 from sklearn.utils import check_random_state
 
 from widelearn.features import NystromFeatures
@@ -42,6 +41,5 @@ def fit_on_centres(
         features.fit(X[np.sort(rng.permutation(n)[:room])])
         moments = Moments(features._n_features_out, y.shape[1]).absorb(*features.moments(X, y, weight))
     coef, offset = moments.solve_once(alpha, fit_intercept)
-    L = features._factor
-    dual = solve_triangular(L, coef.reshape(-1, y.shape[1])[: len(L)], lower=True, trans=1, check_finite=False)
+    dual = features.dual(coef.reshape(-1, y.shape[1]))
     return Solution(dual.astype(X.dtype), np.reshape(offset, -1).astype(X.dtype), "nystrom", 0.0)

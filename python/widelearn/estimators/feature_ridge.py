@@ -79,9 +79,9 @@ class FeatureRidge(MultiOutputMixin, RegressorMixin, FitsBlocks):
     Where n >= p, float32 or float64 rows that are mapped from a file are not copied, nor are their targets.
 
     Dask arrays and dataframes, chunked along rows, are fitted block by block where they lie, on whatever scheduler is
-    current: with one pass, a map of the same seed everywhere (one that looks at rows sees the first block alone), the p
-    x p system even where n < p, and the same bits for any number of workers. Predictions for them are lazy Dask arrays.
-    A scheduler that cannot be reached raises RuntimeError. See :mod:`widelearn.distributed`.
+    current: with one pass, a map of the same seed everywhere (one that looks at rows sees some of each block, in a pass
+    before), the p x p system even where n < p, and the same bits for any number of workers. Predictions for them are
+    lazy Dask arrays. A scheduler that cannot be reached raises RuntimeError. See :mod:`widelearn.distributed`.
 
     References
     ----------

@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from widelearn.estimators.centres import fit_on_centres
+from widelearn.estimators.feature_ridge import FeatureRidge, FeatureRidgeClassifier
 from widelearn.estimators.signs import SignCoding
 from widelearn.features import NystromFeatures
 from widelearn.kernels import NTK, Kernel, as_kernel
@@ -129,7 +130,7 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
 
     def _solve_on_centres(self, X: Array, y: Array, sample_weight: Any, kernel: Any, alpha: Array) -> dict[str, Any]:
         """Solve the model that is restricted to combinations of some rows' kernels."""
-        n_components = min(10 * math.isqrt(len(X)), len(X)) if self.n_components is None else self.n_components
+        n_components = self.n_components or default_centres(len(X))
         seed = 0 if self.random_state is None else self.random_state
         features = NystromFeatures(kernel, n_components, random_state=seed)
         found = fit_on_centres(features, X, y, alpha, sample_weight, fit_intercept=self.fit_intercept)
@@ -148,8 +149,44 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
             draft["X_fit_"] = features.components_
         return draft
 
+    def _fit_lazy(self, regression: Any, X: Any, y: Any, sample_weight: Any) -> None:
+        """Fit to a Dask collection: ridge regression on Nyström features, whose coefficients become dual ones."""
+        if self.solver != "nystrom" or self._precomputed():
+            raise ValueError(
+                f"Dask collections are fitted with solver='nystrom' and a kernel of rows, got solver={self.solver!r}"
+                f" and kernel={self.kernel!r}. FeatureRidge fits them with random features."
+            )
+        from widelearn.distributed import count_rows
+
+        n = count_rows(X)
+        if self.n_components is None and math.isnan(n):
+            raise ValueError(
+                "The default n_components is 10 sqrt(n), and how many rows X has is unknown: set n_components, or let"
+                " X.compute_chunk_sizes() count them."
+            )
+        p = self.n_components or default_centres(int(n))
+        seed = 0 if self.random_state is None else self.random_state
+        kernel = clone(as_kernel(self.kernel, NTK()))
+        options = {"class_weight": self.class_weight} if isinstance(self, SignCoding) else {}
+        found = regression(
+            NystromFeatures(kernel, p, random_state=seed), self.alpha, fit_intercept=self.fit_intercept, **options
+        ).fit(X, y, sample_weight)
+        draft = {"kernel_": kernel, "X_fit_": found.features_.components_}
+        draft |= {"dual_coef_": found.features_.dual(np.atleast_2d(found.coef_).T).astype(found.coef_.dtype)}
+        draft |= {"intercept_": np.reshape(found.intercept_, -1)}
+        draft |= {"solver_": "nystrom", "n_iter_": 1, "residual_": 0.0}
+        for name in ("n_features_in_", "feature_names_in_", "classes_", "multilabel_"):
+            self.__dict__.pop(name, None)
+            if hasattr(found, name):
+                draft[name] = getattr(found, name)
+        self._keep(draft, np.ndim(found.coef_) == 1)
+
     def _values(self, X: ArrayLike) -> Array:
-        """Return K(X, X_fit) a + b, of shape (n, t)."""
+        """Return K(X, X_fit) a + b, of shape (n, t); lazy for a Dask collection."""
+        if hasattr(X, "__dask_graph__"):
+            from widelearn.distributed import by_rows
+
+            return by_rows(self, "_values", X, np.size(self.intercept_))
         x = validate_data(self, X, dtype=DTYPES, reset=False)
         dual = self.dual_coef_.reshape(len(self.dual_coef_), -1)
         if isinstance(self.kernel_, Kernel):
@@ -164,6 +201,11 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.pairwise = self._precomputed()
         return tags
+
+
+def default_centres(n: int) -> int:
+    """Return how many centres n rows have unless told otherwise."""
+    return max(min(10 * math.isqrt(n), n), 1)
 
 
 def fits(X: Array) -> bool:
@@ -260,6 +302,9 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
     low-rank factor), predicting m rows 2 m n d flops and no matrix. float32 data are computed in float32. The bits of
     what "cholesky" gives are the same for every number of threads.
 
+    With "nystrom" Dask arrays and dataframes are fitted block by block where they lie, as :class:`FeatureRidge` fits
+    them: the centres are chosen among rows drawn from all blocks, 10,000 or four times as many as centres.
+
     References
     ----------
     Saunders, Gammerman & Vovk, "Ridge regression learning algorithm in dual variables", ICML 1998, section 2. Jacot,
@@ -305,7 +350,10 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Self:
-        """Fit to rows `X` (n, d) and targets `y` (n,) or (n, t); returns the estimator."""
+        """Fit to rows `X` (n, d) and targets `y` (n,) or (n, t), of Dask too with "nystrom"; returns the estimator."""
+        if hasattr(X, "__dask_graph__"):
+            self._fit_lazy(FeatureRidge, X, y, sample_weight)
+            return self
         x, targets = validate_data(self, X, y, dtype=DTYPES, multi_output=True, y_numeric=True)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, x, dtype=np.float64, ensure_non_negative=True)
@@ -313,7 +361,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
         return self
 
     def predict(self, X: ArrayLike) -> Array:
-        """Return the values at the rows of `X`, of shape (n,) or (n, t)."""
+        """Return the values at the rows of `X`, of shape (n,) or (n, t); lazily for Dask's."""
         check_is_fitted(self)
         values = self._values(X)
         return values[:, 0] if self.dual_coef_.ndim == 1 else values
@@ -431,7 +479,10 @@ class KernelRidgeClassifier(SignCoding, BaseKernelRidge):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Self:
-        """Fit to rows `X` (n, d) and labels `y` (n,), or an indicator (n, t); returns the estimator."""
+        """Fit to rows `X` (n, d) and labels `y` (n,), or an indicator (n, t), of Dask too; returns the estimator."""
+        if hasattr(X, "__dask_graph__"):
+            self._fit_lazy(FeatureRidgeClassifier, X, y, sample_weight)
+            return self
         x, y = validate_data(self, X, y, dtype=DTYPES, multi_output=True)
         labels, codes = self._encode(y)
         if sample_weight is not None:

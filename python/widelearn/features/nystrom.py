@@ -191,9 +191,14 @@ class NystromFeatures(DefaultObjects, FeatureMap):
             dtrsm(1.0, self._factor.T, K.T, trans_a=1, overwrite_b=1)
             out[rows, :r] = K
 
+    def dual(self, coef: ArrayLike) -> Array:
+        """Return L⁻ᵀ c (r, t) for coefficients c (p, t) of the features: φ(x).c = k(x, C) L⁻ᵀ c."""
+        c = np.asarray(coef)[: len(self._factor)]
+        return solve_triangular(self._factor, c, lower=True, trans=1, check_finite=False)
+
     def _multiply(self, x: Array, coef: Array, out: Array) -> None:
         # k(x, C) (L⁻ᵀ coef): no features at all.
-        dual = solve_triangular(self._factor, coef[: len(self._factor)], lower=True, trans=1, check_finite=False)
+        dual = self.dual(coef)
         for rows, K in self._kernel_blocks(x):
             out[rows] = K @ dual
 
