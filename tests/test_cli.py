@@ -228,6 +228,59 @@ def test_an_interrupt_leaves_nothing(csv, folder, number, code):
     assert os.listdir(temporary) == []
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_comparison_goes_on(csv, folder, number, code, capsys):
+    arguments = [
+        "compare",
+        str(csv),
+        "--target",
+        "y",
+        "--models",
+        "linear,random_features,sklearn_ridge",
+        "--save",
+        "m",
+    ]
+    process = command(*arguments, "--out", "out", start_new_session=True)
+    deadline = time.monotonic() + 60
+    while not (folder / "out" / "checkpoint.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(process.pid, number)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == code
+    assert "of 3 methods are kept in out: the same command with --out out --resume goes on" in err
+    before = json.loads((folder / "out" / "checkpoint.json").read_text())["done"]["linear"]["row"]
+    for more, refusal in (
+        (["--out", "out"], "not empty: add --force"),
+        (["--resume"], "--resume needs --out"),
+        (
+            ["--out", "out", "--resume", "--seed", "5"],
+            "of another table or other settings: repeat those, or start anew",
+        ),
+    ):
+        failed, _, err = run(capsys, *arguments, *more)
+        assert failed == 2
+        assert refusal in err
+    done, _, err = run(capsys, *arguments, "--out", "out", "--resume")
+    assert (done, err) == (0, "")
+    assert sorted(os.listdir(folder / "out")) == ["compare.png", "results.json"]
+    rows = json.loads((folder / "out" / "results.json").read_text())["rows"]
+    # Times and all: it was not run again.
+    assert rows[0] == before
+    assert [row["error"] for row in rows] == [None] * 3
+    assert (folder / "m").exists()
+
+
+def test_a_damaged_checkpoint_is_refused(csv, folder, capsys):
+    (folder / "out").mkdir()
+    (folder / "out" / "checkpoint.json").write_text("{", encoding="utf-8")
+    arguments = ["compare", str(csv), "--target", "y", "--models", "linear", "--out", "out"]
+    code, _, err = run(capsys, *arguments, "--resume")
+    assert code == 2
+    assert "checkpoint.json is damaged" in err
+    code, _, err = run(capsys, *arguments, "--force")
+    assert (code, err) == (0, "")
+
+
 def test_help_says_what_matters(capsys):
     for arguments, words in (
         ([], ["compare", "predict"]),

@@ -124,7 +124,9 @@ def test_joined_blocks_are_one_fit(rows, monkeypatch):
     asked = FeatureRidge(MAPS["random"])
     sizes = []
     sum_blocks = fitting.sum_blocks
-    monkeypatch.setattr(fitting, "sum_blocks", lambda plan, group: sizes.append(len(group.blocks)) or sum_blocks(plan, group))
+    monkeypatch.setattr(
+        fitting, "sum_blocks", lambda plan, group: sizes.append(len(group.blocks)) or sum_blocks(plan, group)
+    )
     # Rows of 4 numbers are less than 30 x 30 moments up to 225 of them, 18 blocks of 12; but 4 tasks are to remain.
     same(clone(asked).fit(*lazy(X, Y, weight)), asked.fit(X, Y, weight), X)
     assert sizes == [5] * 4

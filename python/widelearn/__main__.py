@@ -62,6 +62,11 @@ def parser() -> Parser:
     )
     add("--out", metavar="DIR", help="folder for results (default: first free of widelearn-compare, -2, ...)")
     add("--force", action="store_true", help="let --out and --save replace files")
+    add(
+        "--resume",
+        action="store_true",
+        help="go on where a run into --out was stopped: finished methods are kept there",
+    )
     add("--quiet", action="store_true", help="no progress bar")
 
     predict = commands.add_parser("predict", help="predict from a table with a saved model", description=PREDICT)
@@ -131,17 +136,20 @@ def run_compare(options: argparse.Namespace) -> int:
 
     from widelearn import plots
     from widelearn.experiments import report, store
-    from widelearn.experiments.compare import compare
+    from widelearn.experiments.compare import compare, versions
     from widelearn.experiments.errors import InputError, listing
+    from widelearn.experiments.journal import Journal, mark
     from widelearn.experiments.ladder import choose
     from widelearn.experiments.problem import Request, build
     from widelearn.experiments.progress import Progress
 
     if options.file is not None and options.data is not None:
         raise InputError("give FILE or --data, not both")
+    if options.resume and options.out is None:
+        raise InputError("--resume needs --out: the folder of the run that was stopped")
     methods = choose(options.models)
     save = None if options.save is None else store.check_save(options.save, options.force)
-    with store.reserve(options.out, options.force, "widelearn-compare") as out:
+    with store.reserve(options.out, options.force or options.resume, "widelearn-compare") as out:
         table = read_table(options.file, options.data)
         target = options.target or table.target
         if target is None:
@@ -160,16 +168,24 @@ def run_compare(options: argparse.Namespace) -> int:
         )
         problem = build(table, request)
         del table
-        with Progress([method.name for method in methods], options.quiet) as on_step:
-            found = compare(
-                problem, methods, seed=options.seed, threads=options.threads, keep=save is not None, on_step=on_step
-            )
+        names = [method.name for method in methods]
+        settings = {"seed": options.seed, "threads": options.threads, "keep": save is not None}
+        journal = Journal(out, mark(problem.arrays, problem.task, names, settings, versions()), options.resume)
+        try:
+            with Progress(names, options.quiet) as on_step:
+                found = compare(problem, methods, **settings, on_step=on_step, journal=journal)
+        except (KeyboardInterrupt, SystemExit):
+            if journal.done:
+                kept = f"{len(journal.done)} of {len(names)} methods are kept in {out}"
+                print(f"widelearn: {kept}: the same command with --out {out} --resume goes on", file=sys.stderr)
+            raise
         store.write_json(out / "results.json", found.results)
         figure = plots.comparison(report.ranked(found.results["rows"]), report.headline(found.results))
         with store.replacing(out / "compare.png") as temporary:
             figure.savefig(temporary, format="png", dpi=150)
         if save is not None and found.best is not None:
             store.write_model(save, found.best)
+        journal.clear()
     console = Console(width=None if sys.stdout.isatty() else 160)
     report.print_comparison(found.results, console)
     console.print(f"Results: {out / 'results.json'}, figure: {out / 'compare.png'}", soft_wrap=True, highlight=False)

@@ -16,6 +16,7 @@ import numpy as np
 
 from widelearn.experiments import fresh
 from widelearn.experiments.fitted import FittedModel
+from widelearn.experiments.journal import Journal
 from widelearn.experiments.ladder import Method
 from widelearn.experiments.problem import Problem
 from widelearn.experiments.scores import METRICS, score, standard_error
@@ -53,6 +54,7 @@ def compare(
     threads: int | None = None,
     keep: bool = False,
     on_step: Callable[[str, float], None] | None = None,
+    journal: Journal | None = None,
 ) -> Comparison:
     """Tune, fit and score methods, one after the other.
 
@@ -67,6 +69,8 @@ def compare(
     keep : bool
         Whether to return the best model.
     on_step : callable (method's name, fraction done)
+    journal : Journal or None
+        Keeps what each method found; methods that it holds already are not run again.
 
     Returns
     -------
@@ -79,17 +83,28 @@ def compare(
         folder = Path(name)
         np.savez(folder / "problem.npz", **problem.arrays)  # type: ignore[arg-type]
         for method in methods:
+            if journal is not None and method.name in journal.done:
+                kept = journal.done[method.name]
+                rows.append(kept["row"])
+                notes += kept["warnings"]
+                best = journal.model() if journal.best == method.name else best
+                if on_step is not None:
+                    on_step(method.name, 1.0)
+                continue
             job = {"model": method.name, "task": problem.task, "seed": seed, "keep": keep}
             step = None if on_step is None else _named_step(on_step, method.name)
             outcome = fresh.run(folder, job, step, threads)
             row = _row(problem, method, outcome, folder)
             rows.append(row)
-            notes += [f"{method.name} warned: {text}" for text in outcome.get("warnings", [])]
+            warned = [f"{method.name} warned: {text}" for text in outcome.get("warnings", [])]
+            notes += warned
             if on_step is not None:
                 on_step(method.name, 1.0)
             beaten = best is None or (row["score"] or -math.inf) > best.about["row"]["score"]
-            if keep and row["error"] is None and row["score"] is not None and beaten:
-                best = _fitted(problem, row, folder)
+            chosen = keep and row["error"] is None and row["score"] is not None and beaten
+            best = _fitted(problem, row, folder) if chosen else best
+            if journal is not None:
+                journal.add(method.name, row, warned, best if chosen else None)
     results: dict[str, Any] = {
         "schema": SCHEMA,
         "task": problem.task,
