@@ -1,6 +1,6 @@
 """Wide neural networks, learned the scikit-learn way."""
 
-from widelearn import estimators, features, kernels, ridge, runtime
+from widelearn import estimators, features, kernels, ridge, runtime, theory
 from widelearn.estimators import (
     FeatureRidge,
     FeatureRidgeClassifier,
@@ -34,4 +34,5 @@ __all__ = [
     "runtime",
     "set_num_threads",
     "show_versions",
+    "theory",
 ]
