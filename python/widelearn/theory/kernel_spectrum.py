@@ -127,10 +127,7 @@ def _expansion(kernel: Any, law: Domain, degree: int) -> Expansion:
     if name == "FiniteRF" and isinstance(law, Sphere):
         return _neurons(parameters["activation"], 0, law, degree)
     if name == "FiniteNTK" and isinstance(law, Sphere):
-        inner = _neurons(parameters["activation"], 1, law, degree + 1)
-        masses = law.multiply_by_t(np.append(inner.masses, 0.0))[: degree + 1]
-        errors = law.multiply_by_t(np.append(inner.errors, 0.0))[: degree + 1]
-        return Expansion(masses, errors, float(inner.masses.sum() + inner.tail - masses.sum()))
+        return _tangent(parameters["activation"], law, degree)
     return expand(function_of(kernel, law), law, degree)
 
 
@@ -139,3 +136,52 @@ def _neurons(activation: Any, derivative: int, sphere: Sphere, degree: int) -> E
     roots, square = neuron_moments(activation, derivative, sphere, degree)
     masses = roots**2
     return Expansion(masses, 1e-15 * np.sqrt(square * masses), max(square - float(masses.sum()), 0.0))
+
+
+def _tangent(activation: Any, sphere: Sphere, degree: int) -> Expansion:
+    """Multiply the kernel of σ' by t, which moves masses to the neighbouring degrees."""
+    inner = _neurons(activation, 1, sphere, degree + 1)
+    masses, errors = (sphere.multiply_by_t(np.append(row, 0.0))[: degree + 1] for row in (inner.masses, inner.errors))
+    return Expansion(masses, errors, float(inner.masses.sum() + inner.tail - masses.sum()))
+
+
+def neuron_spectrum(activation: Any, d: int, degree: int, tangent: bool = False) -> Spectrum:
+    """Diagonalise the limiting kernel of random or tangent features of one wide layer on the sphere.
+
+    The kernels are E_w[σ(w.x) σ(w.x')] and (x.x'/d) E_w[σ'(w.x) σ'(w.x')], w uniform on the unit sphere: those of
+    FiniteRF and FiniteNTK. The masses of the first are the squares of √B_k E[σ(√d t) q_k(t)] (Funk and Hecke).
+
+    Parameters
+    ----------
+    activation : str, tuple or callable
+        As for :func:`hermite_coefficients`.
+    d : int
+        Dimension of the inputs, at least 3.
+    degree : int
+        The highest degree that is resolved.
+    tangent : bool, default=False
+        Whether to take the tangent kernel of the first layer.
+
+    Returns
+    -------
+    Spectrum
+        Block k is degree k; for large d the masses tend to μ_k(σ)², or to μ_{k-1}(σ')² for the tangent kernel.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, or σ' is no function.
+
+    References
+    ----------
+    Misiakiewicz & Montanari, "Six lectures on linearized neural networks", J. Stat. Mech. 2024, chapters 4-5.
+
+    Examples
+    --------
+    >>> from widelearn.theory import neuron_spectrum
+    >>> neuron_spectrum("relu", d=40, degree=3).masses.round(4)
+    array([0.1612, 0.25  , 0.0785, 0.    ])
+    """
+    name = "FiniteNTK" if tangent else "FiniteRF"
+    limit = type(name, (), {"get_params": lambda self, deep=True: {"activation": activation}})()
+    return kernel_spectrum(limit, d, degree)

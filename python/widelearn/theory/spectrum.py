@@ -1,6 +1,6 @@
 """The eigenvalues of a kernel or covariance, in blocks of equal ones, and the mass left unresolved."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,7 +10,7 @@ from widelearn.theory.checks import non_negative
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Spectrum:
     """Hold distinct eigenvalues, their multiplicities and the trace of what is too small to resolve.
 
@@ -42,19 +42,17 @@ class Spectrum:
     """
 
     eigenvalues: Array
-    multiplicities: Array = field(default_factory=lambda: np.zeros(0))
-    tail: float = 0.0
+    multiplicities: Array
+    tail: float
 
-    def __post_init__(self) -> None:
-        s = np.atleast_1d(non_negative("eigenvalues", self.eigenvalues))
-        unset = self.multiplicities is None or np.size(self.multiplicities) == 0
-        given = np.ones_like(s) if unset else self.multiplicities
-        m = np.atleast_1d(non_negative("multiplicities", given))
+    def __init__(self, eigenvalues: ArrayLike, multiplicities: ArrayLike | None = None, tail: float = 0.0) -> None:
+        s = np.atleast_1d(non_negative("eigenvalues", eigenvalues))
+        m = np.atleast_1d(non_negative("multiplicities", np.ones_like(s) if multiplicities is None else multiplicities))
         if s.ndim != 1 or s.shape != m.shape:
             raise ValueError(f"There are {s.size} eigenvalues but {m.size} multiplicities: give one for each.")
         object.__setattr__(self, "eigenvalues", s)
         object.__setattr__(self, "multiplicities", m)
-        object.__setattr__(self, "tail", float(non_negative("tail", self.tail)))
+        object.__setattr__(self, "tail", float(non_negative("tail", tail)))
 
     def __len__(self) -> int:
         return len(self.eigenvalues)
