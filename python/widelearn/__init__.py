@@ -1,6 +1,6 @@
 """Wide neural networks, learned the scikit-learn way."""
 
-from widelearn import estimators, features, kernels, ridge, runtime, theory
+from widelearn import datasets, estimators, features, kernels, ridge, runtime, theory
 from widelearn.estimators import (
     FeatureRidge,
     FeatureRidgeClassifier,
@@ -26,6 +26,7 @@ __all__ = [
     "KernelRidgeClassifierCV",
     "RandomFeatures",
     "__version__",
+    "datasets",
     "estimators",
     "features",
     "get_num_threads",

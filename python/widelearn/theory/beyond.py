@@ -36,7 +36,7 @@ def fixed_feature_floor(n_features: float, n_targets: float) -> float:
 
     References
     ----------
-    Barron, IEEE Transactions on Information Theory 1993, section X; the proof is the first sentence above.
+    Barron, IEEE Transactions on Information Theory 1993; the proof is the first sentence above.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def single_neuron_floor(activation: Activation, degree: int) -> float:
 
     References
     ----------
-    Ghorbani et al., Annals of Statistics 2021, theorem 1.
+    Ghorbani et al., Annals of Statistics 2021.
 
     Examples
     --------
@@ -114,7 +114,7 @@ def quadratic_nt_residual(rho: ArrayLike, trace_share: float = 0.0) -> Array | f
 
     References
     ----------
-    Ghorbani et al., "Limitations of lazy training of two-layers neural networks", NeurIPS 2019, theorem 2.
+    Ghorbani et al., "Limitations of lazy training of two-layers neural networks", NeurIPS 2019.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def quadratic_network_residual(B: ArrayLike, width: int) -> float:
 
     References
     ----------
-    Ghorbani et al., NeurIPS 2019, theorem 3.
+    Ghorbani et al., NeurIPS 2019.
 
     Examples
     --------
@@ -208,7 +208,7 @@ def one_step_overlap(activation: Activation, n: ArrayLike, d: float, noise: floa
 
     References
     ----------
-    Ba et al., "High-dimensional asymptotics of feature learning", NeurIPS 2022, proposition 2 (arXiv 2205.01445).
+    Ba et al., "High-dimensional asymptotics of feature learning", NeurIPS 2022 (arXiv 2205.01445).
 
     Examples
     --------

@@ -44,8 +44,7 @@ def isotropic_ridge(n: float, p: float, ridge: float, signal: float, noise: floa
 
     References
     ----------
-    Hastie et al., "Surprises in high-dimensional ridgeless least squares interpolation", Annals of Statistics 2022,
-    theorem 1 and corollary 5.
+    Hastie et al., "Surprises in high-dimensional ridgeless least squares interpolation", Annals of Statistics 2022.
 
     Examples
     --------
@@ -113,7 +112,7 @@ def latent_space(n: float, p: float, d: float, mu: float, ridge: float, signal: 
 
     References
     ----------
-    Hastie et al., Annals of Statistics 2022, section 5.4; Misiakiewicz & Montanari, "Six lectures on linearized neural
+    Hastie et al., Annals of Statistics 2022; Misiakiewicz & Montanari, "Six lectures on linearized neural
     networks", section 2.3.
 
     Examples

@@ -21,7 +21,7 @@ def arccosine(t: Values, order: int) -> Values:
     """Return J_order(θ) at cos θ = t, with 2 E[relu(u)^n relu(v)^n] = J_n / π for unit variances and correlation t.
 
     J_0 = π - θ, J_1 = sin θ + (π - θ) cos θ, J_2 = 3 sin θ cos θ + (π - θ)(1 + 2 cos² θ), J_3 = 15 sin θ - 11 sin³ θ +
-    (π - θ)(9 cos θ + 6 cos³ θ). Source: Cho & Saul, NeurIPS 2009, section 2.1, for n <= 2; n = 3 from their recursion.
+    (π - θ)(9 cos θ + 6 cos³ θ). Source: Cho & Saul, NeurIPS 2009, for n <= 2; n = 3 from their recursion.
     """
     z = t if np.iscomplexobj(t) else np.clip(t, -1.0, 1.0)
     sine, rest = np.sqrt((1 - z) * (1 + z)), np.pi - np.arccos(z)

@@ -205,7 +205,7 @@ def risk(
     References
     ----------
     Hastie et al., "Surprises in high-dimensional ridgeless least squares interpolation", Annals of Statistics 2022;
-    Cheng & Montanari, arXiv 2210.08571; Defilippis, Loureiro & Misiakiewicz, arXiv 2405.15699, theorem 3.3 (in the form
+    Cheng & Montanari, arXiv 2210.08571; Defilippis, Loureiro & Misiakiewicz, arXiv 2405.15699 (in the form
     above all cancellations are resolved; the norm is the derivative of the objective by Λ).
 
     Examples

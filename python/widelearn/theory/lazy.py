@@ -53,7 +53,7 @@ def gradient_flow(
     References
     ----------
     Misiakiewicz & Montanari, "Six lectures on linearized neural networks", chapter 1; Bartlett, Montanari & Rakhlin,
-    Acta Numerica 2021, section 5.
+    Acta Numerica 2021.
 
     Examples
     --------
@@ -169,7 +169,7 @@ def lazy_condition(sigma_min: float, lipschitz: float, residual: float, scale: f
 
     References
     ----------
-    Oymak & Soltanolkotabi, ICML 2019; Bartlett, Montanari & Rakhlin, Acta Numerica 2021, theorem 5.1; Chizat, Oyallon &
+    Oymak & Soltanolkotabi, ICML 2019; Bartlett, Montanari & Rakhlin, Acta Numerica 2021; Chizat, Oyallon &
     Bach, NeurIPS 2019 (the scale).
 
     Examples

@@ -50,7 +50,7 @@ def optimal_ridge(
 
     References
     ----------
-    Hastie et al., Annals of Statistics 2022, corollary 6 (isotropic); Kobak, Lomond & Sanchez, JMLR 2020 (negative
+    Hastie et al., Annals of Statistics 2022 (isotropic); Kobak, Lomond & Sanchez, JMLR 2020 (negative
     ridges).
 
     Examples
@@ -109,7 +109,7 @@ def learnability(spectrum: Spectrum | ArrayLike, n: ArrayLike, ridge: ArrayLike,
 
     References
     ----------
-    Simon et al., "The eigenlearning framework", TMLR 2023, section 4 (arXiv 2110.03922).
+    Simon et al., "The eigenlearning framework", TMLR 2023 (arXiv 2110.03922).
 
     Examples
     --------

@@ -62,7 +62,7 @@ def mei_montanari(
     References
     ----------
     Mei & Montanari, "The generalization error of random features regression", Communications on Pure and Applied
-    Mathematics 2022, theorem 2 (arXiv 1908.05355), and its limits, theorems 3 and 4.
+    Mathematics 2022 (arXiv 1908.05355), and its limits.
 
     Examples
     --------
@@ -113,7 +113,7 @@ def wide_optimal_ridge(psi2: float, mu1: float, mu_star2: float, F1: float, F_st
 
     References
     ----------
-    Mei & Montanari, Communications on Pure and Applied Mathematics 2022, section 5 (the threshold ρ_*).
+    Mei & Montanari, Communications on Pure and Applied Mathematics 2022 (the threshold ρ_*).
 
     Examples
     --------

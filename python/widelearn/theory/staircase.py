@@ -54,7 +54,7 @@ def staircase(
 
     References
     ----------
-    Ghorbani et al., Annals of Statistics 2021, theorem 4; Mei, Misiakiewicz & Montanari, "Generalization error of
+    Ghorbani et al., Annals of Statistics 2021; Mei, Misiakiewicz & Montanari, "Generalization error of
     random feature and kernel methods", Applied and Computational Harmonic Analysis 2022.
 
     Examples

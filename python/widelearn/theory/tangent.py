@@ -42,7 +42,7 @@ def nt_effective_ridge(activation: Activation, ridge: float) -> float:
 
     References
     ----------
-    Montanari & Zhong, "The interpolation phase transition in neural networks", Annals of Statistics 2022, theorem 3
+    Montanari & Zhong, "The interpolation phase transition in neural networks", Annals of Statistics 2022
     (arXiv 2007.12826).
 
     Examples
@@ -90,7 +90,7 @@ def nt_lambda_min(activation: Activation, n: float, d: int) -> float:
 
     References
     ----------
-    Montanari & Zhong, Annals of Statistics 2022, theorem 1 (the limit); the finite-size edge is that of
+    Montanari & Zhong, Annals of Statistics 2022 (the limit); the finite-size edge is that of
     Marchenko and Pastur for degree ℓ.
 
     Examples
@@ -129,7 +129,7 @@ def nt_threshold(n: float, d: float) -> int:
 
     References
     ----------
-    Montanari & Zhong, Annals of Statistics 2022, theorem 1.
+    Montanari & Zhong, Annals of Statistics 2022.
 
     Examples
     --------
@@ -211,7 +211,7 @@ def nt_concentration(n: float, width: int, d: float) -> float:
 
     References
     ----------
-    Montanari & Zhong, Annals of Statistics 2022, theorem 2 (the order).
+    Montanari & Zhong, Annals of Statistics 2022 (the order).
 
     Examples
     --------
