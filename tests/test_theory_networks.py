@@ -268,8 +268,9 @@ def test_quadratic_targets(rng, rho, trace):
         P = np.eye(d) - Q @ Q.T
         rows.append(np.sum((P @ B @ P) ** 2) / np.sum(B**2))
         shares.append(np.trace(B) ** 2 / d / np.sum(B**2))
-    # (1 - ρ)² is E ‖P B P‖² up to 1/d
-    agrees(rows, quadratic_nt_residual(rho, np.mean(shares)), 0.02)
+    agrees(rows, quadratic_nt_residual(rho, np.mean(shares), d), 0.02)
+    # the limit is 1/(ρ d) away
+    assert quadratic_nt_residual(rho, 0.3) == pytest.approx(quadratic_nt_residual(rho, 0.3, 10**6), rel=1e-5)
 
 
 def test_quadratic_network():

@@ -88,7 +88,7 @@ def single_neuron_floor(activation: Activation, degree: int) -> float:
     return max(0.0, second_moment(activation) - float(row @ row))
 
 
-def quadratic_nt_residual(rho: ArrayLike, trace_share: float = 0.0) -> Array | float:
+def quadratic_nt_residual(rho: ArrayLike, trace_share: float = 0.0, d: float = np.inf) -> Array | float:
     """Return what the tangent model of N = ρ d neurons leaves of a quadratic: (1 - ρ)_+² (1 - q) + (1 - ρ)_+ q.
 
     For σ(t) = t²/2 tangent features are ⟨w_j, x⟩ x, and the best fit of ⟨x, B x⟩, x Gaussian, leaves P B P with P the
@@ -100,11 +100,14 @@ def quadratic_nt_residual(rho: ArrayLike, trace_share: float = 0.0) -> Array | f
         N/d >= 0.
     trace_share : float, default=0.0
         q, between 0 (traceless) and 1 (a multiple of the identity).
+    d : float, default=inf
+        Dimension of the inputs; if finite, the mean over B at that dimension, with m = (1 - ρ)_+ d: (m (m + 1)/2 -
+        m/d)/(d (d + 1)/2 - 1) in place of (1 - ρ)_+².
 
     Returns
     -------
     float or ndarray
-        Risk over that of the mean, as d -> infinity. Random features with N of order d leave at least 1 - q; a network
+        Risk over that of the mean. Random features with N of order d leave at least 1 - q; a network
         of N neurons fits rank N exactly.
 
     Raises
@@ -126,7 +129,13 @@ def quadratic_nt_residual(rho: ArrayLike, trace_share: float = 0.0) -> Array | f
     if q > 1:
         raise ValueError(f"trace_share must be at most 1, got {q:g}.")
     left = np.maximum(1 - non_negative("rho", rho), 0.0)
-    found = left**2 * (1 - q) + left * q
+    size = float(positive("d", d, infinite=True))
+    square = left**2
+    if np.isfinite(size) and size > 1:
+        # traceless symmetric matrices have d (d + 1)/2 - 1 dimensions; P B P keeps m (m + 1)/2, less the trace's m/d
+        m = left * size
+        square = (m * (m + 1) / 2 - left) / (size * (size + 1) / 2 - 1)
+    found = square * (1 - q) + left * q
     return found if np.ndim(rho) else float(found)
 
 
