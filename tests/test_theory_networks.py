@@ -277,8 +277,9 @@ def test_quadratic_network():
     B = np.diag([3.0, 2.0, 1.0, 0.0])
     assert quadratic_network_residual(B, 1) == pytest.approx(5 / 14)
     assert quadratic_network_residual(B, 3) == 0
-    with pytest.raises(ValueError, match="smallest eigenvalue is -3"):
-        quadratic_network_residual(-B, 1)
+    assert quadratic_network_residual(np.diag([1.0, -3.0]), 1) == pytest.approx(0.1)
+    with pytest.raises(ValueError, match="symmetric"):
+        quadratic_network_residual([[1.0, 2.0], [0.0, 1.0]], 1)
 
 
 def test_one_step_overlap(rng):

@@ -164,8 +164,12 @@ def _root(traces: Traces, nu: Array, n: Array, c: Array, p: Array) -> Root:
         b = 1 - share
         quadratic = 2 * product / (b + np.sqrt(b * b + 4 * share * product))
     quadratic = np.where(product == 0, 0.0, quadratic)
-    gap_q = np.where((traces.rank > q) & (c >= 0) & (traces.trace > 0), quadratic, traces.gap(nu, q))
+    solved = (traces.rank > q) & (c >= 0) & (traces.trace > 0)
+    gap_q = np.where(solved, quadratic, traces.gap(nu, q))
     gap_r = b + share * gap_q
+    # so that 1 - D/n is the gap itself, and D exactly n at interpolation
+    close = solved & (gap_q < 0.5)
+    D = np.where(close, np.where(close, q, 0.0) * (1 - gap_q), D)
     first = n <= p
     return Root(nu, np.where(first, gap_q, gap_r), np.where(first, gap_r, gap_q), D, nu * over, over)
 

@@ -52,7 +52,7 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
     found: dict[tuple[str, float], list[Trained]] = {}
     for rng in draws(settings["draws"], seed, step):
         X = np.asarray(rng.standard_normal((n, d)) / np.sqrt(d))
-        y = rng.standard_normal(n)
+        y = rng.standard_normal(len(X))
         first, second = rng.standard_normal((half, d)), rng.standard_normal((half, d))
         a = np.repeat([1.0, -1.0], half) / np.sqrt(2 * half)
         for alpha in settings["scales"]:
@@ -68,8 +68,8 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
         gaps = np.log([[run.gap for run in found[series, alpha]] for alpha in settings["scales"]])
         slopes = np.polyfit(x, gaps, 1)[0]
         rows.append(row(f"slope, {series}", 0.0, exponent, slopes, panel="slope"))
-        # the line of the theory's slope through the last points
-        at = float(np.exp(gaps[-1].mean() - exponent * x[-1]))
+        # the line of the theory's slope through the last mean
+        at = float(np.exp(gaps[-1]).mean() * np.exp(-exponent * x[-1]))
         rows += [row(f"α^{exponent:g}", s, at * s**exponent) for s in settings["scales"]]
         if series == GENERIC:
             rows.append(row(CONTROL, 0.0, -2.0, slopes, panel="slope"))
