@@ -156,6 +156,21 @@ def test_exponential_kernel(d):
     assert spectrum.trace == pytest.approx(np.e, rel=1e-13)
 
 
+@pytest.mark.parametrize(("d", "gamma"), [(3, 0.05), (6, 0.05), (24, 0.001), (24, 0.5), (10**4, 1e-6)])
+def test_rbf_kernel_down_to_tiny_masses(d, gamma):
+    """exp(-r (1 - t)) with r = 2 d γ: c_k = e^-r B_k Γ(ν + 1) (2/r)^ν I_{ν + k}(r), ν = d/2 - 1."""
+    spectrum = kernel_spectrum(kernels.RBF(gamma=gamma), d, 8)
+    with mpmath.workdps(60):
+        r, nu = 2 * d * mpmath.mpf(repr(gamma)), mpmath.mpf(d) / 2 - 1
+        for k in range(9):
+            value = mpmath.exp(-r) * mpmath.gamma(nu + 1) * (2 / r) ** nu * mpmath.besseli(nu + k, r)
+            value *= mpmath.binomial(d + k - 1, k) - (mpmath.binomial(d + k - 3, k - 2) if k > 1 else 0)
+            if value > 1e-12:
+                assert spectrum.masses[k] == pytest.approx(float(value), rel=1e-8)
+            elif value < 0.99e-12:
+                assert spectrum.masses[k] == 0
+
+
 @pytest.mark.parametrize("d", [10**6, 10**9])
 def test_exponential_kernel_in_high_dimension(d):
     """c_k = (1/k!) (1 + (1 - k(k - 1))/(2d) + O(1/d²)): one power above adds 1/(2d), and E t² is 1/(d + 2k)."""

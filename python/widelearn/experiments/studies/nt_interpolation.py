@@ -91,7 +91,7 @@ SPEC = Spec(
         "draws": 30,
         "d_kernel": 40,
         "width": 4000,
-        "samples": (40, 80, 160, 320),
+        "samples": (80, 160, 320),
         "kernel_draws": 6,
     },
     quick={
