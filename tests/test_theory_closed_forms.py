@@ -146,6 +146,7 @@ def test_power_law(exponent, ridge):
 
 def test_optimal_ridge():
     assert optimal_ridge(Spectrum([1.0], [170]), [2.0], 100, 0.3) == pytest.approx(170 * 0.3 / 2, rel=1e-6)
+    assert optimal_ridge(Spectrum([1.0], [1e18]), [1.0], 1e17, 0.1) == pytest.approx(1e17, rel=1e-6)
     k = np.arange(1.0, 301.0)
     found = optimal_ridge(k**-1.5, k**-1.5, 80, 0.2, 200)
     around = risk(k**-1.5, k**-1.5, 80, found * np.array([0.98, 1.0, 1.02]), 0.2, 200).excess

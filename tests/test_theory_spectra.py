@@ -372,6 +372,26 @@ def test_refusals(kernel, d, degree, domain, message):
         kernel_spectrum(kernel, d, degree, domain)
 
 
+@pytest.mark.parametrize("name", ["tanh", "erf", "gelu", "swish"])
+def test_smooth_activations_on_the_cube(name, rng):
+    """Limits of FiniteRF without a closed form, as functions of t: against many weights on the sphere."""
+    d, width = 4, 40_000
+    X = rng.choice([-1.0, 1.0], (3, d))
+    W = rng.standard_normal((d, width))
+    S = VALUES[name](X @ (W / np.linalg.norm(W, axis=0)))
+    spectrum = kernel_spectrum(Finite("FiniteRF", name), d, d, "hypercube")
+    t = X @ X.T / d
+    values = sum(
+        c
+        * sum((-1) ** i * math.comb(k, i) * special.binom(d - k, np.round(d * (1 - t) / 2) - i) for i in range(k + 1))
+        / special.binom(d, np.round(d * (1 - t) / 2))
+        for k, c in enumerate(spectrum.masses)
+    )
+    for i in range(3):
+        product = S[0] * S[i]
+        assert abs(product.mean() - values[0, i]) < 4.5 * product.std() / np.sqrt(width) + 1e-12
+
+
 def test_strings_and_types():
     np.testing.assert_array_equal(kernel_spectrum("ntk", 9, 4).masses, kernel_spectrum(kernels.NTK(), 9, 4).masses)
     with pytest.raises(TypeError, match=r"A kernel is an object of widelearn.kernels"):

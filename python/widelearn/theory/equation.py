@@ -47,22 +47,21 @@ class Traces:
         for start in range(0, points, size):
             yield slice(start, min(start + size, points))
 
-    def first(self, nu: Array) -> Array:
-        """Return D = Σ s/(s + ν) + tail/ν."""
-        with np.errstate(divide="ignore"):
-            extra = self.tail / nu if self.tail else 0.0
-        return (self.s / (self.s + nu[:, None])) @ self.m + extra
+    def sums(self, nu: Array) -> tuple[Array, Array, Array]:
+        """Return D = Σ s/(s + ν) + tail/ν, the short Σ ν/(s + ν), and δ/ν = Σ s/(s + ν)² + tail/ν²."""
+        inverse = 1 / (self.s + nu[:, None])
+        weighted = inverse * self.s
+        D, short = weighted @ self.m, nu * (inverse @ self.m)
+        weighted *= inverse
+        over = weighted @ self.m
+        if self.tail:
+            D, over = D + self.tail / nu, over + self.tail / nu**2
+        return D, short, over
 
-    def over(self, nu: Array) -> Array:
-        """Return δ/ν = Σ s/(s + ν)² + tail/ν²."""
-        extra = self.tail / nu**2 if self.tail else 0.0
-        return (self.s / (self.s + nu[:, None]) ** 2) @ self.m + extra
-
-    def gap(self, nu: Array, n: Array) -> Array:
+    def gap(self, D: Array, short: Array, n: Array) -> Array:
         """Return 1 - D/n; where the rank is at most n, summed from positive parts."""
-        short = (nu[:, None] / (self.s + nu[:, None])) @ self.m
         with np.errstate(divide="ignore", invalid="ignore"):
-            found = np.where(self.rank <= n, (n - self.count + short) / n, 1 - self.first(nu) / n)
+            found = np.where(self.rank <= n, (n - self.count + short) / n, 1 - D / n)
         return np.where(np.isinf(n), 1.0, found)
 
 
@@ -98,8 +97,8 @@ def _roots(traces: Traces, n: Array, c: Array, p: Array) -> Array:
 
     def logarithm(x: Array) -> tuple[Array, Array]:
         nu = np.exp(x)
-        gap_n, gap_p = traces.gap(nu, n), traces.gap(nu, p)
-        delta = nu * traces.over(nu)
+        D, short, over = traces.sums(nu)
+        gap_n, gap_p, delta = traces.gap(D, short, n), traces.gap(D, short, p), nu * over
         with np.errstate(divide="ignore", invalid="ignore"):
             value = np.where((gap_n > 0) & (gap_p > 0), x + np.log(gap_n) + np.log(gap_p) - np.log(c), -np.inf)
             slope = 1 + delta / (n * gap_n) + delta / (p * gap_p)
@@ -116,8 +115,8 @@ def _ridgeless(traces: Traces, q: Array) -> Array:
 
     def logarithm(x: Array) -> tuple[Array, Array]:
         nu = np.exp(x)
-        D = traces.first(nu)
-        return log_q - np.log(D), nu * traces.over(nu) / D
+        D, _, over = traces.sums(nu)
+        return log_q - np.log(D), nu * over / D
 
     high = np.log(traces.trace) - log_q
     step, low = 2.0, high - 2.0
@@ -153,9 +152,9 @@ def _increasing_root(f: Callable[[Array], tuple[Array, Array]], low: Array, high
 def _root(traces: Traces, nu: Array, n: Array, c: Array, p: Array) -> Root:
     """Complete a root: where a gap would cancel it comes from the equation itself, to full relative accuracy."""
     D, over = np.full(len(nu), traces.count), np.full(len(nu), float(traces.m @ (1 / traces.s)))
-    at = nu != 0
+    at, short = nu != 0, np.zeros(len(nu))
     if at.any():
-        D[at], over[at] = traces.first(nu[at]), traces.over(nu[at])
+        D[at], short[at], over[at] = traces.sums(nu[at])
     q, r = np.minimum(n, p), np.maximum(n, p)
     # gap_q gap_r = Λ / (n ν) with gap_r = (1 - q/r) + (q/r) gap_q: a quadratic for gap_q.
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -165,7 +164,7 @@ def _root(traces: Traces, nu: Array, n: Array, c: Array, p: Array) -> Root:
         quadratic = 2 * product / (b + np.sqrt(b * b + 4 * share * product))
     quadratic = np.where(product == 0, 0.0, quadratic)
     solved = (traces.rank > q) & (c >= 0) & (traces.trace > 0)
-    gap_q = np.where(solved, quadratic, traces.gap(nu, q))
+    gap_q = np.where(solved, quadratic, traces.gap(D, short, q))
     gap_r = b + share * gap_q
     # so that 1 - D/n is the gap itself, and D exactly n at interpolation
     close = solved & (gap_q < 0.5)
@@ -176,15 +175,15 @@ def _root(traces: Traces, nu: Array, n: Array, c: Array, p: Array) -> Root:
 
 def _divergence(traces: Traces, nu: float, n: float, p: float) -> float:
     """Return dΛ/dν / n: positive where the ridge is above the critical one."""
-    at = np.array([nu])
-    D, delta = float(traces.first(at)[0]), float(nu * traces.over(at)[0])
+    D, _, over = (float(value[0]) for value in traces.sums(np.array([nu])))
+    delta = nu * over
     gap_n, gap_p = 1 - D / n, 1 - D / p
     return gap_n * gap_p + delta / n * gap_p + delta / p * gap_n
 
 
 def _ridge_at(traces: Traces, nu: float, n: float, p: float) -> float:
     """Return Λ/n at ν."""
-    D = float(traces.first(np.array([nu]))[0]) if nu else traces.count
+    D = float(traces.sums(np.array([nu]))[0][0]) if nu else traces.count
     return nu * (1 - D / n) * (1 - D / p)
 
 

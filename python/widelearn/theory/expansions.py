@@ -17,7 +17,7 @@ TERMS = 512
 # Wider ones suit entire functions, narrower ones are for lack of better.
 RADII = (8.0, 2.0, 0.97, 0.6, 0.3, 0.1)
 NARROW = 0.9
-POINTS = 4096
+POINTS = 2048
 
 
 class Expansion(NamedTuple):
@@ -67,8 +67,10 @@ def _power_series(h: Kernel) -> tuple[Array, Array] | None:
     """
     best: tuple[Array, Array] | None = None
     for radius in RADII:
+        if best is not None and radius < NARROW:
+            break
         found = _on_circle(h, radius)
-        if found is None or (best is not None and radius < NARROW):
+        if found is None:
             continue
         if best is not None:
             better = found[1] < best[1]

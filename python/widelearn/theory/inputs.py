@@ -91,7 +91,9 @@ class Sphere(Domain):
 
         def integrand(phi: Array) -> Array:
             t = np.sin(phi)
-            weight = np.exp((self.d - 2) * np.log1p(-t * t) / 2) if self.d > 2 else np.ones_like(t)
+            # log cos φ: by t where it is small, by φ where t rounds to 1
+            logarithm = np.where(np.abs(t) < 0.5, np.log1p(-np.minimum(t * t, 0.25)) / 2, np.log(np.cos(phi)))
+            weight = np.exp((self.d - 2) * logarithm)
             values = f(t)
             rows = self.orthonormal(t, degree) * (values * weight)
             return np.vstack([rows, values**2 * weight, weight])

@@ -10,7 +10,7 @@ from widelearn.theory.spectrum import Spectrum, as_spectrum
 
 Array = NDArray[np.float64]
 
-POINTS = 201
+POINTS = 401
 ROUNDS = 6
 
 
@@ -45,7 +45,7 @@ def optimal_ridge(
 
     Notes
     -----
-    A grid of 201 ridges over 24 decades, refined 6 times: right to about 1e-7 of the ridge, the square root of
+    A grid of 401 ridges over 40 decades, refined 6 times: right to about 1e-7 of the ridge, the square root of
     rounding, and the global optimum on that grid. Isotropic features: n_params · noise / ‖θ‖².
 
     References
@@ -71,8 +71,10 @@ def optimal_ridge(
     if learnable == 0:
         excess(np.array([1.0]))  # refuses what is out of range
         return np.inf if float(noise) + target_tail > 0 else 0.0
-    scale = spectrum.trace * (1 + (float(noise) + target_tail) / learnable) * max(1.0, float(n) / len(spectrum))
-    low, high = np.log(scale) - 14 * np.log(10), np.log(scale) + 10 * np.log(10)
+    largest = float(spectrum.eigenvalues.max()) * min(float(n), float(n_features))
+    loss = (float(noise) + target_tail) / learnable
+    low = np.log(spectrum.trace) - 30 * np.log(10)
+    high = np.log(spectrum.trace + largest) + np.log1p(loss) + 8 * np.log(10)
     best, value = start, np.inf
     if start == 0:
         value = float(excess(np.array([0.0]))[0])

@@ -80,7 +80,8 @@ def mei_montanari(
     signal, rest = [float(non_negative("F1", F1)) ** 2], float(non_negative("F_star2", F_star2))
     samples, ridges, noises, widths = (np.ravel(array).astype(float) for array in points)
     found = predict(spectrum, signal, samples, ridges, noises, widths, rest, shape)
-    return Risk(**{**vars(found), "norm": found.norm / np.sqrt(points[3] if shape else float(points[3]))})
+    norm = found.norm / np.sqrt(points[3])
+    return Risk(**{**vars(found), "norm": norm if shape else float(norm)})
 
 
 def wide_optimal_ridge(psi2: float, mu1: float, mu_star2: float, F1: float, F_star2: float, noise: float) -> float:
