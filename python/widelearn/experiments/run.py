@@ -31,9 +31,13 @@ def run(spec: Spec, *, quick: bool = False, seed: int = 0, on_step: Step | None 
     dict
         What results.json holds: study, settings, rows, claims, versions, seconds.
     """
+    from threadpoolctl import threadpool_limits
+
     started = time.perf_counter()
     settings = spec.settings_for(quick)
-    rows = spec.simulate(settings, seed, on_step or (lambda fraction: None))
+    # Small matrices: more threads wait for each other, many times as long on a busy machine.
+    with threadpool_limits(1):
+        rows = spec.simulate(settings, seed, on_step or (lambda fraction: None))
     claims = spec.claims(rows, settings)
     return {
         "schema": SCHEMA,
