@@ -1,6 +1,6 @@
 """Wide neural networks, learned the scikit-learn way."""
 
-from widelearn import estimators, features, kernels, ridge, runtime
+from widelearn import datasets, estimators, features, kernels, ridge, runtime, theory
 from widelearn.estimators import (
     FeatureRidge,
     FeatureRidgeClassifier,
@@ -29,6 +29,7 @@ __all__ = [
     "RandomFeatures",
     "TangentFeatures",
     "__version__",
+    "datasets",
     "estimators",
     "features",
     "get_num_threads",
@@ -37,4 +38,5 @@ __all__ = [
     "runtime",
     "set_num_threads",
     "show_versions",
+    "theory",
 ]

@@ -9,6 +9,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -24,6 +25,10 @@ held out; everything is tuned on the rest alone. Results go to a table, results.
 PREDICT = """\
 Predict from a table with a model that `widelearn compare --save` wrote. MODEL is a pickle: reading it runs code that it
 holds, so use only models from people you trust."""
+
+RUN = """\
+Run a study: simulate what the theory of wide networks predicts, and judge its claims, negative controls among them.
+Each study writes results.json and a figure into its folder. A claim that fails makes the exit code 1."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -76,6 +81,19 @@ def parser() -> Parser:
     add("file", metavar="FILE", help="a table with the columns of the training table, in any order")
     add("--out", metavar="CSV", help="write predictions to this file (default: standard output)")
     add("--force", action="store_true", help="let --out replace a file")
+
+    listed = commands.add_parser("list", help="list the studies", description="List the studies that `run` knows.")
+    listed.set_defaults(run=run_list)
+
+    study = commands.add_parser("run", help="run a study of theory against simulation", description=RUN)
+    study.set_defaults(run=run_study)
+    add = study.add_argument
+    add("name", metavar="NAME", help="a study that `widelearn list` names, or all")
+    add("--quick", action="store_true", help="smaller sizes and fewer draws: seconds instead of minutes")
+    add("--seed", metavar="N", type=seed, default=0, help="for every draw (default: 0)")
+    add("--out", metavar="DIR", help="folder for results (default: first free of widelearn-run, -2, ...)")
+    add("--force", action="store_true", help="let --out replace files")
+    add("--quiet", action="store_true", help="no progress bar")
     return top
 
 
@@ -225,6 +243,48 @@ def run_predict(options: argparse.Namespace) -> int:
     return 0
 
 
+def run_list(options: argparse.Namespace) -> int:
+    """Print the studies; return the exit code."""
+    from widelearn.experiments import studies
+
+    specs = studies.choose("all")
+    width = max(len(spec.name) for spec in specs)
+    for spec in specs:
+        print(f"{spec.name:<{width}}  {spec.about}")
+    return 0
+
+
+def run_study(options: argparse.Namespace) -> int:
+    """Run studies, print their claims, write the files as each ends; return the exit code."""
+    require("rich", "matplotlib")
+    from rich.console import Console
+
+    from widelearn import plots
+    from widelearn.experiments import report, store, studies
+    from widelearn.experiments.progress import Progress
+    from widelearn.experiments.run import failed, run
+
+    specs = studies.choose(options.name)
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    broken = 0
+    with store.reserve(options.out, options.force, "widelearn-run") as out:
+        for spec in specs:
+            with Progress([spec.name], options.quiet) as on_step:
+                step = partial(on_step, spec.name)
+                results = run(spec, quick=options.quick, seed=options.seed, on_step=step)
+            folder = out / spec.name
+            folder.mkdir(exist_ok=True)
+            store.write_json(folder / "results.json", results)
+            settings = spec.settings_for(options.quick)
+            figure = plots.study(spec.panels(results["rows"], settings), spec.about)
+            with store.replacing(folder / "figure.png") as temporary:
+                figure.savefig(temporary, format="png", dpi=150)
+            report.print_study(results, console)
+            broken += bool(failed(results))
+    console.print(f"Results and figures: {out}", soft_wrap=True, highlight=False)
+    return 1 if broken else 0
+
+
 def show_versions() -> int:
     """Print versions, SIMD path and threads."""
     from widelearn import runtime
@@ -256,7 +316,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.version:
         return show_versions()
     if options.command is None:
-        top.error("name a command: compare or predict")
+        top.error("name a command: compare, predict, list or run")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

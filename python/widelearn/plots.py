@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 Rows = Sequence[dict[str, Any]]
@@ -158,3 +160,123 @@ def comparison(rows: Rows, title: str = "") -> Figure:
     figure.legend(marks, packages, loc="outside lower right", ncols=2, frameon=False)
     figure.suptitle(title, fontsize=11, x=0.01, ha="left")
     return figure
+
+
+# Colours that stay apart for colour-blind readers, in the order in which series appear.
+SERIES = ("#c2410c", "#1d4ed8", "#047857", "#7e22ce", "#475569", "#a16207")
+
+
+def curves(rows: Rows, ax: Axes) -> Axes:
+    """Draw theory as lines and simulation as points with two standard errors, a colour for each series.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        Rows of a study: series, x, theory, simulation, se.
+    ax : matplotlib.axes.Axes
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The same.
+    """
+    names = list(dict.fromkeys(row["series"] for row in rows))
+    for index, name in enumerate(names):
+        color = SERIES[index % len(SERIES)]
+        own = sorted((row for row in rows if row["series"] == name), key=lambda row: row["x"])
+        line = [row for row in own if row["theory"] is not None]
+        points = [row for row in own if row["simulation"] is not None]
+        if line:
+            ax.plot(*_columns(line, "x", "theory"), color=color, linewidth=1.5, label=None if points else name)
+        if points:
+            x, y = _columns(points, "x", "simulation")
+            errors = [2 * (row["se"] or 0.0) for row in points]
+            ax.errorbar(x, y, yerr=errors, fmt="o", color=color, markersize=5, capsize=2, linestyle="none", label=name)
+    if len(names) > 1 or names[:1] != [""]:
+        ax.legend(frameon=False, fontsize=8)
+    ax.grid(color="#e2e8f0")
+    ax.set_axisbelow(True)
+    return ax
+
+
+def _columns(rows: Rows, *keys: str) -> list[list[Any]]:
+    return [[row[key] for row in rows] for key in keys]
+
+
+def heat(rows: Rows, ax: Axes) -> Axes:
+    """Draw predictions over two coordinates as colours, and simulations as discs in the colours of their values.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        Rows of a study with x, y and theory on a grid, or with simulation at single points.
+    ax : matplotlib.axes.Axes
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The same.
+    """
+    grid = [row for row in rows if row["theory"] is not None and row["simulation"] is None]
+    xs, ys = (sorted({row[key] for row in grid}) for key in ("x", "y"))
+    values = {(row["x"], row["y"]): row["theory"] for row in grid}
+    table = [[values[x, y] for x in xs] for y in ys]
+    top = 1.25 * max(1.0, min(1.6, max(max(line) for line in table)))
+    mesh = ax.pcolormesh(xs, ys, table, cmap="viridis", vmin=0.0, vmax=top, shading="nearest", rasterized=True)
+    points = [row for row in rows if row["simulation"] is not None]
+    if points:
+        x, y, colors = _columns(points, "x", "y", "simulation")
+        ax.scatter(x, y, c=colors, cmap="viridis", vmin=0.0, vmax=top, edgecolors="white", s=60, zorder=3)
+    figure = ax.get_figure()
+    if figure is not None:
+        figure.colorbar(mesh, ax=ax, extend="max")
+    return ax
+
+
+def study(panels: Sequence[dict[str, Any]], title: str = "") -> Figure:
+    """Draw a study's panels side by side.
+
+    Parameters
+    ----------
+    panels : sequence of dict
+        Each with `rows`, and perhaps `title`, `xlabel`, `ylabel`, `xscale`, `yscale`, `ylim`, `xlim` and `heat` (True
+        for colours over two coordinates).
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        On the Agg canvas, without a window; save it by ``savefig``.
+
+    Examples
+    --------
+    >>> row = {"series": "ridge", "x": 1.0, "theory": 0.5, "simulation": 0.49, "se": 0.01}
+    >>> len(study([{"rows": [row], "xlabel": "n", "ylabel": "risk"}]).axes)
+    1
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4 * len(panels), 4.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    for ax, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        for name in ("xscale", "yscale"):
+            if name in panel:
+                getattr(ax, f"set_{name}")(panel[name])
+            if panel.get(name) == "log":
+                _plain_ticks(ax.xaxis if name == "xscale" else ax.yaxis)
+        (heat if panel.get("heat") else curves)(panel["rows"], ax)
+        for name in ("xlabel", "ylabel", "title", "xlim", "ylim"):
+            if name in panel:
+                getattr(ax, f"set_{name}")(panel[name])
+    figure.suptitle(textwrap.fill(title, 70 * len(panels)), fontsize=11, x=0.01, ha="left")
+    return figure
+
+
+def _plain_ticks(axis: Axis) -> None:
+    """Write plain numbers at 1, 2 and 5 times powers of ten, or at powers alone where those are many."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=8))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())

@@ -1,4 +1,4 @@
-"""Print a comparison as a table with its notes."""
+"""Print a comparison, or a study's claims, as a table."""
 
 from __future__ import annotations
 
@@ -84,6 +84,31 @@ def print_comparison(results: dict[str, Any], console: Console) -> None:
         console.print("Notes", style="bold")
     for note in notes:
         console.print(Text(f"- {note}"))
+
+
+def print_study(results: dict[str, Any], console: Console) -> None:
+    """Print what a study claims and whether its rows bear it out.
+
+    Parameters
+    ----------
+    results : dict
+        What the study's results.json holds.
+    console : rich.console.Console
+    """
+    from rich.markup import escape
+    from rich.table import Table
+    from rich.text import Text
+
+    title = f"{results['study']}: {results['about']} ({results['seconds']:.1f} s)"
+    table = Table(title=escape(title), title_justify="left")
+    table.add_column("", no_wrap=True)
+    table.add_column("claim", overflow="fold")
+    table.add_column("numbers", overflow="fold")
+    for claim in results["claims"]:
+        kind = "control: " if claim["control"] else ""
+        mark = Text("held", style="green") if claim["held"] else Text("FAILED", style="bold red")
+        table.add_row(mark, Text(kind + claim["text"]), Text(claim["detail"]))
+    console.print(table)
 
 
 def score_text(row: dict[str, Any]) -> str:

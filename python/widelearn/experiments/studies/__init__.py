@@ -1,0 +1,46 @@
+"""Studies by name; a study's module loads when it is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from widelearn.experiments.errors import InputError, nearest
+from widelearn.experiments.spec import Spec
+
+NAMES = (
+    "double-descent",
+    "latent-space",
+    "benign-overfitting",
+    "krr-staircase",
+    "kernel-spectrum",
+    "random-features",
+    "rf-phase-diagram",
+    "nt-interpolation",
+    "nt-generalization",
+    "lazy-training",
+    "curse-of-linearization",
+)
+
+
+def find(name: str) -> Spec:
+    """Return the study of this name.
+
+    Raises
+    ------
+    InputError
+        If there is none; the message names the nearest.
+
+    Examples
+    --------
+    >>> find("double-descent").name
+    'double-descent'
+    """
+    if name not in NAMES:
+        raise InputError(f"there is no study {name!r}: {nearest(name, NAMES)}")
+    spec: Spec = import_module(f"{__name__}.{name.replace('-', '_')}").SPEC
+    return spec
+
+
+def choose(name: str) -> list[Spec]:
+    """Return one study, or every one for "all"."""
+    return [find(one) for one in NAMES] if name == "all" else [find(name)]

@@ -1,0 +1,91 @@
+"""What theory predicts of linearised wide networks, in NumPy and SciPy alone.
+
+Ridges are Λ of ‖y - f‖² + Λ ‖w‖² (scikit-learn's alpha) wherever a docstring does not say otherwise, noise is a
+variance, and targets are squared masses, one for each block of a spectrum.
+"""
+
+from widelearn.theory.benign import BenignOverfitting, benign_overfitting
+from widelearn.theory.beyond import (
+    fixed_feature_floor,
+    information_exponent,
+    one_step_overlap,
+    quadratic_network_residual,
+    quadratic_nt_residual,
+    single_neuron_floor,
+)
+from widelearn.theory.closed_forms import isotropic_ridge, latent_space, power_law, self_induced_ridge, spiked
+from widelearn.theory.empirical import empirical_risk, empirical_spectrum
+from widelearn.theory.engine import Risk, critical_ridge, effective_ridge, risk
+from widelearn.theory.hermite import hermite_coefficients
+from widelearn.theory.inputs import hypercube_multiplicity, sphere_multiplicity
+from widelearn.theory.kernel_spectrum import kernel_spectrum, neuron_spectrum
+from widelearn.theory.lazy import LazyCondition, gradient_flow, lazy_condition
+from widelearn.theory.mean_field import MeanFieldPath, correlation_flow, mean_field_flow
+from widelearn.theory.optimal import learnability, optimal_ridge
+from widelearn.theory.random_features import convert_ridge, mei_montanari, wide_optimal_ridge
+from widelearn.theory.spectrum import Spectrum
+from widelearn.theory.staircase import (
+    critical_regime,
+    critical_samples,
+    marchenko_pastur_edges,
+    phase_diagram,
+    smallest_eigenvalue,
+    staircase,
+)
+from widelearn.theory.tangent import (
+    nt_concentration,
+    nt_effective_ridge,
+    nt_lambda_min,
+    nt_noise_train,
+    nt_threshold,
+)
+
+__all__ = [
+    "BenignOverfitting",
+    "LazyCondition",
+    "MeanFieldPath",
+    "Risk",
+    "Spectrum",
+    "benign_overfitting",
+    "convert_ridge",
+    "correlation_flow",
+    "critical_regime",
+    "critical_ridge",
+    "critical_samples",
+    "effective_ridge",
+    "empirical_risk",
+    "empirical_spectrum",
+    "fixed_feature_floor",
+    "gradient_flow",
+    "hermite_coefficients",
+    "hypercube_multiplicity",
+    "information_exponent",
+    "isotropic_ridge",
+    "kernel_spectrum",
+    "latent_space",
+    "lazy_condition",
+    "learnability",
+    "marchenko_pastur_edges",
+    "mean_field_flow",
+    "mei_montanari",
+    "neuron_spectrum",
+    "nt_concentration",
+    "nt_effective_ridge",
+    "nt_lambda_min",
+    "nt_noise_train",
+    "nt_threshold",
+    "one_step_overlap",
+    "optimal_ridge",
+    "phase_diagram",
+    "power_law",
+    "quadratic_network_residual",
+    "quadratic_nt_residual",
+    "risk",
+    "self_induced_ridge",
+    "single_neuron_floor",
+    "smallest_eigenvalue",
+    "sphere_multiplicity",
+    "spiked",
+    "staircase",
+    "wide_optimal_ridge",
+]

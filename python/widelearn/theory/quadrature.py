@@ -1,0 +1,47 @@
+"""Integrate vectors of functions over an interval, refining only where needed."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
+# A jump is fenced in to 2^-45 of a panel; more panels than these are rounding that no refinement cures.
+DEPTH, PANELS = 45, 2048
+TOLERANCE = 2e-14
+
+
+def integrate(f: Callable[[Array], Array], edges: Array) -> Array:
+    """Integrate ``f``, which maps (m,) points to (k, m) values, over panels between `edges`; return (k,) integrals.
+
+    A panel is halved until its 16 Gauss-Legendre nodes and those of its halves agree to 2e-14 of the whole integral of
+    |f|, so kinks and jumps at unknown places are found; put those that are known at an edge.
+    """
+    left, right = edges[:-1], edges[1:]
+    whole, size = _panels(f, left, right)
+    scale = size.sum(axis=1, keepdims=True)
+    total = np.zeros(len(whole))
+    for _ in range(DEPTH):
+        middle = (left + right) / 2
+        (first, one), (second, two) = _panels(f, left, middle), _panels(f, middle, right)
+        scale = np.maximum(scale, (one + two).max(axis=1, keepdims=True))
+        rough = (np.abs(first + second - whole) > TOLERANCE * scale).any(axis=0)
+        if 2 * rough.sum() > PANELS:
+            return total + (first + second).sum(axis=1)
+        total += (first + second)[:, ~rough].sum(axis=1)
+        if not rough.any():
+            return total
+        left, right = np.append(left[rough], middle[rough]), np.append(middle[rough], right[rough])
+        whole = np.concatenate([first[:, rough], second[:, rough]], axis=1)
+    return total + whole.sum(axis=1)
+
+
+def _panels(f: Callable[[Array], Array], left: Array, right: Array) -> tuple[Array, Array]:
+    """Return the integrals of f and of |f| over each panel, of shape (k, number of panels)."""
+    half = (right - left) / 2
+    points = (left + right)[:, None] / 2 + half[:, None] * NODES
+    values = f(points.ravel())
+    values = values.reshape(len(values), len(left), -1)
+    return (values @ WEIGHTS) * half, (np.abs(values) @ WEIGHTS) * half
