@@ -149,6 +149,21 @@ def test_kernels_do_not_see_a_sparse_parity():
     assert model.score(data.X[800:], data.y[800:]) <= 0.65
 
 
+def test_more_rows_of_one_problem():
+    first = datasets.parity(50, 20, 3, "grouped", 0)
+    again = datasets.parity(50, 20, 3, "grouped", 0, support=first.support)
+    np.testing.assert_array_equal(first.X, again.X)
+    more = datasets.parity(50, 20, 3, "grouped", 1, support=first.support)
+    np.testing.assert_array_equal(first.bayes(more.X), more.y)
+    mixture = datasets.xor_mixture(50, 6, 3.0, 0)
+    more = datasets.xor_mixture(50, 6, 3.0, 1, directions=mixture.directions)
+    np.testing.assert_array_equal(mixture.bayes(more.X), more.bayes(more.X))
+    for draw, truth in ((datasets.multi_index, "directions"), (datasets.staircase, "support")):
+        data = draw(50, 6, random_state=0)
+        more = draw(50, 6, random_state=1, **{truth: data[truth]})
+        np.testing.assert_array_equal(data.bayes(more.X), more.y)
+
+
 @pytest.mark.parametrize(
     "draw",
     [
@@ -179,6 +194,9 @@ def test_seeds(draw):
         (lambda: datasets.parity(5, 9, 3, "even"), "kind must be one of uniform, structured, grouped, got 'even'"),
         (lambda: datasets.parity(5, 9, 3, mix=2.0), "mix must be a finite number from 0 to 1, got 2.0"),
         (lambda: datasets.parity(5, 9, 3, label_noise=0.6), "label_noise must be a finite number from 0 to 0.5"),
+        (lambda: datasets.parity(5, 9, 2, support=[3, 3]), r"different whole numbers, of shape \(1, 2\), got \[3, 3\]"),
+        (lambda: datasets.parity(5, 9, 2, support=[3, 9]), r"support must lie in 0 to d - 1 = 8, got \[3, 9\]"),
+        (lambda: datasets.xor_mixture(5, 2, 1.0, directions=[[1, 0], [1, 0]]), "2 orthonormal rows of 2 features"),
         (lambda: datasets.xor_mixture(5, 1, 1.0), "d = 1 has no room for two directions"),
         (lambda: datasets.xor_mixture(5, 4, np.nan), "radius must be positive and finite, got nan"),
         (lambda: datasets.gaussian_mixture(5, 3), "n_clusters = 4 orthogonal means need d = 3"),

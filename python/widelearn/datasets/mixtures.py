@@ -7,12 +7,20 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp, ndtr
 from sklearn.utils import Bunch, check_random_state
 
-from widelearn.datasets.checks import between, positive, sizes
+from widelearn.datasets.checks import between, orthonormal, positive, sizes
 
 Array = NDArray[Any]
 
 
-def xor_mixture(n: int, d: int, radius: float, random_state: Any = None, *, label_noise: float = 0.0) -> Bunch:
+def xor_mixture(
+    n: int,
+    d: int,
+    radius: float,
+    random_state: Any = None,
+    *,
+    label_noise: float = 0.0,
+    directions: ArrayLike | None = None,
+) -> Bunch:
     """Draw four clusters whose labels are an exclusive or: N(±R u, I) has label 1 and N(±R v, I) label -1.
 
     u and v are hidden orthonormal directions, R = `radius`. No linear function helps, and where R² is small beside √d
@@ -29,6 +37,8 @@ def xor_mixture(n: int, d: int, radius: float, random_state: Any = None, *, labe
         The seed.
     label_noise : float, default=0.0
         Probability that a label is flipped, at most 1/2.
+    directions : array-like of shape (2, d), optional
+        u and v, to draw more rows of one problem; random if not given.
 
     Returns
     -------
@@ -60,21 +70,21 @@ def xor_mixture(n: int, d: int, radius: float, random_state: Any = None, *, labe
         raise ValueError(f"d = {d} has no room for two directions: take at least 2.")
     radius, noise = positive("radius", radius), between("label_noise", label_noise, 0, 0.5)
     rng = check_random_state(random_state)
-    directions = _orthonormal(rng, 2, d)
+    hidden = orthonormal(rng, directions, 2, d)
     cluster = rng.randint(0, 4, n)
     X = rng.standard_normal((n, d))
-    X += (radius * np.where(cluster % 2 == 0, 1.0, -1.0))[:, None] * directions[cluster // 2]
+    X += (radius * np.where(cluster % 2 == 0, 1.0, -1.0))[:, None] * hidden[cluster // 2]
     y = np.where(cluster < 2, 1, -1) * np.where(rng.uniform(size=n) < noise, -1, 1)
 
     def bayes(X: Array) -> Array:
         """Return the likelier label, -1 or 1, of every row."""
-        along = np.abs(np.asarray(X) @ directions.T)
+        along = np.abs(np.asarray(X) @ hidden.T)
         return np.where(along[:, 0] > along[:, 1], 1, -1)
 
     # <u + v, x>/√2 and <u - v, x>/√2 are independent N(±R/√2, 1); the best label is the sign of their product.
     right = ndtr(radius / np.sqrt(2)) ** 2 + ndtr(-radius / np.sqrt(2)) ** 2
     accuracy = float(right * (1 - noise) + (1 - right) * noise)
-    return Bunch(X=X, y=y, directions=directions, cluster=cluster, bayes=bayes, bayes_accuracy=accuracy)
+    return Bunch(X=X, y=y, directions=hidden, cluster=cluster, bayes=bayes, bayes_accuracy=accuracy)
 
 
 def gaussian_mixture(
@@ -141,7 +151,7 @@ def gaussian_mixture(
     if means is None:
         if n_clusters > d:
             raise ValueError(f"n_clusters = {n_clusters} orthogonal means need d = {d} to be as large: pass means.")
-        centres = positive("radius", radius) * _orthonormal(rng, n_clusters, d)
+        centres = positive("radius", radius) * orthonormal(rng, None, n_clusters, d)
     else:
         centres = np.asarray(means, dtype=float)
         if centres.ndim != 2 or centres.shape[1] != d or not len(centres) or not np.isfinite(centres).all():
@@ -181,9 +191,3 @@ def gaussian_mixture(
         cluster=cluster,
         bayes=bayes,
     )
-
-
-def _orthonormal(rng: np.random.RandomState, r: int, d: int) -> Array:
-    """Return r random orthonormal rows."""
-    rows: Array = np.linalg.qr(rng.standard_normal((d, r)))[0].T
-    return np.ascontiguousarray(rows)

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch, check_random_state
 
-from widelearn.datasets.checks import between, sizes
+from widelearn.datasets.checks import between, bits, sizes
 
 Array = NDArray[Any]
 KINDS = ("uniform", "structured", "grouped")
@@ -25,6 +25,7 @@ def parity(
     group_rate: float = 1 / 12,
     background: float = 0.25,
     label_noise: float = 0.0,
+    support: ArrayLike | None = None,
 ) -> Bunch:
     """Draw a parity of few hidden bits: y = Π_{j in A} x_j, |A| = k, on the cube {-1, 1}^d.
 
@@ -54,6 +55,8 @@ def parity(
         Probability p_o of either sign of a bit outside A of "grouped", at most 1/2.
     label_noise : float, default=0.0
         Probability that a label is flipped, at most 1/2.
+    support : array-like of shape (k,) or (n_groups, k), optional
+        A, to draw more rows of one problem; random if not given.
 
     Returns
     -------
@@ -96,23 +99,24 @@ def parity(
     if kind == "grouped":
         between("group_rate", group_rate, 0, 0.5 / groups)
     rng = check_random_state(random_state)
-    support = np.sort(rng.choice(d, groups * k, replace=False).reshape(groups, k), axis=1)
+    drawn = rng.choice(d, groups * k, replace=False).reshape(groups, k)
+    hidden = np.sort(drawn, axis=1) if support is None else bits(support, (groups, k), d)
     X = 2.0 * rng.randint(0, 2, (n, d)) - 1.0
     uniform = np.ones(n, dtype=bool)
     if kind == "structured":
         uniform = rng.uniform(size=n) >= mix
         shown = np.flatnonzero(~uniform)
-        X[np.ix_(shown, support[0])] = (2.0 * rng.randint(0, 2, len(shown)) - 1.0)[:, None]
+        X[np.ix_(shown, hidden[0])] = (2.0 * rng.randint(0, 2, len(shown)) - 1.0)[:, None]
     elif kind == "grouped":
-        uniform = _show_groups(X, support, group_rate, background, rng)
-    bayes = _product(support)
+        uniform = _show_groups(X, hidden, group_rate, background, rng)
+    bayes = _product(hidden)
     y = np.where(rng.uniform(size=n) < noise, -1, 1) * bayes(X)
     directions = np.zeros((groups, d))
-    np.put_along_axis(directions, support, 1 / np.sqrt(k), axis=1)
+    np.put_along_axis(directions, hidden, 1 / np.sqrt(k), axis=1)
     return Bunch(
         X=X,
         y=y,
-        support=support if kind == "grouped" else support[0],
+        support=hidden if kind == "grouped" else hidden[0],
         directions=directions,
         uniform=uniform,
         bayes=bayes,

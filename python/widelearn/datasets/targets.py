@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch, check_random_state
 
-from widelearn.datasets.checks import between, sizes
+from widelearn.datasets.checks import between, bits, orthonormal, sizes
 from widelearn.datasets.inputs import hypercube, sphere
 
 Array = NDArray[Any]
@@ -21,6 +21,8 @@ def multi_index(
     link: Callable[[Array], ArrayLike] | None = None,
     noise: float = 0.0,
     random_state: Any = None,
+    *,
+    directions: ArrayLike | None = None,
 ) -> Bunch:
     """Draw a target of few directions of Gaussian inputs: y = g(U x) + τ ε, x ~ N(0, I_d), ε ~ N(0, 1).
 
@@ -37,6 +39,8 @@ def multi_index(
         Standard deviation τ of the noise.
     random_state : int, RandomState or None, default=None
         The seed.
+    directions : array-like of shape (r, d), optional
+        The rows of U, to draw more rows of one problem; random if not given.
 
     Returns
     -------
@@ -66,7 +70,7 @@ def multi_index(
         raise ValueError(f"n_directions = {n_directions} must not exceed d = {d}.")
     noise = between("noise", noise, 0, np.inf)
     rng = check_random_state(random_state)
-    U = np.ascontiguousarray(np.linalg.qr(rng.standard_normal((d, n_directions)))[0].T)
+    U = orthonormal(rng, directions, n_directions, d)
     X = rng.standard_normal((n, d))
     g = _two_and_four if link is None else link
 
@@ -77,7 +81,15 @@ def multi_index(
     return _with_noise(X, bayes, noise, rng, directions=U)
 
 
-def staircase(n: int, d: int, degree: int = 3, noise: float = 0.0, random_state: Any = None) -> Bunch:
+def staircase(
+    n: int,
+    d: int,
+    degree: int = 3,
+    noise: float = 0.0,
+    random_state: Any = None,
+    *,
+    support: ArrayLike | None = None,
+) -> Bunch:
     """Draw a staircase on the cube: y = x_a + x_a x_b + x_a x_b x_c + ... + τ ε, every product one bit longer.
 
     Networks learn its bits one after the other, each step the foothold of the next; a kernel needs d^degree rows.
@@ -92,6 +104,8 @@ def staircase(n: int, d: int, degree: int = 3, noise: float = 0.0, random_state:
         Standard deviation τ of the noise.
     random_state : int, RandomState or None, default=None
         The seed.
+    support : array-like of shape (k,), optional
+        The bits, to draw more rows of one problem; random if not given.
 
     Returns
     -------
@@ -121,14 +135,15 @@ def staircase(n: int, d: int, degree: int = 3, noise: float = 0.0, random_state:
         raise ValueError(f"degree = {degree} must not exceed d = {d}.")
     noise = between("noise", noise, 0, np.inf)
     rng = check_random_state(random_state)
-    support = rng.choice(d, degree, replace=False)
+    drawn = rng.choice(d, degree, replace=False)
+    chosen = drawn if support is None else bits(support, (degree,), d)
     X = hypercube(n, d, rng)
 
     def bayes(X: Array) -> Array:
         """Return E[y | x] of every row."""
-        return np.cumprod(np.asarray(X)[:, support], axis=1).sum(axis=1)
+        return np.cumprod(np.asarray(X)[:, chosen], axis=1).sum(axis=1)
 
-    return _with_noise(X, bayes, noise, rng, support=support)
+    return _with_noise(X, bayes, noise, rng, support=chosen)
 
 
 def polynomial(
@@ -193,9 +208,9 @@ def polynomial(
         U = sphere(degree + 1, d, rng) / np.sqrt(d)
         X = sphere(n, d, rng)
     else:
-        bits = [rng.choice(d, k, replace=False) for k in range(degree + 1)]
+        products = [rng.choice(d, k, replace=False) for k in range(degree + 1)]
         U = np.zeros((degree + 1, d))
-        for k, chosen in enumerate(bits):
+        for k, chosen in enumerate(products):
             U[k, chosen] = 1 / np.sqrt(max(k, 1))
         X = hypercube(n, d, rng)
 
@@ -205,7 +220,7 @@ def polynomial(
         if domain == "sphere":
             terms = [_gegenbauer(rows @ U[k] / np.sqrt(d), k, d) for k in range(degree + 1)]
         else:
-            terms = [rows[:, chosen].prod(axis=1) for chosen in bits]
+            terms = [rows[:, chosen].prod(axis=1) for chosen in products]
         return np.stack(terms, axis=1) @ np.sqrt(F)
 
     return _with_noise(X, bayes, noise, rng, masses=F, directions=U)
