@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-Spec = tuple[str, float]
+# Name, parameter, standard deviation of the noise integrated out.
+Spec = tuple[str, float, float]
 
 LEAKY_SLOPE = 0.01
 LOSSES = ("squared", "logistic", "hinge", "softmax")
@@ -22,7 +23,7 @@ def checked(dtype: np.dtype[Any] | None = None, **arrays: tuple[Any, tuple[int |
     TypeError
         If an array is not float32 or float64, or not of the type of the others.
     ValueError
-        If shapes do not fit or a value is not finite.
+        If shapes do not fit or a value is not finite; the core looks at those of `X`.
     """
     found: list[Array] = []
     lengths: dict[str, tuple[int, str]] = {}
@@ -37,7 +38,9 @@ def checked(dtype: np.dtype[Any] | None = None, **arrays: tuple[Any, tuple[int |
             raise TypeError(f"{name} is {array.dtype}, the other arrays are {dtype}. Convert them to one type.")
         check_shape(name, array, shape, lengths)
         found.append(np.require(array, requirements=["C", "ALIGNED"]))
-        check_finite(name, found[-1])
+        # The core looks at the rows while they are in cache.
+        if name != "X":
+            check_finite(name, found[-1])
     return found
 
 
@@ -61,7 +64,8 @@ def check_finite(name: str, array: Array) -> None:
     if not np.isfinite(array).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(
-            f"{name}{list(place)} is {array[place]}: values must be finite. Impute or drop it, or take smaller steps."
+            f"{name}{list(place)} is {array[place]}: values must be finite. Impute the value, drop the row, or take"
+            " smaller steps."
         )
 
 
@@ -80,17 +84,17 @@ def check_weight(sample_weight: Any, n: int) -> Array:
     return weight / total
 
 
-def activation_spec(activation: Any) -> Spec:
-    """Return an activation as the core reads it: a name and its parameter."""
+def activation_spec(activation: Any, smoothing: float = 0.0) -> Spec:
+    """Return an activation as the core reads it: a name, its parameter and the noise integrated out."""
     match activation:
         case str():
-            return activation, LEAKY_SLOPE if activation == "leaky_relu" else 0.0
+            return activation, LEAKY_SLOPE if activation == "leaky_relu" else 0.0, float(smoothing)
         case ("leaky_relu", int() | float() as slope):
-            return "leaky_relu", float(slope)
+            return "leaky_relu", float(slope), float(smoothing)
     raise TypeError(f'activation must be a name or ("leaky_relu", slope), got {activation!r}.')
 
 
-def check_loss(loss: str, Y: Array) -> None:
+def check_labels(loss: str, Y: Array) -> None:
     """Hold labels to what a loss takes."""
     if loss not in LOSSES:
         raise ValueError(f"Unknown loss {loss!r}. The losses are: {', '.join(LOSSES)}.")

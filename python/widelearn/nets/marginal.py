@@ -3,15 +3,11 @@
 from typing import Any
 
 import numpy as np
-from scipy import special
 
-from widelearn.nets import losses
-from widelearn.nets.arrays import Array, Spec, activation_spec, check_loss, check_weight, checked
-from widelearn.nets.slopes import slope
-from widelearn.nets.taylor import TaylorGradient, offset_of
-from widelearn.runtime import row_blocks
+from widelearn import _core
+from widelearn.nets.arrays import Array, activation_spec, check_labels, check_weight, checked
+from widelearn.nets.taylor import TaylorGradient, check_offset
 
-ROWS = 512
 NODES = 9
 
 
@@ -62,16 +58,8 @@ def marginal_forward(X: Array, W0: Array, a: Array, W: Array, activation: Any) -
     spec = activation_spec(activation)
     X, W0, a, W = checked(X=(X, ("n", "d")), W0=(W0, ("m", "d")), a=(a, ("m", "c")), W=(W, ("m", "d")))
     F, V = np.empty((2, len(X), a.shape[1]), X.dtype)
-    for rows in row_blocks(len(X), ROWS):
-        even, odd = halves(spec, X[rows] @ W0.T, X[rows] @ W.T, 0)
-        F[rows], V[rows] = even @ a, odd**2 @ a**2
+    _core.signs_forward(X, W0, a, W, spec, F, V)
     return F, V
-
-
-def halves(spec: Spec, U: Array, P: Array, order: int) -> tuple[Array, Array]:
-    """Return the even and the odd part in p of the activation's derivative at u + p."""
-    up, down = (slope(spec, U + sign * P, order).astype(np.float64) for sign in (1, -1))
-    return 0.5 * (up + down), 0.5 * (up - down)
 
 
 def marginal_loss_gradient(
@@ -149,47 +137,10 @@ def marginal_loss_gradient(
     X, Y, W0, a, W = checked(
         X=(X, ("n", "d")), Y=(Y, ("n", "c")), W0=(W0, ("m", "d")), a=(a, ("m", "c")), W=(W, ("m", "d"))
     )
-    check_loss(loss, Y)
-    weight, start = check_weight(sample_weight, len(X)), offset_of(offset, X, a)
-    total, gW, residual = 0.0, np.zeros(W.shape), np.empty(Y.shape, X.dtype)
-    pairs = np.einsum("rk,rl->rkl", a, a).astype(np.float64)
-    for rows in row_blocks(len(X), ROWS):
-        x, y, w = X[rows], Y[rows].astype(np.float64), weight[rows]
-        U, P = x @ W0.T, x @ W.T
-        (even, odd), (even_slope, odd_slope) = halves(spec, U, P, 0), halves(spec, U, P, 1)
-        F = even @ a + start[rows]
-        C = np.tensordot(odd**2, pairs, axes=1)
-        value, by_mean, by_covariance = mean_loss(loss, y, F, C)
-        total += float(w @ value)
-        by_square = np.tensordot(by_covariance, pairs, axes=([1, 2], [1, 2]))
-        T = (by_mean @ a.T) * odd_slope + 2 * by_square * odd * even_slope
-        gW += (T * w[:, None]).T @ x
-        residual[rows] = by_mean * w[:, None]
-    return TaylorGradient(total, gW.astype(X.dtype), residual)
-
-
-def mean_loss(loss: str, Y: Array, F: Array, C: Array) -> tuple[Array, Array, Array]:
-    """Return the mean loss (n,) at mean F (n, c) and covariance C (n, c, c), and its derivatives by both."""
-    c, V = F.shape[1], np.einsum("ikk->ik", C)
-    if loss == "squared":
-        half = np.broadcast_to(np.eye(c) / 2, C.shape)
-        return losses.values(loss, Y, F) + V.sum(axis=1) / 2, F - Y, half
-    if loss == "softmax":
-        p, size = special.softmax(F, axis=1), Y.sum(axis=1)
-        Cp = np.einsum("ikl,il->ik", C, p)
-        trace, pCp = (p * V).sum(axis=1) - (p * Cp).sum(axis=1), (p * Cp).sum(axis=1)
-        value = losses.values(loss, Y, F) + size * trace / 2
-        by_mean = losses.slopes(loss, Y, F) + size[:, None] * p * (V - 2 * Cp + (pCp - trace)[:, None]) / 2
-        H = size[:, None, None] * (p[:, :, None] * np.eye(c) - p[:, :, None] * p[:, None, :])
-        return value, by_mean, H / 2
-    z, weights = np.polynomial.hermite_e.hermegauss(NODES)
-    weights, root = weights / weights.sum(), np.sqrt(V)
-    value, by_mean, by_root = np.zeros(len(F)), np.zeros_like(F), np.zeros_like(F)
-    for node, part in zip(z, weights, strict=True):
-        at = F + root * node
-        value += part * losses.values(loss, Y, at)
-        by_mean += part * losses.slopes(loss, Y, at)
-        by_root += part * node * losses.slopes(loss, Y, at)
-    # By V: that by √V over 2 √V. Where V is 0 so is every neuron's odd part, which multiplies it.
-    by_variance = np.divide(by_root, 2 * root, out=np.zeros_like(F), where=root > 0)
-    return value, by_mean, by_variance[:, :, None] * np.eye(c)
+    check_labels(loss, Y)
+    nodes, heights = np.polynomial.hermite_e.hermegauss(NODES)
+    by_W, residual = np.empty_like(W), np.empty_like(Y)
+    offset, weight = check_offset(offset, Y), check_weight(sample_weight, len(X))
+    rule = (nodes, heights / heights.sum())
+    value = _core.signs_gradient(X, Y, W0, a, W, spec, loss, *rule, offset, weight, by_W, residual)
+    return TaylorGradient(value, by_W, residual)

@@ -4,11 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from widelearn import _core
 from widelearn.nets.arrays import Array, activation_spec, checked
-from widelearn.nets.slopes import slope
-from widelearn.runtime import row_blocks
-
-ROWS = 512
 
 
 def tangent_product(X: Array, W0: Array, b: Array, a: Array, activation: Any, V: Array) -> Array:
@@ -61,8 +58,7 @@ def tangent_product(X: Array, W0: Array, b: Array, a: Array, activation: Any, V:
         X=(X, ("n", "d")), W0=(W0, ("m", "d")), b=(b, ("m",)), a=(a, ("m", "c")), V=(V, ("m", "d"))
     )
     out = np.empty((len(X), a.shape[1]), X.dtype)
-    for rows in row_blocks(len(X), ROWS):
-        out[rows] = (slope(spec, X[rows] @ W0.T - b, 1) * (X[rows] @ V.T)).astype(np.float64) @ a
+    _core.tangent_product(X, W0, b, a, spec, V, out)
     return out
 
 
@@ -115,7 +111,6 @@ def tangent_transpose(X: Array, W0: Array, b: Array, a: Array, activation: Any, 
     X, W0, b, a, R = checked(
         X=(X, ("n", "d")), W0=(W0, ("m", "d")), b=(b, ("m",)), a=(a, ("m", "c")), R=(R, ("n", "c"))
     )
-    out = np.zeros(W0.shape)
-    for rows in row_blocks(len(X), ROWS):
-        out += ((R[rows].astype(np.float64) @ a.T) * slope(spec, X[rows] @ W0.T - b, 1)).T @ X[rows]
-    return out.astype(X.dtype)
+    out = np.empty_like(W0)
+    _core.tangent_transpose(X, W0, b, a, spec, R, out)
+    return out

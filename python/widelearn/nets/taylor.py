@@ -1,16 +1,13 @@
 """Terms of a two-layer net's Taylor expansion in its first layer: outputs, gradients, products with the Hessian."""
 
-from math import factorial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from widelearn.nets import losses
-from widelearn.nets.arrays import Array, Spec, activation_spec, check_loss, check_weight, checked
-from widelearn.nets.slopes import MAX_ORDER, slope
-from widelearn.runtime import row_blocks
+from widelearn import _core
+from widelearn.nets.arrays import Array, activation_spec, check_labels, check_weight, checked
 
-ROWS = 512
+MAX_ORDER = 4
 
 
 class TaylorGradient(NamedTuple):
@@ -37,21 +34,12 @@ class TaylorGradient(NamedTuple):
     residual: Array
 
 
-def check_orders(orders: Any) -> tuple[int, ...]:
-    """Return the orders as a tuple of different numbers from 0 to 4."""
-    found = tuple(int(k) for k in orders)
+def check_orders(orders: Any) -> list[int]:
+    """Return the orders as a list of different numbers from 0 to 4."""
+    found = [int(k) for k in orders]
     if not found or len(set(found)) < len(found) or not all(0 <= k <= MAX_ORDER for k in found):
         raise ValueError(f"orders must be different numbers from 0 to {MAX_ORDER}, at least one, got {found}.")
     return found
-
-
-def coefficients(spec: Spec, U: Array, P: Array, orders: tuple[int, ...], derivative: int) -> Array:
-    """Return the derivative by p of Σ_k σ^(k)(u) p^k / k!, element by element."""
-    total = np.zeros(U.shape)
-    for k in orders:
-        if k >= derivative:
-            total += slope(spec, U, k) * P ** (k - derivative) / factorial(k - derivative)
-    return total
 
 
 def taylor_terms(X: Array, W0: Array, a: Array, W: Array, activation: Any, orders: Any) -> Array:
@@ -103,10 +91,7 @@ def taylor_terms(X: Array, W0: Array, a: Array, W: Array, activation: Any, order
     spec, orders = activation_spec(activation), check_orders(orders)
     X, W0, a, W = checked(X=(X, ("n", "d")), W0=(W0, ("m", "d")), a=(a, ("m", "c")), W=(W, ("m", "d")))
     out = np.empty((len(orders), len(X), a.shape[1]), X.dtype)
-    for rows in row_blocks(len(X), ROWS):
-        U, P = X[rows] @ W0.T, X[rows] @ W.T
-        for term, k in zip(out, orders, strict=True):
-            term[rows] = coefficients(spec, U, P, (k,), 0) @ a
+    _core.taylor_terms(X, W0, a, W, spec, orders, True, None, out.reshape(-1, a.shape[1]))
     return out
 
 
@@ -161,17 +146,14 @@ def taylor_forward(
     """
     spec, orders = activation_spec(activation), check_orders(orders)
     X, W0, a, W = checked(X=(X, ("n", "d")), W0=(W0, ("m", "d")), a=(a, ("m", "c")), W=(W, ("m", "d")))
-    start = offset_of(offset, X, a)
-    out = np.empty(start.shape, X.dtype)
-    for rows in row_blocks(len(X), ROWS):
-        out[rows] = coefficients(spec, X[rows] @ W0.T, X[rows] @ W.T, orders, 0) @ a + start[rows]
+    out = np.empty((len(X), a.shape[1]), X.dtype)
+    _core.taylor_terms(X, W0, a, W, spec, orders, False, check_offset(offset, out), out)
     return out
 
 
-def offset_of(offset: Array | None, X: Array, a: Array) -> Array:
-    """Return what is added to the outputs, zeros where nothing is."""
-    shape = (len(X), a.shape[1])
-    return np.zeros(shape, X.dtype) if offset is None else checked(X.dtype, offset=(offset, shape))[0]
+def check_offset(offset: Array | None, outputs: Array) -> Array | None:
+    """Hold what is added to the outputs to their shape and type."""
+    return None if offset is None else checked(outputs.dtype, offset=(offset, outputs.shape))[0]
 
 
 def taylor_loss_gradient(
@@ -249,18 +231,11 @@ def taylor_loss_gradient(
     X, Y, W0, a, W = checked(
         X=(X, ("n", "d")), Y=(Y, ("n", "c")), W0=(W0, ("m", "d")), a=(a, ("m", "c")), W=(W, ("m", "d"))
     )
-    check_loss(loss, Y)
-    weight, start = check_weight(sample_weight, len(X)), offset_of(offset, X, a)
-    total, gW, residual = 0.0, np.zeros(W.shape), np.empty(Y.shape, X.dtype)
-    for rows in row_blocks(len(X), ROWS):
-        x, y = X[rows], Y[rows].astype(np.float64)
-        U, P = x @ W0.T, x @ W.T
-        F = coefficients(spec, U, P, orders, 0) @ a + start[rows]
-        total += float(weight[rows] @ losses.values(loss, y, F))
-        R = losses.slopes(loss, y, F) * weight[rows, None]
-        gW += ((R @ a.T) * coefficients(spec, U, P, orders, 1)).T @ x
-        residual[rows] = R
-    return TaylorGradient(total, gW.astype(X.dtype), residual)
+    check_labels(loss, Y)
+    by_W, residual = np.empty_like(W), np.empty_like(Y)
+    offset, weight = check_offset(offset, Y), check_weight(sample_weight, len(X))
+    value = _core.taylor_gradient(X, Y, W0, a, W, spec, orders, loss, offset, weight, by_W, residual)
+    return TaylorGradient(value, by_W, residual)
 
 
 def taylor_hessian_product(
@@ -344,16 +319,8 @@ def taylor_hessian_product(
         W=(W, ("m", "d")),
         V=(V, ("m", "d")),
     )
-    check_loss(loss, Y)
-    weight, start = check_weight(sample_weight, len(X)), offset_of(offset, X, a)
-    out = np.zeros(W.shape)
-    for rows in row_blocks(len(X), ROWS):
-        x, y, w = X[rows], Y[rows].astype(np.float64), weight[rows, None]
-        U, P, Q = x @ W0.T, x @ W.T, x @ V.T
-        once = coefficients(spec, U, P, orders, 1)
-        F = coefficients(spec, U, P, orders, 0) @ a + start[rows]
-        D = losses.curvature_product(loss, y, F, (once * Q) @ a)
-        R = losses.slopes(loss, y, F)
-        T = ((D * w) @ a.T) * once + ((R * w) @ a.T) * coefficients(spec, U, P, orders, 2) * Q
-        out += T.T @ x
-    return out.astype(X.dtype)
+    check_labels(loss, Y)
+    out = np.empty_like(W)
+    offset, weight = check_offset(offset, Y), check_weight(sample_weight, len(X))
+    _core.taylor_hessian(X, Y, W0, a, W, V, spec, orders, loss, offset, weight, out)
+    return out

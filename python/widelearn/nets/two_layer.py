@@ -4,12 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from widelearn.nets import losses
-from widelearn.nets.arrays import Array, Spec, activation_spec, check_loss, check_weight, checked
-from widelearn.nets.slopes import smoothed
-from widelearn.runtime import row_blocks
-
-ROWS = 512
+from widelearn import _core
+from widelearn.nets.arrays import Array, activation_spec, check_labels, check_weight, checked
 
 
 class Gradient(NamedTuple):
@@ -37,16 +33,6 @@ class Gradient(NamedTuple):
     W: Array
     b: Array
     a: Array
-
-
-def net_spec(activation: Any, smoothing: float) -> Spec:
-    """Return the activation, once it is known that noise of this size can be integrated out."""
-    spec = activation_spec(activation)
-    if not 0 <= smoothing < np.inf:
-        raise ValueError(f"smoothing must be finite and >= 0, got {smoothing:g}.")
-    if smoothing and spec[0] not in ("relu", "truncated_relu"):
-        raise ValueError(f'smoothing is for "relu" and "truncated_relu", got {spec[0]!r}. Set it to 0.')
-    return spec
 
 
 def forward(X: Array, W: Array, b: Array, a: Array, activation: Any, *, smoothing: float = 0.0) -> Array:
@@ -95,11 +81,10 @@ def forward(X: Array, W: Array, b: Array, a: Array, activation: Any, *, smoothin
     >>> forward(X, W, np.array([0.5, 0.5]), np.array([[1.0], [-2.0]]), "relu")
     array([[-2.5]])
     """
-    spec = net_spec(activation, smoothing)
+    spec = activation_spec(activation, smoothing)
     X, W, b, a = checked(X=(X, ("n", "d")), W=(W, ("m", "d")), b=(b, ("m",)), a=(a, ("m", "c")))
     out = np.empty((len(X), a.shape[1]), X.dtype)
-    for rows in row_blocks(len(X), ROWS):
-        out[rows] = smoothed(spec, X[rows] @ W.T - b, 0, smoothing).astype(np.float64) @ a
+    _core.net_forward(X, W, b, a, spec, out)
     return out
 
 
@@ -169,23 +154,13 @@ def loss_gradient(
     >>> found.loss, loss_gradient(X, -Y, W, b, a, "relu", "squared").W
     (0.0, array([[4., 8.]]))
     """
-    spec = net_spec(activation, smoothing)
+    spec = activation_spec(activation, smoothing)
     X, Y, W, b, a = checked(X=(X, ("n", "d")), Y=(Y, ("n", "c")), W=(W, ("m", "d")), b=(b, ("m",)), a=(a, ("m", "c")))
-    check_loss(loss, Y)
+    check_labels(loss, Y)
+    by_W, by_b, by_a = np.empty_like(W), np.empty_like(b), np.empty_like(a)
     weight = check_weight(sample_weight, len(X))
-    total, gW, gb, ga = 0.0, np.zeros(W.shape), np.zeros(b.shape), np.zeros(a.shape)
-    for rows in row_blocks(len(X), ROWS):
-        x, y, w = X[rows], Y[rows].astype(np.float64), weight[rows]
-        Z = x @ W.T - b
-        S = smoothed(spec, Z, 0, smoothing).astype(np.float64)
-        F = S @ a
-        total += float(w @ losses.values(loss, y, F))
-        R = losses.slopes(loss, y, F) * w[:, None]
-        T = (R @ a.T) * smoothed(spec, Z, 1, smoothing)
-        gW += T.T @ x
-        gb -= T.sum(axis=0)
-        ga += S.T @ R
-    return Gradient(total, gW.astype(X.dtype), gb.astype(X.dtype), ga.astype(X.dtype))
+    value = _core.net_gradient(X, Y, W, b, a, spec, loss, weight, by_W, by_b, by_a)
+    return Gradient(value, by_W, by_b, by_a)
 
 
 def simplified_gradient(X: Array, Y: Array, W: Array, b: Array, sample_weight: Any = None) -> Array:
@@ -234,10 +209,6 @@ def simplified_gradient(X: Array, Y: Array, W: Array, b: Array, sample_weight: A
             [ 1. , -1. ]]])
     """
     X, Y, W, b = checked(X=(X, ("n", "d")), Y=(Y, ("n", "c")), W=(W, ("m", "d")), b=(b, ("m",)))
-    weight = check_weight(sample_weight, len(X))
-    G = np.zeros((Y.shape[1], *W.shape))
-    for rows in row_blocks(len(X), ROWS):
-        active = (X[rows] @ W.T > b).astype(np.float64)
-        for k, g in enumerate(G):
-            g += (active * (weight[rows] * Y[rows, k])[:, None]).T @ X[rows]
-    return G.astype(X.dtype)
+    out = np.empty((Y.shape[1], *W.shape), X.dtype)
+    _core.net_simplified(X, Y, W, b, check_weight(sample_weight, len(X)), out.reshape(-1, W.shape[1]))
+    return out
