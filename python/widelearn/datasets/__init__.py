@@ -1,5 +1,20 @@
 """Synthetic inputs and problems that come with their truth."""
 
 from widelearn.datasets.inputs import elliptical, hypercube, latent, sphere, spiked
+from widelearn.datasets.mixtures import gaussian_mixture, xor_mixture
+from widelearn.datasets.parities import parity
+from widelearn.datasets.targets import multi_index, polynomial, staircase
 
-__all__ = ["elliptical", "hypercube", "latent", "sphere", "spiked"]
+__all__ = [
+    "elliptical",
+    "gaussian_mixture",
+    "hypercube",
+    "latent",
+    "multi_index",
+    "parity",
+    "polynomial",
+    "sphere",
+    "spiked",
+    "staircase",
+    "xor_mixture",
+]

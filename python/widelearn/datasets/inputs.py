@@ -1,11 +1,13 @@
 """Laws of inputs under which theory is exact, or fails: sphere, cube, spiked, latent, elliptical."""
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch, check_random_state
+
+from widelearn.datasets.checks import positive, sizes
 
 Array = NDArray[np.float64]
 
@@ -37,7 +39,7 @@ def sphere(n: int, d: int, random_state: Any = None) -> Array:
     >>> X.shape, (X**2).sum(axis=1).round(12)
     ((5, 3), array([3., 3., 3., 3., 3.]))
     """
-    _sizes(n=n, d=d)
+    sizes(n=n, d=d)
     return _sphere(check_random_state(random_state), n, d, np.sqrt(d))
 
 
@@ -67,7 +69,7 @@ def hypercube(n: int, d: int, random_state: Any = None) -> Array:
     >>> sorted(set(hypercube(5, 3, random_state=0).ravel().tolist()))
     [-1.0, 1.0]
     """
-    _sizes(n=n, d=d)
+    sizes(n=n, d=d)
     return 2.0 * check_random_state(random_state).randint(0, 2, (n, d)) - 1.0
 
 
@@ -110,10 +112,10 @@ def spiked(n: int, d: int, n_directions: int, radius: float = 1.0, random_state:
     >>> bool(abs(data.X @ data.directions.T - 3.0 * data.z).max() < 1e-12)
     True
     """
-    _sizes(n=n, d=d, n_directions=n_directions)
+    sizes(n=n, d=d, n_directions=n_directions)
     if n_directions >= d:
         raise ValueError(f"n_directions = {n_directions} must be below d = {d}.")
-    radius = _positive("radius", radius)
+    radius = positive("radius", radius)
     rng = check_random_state(random_state)
     rotation = _rotation(rng, d)
     z = _sphere(rng, n, n_directions, np.sqrt(n_directions))
@@ -162,7 +164,7 @@ def latent(n: int, p: int, d: int, mu: float = 1.0, random_state: Any = None) ->
     array([[2.5, 0. ],
            [0. , 2.5]])
     """
-    _sizes(n=n, p=p, d=d)
+    sizes(n=n, p=p, d=d)
     if d > p:
         raise ValueError(f"d = {d} hidden variables must not exceed p = {p} features.")
     if not (isinstance(mu, Real) and np.isfinite(mu) and mu >= 0):
@@ -210,7 +212,7 @@ def elliptical(n: int, d: int, scales: ArrayLike = (0.1, 1.99**0.5), random_stat
     >>> bool(abs((data.X**2).mean() - 1) < 0.1)
     True
     """
-    _sizes(n=n, d=d)
+    sizes(n=n, d=d)
     choices = np.atleast_1d(np.asarray(scales, dtype=float))
     if choices.ndim != 1 or not choices.size or not (np.isfinite(choices).all() and np.all(choices > 0)):
         raise ValueError(f"scales must be positive and finite, got {scales!r}.")
@@ -229,15 +231,3 @@ def _rotation(rng: np.random.RandomState, d: int) -> Array:
     """Return a rotation, uniform up to signs of its rows, which the laws above do not see."""
     Q: Array = np.linalg.qr(rng.standard_normal((d, d)))[0]
     return Q.T
-
-
-def _sizes(**sizes: int) -> None:
-    for name, value in sizes.items():
-        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}.")
-
-
-def _positive(name: str, value: float) -> float:
-    if not (isinstance(value, Real) and np.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be positive and finite, got {value!r}.")
-    return float(value)
