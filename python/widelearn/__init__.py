@@ -10,6 +10,8 @@ from widelearn.estimators import (
     KernelRidgeClassifier,
     KernelRidgeClassifierCV,
     KernelRidgeCV,
+    RecursiveFeatureMachine,
+    RecursiveFeatureMachineClassifier,
 )
 from widelearn.features import FourierFeatures, NTKFeatures, NystromFeatures, RandomFeatures, TangentFeatures
 from widelearn.runtime import __version__, get_num_threads, set_num_threads, show_versions
@@ -27,6 +29,8 @@ __all__ = [
     "NTKFeatures",
     "NystromFeatures",
     "RandomFeatures",
+    "RecursiveFeatureMachine",
+    "RecursiveFeatureMachineClassifier",
     "TangentFeatures",
     "__version__",
     "datasets",
