@@ -9,7 +9,7 @@ from widelearn.kernels import RBF, Kernel, Laplace
 
 Array = NDArray[Any]
 # Lengths as multiples of the median distance.
-FACTORS = (1.0, 0.5, 2.0, 4.0, 8.0)
+FACTORS = (1.0, 0.5, 2.0, 4.0)
 
 
 def median_distance(X: Array) -> float:

@@ -1,5 +1,6 @@
 """The recursion of recursive feature machines: fit, take gradients, change the metric, and choose where to stop."""
 
+from contextlib import nullcontext
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -17,13 +18,15 @@ from widelearn.kernels.parameters import DefaultObjects
 from widelearn.kernels.slopes import check_radial
 from widelearn.ridge.left_out import DualPath
 from widelearn.ridge.path import check_alphas
-from widelearn.runtime import check_memory
+from widelearn.runtime import check_memory, one_blas_thread
 
 Array = NDArray[Any]
 DTYPES = [np.float64, np.float32]
 ALPHAS = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3)
 # Rows that choose the length, that choose penalty and iteration, and whose gradients make the metric.
 LENGTH_ROWS, CHOICE_ROWS, GRADIENT_ROWS = 1000, 4000, 8000
+# Up to so many rows, factors are too small for the threads of BLAS.
+FEW_ROWS = 500
 
 
 class BaseRecursive(DefaultObjects, BaseEstimator):
@@ -70,10 +73,11 @@ class BaseRecursive(DefaultObjects, BaseEstimator):
             spread = X.std(axis=0, dtype=np.float64)
             scale = np.where(spread > 10 * np.finfo(X.dtype).eps * np.abs(mean), spread, 1.0)
         Z = ((X - mean) / scale).astype(X.dtype)
-        kernel, start = self._length(kernel, *taken(Z, y, weight, order[:LENGTH_ROWS]))
-        history, alphas = self._choose(kernel, *taken(Z, y, weight, order[:CHOICE_ROWS]), start)
-        best = int(np.argmin(history))
-        draft = self._final(kernel, Z, y, weight, alphas[: best + 1], order[:GRADIENT_ROWS])
+        with one_blas_thread() if len(X) <= FEW_ROWS else nullcontext():
+            kernel, start = self._length(kernel, *taken(Z, y, weight, order[:LENGTH_ROWS]))
+            history, alphas = self._choose(kernel, *taken(Z, y, weight, order[:CHOICE_ROWS]), start)
+            best = int(np.argmin(history))
+            draft = self._final(kernel, Z, y, weight, alphas[: best + 1], order[:GRADIENT_ROWS])
         dual, offset = draft["dual_coef_"], draft["intercept_"]
         draft |= {"dual_coef_": dual[:, 0] if flat else dual, "intercept_": offset[0] if flat else offset}
         draft |= {"mean_": mean, "scale_": scale, "kernel_": kernel, "n_iter_": best, "alpha_": alphas[best]}

@@ -29,7 +29,7 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     ----------
     kernel : RBF, Laplace, Matern, str or None, default=None
         A function of the Euclidean distance, "rbf" or "laplacian"; None means ``Laplace()``. Others have no gradient
-        here and are refused. Where ``gamma`` is None the length is chosen: 0.5, 1, 2, 4 or 8 times the median distance
+        here and are refused. Where ``gamma`` is None the length is chosen: 0.5, 1, 2 or 4 times the median distance
         of at most 1,000 rows, which have the smallest leave-one-out error. A number is kept, and so is Matern's length.
     alphas : array-like of shape (n_alphas,), default=(0.0001, ..., 1000.0)
         Penalties to choose from, non-negative; by default the powers of ten.
@@ -96,14 +96,14 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     Notes
     -----
     A row's leave-one-out error under a metric that its own target shaped is too small: in pure noise it falls with
-    every iteration. So the choice gives each fold of the rows the metric of the other folds, and takes the leave-one-out
-    errors of its rows in the fit to all rows under that metric. Metrics of fewer rows are worse, so the choice errs on
+    every iteration. So the choice gives each fold of the rows the metric of the other folds, and takes the
+    leave-one-out errors of its rows in the fit to all rows under that metric. Metrics of fewer rows are worse, so the choice errs on
     the side of stopping early. Then all rows iterate as often as was chosen, with the penalties chosen for each
     iteration: the best at iteration 0, and next to the one before from there on. More than 4,000 rows leave the choice
     to a sample of that many, and gradients are averaged over at most 8,000.
 
     With n rows and t targets the choice costs up to 3 n_folds n³ flops an iteration, each final iteration n³ / 3 +
-    2 n² d t, and lengths five decompositions of at most 1,000 rows. The kernel matrix and its factor take 16 n² bytes;
+    2 n² d t, and lengths four decompositions of at most 1,000 rows. The kernel matrix and its factor take 16 n² bytes;
     gradients are products of a tile of h'(r)/r, k = h(r), with n x d numbers, so nothing of size n x n x d is ever
     there, and a full metric takes 32 d² bytes. float32 data are computed in float32, factors in float64.
 
@@ -171,7 +171,7 @@ class RecursiveFeatureMachineClassifier(SignCoding, BaseRecursive):
     ----------
     kernel : RBF, Laplace, Matern, str or None, default=None
         A function of the Euclidean distance, "rbf" or "laplacian"; None means ``Laplace()``. Others have no gradient
-        here and are refused. Where ``gamma`` is None the length is chosen: 0.5, 1, 2, 4 or 8 times the median distance
+        here and are refused. Where ``gamma`` is None the length is chosen: 0.5, 1, 2 or 4 times the median distance
         of at most 1,000 rows, which have the smallest leave-one-out error. A number is kept, and so is Matern's length.
     alphas : array-like of shape (n_alphas,), default=(0.0001, ..., 1000.0)
         Penalties to choose from, non-negative; by default the powers of ten.
