@@ -27,6 +27,8 @@ ALPHAS = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3)
 LENGTH_ROWS, CHOICE_ROWS, GRADIENT_ROWS = 1000, 4000, 8000
 # Up to so many rows, factors are too small for the threads of BLAS.
 FEW_ROWS = 500
+# Standard errors by which an iteration must beat the kernel itself.
+MARGIN = 2.0
 
 
 class BaseRecursive(DefaultObjects, BaseEstimator):
@@ -76,12 +78,13 @@ class BaseRecursive(DefaultObjects, BaseEstimator):
         with one_blas_thread() if len(X) <= FEW_ROWS else nullcontext():
             kernel, start = self._length(kernel, *taken(Z, y, weight, order[:LENGTH_ROWS]))
             history, alphas = self._choose(kernel, *taken(Z, y, weight, order[:CHOICE_ROWS]), start)
-            best = int(np.argmin(history))
+            best = preferred(history)
+            means = [float(errors.mean()) for errors in history]
             draft = self._final(kernel, Z, y, weight, alphas[: best + 1], order[:GRADIENT_ROWS])
         dual, offset = draft["dual_coef_"], draft["intercept_"]
         draft |= {"dual_coef_": dual[:, 0] if flat else dual, "intercept_": offset[0] if flat else offset}
         draft |= {"mean_": mean, "scale_": scale, "kernel_": kernel, "n_iter_": best, "alpha_": alphas[best]}
-        self.__dict__ |= draft | {"history_": np.array(history), "best_score_": -history[best]}
+        self.__dict__ |= draft | {"history_": np.array(means), "best_score_": -means[best]}
 
     def _path(self, kernel: Kernel, Z: Array, y: Array, weight: Array | None, alphas: Array) -> DualPath:
         return DualPath(kernel(Z), y, alphas, weight, fit_intercept=self.fit_intercept, definite=False)
@@ -101,8 +104,8 @@ class BaseRecursive(DefaultObjects, BaseEstimator):
 
     def _choose(
         self, kernel: Kernel, Z: Array, y: Array, weight: Array | None, start: int
-    ) -> tuple[list[float], list[float]]:
-        """Return every iteration's leave-one-out error and penalty.
+    ) -> tuple[list[Array], list[float]]:
+        """Return every iteration's squared leave-one-out errors, row by row, and penalty.
 
         A row's error comes from a metric that its own fold had no part in; every penalty is next to the one before.
         """
@@ -111,7 +114,7 @@ class BaseRecursive(DefaultObjects, BaseEstimator):
         j = int(np.flatnonzero(order == j)[0])
         folds = np.arange(len(Z)) % min(self.n_folds, len(Z))
         roots = [np.ones(Z.shape[1])] * (int(folds.max()) + 1)
-        history: list[float] = []
+        history: list[Array] = []
         chosen: list[float] = []
         for iteration in range(self.n_iter + 1):
             near = order[max(j - 1, 0) : j + 2]
@@ -120,12 +123,12 @@ class BaseRecursive(DefaultObjects, BaseEstimator):
                 own = folds == fold if iteration else slice(None)
                 mapped = np.ascontiguousarray(applied(root, Z), Z.dtype)
                 errors[:, own] = self._left_out(kernel, mapped, y, weight, alphas[near])[:, own]
-            means = errors.mean(axis=1)
-            j = max(j - 1, 0) + int(means.argmin())
-            history.append(float(means.min()))
+            best = int(errors.mean(axis=1).argmin())
+            j = max(j - 1, 0) + best
+            history.append(errors[best])
             chosen.append(float(alphas[order[j]]))
             if self.callback is not None:
-                self.callback(iteration, history[-1])
+                self.callback(iteration, float(errors[best].mean()))
             if iteration == self.n_iter or len(roots) < 2:
                 break
             for fold, root in enumerate(roots):
@@ -184,6 +187,16 @@ class BaseRecursive(DefaultObjects, BaseEstimator):
         for rows, t, found in gradients(self.kernel_, Z, self.X_fit_.astype(Z.dtype, copy=False), dual):
             out[rows, :, t] = applied(self.root_, found) / self.scale_
         return out[:, :, 0] if self.dual_coef_.ndim == 1 else out
+
+
+def preferred(history: list[Array]) -> int:
+    """Return the iteration of the smallest error, among those that surely beat iteration 0, or that."""
+    best = 0
+    for iteration, errors in enumerate(history):
+        gain = history[0] - errors
+        if gain.mean() > MARGIN * gain.std() / np.sqrt(len(gain)) and errors.mean() < history[best].mean():
+            best = iteration
+    return best
 
 
 def taken(Z: Array, y: Array, weight: Array | None, rows: Array) -> tuple[Array, Array, Array | None]:

@@ -22,8 +22,8 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     k_M(x, x') = k(√M x, √M x') for a kernel k of the distance. M starts as the identity; after each fit, which
     minimises Σ_i (y_i - f(x_i))² + alpha a'K_M a, it becomes c G^exponent, G = (1/n) Σ_i ∇f(x_i) ∇f(x_i)' the average
     gradient outer product (several targets add theirs up) and c such that the trace is d. Directions along which f does
-    not change fade out. Iteration and penalty are those of the smallest leave-one-out error, in closed form; iteration
-    0, the kernel itself, is among them.
+    not change fade out. Iteration and penalty are chosen by leave-one-out errors in closed form; iteration 0, the
+    kernel itself, is among them.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     history_ : ndarray of shape (n_iter + 1,)
         Mean squared leave-one-out error of every iteration, over rows and targets; shorter if gradients vanish.
     best_score_ : float
-        Minus the smallest of them.
+        Minus that of the chosen iteration.
     X_fit_ : ndarray of shape (n, d)
         The rows as the kernel sees them, (x - mean_) / scale_ times root_.
     dual_coef_ : ndarray of shape (n,) or (n, n_targets)
@@ -97,10 +97,11 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     -----
     A row's leave-one-out error under a metric that its own target shaped is too small: in pure noise it falls with
     every iteration. So the choice gives each fold of the rows the metric of the other folds, and takes the
-    leave-one-out errors of its rows in the fit to all rows under that metric. Metrics of fewer rows are worse, so the choice errs on
-    the side of stopping early. Then all rows iterate as often as was chosen, with the penalties chosen for each
-    iteration: the best at iteration 0, and next to the one before from there on. More than 4,000 rows leave the choice
-    to a sample of that many, and gradients are averaged over at most 8,000.
+    leave-one-out errors of its rows in the fit to all rows under that metric. An iteration is taken only where its mean
+    error is below that of iteration 0 by more than two standard errors of the rows' differences. Metrics of fewer rows
+    are worse, so the choice errs on the side of the kernel itself. Then all rows iterate as often as was chosen, with
+    the penalties chosen for each iteration: the best at iteration 0, and next to the one before from there on. More
+    than 4,000 rows leave the choice to a sample of that many, and gradients are averaged over at most 8,000.
 
     With n rows and t targets the choice costs up to 3 n_folds n³ flops an iteration, each final iteration n³ / 3 +
     2 n² d t, and lengths four decompositions of at most 1,000 rows. The kernel matrix and its factor take 16 n² bytes;
@@ -218,7 +219,7 @@ class RecursiveFeatureMachineClassifier(SignCoding, BaseRecursive):
     history_ : ndarray of shape (n_iter + 1,)
         Mean squared leave-one-out error of every iteration, over rows and columns; shorter if gradients vanish.
     best_score_ : float
-        Minus the smallest of them.
+        Minus that of the chosen iteration.
     X_fit_ : ndarray of shape (n, d)
         The rows as the kernel sees them, (x - mean_) / scale_ times root_.
     dual_coef_ : ndarray of shape (n,) or (n, n_columns)
