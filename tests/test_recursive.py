@@ -78,9 +78,7 @@ def test_tiles_do_not_matter(monkeypatch, rng):
     whole = outer_product(RBF(gamma=0.1), X, dual, None, slice(None), diagonal=False)
     monkeypatch.setattr("widelearn.estimators.metric.TILE", 1)
     sizes = []
-    monkeypatch.setattr(
-        "widelearn.estimators.metric.slopes", lambda k, x, y: sizes.append(len(x)) or slopes(k, x, y)
-    )
+    monkeypatch.setattr("widelearn.estimators.metric.slopes", lambda k, x, y: sizes.append(len(x)) or slopes(k, x, y))
     parts = outer_product(RBF(gamma=0.1), X, dual, None, slice(None), diagonal=False)
     assert sizes == [rows.stop - rows.start for rows in row_blocks(300, 16)]
     np.testing.assert_allclose(parts, whole, rtol=1e-12)

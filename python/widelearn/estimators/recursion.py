@@ -24,7 +24,7 @@ Array = NDArray[Any]
 DTYPES = [np.float64, np.float32]
 ALPHAS = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3)
 # Rows that choose the length, that choose penalty and iteration, and whose gradients make the metric.
-LENGTH_ROWS, CHOICE_ROWS, GRADIENT_ROWS = 1000, 4000, 8000
+LENGTH_ROWS, CHOICE_ROWS, GRADIENT_ROWS = 1000, 3000, 8000
 # Up to so many rows, factors are too small for the threads of BLAS.
 FEW_ROWS = 500
 # Standard errors by which an iteration must beat the kernel itself.
@@ -76,8 +76,8 @@ class BaseRecursive(DefaultObjects, BaseEstimator):
             scale = np.where(spread > 10 * np.finfo(X.dtype).eps * np.abs(mean), spread, 1.0)
         Z = ((X - mean) / scale).astype(X.dtype)
         with one_blas_thread() if len(X) <= FEW_ROWS else nullcontext():
-            kernel, start = self._length(kernel, *taken(Z, y, weight, order[:LENGTH_ROWS]))
-            history, alphas = self._choose(kernel, *taken(Z, y, weight, order[:CHOICE_ROWS]), start)
+            kernel, start, errors = self._length(kernel, *taken(Z, y, weight, order[:LENGTH_ROWS]))
+            history, alphas = self._choose(kernel, *taken(Z, y, weight, order[:CHOICE_ROWS]), start, errors)
             best = preferred(history)
             means = [float(errors.mean()) for errors in history]
             draft = self._final(kernel, Z, y, weight, alphas[: best + 1], order[:GRADIENT_ROWS])
@@ -94,50 +94,61 @@ class BaseRecursive(DefaultObjects, BaseEstimator):
         errors = self._path(kernel, Z, y, weight, alphas).errors()
         return np.concatenate([(block**2).mean(axis=2) for _, block in errors], axis=1)
 
-    def _length(self, kernel: Kernel, Z: Array, y: Array, weight: Array | None) -> tuple[Kernel, int]:
-        """Return the kernel, its length chosen where that was left open, and the place of its best penalty."""
-        alphas = check_alphas(self.alphas)
-        kernels = candidates(kernel, Z)
-        scores = np.array([self._left_out(one, Z, y, weight, alphas).mean(axis=1) for one in kernels])
-        k, j = np.unravel_index(int(scores.argmin()), scores.shape)
-        return kernels[k], int(j)
+    def _length(self, kernel: Kernel, Z: Array, y: Array, weight: Array | None) -> tuple[Kernel, int, Array]:
+        """Return the kernel, its length chosen where that was left open, its best penalty's place and errors."""
+        best: Any = None
+        for one in candidates(kernel, Z):
+            errors = self._left_out(one, Z, y, weight, check_alphas(self.alphas))
+            j = int(errors.mean(axis=1).argmin())
+            if best is None or errors[j].mean() < best[2].mean():
+                best = (one, j, errors[j])
+        return best
 
     def _choose(
-        self, kernel: Kernel, Z: Array, y: Array, weight: Array | None, start: int
+        self, kernel: Kernel, Z: Array, y: Array, weight: Array | None, start: int, errors: Array
     ) -> tuple[list[Array], list[float]]:
         """Return every iteration's squared leave-one-out errors, row by row, and penalty.
 
         A row's error comes from a metric that its own fold had no part in; every penalty is next to the one before.
         """
-        alphas, j = check_alphas(self.alphas), start
+        alphas = check_alphas(self.alphas)
         order = np.argsort(alphas)
-        j = int(np.flatnonzero(order == j)[0])
+        j = int(np.flatnonzero(order == start)[0])
         folds = np.arange(len(Z)) % min(self.n_folds, len(Z))
         roots = [np.ones(Z.shape[1])] * (int(folds.max()) + 1)
         history: list[Array] = []
         chosen: list[float] = []
         for iteration in range(self.n_iter + 1):
-            near = order[max(j - 1, 0) : j + 2]
-            errors = np.empty((len(near), len(Z)))
-            for fold, root in enumerate(roots if iteration else roots[:1]):
-                own = folds == fold if iteration else slice(None)
-                mapped = np.ascontiguousarray(applied(root, Z), Z.dtype)
-                errors[:, own] = self._left_out(kernel, mapped, y, weight, alphas[near])[:, own]
-            best = int(errors.mean(axis=1).argmin())
-            j = max(j - 1, 0) + best
-            history.append(errors[best])
+            if iteration or len(errors) < len(Z):
+                first = max(j - 1, 0)
+                near = alphas[order[first : j + 2]]
+                found = self._unseen(kernel, Z, y, weight, near, roots if iteration else roots[:1], folds)
+                best = int(found.mean(axis=1).argmin())
+                j, errors = first + best, found[best]
+            history.append(errors)
             chosen.append(float(alphas[order[j]]))
             if self.callback is not None:
-                self.callback(iteration, float(errors[best].mean()))
+                self.callback(iteration, float(errors.mean()))
             if iteration == self.n_iter or len(roots) < 2:
                 break
             for fold, root in enumerate(roots):
                 part = taken(Z, y, weight, np.flatnonzero(folds != fold))
-                found = self._step(kernel, root, *part, chosen[-1], slice(None))[1]
-                if found is None:
+                metric = self._step(kernel, root, *part, chosen[-1], slice(None))[1]
+                if metric is None:
                     return history, chosen
-                roots[fold] = found[1]
+                roots[fold] = metric[1]
         return history, chosen
+
+    def _unseen(
+        self, kernel: Kernel, Z: Array, y: Array, weight: Array | None, alphas: Array, roots: list[Array], folds: Array
+    ) -> Array:
+        """Return squared leave-one-out errors (a, n), each fold's under its own root; a single root is for all."""
+        errors = np.empty((len(alphas), len(Z)))
+        for fold, root in enumerate(roots):
+            own = folds == fold if len(roots) > 1 else slice(None)
+            mapped = np.ascontiguousarray(applied(root, Z), Z.dtype)
+            errors[:, own] = self._left_out(kernel, mapped, y, weight, alphas)[:, own]
+        return errors
 
     def _step(
         self, kernel: Kernel, root: Array, Z: Array, y: Array, weight: Array | None, alpha: float, sample: Any

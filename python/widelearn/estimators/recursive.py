@@ -101,7 +101,7 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     error is below that of iteration 0 by more than two standard errors of the rows' differences. Metrics of fewer rows
     are worse, so the choice errs on the side of the kernel itself. Then all rows iterate as often as was chosen, with
     the penalties chosen for each iteration: the best at iteration 0, and next to the one before from there on. More
-    than 4,000 rows leave the choice to a sample of that many, and gradients are averaged over at most 8,000.
+    than 3,000 rows leave the choice to a sample of that many, and gradients are averaged over at most 8,000.
 
     With n rows and t targets the choice costs up to 3 n_folds n³ flops an iteration, each final iteration n³ / 3 +
     2 n² d t, and lengths four decompositions of at most 1,000 rows. The kernel matrix and its factor take 16 n² bytes;
