@@ -84,6 +84,8 @@ def compare(
             outcome = fresh.run(folder, job, step, threads)
             row = _row(problem, method, outcome, folder)
             rows.append(row)
+            if "w_train" in problem.arrays and not method.weighted:
+                notes.append(f"fitted without weights, which count in its score alone: {method.name}")
             notes += [f"{method.name} warned: {text}" for text in outcome.get("warnings", [])]
             if on_step is not None:
                 on_step(method.name, 1.0)
