@@ -158,3 +158,12 @@ def kernel_ridge(K, y, alpha, weight=None, fit_intercept=True):
     dual = np.zeros(y.shape)
     dual[kept] = solved[:k]
     return dual, (solved[k] if fit_intercept else 0.0)
+
+
+def radial_gradients(X, centres, dual, derivative):
+    """Gradients (n, d, t) at X of Σ_j a_j h(‖x - c_j‖), h' given; zero where rows coincide."""
+    X, centres = rows(X), rows(centres)
+    gap = X[:, None, :] - centres
+    r = np.sqrt((gap**2).sum(axis=2))
+    factor = np.where(r > 0, derivative(r) / np.where(r > 0, r, 1), 0)
+    return np.einsum("ij,ijd,jt->idt", factor, gap, dual)

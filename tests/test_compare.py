@@ -133,7 +133,7 @@ def test_every_method_fits_what_it_tunes(task, name):
     arrays = problem("label" if task == "classification" else "y").arrays
     X, y, w = arrays["X_train"], arrays["y_train"], np.linspace(0.5, 2, len(arrays["y_train"]))
     plan: Plan = ladder.choose(name)[0].plan(Setting(task, 7, float(X.var(axis=0).sum())))
-    outer, inner = plan.outer[-1], plan.inner[2]
+    outer, inner = plan.outer[-1], plan.inner[:3][-1]
     A, B = plan.represent(outer, X, arrays["X_test"])
     tuned = fit_on(plan.solver(inner), A, y, w).predict(B)
     final = fit_on(plan.final(outer, inner), X, y, w).predict(arrays["X_test"])
@@ -153,7 +153,7 @@ def test_prediction_in_blocks(rng):
 
 def test_methods_are_chosen_by_name():
     assert [method.name for method in ladder.choose(" rbf, linear")] == ["linear", "rbf"]
-    assert len(ladder.choose(None)) == 9
+    assert len(ladder.choose(None)) == 10
     for names, message in (("nkt", "did you mean 'ntk'"), ("foo", "there are linear"), (",", "names no model")):
         with pytest.raises(InputError, match=message):
             ladder.choose(names)
@@ -184,6 +184,15 @@ def test_rows_of_a_comparison():
     assert (heard[0][0], heard[-1]) == ("linear", ("sklearn_ridge", 1.0))
     assert not comparison.failed
     assert comparison.best is None
+
+
+def test_a_method_without_weights_says_so():
+    found = problem("y")
+    found.arrays["w_train"] = np.linspace(0.5, 2, 112)
+    results = compare(found, ladder.choose("recursive")).results
+    [row] = results["rows"]
+    assert (row["error"], row["tune_score"], row["params"]) == (None, None, {"n_iter": 5, "metric": "full"})
+    assert [note for note in results["data"]["notes"] if "without weights" in note and "recursive" in note]
 
 
 def test_the_same_seed_gives_the_same_scores():

@@ -32,6 +32,8 @@ ESTIMATORS = [
     wl.KernelRidgeCV("precomputed"),
     wl.KernelRidgeClassifierCV(),
     wl.KernelRidgeClassifierCV("precomputed"),
+    wl.RecursiveFeatureMachine(),
+    wl.RecursiveFeatureMachineClassifier(),
 ]
 TRANSFORMERS = [
     wl.RandomFeatures(64),
@@ -109,7 +111,7 @@ def test_every_public_estimator_is_checked():
 def test_tags(estimator):
     tags = get_tags(estimator)
     features = getattr(estimator, "features", estimator)
-    kernel_machine = "KernelRidge" in type(estimator).__name__
+    kernel_machine = hasattr(estimator, "kernel") and not isinstance(estimator, DENSE_MAPS | wl.FourierFeatures)
     assert tags.input_tags.sparse != (kernel_machine or isinstance(features, DENSE_MAPS))
     assert not tags.array_api_support
     assert not tags.non_deterministic

@@ -10,6 +10,8 @@ from widelearn.estimators import (
     KernelRidgeClassifier,
     KernelRidgeClassifierCV,
     KernelRidgeCV,
+    RecursiveFeatureMachine,
+    RecursiveFeatureMachineClassifier,
     TwoLayerClassifier,
     TwoLayerRegressor,
 )
@@ -29,6 +31,8 @@ __all__ = [
     "NTKFeatures",
     "NystromFeatures",
     "RandomFeatures",
+    "RecursiveFeatureMachine",
+    "RecursiveFeatureMachineClassifier",
     "TangentFeatures",
     "TwoLayerClassifier",
     "TwoLayerRegressor",

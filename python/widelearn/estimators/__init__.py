@@ -4,6 +4,7 @@ from widelearn.estimators.feature_ridge import FeatureRidge, FeatureRidgeClassif
 from widelearn.estimators.feature_ridge_cv import FeatureRidgeClassifierCV, FeatureRidgeCV
 from widelearn.estimators.kernel_ridge import KernelRidge, KernelRidgeClassifier
 from widelearn.estimators.kernel_ridge_cv import KernelRidgeClassifierCV, KernelRidgeCV
+from widelearn.estimators.recursive import RecursiveFeatureMachine, RecursiveFeatureMachineClassifier
 from widelearn.estimators.two_layer import TwoLayerClassifier, TwoLayerRegressor
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "KernelRidgeCV",
     "KernelRidgeClassifier",
     "KernelRidgeClassifierCV",
+    "RecursiveFeatureMachine",
+    "RecursiveFeatureMachineClassifier",
     "TwoLayerClassifier",
     "TwoLayerRegressor",
 ]

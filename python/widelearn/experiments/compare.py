@@ -97,6 +97,8 @@ def compare(
             row = _row(problem, method, outcome, folder)
             rows.append(row)
             warned = [f"{method.name} warned: {text}" for text in outcome.get("warnings", [])]
+            if "w_train" in problem.arrays and not method.weighted:
+                warned.insert(0, f"fitted without weights, which count in its score alone: {method.name}")
             notes += warned
             if on_step is not None:
                 on_step(method.name, 1.0)

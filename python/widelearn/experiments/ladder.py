@@ -28,6 +28,8 @@ class Method:
     serial : bool
         Whether tuning keeps to one thread: the many small fits end sooner without waiting for each other's threads,
         on a busy machine many times sooner. The final fit and the predictions use all threads.
+    weighted : bool
+        Whether its fits take weights; without, weights count in its scores alone.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Method:
     door: str
     rows: int | None = None
     serial: bool = False
+    weighted: bool = True
 
     def plan(self, setting: Setting) -> Plan:
         """Return how it is tuned and built."""
@@ -49,6 +52,7 @@ METHODS = (
     Method("fourier_features", "widelearn", "fourier_features"),
     Method("ntk", "widelearn", "ntk", SOME_ROWS),
     Method("rbf", "widelearn", "rbf", SOME_ROWS),
+    Method("recursive", "widelearn", "recursive", SOME_ROWS, weighted=False),
     Method("sklearn_ridge", "scikit-learn", "ridge", serial=True),
     Method("sklearn_kernel_ridge", "scikit-learn", "kernel_ridge", SOME_ROWS, serial=True),
     Method("sklearn_rbf_sampler", "scikit-learn", "rbf_sampler", SAMPLER_ROWS, serial=True),

@@ -6,7 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 import widelearn as wl
-from widelearn.experiments.plans import ALPHAS, LINEAR_ALPHAS, N_COMPONENTS, Matrix, Parameters, Plan, Setting, plain
+from widelearn.experiments.plans import (
+    ALPHAS,
+    LINEAR_ALPHAS,
+    N_COMPONENTS,
+    NOTHING,
+    Matrix,
+    Parameters,
+    Plan,
+    Setting,
+    as_is,
+    plain,
+)
 
 
 def linear(setting: Setting) -> Plan:
@@ -78,3 +89,14 @@ def ntk(setting: Setting) -> Plan:
 def rbf(setting: Setting) -> Plan:
     """Plan kernel ridge with the RBF kernel."""
     return _kernel(setting, setting.gammas(), lambda outer: wl.kernels.RBF(**outer))
+
+
+def recursive(setting: Setting) -> Plan:
+    """Plan the recursive feature machine, which chooses length, penalty and iteration itself, by leave-one-out."""
+    machine = wl.RecursiveFeatureMachineClassifier if setting.classify else wl.RecursiveFeatureMachine
+    fixed: Parameters = {"n_iter": 5, "metric": "full"}
+
+    def build(*_: Parameters) -> Any:
+        return machine(random_state=setting.seed, **fixed)
+
+    return Plan(NOTHING, NOTHING, as_is, build, build, fixed)

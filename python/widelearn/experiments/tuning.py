@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import has_fit_parameter
 
 from widelearn.experiments.plans import Matrix, Parameters, Plan
 from widelearn.experiments.scores import score
@@ -19,8 +20,10 @@ BLOCK = 4096
 
 def tune(
     plan: Plan, task: str, arrays: Mapping[str, NDArray[Any]], on_step: Callable[[int, int], None]
-) -> tuple[Parameters, Parameters, float]:
+) -> tuple[Parameters, Parameters, float | None]:
     """Choose the candidate with the best mean score over the folds; the more regular one if several are best.
+
+    A single candidate, of a method that chooses by itself, is taken without any fit.
 
     Parameters
     ----------
@@ -35,9 +38,11 @@ def tune(
     -------
     outer, inner : dict
         The chosen settings.
-    mean : float
-        Their mean score.
+    mean : float or None
+        Their mean score; None where there was nothing to choose.
     """
+    if len(plan.outer) * len(plan.inner) == 1:
+        return plan.outer[0], plan.inner[0], None
     tune_rows = arrays["tune"]
     number = sum(name.startswith("fold") and name.endswith("_fit") for name in arrays)
     results = np.empty((number, len(plan.outer), len(plan.inner)))
@@ -69,8 +74,9 @@ def _finite_score(task: str, y: NDArray[Any], prediction: NDArray[Any], weight: 
 
 
 def fit_on(estimator: BaseEstimator, X: Matrix, y: NDArray[Any], weight: Matrix | None) -> BaseEstimator:
-    """Fit, handing the weights to the step that takes them, and return the estimator."""
-    if weight is None:
+    """Fit, handing the weights to the step that takes them if it does, and return the estimator."""
+    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    if weight is None or not has_fit_parameter(last, "sample_weight"):
         return estimator.fit(X, y)
     key = f"{estimator.steps[-1][0]}__sample_weight" if isinstance(estimator, Pipeline) else "sample_weight"
     return estimator.fit(X, y, **{key: weight})
