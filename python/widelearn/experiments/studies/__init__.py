@@ -19,6 +19,10 @@ NAMES = (
     "nt-generalization",
     "lazy-training",
     "curse-of-linearization",
+    "taylor-orders",
+    "parity",
+    "structured-parity",
+    "xor-mixture",
 )
 
 
