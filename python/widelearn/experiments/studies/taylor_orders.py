@@ -112,9 +112,7 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
     """Sizes of terms, what is left after each, cancellation by signs."""
     made = [
         within(of(rows, *map(term, ORDERS)), "a term of order k is m^{-k/4} times a Gaussian mean", 0.05),
-        within(
-            of(rows, ALIGNED), "movements with the signs of the outputs make the linear term grow like m^{1/4}", 0.1
-        ),
+        within(of(rows, ALIGNED), "movements with the outputs' signs make the linear term grow like m^{1/4}", 0.1),
         within(of(rows, NOISE), "random signs leave the quadratic term and noise of size m^{-1/4}", 0.1),
     ]
     for k in ORDERS:
