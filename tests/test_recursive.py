@@ -193,6 +193,21 @@ def test_parity_of_two_columns_of_a_hundred():
     assert np.diag(model.M_)[:2].sum() / np.trace(model.M_) > 0.3
 
 
+def test_a_kernel_that_gives_up_does_not_stop_its_gradients():
+    """Where a large penalty is best for the kernel, gradients of a sharper fit are tried."""
+    X = hypercube(300, 40, random_state=5)
+    y = X[:, 0] * X[:, 1]
+    heard = []
+    model = RecursiveFeatureMachine(Laplace(gamma=0.3), callback=lambda *news: heard.append(news)).fit(X, y)
+    assert model._caps(ALPHAS.index(10.0)) == [np.inf, 0.1]
+    assert model._caps(ALPHAS.index(0.1)) == [np.inf]
+    assert clone(model).set_params(alphas=(1.0, 10.0))._caps(1) == [np.inf]
+    runs = len(heard) // 6
+    assert [number for number, _ in heard] == list(range(6)) * runs
+    starts = {tuple(error for _, error in heard[6 * k : 6 * k + 6]) for k in range(runs)}
+    assert tuple(model.history_) in starts
+
+
 def test_nothing_is_learned_from_noise(rng):
     X, y = rng.standard_normal((200, 15)), rng.standard_normal(200)
     model = RecursiveFeatureMachine().fit(X, y)
@@ -267,7 +282,7 @@ def test_fits_are_repeatable_and_can_be_stored(smooth, threads):
 def test_progress(smooth):
     heard = []
     model = RecursiveFeatureMachine(n_iter=3, callback=lambda *news: heard.append(news)).fit(*smooth)
-    assert [number for number, _ in heard] == [0, 1, 2, 3]
+    assert [number for number, _ in heard] == [0, 1, 2, 3]  # one run: the penalty of such smooth targets is small
     np.testing.assert_array_equal([error for _, error in heard], model.history_)
 
 

@@ -26,7 +26,9 @@ ALPHAS = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3)
 # Rows that choose the length, that choose penalty and iteration, and whose gradients make the metric.
 LENGTH_ROWS, CHOICE_ROWS, GRADIENT_ROWS = 1000, 3000, 8000
 # Up to so many rows, factors are too small for the threads of BLAS.
-FEW_ROWS = 500
+FEW_ROWS = 1000
+# Penalty up to which gradients learn where the kernel itself prefers to give up; kernel values of equal rows are 1.
+SHARP = 0.1
 # Standard errors by which an iteration must beat the kernel itself.
 MARGIN = 2.0
 
@@ -77,10 +79,13 @@ class BaseRecursive(DefaultObjects, BaseEstimator):
         Z = ((X - mean) / scale).astype(X.dtype)
         with one_blas_thread() if len(X) <= FEW_ROWS else nullcontext():
             kernel, start, errors = self._length(kernel, *taken(Z, y, weight, order[:LENGTH_ROWS]))
-            history, alphas = self._choose(kernel, *taken(Z, y, weight, order[:CHOICE_ROWS]), start, errors)
+            part = taken(Z, y, weight, order[:CHOICE_ROWS])
+            trails = [self._choose(kernel, *part, start, errors, cap) for cap in self._caps(start)]
+            history, alphas, cap = min(trails, key=lambda trail: float(trail[0][preferred(trail[0])].mean()))
             best = preferred(history)
             means = [float(errors.mean()) for errors in history]
-            draft = self._final(kernel, Z, y, weight, alphas[: best + 1], order[:GRADIENT_ROWS])
+            penalties = [min(alpha, cap) for alpha in alphas[:best]] + [alphas[best]]
+            draft = self._final(kernel, Z, y, weight, penalties, order[:GRADIENT_ROWS])
         dual, offset = draft["dual_coef_"], draft["intercept_"]
         draft |= {"dual_coef_": dual[:, 0] if flat else dual, "intercept_": offset[0] if flat else offset}
         draft |= {"mean_": mean, "scale_": scale, "kernel_": kernel, "n_iter_": best, "alpha_": alphas[best]}
@@ -104,12 +109,20 @@ class BaseRecursive(DefaultObjects, BaseEstimator):
                 best = (one, j, errors[j])
         return best
 
-    def _choose(
-        self, kernel: Kernel, Z: Array, y: Array, weight: Array | None, start: int, errors: Array
-    ) -> tuple[list[Array], list[float]]:
-        """Return every iteration's squared leave-one-out errors, row by row, and penalty.
+    def _caps(self, start: int) -> list[float]:
+        """Return the largest penalties of gradients to try: none, and a small one if the best penalty is larger."""
+        alphas = check_alphas(self.alphas)
+        small = alphas[alphas <= SHARP]
+        more = self.n_iter > 0 and alphas[start] > SHARP and len(small) > 0
+        return [np.inf, float(small.max())] if more else [np.inf]
 
-        A row's error comes from a metric that its own fold had no part in; every penalty is next to the one before.
+    def _choose(
+        self, kernel: Kernel, Z: Array, y: Array, weight: Array | None, start: int, errors: Array, cap: float
+    ) -> tuple[list[Array], list[float], float]:
+        """Return every iteration's squared leave-one-out errors, row by row, and penalty, and the cap of gradients'.
+
+        A row's error comes from a metric that its own fold had no part in; every penalty is next to the one
+        before, that of iteration 1 to the cap where there is one.
         """
         alphas = check_alphas(self.alphas)
         order = np.argsort(alphas)
@@ -127,17 +140,19 @@ class BaseRecursive(DefaultObjects, BaseEstimator):
                 j, errors = first + best, found[best]
             history.append(errors)
             chosen.append(float(alphas[order[j]]))
+            if not iteration and np.isfinite(cap):
+                j = int(np.flatnonzero(alphas[order] == cap)[0])
             if self.callback is not None:
                 self.callback(iteration, float(errors.mean()))
             if iteration == self.n_iter or len(roots) < 2:
                 break
             for fold, root in enumerate(roots):
                 part = taken(Z, y, weight, np.flatnonzero(folds != fold))
-                metric = self._step(kernel, root, *part, chosen[-1], slice(None))[1]
+                metric = self._step(kernel, root, *part, min(chosen[-1], cap), slice(None))[1]
                 if metric is None:
-                    return history, chosen
+                    return history, chosen, cap
                 roots[fold] = metric[1]
-        return history, chosen
+        return history, chosen, cap
 
     def _unseen(
         self, kernel: Kernel, Z: Array, y: Array, weight: Array | None, alphas: Array, roots: list[Array], folds: Array

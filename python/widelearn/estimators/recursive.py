@@ -50,7 +50,7 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     random_state : int, RandomState or None, default=None
         Source of the folds and samples of rows; None is 0, so that fits are repeatable.
     callback : callable, default=None
-        Called in the choice, after every iteration, with its number and its leave-one-out error.
+        Called in the choice, after every iteration of each run (see Notes), with its number and leave-one-out error.
 
     Attributes
     ----------
@@ -67,7 +67,8 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     n_iter_ : int
         The chosen iteration: how often the metric was changed. 0 is kernel ridge.
     history_ : ndarray of shape (n_iter + 1,)
-        Mean squared leave-one-out error of every iteration, over rows and targets; shorter if gradients vanish.
+        Mean squared leave-one-out error of every iteration of the kept run, over rows and targets; shorter if gradients
+        vanish.
     best_score_ : float
         Minus that of the chosen iteration.
     X_fit_ : ndarray of shape (n, d)
@@ -100,13 +101,16 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     leave-one-out errors of its rows in the fit to all rows under that metric. An iteration is taken only where its mean
     error is below that of iteration 0 by more than two standard errors of the rows' differences. Metrics of fewer rows
     are worse, so the choice errs on the side of the kernel itself. Then all rows iterate as often as was chosen, with
-    the penalties chosen for each iteration: the best at iteration 0, and next to the one before from there on. More
-    than 3,000 rows leave the choice to a sample of that many, and gradients are averaged over at most 8,000.
+    the penalties chosen for each iteration: the best at iteration 0, and next to the one before from there on. Where
+    the kernel itself does best by giving up, at a penalty above 0.1 (k(x, x) is 1), gradients under that penalty show
+    nothing: then a second run of iterations, whose gradients are those of fits with a penalty of at most 0.1, is tried
+    too, and the better one kept. More than 3,000 rows leave the choice to a sample of that many, and gradients are
+    averaged over at most 8,000.
 
-    With n rows and t targets the choice costs up to 3 n_folds n³ flops an iteration, each final iteration n³ / 3 +
-    2 n² d t, and lengths four decompositions of at most 1,000 rows. The kernel matrix and its factor take 16 n² bytes;
-    gradients are products of a tile of h'(r)/r, k = h(r), with n x d numbers, so nothing of size n x n x d is ever
-    there, and a full metric takes 32 d² bytes. float32 data are computed in float32, factors in float64.
+    With n rows and t targets the choice costs up to 3 n_folds n³ flops an iteration of a run, each final iteration
+    n³ / 3 + 2 n² d t, and lengths four decompositions of at most 1,000 rows. The kernel matrix and its factor take 16
+    n² bytes; gradients are products of a tile of h'(r)/r, k = h(r), with n x d numbers, so nothing of size n x n x d is
+    ever there, and a full metric takes 32 d² bytes. float32 data are computed in float32, factors in float64.
 
     References
     ----------
@@ -193,7 +197,7 @@ class RecursiveFeatureMachineClassifier(SignCoding, BaseRecursive):
     random_state : int, RandomState or None, default=None
         Source of the folds and samples of rows; None is 0, so that fits are repeatable.
     callback : callable, default=None
-        Called in the choice, after every iteration, with its number and its leave-one-out error.
+        Called in the choice, after every iteration of each run (see Notes), with its number and leave-one-out error.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, in the fits, the errors and the average of the gradients; "balanced" is n / (n_classes
         n_c).
@@ -217,7 +221,8 @@ class RecursiveFeatureMachineClassifier(SignCoding, BaseRecursive):
     n_iter_ : int
         The chosen iteration: how often the metric was changed. 0 is kernel ridge.
     history_ : ndarray of shape (n_iter + 1,)
-        Mean squared leave-one-out error of every iteration, over rows and columns; shorter if gradients vanish.
+        Mean squared leave-one-out error of every iteration of the kept run, over rows and columns; shorter if gradients
+        vanish.
     best_score_ : float
         Minus that of the chosen iteration.
     X_fit_ : ndarray of shape (n, d)
