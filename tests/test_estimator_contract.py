@@ -32,6 +32,10 @@ ESTIMATORS = [
     wl.KernelRidgeCV("precomputed"),
     wl.KernelRidgeClassifierCV(),
     wl.KernelRidgeClassifierCV("precomputed"),
+    wl.TwoLayerRegressor(),
+    wl.TwoLayerRegressor(20, algorithm="one_step"),
+    wl.TwoLayerClassifier(),
+    wl.TwoLayerClassifier(20, "tanh", algorithm="algorithm1", loss="hinge", batch_size=16, early_stopping=True),
 ]
 TRANSFORMERS = [
     wl.RandomFeatures(64),
@@ -109,8 +113,8 @@ def test_every_public_estimator_is_checked():
 def test_tags(estimator):
     tags = get_tags(estimator)
     features = getattr(estimator, "features", estimator)
-    kernel_machine = "KernelRidge" in type(estimator).__name__
-    assert tags.input_tags.sparse != (kernel_machine or isinstance(features, DENSE_MAPS))
+    dense_only = "KernelRidge" in type(estimator).__name__ or "TwoLayer" in type(estimator).__name__
+    assert tags.input_tags.sparse != (dense_only or isinstance(features, DENSE_MAPS))
     assert not tags.array_api_support
     assert not tags.non_deterministic
     assert tags.input_tags.pairwise == (getattr(estimator, "kernel", None) == "precomputed")

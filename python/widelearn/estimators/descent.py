@@ -1,5 +1,6 @@
 """Gradient descent on a two-layer net: steps, stopping, the best iterate, what is left when it diverges."""
 
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterable
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from widelearn.estimators.network import Model, Network
+from widelearn.estimators.network import Model, Network, square
 from widelearn.nets import loss_gradient
 
 Array = NDArray[Any]
@@ -55,6 +56,8 @@ class Descent:
     steps: Steps
     # 1 where a weight is trained, 0 where it stays; None trains all.
     free: Array | None = None
+    # Whether to end with the weights of the least training objective, where no rows are left out.
+    returns_best: bool = False
     iteration: int = 0
     count: int = 0
     best: float = np.inf
@@ -109,8 +112,8 @@ class Descent:
                 loss, g = self.model.gradient(self.net, X, Y)
                 if self.free is not None:
                     g *= self.free
-                norm = float(np.sqrt(np.vdot(g, g)))
-                if not np.isfinite(loss + norm):
+                norm = math.sqrt(square(g))
+                if not math.isfinite(loss + norm):
                     return self.diverged(rate)
                 self.before[:] = self.net.theta
                 self.step(g, rate)
@@ -137,6 +140,9 @@ class Descent:
             self.best, self.best_iteration = judged, self.iteration
             if validation is not None:
                 self.kept = self.net.theta.copy()
+            elif self.returns_best:
+                # Those that had this objective: before the step.
+                self.kept = self.before.copy()
 
     def step(self, g: Array, rate: float) -> None:
         """Move the weights against a gradient."""

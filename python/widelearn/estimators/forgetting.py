@@ -14,6 +14,8 @@ from widelearn.ridge import solve
 
 # Projected gradient at which the logistic head ends: far below what accuracy or probabilities show.
 HEAD_TOL = 1e-6
+# Rows that a mean over rows is measured on.
+SOME_ROWS = 2048
 
 
 def forget_all(net: Network, model: Model, X: Array, Y: Array, eta: float | None) -> float:
@@ -31,6 +33,17 @@ def forget_all(net: Network, model: Model, X: Array, Y: Array, eta: float | None
         net.W[:] = -eta * slopes
         net.a[:] = -eta * g[-net.a.size :].reshape(net.a.shape)
     return eta
+
+
+def careful_rate(net: Network, model: Model, X: Array, momentum: float) -> float:
+    """Return a learning rate at which momentum descent on the output weights' squared loss cannot diverge.
+
+    The limit is 2 (1 + momentum)/L, L the largest curvature: at most mean ‖σ(W x - b)‖², the trace of the features'
+    second moments, plus alpha. 0.8 of it is taken.
+    """
+    H = model.hidden(net, X[:SOME_ROWS]).astype(np.float64)
+    trace = float(np.mean(np.sum(H * H, axis=1)))
+    return 1.6 * (1 + momentum) / (trace + model.alpha) if trace else 1.0
 
 
 def forget_first_layer(net: Network, model: Model, batches: Iterable[Batch]) -> int:

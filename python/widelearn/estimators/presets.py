@@ -37,7 +37,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "structured_parity": {
         "algorithm": "one_step",
         "solver": "sgd",
-        "learning_rate_init": 0.02,
+        "learning_rate_init": 0.05,
         "momentum": 0.9,
         "max_iter": 400,
         "tol": None,
