@@ -11,6 +11,7 @@ from scipy.special import expit, logsumexp
 from widelearn.estimators.descent import Array, Batch
 from widelearn.estimators.network import Model, Network
 from widelearn.ridge import solve
+from widelearn.runtime import one_blas_thread
 
 # Projected gradient at which the logistic head ends: far below what accuracy or probabilities show.
 HEAD_TOL = 1e-6
@@ -80,13 +81,14 @@ def fit_head(net: Network, model: Model, X: Array, Y: Array, max_iter: int, aliv
         loss = 0.5 * float(np.mean(np.sum((H @ a - targets) ** 2, axis=1)))
     else:
         head: Any = partial(_logistic, H=H, Y=targets, model=model)
-        found = minimize(
-            head,
-            np.zeros(net.a.size),
-            jac=True,
-            method="L-BFGS-B",
-            options={"maxiter": max_iter, "gtol": HEAD_TOL, "maxcor": 20},
-        )
+        with one_blas_thread():
+            found = minimize(
+                head,
+                np.zeros(net.a.size),
+                jac=True,
+                method="L-BFGS-B",
+                options={"maxiter": max_iter, "gtol": HEAD_TOL, "ftol": 0.0, "maxcor": 20},
+            )
         a, count = found.x.reshape(net.a.shape), max(int(found.nit), 1)
         loss = float(found.fun) - 0.5 * model.alpha * float(np.sum(a * a))
     net.a[:] = a
