@@ -47,7 +47,8 @@ class Training:
     def __init__(self, chosen: SimpleNamespace, loss: str, seed: int, rows: Rows) -> None:
         X, Y = rows.first
         self.chosen, self.seed, self.rows = chosen, seed, rows
-        self.model = Model(chosen.activation, float(chosen.smoothing), loss, float(chosen.alpha))
+        alpha = chosen.alpha if chosen.alpha is not None else 1e-4 if chosen.algorithm in HEADS else 1e-3
+        self.model = Model(chosen.activation, float(chosen.smoothing), loss, float(alpha))
         careful = chosen.algorithm == "algorithm1"
         output_scale = 1.0 if chosen.output_scale is None and careful else chosen.output_scale
         start = Start(chosen.init, chosen.weight_scale, chosen.bias, chosen.bias_scale, chosen.output, output_scale)

@@ -295,8 +295,8 @@ class TwoLayerClassifier(SignCoding, BaseTwoLayer):
     loss : {"logistic", "hinge", "squared"}, default="logistic"
         "logistic" is log(1 + e^(-y f)), and the cross entropy of the softmax for several classes; "hinge" max(0, 1 - y
         f) and "squared" ½(f - y)², summed over outputs with y = 1 for a row's class and -1 for the others.
-    alpha : float, default=1e-3
-        Penalty, beside the mean loss.
+    alpha : float or None, default=None
+        Penalty, beside the mean loss; None is 1e-3, and 1e-4 where a is fitted alone.
     solver, learning_rate_init, learning_rate, momentum, batch_size, max_iter, tol, n_iter_no_change
         Steps and their end, as for :class:`TwoLayerRegressor`.
     early_stopping, validation_fraction
@@ -373,7 +373,7 @@ class TwoLayerClassifier(SignCoding, BaseTwoLayer):
         *,
         algorithm: str = "gd",
         loss: str = "logistic",
-        alpha: float = 1e-3,
+        alpha: float | None = None,
         solver: str = "auto",
         learning_rate_init: float | None = None,
         learning_rate: str | Callable[[int], float] = "constant",

@@ -43,7 +43,7 @@ class BaseTwoLayer(BaseEstimator):
         "width": [Interval(Integral, 1, None, closed="left")],
         "activation": [str, tuple],
         "algorithm": [StrOptions({"gd", "algorithm1", *HEADS})],
-        "alpha": [Interval(Real, 0, None, closed="left")],
+        "alpha": [Interval(Real, 0, None, closed="left"), None],
         "solver": [StrOptions({"auto", "sgd", "adam"})],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither"), None],
         "learning_rate": [StrOptions({"constant", "invscaling", "cosine"}), callable],
