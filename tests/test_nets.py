@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import comb, ndtr
 
+import reference_nets as oracle
 from widelearn import nets
 
 LOSSES = ("squared", "logistic", "hinge", "softmax")
@@ -33,8 +34,129 @@ def slope_of(f, at, direction, h=1e-6):
 
 
 def close(found, wanted, rtol):
+    """Compare relative to the largest number."""
     scale = max(float(np.abs(wanted).max()), 1e-3)
     np.testing.assert_allclose(found, wanted, rtol=0, atol=rtol * scale)
+
+
+# Sums of a few hundred products of size 1 in the arrays' type, some thousand rows in float64: ten roundings of the
+# largest number, and as many again for activations (1 to 2 of their own each) and for the oracle.
+ROUNDING = {"float64": 1e-13, "float32": 2e-5}
+# Blocks of rows, tiles of neurons and panels of columns that end anywhere; one block, several, several groups.
+SHAPES = [(1, 1, 1, 1), (23, 5, 7, 2), (193, 8, 97, 1), (500, 33, 130, 3), (3100, 3, 48, 1)]
+
+
+@pytest.mark.parametrize("dtype", ROUNDING)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_core_agrees_with_the_oracle(rng, dtype, shape, loss):
+    X, Y, W0, W, b, a, w = draw(rng, *shape, loss=loss, dtype=dtype)
+    V, offset = rng.standard_normal((2, *W.shape)).astype(dtype)[0], rng.standard_normal(Y.shape).astype(dtype)
+    a /= np.sqrt(len(a), dtype=dtype)
+    wide = [z.astype(float) for z in (X, Y, W0, W, b, a, V, offset)]
+    x, y, w0, w1, b1, a1, v, o = wide
+    rtol = ROUNDING[dtype]
+    for name, s in (("relu", 0.0), ("softplus", 0.0), ("truncated_relu", 0.0), ("relu", 0.4), ("truncated_relu", 0.4)):
+        close(nets.forward(X, W0, b, a, name, smoothing=s), oracle.forward(x, w0, b1, a1, (name, 0.0), s), rtol)
+        found = nets.loss_gradient(X, Y, W0, b, a, name, loss, smoothing=s, sample_weight=w)
+        wanted = oracle.loss_gradient(x, y, w0, b1, a1, (name, 0.0), loss, s, w)
+        for part, other in zip(found, wanted, strict=True):
+            close(part, other, rtol)
+    close(nets.simplified_gradient(X, Y, W0, b, w), oracle.simplified_gradient(x, y, w0, b1, w), rtol)
+    orders, spec = (0, 1, 2), ("tanh", 0.0)
+    U, P = x @ w0.T, x @ w1.T
+    terms = np.array([oracle.terms(spec, U, P, (k,), 0) @ a1 for k in orders])
+    close(nets.taylor_terms(X, W0, a, W, "tanh", orders), terms, rtol)
+    close(nets.taylor_forward(X, W0, a, W, "tanh", orders, offset=offset), terms.sum(axis=0) + o, rtol)
+    options = {"offset": offset, "sample_weight": w}
+    found = nets.taylor_loss_gradient(X, Y, W0, a, W, "tanh", orders, loss, **options)
+    for part, other in zip(found, oracle.taylor_loss_gradient(x, y, w0, a1, w1, spec, orders, loss, o, w), strict=True):
+        close(part, other, rtol)
+    product = nets.taylor_hessian_product(X, Y, W0, a, W, V, "tanh", orders, loss, **options)
+    close(product, oracle.taylor_hessian_product(x, y, w0, a1, w1, v, spec, orders, loss, o, w), rtol)
+    mean, variance = nets.marginal_forward(X, W0, a, W, "softplus")
+    even, odd = oracle.halves(("softplus", 0.0), U, P, 0)
+    close(mean, even @ a1, rtol)
+    close(variance, odd**2 @ a1**2, rtol)
+    found = nets.marginal_loss_gradient(X, Y, W0, a, W, "softplus", loss, **options)
+    close(found.loss, oracle.marginal_loss(x, y, w0, a1, w1, ("softplus", 0.0), loss, o, w), rtol)
+    slopes = oracle.smoothed(("softplus", 0.0), x @ w0.T - b1, 1, 0.0)
+    close(nets.tangent_product(X, W0, b, a, "softplus", V), (slopes * (x @ v.T)) @ a1, rtol)
+    close(nets.tangent_transpose(X, W0, b, a, "softplus", Y), ((y @ a1.T) * slopes).T @ x, rtol)
+
+
+@pytest.mark.parametrize("activation", ORDERS)
+def test_terms_of_every_order_agree_with_the_oracle(rng, activation):
+    X, _, W0, W, _, a, _ = draw(rng, 40, 6, 11, 2)
+    orders, U, P = range(ORDERS[activation] + 1), X @ W0.T, X @ W.T
+    parameter = 0.01 if activation == "leaky_relu" else 0.0
+    found = nets.taylor_terms(X, W0, a, W, activation, orders)
+    for k, term in zip(orders, found, strict=True):
+        close(term, oracle.terms((activation, parameter), U, P, (k,), 0) @ a, 1e-12)
+    slanted = nets.taylor_terms(X, W0, a, W, ("leaky_relu", 0.3), (1,))[0]
+    close(slanted, oracle.terms(("leaky_relu", 0.3), U, P, (1,), 0) @ a, 1e-12)
+
+
+def everything(X, Y, W0, W, b, a, w):
+    """All results that there are, as bytes."""
+    options = {"sample_weight": w}
+    return [
+        np.asarray(part).tobytes()
+        for result in (
+            nets.loss_gradient(X, Y, W0, b, a, "tanh", "softmax", **options),
+            nets.taylor_loss_gradient(X, Y, W0, a, W, "softplus", (1, 2), "squared", **options),
+            nets.marginal_loss_gradient(X, Y, W0, a, W, "softplus", "softmax", **options),
+            nets.marginal_forward(X, W0, a, W, "softplus"),
+            (
+                nets.forward(X, W0, b, a, "relu"),
+                nets.simplified_gradient(X, Y, W0, b, w),
+                nets.taylor_terms(X, W0, a, W, "erf", (0, 3)),
+                nets.taylor_hessian_product(X, Y, W0, a, W, W0, "softplus", (2,), "softmax", **options),
+                nets.tangent_product(X, W0, b, a, "gelu", W),
+                nets.tangent_transpose(X, W0, b, a, "gelu", Y),
+            ),
+        )
+        for part in result
+    ]
+
+
+@pytest.mark.parametrize("dtype", ROUNDING)
+def test_bits_do_not_depend_on_threads(rng, threads, dtype):
+    arrays = draw(rng, 2000, 19, 150, 3, loss="softmax", dtype=dtype)
+    found = []
+    for k in (1, 2, 5):
+        threads(k)
+        found.append(everything(*arrays))
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("dtype", ROUNDING)
+def test_outputs_of_a_row_do_not_depend_on_the_others(rng, dtype):
+    X, _, W0, W, b, a, _ = draw(rng, 700, 19, 150, 2, dtype=dtype)
+    for f in (
+        lambda X: nets.forward(X, W0, b, a, "tanh"),
+        lambda X: nets.taylor_forward(X, W0, a, W, "softplus", (1, 2)),
+        lambda X: nets.marginal_forward(X, W0, a, W, "softplus")[1],
+        lambda X: nets.tangent_product(X, W0, b, a, "gelu", W),
+    ):
+        whole = f(X)
+        assert np.array_equal(whole, np.vstack([f(X[:1]), f(X[1:300]), f(X[300:])]))
+
+
+def test_slopes_that_are_not_kept_give_the_same(rng):
+    # Two arrays of 48 rows and 22,000 neurons are more than a block may keep.
+    X, Y, W0, W, b, a, w = draw(rng, 60, 3, 22_000, 2)
+    a /= np.sqrt(len(a))
+    x, spec = (X, Y, W0, b, a), ("softplus", 0.0)
+    for part, other in zip(
+        nets.loss_gradient(*x, "softplus", "squared", sample_weight=w),
+        oracle.loss_gradient(*x, spec, "squared", 0.0, w),
+        strict=True,
+    ):
+        # Sums of 22,000 terms: their square root more rounding than elsewhere.
+        close(part, other, 1e-12)
+    product = nets.taylor_hessian_product(X, Y, W0, a, W, W0, "softplus", (1, 2), "squared")
+    close(product, oracle.taylor_hessian_product(X, Y, W0, a, W, W0, spec, (1, 2), "squared", 0.0), 1e-12)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -51,24 +173,13 @@ def test_gradient_is_that_of_the_loss(rng, loss, activation, smoothing):
         return nets.loss_gradient(X, Y, W, b, a, activation, loss, **options).loss
 
     F = nets.forward(X, W, b, a, activation, smoothing=smoothing)
-    assert found.loss == pytest.approx(w @ row_losses(loss, Y, F) / w.sum(), rel=1e-12)
+    assert found.loss == pytest.approx(w @ oracle.row_losses(loss, Y, F) / w.sum(), rel=1e-12)
     for part, at, D, f in (
         (found.W, W, V, lambda z: value(z, b, a)),
         (found.b, b, db, lambda z: value(W, z, a)),
         (found.a, a, da, lambda z: value(W, b, z)),
     ):
         assert (part * D).sum() == pytest.approx(slope_of(f, at, D), rel=1e-7, abs=1e-8)
-
-
-def row_losses(loss, Y, F):
-    """The losses of rows as their definitions read."""
-    if loss == "squared":
-        return 0.5 * ((F - Y) ** 2).sum(axis=1)
-    if loss == "logistic":
-        return np.log1p(np.exp(-Y * F)).sum(axis=1)
-    if loss == "hinge":
-        return np.maximum(0, 1 - Y * F).sum(axis=1)
-    return -(Y * np.log(np.exp(F) / np.exp(F).sum(axis=1, keepdims=True))).sum(axis=1)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -116,15 +227,15 @@ def test_marginal_moments_are_means_over_all_signs(rng, activation):
     # Means of 64 numbers of size 10: 1e-14 of their size.
     close(F, np.mean(outputs, axis=0), 1e-13)
     close(V, np.var(outputs, axis=0), 1e-13)
-    mean = np.mean([row_losses("squared", Y, output).mean() for output in outputs])
+    mean = np.mean([oracle.row_losses("squared", Y, output).mean() for output in outputs])
     found = nets.marginal_loss_gradient(X, Y, W0, a, W, activation, "squared")
     assert found.loss == pytest.approx(mean, rel=1e-13)
     # Other losses are approximations, close where the signs matter little: the third order of small movements is lost.
     for loss in ("logistic", "softmax"):
         labels = np.where(Y > 0, 1.0, -1.0) if loss == "logistic" else np.eye(2)[(Y[:, 0] > 0).astype(int)]
         small = [nets.forward(X, W0 + 0.1 * s * W, none, a, activation) for s in signs]
-        wanted = np.mean([row_losses(loss, labels, output).mean() for output in small])
-        plain = row_losses(loss, labels, nets.marginal_forward(X, W0, a, 0.1 * W, activation)[0]).mean()
+        wanted = np.mean([oracle.row_losses(loss, labels, output).mean() for output in small])
+        plain = oracle.row_losses(loss, labels, nets.marginal_forward(X, W0, a, 0.1 * W, activation)[0]).mean()
         got = nets.marginal_loss_gradient(X, labels, W0, a, 0.1 * W, activation, loss).loss
         # The mean net alone misses the variance's share; what is left after it is of fourth order in the movement.
         assert abs(got - wanted) < 0.1 * abs(plain - wanted)
@@ -252,5 +363,17 @@ def test_wrong_input_is_refused_with_a_remedy(rng):
         nets.taylor_loss_gradient(X, Y, W, a, V, "relu", (2,), "squared")
     with pytest.raises(ValueError, match="different numbers from 0 to 4"):
         nets.taylor_forward(X, W, a, V, "tanh", (5,))
-    with pytest.raises(ValueError, match="is unknown"):
+    with pytest.raises(ValueError, match='did you mean "relu"'):
         nets.forward(X, W, b, a, "rleu")
+    with pytest.raises(ValueError, match="scale rows or weights down"):
+        nets.forward(X, W * 1e5, b, a, "exp")
+    large = [z.astype(np.float32) for z in (X * 1e20, Y, W * 1e-20, b, a)]
+    with pytest.raises(ValueError, match="derivatives overflow float32"):
+        nets.tangent_transpose(*[large[i] for i in (0, 2, 3, 4)], "identity", np.full_like(large[1], 1e20))
+
+
+def test_sums_that_do_not_fit_are_refused(rng, monkeypatch):
+    monkeypatch.setenv("WIDELEARN_MAX_MEMORY", "100M")
+    X, Y, W0, W, _, a, _ = draw(rng, n=3, d=50, m=60_000, c=1)
+    with pytest.raises(MemoryError, match="Take a narrower net"):
+        nets.taylor_loss_gradient(X, Y, W0, a, W, "tanh", (1,), "squared")

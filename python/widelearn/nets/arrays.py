@@ -5,11 +5,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from widelearn.runtime import check_memory
+
 Array = NDArray[Any]
 # Name, parameter, standard deviation of the noise integrated out.
 Spec = tuple[str, float, float]
 
 LEAKY_SLOPE = 0.01
+SUMS_BYTES = 256 << 20
+# Bytes that are not worth asking the system about.
+LITTLE = 64 << 20
 LOSSES = ("squared", "logistic", "hinge", "softmax")
 
 
@@ -69,6 +74,14 @@ def check_finite(name: str, array: Array) -> None:
         )
 
 
+def check_result(*arrays: Array) -> None:
+    """Refuse derivatives that overflow."""
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise ValueError(
+            f"The derivatives overflow {arrays[0].dtype}. Scale rows or weights down, or take smaller steps."
+        )
+
+
 def check_weight(sample_weight: Any, n: int) -> Array:
     """Return w / Σ w in float64, 1 / n each where there are none."""
     if sample_weight is None:
@@ -82,6 +95,16 @@ def check_weight(sample_weight: Any, n: int) -> Array:
             f"sample_weight must be >= 0 with a positive sum, got the least {weight.min():g}, sum {total:g}."
         )
     return weight / total
+
+
+def check_room(m: int, columns: int) -> None:
+    """Refuse derivatives whose sums, float64 and one set for each group of rows, do not fit into memory."""
+    size = 8 * m * columns
+    # As the core deals rows to groups: 4 to 32 of them, within 256 MiB where there are more than 4.
+    need = size * min(max(SUMS_BYTES // size, 4), 32)
+    if need > LITTLE:
+        what = f"Derivatives of {m} neurons by {columns} numbers each"
+        check_memory(need, what, "Take a narrower net or fewer columns.")
 
 
 def activation_spec(activation: Any, smoothing: float = 0.0) -> Spec:

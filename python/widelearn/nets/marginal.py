@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from widelearn import _core
-from widelearn.nets.arrays import Array, activation_spec, check_labels, check_weight, checked
+from widelearn.nets.arrays import Array, activation_spec, check_labels, check_result, check_room, check_weight, checked
 from widelearn.nets.taylor import TaylorGradient, check_offset
 
 NODES = 9
@@ -118,6 +118,8 @@ def marginal_loss_gradient(
         If shapes do not fit, a value is not finite, labels do not suit the loss, or the activation has no derivative.
     TypeError
         If the arrays are not all float32 or all float64.
+    MemoryError
+        If the sums of the derivatives do not fit.
 
     Notes
     -----
@@ -139,8 +141,10 @@ def marginal_loss_gradient(
     )
     check_labels(loss, Y)
     nodes, heights = np.polynomial.hermite_e.hermegauss(NODES)
+    check_room(*W.shape)
     by_W, residual = np.empty_like(W), np.empty_like(Y)
     offset, weight = check_offset(offset, Y), check_weight(sample_weight, len(X))
     rule = (nodes, heights / heights.sum())
     value = _core.signs_gradient(X, Y, W0, a, W, spec, loss, *rule, offset, weight, by_W, residual)
+    check_result(by_W)
     return TaylorGradient(value, by_W, residual)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from widelearn import _core
-from widelearn.nets.arrays import Array, activation_spec, checked
+from widelearn.nets.arrays import Array, activation_spec, check_result, check_room, checked
 
 
 def tangent_product(X: Array, W0: Array, b: Array, a: Array, activation: Any, V: Array) -> Array:
@@ -93,6 +93,8 @@ def tangent_transpose(X: Array, W0: Array, b: Array, a: Array, activation: Any, 
         If shapes do not fit, a value is not finite, or the activation has no derivative.
     TypeError
         If the arrays are not all float32 or all float64.
+    MemoryError
+        If the sums of the derivatives do not fit.
 
     Notes
     -----
@@ -111,6 +113,8 @@ def tangent_transpose(X: Array, W0: Array, b: Array, a: Array, activation: Any, 
     X, W0, b, a, R = checked(
         X=(X, ("n", "d")), W0=(W0, ("m", "d")), b=(b, ("m",)), a=(a, ("m", "c")), R=(R, ("n", "c"))
     )
+    check_room(*W0.shape)
     out = np.empty_like(W0)
     _core.tangent_transpose(X, W0, b, a, spec, R, out)
+    check_result(out)
     return out

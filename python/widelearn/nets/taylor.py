@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from widelearn import _core
-from widelearn.nets.arrays import Array, activation_spec, check_labels, check_weight, checked
+from widelearn.nets.arrays import Array, activation_spec, check_labels, check_result, check_room, check_weight, checked
 
 MAX_ORDER = 4
 
@@ -210,6 +210,8 @@ def taylor_loss_gradient(
         If shapes do not fit, a value is not finite, labels do not suit the loss, or a derivative is no function.
     TypeError
         If the arrays are not all float32 or all float64.
+    MemoryError
+        If the sums of the derivatives do not fit.
 
     Notes
     -----
@@ -232,9 +234,11 @@ def taylor_loss_gradient(
         X=(X, ("n", "d")), Y=(Y, ("n", "c")), W0=(W0, ("m", "d")), a=(a, ("m", "c")), W=(W, ("m", "d"))
     )
     check_labels(loss, Y)
+    check_room(*W.shape)
     by_W, residual = np.empty_like(W), np.empty_like(Y)
     offset, weight = check_offset(offset, Y), check_weight(sample_weight, len(X))
     value = _core.taylor_gradient(X, Y, W0, a, W, spec, orders, loss, offset, weight, by_W, residual)
+    check_result(by_W)
     return TaylorGradient(value, by_W, residual)
 
 
@@ -294,6 +298,8 @@ def taylor_hessian_product(
         If shapes do not fit, a value is not finite, labels do not suit the loss, or a derivative is no function.
     TypeError
         If the arrays are not all float32 or all float64.
+    MemoryError
+        If the sums of the derivatives do not fit.
 
     Notes
     -----
@@ -320,7 +326,9 @@ def taylor_hessian_product(
         V=(V, ("m", "d")),
     )
     check_labels(loss, Y)
+    check_room(*W.shape)
     out = np.empty_like(W)
     offset, weight = check_offset(offset, Y), check_weight(sample_weight, len(X))
     _core.taylor_hessian(X, Y, W0, a, W, V, spec, orders, loss, offset, weight, out)
+    check_result(out)
     return out

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from widelearn import _core
-from widelearn.nets.arrays import Array, activation_spec, check_labels, check_weight, checked
+from widelearn.nets.arrays import Array, activation_spec, check_labels, check_result, check_room, check_weight, checked
 
 
 class Gradient(NamedTuple):
@@ -137,6 +137,8 @@ def loss_gradient(
         If shapes do not fit, a value is not finite, labels do not suit the loss, or a name is unknown.
     TypeError
         If the arrays are not all float32 or all float64.
+    MemoryError
+        If the sums of the derivatives do not fit.
 
     Notes
     -----
@@ -157,9 +159,11 @@ def loss_gradient(
     spec = activation_spec(activation, smoothing)
     X, Y, W, b, a = checked(X=(X, ("n", "d")), Y=(Y, ("n", "c")), W=(W, ("m", "d")), b=(b, ("m",)), a=(a, ("m", "c")))
     check_labels(loss, Y)
+    check_room(len(W), W.shape[1] + a.shape[1] + 1)
     by_W, by_b, by_a = np.empty_like(W), np.empty_like(b), np.empty_like(a)
     weight = check_weight(sample_weight, len(X))
     value = _core.net_gradient(X, Y, W, b, a, spec, loss, weight, by_W, by_b, by_a)
+    check_result(by_W, by_b, by_a)
     return Gradient(value, by_W, by_b, by_a)
 
 
@@ -193,6 +197,8 @@ def simplified_gradient(X: Array, Y: Array, W: Array, b: Array, sample_weight: A
         If shapes do not fit or a value is not finite.
     TypeError
         If the arrays are not all float32 or all float64.
+    MemoryError
+        If the sums of the derivatives do not fit.
 
     Notes
     -----
@@ -209,6 +215,8 @@ def simplified_gradient(X: Array, Y: Array, W: Array, b: Array, sample_weight: A
             [ 1. , -1. ]]])
     """
     X, Y, W, b = checked(X=(X, ("n", "d")), Y=(Y, ("n", "c")), W=(W, ("m", "d")), b=(b, ("m",)))
+    check_room(len(W), W.shape[1] * Y.shape[1])
     out = np.empty((Y.shape[1], *W.shape), X.dtype)
     _core.net_simplified(X, Y, W, b, check_weight(sample_weight, len(X)), out.reshape(-1, W.shape[1]))
+    check_result(out)
     return out

@@ -220,16 +220,19 @@ impl Activation {
                 gaussian::<T, FMA>(t, 1.0, factor)
             }),
             (Self::Tanh, 0) => map(values, scale, |t| t.tanh::<FMA>()),
+            // The order is settled outside the loops, which would not become vector code around it.
+            (Self::Tanh, 1) => map(values, scale, |t| tanh::<T, FMA>(t).1),
+            (Self::Tanh, 2) => map(values, scale, |t| {
+                let (h, s) = tanh::<T, FMA>(t);
+                c(-2.0) * h * s
+            }),
+            (Self::Tanh, 3) => map(values, scale, |t| {
+                let (h, s) = tanh::<T, FMA>(t);
+                s * (c(6.0) * h * h - c(2.0))
+            }),
             (Self::Tanh, _) => map(values, scale, |t| {
-                let h = t.tanh::<FMA>();
-                // 1 - tanh^2 without cancellation.
-                let s = c(4.0) * (t + t).sigmoid::<FMA>() * (-(t + t)).sigmoid::<FMA>();
-                match order {
-                    1 => s,
-                    2 => c(-2.0) * h * s,
-                    3 => s * (c(6.0) * h * h - c(2.0)),
-                    _ => s * h * (c(16.0) - c(24.0) * h * h),
-                }
+                let (h, s) = tanh::<T, FMA>(t);
+                s * h * (c(16.0) - c(24.0) * h * h)
             }),
             (Self::Sigmoid, _) => map(values, scale, |t| logistic::<T, FMA>(order, t)),
             (Self::Softplus, 0) => map(values, scale, |t| {
@@ -318,14 +321,34 @@ fn normal<T: Real, const FMA: bool>(t: T) -> T {
     (t * T::from_f64(FRAC_1_SQRT_2)).erf::<FMA>().mul_add::<FMA>(half, half)
 }
 
+/// The hyperbolic tangent and its derivative, 1 - tanh^2 without cancellation.
+#[inline(always)]
+fn tanh<T: Real, const FMA: bool>(t: T) -> (T, T) {
+    let (s, rest) = logistic_pair::<T, FMA>(t + t);
+    (t.tanh::<FMA>(), T::from_f64(4.0) * s * rest)
+}
+
+/// The logistic function of `t` and of `-t`, from one exponential.
+///
+/// Error: 4 ulp.
+#[inline(always)]
+pub(crate) fn logistic_pair<T: Real, const FMA: bool>(t: T) -> (T, T) {
+    let z = (-t.abs()).exp::<FMA>();
+    let large = T::ONE / (T::ONE + z);
+    let small = z * large;
+    if t > T::ZERO { (large, small) } else { (small, large) }
+}
+
 /// Derivatives of the logistic function, `1 - s` being `s(-t)`.
 #[inline(always)]
 fn logistic<T: Real, const FMA: bool>(order: u32, t: T) -> T {
     let c = T::from_f64;
-    let (s, rest) = (t.sigmoid::<FMA>(), (-t).sigmoid::<FMA>());
+    if order == 0 {
+        return t.sigmoid::<FMA>();
+    }
+    let (s, rest) = logistic_pair::<T, FMA>(t);
     let (both, gap) = (s * rest, rest - s);
     match order {
-        0 => s,
         1 => both,
         2 => both * gap,
         3 => both * (T::ONE - c(6.0) * both),

@@ -10,8 +10,9 @@ use crate::threads::Context;
 
 use super::cell::{CHUNK, Cell, Piece};
 use super::layer::Times;
-use super::sweep::{Gradient, Head, Sweep};
+use super::sweep::{Gradient, Sweep};
 use super::targets::{Curves, Labels, Slopes, Write};
+use super::weights::Head;
 
 /// `f(x) = sum_r a_r sum_k sigma^(k)(w0_r . x) (w_r . x)^k / k!`.
 #[derive(Debug, Clone, Copy)]
@@ -96,23 +97,22 @@ impl<T: Real> Cell<T> for Neuron<'_> {
         let Piece { products: [u, p, q], values, slopes: [first, second], .. } = piece;
         let mut buffer = [T::ZERO; CHUNK];
         let h = &mut buffer[..u.len()];
-        let mut add = Accumulate { h: &[], p, sum: &mut [], once: &mut [], twice: &mut [], order: 0, fresh: true };
+        let mut fresh = true;
         let mut factorial = 1.0;
         for k in 0..=MAX_ORDER {
             factorial *= f64::from(k.max(1));
             let Some(place) = self.orders.iter().position(|&order| order == k) else { continue };
             h.copy_from_slice(u);
             self.activation.apply(level, k, h, T::from_f64(1.0 / factorial));
-            let target = if self.wanted == Wanted::Each { place } else { 0 };
-            let (once, twice) = match self.wanted {
-                Wanted::Each | Wanted::Sum => Default::default(),
-                Wanted::Slope => (&mut *first, Default::default()),
+            let (sum, once, twice) = match self.wanted {
+                Wanted::Each => (&mut *values[place], Default::default(), Default::default()),
+                Wanted::Sum => (&mut *values[0], Default::default(), Default::default()),
+                Wanted::Slope => (&mut *values[0], &mut *first, Default::default()),
                 // What multiplies the second derivative of the loss comes second.
-                Wanted::Curve => (&mut *second, &mut *first),
+                Wanted::Curve => (&mut *values[0], &mut *second, &mut *first),
             };
-            let fresh = add.fresh || self.wanted == Wanted::Each;
-            dispatch(level, Accumulate { h, p, sum: &mut *values[target], once, twice, order: k, fresh });
-            add.fresh = false;
+            dispatch(level, Accumulate { h, p, sum, once, twice, order: k, fresh });
+            fresh = self.wanted == Wanted::Each;
         }
         if self.wanted == Wanted::Curve {
             dispatch(level, Times { to: first, by: q });

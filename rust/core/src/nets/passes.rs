@@ -11,15 +11,15 @@ impl<T: Real> Job for Finite<'_, T> {
     type Output = bool;
     #[inline(always)]
     fn run<const FMA: bool>(self) -> bool {
-        // x - x is 0, or NaN where x is not finite, which stays in the sum.
+        // x 0 is 0, or NaN where x is not finite, which stays in the sum.
         let mut sums = [T::ZERO; 32];
         let chunks = self.0.chunks_exact(32);
         for (s, &v) in sums.iter_mut().zip(chunks.remainder()) {
-            *s += v - v;
+            *s += v * T::ZERO;
         }
         for chunk in chunks {
             for (s, &v) in sums.iter_mut().zip(chunk) {
-                *s += v - v;
+                *s += v * T::ZERO;
             }
         }
         sums.iter().all(|&s| s == T::ZERO)
@@ -86,6 +86,14 @@ impl<T: Real> Job for Back<'_, T> {
         let (one, two) = (&mut one[..self.width], &mut two[..self.width]);
         let first = std::mem::take(&mut self.first);
         let column = std::mem::take(&mut self.column);
+        if let ([(coefficients, weights, 1), _], true) = (self.heads, self.second.is_empty()) {
+            let weights = &weights[..self.width];
+            for (row, &r) in first.chunks_exact_mut(self.width).zip(coefficients) {
+                row.iter_mut().zip(weights).for_each(|(v, &w)| *v *= r * w);
+                column.iter_mut().zip(row).for_each(|(c, v)| *c += *v);
+            }
+            return;
+        }
         for (i, row) in first.chunks_exact_mut(self.width).enumerate() {
             self.combine::<FMA>(0, i, one);
             row.iter_mut().zip(&*one).for_each(|(v, &c)| *v *= c);

@@ -8,10 +8,11 @@ use crate::simd::{Job, Level, dispatch};
 use crate::threads::Context;
 
 use super::cell::{CHUNK, Cell, Piece};
-use super::layer::Shape;
 use super::loss::Loss;
-use super::sweep::{Gradient, Head, Sweep};
+use super::shape::Shape;
+use super::sweep::{Gradient, Sweep};
 use super::targets::{Labels, Slopes, Write};
+use super::weights::Head;
 
 /// `f(x) = sum_r a_r sigma((w0_r + s_r w_r) . x)` with independent random signs `s_r`.
 #[derive(Debug, Clone, Copy)]
@@ -69,12 +70,28 @@ impl<T: Real> Cell<T> for Halves {
         let mut buffers = [[T::ZERO; CHUNK]; 2];
         let [up, down] = &mut buffers;
         let (up, down) = (&mut up[..u.len()], &mut down[..u.len()]);
-        for ((&u, &v), (up, down)) in u.iter().zip(&*v).zip(up.iter_mut().zip(&mut *down)) {
-            (*up, *down) = (u + v, u - v);
-        }
+        dispatch(level, Ends { u, v, up: &mut *up, down: &mut *down });
         self.shape.pair(level, up, even, first);
         self.shape.pair(level, down, odd, second);
         dispatch(level, Combine { even, odd, first, second });
+    }
+}
+
+/// `u + v` and `u - v`.
+struct Ends<'a, T> {
+    u: &'a [T],
+    v: &'a [T],
+    up: &'a mut [T],
+    down: &'a mut [T],
+}
+
+impl<T: Real> Job for Ends<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for ((&u, &v), (up, down)) in self.u.iter().zip(self.v).zip(self.up.iter_mut().zip(self.down)) {
+            (*up, *down) = (u + v, u - v);
+        }
     }
 }
 
