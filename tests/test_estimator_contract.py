@@ -34,6 +34,10 @@ ESTIMATORS = [
     wl.KernelRidgeClassifierCV("precomputed"),
     wl.RecursiveFeatureMachine(),
     wl.RecursiveFeatureMachineClassifier(),
+    wl.TwoLayerRegressor(),
+    wl.TwoLayerRegressor(20, algorithm="one_step"),
+    wl.TwoLayerClassifier(),
+    wl.TwoLayerClassifier(20, "tanh", algorithm="algorithm1", loss="hinge", batch_size=16, early_stopping=True),
 ]
 TRANSFORMERS = [
     wl.RandomFeatures(64),
@@ -112,7 +116,8 @@ def test_tags(estimator):
     tags = get_tags(estimator)
     features = getattr(estimator, "features", estimator)
     kernel_machine = hasattr(estimator, "kernel") and not isinstance(estimator, DENSE_MAPS | wl.FourierFeatures)
-    assert tags.input_tags.sparse != (kernel_machine or isinstance(features, DENSE_MAPS))
+    dense_only = kernel_machine or "TwoLayer" in type(estimator).__name__
+    assert tags.input_tags.sparse != (dense_only or isinstance(features, DENSE_MAPS))
     assert not tags.array_api_support
     assert not tags.non_deterministic
     assert tags.input_tags.pairwise == (getattr(estimator, "kernel", None) == "precomputed")

@@ -1,5 +1,6 @@
 """Gradient descent on a two-layer net: steps, stopping, the best iterate, what is left when it diverges."""
 
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterable
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from widelearn.estimators.network import Model, Network
+from widelearn.estimators.network import Model, Network, square
 from widelearn.nets import loss_gradient
 
 Array = NDArray[Any]
@@ -55,6 +56,8 @@ class Descent:
     steps: Steps
     # 1 where a weight is trained, 0 where it stays; None trains all.
     free: Array | None = None
+    # Whether to end with the weights of the least training objective, where no rows are left out.
+    returns_best: bool = False
     iteration: int = 0
     count: int = 0
     best: float = np.inf
@@ -104,31 +107,43 @@ class Descent:
         total, rows, norm, rate = 0.0, 0, 0.0, self.steps.rate(self.iteration)
         penalty = self.model.penalty(self.net)
         for X, Y in batches:
+            found = self.finite_gradient(X, Y)
+            if found is None:
+                return self.diverged(rate)
+            loss, g, norm = found
             # The last weights with a finite loss are those to go back to.
+            self.before[:] = self.net.theta
             with np.errstate(over="ignore", invalid="ignore"):
-                loss, g = self.model.gradient(self.net, X, Y)
-                if self.free is not None:
-                    g *= self.free
-                norm = float(np.sqrt(np.vdot(g, g)))
-                if not np.isfinite(loss + norm):
-                    return self.diverged(rate)
-                self.before[:] = self.net.theta
                 self.step(g, rate)
-                if not np.isfinite(self.net.theta).all():
-                    return self.diverged(rate)
+            if not np.isfinite(self.net.theta).all():
+                return self.diverged(rate)
             total, rows = total + loss * len(X), rows + len(X)
         if not rows:
             return False
         self.record(total / rows, penalty, norm, rate, validation)
         return True
 
+    def finite_gradient(self, X: Array, Y: Array) -> tuple[float, Array, float] | None:
+        """Return loss, gradient and its norm; None if they are not finite."""
+        try:
+            loss, g = self.model.gradient(self.net, X, Y)
+        except ValueError:
+            # Rows and weights were taken before: what the core refuses now is an overflow.
+            if not self.count:
+                raise
+            return None
+        if self.free is not None:
+            g *= self.free
+        with np.errstate(over="ignore", invalid="ignore"):
+            norm = math.sqrt(square(g))
+        return (loss, g, norm) if math.isfinite(loss + norm) else None
+
     def record(self, loss: float, penalty: float, norm: float, rate: float, validation: Batch | None) -> None:
         """Count the iteration, and whether its loss is the best."""
         self.iteration += 1
         left_out = np.nan
         if validation is not None:
-            with np.errstate(over="ignore", invalid="ignore"):
-                left_out = mean_loss(self.model, self.net, *validation)
+            left_out = mean_loss(self.model, self.net, *validation)
         for name, value in zip(MEASURES, (loss, loss + penalty, norm, rate, left_out), strict=True):
             self.history[name].append(value)
         judged = loss + penalty if validation is None else left_out
@@ -137,6 +152,9 @@ class Descent:
             self.best, self.best_iteration = judged, self.iteration
             if validation is not None:
                 self.kept = self.net.theta.copy()
+            elif self.returns_best:
+                # Those that had this objective: before the step.
+                self.kept = self.before.copy()
 
     def step(self, g: Array, rate: float) -> None:
         """Move the weights against a gradient."""
@@ -204,8 +222,9 @@ class Descent:
 def mean_loss(model: Model, net: Network, X: Array, Y: Array) -> float:
     """Return the mean loss of a net, without its penalty."""
     # As the output layer of a net whose hidden layer is the outputs: no loss is written twice.
-    F = model.outputs(net, X)
-    if not np.isfinite(F).all():
+    try:
+        F = model.outputs(net, X)
+    except ValueError:  # they overflow
         return np.inf
     c = F.shape[1]
     unit, zero = np.eye(c, dtype=F.dtype), np.zeros(c, F.dtype)

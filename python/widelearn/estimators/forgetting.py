@@ -11,9 +11,12 @@ from scipy.special import expit, logsumexp
 from widelearn.estimators.descent import Array, Batch
 from widelearn.estimators.network import Model, Network
 from widelearn.ridge import solve
+from widelearn.runtime import one_blas_thread
 
 # Projected gradient at which the logistic head ends: far below what accuracy or probabilities show.
 HEAD_TOL = 1e-6
+# Rows that a mean over rows is measured on.
+SOME_ROWS = 2048
 
 
 def forget_all(net: Network, model: Model, X: Array, Y: Array, eta: float | None) -> float:
@@ -31,6 +34,17 @@ def forget_all(net: Network, model: Model, X: Array, Y: Array, eta: float | None
         net.W[:] = -eta * slopes
         net.a[:] = -eta * g[-net.a.size :].reshape(net.a.shape)
     return eta
+
+
+def careful_rate(net: Network, model: Model, X: Array, momentum: float) -> float:
+    """Return a learning rate at which momentum descent on the output weights' squared loss cannot diverge.
+
+    The limit is 2 (1 + momentum)/L, L the largest curvature: at most mean ‖σ(W x - b)‖², the trace of the features'
+    second moments, plus alpha. 0.8 of it is taken.
+    """
+    H = model.hidden(net, X[:SOME_ROWS]).astype(np.float64)
+    trace = float(np.mean(np.sum(H * H, axis=1)))
+    return 1.6 * (1 + momentum) / (trace + model.alpha) if trace else 1.0
 
 
 def forget_first_layer(net: Network, model: Model, batches: Iterable[Batch]) -> int:
@@ -67,13 +81,14 @@ def fit_head(net: Network, model: Model, X: Array, Y: Array, max_iter: int, aliv
         loss = 0.5 * float(np.mean(np.sum((H @ a - targets) ** 2, axis=1)))
     else:
         head: Any = partial(_logistic, H=H, Y=targets, model=model)
-        found = minimize(
-            head,
-            np.zeros(net.a.size),
-            jac=True,
-            method="L-BFGS-B",
-            options={"maxiter": max_iter, "gtol": HEAD_TOL, "maxcor": 20},
-        )
+        with one_blas_thread():
+            found = minimize(
+                head,
+                np.zeros(net.a.size),
+                jac=True,
+                method="L-BFGS-B",
+                options={"maxiter": max_iter, "gtol": HEAD_TOL, "ftol": 0.0, "maxcor": 20},
+            )
         a, count = found.x.reshape(net.a.shape), max(int(found.nit), 1)
         loss = float(found.fun) - 0.5 * model.alpha * float(np.sum(a * a))
     net.a[:] = a

@@ -1,7 +1,7 @@
 """One training of a two-layer net: its start, its algorithm and its checkpoint, on scaled rows and encoded targets."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from widelearn.estimators.descent import MEASURES, Array, Batch, Descent, Steps, trapped
-from widelearn.estimators.forgetting import fit_head, forget_all, forget_first_layer, redraw_thresholds
-from widelearn.estimators.network import Model, Start
+from widelearn.estimators.forgetting import careful_rate, fit_head, forget_all, forget_first_layer, redraw_thresholds
+from widelearn.estimators.network import Model, Start, square
 from widelearn.estimators.schedules import learning_rates
 from widelearn.ridge import checkpoint as disk
 
+RATES = {"adam": 0.01, "sgd": 0.05}
 HEADS = ("one_step", "k_step", "frozen")
 
 
@@ -46,19 +47,24 @@ class Training:
     def __init__(self, chosen: SimpleNamespace, loss: str, seed: int, rows: Rows) -> None:
         X, Y = rows.first
         self.chosen, self.seed, self.rows = chosen, seed, rows
-        self.model = Model(chosen.activation, float(chosen.smoothing), loss, float(chosen.alpha))
-        start = Start(
-            chosen.init, chosen.weight_scale, chosen.bias, chosen.bias_scale, chosen.output, chosen.output_scale
-        )
+        alpha = chosen.alpha if chosen.alpha is not None else 1e-4 if chosen.algorithm in HEADS else 1e-3
+        self.model = Model(chosen.activation, float(chosen.smoothing), loss, float(alpha))
+        careful = chosen.algorithm == "algorithm1"
+        output_scale = 1.0 if chosen.output_scale is None and careful else chosen.output_scale
+        start = Start(chosen.init, chosen.weight_scale, chosen.bias, chosen.bias_scale, chosen.output, output_scale)
         rng = np.random.default_rng([seed, 1])
         self.net = start.draw(chosen.width, X.shape[1], Y.shape[1], rng, X.dtype)
         self.mask = self._mask(chosen.mask)
         self.hold()
-        rates = learning_rates(chosen.learning_rate, chosen.learning_rate_init, chosen.max_iter)
-        # Losses of fresh batches are too noisy to stop at.
-        tol = None if rows.fresh else chosen.tol
-        steps = Steps(chosen.solver, chosen.momentum, rates, chosen.max_iter, tol, chosen.n_iter_no_change)
-        self.run = Descent(self.net, self.model, steps, self._free())
+        # Adam moves every weight alike, and so away from the features that the first step of algorithm 1 found.
+        solver = ("sgd" if careful else "adam") if chosen.solver == "auto" else chosen.solver
+        initial = RATES[solver] if chosen.learning_rate_init is None else chosen.learning_rate_init
+        self.max_iter = chosen.max_iter or (100 if chosen.algorithm == "gd" else 200)
+        rates = learning_rates(chosen.learning_rate, initial, self.max_iter)
+        # Losses of fresh batches are too noisy to stop at, and algorithm 1 returns its best iterate instead.
+        tol = None if rows.fresh or careful else chosen.tol
+        steps = Steps(solver, chosen.momentum, rates, self.max_iter, tol, chosen.n_iter_no_change)
+        self.run = Descent(self.net, self.model, steps, self._free(), returns_best=careful)
         self.n_iter = 0
 
     def _mask(self, given: Any) -> Array | None:
@@ -99,9 +105,14 @@ class Training:
         if not resumed:
             trapped(self.model, self.net, X, Y)
         if chosen.algorithm == "algorithm1":
-            if not resumed:
-                forget_all(self.net, self.model, X, Y, chosen.first_step)
-                self.hold()
+            # Also where a checkpoint replaces its outcome: the length of later steps is measured on it.
+            forget_all(self.net, self.model, X, Y, chosen.first_step)
+            self.hold()
+            # The other losses have bounded slopes, so that a long step does not grow.
+            if chosen.learning_rate_init is None and self.run.steps.solver == "sgd" and self.model.loss == "squared":
+                rate = careful_rate(self.net, self.model, X, chosen.momentum)
+                rates = learning_rates(chosen.learning_rate, rate, self.max_iter)
+                self.run.steps = replace(self.run.steps, rate=rates)
             if self.rows.fresh:
                 # The first batch is spent.
                 batches = lambda iteration: self.rows.batches(iteration + 1)  # noqa: E731
@@ -126,8 +137,8 @@ class Training:
             if self.rows.fresh:
                 (X, Y) = next(iter(self._one(count)), (X, Y))
         alive = self.mask if self.mask is not None and self.mask.ndim == 1 else None
-        loss, self.n_iter = fit_head(self.net, self.model, X, Y, chosen.max_iter, alive)
-        penalty = 0.5 * self.model.alpha * float(np.vdot(self.net.a, self.net.a))
+        loss, self.n_iter = fit_head(self.net, self.model, X, Y, self.max_iter, alive)
+        penalty = 0.5 * self.model.alpha * square(self.net.a.ravel())
         for name, value in zip(MEASURES, (loss, loss + penalty, 0.0, 0.0, np.nan), strict=True):
             self.run.history[name].append(value)
 

@@ -37,24 +37,27 @@ class TwoLayerRegressor(MultiOutputMixin, RegressorMixin, BaseTwoLayer):
         layer by its gradient at f = 0, its rows scaled so that <w, x> has mean square 1, draws b uniformly from
         -bias_range to bias_range and fits a exactly, by ridge regression; "k_step" repeats the gradient
         `n_forgetting_steps` times. "frozen" fits a alone: random features.
-    alpha : float, default=1e-3
+    alpha : float, default=1e-2
         Penalty. It is beside the mean loss, not the sum: n times this is scikit-learn's ridge alpha.
-    solver : {"adam", "sgd"}, default="adam"
-        Adam with the constants of MLPRegressor, or gradient descent with momentum.
-    learning_rate_init : float, default=0.01
-        Length of steps.
+    solver : {"auto", "adam", "sgd"}, default="auto"
+        Adam with the constants of MLPRegressor, or gradient descent with momentum; "auto" is "sgd" for "algorithm1",
+        whose later steps are to leave its features in place, and "adam" else.
+    learning_rate_init : float or None, default=None
+        Length of steps; None is 0.01 for "adam" and 0.05 for "sgd", but what is safely stable for "algorithm1" on a
+        squared loss.
     learning_rate : {"constant", "invscaling", "cosine"} or callable, default="constant"
         The length times 1, 1/√t in iteration t, (1 + cos(π (t - 1)/max_iter))/2, or a function of t - 1.
     momentum : float, default=0.9
         Of "sgd": v ← momentum v + gradient, step = -learning_rate v. 0 is plain gradient descent.
     batch_size : int or None, default=None
         Rows of a step; None takes all of them.
-    max_iter : int, default=200
-        Largest number of passes over the rows (steps, if batch_size is None). To reach it is no fault: how long to
-        train is a choice, as alpha is.
+    max_iter : int or None, default=None
+        Largest number of passes over the rows (steps, if batch_size is None); None is 100 for "gd" and 200 else. To
+        reach it is no fault: how long to train is a choice, as alpha is.
     tol : float or None, default=1e-5
         Training ends when the objective, or the validation loss, has not fallen by more than this for
         `n_iter_no_change` iterations. None trains to max_iter, which features that emerge after a plateau need.
+        "algorithm1" trains to max_iter and returns the weights of the least objective.
     n_iter_no_change : int, default=20
         See `tol`.
     early_stopping : bool, default=False
@@ -68,12 +71,12 @@ class TwoLayerRegressor(MultiOutputMixin, RegressorMixin, BaseTwoLayer):
         w ~ N(0, weight_scale² I/d).
     bias : {"normal", "constant"}, default="normal"
         b ~ N(0, bias_scale²), or b = bias_scale.
-    bias_scale : float, default=0.5
+    bias_scale : float, default=1.0
         See `bias`.
     output : {"normal", "signs"}, default="normal"
         a ~ N(0, output_scale²), or ±output_scale.
     output_scale : float or None, default=None
-        See `output`; None is 1/√width.
+        See `output`; None is 1/√width, and 1 for "algorithm1".
     train_bias : bool, default=True
         Whether b is trained.
     train_output : bool, default=True
@@ -174,13 +177,13 @@ class TwoLayerRegressor(MultiOutputMixin, RegressorMixin, BaseTwoLayer):
         activation: Any = "relu",
         *,
         algorithm: str = "gd",
-        alpha: float = 1e-3,
-        solver: str = "adam",
-        learning_rate_init: float = 0.01,
+        alpha: float = 1e-2,
+        solver: str = "auto",
+        learning_rate_init: float | None = None,
         learning_rate: str | Callable[[int], float] = "constant",
         momentum: float = 0.9,
         batch_size: int | None = None,
-        max_iter: int = 200,
+        max_iter: int | None = None,
         tol: float | None = 1e-5,
         n_iter_no_change: int = 20,
         early_stopping: bool = False,
@@ -188,7 +191,7 @@ class TwoLayerRegressor(MultiOutputMixin, RegressorMixin, BaseTwoLayer):
         init: Any = "pairs",
         weight_scale: float = 1.0,
         bias: str = "normal",
-        bias_scale: float = 0.5,
+        bias_scale: float = 1.0,
         output: str = "normal",
         output_scale: float | None = None,
         train_bias: bool = True,
@@ -292,8 +295,8 @@ class TwoLayerClassifier(SignCoding, BaseTwoLayer):
     loss : {"logistic", "hinge", "squared"}, default="logistic"
         "logistic" is log(1 + e^(-y f)), and the cross entropy of the softmax for several classes; "hinge" max(0, 1 - y
         f) and "squared" ½(f - y)², summed over outputs with y = 1 for a row's class and -1 for the others.
-    alpha : float, default=1e-3
-        Penalty, beside the mean loss.
+    alpha : float or None, default=None
+        Penalty, beside the mean loss; None is 1e-3, and 1e-4 where a is fitted alone.
     solver, learning_rate_init, learning_rate, momentum, batch_size, max_iter, tol, n_iter_no_change
         Steps and their end, as for :class:`TwoLayerRegressor`.
     early_stopping, validation_fraction
@@ -370,13 +373,13 @@ class TwoLayerClassifier(SignCoding, BaseTwoLayer):
         *,
         algorithm: str = "gd",
         loss: str = "logistic",
-        alpha: float = 1e-3,
-        solver: str = "adam",
-        learning_rate_init: float = 0.01,
+        alpha: float | None = None,
+        solver: str = "auto",
+        learning_rate_init: float | None = None,
         learning_rate: str | Callable[[int], float] = "constant",
         momentum: float = 0.9,
         batch_size: int | None = None,
-        max_iter: int = 200,
+        max_iter: int | None = None,
         tol: float | None = 1e-5,
         n_iter_no_change: int = 20,
         early_stopping: bool = False,
@@ -384,7 +387,7 @@ class TwoLayerClassifier(SignCoding, BaseTwoLayer):
         init: Any = "pairs",
         weight_scale: float = 1.0,
         bias: str = "normal",
-        bias_scale: float = 0.5,
+        bias_scale: float = 1.0,
         output: str = "normal",
         output_scale: float | None = None,
         train_bias: bool = True,

@@ -48,7 +48,7 @@ def read(path: Path, fingerprint: str) -> dict[str, NDArray[Any]] | None:
         raise ValueError(f"{path} is no checkpoint: {error}. Remove it, or name another file.") from error
     if found != fingerprint:
         raise ValueError(
-            f"{path} is the checkpoint of another problem: rows, kernel, targets, weights, penalties, start, rank or"
-            " seed differ. Remove it, or name another file."
+            f"{path} is the checkpoint of another problem: rows, kernel, targets, weights, penalties, the seed or"
+            " other parameters differ. Remove it, or name another file."
         )
     return state
