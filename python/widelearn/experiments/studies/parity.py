@@ -90,7 +90,7 @@ SPEC = Spec(
         "draws": 5,
         "test": 2000,
     },
-    quick={"problems": ((100, 2, (400, 800)), (40, 3, (1500,))), "features": 1000, "draws": 3, "test": 1000},
+    quick={"problems": ((100, 2, (800,)), (40, 3, (1500,))), "features": 500, "draws": 2, "test": 1000},
     simulate=simulate,
     claims=claims,
     panels=panels,
