@@ -5,7 +5,8 @@ from widelearn.estimators.feature_ridge_cv import FeatureRidgeClassifierCV, Feat
 from widelearn.estimators.kernel_ridge import KernelRidge, KernelRidgeClassifier
 from widelearn.estimators.kernel_ridge_cv import KernelRidgeClassifierCV, KernelRidgeCV
 from widelearn.estimators.recursive import RecursiveFeatureMachine, RecursiveFeatureMachineClassifier
-from widelearn.estimators.two_layer import TwoLayerClassifier, TwoLayerRegressor
+from widelearn.estimators.two_layer import TwoLayerRegressor
+from widelearn.estimators.two_layer_classifier import TwoLayerClassifier
 
 __all__ = [
     "FeatureRidge",

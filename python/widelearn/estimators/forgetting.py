@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, logsumexp
 
 from widelearn.estimators.descent import Array, Batch
-from widelearn.estimators.network import Model, Network
+from widelearn.estimators.network import Model, Network, square
 from widelearn.ridge import solve
 from widelearn.runtime import one_blas_thread
 
@@ -37,13 +37,15 @@ def forget_all(net: Network, model: Model, X: Array, Y: Array, eta: float | None
 
 
 def careful_rate(net: Network, model: Model, X: Array, momentum: float) -> float:
-    """Return a learning rate at which momentum descent on the output weights' squared loss cannot diverge.
+    """Return a learning rate at which momentum descent on the squared loss is stable, for slopes σ' up to 1.
 
-    The limit is 2 (1 + momentum)/L, L the largest curvature: at most mean ‖σ(W x - b)‖², the trace of the features'
-    second moments, plus alpha. 0.8 of it is taken.
+    The limit is 2 (1 + momentum)/L, L the largest curvature: that of the net's linearisation is at most the mean square
+    of its gradient on a row, ‖σ(W x - b)‖² + ‖a‖² ‖x‖², plus alpha. 0.8 of it is taken.
     """
-    H = model.hidden(net, X[:SOME_ROWS]).astype(np.float64)
-    trace = float(np.mean(np.sum(H * H, axis=1)))
+    some = X[:SOME_ROWS]
+    H = model.hidden(net, some).astype(np.float64)
+    rows = float(np.mean(np.sum(np.square(some, dtype=np.float64), axis=1)))
+    trace = float(np.mean(np.sum(H * H, axis=1))) + square(net.a.ravel()) * rows
     return 1.6 * (1 + momentum) / (trace + model.alpha) if trace else 1.0
 
 

@@ -23,6 +23,7 @@ NAMES = (
     "parity",
     "structured-parity",
     "xor-mixture",
+    "recursive-features",
 )
 
 
