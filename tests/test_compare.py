@@ -189,10 +189,11 @@ def test_rows_of_a_comparison():
 def test_a_method_without_weights_says_so():
     found = problem("y")
     found.arrays["w_train"] = np.linspace(0.5, 2, 112)
-    results = compare(found, ladder.choose("recursive")).results
-    [row] = results["rows"]
-    assert (row["error"], row["tune_score"], row["params"]) == (None, None, {"n_iter": 5, "metric": "full"})
-    assert [note for note in results["data"]["notes"] if "without weights" in note and "recursive" in note]
+    results = compare(found, ladder.choose("two_layer,recursive")).results
+    chosen = {"two_layer": {"early_stopping": True}, "recursive": {"n_iter": 5, "metric": "full"}}
+    for row in results["rows"]:
+        assert (row["error"], row["tune_score"], row["params"]) == (None, None, chosen[row["model"]])
+        assert [note for note in results["data"]["notes"] if "without weights" in note and row["model"] in note]
 
 
 def test_the_same_seed_gives_the_same_scores():

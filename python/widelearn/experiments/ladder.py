@@ -52,6 +52,7 @@ METHODS = (
     Method("fourier_features", "widelearn", "fourier_features"),
     Method("ntk", "widelearn", "ntk", SOME_ROWS),
     Method("rbf", "widelearn", "rbf", SOME_ROWS),
+    Method("two_layer", "widelearn", "two_layer", weighted=False),
     Method("recursive", "widelearn", "recursive", SOME_ROWS, weighted=False),
     Method("sklearn_ridge", "scikit-learn", "ridge", serial=True),
     Method("sklearn_kernel_ridge", "scikit-learn", "kernel_ridge", SOME_ROWS, serial=True),

@@ -91,6 +91,17 @@ def rbf(setting: Setting) -> Plan:
     return _kernel(setting, setting.gammas(), lambda outer: wl.kernels.RBF(**outer))
 
 
+def two_layer(setting: Setting) -> Plan:
+    """Plan a two-layer network at its defaults, which stops by rows that it leaves out itself."""
+    network = wl.TwoLayerClassifier if setting.classify else wl.TwoLayerRegressor
+    fixed: Parameters = {"early_stopping": True}
+
+    def build(*_: Parameters) -> Any:
+        return network(random_state=setting.seed, **fixed)
+
+    return Plan(NOTHING, NOTHING, as_is, build, build, fixed)
+
+
 def recursive(setting: Setting) -> Plan:
     """Plan the recursive feature machine, which chooses length, penalty and iteration itself, by leave-one-out."""
     machine = wl.RecursiveFeatureMachineClassifier if setting.classify else wl.RecursiveFeatureMachine
