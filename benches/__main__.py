@@ -24,7 +24,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def jobs(options: argparse.Namespace) -> Iterator[Any]:
-    from benches import dask_cluster, features, kernels, ntk, ridge, threads
+    from benches import dask_cluster, features, kernels, nets, ntk, ridge, threads
 
     if options.peer:
         yield from ntk.jobs(options.peer, options.peer_python, options.quick)
@@ -34,6 +34,7 @@ def jobs(options: argparse.Namespace) -> Iterator[Any]:
     yield from threads.jobs(options.quick)
     yield from features.jobs(options.quick)
     yield from ridge.jobs(options.quick)
+    yield from nets.jobs(options.quick)
     yield from dask_cluster.jobs(options.quick)
 
 

@@ -13,17 +13,19 @@ ROOT = Path(__file__).parents[1]
 # Room -> rooms it may import. `runtime` is open to every room but the three that know nothing of ours.
 BASE = {"runtime"}
 ENGINE = {"kernels", "features", "ridge"}
-ROOMS = ENGINE | {"datasets", "diagnostics", "distributed", "estimators", "experiments", "forecast", "plots", "theory"}
+ROOMS = ENGINE | {"datasets", "diagnostics", "distributed", "estimators", "experiments", "forecast", "nets"}
+ROOMS |= {"plots", "theory"}
 PYTHON = {
     "__init__": ROOMS | BASE,
     "__main__": {"experiments", "forecast", "plots"} | BASE,
     "experiments": ROOMS | BASE | {"__init__"},
     "forecast": ENGINE | {"estimators", "theory"} | BASE,
-    "estimators": ENGINE | {"distributed"} | BASE,
+    "estimators": ENGINE | {"distributed", "nets"} | BASE,
     "distributed": ENGINE | BASE,
     "diagnostics": ENGINE | BASE,
     "features": {"kernels", "ridge", "distributed"} | BASE,
     "kernels": BASE,
+    "nets": BASE,
     "ridge": BASE,
     "runtime": set(),
     "theory": set(),
@@ -32,7 +34,9 @@ PYTHON = {
 }
 # Doors that open only inside a branch of a function: (room, what it imports).
 BRANCH_ONLY = {("estimators", "distributed"), ("features", "distributed")}
-CORE_USERS = ENGINE | BASE | {"diagnostics", "estimators.taylor", "estimators.two_layer", "estimators.recursive"}
+CORE_USERS = (
+    ENGINE | BASE | {"nets", "diagnostics", "estimators.taylor", "estimators.two_layer", "estimators.recursive"}
+)
 # Import-time weight: these load only when used, so never at the top of a room that `import widelearn` opens.
 HEAVY = {"click", "dask", "distributed", "matplotlib", "pandas", "polars", "pyarrow", "rich", "tqdm", "typer"}
 LAZY_ROOMS = {"__main__", "distributed", "experiments", "plots"}

@@ -1,6 +1,6 @@
 """Wide neural networks, learned the scikit-learn way."""
 
-from widelearn import datasets, estimators, features, kernels, ridge, runtime, theory
+from widelearn import datasets, estimators, features, kernels, nets, ridge, runtime, theory
 from widelearn.estimators import (
     FeatureRidge,
     FeatureRidgeClassifier,
@@ -34,6 +34,7 @@ __all__ = [
     "features",
     "get_num_threads",
     "kernels",
+    "nets",
     "ridge",
     "runtime",
     "set_num_threads",

@@ -60,3 +60,81 @@ def extend_factor(
     l: Array,
     u: NDArray[np.float64],
 ) -> None: ...
+
+# Two-layer nets; an activation is (name, parameter, standard deviation of the noise integrated out).
+Activation: TypeAlias = tuple[str, float, float]
+
+def net_forward(x: Array, w: Array, b: Array, a: Array, activation: Activation, out: Array) -> None: ...
+def net_gradient(
+    x: Array,
+    y: Array,
+    w: Array,
+    b: Array,
+    a: Array,
+    activation: Activation,
+    loss: str,
+    weight: NDArray[np.float64],
+    by_w: Array,
+    by_b: Array,
+    by_a: Array,
+) -> float: ...
+def net_simplified(x: Array, y: Array, w: Array, b: Array, weight: NDArray[np.float64], out: Array) -> None: ...
+def tangent_product(x: Array, w: Array, b: Array, a: Array, activation: Activation, v: Array, out: Array) -> None: ...
+def tangent_transpose(x: Array, w: Array, b: Array, a: Array, activation: Activation, r: Array, out: Array) -> None: ...
+def taylor_terms(
+    x: Array,
+    w0: Array,
+    a: Array,
+    w: Array,
+    activation: Activation,
+    orders: list[int],
+    each: bool,
+    offset: Array | None,
+    out: Array,
+) -> None: ...
+def taylor_gradient(
+    x: Array,
+    y: Array,
+    w0: Array,
+    a: Array,
+    w: Array,
+    activation: Activation,
+    orders: list[int],
+    loss: str,
+    offset: Array | None,
+    weight: NDArray[np.float64],
+    by_w: Array,
+    residual: Array,
+) -> float: ...
+def taylor_hessian(
+    x: Array,
+    y: Array,
+    w0: Array,
+    a: Array,
+    w: Array,
+    v: Array,
+    activation: Activation,
+    orders: list[int],
+    loss: str,
+    offset: Array | None,
+    weight: NDArray[np.float64],
+    out: Array,
+) -> None: ...
+def signs_forward(
+    x: Array, w0: Array, a: Array, w: Array, activation: Activation, mean: Array, variance: Array
+) -> None: ...
+def signs_gradient(
+    x: Array,
+    y: Array,
+    w0: Array,
+    a: Array,
+    w: Array,
+    activation: Activation,
+    loss: str,
+    nodes: NDArray[np.float64],
+    node_weights: NDArray[np.float64],
+    offset: Array | None,
+    weight: NDArray[np.float64],
+    by_w: Array,
+    residual: Array,
+) -> float: ...

@@ -220,16 +220,19 @@ impl Activation {
                 gaussian::<T, FMA>(t, 1.0, factor)
             }),
             (Self::Tanh, 0) => map(values, scale, |t| t.tanh::<FMA>()),
+            // The order is settled outside the loops, which would not become vector code around it.
+            (Self::Tanh, 1) => map(values, scale, |t| tanh::<T, FMA>(t).1),
+            (Self::Tanh, 2) => map(values, scale, |t| {
+                let (h, s) = tanh::<T, FMA>(t);
+                c(-2.0) * h * s
+            }),
+            (Self::Tanh, 3) => map(values, scale, |t| {
+                let (h, s) = tanh::<T, FMA>(t);
+                s * (c(6.0) * h * h - c(2.0))
+            }),
             (Self::Tanh, _) => map(values, scale, |t| {
-                let h = t.tanh::<FMA>();
-                // 1 - tanh^2 without cancellation.
-                let s = c(4.0) * (t + t).sigmoid::<FMA>() * (-(t + t)).sigmoid::<FMA>();
-                match order {
-                    1 => s,
-                    2 => c(-2.0) * h * s,
-                    3 => s * (c(6.0) * h * h - c(2.0)),
-                    _ => s * h * (c(16.0) - c(24.0) * h * h),
-                }
+                let (h, s) = tanh::<T, FMA>(t);
+                s * h * (c(16.0) - c(24.0) * h * h)
             }),
             (Self::Sigmoid, _) => map(values, scale, |t| logistic::<T, FMA>(order, t)),
             (Self::Softplus, 0) => map(values, scale, |t| {
@@ -316,6 +319,13 @@ fn gaussian<T: Real, const FMA: bool>(t: T, c: f64, factor: T) -> T {
 fn normal<T: Real, const FMA: bool>(t: T) -> T {
     let half = T::from_f64(0.5);
     (t * T::from_f64(FRAC_1_SQRT_2)).erf::<FMA>().mul_add::<FMA>(half, half)
+}
+
+/// The hyperbolic tangent and its derivative, 1 - tanh^2 without cancellation.
+#[inline(always)]
+fn tanh<T: Real, const FMA: bool>(t: T) -> (T, T) {
+    let twice = t + t;
+    (t.tanh::<FMA>(), T::from_f64(4.0) * twice.sigmoid::<FMA>() * (-twice).sigmoid::<FMA>())
 }
 
 /// Derivatives of the logistic function, `1 - s` being `s(-t)`.

@@ -11,6 +11,7 @@ pub mod gram;
 pub mod kernels;
 pub mod math;
 pub mod memory;
+pub mod nets;
 pub mod random;
 pub mod real;
 pub mod simd;

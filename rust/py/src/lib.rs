@@ -6,6 +6,7 @@ mod error;
 mod features;
 mod gram;
 mod kernels;
+mod nets;
 mod random;
 mod solve;
 mod threads;
@@ -19,6 +20,10 @@ mod _core {
     use crate::features::{feature_weights, predict, transform, transform_sparse};
     #[pymodule_export]
     use crate::gram::{gram, gram_diag, gram_dot, inner_products, moments};
+    #[pymodule_export]
+    use crate::nets::{net_forward, net_gradient, net_simplified, signs_forward, signs_gradient};
+    #[pymodule_export]
+    use crate::nets::{tangent_product, tangent_transpose, taylor_gradient, taylor_hessian, taylor_terms};
     #[pymodule_export]
     use crate::random::{normals, philox4x32};
     #[pymodule_export]

@@ -247,6 +247,37 @@ pub fn product<T: Real>(
     }
 }
 
+/// `tile[i][j] = sum_k a_i[k] b[k][j]` for `rows` rows of `a`, from its first, and `cols` columns of `b`, whose steps lie
+/// `ldb` apart, row-major: what [`product`] gives, of a factor whose steps are rows already. Whole register blocks are
+/// read and written.
+pub fn product_steps<T: Real>(
+    level: Level,
+    a: &Packed<T>,
+    rows: usize,
+    b: &[T],
+    (ldb, cols): (usize, usize),
+    tile: &mut [T],
+    ld: usize,
+) {
+    let (mr, nr) = T::block(level);
+    let (m, n) = (rows.next_multiple_of(mr), cols.next_multiple_of(nr));
+    assert!(a.width == mr && m <= a.rows && n <= ldb && n <= ld);
+    assert!(a.depth * ldb <= b.len() && (m == 0 || (m - 1) * ld + n <= tile.len()));
+    for k0 in (0..a.depth).step_by(DEPTH) {
+        for j in (0..n).step_by(nr) {
+            for i in (0..m).step_by(mr) {
+                let (ap, kc) = a.panels(k0, i);
+                assert!(ap.len() >= kc * mr);
+                // SAFETY: the assertions above bound every access; `level` comes from `simd`, which detected it.
+                unsafe {
+                    let c = tile.as_mut_ptr().add(i * ld + j);
+                    T::kernel(level, kc, ap.as_ptr(), mr, b.as_ptr().add(k0 * ldb + j), ldb, c, ld, k0 > 0);
+                }
+            }
+        }
+    }
+}
+
 /// `a_i . b_j` of two packed rows, with the bits that [`product`] gives.
 pub fn inner<T: Real>(level: Level, a: &Packed<T>, i: usize, b: &Packed<T>, j: usize) -> T {
     simd::dispatch(level, Inner { a, i, b, j })

@@ -1,0 +1,25 @@
+//! Two-layer nets: outputs, gradients of mean losses, Taylor terms in the first layer, means over random signs.
+//!
+//! Every function is one sweep over blocks of rows that the shapes alone fix: products with the first layer, activations
+//! fused over them, a step for each row that turns outputs into coefficients, and the product of what comes back with the
+//! rows. Sums over rows are kept in f64 for a fixed number of groups of blocks, so bits do not depend on threads.
+
+mod cell;
+mod expansion;
+mod grid;
+mod jacobian;
+mod layer;
+mod loss;
+mod passes;
+mod signs;
+mod sweep;
+mod targets;
+mod two_layer;
+
+pub use expansion::{Expansion, Terms, hessian_product, taylor_gradient, taylor_terms};
+pub use jacobian::{tangent_product, tangent_transpose};
+pub use layer::Shape;
+pub use loss::Loss;
+pub use signs::{Signs, signs_forward, signs_gradient};
+pub use targets::Labels;
+pub use two_layer::{Net, NetGradient, forward, gradient, simplified};
