@@ -10,6 +10,8 @@ from widelearn.estimators import (
     KernelRidgeClassifier,
     KernelRidgeClassifierCV,
     KernelRidgeCV,
+    TaylorClassifier,
+    TaylorRegressor,
 )
 from widelearn.features import FourierFeatures, NTKFeatures, NystromFeatures, RandomFeatures, TangentFeatures
 from widelearn.runtime import __version__, get_num_threads, set_num_threads, show_versions
@@ -28,6 +30,8 @@ __all__ = [
     "NystromFeatures",
     "RandomFeatures",
     "TangentFeatures",
+    "TaylorClassifier",
+    "TaylorRegressor",
     "__version__",
     "datasets",
     "estimators",

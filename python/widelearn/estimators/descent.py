@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 Array = NDArray[np.float64]
-# Pairs that L-BFGS keeps.
-HISTORY = 20
+# Pairs that L-BFGS keeps, and iterations that must all gain little for it to end.
+PAIRS, STEADY = 20, 5
 # Perturbed descent: gradient below which it kicks, radius of the kick, steps until it must have paid.
 SMALL_GRADIENT, RADIUS, PATIENCE = 1e-4, 1e-3, 50
 # Steps of descent are halved at most so often.
@@ -63,7 +63,10 @@ def evaluate(function: Function, theta: Array, rows: Any = slice(None)) -> tuple
 
 
 def lbfgs(function: Function, trace: Trace, *, max_iter: int, tol: float) -> None:
-    """Minimise by L-BFGS until the objective falls by less than `tol` max(1, objective) in one iteration."""
+    """Minimise by L-BFGS until STEADY iterations lower the objective by less than `tol` max(1, objective) each.
+
+    One iteration that gains little is no sign of a minimum: near a saddle there are many.
+    """
     seen: dict[str, Any] = {}
 
     def call(theta: Array) -> tuple[float, Array]:
@@ -72,9 +75,12 @@ def lbfgs(function: Function, trace: Trace, *, max_iter: int, tol: float) -> Non
         return value, gradient
 
     def note(intermediate_result: Any) -> None:
-        trace.step(intermediate_result.x, float(intermediate_result.fun), seen["gradient"])
+        value = float(intermediate_result.fun)
+        trace.step(intermediate_result.x, value, seen["gradient"])
+        if len(trace.losses) > STEADY and trace.losses[-1 - STEADY] - value < STEADY * tol * max(1.0, value):
+            raise StopIteration
 
-    options = {"maxiter": max_iter, "maxfun": 10 * max_iter, "maxcor": HISTORY, "ftol": tol, "gtol": 1e-9}
+    options = {"maxiter": max_iter, "maxfun": 10 * max_iter, "maxcor": PAIRS, "ftol": 0.0, "gtol": 1e-9}
     found = minimize(call, trace.theta, jac=True, method="L-BFGS-B", callback=note, options=options)
     if found.status == 1:
         trace.fault = f"lbfgs stopped after max_iter = {max_iter} iterations"

@@ -84,9 +84,7 @@ def loss_and_slope(loss: str, Y: Array, F: Array) -> tuple[float, Array]:
     return value, (special.softmax(F, axis=1) - Y) / len(F)
 
 
-def draw_net(
-    rng: np.random.RandomState, width: int, d: int, n_outputs: int, activation: Any, orders: tuple[int, ...] | None
-) -> tuple[Array, Array]:
+def draw_net(rng: np.random.RandomState, width: int, d: int, n_outputs: int) -> tuple[Array, Array]:
     """Draw W0 with rows N(0, I/d) and a = ±1/sqrt(width), the second half of the neurons the first with -a."""
     half = width // 2
     W0 = np.tile(rng.standard_normal((half, d)) / np.sqrt(d), (2, 1))

@@ -48,13 +48,9 @@ class Objective:
 
     def __call__(self, theta: Array, rows: Array | slice = slice(None)) -> tuple[float, Array]:
         """Return the objective and its gradient; with `rows` the loss is their mean."""
-        W, gamma, b = self.unpack(theta)
+        W, gamma, _ = self.unpack(theta)
         X, Y, dtype = self.X[rows], self.Y[rows], self.X.dtype
-        Z = offset = None
-        if self.linear is not None:
-            Z = self.linear.Z[rows]
-            offset = (Z @ gamma.astype(dtype) + b.astype(dtype)).astype(dtype)
-        small = W.astype(dtype)
+        offset, small = self.offset(theta, rows), W.astype(dtype)
         if self.rng is None:
             found = self.net.loss_gradient(X, Y, small, self.loss, offset)
         else:
@@ -62,12 +58,20 @@ class Objective:
             found = self.net.signed_loss_gradient(X, Y, small, self.loss, offset, signs)
         value, gW = self.penalty(W)
         value, gradient = value + found.loss, [(gW + found.W).ravel()]
-        if self.linear is not None and Z is not None:
+        if self.linear is not None:
             weight = self.linear.penalty[:, None] * gamma
             value += 0.5 * float(np.vdot(weight, gamma))
             residual = found.residual.astype(np.float64)
-            gradient += [(Z.T @ residual + weight).ravel(), residual.sum(axis=0)]
+            gradient += [(self.linear.Z[rows].T @ residual + weight).ravel(), residual.sum(axis=0)]
         return value, np.concatenate(gradient)
+
+    def offset(self, theta: Array, rows: Array | slice = slice(None)) -> Array | None:
+        """Return the linear part's outputs at rows, None where there is none."""
+        if self.linear is None:
+            return None
+        _, gamma, b = self.unpack(theta)
+        dtype = self.X.dtype
+        return self.linear.Z[rows] @ gamma.astype(dtype) + b.astype(dtype)
 
     def penalty(self, W: Array) -> tuple[float, Array]:
         """Return alpha G^q, G = Σ_r ‖w_r‖^(2k), and its gradient."""
