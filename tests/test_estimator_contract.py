@@ -32,6 +32,12 @@ ESTIMATORS = [
     wl.KernelRidgeCV("precomputed"),
     wl.KernelRidgeClassifierCV(),
     wl.KernelRidgeClassifierCV("precomputed"),
+    wl.TaylorRegressor(),
+    wl.TaylorRegressor((1, 3), "gelu", width=32, alpha=0.01, linear_term=False, init="random"),
+    wl.TaylorRegressor(width=32, mode="marginal", whiten=True),
+    wl.TaylorRegressor(width=32, mode="signs", max_iter=20, batch_size=200),
+    wl.TaylorClassifier(),
+    wl.TaylorClassifier(width=32, solver="adam", max_iter=30, learning_rate_init=0.03, batch_size=200),
 ]
 TRANSFORMERS = [
     wl.RandomFeatures(64),
@@ -47,6 +53,7 @@ TRANSFORMERS = [
     wl.NystromFeatures("precomputed", n_components=200),
     wl.NystromFeatures("ntk", n_components=40, sampling="uniform"),
 ]
+DENSE_MODELS = ("KernelRidge", "Taylor")
 DENSE_MAPS = wl.TangentFeatures | wl.NTKFeatures | wl.NystromFeatures
 EVERY = ESTIMATORS + TRANSFORMERS
 
@@ -109,8 +116,8 @@ def test_every_public_estimator_is_checked():
 def test_tags(estimator):
     tags = get_tags(estimator)
     features = getattr(estimator, "features", estimator)
-    kernel_machine = "KernelRidge" in type(estimator).__name__
-    assert tags.input_tags.sparse != (kernel_machine or isinstance(features, DENSE_MAPS))
+    dense_model = any(name in type(estimator).__name__ for name in DENSE_MODELS)
+    assert tags.input_tags.sparse != (dense_model or isinstance(features, DENSE_MAPS))
     assert not tags.array_api_support
     assert not tags.non_deterministic
     assert tags.input_tags.pairwise == (getattr(estimator, "kernel", None) == "precomputed")

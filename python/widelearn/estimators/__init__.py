@@ -15,4 +15,6 @@ __all__ = [
     "KernelRidgeCV",
     "KernelRidgeClassifier",
     "KernelRidgeClassifierCV",
+    "TaylorClassifier",
+    "TaylorRegressor",
 ]

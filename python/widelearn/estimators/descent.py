@@ -80,13 +80,15 @@ def lbfgs(function: Function, trace: Trace, *, max_iter: int, tol: float) -> Non
         if len(trace.losses) > STEADY and trace.losses[-1 - STEADY] - value < STEADY * tol * max(1.0, value):
             raise StopIteration
 
-    options = {"maxiter": max_iter, "maxfun": 10 * max_iter, "maxcor": PAIRS, "ftol": 0.0, "gtol": 1e-9}
+    options: Any = {"maxiter": max_iter, "maxfun": 10 * max_iter, "maxcor": PAIRS, "ftol": 0.0, "gtol": 1e-9}
     found = minimize(call, trace.theta, jac=True, method="L-BFGS-B", callback=note, options=options)
     if found.status == 1:
         trace.fault = f"lbfgs stopped after max_iter = {max_iter} iterations"
 
 
-def pgd(function: Function, trace: Trace, rng: np.random.RandomState, *, max_iter: int, tol: float, rate: float) -> None:
+def pgd(
+    function: Function, trace: Trace, rng: np.random.RandomState, *, max_iter: int, tol: float, rate: float
+) -> None:
     """Descend by gradient steps of halved length, with a kick wherever the gradient vanishes.
 
     It ends where a kick has not paid `tol` in PATIENCE steps: no direction of descent is left but very flat ones.
@@ -162,7 +164,8 @@ def stochastic(
                 theta = theta - eta * first / (1 - 0.9**t) / (np.sqrt(second / (1 - 0.999**t)) + 1e-8)
             else:
                 theta = theta - eta * (gradient + in_ball(rng, len(theta), RADIUS))
+            if not np.isfinite(theta).all():
+                raise DivergedError
+            trace.theta = theta
             total += value * len(batch) / n
-        if not np.isfinite(theta).all():
-            raise DivergedError
         trace.step(theta, total, float(np.linalg.norm(gradient)))

@@ -25,6 +25,8 @@ MAX_ORDER = 4
 # First rates of the solvers.
 RATES = {"pgd": 1.0, "sgd": 0.3, "adam": 3e-3, "lbfgs": 1.0}
 BATCH = 64
+# Share of the objective without the net above which an odd term is said to fit nothing.
+STUCK = 0.9
 
 
 class BaseTaylor(BaseEstimator):
@@ -86,50 +88,54 @@ class BaseTaylor(BaseEstimator):
         self.random_state = random_state
         self.callback = callback
 
-    def _train(self, X: Array, Y: Array, loss: str, scale: Array) -> None:
-        """Set the fitted attributes from validated rows and coded targets (n, c); `scale` is what Y was divided by."""
+    def _train(self, X: Array, Y: Array, loss: str, mean: Array, scale: Array) -> None:
+        """Set the fitted attributes from validated rows and targets (n, c), of which values are `mean` + `scale` Y."""
         orders = self._orders()
-        order = max(orders)
-        solver = self._check_solver(order)
-        scaled, alpha = activation_scale(self.activation, order), float(self.alpha)
-        if self.mode != "taylor":
-            # The real network is not scaled, or signs would shake it the more; the penalty then means the same.
-            scaled, alpha = 1.0, alpha * scaled**2
-        draft: dict[str, Any] = {"activation_scale_": scaled, "solver_": solver}
+        solver = self._check_solver(max(orders))
         rng = check_random_state(self.random_state)
+        # The real network is not scaled, for signs would shake it the more; the penalty then means the same.
+        scaled, alpha = activation_scale(self.activation, max(orders)), float(self.alpha)
+        scaled, alpha = (scaled, alpha) if self.mode == "taylor" else (1.0, alpha * scaled**2)
+        draft: dict[str, Any] = {"activation_scale_": scaled, "solver_": solver, "y_scale_": scale}
+        X = self._prepare(X, draft)
+        W0, a = (part.astype(X.dtype) for part in draw_net(rng, self.width, X.shape[1], Y.shape[1]))
+        draft |= {"W0_": W0, "a_": a}
+        net = Net(W0, (a / scaled).astype(X.dtype), self.activation, orders if self.mode == "taylor" else None)
+        linear = LinearPart.of(X, float(self.alpha)) if self.linear_term else None
+        draws = rng if self.mode == "signs" else None
+        Y = Y.astype(X.dtype)
+        objective = Objective(X, Y, loss, net, linear, alpha, max(orders), self.penalty_power, draws)
+        # Threads of small products wait for each other longer than they work.
+        with one_blas_thread():
+            trace = descent.Trace(self._start(objective, rng), self.callback)
+            try:
+                self._descend(objective, trace, solver, rng)
+            except descent.DivergedError:
+                trace.fault = (
+                    f"{solver} diverged after {len(trace.losses)} iterations, whose last finite weights are kept"
+                )
+            except KeyboardInterrupt:
+                self._keep(draft, objective, trace, mean)
+                raise
+        self._keep(draft, objective, trace, mean)
+        self._warn(objective, trace)
+
+    def _prepare(self, X: Array, draft: dict[str, Any]) -> Array:
+        """Return rows whitened, if asked for, and divided by one number."""
         if self.whiten:
             draft["mean_"], draft["whitening_"] = (part.astype(X.dtype) for part in whitening(X))
             X = (X - draft["mean_"]) @ draft["whitening_"]
         draft["x_scale_"] = root_mean_square(X)
-        X = np.ascontiguousarray(X / X.dtype.type(draft["x_scale_"]))
-        d, c = X.shape[1], Y.shape[1]
-        draft["W0_"], draft["a_"] = (part.astype(X.dtype) for part in draw_net(rng, self.width, d, c))
-        a = (draft["a_"] / draft["activation_scale_"]).astype(X.dtype)
-        net = Net(draft["W0_"], a, self.activation, orders if self.mode == "taylor" else None)
-        linear = LinearPart.of(X, float(self.alpha)) if self.linear_term else None
-        draws = rng if self.mode == "signs" else None
-        objective = Objective(
-            X, Y.astype(X.dtype), loss, net, linear, alpha, order, self.penalty_power, draws
-        )
-        trace = descent.Trace(self._start(objective, order, rng), self.callback)
-        try:
-            # Threads of small products wait for each other longer than they work.
-            with one_blas_thread():
-                self._descend(objective, trace, solver, rng)
-        except descent.DivergedError:
-            trace.fault = f"{solver} diverged after {len(trace.losses)} iterations, whose last finite weights are kept"
-        finally:
-            # An interrupted fit keeps the weights so far; the interrupt goes on.
-            self._keep(draft, objective, trace, scale)
-        if trace.fault:
-            self._warn(trace)
+        return np.ascontiguousarray(X / X.dtype.type(draft["x_scale_"]))
 
     def _orders(self) -> tuple[int, ...]:
         """Return the orders whose terms are summed, checked."""
         orders = self.order if isinstance(self.order, tuple) else (self.order,)
         whole = all(isinstance(k, Integral) and 1 <= k <= MAX_ORDER for k in orders)
         if not whole or not orders or len(set(orders)) < len(orders):
-            raise ValueError(f"order must be one of 1 to {MAX_ORDER}, or a tuple of different ones, got {self.order!r}.")
+            raise ValueError(
+                f"order must be one of 1 to {MAX_ORDER}, or a tuple of different ones, got {self.order!r}."
+            )
         if self.mode != "taylor" and tuple(orders) != (2,):
             raise ValueError(
                 f"mode={self.mode!r} trains the real network, of which random signs leave order 2 and even ones above"
@@ -144,7 +150,9 @@ class BaseTaylor(BaseEstimator):
         solver = self.solver
         if self.mode == "signs":
             if solver == "pgd":
-                raise ValueError("mode='signs' draws signs at every step, but 'pgd' compares steps. Take 'adam' or 'sgd'.")
+                raise ValueError(
+                    "mode='signs' draws signs at every step, but 'pgd' compares steps. Take 'adam' or 'sgd'."
+                )
             solver = "adam" if solver == "lbfgs" else solver
         moves = order == 1 or 1 in np.atleast_1d(self.order)
         if self.init == "zeros" and not moves and solver not in ("pgd", "sgd"):
@@ -163,10 +171,10 @@ class BaseTaylor(BaseEstimator):
         """Whether the curvature at W = 0 is that of a quadratic model, exactly or to leading order."""
         return self.mode != "signs" and tuple(np.atleast_1d(self.order)) == (2,)
 
-    def _start(self, objective: Objective, order: int, rng: np.random.RandomState) -> Array:
-        """Return where the descent starts, the linear part alone solved."""
+    def _start(self, objective: Objective, rng: np.random.RandomState) -> Array:
+        """Return where the descent starts, of the squared loss with the linear part alone solved."""
         shape = objective.net.W0.shape
-        W = np.zeros(shape) if self.init == "zeros" else random_start(rng, shape, order)
+        W = np.zeros(shape) if self.init == "zeros" else random_start(rng, shape, objective.order)
         theta = objective.pack(W)
         if objective.linear is not None and objective.loss == "squared":
             Y = objective.Y.astype(np.float64)
@@ -191,41 +199,55 @@ class BaseTaylor(BaseEstimator):
                 objective, trace, rng, adam=solver == "adam", max_iter=self.max_iter, rate=rate, batch_size=batch
             )
 
-    def _keep(self, draft: dict[str, Any], objective: Objective, trace: descent.Trace, scale: Array) -> None:
+    def _keep(self, draft: dict[str, Any], objective: Objective, trace: descent.Trace, mean: Array) -> None:
         """Replace what was fitted, at one stroke."""
-        dtype = objective.X.dtype
+        dtype, scale = objective.X.dtype, draft["y_scale_"]
         W, gamma, b = objective.unpack(trace.theta)
-        d, c = W.shape[1], objective.Y.shape[1]
-        beta, offset = np.zeros((d, c)), np.zeros(c)
+        beta, offset = np.zeros((W.shape[1], len(scale))), np.zeros(len(scale))
         if objective.linear is not None:
             beta, offset = objective.linear.coefficients(gamma, b)
             beta = beta / draft["x_scale_"]
             if self.whiten:
                 beta = draft["whitening_"] @ beta
                 offset = offset - draft["mean_"] @ beta
-        coef, offset = (beta * scale).T.astype(dtype), (offset * scale).astype(dtype)
-        norms = np.array(trace.gradients)
+        coef, offset = (beta * scale).T.astype(dtype), (offset * scale + mean).astype(dtype)
+        flat = self._flat
         draft |= {
             "W_": W.astype(dtype),
-            "coef_": coef[0] if self._flat else coef,
-            "intercept_": offset[0] if self._flat else offset,
-            "y_scale_": scale[0] if self._flat else scale,
+            "a_": draft["a_"][:, 0] if flat else draft["a_"],
+            "coef_": coef[0] if flat else coef,
+            "intercept_": offset[0] if flat else offset,
+            "y_scale_": scale[0] if flat else scale,
             "n_iter_": max(len(trace.losses), 1),
             "loss_curve_": trace.losses,
-            "history_": {"loss": np.array(trace.losses), "gradient_norm": norms},
+            "history_": {"loss": np.array(trace.losses), "gradient_norm": np.array(trace.gradients)},
         }
         for name in ("mean_", "whitening_"):
             self.__dict__.pop(name, None)
         self.__dict__ |= draft
 
-    def _warn(self, trace: descent.Trace) -> None:
+    def _warn(self, objective: Objective, trace: descent.Trace) -> None:
+        """Say what went wrong, if anything did."""
         last = f"objective {trace.losses[-1]:.3g}, gradient {trace.gradients[-1]:.2g}" if trace.losses else "no step"
-        remedy = "Take a smaller learning_rate_init" if "diverged" in trace.fault else "Increase max_iter or tol"
-        warnings.warn(f"{trace.fault} ({last}). {remedy}, or scale the columns of X.", ConvergenceWarning, stacklevel=4)
+        if trace.fault:
+            remedy = "Take a smaller learning_rate_init" if "diverged" in trace.fault else "Increase max_iter or tol"
+            text = f"{trace.fault} ({last}). {remedy}, or scale the columns of X."
+            warnings.warn(text, ConvergenceWarning, stacklevel=4)
+        elif objective.net.orders == (2,) and objective.net.odd_curvature() and trace.losses:
+            _, gamma, b = objective.unpack(trace.theta)
+            without = objective(objective.pack(np.zeros_like(objective.net.W0, float), gamma, b))[0]
+            if trace.losses[-1] > STUCK * without:
+                warnings.warn(
+                    f"The quadratic term of {self.activation!r} lowered the objective from {without:.3g} to"
+                    f" {trace.losses[-1]:.3g} only: its σ'' is odd, and so is the term in x, which cannot fit an even"
+                    " target such as a product of two columns. Take activation='softplus' or 'gelu'.",
+                    UserWarning,
+                    stacklevel=4,
+                )
 
     def _net(self) -> Net:
         a = (self.a_ / self.activation_scale_).astype(self.W_.dtype)
-        return Net(self.W0_, a, self.activation, self._orders() if self.mode == "taylor" else None)
+        return Net(self.W0_, a.reshape(len(a), -1), self.activation, self._orders() if self.mode == "taylor" else None)
 
     def _values(self, X: ArrayLike) -> Array:
         """Return the mean network and the linear part at rows: (n, c)."""

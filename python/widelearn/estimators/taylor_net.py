@@ -10,6 +10,7 @@ from scipy import special
 
 from widelearn import nets
 from widelearn.kernels import TaylorKernel
+from widelearn.kernels.deep import is_functions
 
 Array = NDArray[Any]
 
@@ -22,9 +23,16 @@ def activation_scale(activation: Any, order: int) -> float:
     ValueError
         If the derivative is no function, or zero.
     """
+    if is_functions(activation):
+        raise ValueError(
+            f"activation is a tuple of {len(activation)} functions, which the compiled nets do not take: give a"
+            ' name, or ("leaky_relu", slope).'
+        )
     try:
         second_moment = factorial(order) ** 2 * float(TaylorKernel(order, activation).diag([[1.0]])[0])
     except ValueError as error:
+        if "no function" not in str(error):
+            raise
         raise ValueError(
             f"activation {activation!r} has no term of order {order}: {error}. Take a smooth activation, 'softplus' or"
             " 'gelu', or a power of relu, 'relu2' or 'relu3', which has that many derivatives."
@@ -55,6 +63,13 @@ class Net:
             return nets.marginal_forward(X, self.W0, self.a, W, self.activation)[0]
         return nets.taylor_forward(X, self.W0, self.a, W, self.activation, self.orders)
 
+    def odd_curvature(self) -> bool:
+        """Whether σ'' is an odd function."""
+        z = np.linspace(0.3, 2.7, 7)
+        x, one = np.column_stack([np.append(z, -z), np.ones(14)]), np.ones((1, 1))
+        curvature = nets.taylor_terms(x, np.eye(2)[:1], one, np.eye(2)[1:], self.activation, (2,)).ravel()
+        return bool(np.abs(curvature[:7] + curvature[7:]).max() < 1e-9 * np.abs(curvature).max())
+
     def loss_gradient(self, X: Array, Y: Array, W: Array, loss: str, offset: Array | None) -> nets.TaylorGradient:
         """Return the mean loss, of the real network also over signs, and its derivatives by W and by the outputs."""
         if self.orders is None:
@@ -68,6 +83,8 @@ class Net:
         moved, still = self.W0 + signs[:, None] * W, np.zeros(len(W), W.dtype)
         F = nets.forward(X, moved, still, self.a, self.activation)
         value, residual = loss_and_slope(loss, Y, F if offset is None else F + offset)
+        if not np.isfinite(value):
+            return nets.TaylorGradient(np.inf, W, residual)
         residual = residual.astype(X.dtype)
         gradient = nets.tangent_transpose(X, moved, still, self.a, self.activation, residual)
         return nets.TaylorGradient(value, signs[:, None] * gradient, residual)

@@ -51,6 +51,8 @@ class Objective:
         W, gamma, _ = self.unpack(theta)
         X, Y, dtype = self.X[rows], self.Y[rows], self.X.dtype
         offset, small = self.offset(theta, rows), W.astype(dtype)
+        if not (np.isfinite(small).all() and (offset is None or np.isfinite(offset).all())):
+            return np.inf, np.zeros_like(theta)
         if self.rng is None:
             found = self.net.loss_gradient(X, Y, small, self.loss, offset)
         else:

@@ -12,6 +12,8 @@ from widelearn.estimators.taylor_objective import Objective
 Array = NDArray[Any]
 # Products with the Hessian that look for the most negative curvature, factors tried on it, share of noise.
 KRYLOV, FACTORS, NOISE = 20, 2.0 ** np.arange(-6, 7), 1e-3
+# What the products may hold; a wider net makes do with fewer.
+KRYLOV_BYTES = 512 << 20
 
 
 def random_start(rng: np.random.RandomState, shape: tuple[int, int], order: int) -> Array:
@@ -61,7 +63,7 @@ def bottom_of_blocks(objective: Objective, theta: Array, start: Array) -> tuple[
         )
         return found.astype(np.float64)
 
-    steps = min(KRYLOV, start.shape[1])
+    steps = max(min(KRYLOV, start.shape[1], KRYLOV_BYTES // (2 * start.nbytes)), 1)
     basis = [start / np.linalg.norm(start, axis=1, keepdims=True)]
     images = [product(basis[0])]
     for _ in range(steps - 1):
