@@ -38,6 +38,12 @@ ESTIMATORS = [
     wl.TwoLayerRegressor(20, algorithm="one_step"),
     wl.TwoLayerClassifier(),
     wl.TwoLayerClassifier(20, "tanh", algorithm="algorithm1", loss="hinge", batch_size=16, early_stopping=True),
+    wl.TaylorRegressor(),
+    wl.TaylorRegressor((1, 3), "gelu", width=32, alpha=0.01, linear_term=False, init="random"),
+    wl.TaylorRegressor(width=32, mode="marginal", whiten=True),
+    wl.TaylorRegressor(width=32, mode="signs", max_iter=20, batch_size=200),
+    wl.TaylorClassifier(),
+    wl.TaylorClassifier(width=32, solver="adam", max_iter=30, learning_rate_init=0.03, batch_size=200),
 ]
 TRANSFORMERS = [
     wl.RandomFeatures(64),
@@ -53,6 +59,7 @@ TRANSFORMERS = [
     wl.NystromFeatures("precomputed", n_components=200),
     wl.NystromFeatures("ntk", n_components=40, sampling="uniform"),
 ]
+DENSE_MODELS = ("KernelRidge", "Taylor")
 DENSE_MAPS = wl.TangentFeatures | wl.NTKFeatures | wl.NystromFeatures
 EVERY = ESTIMATORS + TRANSFORMERS
 
@@ -118,6 +125,8 @@ def test_tags(estimator):
     kernel_machine = hasattr(estimator, "kernel") and not isinstance(estimator, DENSE_MAPS | wl.FourierFeatures)
     dense_only = kernel_machine or "TwoLayer" in type(estimator).__name__
     assert tags.input_tags.sparse != (dense_only or isinstance(features, DENSE_MAPS))
+    dense_model = any(name in type(estimator).__name__ for name in DENSE_MODELS)
+    assert tags.input_tags.sparse != (dense_model or isinstance(features, DENSE_MAPS))
     assert not tags.array_api_support
     assert not tags.non_deterministic
     assert tags.input_tags.pairwise == (getattr(estimator, "kernel", None) == "precomputed")

@@ -12,6 +12,8 @@ from widelearn.estimators import (
     KernelRidgeCV,
     RecursiveFeatureMachine,
     RecursiveFeatureMachineClassifier,
+    TaylorClassifier,
+    TaylorRegressor,
     TwoLayerClassifier,
     TwoLayerRegressor,
 )
@@ -34,6 +36,8 @@ __all__ = [
     "RecursiveFeatureMachine",
     "RecursiveFeatureMachineClassifier",
     "TangentFeatures",
+    "TaylorClassifier",
+    "TaylorRegressor",
     "TwoLayerClassifier",
     "TwoLayerRegressor",
     "__version__",

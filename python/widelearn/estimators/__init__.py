@@ -5,6 +5,7 @@ from widelearn.estimators.feature_ridge_cv import FeatureRidgeClassifierCV, Feat
 from widelearn.estimators.kernel_ridge import KernelRidge, KernelRidgeClassifier
 from widelearn.estimators.kernel_ridge_cv import KernelRidgeClassifierCV, KernelRidgeCV
 from widelearn.estimators.recursive import RecursiveFeatureMachine, RecursiveFeatureMachineClassifier
+from widelearn.estimators.taylor import TaylorClassifier, TaylorRegressor
 from widelearn.estimators.two_layer import TwoLayerRegressor
 from widelearn.estimators.two_layer_classifier import TwoLayerClassifier
 
@@ -19,6 +20,8 @@ __all__ = [
     "KernelRidgeClassifierCV",
     "RecursiveFeatureMachine",
     "RecursiveFeatureMachineClassifier",
+    "TaylorClassifier",
+    "TaylorRegressor",
     "TwoLayerClassifier",
     "TwoLayerRegressor",
 ]
