@@ -59,7 +59,7 @@ TRANSFORMERS = [
     wl.NystromFeatures("precomputed", n_components=200),
     wl.NystromFeatures("ntk", n_components=40, sampling="uniform"),
 ]
-DENSE_MODELS = ("KernelRidge", "Taylor")
+DENSE_MODELS = ("Taylor", "TwoLayer")
 DENSE_MAPS = wl.TangentFeatures | wl.NTKFeatures | wl.NystromFeatures
 EVERY = ESTIMATORS + TRANSFORMERS
 
@@ -123,7 +123,7 @@ def test_tags(estimator):
     tags = get_tags(estimator)
     features = getattr(estimator, "features", estimator)
     kernel_machine = hasattr(estimator, "kernel") and not isinstance(estimator, DENSE_MAPS | wl.FourierFeatures)
-    dense_only = kernel_machine or "TwoLayer" in type(estimator).__name__
+    dense_only = kernel_machine or type(estimator).__name__.startswith(DENSE_MODELS)
     assert tags.input_tags.sparse != (dense_only or isinstance(features, DENSE_MAPS))
     dense_model = any(name in type(estimator).__name__ for name in DENSE_MODELS)
     assert tags.input_tags.sparse != (dense_model or isinstance(features, DENSE_MAPS))

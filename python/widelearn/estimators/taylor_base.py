@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
-from widelearn.estimators import descent
+from widelearn.estimators import taylor_descent as descent
 from widelearn.estimators.taylor_inputs import LinearPart, root_mean_square, whitening
 from widelearn.estimators.taylor_net import Net, activation_scale, draw_net
 from widelearn.estimators.taylor_objective import Objective

@@ -19,6 +19,8 @@ NAMES = (
     "nt-generalization",
     "lazy-training",
     "curse-of-linearization",
+    "escape-ntk",
+    "dimension-factor",
     "taylor-orders",
     "parity",
     "structured-parity",
