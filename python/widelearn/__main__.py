@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 TABLES = ("digits", "diabetes", "breast_cancer", "wine")
 COMPARE = """\
-Tune and compare eleven methods on one table: ridge, random features, Fourier features, NTK and RBF kernel ridge, a
-two-layer network and the recursive feature machine of this package, and scikit-learn's Ridge, KernelRidge, RBFSampler +
-Ridge and HistGradientBoosting. A quarter of the rows is held out; everything is tuned on the rest alone. Results go to
-a table, results.json and compare.png."""
+Tune and compare twelve methods on one table: ridge, random features, Fourier features, NTK and RBF kernel ridge, a
+quadratic Taylor model, a two-layer network and the recursive feature machine of this package, and scikit-learn's Ridge,
+KernelRidge, RBFSampler + Ridge and HistGradientBoosting. A quarter of the rows is held out; everything is tuned on the
+rest alone. Results go to a table, results.json and compare.png."""
 PREDICT = """\
 Predict from a table with a model that `widelearn compare --save` wrote. MODEL is a pickle: reading it runs code that it
 holds, so use only models from people you trust."""
@@ -46,7 +46,7 @@ def parser() -> Parser:
     top.add_argument("--version", action="store_true", help="print versions, SIMD path and threads, and exit")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
 
-    compare = commands.add_parser("compare", help="tune and compare eleven methods on one table", description=COMPARE)
+    compare = commands.add_parser("compare", help="tune and compare twelve methods on one table", description=COMPARE)
     compare.set_defaults(run=run_compare)
     add = compare.add_argument
     add("file", metavar="FILE", nargs="?", help="CSV (.csv, .tsv, .txt, perhaps .gz, .bz2, .xz), Parquet or NPZ")

@@ -52,6 +52,7 @@ METHODS = (
     Method("fourier_features", "widelearn", "fourier_features"),
     Method("ntk", "widelearn", "ntk", SOME_ROWS),
     Method("rbf", "widelearn", "rbf", SOME_ROWS),
+    Method("taylor", "widelearn", "taylor", weighted=False),
     Method("two_layer", "widelearn", "two_layer", weighted=False),
     Method("recursive", "widelearn", "recursive", SOME_ROWS, weighted=False),
     Method("sklearn_ridge", "scikit-learn", "ridge", serial=True),

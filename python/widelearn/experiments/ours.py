@@ -91,6 +91,17 @@ def rbf(setting: Setting) -> Plan:
     return _kernel(setting, setting.gammas(), lambda outer: wl.kernels.RBF(**outer))
 
 
+def taylor(setting: Setting) -> Plan:
+    """Plan the quadratic Taylor model with a linear part, for a few penalties."""
+    model = wl.TaylorClassifier if setting.classify else wl.TaylorRegressor
+    alphas: tuple[Parameters, ...] = tuple({"alpha": alpha} for alpha in (2e-4, 2e-3, 2e-2, 2e-1))
+
+    def build(*chosen: Parameters) -> Any:
+        return model(random_state=setting.seed, **chosen[-1])
+
+    return Plan(NOTHING, alphas, as_is, build, build, {"order": 2})
+
+
 def two_layer(setting: Setting) -> Plan:
     """Plan a two-layer network at its defaults, which stops by rows that it leaves out itself."""
     network = wl.TwoLayerClassifier if setting.classify else wl.TwoLayerRegressor
