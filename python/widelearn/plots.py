@@ -164,10 +164,14 @@ def comparison(rows: Rows, title: str = "") -> Figure:
 
 # Colours that stay apart for colour-blind readers, in the order in which series appear.
 SERIES = ("#c2410c", "#1d4ed8", "#047857", "#7e22ce", "#475569", "#a16207")
+# Points that a line joins, at most: more are a line themselves.
+FEW_POINTS = 12
 
 
 def curves(rows: Rows, ax: Axes) -> Axes:
     """Draw theory as lines and simulation as points with two standard errors, a colour for each series.
+
+    A few points without theory are joined by a dotted line.
 
     Parameters
     ----------
@@ -191,7 +195,9 @@ def curves(rows: Rows, ax: Axes) -> Axes:
         if points:
             x, y = _columns(points, "x", "simulation")
             errors = [2 * (row["se"] or 0.0) for row in points]
-            ax.errorbar(x, y, yerr=errors, fmt="o", color=color, markersize=5, capsize=2, linestyle="none", label=name)
+            joined = ":" if not line and len(points) <= FEW_POINTS else "none"
+            style: dict[str, Any] = {"markersize": 5, "capsize": 2, "linestyle": joined, "linewidth": 1.0}
+            ax.errorbar(x, y, yerr=errors, marker="o", color=color, label=name, **style)
     if len(names) > 1 or names[:1] != [""]:
         ax.legend(frameon=False, fontsize=8)
     ax.grid(color="#e2e8f0")
@@ -266,6 +272,10 @@ def study(panels: Sequence[dict[str, Any]], title: str = "") -> Figure:
             if panel.get(name) == "log":
                 _plain_ticks(ax.xaxis if name == "xscale" else ax.yaxis)
         (heat if panel.get("heat") else curves)(panel["rows"], ax)
+        places = {row["x"] for row in panel["rows"]}
+        if panel.get("xscale") == "log" and len(places) == 1:
+            # A logarithmic axis has no idea of how wide a single place is.
+            ax.set_xlim(min(places) / 2, 2 * min(places))
         for name in ("xlabel", "ylabel", "title", "xlim", "ylim"):
             if name in panel:
                 getattr(ax, f"set_{name}")(panel[name])
