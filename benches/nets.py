@@ -54,9 +54,7 @@ def difference(ours: Callable[[Array], Array], theirs: Callable[[Array], Array],
     return error
 
 
-def job(
-    name: str, shape: tuple[int, int, int], products: int, sides: dict[str, Any], error: Callable[[], float]
-) -> Job:
+def job(name: str, shape: tuple[int, int, int], sides: dict[str, Any], error: Callable[[], float]) -> Job:
     n, d, m = shape
     return Job(
         name=name,

@@ -367,3 +367,13 @@ def test_wrong_input_is_refused_with_a_remedy(rng):
         nets.forward(X, W, b, a, "rleu")
     with pytest.raises(ValueError, match="scale rows or weights down"):
         nets.forward(X, W * 1e5, b, a, "exp")
+    large = [z.astype(np.float32) for z in (X * 1e20, Y, W * 1e-20, b, a)]
+    with pytest.raises(ValueError, match="derivatives overflow float32"):
+        nets.tangent_transpose(*[large[i] for i in (0, 2, 3, 4)], "identity", np.full_like(large[1], 1e20))
+
+
+def test_sums_that_do_not_fit_are_refused(rng, monkeypatch):
+    monkeypatch.setenv("WIDELEARN_MAX_MEMORY", "100M")
+    X, Y, W0, W, _, a, _ = draw(rng, n=3, d=50, m=60_000, c=1)
+    with pytest.raises(MemoryError, match="Take a narrower net"):
+        nets.taylor_loss_gradient(X, Y, W0, a, W, "tanh", (1,), "squared")

@@ -74,6 +74,14 @@ def check_finite(name: str, array: Array) -> None:
         )
 
 
+def check_result(*arrays: Array) -> None:
+    """Refuse derivatives that overflow."""
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise ValueError(
+            f"The derivatives overflow {arrays[0].dtype}. Scale rows or weights down, or take smaller steps."
+        )
+
+
 def check_weight(sample_weight: Any, n: int) -> Array:
     """Return w / Σ w in float64, 1 / n each where there are none."""
     if sample_weight is None:

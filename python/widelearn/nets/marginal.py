@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from widelearn import _core
-from widelearn.nets.arrays import Array, activation_spec, check_labels, check_room, check_weight, checked
+from widelearn.nets.arrays import Array, activation_spec, check_labels, check_result, check_room, check_weight, checked
 from widelearn.nets.taylor import TaylorGradient, check_offset
 
 NODES = 9
@@ -146,4 +146,5 @@ def marginal_loss_gradient(
     offset, weight = check_offset(offset, Y), check_weight(sample_weight, len(X))
     rule = (nodes, heights / heights.sum())
     value = _core.signs_gradient(X, Y, W0, a, W, spec, loss, *rule, offset, weight, by_W, residual)
+    check_result(by_W)
     return TaylorGradient(value, by_W, residual)

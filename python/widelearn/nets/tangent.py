@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from widelearn import _core
-from widelearn.nets.arrays import Array, activation_spec, check_room, checked
+from widelearn.nets.arrays import Array, activation_spec, check_result, check_room, checked
 
 
 def tangent_product(X: Array, W0: Array, b: Array, a: Array, activation: Any, V: Array) -> Array:
@@ -116,4 +116,5 @@ def tangent_transpose(X: Array, W0: Array, b: Array, a: Array, activation: Any, 
     check_room(*W0.shape)
     out = np.empty_like(W0)
     _core.tangent_transpose(X, W0, b, a, spec, R, out)
+    check_result(out)
     return out

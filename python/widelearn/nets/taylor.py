@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from widelearn import _core
-from widelearn.nets.arrays import Array, activation_spec, check_labels, check_room, check_weight, checked
+from widelearn.nets.arrays import Array, activation_spec, check_labels, check_result, check_room, check_weight, checked
 
 MAX_ORDER = 4
 
@@ -238,6 +238,7 @@ def taylor_loss_gradient(
     by_W, residual = np.empty_like(W), np.empty_like(Y)
     offset, weight = check_offset(offset, Y), check_weight(sample_weight, len(X))
     value = _core.taylor_gradient(X, Y, W0, a, W, spec, orders, loss, offset, weight, by_W, residual)
+    check_result(by_W)
     return TaylorGradient(value, by_W, residual)
 
 
@@ -329,4 +330,5 @@ def taylor_hessian_product(
     out = np.empty_like(W)
     offset, weight = check_offset(offset, Y), check_weight(sample_weight, len(X))
     _core.taylor_hessian(X, Y, W0, a, W, V, spec, orders, loss, offset, weight, out)
+    check_result(out)
     return out

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from widelearn import _core
-from widelearn.nets.arrays import Array, activation_spec, check_labels, check_room, check_weight, checked
+from widelearn.nets.arrays import Array, activation_spec, check_labels, check_result, check_room, check_weight, checked
 
 
 class Gradient(NamedTuple):
@@ -163,6 +163,7 @@ def loss_gradient(
     by_W, by_b, by_a = np.empty_like(W), np.empty_like(b), np.empty_like(a)
     weight = check_weight(sample_weight, len(X))
     value = _core.net_gradient(X, Y, W, b, a, spec, loss, weight, by_W, by_b, by_a)
+    check_result(by_W, by_b, by_a)
     return Gradient(value, by_W, by_b, by_a)
 
 
@@ -217,4 +218,5 @@ def simplified_gradient(X: Array, Y: Array, W: Array, b: Array, sample_weight: A
     check_room(len(W), W.shape[1] * Y.shape[1])
     out = np.empty((Y.shape[1], *W.shape), X.dtype)
     _core.net_simplified(X, Y, W, b, check_weight(sample_weight, len(X)), out.reshape(-1, W.shape[1]))
+    check_result(out)
     return out

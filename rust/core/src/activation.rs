@@ -324,18 +324,31 @@ fn normal<T: Real, const FMA: bool>(t: T) -> T {
 /// The hyperbolic tangent and its derivative, 1 - tanh^2 without cancellation.
 #[inline(always)]
 fn tanh<T: Real, const FMA: bool>(t: T) -> (T, T) {
-    let twice = t + t;
-    (t.tanh::<FMA>(), T::from_f64(4.0) * twice.sigmoid::<FMA>() * (-twice).sigmoid::<FMA>())
+    let (s, rest) = logistic_pair::<T, FMA>(t + t);
+    (t.tanh::<FMA>(), T::from_f64(4.0) * s * rest)
+}
+
+/// The logistic function of `t` and of `-t`, from one exponential.
+///
+/// Error: 4 ulp.
+#[inline(always)]
+pub(crate) fn logistic_pair<T: Real, const FMA: bool>(t: T) -> (T, T) {
+    let z = (-t.abs()).exp::<FMA>();
+    let large = T::ONE / (T::ONE + z);
+    let small = z * large;
+    if t > T::ZERO { (large, small) } else { (small, large) }
 }
 
 /// Derivatives of the logistic function, `1 - s` being `s(-t)`.
 #[inline(always)]
 fn logistic<T: Real, const FMA: bool>(order: u32, t: T) -> T {
     let c = T::from_f64;
-    let (s, rest) = (t.sigmoid::<FMA>(), (-t).sigmoid::<FMA>());
+    if order == 0 {
+        return t.sigmoid::<FMA>();
+    }
+    let (s, rest) = logistic_pair::<T, FMA>(t);
     let (both, gap) = (s * rest, rest - s);
     match order {
-        0 => s,
         1 => both,
         2 => both * gap,
         3 => both * (T::ONE - c(6.0) * both),

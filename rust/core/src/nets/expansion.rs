@@ -10,8 +10,9 @@ use crate::threads::Context;
 
 use super::cell::{CHUNK, Cell, Piece};
 use super::layer::Times;
-use super::sweep::{Gradient, Head, Sweep};
+use super::sweep::{Gradient, Sweep};
 use super::targets::{Curves, Labels, Slopes, Write};
+use super::weights::Head;
 
 /// `f(x) = sum_r a_r sum_k sigma^(k)(w0_r . x) (w_r . x)^k / k!`.
 #[derive(Debug, Clone, Copy)]

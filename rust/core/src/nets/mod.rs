@@ -11,15 +11,17 @@ mod jacobian;
 mod layer;
 mod loss;
 mod passes;
+mod shape;
 mod signs;
 mod sweep;
 mod targets;
 mod two_layer;
+mod weights;
 
 pub use expansion::{Expansion, Terms, hessian_product, taylor_gradient, taylor_terms};
 pub use jacobian::{tangent_product, tangent_transpose};
-pub use layer::Shape;
 pub use loss::Loss;
+pub use shape::Shape;
 pub use signs::{Signs, signs_forward, signs_gradient};
 pub use targets::Labels;
 pub use two_layer::{Net, NetGradient, forward, gradient, simplified};

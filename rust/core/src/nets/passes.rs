@@ -11,15 +11,15 @@ impl<T: Real> Job for Finite<'_, T> {
     type Output = bool;
     #[inline(always)]
     fn run<const FMA: bool>(self) -> bool {
-        // x - x is 0, or NaN where x is not finite, which stays in the sum.
+        // x 0 is 0, or NaN where x is not finite, which stays in the sum.
         let mut sums = [T::ZERO; 32];
         let chunks = self.0.chunks_exact(32);
         for (s, &v) in sums.iter_mut().zip(chunks.remainder()) {
-            *s += v - v;
+            *s += v * T::ZERO;
         }
         for chunk in chunks {
             for (s, &v) in sums.iter_mut().zip(chunk) {
-                *s += v - v;
+                *s += v * T::ZERO;
             }
         }
         sums.iter().all(|&s| s == T::ZERO)

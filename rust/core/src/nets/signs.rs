@@ -8,10 +8,11 @@ use crate::simd::{Job, Level, dispatch};
 use crate::threads::Context;
 
 use super::cell::{CHUNK, Cell, Piece};
-use super::layer::Shape;
 use super::loss::Loss;
-use super::sweep::{Gradient, Head, Sweep};
+use super::shape::Shape;
+use super::sweep::{Gradient, Sweep};
 use super::targets::{Labels, Slopes, Write};
+use super::weights::Head;
 
 /// `f(x) = sum_r a_r sigma((w0_r + s_r w_r) . x)` with independent random signs `s_r`.
 #[derive(Debug, Clone, Copy)]

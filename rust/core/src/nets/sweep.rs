@@ -11,28 +11,7 @@ use super::cell::{CHUNK, Cell, Piece, STREAMS, VALUES};
 use super::grid::Grid;
 use super::passes::{Add, Back, Dots, Finite};
 use super::targets::Target;
-
-/// Output weights: one row of padded neurons for each output.
-#[derive(Debug)]
-pub(super) struct Head<T> {
-    weights: Buffer<T>,
-    pub(super) outputs: usize,
-}
-
-impl<T: Real> Head<T> {
-    /// `weight(neuron, output)` for `m` neurons.
-    ///
-    /// # Errors
-    /// [`Error::Memory`].
-    pub(super) fn new(level: Level, m: usize, outputs: usize, weight: impl Fn(usize, usize) -> T) -> Result<Self> {
-        let padded = m.next_multiple_of(T::block(level).1);
-        let mut weights = alloc(outputs * padded, "output weights")?;
-        for (t, row) in weights.chunks_exact_mut(padded.max(1)).enumerate() {
-            row[..m].iter_mut().enumerate().for_each(|(r, w)| *w = weight(r, t));
-        }
-        Ok(Self { weights, outputs })
-    }
-}
+use super::weights::{Head, pack};
 
 /// Where derivatives go.
 #[derive(Debug)]
@@ -292,24 +271,6 @@ impl<T: Real, C: Cell<T>, G: Target> Sweep<'_, T, C, G> {
         }
         Ok(())
     }
-}
-
-/// Pack the rows of a layer, whole panels a task.
-fn pack<T: Real>(context: &Context<'_>, layer: Rows<'_, T>) -> Result<Packed<T>> {
-    let mut packed = Packed::new(T::block(context.level).1);
-    packed.reserve(layer.n, layer.d)?;
-    let filler = packed.filler();
-    context.each(
-        layer.n.div_ceil(TILE),
-        || Ok(()),
-        |(), task| {
-            let at = task * TILE;
-            // SAFETY: every task has its own panels, a tile being whole panels.
-            unsafe { filler.fill(at, layer.slice(at, TILE.min(layer.n - at))) };
-            Ok(())
-        },
-    )?;
-    Ok(packed)
 }
 
 /// Which element it is.

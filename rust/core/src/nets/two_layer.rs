@@ -8,9 +8,11 @@ use crate::real::Real;
 use crate::simd::Level;
 use crate::threads::Context;
 
-use super::layer::{Layer, Shape};
-use super::sweep::{Gradient, Head, Sweep};
+use super::layer::Layer;
+use super::shape::Shape;
+use super::sweep::{Gradient, Sweep};
 use super::targets::{Given, Labels, Slopes, Write};
+use super::weights::Head;
 
 /// `f(x) = sum_r a_r sigma(w_r . x - b_r)`.
 #[derive(Debug, Clone, Copy)]
