@@ -54,10 +54,9 @@ left.legend(fontsize=8)
 d = dimensions[0]
 X, y, _, _ = sample(d, 12 * d, 0)
 W = wl.TaylorRegressor(linear_term=False, random_state=0).fit(X, y).W_
-image = right.imshow(W.T, aspect="auto", cmap="RdBu_r", vmin=-abs(W).max(), vmax=abs(W).max(), interpolation="nearest")
+right.imshow(W.T, aspect="auto", cmap="RdBu_r", vmin=-abs(W).max(), vmax=abs(W).max(), interpolation="nearest")
 right.set_xlabel("neuron")
 right.set_ylabel("column of X")
 right.set_yticks(range(0, d, 5))
-right.set_title("movement of the first layer")
-figure.colorbar(image, ax=right)
+right.set_title("movement of the first layer (blue < 0 < red)")
 plt.show()
