@@ -61,8 +61,8 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
         "signs" "lbfgs" stands for "adam", and "pgd" is refused.
     init : {"auto", "random", "spectral", "zeros"}, default="auto"
         Start of W. "random" draws N(0, m^(-1/k)/d) entries. "spectral" starts every neuron at the direction of most
-        negative curvature at W = 0, for order 2 and modes "taylor" and "marginal", where it is what "auto" takes;
-        three times fewer iterations were measured. "zeros" is a saddle that only solvers with noise leave, and is
+        negative curvature at W = 0, for order 2, where it is what "auto" takes; three times fewer iterations were
+        measured. "zeros" is a saddle that only solvers with noise leave, and is
         refused for the others.
     max_iter : int, default=500
         Largest number of iterations of "lbfgs" and "pgd"; passes over the rows of "sgd" and "adam", which make all.
@@ -95,7 +95,8 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
     x_scale_ : float
         What rows are divided by, sqrt(mean ‖x‖²/d); of whitened rows if `whiten`.
     y_scale_ : float or ndarray of shape (n_targets,)
-        What targets are divided by: the root mean square about their mean, or about 0 without linear term.
+        What targets are divided by: the root mean square about their mean, or about 0 without linear
+        term; 0 for a constant.
     mean_, whitening_ : ndarrays of shape (d,) and (d, d)
         Mean of the rows and S^(-1/2), if `whiten`.
     solver_ : str
@@ -163,8 +164,11 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
         self._flat = given.ndim == 1
         targets = given.reshape(len(given), -1).astype(np.float64)
         mean = targets.mean(axis=0) if self.linear_term else np.zeros(targets.shape[1])
-        scale = np.array([root_mean_square(column) for column in (targets - mean).T])
-        self._train(x, (targets - mean) / scale, "squared", mean, scale)
+        spread = np.array([root_mean_square(column) for column in (targets - mean).T])
+        # What differs by rounding alone is a constant, and the net has no part in it.
+        varies = (targets != mean).any(axis=0) & (spread > 10 * np.finfo(float).eps * np.abs(mean))
+        scale = np.where(varies, spread, 0.0)
+        self._train(x, (targets - mean) * varies / spread, "squared", mean, scale)
         return self
 
     def predict(self, X: ArrayLike) -> Array:
@@ -210,8 +214,8 @@ class TaylorClassifier(SignCoding, BaseTaylor):
         "signs" "lbfgs" stands for "adam", and "pgd" is refused.
     init : {"auto", "random", "spectral", "zeros"}, default="auto"
         Start of W. "random" draws N(0, m^(-1/k)/d) entries. "spectral" starts every neuron at the direction of most
-        negative curvature at W = 0, for order 2 and modes "taylor" and "marginal", where it is what "auto" takes;
-        three times fewer iterations were measured. "zeros" is a saddle that only solvers with noise leave, and is
+        negative curvature at W = 0, for order 2, where it is what "auto" takes; three times fewer iterations were
+        measured. "zeros" is a saddle that only solvers with noise leave, and is
         refused for the others.
     max_iter : int, default=500
         Largest number of iterations of "lbfgs" and "pgd"; passes over the rows of "sgd" and "adam", which make all.

@@ -161,15 +161,12 @@ class BaseTaylor(BaseEstimator):
                 " gradient 0 there. Take init='random' or 'spectral', or solver='pgd', which adds noise."
             )
         if self.init == "spectral" and not self._quadratic():
-            raise ValueError(
-                f"init='spectral' is made for order=2 and modes 'taylor' and 'marginal', got order={self.order!r} and"
-                f" mode={self.mode!r}. Take init='random'."
-            )
+            raise ValueError(f"init='spectral' is made for order=2, got order={self.order!r}. Take init='random'.")
         return solver
 
     def _quadratic(self) -> bool:
         """Whether the curvature at W = 0 is that of a quadratic model, exactly or to leading order."""
-        return self.mode != "signs" and tuple(np.atleast_1d(self.order)) == (2,)
+        return tuple(np.atleast_1d(self.order)) == (2,)
 
     def _start(self, objective: Objective, rng: np.random.RandomState) -> Array:
         """Return where the descent starts, of the squared loss with the linear part alone solved."""
@@ -232,7 +229,7 @@ class BaseTaylor(BaseEstimator):
         if trace.fault:
             remedy = "Take a smaller learning_rate_init" if "diverged" in trace.fault else "Increase max_iter or tol"
             text = f"{trace.fault} ({last}). {remedy}, or scale the columns of X."
-            warnings.warn(text, ConvergenceWarning, stacklevel=4)
+            warnings.warn(text, ConvergenceWarning, stacklevel=5)
         elif objective.net.orders == (2,) and objective.net.odd_curvature() and trace.losses:
             _, gamma, b = objective.unpack(trace.theta)
             without = objective(objective.pack(np.zeros_like(objective.net.W0, float), gamma, b))[0]
@@ -242,7 +239,7 @@ class BaseTaylor(BaseEstimator):
                     f" {trace.losses[-1]:.3g} only: its σ'' is odd, and so is the term in x, which cannot fit an even"
                     " target such as a product of two columns. Take activation='softplus' or 'gelu'.",
                     UserWarning,
-                    stacklevel=4,
+                    stacklevel=5,
                 )
 
     def _net(self) -> Net:

@@ -57,8 +57,8 @@ def evaluate(function: Function, theta: Array, rows: Any = slice(None)) -> tuple
     if np.isfinite(theta).all():
         with np.errstate(all="ignore"):
             value, gradient = function(theta, rows)
-        if np.isfinite(value) and np.isfinite(gradient).all():
-            return value, gradient
+            if np.isfinite(value) and np.isfinite(np.linalg.norm(gradient)):
+                return value, gradient
     raise DivergedError
 
 
@@ -156,6 +156,8 @@ def stochastic(
         order, total = rng.permutation(n), 0.0
         for batch in np.array_split(order, per_pass):
             value, gradient = evaluate(function, theta, batch)
+            # Where values are finite, not merely weights: what an interrupt or a divergence leaves.
+            trace.theta = theta
             eta = rate * min(1.0, 2 * (1 - t / steps))
             t += 1
             if adam:
@@ -164,8 +166,6 @@ def stochastic(
                 theta = theta - eta * first / (1 - 0.9**t) / (np.sqrt(second / (1 - 0.999**t)) + 1e-8)
             else:
                 theta = theta - eta * (gradient + in_ball(rng, len(theta), RADIUS))
-            if not np.isfinite(theta).all():
-                raise DivergedError
-            trace.theta = theta
             total += value * len(batch) / n
+        evaluate(function, theta, batch)
         trace.step(theta, total, float(np.linalg.norm(gradient)))

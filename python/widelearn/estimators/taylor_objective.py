@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from widelearn.estimators.taylor_inputs import LinearPart
 from widelearn.estimators.taylor_net import Net
+from widelearn.nets import TaylorGradient
 
 Array = NDArray[Any]
 
@@ -53,11 +54,13 @@ class Objective:
         offset, small = self.offset(theta, rows), W.astype(dtype)
         if not (np.isfinite(small).all() and (offset is None or np.isfinite(offset).all())):
             return np.inf, np.zeros_like(theta)
-        if self.rng is None:
-            found = self.net.loss_gradient(X, Y, small, self.loss, offset)
-        else:
-            signs = self.rng.choice(np.array([-1, 1], dtype), len(W))
-            found = self.net.signed_loss_gradient(X, Y, small, self.loss, offset, signs)
+        try:
+            found = self._loss_gradient(X, Y, small, offset)
+        except ValueError as error:
+            # Rows, labels and weights are finite here: what is left are outputs that overflow.
+            if "overflows" not in str(error):
+                raise
+            return np.inf, np.zeros_like(theta)
         value, gW = self.penalty(W)
         value, gradient = value + found.loss, [(gW + found.W).ravel()]
         if self.linear is not None:
@@ -66,6 +69,12 @@ class Objective:
             residual = found.residual.astype(np.float64)
             gradient += [(self.linear.Z[rows].T @ residual + weight).ravel(), residual.sum(axis=0)]
         return value, np.concatenate(gradient)
+
+    def _loss_gradient(self, X: Array, Y: Array, W: Array, offset: Array | None) -> TaylorGradient:
+        if self.rng is None:
+            return self.net.loss_gradient(X, Y, W, self.loss, offset)
+        signs = self.rng.choice(np.array([-1, 1], X.dtype), len(W))
+        return self.net.signed_loss_gradient(X, Y, W, self.loss, offset, signs)
 
     def offset(self, theta: Array, rows: Array | slice = slice(None)) -> Array | None:
         """Return the linear part's outputs at rows, None where there is none."""

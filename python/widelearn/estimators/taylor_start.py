@@ -1,5 +1,6 @@
 """Where the descent of a Taylor model starts: random, or at the bottom of the objective's curvature at 0."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ def spectral_start(objective: Objective, theta: Array, rng: np.random.RandomStat
     At W = 0 the Hessian of a quadratic model is one block 2 S_r a neuron; -κ_r <= 0 is the smallest eigenvalue of S_r
     and e_r its eigenvector: the direction in which the neuron lowers the loss, and how much.
     """
+    # Factors are compared without random signs.
+    objective = replace(objective, rng=None)
     m, d = objective.net.W0.shape
     _, gamma, b = objective.unpack(theta)
     noise = random_start(rng, (m, d), 2)

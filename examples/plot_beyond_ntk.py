@@ -1,0 +1,62 @@
+"""
+Beyond the tangent kernel: a product of two columns
+===================================================
+
+Rows are vertices of the cube {±1}^d and y = x1 x2. The tangent kernel, as every kernel that depends on inner products
+alone, needs rows in the order of d² to see one of d(d - 1)/2 products. ``TaylorRegressor`` trains the next term of the
+same network's expansion, quadratic in the movement of the weights, with a penalty that favours few directions: a
+multiple of d rows is enough. Left: test error against n / d; the kernel gets the penalty that is best on the test rows.
+Right: the movement of every neuron, a row of ``W_``, lies in the two columns of X that matter.
+"""
+
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+import widelearn as wl
+
+quick = "--quick" in sys.argv
+dimensions = [10, 20] if quick else [20, 40, 80]
+ratios = [2, 6] if quick else [2, 3, 4, 6, 8, 12]
+draws = 1 if quick else 3
+alphas = np.logspace(-6, 2, 3 if quick else 9)
+
+
+def sample(d, n, seed):
+    """Training rows and 2,000 test rows with their targets."""
+    X = wl.datasets.hypercube(n + 2000, d, random_state=seed)
+    y = X[:, 0] * X[:, 1]
+    return X[:n], y[:n], X[n:], y[n:]
+
+
+def quadratic(X, y, X_test, y_test):
+    """Test error of the quadratic term."""
+    model = wl.TaylorRegressor(linear_term=False, random_state=0).fit(X, y)
+    return np.mean((model.predict(X_test) - y_test) ** 2)
+
+
+def tangent(X, y, X_test, y_test):
+    """Test error of the tangent kernel at its best penalty."""
+    models = (wl.KernelRidge(wl.kernels.NTK(), alpha).fit(X, y) for alpha in alphas)
+    return min(np.mean((model.predict(X_test) - y_test) ** 2) for model in models)
+
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+for color, d in enumerate(dimensions):
+    for style, name, error in (("o-", "quadratic term", quadratic), ("s:", "tangent kernel", tangent)):
+        errors = [np.median([error(*sample(d, k * d, seed)) for seed in range(draws)]) for k in ratios]
+        left.semilogy(ratios, errors, style, color=f"C{color}", label=f"{name}, d = {d}")
+left.set_xlabel("rows a column, n / d")
+left.set_ylabel("test error / variance of y")
+left.legend(fontsize=8)
+
+d = dimensions[0]
+X, y, _, _ = sample(d, 12 * d, 0)
+W = wl.TaylorRegressor(linear_term=False, random_state=0).fit(X, y).W_
+right.imshow(W.T, aspect="auto", cmap="RdBu_r", vmin=-abs(W).max(), vmax=abs(W).max(), interpolation="nearest")
+right.set_xlabel("neuron")
+right.set_ylabel("column of X")
+right.set_yticks(range(0, d, 5))
+right.set_title("movement of the first layer (blue < 0 < red)")
+plt.show()
