@@ -153,7 +153,7 @@ def test_prediction_in_blocks(rng):
 
 def test_methods_are_chosen_by_name():
     assert [method.name for method in ladder.choose(" rbf, linear")] == ["linear", "rbf"]
-    assert len(ladder.choose(None)) == 10
+    assert len(ladder.choose(None)) == 12
     for names, message in (("nkt", "did you mean 'ntk'"), ("foo", "there are linear"), (",", "names no model")):
         with pytest.raises(InputError, match=message):
             ladder.choose(names)

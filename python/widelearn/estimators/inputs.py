@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.preprocessing import StandardScaler
 
 from widelearn.runtime import row_blocks
 
@@ -29,6 +28,9 @@ class Scaling:
         """Measure a table: "standard" means and standard deviations, "scalar" √(mean ‖x‖²/d) alone, None nothing."""
         d = X.shape[1]
         if kind == "standard":
+            # With what it loads it would double the time to import the package.
+            from sklearn.preprocessing import StandardScaler
+
             found = StandardScaler().fit(X.astype(np.float64, copy=False))
             return cls(found.mean_, found.scale_)
         size = 1.0

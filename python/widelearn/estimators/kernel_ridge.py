@@ -156,15 +156,17 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
                 f"Dask collections are fitted with solver='nystrom' and a kernel of rows, got solver={self.solver!r}"
                 f" and kernel={self.kernel!r}. FeatureRidge fits them with random features."
             )
-        from widelearn.distributed import count_rows
+        p = self.n_components
+        if p is None:
+            from widelearn.distributed import count_rows
 
-        n = count_rows(X)
-        if self.n_components is None and math.isnan(n):
-            raise ValueError(
-                "The default n_components is 10 sqrt(n), and how many rows X has is unknown: set n_components, or let"
-                " X.compute_chunk_sizes() count them."
-            )
-        p = self.n_components or default_centres(int(n))
+            n = count_rows(X)
+            if math.isnan(n):
+                raise ValueError(
+                    "The default n_components is 10 sqrt(n), and how many rows X has is unknown: set n_components, or"
+                    " let X.compute_chunk_sizes() count them."
+                )
+            p = default_centres(int(n))
         seed = 0 if self.random_state is None else self.random_state
         kernel = clone(as_kernel(self.kernel, NTK()))
         options = {"class_weight": self.class_weight} if isinstance(self, SignCoding) else {}

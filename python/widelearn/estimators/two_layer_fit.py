@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
@@ -188,6 +187,9 @@ def split(X: Array, Y: Array, labels: Array | None, fraction: float, seed: int) 
         raise ValueError(
             f"validation_fraction = {fraction:g} of {n} rows leaves no rows on one side: set early_stopping=False."
         )
+    # With what it loads it would double the time to import the package.
+    from sklearn.model_selection import train_test_split
+
     counts = np.zeros(1) if labels is None else np.unique(labels, return_counts=True)[1]
     # Classes too small to be shared out are not stratified.
     fits = labels is not None and counts.min() >= 2 and min(int(n * fraction), n - int(n * fraction) - 1) >= len(counts)
