@@ -125,8 +125,6 @@ def test_tags(estimator):
     kernel_machine = hasattr(estimator, "kernel") and not isinstance(estimator, DENSE_MAPS | wl.FourierFeatures)
     dense_only = kernel_machine or type(estimator).__name__.startswith(DENSE_MODELS)
     assert tags.input_tags.sparse != (dense_only or isinstance(features, DENSE_MAPS))
-    dense_model = any(name in type(estimator).__name__ for name in DENSE_MODELS)
-    assert tags.input_tags.sparse != (dense_model or isinstance(features, DENSE_MAPS))
     assert not tags.array_api_support
     assert not tags.non_deterministic
     assert tags.input_tags.pairwise == (getattr(estimator, "kernel", None) == "precomputed")
