@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import dask.array as da
 import numpy as np
-from distributed import Client, LocalCluster
 
 import widelearn as wl
 from benches.job import Job, gaussian, timed
+from distributed import Client, LocalCluster
 
 BLOCKS = 20
 # Fits take seconds: fewer turns.

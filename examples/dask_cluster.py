@@ -21,9 +21,9 @@ from contextlib import contextmanager, nullcontext
 import dask.array as da
 import numpy as np
 from dask_jobqueue import SLURMCluster
-from distributed import Client, LocalCluster
 
 import widelearn as wl
+from distributed import Client, LocalCluster
 
 BLOCKS, WORKERS = 20, 2
 

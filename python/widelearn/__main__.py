@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from widelearn.experiments.tables import Table
+    from widelearn.experiments.tables.table import Table
 
 TABLES = ("digits", "diabetes", "breast_cancer", "wine")
 COMPARE = """\
@@ -139,7 +139,7 @@ def require(*packages: str) -> None:
 
 def read_table(file: str | None, data: str | None) -> Table:
     """Read the user's file, or a table of scikit-learn."""
-    from widelearn.experiments import tables
+    from widelearn.experiments.tables import table as tables
 
     if file is None:
         return tables.builtin(data or "digits")
@@ -154,13 +154,13 @@ def run_compare(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from widelearn import plots
-    from widelearn.experiments import report, store
-    from widelearn.experiments.compare import compare, versions
+    from widelearn.experiments import report_page, store
+    from widelearn.experiments.comparison.journal import Journal, mark
+    from widelearn.experiments.comparison.methods import choose
+    from widelearn.experiments.comparison.runner import compare, versions
     from widelearn.experiments.errors import InputError, listing
-    from widelearn.experiments.journal import Journal, mark
-    from widelearn.experiments.ladder import choose
-    from widelearn.experiments.problem import Request, build
     from widelearn.experiments.progress import Progress
+    from widelearn.experiments.tables.problem import Request, build
 
     if options.file is not None and options.data is not None:
         raise InputError("give FILE or --data, not both")
@@ -199,14 +199,14 @@ def run_compare(options: argparse.Namespace) -> int:
                 print(f"widelearn: {kept}: the same command with --out {out} --resume goes on", file=sys.stderr)
             raise
         store.write_json(out / "results.json", found.results)
-        figure = plots.comparison(report.ranked(found.results["rows"]), report.headline(found.results))
+        figure = plots.comparison(report_page.ranked(found.results["rows"]), report_page.headline(found.results))
         with store.replacing(out / "compare.png") as temporary:
             figure.savefig(temporary, format="png", dpi=150)
         if save is not None and found.best is not None:
             store.write_model(save, found.best)
         journal.clear()
     console = Console(width=None if sys.stdout.isatty() else 160)
-    report.print_comparison(found.results, console)
+    report_page.print_comparison(found.results, console)
     console.print(f"Results: {out / 'results.json'}, figure: {out / 'compare.png'}", soft_wrap=True, highlight=False)
     if save is not None and found.best is not None:
         chosen = found.best.about["row"]
@@ -219,8 +219,9 @@ def run_predict(options: argparse.Namespace) -> int:
     require("pandas")
     import pandas as pd
 
-    from widelearn.experiments import fitted, store
-    from widelearn.experiments.compare import versions
+    from widelearn.experiments import store
+    from widelearn.experiments.comparison import fitted
+    from widelearn.experiments.comparison.runner import versions
     from widelearn.experiments.errors import InputError
 
     out = None if options.out is None else Path(options.out)
@@ -261,9 +262,9 @@ def run_study(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from widelearn import plots
-    from widelearn.experiments import report, store, studies
+    from widelearn.experiments import report_page, store, studies
     from widelearn.experiments.progress import Progress
-    from widelearn.experiments.run import failed, run
+    from widelearn.experiments.studies.runner import failed, run
 
     specs = studies.choose(options.name)
     console = Console(width=None if sys.stdout.isatty() else 160)
@@ -280,7 +281,7 @@ def run_study(options: argparse.Namespace) -> int:
             figure = plots.study(spec.panels(results["rows"], settings), spec.about)
             with store.replacing(folder / "figure.png") as temporary:
                 figure.savefig(temporary, format="png", dpi=150)
-            report.print_study(results, console)
+            report_page.print_study(results, console)
             broken += bool(failed(results))
     console.print(f"Results and figures: {out}", soft_wrap=True, highlight=False)
     return 1 if broken else 0

@@ -6,6 +6,7 @@ import platform
 import re
 import resource
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from functools import cache
@@ -30,6 +31,7 @@ __all__ = [
     "set_num_threads",
     "show_versions",
     "threads_source",
+    "warn",
 ]
 
 # NumPy itself refuses what is smaller and still does not fit; probing the system for it would cost more than the call.
@@ -39,6 +41,8 @@ NO_LIMIT = 1 << 62
 # Bytes of a cache line, and from which size on an array begins with one.
 LINE = 64
 ALIGN_FROM = 1 << 20
+# Packages whose frames stand between a warning and the user's line.
+CALLING = {"widelearn", "sklearn", "joblib", "dask", "distributed"}
 
 
 def set_num_threads(k: int) -> None:
@@ -201,6 +205,14 @@ def available_memory() -> tuple[int, str]:
     }
     room, name = min((probe(), name) for name, probe in limits.items())
     return max(room, 0), name
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn of something in the user's line: the first frame outside this package and the libraries that call it."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in CALLING:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
 
 
 def empty(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:

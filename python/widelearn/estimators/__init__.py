@@ -1,13 +1,13 @@
 """Estimators with scikit-learn's interface."""
 
-from widelearn.estimators.feature_ridge import FeatureRidge, FeatureRidgeClassifier
-from widelearn.estimators.feature_ridge_cv import FeatureRidgeClassifierCV, FeatureRidgeCV
-from widelearn.estimators.kernel_ridge import KernelRidge, KernelRidgeClassifier
-from widelearn.estimators.kernel_ridge_cv import KernelRidgeClassifierCV, KernelRidgeCV
-from widelearn.estimators.recursive import RecursiveFeatureMachine, RecursiveFeatureMachineClassifier
-from widelearn.estimators.taylor import TaylorClassifier, TaylorRegressor
-from widelearn.estimators.two_layer import TwoLayerRegressor
-from widelearn.estimators.two_layer_classifier import TwoLayerClassifier
+from widelearn.estimators.feature_ridge.cv import FeatureRidgeClassifierCV, FeatureRidgeCV
+from widelearn.estimators.feature_ridge.regressor import FeatureRidge, FeatureRidgeClassifier
+from widelearn.estimators.kernel_ridge.cv import KernelRidgeClassifierCV, KernelRidgeCV
+from widelearn.estimators.kernel_ridge.regressor import KernelRidge, KernelRidgeClassifier
+from widelearn.estimators.recursive.machine import RecursiveFeatureMachine, RecursiveFeatureMachineClassifier
+from widelearn.estimators.taylor.regressor import TaylorClassifier, TaylorRegressor
+from widelearn.estimators.two_layer.classifier import TwoLayerClassifier
+from widelearn.estimators.two_layer.regressor import TwoLayerRegressor
 
 __all__ = [
     "FeatureRidge",

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from widelearn.ridge.conjugate_gradients import pcg
 from widelearn.ridge.operators import Scaled
-from widelearn.ridge.pcg import pcg
 from widelearn.ridge.preconditioner import Preconditioner, worth_it
 
 Array = NDArray[Any]

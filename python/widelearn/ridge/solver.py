@@ -7,9 +7,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
+from widelearn.ridge.dual_rows import KernelRows, StoredRows
 from widelearn.ridge.moments import Moments
 from widelearn.ridge.systems import Solution, check_alpha, solve_symmetric
-from widelearn.ridge.wide import KernelRows, StoredRows
 from widelearn.runtime import check_memory, row_blocks
 
 Array = NDArray[Any]

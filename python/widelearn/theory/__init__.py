@@ -18,13 +18,8 @@ from widelearn.theory.empirical import empirical_risk, empirical_spectrum
 from widelearn.theory.engine import Risk, critical_ridge, effective_ridge, risk
 from widelearn.theory.hermite import hermite_coefficients
 from widelearn.theory.inputs import hypercube_multiplicity, sphere_multiplicity
-from widelearn.theory.kernel_spectrum import kernel_spectrum, neuron_spectrum
-from widelearn.theory.lazy import LazyCondition, gradient_flow, lazy_condition
-from widelearn.theory.mean_field import MeanFieldPath, correlation_flow, mean_field_flow
-from widelearn.theory.optimal import learnability, optimal_ridge
-from widelearn.theory.random_features import convert_ridge, mei_montanari, wide_optimal_ridge
-from widelearn.theory.spectrum import Spectrum
-from widelearn.theory.staircase import (
+from widelearn.theory.kernel_spectra import kernel_spectrum, neuron_spectrum
+from widelearn.theory.kernel_staircase import (
     critical_regime,
     critical_samples,
     marchenko_pastur_edges,
@@ -32,6 +27,11 @@ from widelearn.theory.staircase import (
     smallest_eigenvalue,
     staircase,
 )
+from widelearn.theory.lazy import LazyCondition, gradient_flow, lazy_condition
+from widelearn.theory.mean_field import MeanFieldPath, correlation_flow, mean_field_flow
+from widelearn.theory.optimal import learnability, optimal_ridge
+from widelearn.theory.random_features import convert_ridge, mei_montanari, wide_optimal_ridge
+from widelearn.theory.spectrum import Spectrum
 from widelearn.theory.tangent import (
     nt_concentration,
     nt_effective_ridge,

@@ -8,8 +8,8 @@ from widelearn.theory.activations import Activation
 from widelearn.theory.checks import non_negative, positive, whole
 from widelearn.theory.duals import second_moment
 from widelearn.theory.hermite import hermite_coefficients
-from widelearn.theory.kernel_spectrum import neuron_spectrum
-from widelearn.theory.staircase import smallest_eigenvalue
+from widelearn.theory.kernel_spectra import neuron_spectrum
+from widelearn.theory.kernel_staircase import smallest_eigenvalue
 
 
 def nt_effective_ridge(activation: Activation, ridge: float) -> float:

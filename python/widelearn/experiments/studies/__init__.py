@@ -5,28 +5,36 @@ from __future__ import annotations
 from importlib import import_module
 
 from widelearn.experiments.errors import InputError, nearest
-from widelearn.experiments.spec import Spec
+from widelearn.experiments.studies.spec import Spec
 
-NAMES = (
-    "double-descent",
-    "latent-space",
-    "benign-overfitting",
-    "krr-staircase",
-    "kernel-spectrum",
-    "random-features",
-    "rf-phase-diagram",
-    "nt-interpolation",
-    "nt-generalization",
-    "lazy-training",
-    "curse-of-linearization",
-    "escape-ntk",
-    "dimension-factor",
-    "taylor-orders",
-    "parity",
-    "structured-parity",
-    "xor-mixture",
-    "recursive-features",
-)
+# Paper, which is a folder here -> its studies.
+PAPERS = {
+    "six_lectures": (
+        "double-descent",
+        "latent-space",
+        "benign-overfitting",
+        "krr-staircase",
+        "kernel-spectrum",
+        "random-features",
+        "rf-phase-diagram",
+        "nt-interpolation",
+        "nt-generalization",
+        "lazy-training",
+        "curse-of-linearization",
+    ),
+    "beyond_linearization": (
+        "escape-ntk",
+        "dimension-factor",
+        "taylor-orders",
+    ),
+    "gradient_features": (
+        "parity",
+        "structured-parity",
+        "xor-mixture",
+        "recursive-features",
+    ),
+}
+NAMES = tuple(name for names in PAPERS.values() for name in names)
 
 
 def find(name: str) -> Spec:
@@ -44,7 +52,8 @@ def find(name: str) -> Spec:
     """
     if name not in NAMES:
         raise InputError(f"there is no study {name!r}: {nearest(name, NAMES)}")
-    spec: Spec = import_module(f"{__name__}.{name.replace('-', '_')}").SPEC
+    paper = next(paper for paper, names in PAPERS.items() if name in names)
+    spec: Spec = import_module(f"{__name__}.{paper}.{name.replace('-', '_')}").SPEC
     return spec
 
 

@@ -1,0 +1,42 @@
+"""Fitted state: made on a draft of the estimator, and kept at one stroke."""
+
+import copy
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sklearn.base import _fit_context
+
+Estimator = TypeVar("Estimator")
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def checks_parameters(*, nested: bool = True) -> Callable[[Method], Method]:
+    """Check an estimator's parameters before a method runs; with `nested`, those of estimators that it holds too.
+
+    It is scikit-learn's decorator with the type of the method that it decorates.
+    """
+    decorate: Callable[[Method], Method] = _fit_context(prefer_skip_nested_validation=not nested)
+    return decorate
+
+
+def draft_of(estimator: Estimator) -> Estimator:
+    """Return an estimator with the same parameters and nothing fitted: what a fit may fill and drop."""
+    draft = copy.copy(estimator)
+    draft.__dict__ = {name: value for name, value in vars(estimator).items() if not is_fitted_name(name)}
+    return draft
+
+
+def keep(estimator: Estimator, draft: Estimator) -> Estimator:
+    """Replace all that was fitted by what a draft was fitted to, by one assignment, and return the estimator.
+
+    Until then the estimator answers as before, to other threads too; parameters set meanwhile stay.
+    """
+    unfitted = {name: value for name, value in vars(estimator).items() if not is_fitted_name(name)}
+    fitted = {name: value for name, value in vars(draft).items() if is_fitted_name(name)}
+    estimator.__dict__ = unfitted | fitted
+    return estimator
+
+
+def is_fitted_name(name: str) -> bool:
+    """Whether an attribute is set by fitting: its name ends with an underscore, or it is the private model."""
+    return name == "_model" or (name.endswith("_") and not name.endswith("__"))

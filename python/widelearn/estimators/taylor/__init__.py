@@ -1,0 +1,1 @@
+"""Taylor models of wide two-layer networks."""

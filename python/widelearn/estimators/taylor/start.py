@@ -1,0 +1,84 @@
+"""Where the descent of a Taylor model starts: random, or at the bottom of the objective's curvature at 0."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from widelearn import nets
+from widelearn.estimators.taylor.descent import DivergedError, evaluate
+from widelearn.estimators.taylor.objective import Objective
+
+Array = NDArray[Any]
+# Products with the Hessian that look for the most negative curvature, factors tried on it, share of noise.
+KRYLOV, FACTORS, NOISE = 20, 2.0 ** np.arange(-6, 7), 1e-3
+# What the products may hold; a wider net makes do with fewer.
+KRYLOV_BYTES = 512 << 20
+
+
+def random_start(rng: np.random.RandomState, shape: tuple[int, int], order: int) -> Array:
+    """Draw entries N(0, m^(-1/k) / d), independent of the pairs: Σ_r ‖w_r‖^(2k) is about 1."""
+    m, d = shape
+    return rng.standard_normal(shape) * m ** (-1 / (2 * order)) / np.sqrt(d)
+
+
+def spectral_start(objective: Objective, theta: Array, rng: np.random.RandomState) -> Array:
+    """Return the best multiple of sqrt(κ_r) e_r, with a little noise.
+
+    At W = 0 the Hessian of a quadratic model is one block 2 S_r a neuron; -κ_r <= 0 is the smallest eigenvalue of S_r
+    and e_r its eigenvector: the direction in which the neuron lowers the loss, and how much.
+    """
+    # Factors are compared without random signs.
+    objective = replace(objective, rng=None)
+    m, d = objective.net.W0.shape
+    _, gamma, b = objective.unpack(theta)
+    noise = random_start(rng, (m, d), 2)
+    values, vectors = bottom_of_blocks(objective, theta, noise)
+    W = np.sqrt(np.maximum(-values, 0))[:, None] * vectors
+    norm = float(np.sum(np.einsum("ij,ij->i", W, W) ** 2)) ** 0.25
+    if not norm > 0:
+        return noise
+    W = W / norm + NOISE * noise
+    tried = [(value_at(objective, objective.pack(t * W, gamma, b)), t) for t in FACTORS]
+    return min(tried)[1] * W
+
+
+def value_at(objective: Objective, theta: Array) -> float:
+    """Return the objective, infinite where it diverges."""
+    try:
+        return evaluate(objective, theta)[0]
+    except DivergedError:
+        return np.inf
+
+
+def bottom_of_blocks(objective: Objective, theta: Array, start: Array) -> tuple[Array, Array]:
+    """Return the smallest eigenvalue (m,) and eigenvector (m, d) of every neuron's block of the Hessian at W = 0.
+
+    Lanczos's method for all neurons at once: one product with the Hessian is a step of each.
+    """
+    net, X = objective.net, objective.X
+    offset, zero = objective.offset(theta), np.zeros_like(net.W0)
+
+    def product(V: Array) -> Array:
+        found = nets.taylor_hessian_product(
+            X, objective.Y, net.W0, net.a, zero, V.astype(X.dtype), net.activation, (2,), objective.loss, offset=offset
+        )
+        return found.astype(np.float64)
+
+    steps = max(min(KRYLOV, start.shape[1], KRYLOV_BYTES // (2 * start.nbytes)), 1)
+    basis = [start / np.linalg.norm(start, axis=1, keepdims=True)]
+    images = [product(basis[0])]
+    for _ in range(steps - 1):
+        fresh = images[-1]
+        for _ in range(2):
+            for old in basis:
+                fresh = fresh - np.einsum("ij,ij->i", fresh, old)[:, None] * old
+        length = np.linalg.norm(fresh, axis=1, keepdims=True)
+        # A row whose space is exhausted adds nothing.
+        alive = length > 1e-10 * np.linalg.norm(images[-1], axis=1, keepdims=True)
+        basis.append(np.where(alive, fresh / np.where(alive, length, 1.0), 0.0))
+        images.append(product(basis[-1]))
+    Q, AQ = np.stack(basis, axis=1), np.stack(images, axis=1)
+    values, vectors = np.linalg.eigh(Q @ AQ.transpose(0, 2, 1))
+    return values[:, 0], np.einsum("rk,rkd->rd", vectors[:, :, 0], Q)

@@ -1,0 +1,1 @@
+"""Two-layer networks that learn their features."""

@@ -1,0 +1,272 @@
+"""Two-layer networks that learn their features."""
+
+from collections.abc import Callable
+from os import PathLike
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import MultiOutputMixin, RegressorMixin, _fit_context
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from widelearn.estimators.two_layer.fit import DTYPES, BaseTwoLayer
+from widelearn.estimators.two_layer.rows import Scaling
+
+Array = NDArray[Any]
+
+
+class TwoLayerRegressor(MultiOutputMixin, RegressorMixin, BaseTwoLayer):
+    """Fit a two-layer network f(x) = Σ_r a_r σ(<w_r, x> - b_r) by gradient descent on all its weights.
+
+    Minimises mean ½‖f(x_i) - y_i‖² + (alpha/2)(‖W‖² + ‖a‖²) over W, b and a, from a start at which f = 0. There is no
+    factor 1/√width: scales are in a. x and y stand for scaled columns (`scaling`).
+
+    Parameters
+    ----------
+    width : int, default=256
+        Number m of neurons.
+    activation : str or ("leaky_relu", slope), default="relu"
+        σ: a name that :class:`~widelearn.RandomFeatures` takes, or "truncated_relu", min(1, max(z, 0)).
+    algorithm : {"gd", "algorithm1", "one_step", "k_step", "frozen"}, default="gd"
+        "gd" trains all weights together. "algorithm1" takes one step that forgets the start, W = -η ∇_W and a = -η ∇_a
+        with η = `first_step` (a step with penalty 1/η), then small steps with b held. "one_step" replaces the first
+        layer by its gradient at f = 0, its rows scaled so that <w, x> has mean square 1, draws b uniformly from
+        -bias_range to bias_range and fits a exactly, by ridge regression; "k_step" repeats the gradient
+        `n_forgetting_steps` times. "frozen" fits a alone: random features.
+    alpha : float, default=1e-2
+        Penalty. It is beside the mean loss, not the sum: n times this is scikit-learn's ridge alpha.
+    solver : {"auto", "adam", "sgd"}, default="auto"
+        Adam with the constants of MLPRegressor, or gradient descent with momentum; "auto" is "sgd" for "algorithm1",
+        whose later steps are to leave its features in place, and "adam" else.
+    learning_rate_init : float or None, default=None
+        Length of steps; None is 0.01 for "adam" and 0.05 for "sgd", but what is safely stable for "algorithm1" on a
+        squared loss.
+    learning_rate : {"constant", "invscaling", "cosine"} or callable, default="constant"
+        The length times 1, 1/√t in iteration t, (1 + cos(π (t - 1)/max_iter))/2, or a function of t - 1.
+    momentum : float, default=0.9
+        Of "sgd": v ← momentum v + gradient, step = -learning_rate v. 0 is plain gradient descent.
+    batch_size : int or None, default=None
+        Rows of a step; None takes all of them.
+    max_iter : int or None, default=None
+        Largest number of passes over the rows (steps, if batch_size is None); None is 100 for "gd" and 200 else. To
+        reach it is no fault: how long to train is a choice, as alpha is.
+    tol : float or None, default=1e-5
+        Training ends when the objective, or the validation loss, has not fallen by more than this for
+        `n_iter_no_change` iterations. None trains to max_iter, which features that emerge after a plateau need.
+        "algorithm1" trains to max_iter and returns the weights of the least objective.
+    n_iter_no_change : int, default=20
+        See `tol`.
+    early_stopping : bool, default=False
+        Whether to leave out rows, stop by their loss and keep the weights that were best on them.
+    validation_fraction : float, default=0.1
+        Share of the rows left out.
+    init : {"pairs", "quadruples"} or tuple of arrays, default="pairs"
+        The start: neurons (w, b, a) and (w, b, -a), or these of (w, b, a) and (-w, -b, -a), so that f = 0; or the
+        arrays (W, b, a) themselves. A neuron without partner has a = 0.
+    weight_scale : float, default=1.0
+        w ~ N(0, weight_scale² I/d).
+    bias : {"normal", "constant"}, default="normal"
+        b ~ N(0, bias_scale²), or b = bias_scale.
+    bias_scale : float, default=1.0
+        See `bias`.
+    output : {"normal", "signs"}, default="normal"
+        a ~ N(0, output_scale²), or ±output_scale.
+    output_scale : float or None, default=None
+        See `output`; None is 1/√width, and 1 for "algorithm1".
+    train_bias : bool, default=True
+        Whether b is trained.
+    train_output : bool, default=True
+        Whether a is trained.
+    mask : array-like of shape (width,) or (width, d), default=None
+        Zeros take neurons or weights out, from the start on.
+    smoothing : float, default=0.0
+        Standard deviation s of noise in the pre-activations that is integrated out: σ(z) is E σ(z + s ξ). For "relu"
+        and "truncated_relu".
+    first_step : float or None, default=None
+        η of "algorithm1". None makes the root mean square of <w, x> twice that of b.
+    n_forgetting_steps : int, default=2
+        Gradients of "k_step". On the same rows, more than 2 or 3 make it worse; :meth:`fit_stream` has fresh ones.
+    bias_range : float, default=2.0
+        Of "one_step" and "k_step".
+    scaling : {"standard", "scalar"} or None, default="standard"
+        Columns of X less their means, divided by their standard deviations, or by √(mean ‖x‖²/d) alone; targets are
+        standardised by both. None changes neither X nor y.
+    preset : {"parity", "xor_mixture", "structured_parity"} or None, default=None
+        Settings that learn these problems of :mod:`widelearn.datasets`, for every parameter left at its default:
+        momentum descent from a small start with weight decay ("parity", "xor_mixture"), and "one_step", or with
+        algorithm="algorithm1" that, from quadruples with b = 1.
+    checkpoint : str or path, default=None
+        File to which "gd" and "algorithm1" write their state, whole or not at all, at most once a second, at the end
+        and when interrupted. If it is there, training goes on from it, with the bits of an uninterrupted one;
+        `max_iter` may have grown.
+    random_state : int, RandomState or None, default=None
+        The seed of the start, the batches and the rows left out.
+    callback : callable, default=None
+        Called after every iteration with its number and a named tuple (loss, validation_loss, W, b, a) of views; a true
+        value ends the training.
+
+    Attributes
+    ----------
+    W_, b_, a_ : ndarray of shape (width, d), (width,) and (width, n_targets)
+        Weights, in scaled columns.
+    x_offset_, x_scale_ : ndarray of shape (d,)
+        Columns are taken as (x - x_offset_)/x_scale_.
+    y_offset_, y_scale_ : ndarray of shape (n_targets,)
+        Targets are taken as (y - y_offset_)/y_scale_.
+    n_iter_ : int
+        Iterations; of the fit of a for algorithms that train it alone.
+    loss_curve_ : list of float
+        Objective before each iteration's steps.
+    history_ : dict of ndarray
+        "loss", "objective", "gradient_norm", "learning_rate" and "validation_loss" (without the penalty) of every
+        iteration.
+    best_loss_, best_iter_ : float, int
+        Smallest validation loss, or objective without validation rows, and its iteration.
+    n_features_in_ : int
+        Number of columns, d.
+    feature_names_in_ : ndarray of shape (d,)
+        Names of the columns, if they were strings.
+
+    Raises
+    ------
+    ValueError
+        If a checkpoint is of another problem, arrays of `init` or `mask` have other shapes, or the activation is
+        unknown or cannot be smoothed.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If steps diverge: the last weights with a finite loss are kept. If the gradient is zero at the start.
+
+    See Also
+    --------
+    TwoLayerClassifier : The same for classes.
+    FeatureRidge : The first layer stays random; closed form.
+    KernelRidge : The limit in which it hardly moves.
+
+    Notes
+    -----
+    An iteration costs 4 n d m flops and O(n m) for the rest, memory is that of some rows' neurons beside scaled rows;
+    "one_step", "k_step" and "frozen" store the n m features. float32 rows are computed in float32, with losses and sums
+    in float64. KeyboardInterrupt leaves the estimator fitted with the weights of that moment.
+
+    References
+    ----------
+    Shi, Wei & Liang, "Provable guarantees for neural networks via gradient feature learning", NeurIPS 2023, algorithm
+    1 and section 2 (start, thresholds with this sign). Damian, Lee & Soltanolkotabi, "Neural networks can learn
+    representations with gradient descent", COLT 2022 (one step, then ridge regression).
+
+    Examples
+    --------
+    >>> from widelearn import TwoLayerRegressor
+    >>> from widelearn.datasets import staircase
+    >>> data = staircase(2000, 20, random_state=0)
+    >>> X, X_test, y, y_test = data.X[:1500], data.X[1500:], data.y[:1500], data.y[1500:]
+    >>> model = TwoLayerRegressor(random_state=0).fit(X, y)
+    >>> bool(model.score(X_test, y_test) > 0.8)
+    True
+    """
+
+    def __init__(
+        self,
+        width: int = 256,
+        activation: Any = "relu",
+        *,
+        algorithm: str = "gd",
+        alpha: float = 1e-2,
+        solver: str = "auto",
+        learning_rate_init: float | None = None,
+        learning_rate: str | Callable[[int], float] = "constant",
+        momentum: float = 0.9,
+        batch_size: int | None = None,
+        max_iter: int | None = None,
+        tol: float | None = 1e-5,
+        n_iter_no_change: int = 20,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        init: Any = "pairs",
+        weight_scale: float = 1.0,
+        bias: str = "normal",
+        bias_scale: float = 1.0,
+        output: str = "normal",
+        output_scale: float | None = None,
+        train_bias: bool = True,
+        train_output: bool = True,
+        mask: ArrayLike | None = None,
+        smoothing: float = 0.0,
+        first_step: float | None = None,
+        n_forgetting_steps: int = 2,
+        bias_range: float = 2.0,
+        scaling: str | None = "standard",
+        preset: str | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        callback: Callable[[int, Any], object] | None = None,
+    ) -> None:
+        self.width = width
+        self.activation = activation
+        self.algorithm = algorithm
+        self.alpha = alpha
+        self.solver = solver
+        self.learning_rate_init = learning_rate_init
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.init = init
+        self.weight_scale = weight_scale
+        self.bias = bias
+        self.bias_scale = bias_scale
+        self.output = output
+        self.output_scale = output_scale
+        self.train_bias = train_bias
+        self.train_output = train_output
+        self.mask = mask
+        self.smoothing = smoothing
+        self.first_step = first_step
+        self.n_forgetting_steps = n_forgetting_steps
+        self.bias_range = bias_range
+        self.scaling = scaling
+        self.preset = preset
+        self.checkpoint = checkpoint
+        self.random_state = random_state
+        self.callback = callback
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Fit to rows `X` (n, d) and targets `y` (n,) or (n, t); returns the estimator."""
+        x, Y, loss = self._encode_rows(X, y, True)
+        self._fit_table(x, Y, loss)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_stream(self, stream: Any) -> Self:
+        """Fit to fresh rows in every iteration; returns the estimator.
+
+        `stream` is a sampler ``(n, seed) -> (X, y)``, called with `batch_size` (256 if None) and an integer, or an
+        iterator of pairs (X, y), which ends the training when it ends. Pairs may be Bunches with X and y. Columns and
+        targets are scaled by the first batch. `tol` has no effect.
+        """
+        self._fit_fresh(stream, self._encode_rows)
+        return self
+
+    def _encode_rows(self, X: Any, y: Any, reset: bool) -> tuple[Array, Array, str]:
+        """Check rows and scale their targets."""
+        x, targets = validate_data(self, X, y, dtype=DTYPES, multi_output=True, y_numeric=True, reset=reset)
+        Y = targets.reshape(len(x), -1).astype(np.float64)
+        if reset:
+            scaling = Scaling.of(Y, None if self._settings().scaling is None else "standard")
+            self.y_offset_, self.y_scale_, self._flat = scaling.offset, scaling.scale, targets.ndim == 1
+        elif Y.shape[1] != len(self.y_scale_):
+            raise ValueError(f"y has {Y.shape[1]} targets, but the first batch had {len(self.y_scale_)}.")
+        return x, Scaling(self.y_offset_, self.y_scale_).apply(Y).astype(x.dtype), "squared"
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Return the values at the rows of `X`, of shape (n,) or (n, t)."""
+        check_is_fitted(self)
+        values = Scaling(self.y_offset_, self.y_scale_).undo(self._values(X))
+        return values[:, 0] if self._flat else values

@@ -1,0 +1,189 @@
+"""A fitted model with its preparation, as one object that is saved and predicts from raw tables."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from widelearn.experiments.errors import InputError, first_line
+from widelearn.experiments.tables.columns import Columns
+from widelearn.experiments.tables.readings import Reading
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """Targets with mean 0 and variance 1, as regression methods see them.
+
+    Parameters
+    ----------
+    mean, scale : float
+
+    Examples
+    --------
+    >>> scaled = Scaled.of(np.array([1.0, 3.0]))
+    >>> scaled.forward(np.array([1.0, 3.0]))
+    array([-1.,  1.])
+    """
+
+    mean: float = 0.0
+    scale: float = 1.0
+
+    @staticmethod
+    def of(y: NDArray[np.float64], weight: NDArray[np.float64] | None = None) -> Scaled:
+        """Take the (weighted) mean and standard deviation of `y`."""
+        mean = float(np.average(y, weights=weight))
+        scale = float(np.sqrt(np.average((y - mean) ** 2, weights=weight)))
+        return Scaled(mean, scale or 1.0)
+
+    def forward(self, y: NDArray[Any]) -> NDArray[Any]:
+        """Scale targets; codes of classes (mean 0, scale 1) stay as they are."""
+        return y if self == Scaled() else (y - self.mean) / self.scale
+
+    def back(self, prediction: NDArray[Any]) -> NDArray[Any]:
+        """Undo `forward`."""
+        return prediction if self == Scaled() else prediction * self.scale + self.mean
+
+
+@dataclass
+class FittedModel:
+    """Preparation and model in one: predicts the target from raw rows.
+
+    Parameters
+    ----------
+    columns : Columns
+        The fitted preparation.
+    model : estimator
+        Fitted on the prepared columns.
+    scale : Scaled
+    classes : list or None
+        The labels behind the model's codes; None for regression.
+    target : Reading
+        The target column.
+    about : dict
+        The row of results.json that this model is, and the versions it was fitted with.
+    """
+
+    columns: Columns
+    model: Any
+    scale: Scaled
+    classes: list[Any] | None
+    target: Reading
+    about: dict[str, Any]
+
+    @property
+    def task(self) -> str:
+        """Return "classification" or "regression"."""
+        return "regression" if self.classes is None else "classification"
+
+    def foreign_versions(self, current: dict[str, str]) -> list[str]:
+        """Say which packages that a fitted model depends on have changed since it was fitted.
+
+        Parameters
+        ----------
+        current : dict of str to str
+            From `compare.versions`.
+
+        Returns
+        -------
+        list of str
+        """
+        then = self.about["versions"]
+        names = [name for name in ("widelearn", "scikit-learn", "numpy") if then.get(name) != current.get(name)]
+        return [f"{name} {then.get(name)} (now {current.get(name)})" for name in names]
+
+    def predict(self, frame: pd.DataFrame) -> NDArray[Any]:
+        """Predict one label or number for each row.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            Raw rows; needs the columns the model uses, in any order.
+
+        Returns
+        -------
+        array of shape (n_rows,)
+
+        Raises
+        ------
+        InputError
+            A column is missing.
+        """
+        from widelearn.experiments.comparison.tuning import predict_in_blocks
+
+        prediction = self.scale.back(predict_in_blocks(self.model, self.columns.transform(frame)))
+        return prediction if self.classes is None else np.array(self.classes)[prediction.astype(np.intp)]
+
+    def score(self, frame: pd.DataFrame, prediction: NDArray[Any]) -> tuple[float, float, int] | None:
+        """Score predictions against the target column, if the table has one.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+        prediction : array of shape (n_rows,)
+            From `predict`.
+
+        Returns
+        -------
+        score, standard error, number of rows with a target; or None
+        """
+        from widelearn.experiments.comparison.scores import score, standard_error
+
+        if self.target.name not in frame.columns:
+            return None
+        column = frame[self.target.name]
+        truth = self.target.numbers(column) if self.target.kind == "number" else self.target.text(column)
+        known = truth.notna().to_numpy()
+        if known.sum() < 2:
+            return None
+        y, predicted = truth.to_numpy()[known], prediction[known]
+        if self.target.kind == "text":
+            y, predicted = y.astype(str), predicted.astype(str)
+        return score(self.task, y, predicted), standard_error(self.task, y, predicted), int(known.sum())
+
+
+def load(path: str | Path) -> FittedModel:
+    """Read a model that ``widelearn compare --save`` wrote.
+
+    It is a pickle: reading it can run any code that its author put into it, so read only files that you trust.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    FittedModel
+
+    Raises
+    ------
+    InputError
+        The file is missing, unreadable, or holds something else.
+    """
+    import joblib
+
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"no such file: {path}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of other versions: `FittedModel.foreign_versions` names them
+            model = joblib.load(path)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or first_line(error)}") from error
+    except Exception as error:
+        raise _foreign(path, first_line(error)) from error
+    if not isinstance(model, FittedModel):
+        raise _foreign(path, f"it holds a {type(model).__name__}")
+    return model
+
+
+def _foreign(path: Path, why: str) -> InputError:
+    return InputError(f"{path} is not a model saved by `widelearn compare --save`: {why}")

@@ -1,0 +1,185 @@
+"""Compare methods on one problem: each is tuned, fitted and measured in a process of its own, then scored here."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from widelearn.experiments.comparison import process as fresh
+from widelearn.experiments.comparison.fitted import FittedModel
+from widelearn.experiments.comparison.journal import Journal
+from widelearn.experiments.comparison.methods import Method
+from widelearn.experiments.comparison.scores import METRICS, score, standard_error
+from widelearn.experiments.tables.problem import Problem
+
+SCHEMA = "widelearn-compare/1"
+PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "matplotlib")
+
+
+@dataclass
+class Comparison:
+    """What a comparison found.
+
+    Attributes
+    ----------
+    results : dict
+        What results.json holds.
+    best : FittedModel or None
+        The model with the best held-out score, if models were to be kept and one succeeded.
+    """
+
+    results: dict[str, Any]
+    best: FittedModel | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether a method failed."""
+        return any(row["error"] is not None for row in self.results["rows"])
+
+
+def compare(
+    problem: Problem,
+    methods: Sequence[Method],
+    *,
+    seed: int = 0,
+    threads: int | None = None,
+    keep: bool = False,
+    on_step: Callable[[str, float], None] | None = None,
+    journal: Journal | None = None,
+) -> Comparison:
+    """Tune, fit and score methods, one after the other.
+
+    Parameters
+    ----------
+    problem : Problem
+    methods : sequence of Method
+    seed : int
+        The same seed gives the same scores.
+    threads : int or None
+        Threads for each method; None leaves the choice to each library.
+    keep : bool
+        Whether to return the best model.
+    on_step : callable (method's name, fraction done)
+    journal : Journal or None
+        Keeps what each method found; methods that it holds already are not run again.
+
+    Returns
+    -------
+    Comparison
+    """
+    rows: list[dict[str, Any]] = []
+    best: FittedModel | None = None
+    notes = list(problem.data["notes"])
+    with tempfile.TemporaryDirectory(prefix="widelearn-") as name:
+        folder = Path(name)
+        np.savez(folder / "problem.npz", **problem.arrays)  # type: ignore[arg-type]
+        for method in methods:
+            if journal is not None and method.name in journal.done:
+                kept = journal.done[method.name]
+                rows.append(kept["row"])
+                notes += kept["warnings"]
+                best = journal.model() if journal.best == method.name else best
+                if on_step is not None:
+                    on_step(method.name, 1.0)
+                continue
+            job = {"model": method.name, "task": problem.task, "seed": seed, "keep": keep}
+            step = None if on_step is None else _named_step(on_step, method.name)
+            outcome = fresh.run(folder, job, step, threads)
+            row = _row(problem, method, outcome, folder)
+            rows.append(row)
+            warned = [f"{method.name} warned: {text}" for text in outcome.get("warnings", [])]
+            if "w_train" in problem.arrays and not method.weighted:
+                warned.insert(0, f"fitted without weights, which count in its score alone: {method.name}")
+            notes += warned
+            if on_step is not None:
+                on_step(method.name, 1.0)
+            beaten = best is None or (row["score"] or -math.inf) > best.about["row"]["score"]
+            chosen = keep and row["error"] is None and row["score"] is not None and beaten
+            best = _fitted(problem, row, folder) if chosen else best
+            if journal is not None:
+                journal.add(method.name, row, warned, best if chosen else None)
+    results: dict[str, Any] = {
+        "schema": SCHEMA,
+        "task": problem.task,
+        "data": problem.data | {"notes": notes + _samples(problem, rows)},
+        "seed": seed,
+        "split": problem.split,
+        "versions": versions(),
+        "machine": {"system": platform.platform(), "cpus": os.cpu_count(), "threads": threads},
+        "rows": rows,
+    }
+    return Comparison(results, best)
+
+
+def _samples(problem: Problem, rows: list[dict[str, Any]]) -> list[str]:
+    """Note which methods saw only a part of the training rows."""
+    n_train, n_tune = problem.split["n_train"], problem.split["n_tune"]
+    fewer = [f"{row['model']} ({row['n_used']:,})" for row in rows if (row["n_used"] or n_train) < n_train]
+    notes = [f"fitted on a seeded sample of the {n_train:,} training rows: {', '.join(fewer)}"] if fewer else []
+    if n_tune < n_train:
+        notes.append(f"tuned on a seeded sample of {n_tune:,} training rows: every method")
+    return notes
+
+
+def _named_step(on_step: Callable[[str, float], None], name: str) -> Callable[[float], None]:
+    return lambda fraction: on_step(name, min(fraction, 0.99))
+
+
+def _row(problem: Problem, method: Method, outcome: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Make a method's row of results.json; the held-out targets meet the predictions only here."""
+    row: dict[str, Any] = {"model": method.name, "package": method.package, "score": None, "score_se": None}
+    row |= {"metric": METRICS[problem.task]}
+    measured = ("fit_s", "predict_s", "peak_bytes", "params", "n_used", "tune_s", "tune_score")
+    row |= {key: outcome.get(key) for key in measured} | {"error": outcome.get("error")}
+    if row["error"] is not None:
+        return row
+    arrays = problem.arrays
+    prediction = np.load(folder / "prediction.npy", allow_pickle=False)
+    if not np.isfinite(prediction).all():
+        row["error"] = f"{int((~np.isfinite(prediction)).sum())} of {len(prediction)} predictions are not finite"
+        return row
+    truth, weight, group = arrays["y_test"], arrays.get("w_test"), arrays.get("group_test")
+    row["score"] = _finite(score(problem.task, truth, prediction, weight))
+    row["score_se"] = _finite(standard_error(problem.task, truth, prediction, weight, group))
+    return row
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _fitted(problem: Problem, row: dict[str, Any], folder: Path) -> FittedModel:
+    """Join the fitted model that a method's process left with the preparation."""
+    import joblib
+
+    model, scale = joblib.load(folder / "model.joblib")
+    about = {"row": row, "versions": versions(), "data": problem.data["name"]}
+    return FittedModel(problem.columns, model, scale, problem.classes, problem.target, about)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what took part.
+
+    Examples
+    --------
+    >>> sorted(versions())[:2]
+    ['matplotlib', 'numpy']
+    """
+    import widelearn as wl
+
+    found = {"widelearn": wl.__version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

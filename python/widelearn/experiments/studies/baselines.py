@@ -1,0 +1,79 @@
+"""What feature learning is compared with: kernels at their best ridge; claims about accuracies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigh
+
+from widelearn.experiments.studies.spec import APART, Claim, Row, Rows
+
+Array = NDArray[np.float64]
+# Ridges relative to the kernel's mean diagonal entry.
+RIDGES = tuple(10.0**power for power in range(-6, 5))
+
+
+def best_fits(kernel: Any, X: Array, y: Array, test: Array) -> list[Array]:
+    """Return the kernel ridge predictions of `test` for every ridge of a grid: from one decomposition.
+
+    What picks the best of them by the test rows favours the kernel.
+    """
+    K, cross = np.asarray(kernel(X), float), np.asarray(kernel(test, X), float)
+    values, vectors = eigh(K, check_finite=False)
+    right, left = vectors.T @ y, cross @ vectors
+    scale = float(np.trace(K)) / len(K)
+    return [left @ (right / (values + scale * ridge)) for ridge in RIDGES]
+
+
+def best_accuracy(kernel: Any, X: Array, y: Array, test: Array, truth: Array) -> float:
+    """Return the best share of signs that kernel ridge regression on ±1 gets right, over ridges.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from widelearn.kernels import RBF
+    >>> X = np.linspace(-1, 1, 20)[:, None]
+    >>> best_accuracy(RBF(gamma=1.0), X, np.sign(X[:, 0]), X, np.sign(X[:, 0]))
+    1.0
+    """
+    return max(float(np.mean(np.sign(fit) == truth)) for fit in best_fits(kernel, X, y, test))
+
+
+def best_error(kernel: Any, X: Array, y: Array, test: Array, truth: Array) -> float:
+    """Return the least mean squared error of kernel ridge regression over ridges."""
+    return min(float(np.mean((fit - truth) ** 2)) for fit in best_fits(kernel, X, y, test))
+
+
+def at_least(rows: Rows, text: str, value: float) -> Claim:
+    """Claim that every mean is at least a value."""
+    return Claim(text, bool(rows) and all(one["simulation"] >= value for one in rows), _means(rows))
+
+
+def at_most(rows: Rows, text: str, value: float) -> Claim:
+    """Claim that every mean is at most a value."""
+    return Claim(text, bool(rows) and all(one["simulation"] <= value for one in rows), _means(rows))
+
+
+def far_from(rows: Rows, others: Rows, text: str) -> Claim:
+    """Claim, as a control, that something left out changes every mean by more than 10 standard errors of both."""
+
+    def errors(one: Row, other: Row) -> float:
+        error = math.hypot(one["se"], other["se"])
+        return abs(one["simulation"] - other["simulation"]) / max(error, 1e-300)
+
+    gaps = [errors(one, other) for one, other in zip(rows, others, strict=True)]
+    held = bool(gaps) and min(gaps) > APART
+    return Claim(text, held, f"{_means(rows)} and without it {_means(others)}", control=True)
+
+
+def _means(rows: Rows) -> str:
+    return ", ".join(f"{one['simulation']:.3f} ± {one['se']:.2g}" for one in rows) or "no rows"
+
+
+def at(rows: Rows, series: Sequence[str], x: float) -> list[Row]:
+    """Return the simulated rows of these series at a place."""
+    return [one for one in rows if one["series"] in series and one["x"] == x and one["simulation"] is not None]

@@ -1,0 +1,83 @@
+"""A product of two columns: quadratic models and random signs learn it where the tangent kernel does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from widelearn import TaylorRegressor
+from widelearn.datasets import hypercube
+from widelearn.experiments.studies.baselines import at, at_least, at_most, best_error
+from widelearn.experiments.studies.ensembles import draws, panel
+from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Spec, Step, row
+from widelearn.kernels import NTK, TaylorKernel
+
+Array = NDArray[np.float64]
+QUADRATIC, NETWORK = "quadratic model", "network with random signs"
+TANGENT, LIFTED = "NTK", "kernel of order 2"
+DENSE = {name: f"{name}, dense quadratic form" for name in (QUADRATIC, LIFTED)}
+
+
+def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
+    """Fit to products of two columns, and to dense quadratic forms, on the cube."""
+    d, test = settings["d"], settings["test"]
+    found: dict[tuple[str, int], list[float]] = {}
+    for rng in draws(settings["draws"], seed, step):
+        state, most = int(rng.integers(2**31)), max(settings["samples"])
+        X, check = (hypercube(n, d, random_state=int(rng.integers(2**31))) for n in (most, test))
+        A = rng.standard_normal((d, d))
+        np.fill_diagonal(A, 0.0)
+        A *= 1 / np.sqrt(((A + A.T) ** 2).sum() / 2)
+        product, dense = [x[:, 0] * x[:, 1] for x in (X, check)], [((x @ A) * x).sum(axis=1) for x in (X, check)]
+        for kind, (y, truth) in {"": product, "dense": dense}.items():
+            for n in settings["samples"] if not kind else (most,):
+                errors = {LIFTED: best_error(TaylorKernel(2, "softplus"), X[:n], y[:n], check, truth)}
+                modes = {QUADRATIC: ("taylor", 128)}
+                if not kind:
+                    errors[TANGENT] = best_error(NTK(activation="softplus"), X[:n], y[:n], check, truth)
+                    modes |= {NETWORK: ("marginal", settings["width"])}
+                for name, (mode, width) in modes.items():
+                    model = TaylorRegressor(mode=mode, width=width, linear_term=False, random_state=state)
+                    errors[name] = float(np.mean((model.fit(X[:n], y[:n]).predict(check) - truth) ** 2))
+                for name, error in errors.items():
+                    found.setdefault((DENSE[name] if kind else name, n), []).append(error)
+    return [row(series, n, None, values) for (series, n), values in found.items()]
+
+
+def claims(rows: Rows, settings: Settings) -> list[Claim]:
+    """Claim that both learn where kernels do not, and that nothing is gained on a dense form."""
+    n = max(settings["samples"])
+    dense, lifted = at(rows, [DENSE[QUADRATIC]], n)[0], at(rows, [DENSE[LIFTED]], n)[0]
+    better = dense["simulation"] < lifted["simulation"]
+    detail = (
+        f"{dense['simulation']:.3f} ± {dense['se']:.2g}, the kernel {lifted['simulation']:.3f} ± {lifted['se']:.2g}"
+    )
+    return [
+        at_most(at(rows, [QUADRATIC], n), f"the quadratic model learns the product from {n} rows", 0.05),
+        at_most(at(rows, [NETWORK], n), "so does the network under random signs", 0.05),
+        at_least(at(rows, [TANGENT], n), "tangent kernel ridge does not, at its best ridge", 0.5),
+        at_least(at(rows, [LIFTED], n), "nor does the kernel of the quadratic model: what counts is the penalty", 0.3),
+        Claim(
+            "a dense quadratic form is no easier for the model than for its kernel", not better, detail, control=True
+        ),
+    ]
+
+
+def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
+    """Error against rows."""
+    shown = [one for one in rows if one["series"] not in DENSE.values()]
+    return [panel(shown, xlabel="samples", ylabel="test error", xscale="log", ylim=(0.0, 1.2))]
+
+
+SPEC = Spec(
+    name="escape-ntk",
+    about="Quadratic models, and networks under random signs, learn a product of two columns where kernels do not.",
+    source="Bai & Lee 2020",
+    settings={"d": 40, "samples": (80, 120, 160, 240, 400), "width": 256, "draws": 5, "test": 2000},
+    quick={"samples": (120, 400), "draws": 2, "test": 1000},
+    simulate=simulate,
+    claims=claims,
+    panels=panels,
+)

@@ -1,0 +1,145 @@
+"""What each term of a wide network's expansion in its first layer's movement weighs, and what random signs do to it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from widelearn.experiments.studies.ensembles import draws, panel, sphere
+from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Spec, Step, apart, of, row, within
+from widelearn.nets import forward, taylor_terms
+from widelearn.theory import hermite_coefficients
+
+Array = NDArray[np.float64]
+ACTIVATION, ORDERS = "softplus", (1, 2, 3)
+NOISE, ALIGNED, SIGNS = (
+    "spread of the network with random signs",
+    "aligned, linear term",
+    "quadratic term, signs changed",
+)
+WRONG = "a quadratic term as in the kernel regime"
+
+
+def term(k: int) -> str:
+    """Return a series' name."""
+    return f"term of order {k}"
+
+
+def left(k: int) -> str:
+    """Return the series of what is left after a term."""
+    return f"left after order {k}"
+
+
+def mean_square(k: int) -> float:
+    """Return E σ^(k)(z)², z ~ N(0, 1), by quadrature."""
+    z, weights = np.polynomial.hermite_e.hermegauss(200)
+    s = 1 / (1 + np.exp(-z))
+    slope = s * (1 - s)
+    values = {1: s, 2: slope, 3: slope * (1 - 2 * s), 4: slope * (1 - 6 * slope)}[k]
+    return float(weights @ values**2 / weights.sum())
+
+
+def size(k: int, m: float) -> float:
+    """Return the root mean square of f^(k) for rows w ~ N(0, I/(d √m)): E v^{2k} = (2k - 1)!! m^{-k/2}."""
+    odd = math.prod(range(1, 2 * k, 2))
+    return math.sqrt(mean_square(k) * odd) / math.factorial(k) * m ** (-k / 4)
+
+
+def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
+    """Draw networks with output weights ±1/√m, movements of size m^{-1/4}, rows on the sphere of radius √d."""
+    d, n = settings["d"], settings["rows"]
+    found: dict[tuple[str, int], list[float]] = {}
+    for rng in draws(settings["draws"], seed, step):
+        X = sphere(rng, n, d)
+        for m in settings["widths"]:
+            W0 = rng.standard_normal((m, d)) / np.sqrt(d)
+            a = np.where(rng.uniform(size=(m, 1)) < 0.5, -1.0, 1.0) / np.sqrt(m)
+            W = rng.standard_normal((m, d)) / np.sqrt(d) * m**-0.25
+            none = np.zeros(m)
+            start = forward(X, W0, none, a, ACTIVATION)
+            terms = taylor_terms(X, W0, a, W, ACTIVATION, ORDERS)
+            rest = forward(X, W0 + W, none, a, ACTIVATION) - start
+            for k, values in zip(ORDERS, terms, strict=True):
+                rest = rest - values
+                found.setdefault((term(k), m), []).append(float(np.mean(values**2)))
+                found.setdefault((left(k), m), []).append(float(np.mean(rest**2)))
+            signs = np.where(rng.uniform(size=(m, 1)) < 0.5, -1.0, 1.0)
+            again = taylor_terms(X, W0, a, signs * W, ACTIVATION, (2,))[0]
+            found.setdefault((SIGNS, m), []).append(float(np.abs(again - terms[1]).max()))
+            # Movements along one direction with the signs of the outputs: the linear term adds up.
+            one = np.sign(a) * (np.ones(d) / np.sqrt(d)) * m**-0.25
+            linear = taylor_terms(X, W0, a, one, ACTIVATION, (1,))[0]
+            found.setdefault((ALIGNED, m), []).append(float(np.mean(linear**2)))
+            mixed = forward(X, W0 + signs * one, none, a, ACTIVATION) - start
+            quadratic = taylor_terms(X, W0, a, one, ACTIVATION, (2,))[0]
+            found.setdefault((NOISE, m), []).append(float(np.mean((mixed - quadratic) ** 2)))
+    return predictions(settings, found)
+
+
+def predictions(settings: Settings, found: dict[tuple[str, int], list[float]]) -> list[Row]:
+    """Put sizes from Gaussian means beside the mean squares of terms."""
+    rows = []
+    for (series, m), values in found.items():
+        # Squares are averaged, and their mean's root is shown: to first order its error is halved and divided.
+        mean = float(np.mean(values))
+        theory: float | None = None
+        if series in map(term, ORDERS):
+            theory = size(ORDERS[list(map(term, ORDERS)).index(series)], m)
+        elif series == NOISE:
+            theory = size(1, m)
+        elif series == ALIGNED:
+            theory = float(hermite_coefficients("softplus", 0, derivative=1)[0]) * m**0.25
+        shown = [math.sqrt(mean) + (v - mean) / (2 * math.sqrt(mean)) if mean else 0.0 for v in values]
+        rows.append(row(series, m, theory, values if series == SIGNS else shown))
+    quadratic = {m: values for (series, m), values in found.items() if series == term(2)}
+    for m, values in quadratic.items():
+        root = math.sqrt(float(np.mean(values)))
+        shown = [root + (v - root**2) / (2 * root) for v in values]
+        rows.append(row(WRONG, m, size(2, float(m)) * m**-0.5, shown))
+    return rows
+
+
+def slope(rows: Rows) -> float:
+    """Return the exponent of m."""
+    x, y = np.log([one["x"] for one in rows]), np.log([one["simulation"] for one in rows])
+    return float(np.polyfit(x, y, 1)[0])
+
+
+def claims(rows: Rows, settings: Settings) -> list[Claim]:
+    """Sizes of terms, what is left after each, cancellation by signs."""
+    made = [
+        within(of(rows, *map(term, ORDERS)), "a term of order k is m^{-k/4} times a Gaussian mean", 0.05),
+        within(of(rows, ALIGNED), "movements with the outputs' signs make the linear term grow like m^{1/4}", 0.1),
+        within(of(rows, NOISE), "random signs leave the quadratic term and noise of size m^{-1/4}", 0.1),
+    ]
+    for k in ORDERS:
+        found = slope(of(rows, left(k)))
+        held = abs(found + (k + 1) / 4) < 0.1
+        made.append(Claim(f"what is left after order {k} falls like m^-{(k + 1) / 4:g}", held, f"slope {found:.3f}"))
+    changed = max(one["simulation"] for one in of(rows, SIGNS))
+    made.append(Claim("signs do not change the quadratic term", changed < 1e-12, f"at most {changed:.1e}"))
+    return [*made, apart(of(rows, WRONG), "the quadratic term is not negligible as for movements of m^{-1/2}")]
+
+
+def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
+    """Terms, and what is left after them."""
+    options = {"xlabel": "neurons", "xscale": "log", "yscale": "log"}
+    return [
+        panel(of(rows, *map(term, ORDERS), ALIGNED, NOISE), ylabel="root mean square", **options),
+        panel(of(rows, *map(left, ORDERS)), ylabel="left after the terms", **options),
+    ]
+
+
+SPEC = Spec(
+    name="taylor-orders",
+    about="For movements of size m^{-1/4} the quadratic term is what random signs leave of a wide network.",
+    source="Bai & Lee 2020; its expansion in the movement of the first layer",
+    settings={"d": 40, "rows": 100, "widths": (256, 1024, 4096, 16384), "draws": 60},
+    quick={"widths": (256, 1024, 4096), "draws": 30},
+    simulate=simulate,
+    claims=claims,
+    panels=panels,
+)

@@ -1,0 +1,1 @@
+"""Studies of "Six Lectures on Linearized Neural Networks"."""

@@ -1,0 +1,108 @@
+"""The tangent model interpolates as soon as its parameters outnumber the samples, not its neurons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from widelearn.experiments.studies.ensembles import draws, panel, sphere
+from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Spec, Step, apart, of, row, within
+from widelearn.theory import nt_lambda_min, nt_noise_train, nt_threshold
+
+TRAIN, CONTROL, SMALLEST = "min-norm fit", "neurons counted", "relu, many neurons"
+
+
+def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
+    """Fit pure noise with growing parts of the same neurons; then smallest eigenvalues of wide kernels."""
+    d, n = settings["d"], settings["n"]
+    widths = [round(share * n / d) for share in settings["shares"]]
+    found: dict[int, list[float]] = {N: [] for N in widths}
+    for rng in draws(settings["draws"], seed, step, 0.0, 0.6):
+        X, W, y = sphere(rng, n, d), sphere(rng, max(widths), d, 1.0), rng.standard_normal(n)
+        for N in widths:
+            features = ((X @ W[:N].T > 0)[:, :, None] * X[:, None, :]).reshape(n, N * d)
+            U, s, _ = np.linalg.svd(features, full_matrices=False)
+            left = y - U[:, s > 1e-10 * s[0]] @ (U[:, s > 1e-10 * s[0]].T @ y)
+            found[N].append(float(np.mean(left**2)))
+    rows = [row(TRAIN, N * d / n, nt_noise_train(n, N, d), values) for N, values in found.items()]
+    curve = np.linspace(0, max(settings["shares"]), 101)
+    rows += [row(TRAIN, share, max(0.0, 1 - share)) for share in curve]
+    N = widths[0]
+    rows.append(row(CONTROL, N * d / n, 1 - N / n, found[N]))
+    return rows + smallest(settings, seed, step)
+
+
+def smallest(settings: Settings, seed: int, step: Step) -> list[Row]:
+    """Return the smallest eigenvalue of the tangent kernel matrix at several n."""
+    d, N = settings["d_kernel"], settings["width"]
+    found: dict[int, list[float]] = {n: [] for n in settings["samples"]}
+    for rng in draws(settings["kernel_draws"], seed, step, 0.6, 1.0):
+        X, W = sphere(rng, max(settings["samples"]), d), sphere(rng, N, d, 1.0)
+        active = (X @ W.T > 0).astype(float)
+        K = (active @ active.T / N) * (X @ X.T / d)
+        for n in settings["samples"]:
+            found[n].append(float(np.linalg.eigvalsh(K[:n, :n])[0]))
+    rows = [row(SMALLEST, n, nt_lambda_min("relu", n, d), values, panel="kernel") for n, values in found.items()]
+    curve = np.geomspace(min(settings["samples"]) / 2, 2 * max(settings["samples"]), 81)
+    return rows + [row(SMALLEST, n, nt_lambda_min("relu", n, d), panel="kernel") for n in curve]
+
+
+def claims(rows: Rows, settings: Settings) -> list[Claim]:
+    """Judge the threshold at N d = n, the smallest eigenvalue; counting neurons is wrong."""
+    below = [one for one in of(rows, TRAIN) if one["x"] < 1]
+    above = [one for one in of(rows, TRAIN) if one["x"] > 1.15]
+    worst = max(one["simulation"] for one in above)
+    least = nt_threshold(settings["n"], settings["d"])
+    return [
+        within(below, "below the threshold 1 - N d/n of the noise is left", 0.05),
+        Claim("above it nothing is left", worst < 1e-3, f"at most {worst:.1e}; the threshold is {least} neurons"),
+        within(of(rows, SMALLEST), "the smallest eigenvalue of the wide kernel", 0.03),
+        apart(of(rows, CONTROL), "counting neurons instead of parameters predicts another error"),
+    ]
+
+
+def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
+    """Training error against N d / n, and the smallest eigenvalue against n."""
+    train = [one for one in rows if one["series"] == TRAIN]
+    kernel = [one for one in rows if one.get("panel") == "kernel"]
+    d, N = settings["d_kernel"], settings["width"]
+    return [
+        panel(train, xlabel="parameters / samples", ylabel="training error on pure noise"),
+        panel(
+            kernel,
+            title=f"d = {d}, N = {N:,}",
+            xlabel="samples",
+            ylabel="smallest eigenvalue of K",
+            xscale="log",
+            ylim=(0.0, 0.35),
+        ),
+    ]
+
+
+SPEC = Spec(
+    name="nt-interpolation",
+    about="The tangent model interpolates any labels once its N d parameters outnumber the samples.",
+    source="Montanari & Zhong 2022; Six Lectures, chapter 5",
+    settings={
+        "d": 20,
+        "n": 400,
+        "shares": (0.25, 0.5, 0.75, 0.9, 1.2, 1.5),
+        "draws": 30,
+        "d_kernel": 40,
+        "width": 4000,
+        "samples": (80, 160, 320),
+        "kernel_draws": 6,
+    },
+    quick={
+        "d": 16,
+        "n": 160,
+        "shares": (0.3, 0.5, 0.8, 1.3, 1.6),
+        "draws": 60,
+        "samples": (80, 320),
+        "kernel_draws": 4,
+    },
+    simulate=simulate,
+    claims=claims,
+    panels=panels,
+)

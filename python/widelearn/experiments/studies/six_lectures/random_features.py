@@ -1,0 +1,93 @@
+"""Random features: double descent in the number of neurons, as Mei and Montanari predict it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from widelearn.experiments.studies.ensembles import draws, noisy, panel, polynomial, ridge_fit, sphere
+from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Spec, Step, apart, of, row, within
+from widelearn.theory import convert_ridge, hermite_coefficients, mei_montanari
+
+CONTROL = "infinitely wide theory"
+LINEAR, QUADRATIC = 1.0, 0.3
+MU0, MU1 = (float(value) for value in hermite_coefficients("relu", 1))
+MU_STAR2 = 0.5 - MU0**2 - MU1**2  # E relu(G)² = 1/2
+
+
+def name_of(ridge: float) -> str:
+    """Return a series' name."""
+    return f"λ = {ridge:g}"
+
+
+def predicted(psi1: float, psi2: float, ridge: float, noise: float) -> float:
+    """Return Mei and Montanari's risk for centred relu features."""
+    return float(mei_montanari(psi1, psi2, ridge, MU1, MU_STAR2, LINEAR**0.5, QUADRATIC, noise).excess)
+
+
+def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
+    """Fit growing parts of the same random features on the same samples."""
+    d, psi2, noise = settings["d"], settings["psi2"], settings["noise"]
+    n, widths = round(psi2 * d), [round(psi1 * d) for psi1 in settings["psi1"]]
+    found: dict[tuple[float, int], list[float]] = {}
+    for rng in draws(settings["draws"], seed, step):
+        W, X, test = sphere(rng, max(widths), d), sphere(rng, n, d), sphere(rng, settings["test"], d)
+        f = polynomial(rng, d, LINEAR, QUADRATIC)
+        y, truth = noisy(rng, f(X), noise), f(test)
+        Z, Z_test = (np.maximum(A @ W.T / np.sqrt(d), 0) - MU0 for A in (X, test))
+        for N in widths:
+            for ridge in settings["ridges"]:
+                alpha = convert_ridge(ridge, "mei_montanari", "unscaled", n=n, d=d, n_features=N)
+                fit = Z_test[:, :N] @ ridge_fit(Z[:, :N], y, alpha)
+                found.setdefault((ridge, N), []).append(float(np.mean((fit - truth) ** 2)))
+    rows = [row(name_of(r), N / d, predicted(N / d, n / d, r, noise), values) for (r, N), values in found.items()]
+    for ridge in settings["ridges"]:
+        grid = np.geomspace(min(settings["psi1"]), max(settings["psi1"]), 161)
+        rows += [row(name_of(ridge), psi1, predicted(psi1, n / d, ridge, noise)) for psi1 in grid]
+    low, N = min(settings["ridges"]), min(widths)
+    return [*rows, row(CONTROL, N / d, predicted(np.inf, n / d, low, noise), found[low, N])]
+
+
+def claims(rows: Rows, settings: Settings) -> list[Claim]:
+    """Equality; the peak at N = n; kernel theory misses narrow models."""
+    small, large = (name_of(pick(settings["ridges"])) for pick in (min, max))
+    curve = {one["x"]: one["simulation"] for one in of(rows, small)}
+    peak = max(curve, key=lambda x: curve[x])
+    near = abs(np.log(peak / settings["psi2"])) < 0.5
+    widest = max(curve)
+    cured = {one["x"]: one["simulation"] for one in of(rows, large)}
+    falls = min(cured, key=lambda x: cured[x]) == widest
+    return [
+        within(of(rows, small, large), "Mei and Montanari's formula is the simulated risk", 0.05),
+        Claim("with little ridge the risk peaks at N = n", bool(near), f"largest at N/d = {peak:g}"),
+        Claim("with more ridge the widest model is the best", falls, f"{cured[widest]:.3f} at N/d = {widest:g}"),
+        apart(of(rows, CONTROL), "the theory of infinite width misses narrow models"),
+    ]
+
+
+def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
+    """One panel: risk against N/d."""
+    shown = [one for one in rows if one["series"] != CONTROL]
+    labels = {"xlabel": "neurons / dimensions", "ylabel": "excess risk"}
+    return [panel(shown, **labels, xscale="log", yscale="log", ylim=(0.3, 30.0))]
+
+
+SPEC = Spec(
+    name="random-features",
+    about="Random-feature ridge regression: double descent in the number of neurons, wide is best with some ridge.",
+    source="Mei & Montanari 2022; Six Lectures, chapter 4",
+    settings={
+        "d": 120,
+        "psi1": (0.3, 0.7, 1.2, 1.5, 2.0, 3.0, 6.0, 12.0),
+        "psi2": 1.5,
+        "ridges": (1e-3, 0.1),
+        "noise": 0.2,
+        "draws": 40,
+        "test": 2000,
+    },
+    quick={"psi1": (0.3, 0.7, 1.5, 3.0, 6.0), "draws": 40, "test": 1000},
+    simulate=simulate,
+    claims=claims,
+    panels=panels,
+)

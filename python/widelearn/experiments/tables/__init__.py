@@ -1,0 +1,1 @@
+"""Users' tables as supervised problems."""

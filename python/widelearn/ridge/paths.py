@@ -1,0 +1,288 @@
+"""Whole paths of ridge problems on plain arrays: coefficients, left-out predictions and GCV of many penalties."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils.validation import _check_sample_weight
+
+from widelearn.ridge.dual_rows import StoredRows
+from widelearn.ridge.left_out import DualPath, PrimalPath
+from widelearn.ridge.moments import Moments
+from widelearn.ridge.solver import own_kernel_matrix, symmetric_kernel_matrix
+from widelearn.ridge.systems import check_alpha
+from widelearn.ridge.tridiagonal import dual_gcv
+from widelearn.runtime import row_blocks
+
+Array = NDArray[Any]
+BLOCK_ROWS = 2048
+
+
+class Problem(NamedTuple):
+    """What a call was given, checked; rows without weight are left out of `A`, `y` and `weight`."""
+
+    A: Array
+    y: Array
+    weight: Array | None
+    alphas: Array
+    kind: str
+    flat: bool
+    rows: Array | slice
+    n: int
+
+    def shaped(self, values: Array) -> Array:
+        """Drop the targets' axis of one-dimensional targets."""
+        return values[..., 0] if self.flat else values
+
+
+def check(A: ArrayLike, y: ArrayLike, alphas: ArrayLike, kind: str, sample_weight: ArrayLike | None) -> Problem:
+    """Check the arguments that all functions of this file share."""
+    if kind not in ("features", "kernel"):
+        raise ValueError(f"kind must be 'features' or 'kernel', got {kind!r}.")
+    a = check_array(A, dtype=[np.float64, np.float32], input_name="A")
+    targets = check_array(y, dtype=np.float64, order="C", ensure_2d=False, input_name="y")
+    check_consistent_length(a, targets)
+    penalties = check_alphas(alphas)
+    n, weight = len(a), None
+    rows: Any = slice(None)
+    columns = targets.reshape(n, -1)
+    if sample_weight is not None:
+        weight = _check_sample_weight(sample_weight, a, dtype=np.float64, ensure_non_negative=True)
+        rows = np.flatnonzero(weight)
+        columns, weight = columns[rows], weight[rows]
+    if kind == "kernel":
+        a = symmetric_kernel_matrix(own_kernel_matrix(a))
+        a = a if weight is None else np.ascontiguousarray(a[np.ix_(rows, rows)])
+    else:
+        a = a[rows]
+    return Problem(a, columns, weight, penalties, kind, targets.ndim == 1, rows, n)
+
+
+def check_alphas(alphas: ArrayLike) -> NDArray[np.float64]:
+    """Return penalties as a non-empty vector of finite non-negative numbers."""
+    values = np.atleast_1d(np.asarray(alphas, dtype=np.float64))
+    if values.ndim != 1 or not values.size:
+        raise ValueError(f"alphas must be a non-empty sequence of numbers, got shape {np.shape(alphas)}.")
+    return check_alpha(values, values.size)
+
+
+def decompose(problem: Problem) -> DualPath | PrimalPath:
+    """Return the path over the smaller of the two systems."""
+    A, y, weight, alphas = problem.A, problem.y, problem.weight, problem.alphas
+    if problem.kind == "kernel" or len(A) <= A.shape[1]:
+        definite = problem.kind == "features"
+        K = StoredRows(A, False).gram() if definite else A
+        return DualPath(K, y, alphas, weight, fit_intercept=False, definite=definite)
+    moments = Moments(A.shape[1], y.shape[1]).update(A, y, weight)
+    return PrimalPath(moments, alphas, fit_intercept=False)
+
+
+def path(
+    A: ArrayLike,
+    y: ArrayLike,
+    alphas: ArrayLike,
+    *,
+    kind: str = "features",
+    sample_weight: ArrayLike | None = None,
+) -> Array:
+    """Solve a ridge problem without intercept for many penalties.
+
+    As :func:`widelearn.ridge.solve`, one decomposition serving all penalties where that costs less than a Cholesky
+    factor for each.
+
+    Parameters
+    ----------
+    A : array-like of shape (n, p) or (n, n)
+        Features, or a symmetric kernel matrix.
+    y : array-like of shape (n,) or (n, t)
+        Targets.
+    alphas : array-like of shape (n_alphas,)
+        Penalties, finite and non-negative.
+    kind : {"features", "kernel"}, default="features"
+        What `A` is.
+    sample_weight : array-like of shape (n,), optional
+        Weights, non-negative.
+
+    Returns
+    -------
+    ndarray of shape (n_alphas, p) or (n_alphas, p, t)
+        Coefficients; dual ones, (n_alphas, n[, t]), for a kernel.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a penalty is negative, or the kernel matrix is not symmetric.
+
+    Notes
+    -----
+    With m = min(n, p): 2 n p m flops for the products, then 9 m³ for eigenvectors or m³ / 3 a penalty.
+
+    References
+    ----------
+    Rifkin & Lippert, "Notes on regularized least squares", MIT-CSAIL-TR-2007-025, section 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from widelearn import ridge
+    >>> Z, y = np.array([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]]), np.array([2.0, 5.0, 1.0])
+    >>> ridge.path(Z, y, alphas=[0.0, 1.0])
+    array([[2. , 2.5],
+           [1. , 2. ]])
+    """
+    problem = check(A, y, alphas, kind, sample_weight)
+    found = decompose(problem)
+    t = problem.y.shape[1]
+    out = np.zeros((len(problem.alphas), problem.n if kind == "kernel" else problem.A.shape[1], t), problem.A.dtype)
+    for j, alpha in enumerate(problem.alphas):
+        penalties = np.full(t, alpha)
+        if isinstance(found, PrimalPath):
+            out[j] = found.solve(penalties)[0]
+        elif kind == "kernel":
+            out[j, problem.rows] = found.solve(penalties).coef
+        else:
+            out[j] = problem.A.T @ found.solve(penalties).coef.astype(problem.A.dtype)
+    return problem.shaped(out)
+
+
+def blocks_of(A: Array) -> Iterator[tuple[slice, Array]]:
+    """Yield blocks of rows."""
+    return ((rows, A[rows]) for rows in row_blocks(len(A), BLOCK_ROWS))
+
+
+def errors(problem: Problem) -> Iterator[tuple[slice, Array]]:
+    """Yield rows and their scaled leave-one-out errors."""
+    found = decompose(problem)
+    if isinstance(found, DualPath):
+        return found.errors()
+    return found.errors(lambda: blocks_of(problem.A), problem.y, problem.weight)
+
+
+def loo(
+    A: ArrayLike,
+    y: ArrayLike,
+    alphas: ArrayLike,
+    *,
+    kind: str = "features",
+    sample_weight: ArrayLike | None = None,
+) -> Array:
+    """Predict every row by the ridge fit, without intercept, to all other rows.
+
+    With H = A (A'A + alpha I)⁻¹ A' the prediction is y_i - (y - H y)_i / (1 - H_ii), for weighted rows in their scaled
+    space: the exact refit, from one decomposition for all penalties.
+
+    Parameters
+    ----------
+    A : array-like of shape (n, p) or (n, n)
+        Features, or a symmetric kernel matrix.
+    y : array-like of shape (n,) or (n, t)
+        Targets.
+    alphas : array-like of shape (n_alphas,)
+        Penalties, finite and non-negative.
+    kind : {"features", "kernel"}, default="features"
+        What `A` is.
+    sample_weight : array-like of shape (n,), optional
+        Weights, non-negative; a row without weight gets NaN, for no fit leaves it out.
+
+    Returns
+    -------
+    ndarray of shape (n_alphas, n) or (n_alphas, n, t)
+        Left-out predictions.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a penalty is negative, or the kernel matrix is not symmetric.
+
+    Notes
+    -----
+    With m = min(n, p): 2 n p m flops for the products, 9 m³ for eigenvectors, 2 n m (t + 1) a penalty. Few penalties on
+    a kernel take one Cholesky factor and its inverse each.
+
+    References
+    ----------
+    Golub, Heath & Wahba, "Generalized cross-validation as a method for choosing a good ridge parameter", Technometrics
+    21, 1979, section 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from widelearn import ridge
+    >>> Z, y = np.array([[1.0], [1.0], [2.0]]), np.array([1.0, 2.0, 3.0])
+    >>> ridge.loo(Z, y, alphas=[0.0])
+    array([[1.6, 1.4, 3. ]])
+    """
+    problem = check(A, y, alphas, kind, sample_weight)
+    kept = np.empty((len(problem.alphas), *problem.y.shape))
+    for rows, block in errors(problem):
+        kept[:, rows] = block
+    if problem.weight is not None:
+        kept /= np.sqrt(problem.weight)[:, None]
+    out = np.full((len(problem.alphas), problem.n, problem.y.shape[1]), np.nan)
+    out[:, problem.rows] = problem.y - kept
+    return problem.shaped(out)
+
+
+def gcv(
+    A: ArrayLike,
+    y: ArrayLike,
+    alphas: ArrayLike,
+    *,
+    kind: str = "features",
+    sample_weight: ArrayLike | None = None,
+) -> Array:
+    """Return the generalised cross-validation error of every penalty, without intercept.
+
+    It is (RSS / n) / (1 - df / n)², RSS = Σ w (y - f)², n = Σ w and df = tr A (A'WA + alpha I)⁻¹ A'W; infinite where df
+    reaches n.
+
+    Parameters
+    ----------
+    A : array-like of shape (n, p) or (n, n)
+        Features, or a symmetric kernel matrix.
+    y : array-like of shape (n,) or (n, t)
+        Targets.
+    alphas : array-like of shape (n_alphas,)
+        Penalties, finite and non-negative.
+    kind : {"features", "kernel"}, default="features"
+        What `A` is.
+    sample_weight : array-like of shape (n,), optional
+        Weights, non-negative; n is their sum.
+
+    Returns
+    -------
+    ndarray of shape (n_alphas,) or (n_alphas, t)
+        Errors.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a penalty is negative, or the kernel matrix is not symmetric.
+
+    Notes
+    -----
+    With m = min(n, p): 2 n p m flops for the products and 4 m³ / 3 for a tridiagonal form; no eigenvectors.
+
+    References
+    ----------
+    Golub, Heath & Wahba, "Generalized cross-validation as a method for choosing a good ridge parameter", Technometrics
+    21, 1979, equation 1.4. Elden, "A note on the computation of the generalized cross-validation function", BIT 24,
+    1984.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from widelearn import ridge
+    >>> Z, y = np.array([[1.0], [1.0], [2.0]]), np.array([1.0, 2.0, 3.0])
+    >>> np.round(ridge.gcv(Z, y, alphas=[0.0, 6.0]), 6)
+    array([0.375, 1.86 ])
+    """
+    problem = check(A, y, alphas, kind, sample_weight)
+    a, y, weight = problem.A, problem.y, problem.weight
+    if kind == "features" and len(a) > a.shape[1]:
+        errors = Moments(a.shape[1], y.shape[1]).update(a, y, weight).gcv(problem.alphas)
+        return problem.shaped(errors.reshape(len(problem.alphas), -1))
+    K = StoredRows(a, False).gram() if kind == "features" else a
+    return problem.shaped(dual_gcv(K, y, problem.alphas, weight, fit_intercept=False))

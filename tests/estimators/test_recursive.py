@@ -1,0 +1,339 @@
+"""Recursive feature machines: their gradients, metric, choice and what they learn, against naive forms and refits."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine, make_multilabel_classification
+from sklearn.model_selection import train_test_split
+
+import reference
+from widelearn import KernelRidge, RecursiveFeatureMachine, RecursiveFeatureMachineClassifier
+from widelearn.datasets import hypercube
+from widelearn.estimators.recursive.fit import ALPHAS
+from widelearn.estimators.recursive.metric import gradients, outer_product
+from widelearn.kernels import NTK, RBF, Laplace, Linear, Matern
+from widelearn.kernels.slopes import slopes
+from widelearn.runtime import row_blocks
+
+RADIAL = [
+    RBF(gamma=0.3),
+    Laplace(gamma=0.4),
+    Laplace(gamma=0.4, power=1.5),
+    Laplace(gamma=0.4, power=2.0),
+    Matern(length_scale=2.0, nu=0.5),
+    Matern(length_scale=2.0, nu=1.5),
+    Matern(length_scale=2.0, nu=2.5),
+]
+
+
+@pytest.fixture
+def smooth(rng):
+    """Rows of which two columns matter."""
+    X = rng.standard_normal((160, 6))
+    return X, np.sin(2 * X[:, 0]) + X[:, 1] * X[:, 0]
+
+
+def differences(function, X, h=1e-5):
+    """Central differences of a function of rows, (n, d[, t])."""
+    return np.stack([(function(X + h * e) - function(X - h * e)) / (2 * h) for e in np.eye(X.shape[1])], axis=1)
+
+
+@pytest.mark.parametrize("kernel", RADIAL, ids=repr)
+def test_slopes_are_the_kernels_gradient(kernel, rng):
+    X, Y = rng.standard_normal((7, 4)), rng.standard_normal((9, 4))
+    found = slopes(kernel, X, Y)[:, None, :] * (X[:, :, None] - Y.T)
+    # Central differences with step h = 1e-5 err by h² = 1e-10 and 1e-16 / h = 1e-11.
+    np.testing.assert_allclose(found, differences(lambda x: kernel(x, Y), X), rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("kernel", RADIAL, ids=repr)
+def test_coinciding_rows_have_no_gradient(kernel, rng):
+    X = rng.standard_normal((40, 3))
+    dual = rng.standard_normal((40, 1))
+    alone = next(iter(gradients(kernel, X[:1], X[:1], dual[:1])))[2]
+    # Without a cusp the two products cancel to a rounding; with one the factor itself is zero.
+    np.testing.assert_allclose(alone, 0.0, atol=1e-14)
+    doubled = np.vstack([X, X])
+    once = outer_product(kernel, X, dual, None, slice(None), diagonal=False)
+    twice = outer_product(kernel, doubled, np.vstack([dual, dual]) / 2, None, slice(None), diagonal=False)
+    # A cusp's factor 1/r of nearby rows magnifies rounding by |x| / r, here below 1e3.
+    np.testing.assert_allclose(twice, 2 * once, rtol=1e-11, atol=1e-11 * np.abs(once).max())
+
+
+@pytest.mark.parametrize("diagonal", [False, True])
+def test_outer_products_are_those_of_the_naive_sum(diagonal, rng):
+    X, dual, weight = rng.standard_normal((50, 4)), rng.standard_normal((50, 2)), rng.uniform(0.1, 2, 50)
+    kernel, sample = Laplace(gamma=0.4), np.arange(5, 45)
+    G = reference.radial_gradients(X[sample], X, dual, lambda r: -0.4 * np.exp(-0.4 * r))
+    whole = np.einsum("i,iat,ibt->ab", weight[sample], G, G)
+    found = outer_product(kernel, X, dual, weight, sample, diagonal=diagonal)
+    # Sums of 50 terms that cancel to a tenth: 1e-16 times 500.
+    np.testing.assert_allclose(found, np.diag(whole) if diagonal else whole, rtol=1e-11, atol=1e-11)
+
+
+def test_tiles_do_not_matter(monkeypatch, rng):
+    X, dual = rng.standard_normal((300, 5)), rng.standard_normal((300, 1))
+    whole = outer_product(RBF(gamma=0.1), X, dual, None, slice(None), diagonal=False)
+    monkeypatch.setattr("widelearn.estimators.recursive.metric.TILE", 1)
+    sizes = []
+    monkeypatch.setattr(
+        "widelearn.estimators.recursive.metric.slopes", lambda k, x, y: sizes.append(len(x)) or slopes(k, x, y)
+    )
+    parts = outer_product(RBF(gamma=0.1), X, dual, None, slice(None), diagonal=False)
+    assert sizes == [rows.stop - rows.start for rows in row_blocks(300, 16)]
+    np.testing.assert_allclose(parts, whole, rtol=1e-12)
+
+
+@pytest.mark.parametrize("metric", ["full", "diagonal"])
+@pytest.mark.parametrize("kernel", [None, "rbf", Matern(3.0), Laplace(power=1.5)], ids=repr)
+def test_gradient_of_the_fitted_function(kernel, metric, smooth, rng):
+    X, y = smooth
+    X = X * np.array([1, 10, 0.1, 1, 5, 1]) + 3
+    model = RecursiveFeatureMachine(kernel, n_iter=2, metric=metric).fit(X, np.column_stack([y, y**2]))
+    Q = X.mean(axis=0) + X.std(axis=0) * rng.standard_normal((20, 6))
+    found, wanted = model.gradient(Q), differences(model.predict, Q)
+    assert found.shape == (20, 6, 2)
+    assert model.n_iter_ > 0
+    np.testing.assert_allclose(found, wanted, atol=1e-6 * np.abs(wanted).max())
+    one = clone(model).fit(X, y)
+    assert one.gradient(Q).shape == (20, 6)
+
+
+@pytest.mark.parametrize("diagonal", [False, True])
+@pytest.mark.parametrize("exponent", [0.5, 1.0])
+def test_metric_is_the_gradients(exponent, diagonal, smooth):
+    """Two changes of the metric, written out."""
+    X, y = smooth
+    options = {"exponent": exponent, "metric": "diagonal" if diagonal else "full"}
+    model = RecursiveFeatureMachine(Laplace(gamma=0.3), (0.1,), n_iter=2, **options).fit(X, y)
+    assert model.n_iter_ > 0
+    Z = (X - X.mean(axis=0)) / X.std(axis=0)
+    M = np.eye(6)
+    for _ in range(model.n_iter_):
+        values, vectors = np.linalg.eigh(M)
+        root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
+        dual, _ = reference.kernel_ridge(Laplace(gamma=0.3)(Z @ root), y[:, None], 0.1)
+        G = reference.radial_gradients(Z @ root, Z @ root, dual, lambda r: -0.3 * np.exp(-0.3 * r))[:, :, 0] @ root
+        P = (G.T @ G / len(X)).astype(float)
+        values, vectors = np.linalg.eigh(np.diag(np.diag(P)) if diagonal else P)
+        M = (vectors * values**exponent) @ vectors.T
+        M *= 6 / np.trace(M)
+    # A root halves the digits of eigenvalues near zero: 1e-16 becomes 1e-8.
+    np.testing.assert_allclose(model.M_, np.diag(M) if diagonal else M, atol=1e-7)
+    np.testing.assert_allclose(model.root_ @ model.root_ if not diagonal else model.root_**2, model.M_, atol=1e-12)
+    values, vectors = np.linalg.eigh(M)
+    assert np.trace(np.diag(model.M_) if diagonal else model.M_) == pytest.approx(6, abs=1e-12)
+    same = KernelRidge(Laplace(gamma=0.3), 0.1).fit(Z @ (vectors * np.sqrt(values)), y)
+    np.testing.assert_allclose(model.predict(X), same.predict(Z @ (vectors * np.sqrt(values))), atol=1e-6)
+
+
+def test_errors_are_those_of_refits(smooth):
+    """Iteration 0: each row left out. Iteration 1: so too, under the metric of the other half of the rows."""
+    X, y = smooth
+    X, y = X[:60], y[:60]
+    options = {"alphas": (0.1,), "standardize": False, "random_state": 3}
+    model = RecursiveFeatureMachine(RBF(gamma=0.1), n_iter=1, **options).fit(X, y)
+    order = np.random.RandomState(3).permutation(60)
+    X, y = X[order] - X.mean(axis=0), y[order]
+    fold = np.arange(60) % 2
+
+    def left_out(root, rows):
+        Z = X @ root
+        kept = [np.arange(60) != i for i in rows]
+        return [
+            (y[i] - KernelRidge(RBF(gamma=0.1), 0.1).fit(Z[k], y[k]).predict(Z[[i]])[0]) ** 2
+            for i, k in zip(rows, kept, strict=True)
+        ]
+
+    np.testing.assert_allclose(model.history_[0], np.mean(left_out(np.eye(6), range(60))), rtol=1e-9)
+    errors = []
+    for own in (0, 1):
+        Z, t = X[fold != own], y[fold != own]
+        G = KernelRidge(RBF(gamma=0.1), 0.1).fit(Z, t)
+        slope = -0.2 * RBF(gamma=0.1)(Z) * G.dual_coef_
+        G = slope.sum(axis=1)[:, None] * Z - slope @ Z
+        values, vectors = np.linalg.eigh(G.T @ G)
+        values = np.sqrt(values)
+        errors += left_out(vectors * np.sqrt(values * 6 / values.sum()), np.flatnonzero(fold == own))
+    np.testing.assert_allclose(model.history_[1], np.mean(errors), rtol=1e-9)
+    assert model.best_score_ == -model.history_[model.n_iter_]
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "laplacian"])
+def test_rotations_change_nothing(kernel, smooth, rng):
+    X, y = smooth
+    Q = np.linalg.qr(rng.standard_normal((6, 6)))[0]
+    model = RecursiveFeatureMachine(kernel, n_iter=3, standardize=False).fit(X, y)
+    turned = clone(model).fit(X @ Q, y)
+    assert (model.n_iter_, model.alpha_) == (turned.n_iter_, turned.alpha_)
+    assert model.n_iter_ > 0
+    # Three fits with systems of condition up to 160 / 1e-4 = 2e6: 1e-16 times 1e7.
+    np.testing.assert_allclose(turned.predict(X @ Q), model.predict(X), atol=1e-7)
+    np.testing.assert_allclose(Q @ turned.M_ @ Q.T, model.M_, atol=1e-6)
+
+
+def test_units_change_nothing(smooth):
+    X, y = smooth
+    scale = np.array([1e-3, 1e3, 1, 50, 1, 2])
+    model = RecursiveFeatureMachine(n_iter=2).fit(X, y)
+    other = clone(model).fit(X * scale - 5, 3 * y - 2)
+    assert model.n_iter_ == other.n_iter_
+    np.testing.assert_allclose(other.predict(X * scale - 5), 3 * model.predict(X) - 2, atol=1e-6)
+
+
+def test_parity_of_two_columns_of_a_hundred():
+    X = hypercube(1800, 100, random_state=1)
+    y = X[:, 0] * X[:, 1]
+    model = RecursiveFeatureMachineClassifier().fit(X[:800], y[:800])
+    plain = RecursiveFeatureMachineClassifier(n_iter=0).fit(X[:800], y[:800])
+    assert model.score(X[800:], y[800:]) > 0.9
+    # Kernels need about d² = 10,000 rows.
+    assert plain.score(X[800:], y[800:]) < 0.65
+    # Two of a hundred columns hold a fiftieth where nothing was learned.
+    assert np.diag(model.M_)[:2].sum() / np.trace(model.M_) > 0.3
+
+
+def test_a_kernel_that_gives_up_does_not_stop_its_gradients():
+    """Where a large penalty is best for the kernel, gradients of a sharper fit are tried."""
+    X = hypercube(300, 40, random_state=5)
+    y = X[:, 0] * X[:, 1]
+    heard = []
+    model = RecursiveFeatureMachine(Laplace(gamma=0.3), callback=lambda *news: heard.append(news)).fit(X, y)
+    assert model._caps(ALPHAS.index(10.0)) == [np.inf, 0.1]
+    assert model._caps(ALPHAS.index(0.1)) == [np.inf]
+    assert clone(model).set_params(alphas=(1.0, 10.0))._caps(1) == [np.inf]
+    runs = len(heard) // 6
+    assert [number for number, _ in heard] == list(range(6)) * runs
+    starts = {tuple(error for _, error in heard[6 * k : 6 * k + 6]) for k in range(runs)}
+    assert tuple(model.history_) in starts
+
+
+def test_nothing_is_learned_from_noise(rng):
+    X, y = rng.standard_normal((200, 15)), rng.standard_normal(200)
+    model = RecursiveFeatureMachine().fit(X, y)
+    assert model.n_iter_ == 0
+    np.testing.assert_array_equal(model.M_, np.eye(15))
+
+
+@pytest.mark.parametrize("load", [load_diabetes, load_breast_cancer, load_wine])
+def test_it_hardly_loses_to_its_kernel(load):
+    X, y = load(return_X_y=True)
+    X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, random_state=0)
+    kind = RecursiveFeatureMachine if load is load_diabetes else RecursiveFeatureMachineClassifier
+    scores = [kind(n_iter=n).fit(X, y).score(X_test, y_test) for n in (0, 5)]
+    assert scores[1] >= 0.99 * scores[0]
+
+
+def test_plain_kernel_ridge_is_iteration_zero(smooth):
+    X, y = smooth
+    model = RecursiveFeatureMachine(RBF(gamma=0.2), n_iter=0).fit(X, y)
+    Z = (X - X.mean(axis=0)) / X.std(axis=0)
+    same = KernelRidge(RBF(gamma=0.2), model.alpha_).fit(Z, y)
+    assert model.alpha_ in ALPHAS
+    assert len(model.history_) == 1
+    np.testing.assert_allclose(model.predict(X), same.predict(Z), atol=1e-9)
+
+
+@pytest.mark.parametrize("metric", ["full", "diagonal"])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda X: X[:, :1],
+        lambda X: np.column_stack([X, np.full(len(X), 7.0)]),
+        lambda X: np.zeros_like(X),
+        lambda X: np.round(X[:, :2]),
+        lambda X: np.repeat(X, 3, axis=1),
+        lambda X: X[:5],
+        lambda X: X[:2],
+    ],
+    ids=["one column", "constant column", "constant", "duplicates", "repeated columns", "five rows", "two rows"],
+)
+def test_poor_rows(spoil, metric, smooth):
+    X, y = smooth
+    X = spoil(X)
+    for target in (y[: len(X)], np.ones(len(X))):
+        model = RecursiveFeatureMachine(metric=metric, n_iter=2).fit(X, target)
+        assert np.isfinite(model.predict(X)).all()
+        assert np.isfinite(model.M_).all()
+    np.testing.assert_allclose(model.predict(X), 1.0, atol=1e-9)
+    assert model.n_iter_ == 0
+
+
+def test_single_precision_is_kept(smooth):
+    X, y = smooth
+    single = RecursiveFeatureMachine(n_iter=2).fit(X.astype(np.float32), y.astype(np.float32))
+    double = RecursiveFeatureMachine(n_iter=2, alphas=(single.alpha_,)).fit(X, y)
+    names = ("M_", "dual_coef_", "X_fit_", "intercept_")
+    assert {np.asarray(getattr(single, name)).dtype for name in names} == {np.dtype(np.float32)}
+    assert single.predict(X.astype(np.float32)).dtype == np.float32
+    assert single.gradient(X.astype(np.float32)).dtype == np.float32
+    assert np.corrcoef(single.predict(X.astype(np.float32)), double.predict(X))[0, 1] > 0.99
+
+
+def test_fits_are_repeatable_and_can_be_stored(smooth, threads):
+    X, y = smooth
+    model = RecursiveFeatureMachine(n_iter=2).fit(X, y)
+    threads(1)
+    again = clone(model).fit(X, y)
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), model.predict(X))
+
+
+def test_progress(smooth):
+    heard = []
+    model = RecursiveFeatureMachine(n_iter=3, callback=lambda *news: heard.append(news)).fit(*smooth)
+    assert [number for number, _ in heard] == [0, 1, 2, 3]  # one run: the penalty of such smooth targets is small
+    np.testing.assert_array_equal([error for _, error in heard], model.history_)
+
+
+def test_many_rows_leave_choices_to_samples(monkeypatch, smooth):
+    for name, rows in {"LENGTH_ROWS": 30, "CHOICE_ROWS": 60, "GRADIENT_ROWS": 90}.items():
+        monkeypatch.setattr(f"widelearn.estimators.recursive.fit.{name}", rows)
+    X, y = smooth
+    model = RecursiveFeatureMachine(n_iter=2).fit(X, y)
+    assert model.X_fit_.shape == X.shape
+    assert model.score(X, y) > 0.9
+
+
+def test_classes(smooth):
+    X, y = smooth
+    labels = np.where(y > 1, "high", np.where(y > -1, "middle", "low"))
+    model = RecursiveFeatureMachineClassifier(n_iter=2, class_weight="balanced").fit(X, labels)
+    assert model.classes_.tolist() == ["high", "low", "middle"]
+    assert model.decision_function(X).shape == (160, 3)
+    assert model.gradient(X).shape == (160, 6, 3)
+    dropped = RecursiveFeatureMachineClassifier(n_iter=1, class_weight={"high": 0.0}).fit(X, labels)
+    assert len(dropped.X_fit_) == (labels != "high").sum()
+    X, Y = make_multilabel_classification(80, 12, n_classes=4, random_state=0)
+    assert RecursiveFeatureMachineClassifier(n_iter=1).fit(X, Y).predict(X).shape == Y.shape
+
+
+@pytest.mark.parametrize(
+    ("kernel", "reason"),
+    [
+        (NTK(), "not here in closed form"),
+        (RBF() + Linear(), "not here in closed form"),
+        (Laplace(norm=1), "Euclidean"),
+        (Laplace(power=0.5), "power"),
+        (lambda X, Y: X @ Y.T, "not here in closed form"),
+        ("precomputed", "no gradients"),
+    ],
+    ids=str,
+)
+def test_kernels_without_gradients_are_refused(kernel, reason, smooth):
+    with pytest.raises(ValueError, match=reason):
+        RecursiveFeatureMachine(kernel).fit(*smooth)
+
+
+def test_memory_is_checked_before_it_is_taken(monkeypatch, smooth):
+    X, y = smooth
+    wide = np.hstack([X] * 100)
+    monkeypatch.setenv("WIDELEARN_MAX_MEMORY", "8M")
+    with pytest.raises(MemoryError, match="metric of 600 columns"):
+        RecursiveFeatureMachine(n_iter=1).fit(wide, y)
+    model = RecursiveFeatureMachine(n_iter=1, metric="diagonal").fit(wide, y)
+    monkeypatch.setenv("WIDELEARN_MAX_MEMORY", "100K")
+    with pytest.raises(MemoryError, match="fewer rows at a time"):
+        model.gradient(wide)

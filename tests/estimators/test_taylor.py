@@ -1,0 +1,400 @@
+"""Taylor models: the formula, the objective and its gradient, solvers and starts, and what they learn and what not."""
+
+import pickle
+from math import factorial
+
+import numpy as np
+import pytest
+from scipy import special
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from widelearn import KernelRidge, KernelRidgeClassifier, TaylorClassifier, TaylorRegressor
+from widelearn.estimators.taylor.inputs import LinearPart, root_mean_square, whitening
+from widelearn.estimators.taylor.net import Net, activation_scale, draw_net
+from widelearn.estimators.taylor.objective import Objective
+from widelearn.estimators.taylor.start import bottom_of_blocks, random_start
+from widelearn.kernels import NTK, TaylorKernel
+
+ALPHAS = np.logspace(-6, 2, 9)
+
+
+def softplus(t, order):
+    """Derivatives of log(1 + e^t) up to order 3."""
+    s = special.expit(t)
+    return [np.logaddexp(0, t), s, s * (1 - s), s * (1 - s) * (1 - 2 * s)][order]
+
+
+def cube(d, n, seed, n_test=2000):
+    """Rows of the cube and y = x1 x2, and as many test rows as asked for."""
+    X = np.random.default_rng(seed).choice([-1.0, 1.0], (n + n_test, d))
+    y = X[:, 0] * X[:, 1]
+    return X[:n], y[:n], X[n:], y[n:]
+
+
+def error(model, X, y, X_test, y_test):
+    """Test error relative to the mean square of the targets, which are without mean."""
+    return np.mean((model.fit(X, y).predict(X_test) - y_test) ** 2) / np.mean(y_test**2)
+
+
+def quadratic(**parameters):
+    return TaylorRegressor(linear_term=False, random_state=0, **parameters)
+
+
+def best_kernel(kernel, *data):
+    """The kernel at the penalty that is best on the test rows."""
+    return min(error(KernelRidge(kernel, alpha, fit_intercept=False), *data) for alpha in ALPHAS)
+
+
+@pytest.fixture
+def table(rng):
+    X = 3 * rng.standard_normal((60, 4)) + [0, 1, 2, 3]
+    return X, X[:, 0] * X[:, 1] + X[:, 2] + 5 + 0.1 * rng.standard_normal(60)
+
+
+@pytest.mark.parametrize("orders", [1, 2, 3, (1, 2), (2, 3)])
+@pytest.mark.parametrize("linear_term", [True, False])
+def test_predictions_are_the_formula(orders, linear_term, table):
+    X, y = table
+    model = TaylorRegressor(orders, width=12, linear_term=linear_term, random_state=0, max_iter=500, tol=1e-3)
+    model.fit(X, y)
+    orders = np.atleast_1d(orders)
+    z = np.random.default_rng(0).standard_normal(1_000_000)
+    # The scale is a mean of 10^6 draws of a bounded function here: 3 standard errors are below 1 %.
+    assert model.activation_scale_ == pytest.approx(np.sqrt(np.mean(softplus(z, max(orders)) ** 2)), rel=1e-2)
+    assert model.x_scale_ == pytest.approx(np.sqrt(np.mean(X**2)), rel=1e-14)
+    assert model.y_scale_ == pytest.approx(y.std() if linear_term else np.sqrt(np.mean(y**2)), rel=1e-14)
+    rows = X / model.x_scale_
+    U, V = rows @ model.W0_.T, rows @ model.W_.T
+    terms = sum(softplus(U, k) * V**k / factorial(k) for k in orders) @ model.a_
+    wanted = model.y_scale_ * terms / model.activation_scale_ + X @ model.coef_ + model.intercept_
+    np.testing.assert_allclose(model.predict(X), wanted, rtol=1e-11, atol=1e-11)
+    assert linear_term or (not model.coef_.any() and model.intercept_ == 0)
+
+
+def test_neurons_come_in_pairs(table):
+    model = TaylorRegressor(width=10, random_state=0).fit(*table)
+    np.testing.assert_array_equal(model.W0_[:5], model.W0_[5:])
+    np.testing.assert_array_equal(model.a_[:5], -model.a_[5:])
+    np.testing.assert_allclose(np.abs(model.a_), 10**-0.5, rtol=1e-15)
+    assert np.abs(model.W_[:5] - model.W_[5:]).min(axis=1).max() > 1e-3
+    # 40,000 independent draws of variance 1/4: five standard errors of it are 0.009.
+    assert abs(draw_net(np.random.RandomState(0), 20_000, 4, 1)[0].var() - 0.25) < 0.009
+
+
+def test_the_mean_network_predicts(table):
+    """In the modes of the real network: the mean over signs of the network at W0 + s W, whose σ is not scaled."""
+    X, y = table
+    for mode in ("marginal", "signs"):
+        model = TaylorRegressor(width=6, mode=mode, max_iter=30, tol=1e-3, random_state=0).fit(X, y)
+        rows = X / model.x_scale_
+        # All 2^6 signs.
+        signs = np.array(np.meshgrid(*[[-1.0, 1.0]] * 6)).reshape(6, -1).T
+        every = [softplus(rows @ (model.W0_ + s[:, None] * model.W_).T, 0) @ model.a_ for s in signs]
+        wanted = model.y_scale_ * np.mean(every, axis=0) + X @ model.coef_ + model.intercept_
+        np.testing.assert_allclose(model.predict(X), wanted, rtol=1e-11, atol=1e-11)
+        assert model.activation_scale_ == 1
+
+
+def objective(loss, mode, power, linear_term=True, rng=None, seed=3):
+    random = np.random.RandomState(seed)
+    X = random.standard_normal((15, 3))
+    Y = {"squared": X[:, :2], "logistic": np.sign(X[:, 1:]), "softmax": np.eye(2)[(X[:, 0] > 0).astype(int)]}[loss]
+    W0, a = draw_net(random, 6, 3, 2)
+    net = Net(W0, a, "softplus", (1, 3) if mode == "taylor" else None)
+    return Objective(X, Y, loss, net, LinearPart.of(X, 0.1) if linear_term else None, 0.1, 3, power, rng)
+
+
+class Repeated:
+    """Random signs that are the same at every call."""
+
+    def choice(self, values, size):
+        return np.random.RandomState(5).choice(values, size)
+
+
+@pytest.mark.parametrize("loss", ["squared", "logistic", "softmax"])
+@pytest.mark.parametrize("mode", ["taylor", "marginal", "signs"])
+@pytest.mark.parametrize("power", [1, 2])
+def test_gradient(loss, mode, power):
+    function = objective(loss, mode, power, power == 1, Repeated() if mode == "signs" else None)
+    random = np.random.RandomState(0)
+    theta = 0.5 * random.standard_normal(len(function.pack(np.ones((6, 3)))))
+    _, gradient = function(theta)
+    for _ in range(3):
+        v, h = random.standard_normal(len(theta)), 1e-5
+        slope = (function(theta + h * v)[0] - function(theta - h * v)[0]) / (2 * h)
+        # Differences err by h² f''' ~ 1e-10 and by rounding, 1e-16 / h = 1e-11, times numbers up to 10³.
+        assert slope == pytest.approx(gradient @ v, rel=1e-6, abs=1e-7)
+
+
+def test_objective_is_what_the_docstring_says(table):
+    X, y = table
+    for power, alpha in ((1, 2e-3), (2, 1e-2)):
+        model = TaylorRegressor(width=20, alpha=alpha, penalty_power=power, random_state=0).fit(X, y)
+        loss = 0.5 * np.mean((model.predict(X) - y) ** 2) / y.var()
+        beta = model.coef_ * model.x_scale_ / model.y_scale_
+        G = np.sum(np.linalg.norm(model.W_, axis=1) ** 4)
+        wanted = loss + alpha * G**power + alpha / 2 * beta @ beta
+        assert model.loss_curve_[-1] == pytest.approx(wanted, rel=1e-10)
+        assert model.history_["loss"][-1] == model.loss_curve_[-1]
+        assert model.n_iter_ == len(model.loss_curve_) == len(model.history_["gradient_norm"])
+        assert (np.diff(model.loss_curve_) <= 0).all()
+
+
+def test_the_penalty_means_the_same_in_the_real_network():
+    """Wide and little moved, its quadratic term and penalty are those of the Taylor model at W times sqrt(scale)."""
+    X, y, X_test, _ = cube(10, 100, 0)
+    scale = activation_scale("softplus", 2)
+    taylor, real = (quadratic(mode=mode, width=2048, tol=1e-4).fit(X, y) for mode in ("taylor", "marginal"))
+    ratio = np.sum(taylor.W_**2) / np.sum(real.W_**2)
+    # Both are Taylor series whose next term is smaller by 1/sqrt(width) = 1/45; the variance over signs is as much.
+    assert ratio == pytest.approx(scale, rel=0.1)
+    np.testing.assert_allclose(real.predict(X_test), taylor.predict(X_test), atol=0.3)
+
+
+def test_the_linear_part_is_ridge_regression(table):
+    """Given the net, β and b minimise (1/n) ‖r - Xβ - b‖² + alpha ‖β‖²; a first-order net without movement is none."""
+    X, y = table
+    model = TaylorRegressor(width=2, alpha=1e3, random_state=0, tol=1e-13).fit(X, y)
+    scaled = X / model.x_scale_
+    peer = Ridge(1e3 * len(X)).fit(scaled, (y - y.mean()) / y.std())
+    # A penalty of 10³ leaves ‖w‖⁴ ~ 10^-6 and so a net of 10^-3 at most.
+    np.testing.assert_allclose(model.coef_ * model.x_scale_ / y.std(), peer.coef_, atol=1e-3)
+    random, Z = np.random.RandomState(0), scaled - scaled.mean(axis=0)
+    part = LinearPart.of(scaled, 0.3)
+    gamma = random.standard_normal((4, 1))
+    beta, _ = part.coefficients(gamma, np.zeros(1))
+    np.testing.assert_allclose(part.Z @ gamma, Z @ beta, atol=1e-12)
+    assert float(part.penalty @ gamma[:, 0] ** 2) == pytest.approx(float(0.3 * (beta**2).sum()), rel=1e-12)
+    np.testing.assert_allclose(part.Z.T @ part.Z / len(Z) + np.diag(part.penalty), np.eye(4), atol=1e-12)
+
+
+def test_the_unit_of_y_and_of_x_does_not_matter(table):
+    X, y = table
+    wanted = TaylorRegressor(width=20, random_state=0).fit(X, y).predict(X)
+    # Powers of two scale without rounding.
+    for a in (1024.0, 2.0**-300):
+        model = TaylorRegressor(width=20, random_state=0).fit(X, a * y)
+        np.testing.assert_allclose(model.predict(X) / a, wanted)
+    model = TaylorRegressor(width=20, random_state=0).fit(2.0**400 * X, y)
+    np.testing.assert_allclose(model.predict(2.0**400 * X), wanted)
+
+
+def test_scales():
+    assert root_mean_square(np.array([3e200, 4e200])) == pytest.approx(np.sqrt(12.5) * 1e200)
+    X = np.random.default_rng(0).standard_normal((200, 3)) @ np.diag([1.0, 50.0, 0.0]) + 7
+    mean, root = whitening(X)
+    Z = (X - mean) @ root
+    np.testing.assert_allclose(Z.T @ Z / 200, np.diag([1.0, 1.0, 0.0]), atol=1e-10)
+    # σ'' of relu3 is relu, whose square has the mean 1/2.
+    assert activation_scale("relu3", 2) == pytest.approx(0.5**0.5, rel=1e-9)
+
+
+def test_solvers_agree(table):
+    X, y = table
+    values = {}
+    for solver in ("lbfgs", "pgd", "sgd", "adam"):
+        model = TaylorRegressor(width=24, solver=solver, max_iter=3000, random_state=0, tol=1e-7, alpha=0.01)
+        model.set_params(**({"batch_size": 60} if solver in ("sgd", "adam") else {}))
+        values[solver] = model.fit(X, y).loss_curve_[-1]
+        assert model.solver_ == solver
+    # Saddles apart, all local minima are nearly global: first-order methods come within 3 % in these iterations.
+    for solver, value in values.items():
+        assert value == pytest.approx(values["lbfgs"], rel=0.03), solver
+
+
+def test_starts_agree_and_the_spectral_one_is_faster():
+    X, y, _, _ = cube(20, 120, 0)
+    random, spectral = (quadratic(init=init, tol=1e-8, max_iter=2000).fit(X, y) for init in ("random", "spectral"))
+    # Iterations end when the objective falls by 1e-8 each: some hundred of them are left out at most.
+    assert spectral.loss_curve_[-1] == pytest.approx(random.loss_curve_[-1], rel=1e-3)
+    assert quadratic().fit(X, y).n_iter_ < quadratic(init="random").fit(X, y).n_iter_ / 2
+
+
+def test_the_spectral_start_is_the_bottom_of_the_curvature():
+    X, y, _, _ = cube(8, 50, 0)
+    W0, a = draw_net(np.random.RandomState(0), 6, 8, 1)
+    function = Objective(X, y[:, None], "squared", Net(W0, a, "softplus", (2,)), None, 0.0, 2, 1)
+    values, vectors = bottom_of_blocks(function, np.zeros(48), random_start(np.random.RandomState(1), (6, 8), 2))
+    for r in range(6):
+        block = (X.T * (-y * a[r, 0] * softplus(X @ W0[r], 2))) @ X / 50
+        np.testing.assert_allclose(values[r], np.linalg.eigvalsh(block)[0], rtol=1e-9)
+        np.testing.assert_allclose(block @ vectors[r], values[r] * vectors[r], atol=1e-9)
+
+
+def test_zero_is_a_saddle():
+    X, y, X_test, y_test = cube(10, 100, 0)
+    for solver in ("lbfgs", "adam"):
+        with pytest.raises(ValueError, match=r"init='zeros' is a stationary point.*Take init='random' or 'spectral'"):
+            quadratic(init="zeros", solver=solver).fit(X, y)
+    assert error(quadratic(init="zeros", solver="pgd", max_iter=5000), X, y, X_test, y_test) < 0.05
+
+
+def test_diverging_steps_keep_the_last_finite_weights(table):
+    with pytest.warns(ConvergenceWarning, match="sgd diverged .* Take a smaller learning_rate_init"):
+        model = TaylorRegressor(solver="sgd", learning_rate_init=1e6, random_state=0).fit(*table)
+    assert np.isfinite(model.predict(table[0])).all()
+    with pytest.warns(ConvergenceWarning, match="lbfgs stopped after max_iter = 2 iterations"):
+        TaylorRegressor(max_iter=2, random_state=0).fit(*table)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "pgd", "adam"])
+def test_an_interrupted_fit_keeps_its_weights(solver, table):
+    X, y = table
+
+    def stop(iteration, value):
+        assert value > 0
+        if iteration == 4:
+            raise KeyboardInterrupt
+
+    model = TaylorRegressor(solver=solver, callback=stop, random_state=0)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert model.n_iter_ == 4
+    # Four steps are better than the mean; of all sizes the fit has the right one, with the mean of y put back.
+    assert model.score(X, y) > 0
+
+
+@pytest.mark.parametrize(("d", "kernel_error"), [(20, 0.5), (40, 0.75), (80, 0.85)])
+def test_a_product_of_two_columns_beyond_the_tangent_kernel(d, kernel_error):
+    """At n = 6 d, in the median of five samples. The kernel's penalty is the best on the test rows."""
+    errors = [error(quadratic(), *cube(d, 6 * d, seed)) for seed in range(5)]
+    assert np.median(errors) < 0.05
+    assert best_kernel(NTK(), *cube(d, 6 * d, 0)) > kernel_error
+
+
+def test_parity_of_classes():
+    X, y, X_test, y_test = cube(40, 160, 0)
+    model = TaylorClassifier(linear_term=False, random_state=0).fit(X, y)
+    assert model.score(X_test, y_test) >= 0.99
+    kernel = max(KernelRidgeClassifier(NTK(), alpha).fit(X, y).score(X_test, y_test) for alpha in ALPHAS)
+    assert kernel <= 0.70
+
+
+def test_the_real_network():
+    data = cube(40, 400, 0)
+    assert error(quadratic(mode="marginal", width=256), *data) <= 0.03
+    assert error(quadratic(mode="signs", width=512, max_iter=80), *data) <= 0.08
+
+
+def test_a_dense_quadratic_form_is_no_easier_than_for_its_kernel(rng):
+    """The negative control: the gain is in few directions."""
+    X = rng.choice([-1.0, 1.0], (2400, 40))
+    y = np.einsum("ij,jk,ik->i", X, np.triu(rng.standard_normal((40, 40)), 1), X)
+    data = X[:400], y[:400], X[400:], y[400:]
+    assert best_kernel(TaylorKernel(2, "softplus"), *data) < error(quadratic(), *data)
+
+
+def test_an_even_term_sees_no_linear_part(rng):
+    """The negative control of `linear_term`: dense linear + product."""
+    X = rng.choice([-1.0, 1.0], (2400, 40))
+    y = X @ rng.standard_normal(40) / 40**0.5 + X[:, 0] * X[:, 1]
+    data = X[:400], y[:400], X[400:], y[400:]
+    alone = error(quadratic(), *data)
+    assert alone > best_kernel(NTK(), *data)
+    assert error(TaylorRegressor(random_state=0), *data) < 0.05 < 0.5 < alone
+
+
+def test_whitening_repairs_unlike_columns():
+    X, y, X_test, y_test = cube(40, 400, 0)
+    scale = np.ones(40)
+    scale[5:9] = 6
+    data = X * scale, y, X_test * scale, y_test
+    assert error(quadratic(), *data) > 0.2
+    assert error(quadratic(whiten=True), *data) < 0.02
+
+
+def test_odd_curvature_is_blind_to_even_targets():
+    X = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]] * 10)
+    with pytest.warns(UserWarning, match="σ'' is odd.*Take activation='softplus'"):
+        TaylorRegressor(activation="tanh", random_state=0).fit(X, X[:, 0] * X[:, 1])
+    assert TaylorRegressor(random_state=0).fit(X, X[:, 0] * X[:, 1]).score(X, X[:, 0] * X[:, 1]) > 0.95
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_digits(seed):
+    X, y = load_digits(return_X_y=True)
+    X, X_test, y, y_test = train_test_split(X, y, random_state=seed)
+    assert TaylorClassifier(random_state=seed).fit(X, y).score(X_test, y_test) >= 0.96
+
+
+@pytest.mark.parametrize(
+    ("load", "floor"), [(load_diabetes, 0.2), (load_breast_cancer, 0.94), (load_wine, 0.94), (load_iris, 0.92)]
+)
+def test_defaults_on_tables(load, floor):
+    """Scores of three splits; the floors lie two test errors or more below what was measured."""
+    X, y = load(return_X_y=True)
+    model = TaylorRegressor if load is load_diabetes else TaylorClassifier
+    scores = []
+    for seed in range(3):
+        A, B, a, b = train_test_split(X, y, random_state=seed)
+        scores.append(make_pipeline(StandardScaler(), model(random_state=seed)).fit(A, a).score(B, b))
+    assert np.mean(scores) > floor
+
+
+def test_probabilities(rng):
+    X = rng.standard_normal((90, 3))
+    for y in (X[:, 0] > 0, np.array(["low", "mid", "high"])[np.digitize(X[:, 0], [-0.5, 0.5])], np.full(90, "one")):
+        model = TaylorClassifier(width=16, random_state=0).fit(X, y)
+        p = model.predict_proba(X)
+        assert p.shape == (90, len(model.classes_))
+        np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-12)
+        np.testing.assert_array_equal(model.classes_[p.argmax(axis=1)], model.predict(X))
+        assert model.score(X, y) > 0.9
+    Y = (X[:, :2] > 0).astype(int)
+    model = TaylorClassifier(width=16, random_state=0).fit(X, Y)
+    np.testing.assert_array_equal(model.predict_proba(X) > 0.5, model.predict(X))
+    assert (model.predict(X) == Y).mean() > 0.9
+
+
+@pytest.mark.parametrize("n", [1, 2, 30])
+@pytest.mark.parametrize("d", [1, 2])
+def test_small_and_constant_data(n, d, rng):
+    X, y = rng.standard_normal((n, d)), rng.standard_normal(n)
+    for A, b in ((X, y), (X, 0 * y + 3), (0 * X + 2, y), (0 * X, 0 * y)):
+        for parameters in ({}, {"linear_term": False}, {"whiten": True}, {"mode": "marginal"}, {"alpha": 0.0}):
+            values = TaylorRegressor(width=8, random_state=0, **parameters).fit(A, b).predict(A)
+            assert np.isfinite(values).all()
+    assert TaylorRegressor(random_state=0).fit(X, 0 * y + 0.1).predict(X) == pytest.approx(0.1, rel=1e-15)
+    assert TaylorClassifier(random_state=0).fit(X, np.arange(n) % 2).predict(X).shape == (n,)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "match"),
+    [
+        ({"activation": "relu"}, "relu.* order 2.*'softplus' or 'gelu'.*'relu2' or 'relu3'"),
+        ({"activation": "identity"}, "that derivative is zero"),
+        ({"activation": "nonsense"}, "unknown"),
+        ({"activation": (np.cos, np.sin)}, "tuple of 2 functions"),
+        ({"width": 7}, "width must be even.*Take 8"),
+        ({"order": (2, 2)}, "a tuple of different ones"),
+        ({"order": 3, "mode": "marginal"}, "Set order=2, or mode='taylor'"),
+        ({"order": 3, "init": "spectral"}, "Take init='random'"),
+        ({"mode": "signs", "solver": "pgd"}, "Take 'adam' or 'sgd'"),
+    ],
+)
+def test_refusals(parameters, match, table):
+    with pytest.raises(ValueError, match=match):
+        TaylorRegressor(**parameters).fit(*table)
+
+
+def test_targets_precisions_and_state(table):
+    X, y = table
+    Y = np.column_stack([y, X[:, 3], 1e6 * y])
+    for parameters in ({}, {"mode": "marginal"}, {"whiten": True}, {"order": 1}):
+        model = TaylorRegressor(width=32, random_state=0, **parameters).fit(X, Y)
+        assert (model.coef_.shape, model.intercept_.shape, model.a_.shape) == ((3, 4), (3,), (32, 3))
+        assert model.predict(X).shape == (60, 3)
+        assert model.score(X, Y) > 0.7
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), model.predict(X))
+        np.testing.assert_allclose(clone(model).fit(X, Y).predict(X), model.predict(X), rtol=1e-9)
+        single = clone(model).fit(X.astype(np.float32), Y)
+        assert {getattr(single, name).dtype for name in ("W_", "W0_", "a_", "coef_", "intercept_")} == {np.dtype("f4")}
+        assert single.predict(X.astype(np.float32)).dtype == np.float32
+        # Other roundings end the descent elsewhere in the same basin.
+        np.testing.assert_allclose(single.score(X, Y), model.score(X, Y), atol=0.05)
