@@ -42,7 +42,7 @@ DASK = {"dask", "distributed"}
 THEORY_OUTSIDE = {"numpy", "scipy"}
 
 # Rust, inside the core: module -> modules it may use.
-RUST_BASE = {"real", "simd", "gemm", "math", "memory", "random", "threads", "error"}
+RUST_BASE = {"real", "scalar", "simd", "matrix", "math", "memory", "random", "threads", "error"}
 RUST = {name: RUST_BASE - {name} for name in RUST_BASE} | {
     "lib": RUST_BASE | {"activation", "tiles", "features", "kernels", "gram", "solve", "nets"},
     "activation": RUST_BASE,

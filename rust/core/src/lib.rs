@@ -6,14 +6,15 @@
 pub mod activation;
 pub mod error;
 pub mod features;
-pub mod gemm;
 pub mod gram;
 pub mod kernels;
 pub mod math;
+pub mod matrix;
 pub mod memory;
 pub mod nets;
 pub mod random;
 pub mod real;
+pub mod scalar;
 pub mod simd;
 pub mod solve;
 pub mod threads;

@@ -2,8 +2,8 @@
 
 use widelearn_core::activation::Activation;
 use widelearn_core::features::{FeatureMap, Features, Formula, Spectral, Weights};
-use widelearn_core::gemm::Rows;
 use widelearn_core::gram::{predict, transform, weights};
+use widelearn_core::matrix::Rows;
 use widelearn_core::random::Stream;
 use widelearn_core::real::Real;
 use widelearn_core::simd;

@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 use widelearn_core::activation::Activation;
-use widelearn_core::gemm::Rows;
 use widelearn_core::gram::{assemble, diagonal, product};
 use widelearn_core::kernels::{Kernel, Network, Plan};
+use widelearn_core::matrix::Rows;
 use widelearn_core::random::Stream;
 use widelearn_core::real::Real;
 use widelearn_core::simd;

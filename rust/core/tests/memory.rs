@@ -1,7 +1,7 @@
 //! Buffers, streamed writes and transposes against the plain way.
 
-use widelearn_core::gemm::Transpose;
 use widelearn_core::memory::{Pages, alloc, fence, stream};
+use widelearn_core::simd::Transpose;
 use widelearn_core::simd::available;
 
 #[test]

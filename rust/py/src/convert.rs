@@ -4,7 +4,7 @@ use numpy::{Element, PyArray1, PyArray2, PyArrayDescrMethods, PyArrayMethods, Py
 use numpy::{PyReadwriteArray1, PyReadwriteArray2, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use widelearn_core::gemm::Rows;
+use widelearn_core::matrix::Rows;
 use widelearn_core::real::Real;
 
 /// A scalar both sides know.

@@ -12,8 +12,8 @@ use std::ops::Range;
 
 use super::{Features, weights};
 use crate::error::Result;
-use crate::gemm::Rows;
 use crate::math::Functions;
+use crate::matrix::Rows;
 use crate::memory::{Buffer, Shared, alloc};
 use crate::random::{Purpose, Stream};
 use crate::real::Real;

@@ -1,7 +1,7 @@
 //! Random orthogonal rows: Gaussian rows made orthogonal, which gives the uniform law on orthogonal matrices.
 
 use crate::error::Result;
-use crate::gemm::dot;
+use crate::matrix::dot;
 use crate::memory::{Buffer, alloc};
 use crate::random::Stream;
 use crate::simd::{Job, Level, dispatch};

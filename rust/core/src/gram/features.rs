@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::features::{FeatureMap, Hadamard, LANES, Projection};
-use crate::gemm::{Rows, TILE};
+use crate::matrix::{Rows, TILE};
 use crate::memory::alloc;
 use crate::real::Real;
 use crate::threads::Context;

@@ -1,7 +1,7 @@
 //! Inner products of rows about an origin, a block of columns at a time: no centred copy of the rows.
 
 use crate::error::{Result, fits};
-use crate::gemm::{DEPTH, Packed, Rows};
+use crate::matrix::{DEPTH, Packed, Rows};
 use crate::memory::Shared;
 use crate::real::Real;
 use crate::threads::Context;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::error::{Error, Result, fits};
 use crate::features::FeatureMap;
-use crate::gemm::{Filler, Packed, Rows, TILE, product};
+use crate::matrix::{Filler, Packed, Rows, TILE, product};
 use crate::memory::{Buffer, Shared, alloc};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use crate::error::{Result, fits};
 use crate::features::FeatureMap;
-use crate::gemm::{Rows, TILE, dot};
 use crate::kernels::Plan;
+use crate::matrix::{Rows, TILE, dot};
 use crate::memory::{Buffer, Shared, alloc};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};

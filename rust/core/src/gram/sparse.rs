@@ -3,7 +3,7 @@
 use super::assemble::transform;
 use crate::error::{Error, Result, fits};
 use crate::features::{FeatureMap, Features, Formula, Projection, Weights};
-use crate::gemm::Rows;
+use crate::matrix::Rows;
 use crate::memory::{Buffer, Shared, alloc};
 use crate::real::Real;
 use crate::simd::{Job, dispatch};

@@ -1,7 +1,7 @@
 //! Tiles to a matrix in memory, each with its mirror image where one triangle stands for the whole.
 
 use crate::error::Result;
-use crate::gemm::TILE;
+use crate::matrix::TILE;
 use crate::memory::{Buffer, Pages, Shared, alloc, fence, stream};
 use crate::real::Real;
 use crate::simd::Level;

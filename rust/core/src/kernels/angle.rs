@@ -4,7 +4,7 @@
 //! the difference (or sum) of the unit vectors, whose rounding errors are relative to it.
 
 use crate::error::Result;
-use crate::gemm::{Rows, TILE};
+use crate::matrix::{Rows, TILE};
 use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::simd::Job;

@@ -2,7 +2,7 @@
 
 use super::plan::{Input, Leaf, Tile};
 use crate::error::Result;
-use crate::gemm::Rows;
+use crate::matrix::Rows;
 use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};

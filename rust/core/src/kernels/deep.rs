@@ -5,7 +5,7 @@ use super::angle::{between, decode, encode, mixed};
 use super::law::{LANES, Law, Lot, MAX_NUMBERS, Pairs};
 use super::plan::{Input, Leaf, Tile};
 use crate::error::Result;
-use crate::gemm::Rows;
+use crate::matrix::Rows;
 use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};

@@ -1,7 +1,7 @@
 //! Distances between rows, recomputed from the difference where the norms cancel.
 
 use super::angle::squared_difference;
-use crate::gemm::{Rows, TILE};
+use crate::matrix::{Rows, TILE};
 use crate::real::Real;
 use crate::simd::Job;
 

@@ -7,7 +7,7 @@ use super::plan::{Input, Leaf, Neurons, Tile};
 use crate::activation::Activation;
 use crate::error::Result;
 use crate::features::{FeatureMap, Features, Formula, Projection, Weights};
-use crate::gemm::{Packed, Rows, TILE, inner, product};
+use crate::matrix::{Packed, Rows, TILE, inner, product};
 use crate::memory::alloc;
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};

@@ -10,7 +10,7 @@ use super::network::network;
 use super::radial::{Laplace, Manhattan, Matern, Rbf};
 use super::{Kernel, Network};
 use crate::error::{Error, Result};
-use crate::gemm::{Packed, Rows, TILE};
+use crate::matrix::{Packed, Rows, TILE};
 use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};

@@ -12,7 +12,7 @@ use super::Network;
 use super::angle::{decode, mixed};
 use super::plan::{Input, Leaf, Tile};
 use crate::error::Result;
-use crate::gemm::Rows;
+use crate::matrix::Rows;
 use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};

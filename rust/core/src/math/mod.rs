@@ -138,7 +138,7 @@ functions!(
 
 /// a b + c, rounded once where `FMA`.
 #[inline(always)]
-fn fma<const FMA: bool, T: crate::real::Real>(a: T, b: T, c: T) -> T {
+fn fma<const FMA: bool, T: crate::scalar::Scalar>(a: T, b: T, c: T) -> T {
     a.mul_add::<FMA>(b, c)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::activation::{Activation, MAX_ORDER};
 use crate::error::{Error, Result, fits};
-use crate::gemm::Rows;
+use crate::matrix::Rows;
 use crate::memory::Shared;
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};

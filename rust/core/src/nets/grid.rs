@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::gemm::TILE;
+use crate::matrix::TILE;
 use crate::memory::Shared;
 use crate::real::Real;
 use crate::simd::Level;

@@ -1,7 +1,7 @@
 //! Products with the derivative of a two-layer net's outputs by its first layer, which is never formed.
 
 use crate::error::{Result, fits};
-use crate::gemm::Rows;
+use crate::matrix::Rows;
 use crate::memory::Shared;
 use crate::real::Real;
 use crate::threads::Context;

@@ -1,6 +1,6 @@
 //! Passes over a tile: outputs of its rows, coefficients times slopes, sums in f64.
 
-use crate::gemm::{TILE, dot};
+use crate::matrix::{TILE, dot};
 use crate::real::Real;
 use crate::simd::Job;
 

@@ -1,7 +1,7 @@
 //! Two-layer nets whose movement has a random sign in every row: exact means and variances over the signs.
 
 use crate::error::{Result, fits};
-use crate::gemm::Rows;
+use crate::matrix::Rows;
 use crate::memory::Shared;
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};

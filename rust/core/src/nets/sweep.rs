@@ -1,7 +1,7 @@
 //! The sweep: blocks of rows through a layer and back, sums over rows in f64 for each of a fixed number of groups.
 
 use crate::error::{Error, Result};
-use crate::gemm::{Packed, Rows, TILE, product, product_steps};
+use crate::matrix::{Packed, Rows, TILE, product, product_steps};
 use crate::memory::{Buffer, Shared, alloc};
 use crate::real::Real;
 use crate::simd::{Level, dispatch};

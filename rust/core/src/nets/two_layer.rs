@@ -2,7 +2,7 @@
 
 use crate::activation::Activation;
 use crate::error::{Result, fits};
-use crate::gemm::Rows;
+use crate::matrix::Rows;
 use crate::memory::{Buffer, Shared, alloc};
 use crate::real::Real;
 use crate::simd::Level;

@@ -1,7 +1,7 @@
 //! Weights as the sweep reads them: output weights by output, first layers in panels.
 
 use crate::error::Result;
-use crate::gemm::{Packed, Rows, TILE};
+use crate::matrix::{Packed, Rows, TILE};
 use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::simd::Level;

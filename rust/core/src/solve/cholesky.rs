@@ -1,7 +1,7 @@
 //! Blocked Cholesky factorisation in place: `A = L L^T`, row-major, the strict upper triangle left as it was.
 
 use crate::error::{Error, Result, fits};
-use crate::gemm::{Packed, Rows, TILE, dot, product};
+use crate::matrix::{Packed, Rows, TILE, dot, product};
 use crate::memory::{Shared, alloc};
 use crate::real::Real;
 use crate::simd::{Job, dispatch};

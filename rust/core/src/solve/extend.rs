@@ -1,7 +1,7 @@
 //! More columns for a partial Cholesky factor, a tile of rows at a time.
 
 use crate::error::{Error, Result, fits};
-use crate::gemm::{Packed, Rows, TILE, product};
+use crate::matrix::{Packed, Rows, TILE, product};
 use crate::memory::{Buffer, Shared, alloc};
 use crate::real::Real;
 use crate::simd::{Job, dispatch};

@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::memory::{Shared, alloc};
 use crate::real::Real;
+use crate::scalar::Scalar;
 use crate::simd::{Job, dispatch};
 use crate::threads::Context;
 
@@ -69,14 +70,14 @@ impl<T: Real> Job for Row<'_, T> {
             let (row, x, y) = (&row[k..k + 8], &x[k..k + 8], &mut y[k..k + 8]);
             for l in 0..8 {
                 let a = row[l].to_f64();
-                y[l] = Real::mul_add::<FMA>(a, xi, y[l]);
-                acc[l] = Real::mul_add::<FMA>(a, x[l], acc[l]);
+                y[l] = Scalar::mul_add::<FMA>(a, xi, y[l]);
+                acc[l] = Scalar::mul_add::<FMA>(a, x[l], acc[l]);
             }
         }
         for k in whole..n {
             let a = row[k].to_f64();
-            y[k] = Real::mul_add::<FMA>(a, xi, y[k]);
-            acc[k - whole] = Real::mul_add::<FMA>(a, x[k], acc[k - whole]);
+            y[k] = Scalar::mul_add::<FMA>(a, xi, y[k]);
+            acc[k - whole] = Scalar::mul_add::<FMA>(a, x[k], acc[k - whole]);
         }
         ((acc[0] + acc[4]) + (acc[2] + acc[6])) + ((acc[1] + acc[5]) + (acc[3] + acc[7]))
     }

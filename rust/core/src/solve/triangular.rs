@@ -1,7 +1,7 @@
 //! Substitution with a Cholesky factor stored in the lower triangle of a row-major matrix.
 
 use crate::error::Result;
-use crate::gemm::dot;
+use crate::matrix::dot;
 use crate::memory::Shared;
 use crate::real::Real;
 use crate::simd::{Job, dispatch};

@@ -1,5 +1,11 @@
 //! Run-time choice of the instruction set, and the door through which generic loops are compiled once for each of them.
 
+mod micro;
+mod transpose;
+
+pub use micro::Micro;
+pub use transpose::Transpose;
+
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::error::{Error, Result};

@@ -1,0 +1,103 @@
+//! The register-blocked matrix product under every tile: packed panels in, a row-major tile out.
+//!
+//! Each element of the product is one chain of multiply-adds in the order of `k`, restarted every [`DEPTH`] steps, so
+//! that its bits depend on the two rows alone: not on their place in the matrix, the tile size or the vector width.
+
+use super::{DEPTH, Packed};
+use crate::real::Real;
+use crate::simd::{self, Job, Level};
+
+/// `tile[i][j] = a_i . b_j` for `rows` rows of `a` from `a0`, a multiple of the register block's height, and `cols` rows
+/// of `b` from `b0`, which starts a panel; `a` may be packed as `b` is. The tile's rows are `ld` apart; whole register
+/// blocks are written, so it holds multiples of them; with `lower` those above the diagonal are left out.
+pub fn product<T: Real>(
+    level: Level,
+    a: &Packed<T>,
+    (a0, rows): (usize, usize),
+    b: &Packed<T>,
+    (b0, cols): (usize, usize),
+    tile: &mut [T],
+    ld: usize,
+    lower: bool,
+) {
+    let (mr, nr) = T::block(level);
+    let lda = a.width;
+    assert!((lda == mr || lda == nr) && b.width == nr && a.depth == b.depth);
+    let (m, n) = (rows.next_multiple_of(mr), cols.next_multiple_of(nr));
+    assert!(a0 + m <= a.rows && b0 + n <= b.rows && a0 % mr == 0 && b0 % nr == 0);
+    assert!(n <= ld && (m == 0 || (m - 1) * ld + n <= tile.len()));
+    if a.depth == 0 {
+        tile.fill(T::ZERO);
+    }
+    for k0 in (0..a.depth).step_by(DEPTH) {
+        let (bp, kc) = b.panels(k0, b0);
+        assert!(bp.len() >= n * kc);
+        for i in (0..m).step_by(mr) {
+            let ap = &a.panel(k0, a0 + i)[..(kc - 1) * lda + mr];
+            for j in (0..if lower { n.min(i + mr) } else { n }).step_by(nr) {
+                // SAFETY: the assertions above bound every access; `level` comes from `simd`, which detected it.
+                unsafe {
+                    let c = tile.as_mut_ptr().add(i * ld + j);
+                    T::kernel(level, kc, ap.as_ptr(), lda, bp.as_ptr().add(j * kc), nr, c, ld, k0 > 0);
+                }
+            }
+        }
+    }
+}
+
+/// `tile[i][j] = sum_k a_i[k] b[k][j]` for `rows` rows of `a`, from its first, and `cols` columns of `b`, whose steps lie
+/// `ldb` apart, row-major: what [`product`] gives, of a factor whose steps are rows already. Whole register blocks are
+/// read and written.
+pub fn product_steps<T: Real>(
+    level: Level,
+    a: &Packed<T>,
+    rows: usize,
+    b: &[T],
+    (ldb, cols): (usize, usize),
+    tile: &mut [T],
+    ld: usize,
+) {
+    let (mr, nr) = T::block(level);
+    let (m, n) = (rows.next_multiple_of(mr), cols.next_multiple_of(nr));
+    assert!(a.width == mr && m <= a.rows && n <= ldb && n <= ld);
+    assert!(a.depth * ldb <= b.len() && (m == 0 || (m - 1) * ld + n <= tile.len()));
+    for k0 in (0..a.depth).step_by(DEPTH) {
+        for j in (0..n).step_by(nr) {
+            for i in (0..m).step_by(mr) {
+                let (ap, kc) = a.panels(k0, i);
+                assert!(ap.len() >= kc * mr);
+                // SAFETY: the assertions above bound every access; `level` comes from `simd`, which detected it.
+                unsafe {
+                    let c = tile.as_mut_ptr().add(i * ld + j);
+                    T::kernel(level, kc, ap.as_ptr(), mr, b.as_ptr().add(k0 * ldb + j), ldb, c, ld, k0 > 0);
+                }
+            }
+        }
+    }
+}
+
+/// `a_i . b_j` of two packed rows, with the bits that [`product`] gives.
+pub fn inner<T: Real>(level: Level, a: &Packed<T>, i: usize, b: &Packed<T>, j: usize) -> T {
+    simd::dispatch(level, Inner { a, i, b, j })
+}
+
+struct Inner<'a, T> {
+    a: &'a Packed<T>,
+    i: usize,
+    b: &'a Packed<T>,
+    j: usize,
+}
+
+impl<T: Real> Job for Inner<'_, T> {
+    type Output = T;
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> T {
+        let Self { a, i, b, j } = self;
+        let mut sum = T::ZERO;
+        for k0 in (0..a.depth).step_by(DEPTH) {
+            let steps = a.panel(k0, i).chunks(a.width).zip(b.panel(k0, j).chunks(b.width));
+            sum += steps.fold(T::ZERO, |chain, (a, b)| a[0].mul_add::<FMA>(b[0], chain));
+        }
+        sum
+    }
+}

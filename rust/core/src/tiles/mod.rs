@@ -1,0 +1,143 @@
+//! The tile engine: a grid fixed by the shapes alone, one product a tile, an epilogue fused over it, a consumer.
+
+mod packed;
+mod sweep;
+
+pub use packed::{packed_norms, run_packed};
+pub use sweep::run;
+
+use std::ops::Range;
+
+use crate::error::Result;
+use crate::matrix::Rows;
+use crate::real::Real;
+use crate::simd::Level;
+use crate::threads::Context;
+
+/// Row tiles taken together, so that a column tile is fetched once for all of them.
+const TALL: usize = 2;
+/// Tasks a sweep is cut into, at least, so that threads can share it.
+const TASKS: usize = 48;
+
+/// Some rows on one edge of a tile.
+#[derive(Debug)]
+pub struct Edge<'a, T, S> {
+    /// The rows themselves.
+    pub rows: Rows<'a, T>,
+    /// Their squared norms.
+    pub norms: &'a [T],
+    /// What [`Epilogue::side`] derived from the norms of the group these rows belong to.
+    pub side: &'a S,
+    /// Index of the first of these rows within that group.
+    pub at: usize,
+    /// Index of the first of these rows within the matrix.
+    pub start: usize,
+}
+
+/// Which edge a group of rows forms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// Rows of the result.
+    Row,
+    /// Columns of the result.
+    Column,
+}
+
+/// What is done to a tile of inner products.
+pub trait Epilogue<T: Real>: Sync {
+    /// Values derived once from a group of rows.
+    type Side: Send + Sync;
+    /// Buffers of one thread.
+    type Scratch: Send;
+
+    /// How many tiles come out for one that goes in.
+    fn outputs(&self) -> usize {
+        1
+    }
+    /// Values that [`Self::side`] derives from a row.
+    fn depth(&self) -> usize {
+        0
+    }
+    /// Values derived from rows `start ..` of the matrix and their squared norms. Where rows and columns are the same,
+    /// what was derived for columns may stand in for rows.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Memory`].
+    fn side(
+        &self,
+        context: &Context<'_>,
+        which: Which,
+        start: usize,
+        rows: Rows<'_, T>,
+        norms: &[T],
+    ) -> Result<Self::Side>;
+    /// Buffers for one thread.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Memory`].
+    fn scratch(&self) -> Result<Self::Scratch>;
+    /// Turn the inner products in `tile` (rows [`TILE`] apart; further outputs follow, `TILE * TILE` apart) into values.
+    fn apply(
+        &self,
+        level: Level,
+        scratch: &mut Self::Scratch,
+        tile: &mut [T],
+        x: &Edge<'_, T, Self::Side>,
+        y: &Edge<'_, T, Self::Side>,
+    );
+}
+
+/// Where a tile lies.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Number of its strip or group.
+    pub strip: usize,
+    /// Which of the epilogue's outputs it is.
+    pub output: usize,
+    /// Its rows.
+    pub rows: Range<usize>,
+    /// Its columns.
+    pub cols: Range<usize>,
+}
+
+/// Where tiles go.
+pub trait Consumer<T: Real>: Sync {
+    /// State of one strip: tiles that share their rows.
+    type State: Send;
+
+    /// Whether only tiles on and below the diagonal are wanted when rows and columns are the same.
+    fn triangle(&self) -> bool;
+    /// Tasks, where each is to take every so many-th band of row tiles from top to bottom rather than one strip of one tile: for
+    /// consumers whose sums are too large to keep for every strip.
+    fn groups(&self) -> Option<usize> {
+        None
+    }
+    /// Tasks of [`Self::prepare`], done first in the first sweep; strips do not wait for all of them.
+    fn ahead(&self) -> usize {
+        0
+    }
+    /// Do one of the tasks that make strips go faster.
+    fn prepare(&self, _task: usize) {}
+    /// Prepare for a sweep of `strips` strips a row tile, or of so many groups.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Memory`].
+    fn sweep(&mut self, _strips: usize, _columns: Range<usize>) -> Result<()> {
+        Ok(())
+    }
+    /// Buffers of one thread.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Memory`].
+    fn state(&self) -> Result<Self::State>;
+    /// Begin a strip.
+    fn begin(&self, _state: &mut Self::State) {}
+    /// Take a tile, its rows [`TILE`] apart.
+    fn take(&self, state: &mut Self::State, tile: &[T], place: &Place);
+    /// End `rows` of strip or group number `strip`.
+    fn end(&self, _state: &mut Self::State, _strip: usize, _rows: Range<usize>) {}
+    /// Combine the strips of a finished sweep.
+    fn collect(&mut self, _context: &Context<'_>) -> Result<()> {
+        Ok(())
+    }
+}
