@@ -1,75 +1,97 @@
 """Class labels as +1 and -1: how ridge regression classifies."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, is_multilabel
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import column_or_1d
 
+from widelearn.estimators.state import snapshot
 from widelearn.runtime import row_blocks
 
 Array = NDArray[Any]
 LABEL_ROWS = 65_536
 
 
-class SignCoding(ClassifierMixin):
-    """Regress on +1 for a row's class and -1 for every other, as RidgeClassifier does; the largest value wins.
+@dataclass(frozen=True)
+class Labels:
+    """The classes of a classifier, or the columns of a multilabel indicator, as targets of a regression.
 
-    Two classes share one column, whose sign decides; the columns of a multilabel indicator are decided one by one.
+    A row's target is +1 for its class and -1 for every other, as in RidgeClassifier; the largest value wins. Two
+    classes share one column, whose sign decides; the columns of an indicator are decided one by one.
     """
 
-    def _encode(self, y: Any, classes: ArrayLike | None = None, dtype: DTypeLike = np.float64) -> tuple[Array, Array]:
-        """Set `classes_` and `multilabel_`, and return the labels and their codes (n, t) as numbers of a type."""
+    classes: Array
+    multilabel: bool
+
+    @classmethod
+    def from_targets(cls, y: Any, classes: ArrayLike | None = None) -> Self:
+        """Return the labels that targets hold; where classes are given, those, and refuse targets that hold others."""
         # What is looked at block by block is not copied whole, as the search for distinct labels would do.
         for rows in row_blocks(y.shape[0], LABEL_ROWS) if y.ndim == 1 else [slice(None)]:
             check_classification_targets(y[rows])
-        self.multilabel_ = is_multilabel(y)
-        if self.multilabel_:
-            labels = np.asarray(y.toarray() if hasattr(y, "toarray") else y)
-            self.classes_ = np.arange(labels.shape[1])
-            return labels, signs(labels > 0, dtype)
+        if is_multilabel(y):
+            return cls(np.arange(y.shape[1]), True)
         labels = column_or_1d(y, warn=True)
         found = distinct(labels[rows] for rows in row_blocks(len(labels), LABEL_ROWS))
-        self.classes_ = found if classes is None else np.unique(np.asarray(classes))
-        unknown = np.setdiff1d(found, self.classes_)
+        known = found if classes is None else np.unique(np.asarray(classes))
+        unknown = np.setdiff1d(found, known)
         if len(unknown):
-            raise ValueError(
-                f"y has labels {unknown.tolist()} that are not among the classes {self.classes_.tolist()}."
-            )
-        coded = self.classes_[1:] if len(self.classes_) == 2 else self.classes_
-        return labels, signs(labels[:, None] == coded, dtype)
+            raise ValueError(f"y has labels {unknown.tolist()} that are not among the classes {known.tolist()}.")
+        return cls(known, False)
 
-    def _reweigh(self, labels: Array, sample_weight: Array | None) -> Array | None:
-        """Multiply the sample weights by the class weights."""
-        if self.class_weight is None:
+    def encode(self, y: Any, dtype: DTypeLike = np.float64) -> Array:
+        """Return the codes (n, t) of targets that :meth:`from_targets` has checked."""
+        if self.multilabel:
+            return signs(dense(y) > 0, dtype)
+        coded = self.classes[1:] if len(self.classes) == 2 else self.classes
+        return signs(column_or_1d(y)[:, None] == coded, dtype)
+
+    def decide(self, values: Array) -> Array:
+        """Return the class of every row of fitted values, (n,) for one column, or its labels (n, t)."""
+        if self.multilabel:
+            return (values > 0).astype(int)
+        if len(self.classes) == 1:
+            return np.repeat(self.classes, len(values))
+        return self.classes[(values > 0).astype(int) if values.ndim == 1 else values.argmax(axis=1)]
+
+    def weights(self, y: Any, class_weight: Any, sample_weight: Array | None) -> Array | None:
+        """Return the sample weights times the weights of the classes."""
+        if class_weight is None:
             return sample_weight
-        if isinstance(self.class_weight, dict) and not self.multilabel_:
+        if isinstance(class_weight, dict) and not self.multilabel:
             # By the known classes, for a batch need not hold them all.
-            known = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_)
-            weight = known[np.searchsorted(self.classes_, labels)]
+            known = compute_class_weight(class_weight, classes=self.classes, y=self.classes)
+            weight = known[np.searchsorted(self.classes, column_or_1d(y))]
         else:
-            weight = compute_sample_weight(self.class_weight, labels)
+            weight = compute_sample_weight(class_weight, dense(y) if self.multilabel else column_or_1d(y))
         return weight if sample_weight is None else weight * sample_weight
+
+
+class SignClassifier(ClassifierMixin):
+    """A classifier by fitted values (n, t), which `_values(X)` gives; fitting sets `classes_` and `multilabel_`."""
 
     def decision_function(self, X: ArrayLike) -> Array:
         """Return the fitted values: (n,) for two classes, else one column a class or label."""
-        check_is_fitted(self)
-        values = self._values(X)
-        return values[:, 0] if not self.multilabel_ and values.shape[1] == 1 else values
+        fitted = snapshot(self)
+        values = fitted._values(X)
+        return values[:, 0] if not fitted.multilabel_ and values.shape[1] == 1 else values
 
     def predict(self, X: ArrayLike) -> Array:
         """Return the class of every row, or its labels (n, t) for multilabel targets."""
-        values = self.decision_function(X)
+        fitted = snapshot(self)
+        values, labels = fitted.decision_function(X), Labels(fitted.classes_, fitted.multilabel_)
         if hasattr(values, "__dask_graph__"):
             from widelearn.distributed import by_block
 
-            return by_block(decide, values, self.classes_, self.multilabel_)
-        return decide(values, self.classes_, self.multilabel_)
+            return by_block(labels.decide, values)
+        return labels.decide(values)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -77,13 +99,21 @@ class SignCoding(ClassifierMixin):
         return tags
 
 
-def decide(values: Array, classes: Array, multilabel: bool) -> Array:
-    """Return the class of every row of fitted values, or its labels."""
-    if multilabel:
-        return (values > 0).astype(int)
-    if len(classes) == 1:
-        return np.repeat(classes, len(values))
-    return classes[(values > 0).astype(int) if values.ndim == 1 else values.argmax(axis=1)]
+class SignCoding(SignClassifier):
+    """The codes of :class:`Labels` for estimators that set their fitted attributes one by one."""
+
+    def _encode(self, y: Any, classes: ArrayLike | None = None, dtype: DTypeLike = np.float64) -> tuple[Array, Array]:
+        labels = Labels.from_targets(y, classes)
+        self.classes_, self.multilabel_ = labels.classes, labels.multilabel
+        return dense(y) if labels.multilabel else column_or_1d(y), labels.encode(y, dtype)
+
+    def _reweigh(self, labels: Array, sample_weight: Array | None) -> Array | None:
+        return Labels(self.classes_, self.multilabel_).weights(labels, self.class_weight, sample_weight)
+
+
+def dense(y: Any) -> Array:
+    """Return a multilabel indicator as an array."""
+    return np.asarray(y.toarray() if hasattr(y, "toarray") else y)
 
 
 def signs(hits: NDArray[np.bool_], dtype: DTypeLike) -> Array:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from sklearn.base import _fit_context
+from sklearn.utils.validation import check_is_fitted
 
 Estimator = TypeVar("Estimator")
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -35,6 +36,15 @@ def keep(estimator: Estimator, draft: Estimator) -> Estimator:
     fitted = {name: value for name, value in vars(draft).items() if is_fitted_name(name)}
     estimator.__dict__ = unfitted | fitted
     return estimator
+
+
+def snapshot(estimator: Any) -> Any:
+    """Return the estimator as it is fitted now, whatever other threads fit; an unfitted one is refused."""
+    found = object.__new__(type(estimator))
+    # Not copied: `keep` replaces it and leaves the old one as it is.
+    found.__dict__ = vars(estimator)
+    check_is_fitted(found)
+    return found
 
 
 def is_fitted_name(name: str) -> bool:
