@@ -12,7 +12,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
-from widelearn.estimators.taylor import descent
+from widelearn.estimators.optim.adam import Adam
+from widelearn.estimators.optim.batches import batch_descent
+from widelearn.estimators.optim.gradient_descent import perturbed_descent
+from widelearn.estimators.optim.lbfgs import lbfgs_descent
+from widelearn.estimators.optim.sgd import Sgd
+from widelearn.estimators.optim.trace import DivergedError, Trace
 from widelearn.estimators.taylor.inputs import LinearPart, root_mean_square, whitening
 from widelearn.estimators.taylor.net import Net, activation_scale, draw_net
 from widelearn.estimators.taylor.objective import Objective
@@ -25,6 +30,8 @@ MAX_ORDER = 4
 # First rates of the solvers.
 RATES = {"pgd": 1.0, "sgd": 0.3, "adam": 3e-3, "lbfgs": 1.0}
 BATCH = 64
+# Radius of the noise of sgd.
+NOISE = 1e-3
 # Share of the objective without the net above which an odd term is said to fit nothing.
 STUCK = 0.9
 
@@ -107,10 +114,10 @@ class BaseTaylor(BaseEstimator):
         objective = Objective(X, Y, loss, net, linear, alpha, max(orders), self.penalty_power, draws)
         # Threads of small products wait for each other longer than they work.
         with one_blas_thread():
-            trace = descent.Trace(self._start(objective, rng), self.callback)
+            trace = Trace(self._start(objective, rng), self.callback)
             try:
                 self._descend(objective, trace, solver, rng)
-            except descent.DivergedError:
+            except DivergedError:
                 trace.fault = (
                     f"{solver} diverged after {len(trace.losses)} iterations, whose last finite weights are kept"
                 )
@@ -182,21 +189,22 @@ class BaseTaylor(BaseEstimator):
             theta = objective.pack(spectral_start(objective, theta, rng), gamma, b)
         return theta
 
-    def _descend(self, objective: Objective, trace: descent.Trace, solver: str, rng: np.random.RandomState) -> None:
+    def _descend(self, objective: Objective, trace: Trace, solver: str, rng: np.random.RandomState) -> None:
         rate = RATES[solver] if self.learning_rate_init is None else float(self.learning_rate_init)
         if solver == "lbfgs":
             # Below the rounding of the values there is nothing left to gain.
             tol = max(float(self.tol), 10 * float(np.finfo(objective.X.dtype).eps))
-            descent.lbfgs(objective, trace, max_iter=self.max_iter, tol=tol)
+            lbfgs_descent(objective, trace, max_iter=self.max_iter, tol=tol)
         elif solver == "pgd":
-            descent.pgd(objective, trace, rng, max_iter=self.max_iter, tol=float(self.tol), rate=rate)
+            perturbed_descent(objective, trace, rng, max_iter=self.max_iter, tol=float(self.tol), rate=rate)
         else:
-            batch = min(BATCH if self.batch_size is None else self.batch_size, len(objective.X))
-            descent.stochastic(
-                objective, trace, rng, adam=solver == "adam", max_iter=self.max_iter, rate=rate, batch_size=batch
-            )
+            n = len(objective.X)
+            batch = min(BATCH if self.batch_size is None else self.batch_size, n)
+            adam = Adam(trace.theta, weights=(0.1, 0.001), corrects_root=True)
+            rule = adam if solver == "adam" else Sgd(trace.theta, noise=(NOISE, rng))
+            batch_descent(objective, trace, rule, rng, n_rows=n, batch_size=batch, max_iter=self.max_iter, rate=rate)
 
-    def _keep(self, draft: dict[str, Any], objective: Objective, trace: descent.Trace, mean: Array) -> None:
+    def _keep(self, draft: dict[str, Any], objective: Objective, trace: Trace, mean: Array) -> None:
         """Replace what was fitted, at one stroke."""
         dtype, scale = objective.X.dtype, draft["y_scale_"]
         W, gamma, b = objective.unpack(trace.theta)
@@ -223,7 +231,7 @@ class BaseTaylor(BaseEstimator):
             self.__dict__.pop(name, None)
         self.__dict__ |= draft
 
-    def _warn(self, objective: Objective, trace: descent.Trace) -> None:
+    def _warn(self, objective: Objective, trace: Trace) -> None:
         """Say what went wrong, if anything did."""
         last = f"objective {trace.losses[-1]:.3g}, gradient {trace.gradients[-1]:.2g}" if trace.losses else "no step"
         if trace.fault:

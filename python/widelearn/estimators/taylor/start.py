@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from widelearn import nets
-from widelearn.estimators.taylor.descent import DivergedError, evaluate
+from widelearn.estimators.optim.trace import DivergedError, evaluate
 from widelearn.estimators.taylor.objective import Objective
 
 Array = NDArray[Any]

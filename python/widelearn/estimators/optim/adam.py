@@ -1,0 +1,52 @@
+"""Adam: steps along a running mean of gradients over the root of that of their squares."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+# Offset of the root, as in MLPClassifier.
+EPSILON = 1e-8
+
+
+class Adam:
+    """Steps of Adam for vectors like `theta`, with the running means `velocity` and `square` and their `count`.
+
+    `weights` are the shares of a new gradient and of its square in the means v and s. A step is rate v / (√s + ε) with
+    both means corrected for their start at 0. Without `corrects_root` the algorithm has its cheaper order, where ε is
+    added to the root of s as it is, and the rate is corrected.
+
+    References
+    ----------
+    Kingma & Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1 and the end of section 2.
+    """
+
+    def __init__(
+        self, theta: Array, *, weights: tuple[float, float] = (1 - 0.9, 1 - 0.999), corrects_root: bool = False
+    ) -> None:
+        self.velocity, self.square, self.count = np.zeros_like(theta), np.zeros_like(theta), 0
+        self.weights, self.corrects_root = weights, corrects_root
+
+    def step(self, theta: Array, gradient: Array, rate: float) -> None:
+        """Move a vector against a gradient, in place; the gradient's memory is used up."""
+        first, second = self.weights
+        self.count += 1
+        self.velocity *= 1 - first
+        self.velocity += first * gradient
+        gradient *= gradient
+        gradient *= second
+        self.square *= 1 - second
+        self.square += gradient
+        seen, seen_square = 1 - (1 - first) ** self.count, 1 - (1 - second) ** self.count
+        if self.corrects_root:
+            np.divide(self.square, seen_square, out=gradient)
+            np.sqrt(gradient, out=gradient)
+            gradient += EPSILON
+            np.divide(rate * self.velocity / seen, gradient, out=gradient)
+        else:
+            np.sqrt(self.square, out=gradient)
+            gradient += EPSILON
+            np.divide(self.velocity, gradient, out=gradient)
+            gradient *= rate * np.sqrt(seen_square) / seen
+        theta -= gradient
