@@ -1,28 +1,25 @@
-"""Who may import whom: the rooms and doors of the package and of the two crates, read from the source."""
+"""Who may import whom: the rooms and doors of the package, and no circle between its files, read from the source."""
 
 import ast
-import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from source import PACKAGE, circles, plant
+from widelearn.experiments.studies import NAMES, PAPERS
 
 # Room -> rooms it may import. `runtime` is open to every room but the three that know nothing of ours.
 BASE = {"runtime"}
 ENGINE = {"kernels", "features", "ridge"}
-ROOMS = ENGINE | {"datasets", "diagnostics", "distributed", "estimators", "experiments", "forecast", "nets"}
-ROOMS |= {"plots", "theory"}
+ROOMS = ENGINE | {"datasets", "distributed", "estimators", "experiments", "nets", "plots", "theory"}
 PYTHON = {
     "__init__": ROOMS | BASE,
-    "__main__": {"experiments", "forecast", "plots"} | BASE,
+    "__main__": {"experiments", "plots"} | BASE,
     "experiments": ROOMS | BASE | {"__init__"},
-    "forecast": ENGINE | {"estimators", "theory"} | BASE,
     "estimators": ENGINE | {"distributed", "nets"} | BASE,
     "distributed": ENGINE | BASE,
-    "diagnostics": ENGINE | BASE,
     "features": {"kernels", "ridge", "distributed"} | BASE,
     "kernels": BASE,
     "nets": BASE,
@@ -40,20 +37,6 @@ HEAVY = {"click", "dask", "distributed", "matplotlib", "pandas", "polars", "pyar
 LAZY_ROOMS = {"__main__", "distributed", "experiments", "plots"}
 DASK = {"dask", "distributed"}
 THEORY_OUTSIDE = {"numpy", "scipy"}
-
-# Rust, inside the core: module -> modules it may use.
-RUST_BASE = {"real", "scalar", "simd", "matrix", "math", "memory", "random", "threads", "error"}
-RUST = {name: RUST_BASE - {name} for name in RUST_BASE} | {
-    "lib": RUST_BASE | {"activation", "tiles", "features", "kernels", "gram", "solve", "nets"},
-    "activation": RUST_BASE,
-    "tiles": RUST_BASE,
-    "kernels": RUST_BASE | {"activation", "tiles", "features"},
-    "features": RUST_BASE | {"activation", "tiles"},
-    "gram": RUST_BASE | {"activation", "tiles", "kernels", "features"},
-    "solve": RUST_BASE | {"tiles"},
-    "nets": RUST_BASE | {"tiles", "activation"},
-}
-RUST_IMPURE = r"\b(?:pyo3|numpy|std::env|std::fs|std::io)\b(?!!)|\b(?:e?print(?:ln)?|dbg)!"
 
 
 @dataclass(frozen=True)
@@ -146,79 +129,111 @@ def python_faults(package: Path) -> list[str]:
     return faults
 
 
-def strip_rust(source: str) -> str:
-    """Drop comments and the inside of plain string literals, so that prose cannot be a fault."""
-    return re.sub(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\])*"', '""', source, flags=re.DOTALL)
+def source_files(package: Path) -> dict[str, Path]:
+    """Dotted name -> file, for every file below the package."""
+    names = {path: [package.name, *path.relative_to(package).with_suffix("").parts] for path in package.rglob("*.py")}
+    return {".".join(name[:-1] if name[-1] == "__init__" else name): path for path, name in names.items()}
 
 
-def group_heads(text: str) -> list[str]:
-    """The first path segments of a brace group that `text` opens with: `{a, b::{c, d}}` -> a, b."""
-    depth, heads, word = 0, [], ""
-    for char in text:
-        if depth == 1 and char not in "{},":
-            word += char
-        depth += {"{": 1, "}": -1}.get(char, 0)
-        if (char == "," and depth == 1) or depth == 0:
-            heads.append(re.split(r"::|\s+as\s+|\{", word.strip())[0])
-            word = ""
-        if depth == 0:
-            break
-    return [head for head in heads if head]
+def defining_file(dotted: str, files: dict[str, Path], lifted: dict[str, dict[str, str]]) -> str | None:
+    """The file that defines what a dotted import names, through the re-exports of every `__init__`."""
+    if dotted in files:
+        return dotted
+    parent, _, name = dotted.rpartition(".")
+    if parent in files and name in lifted[parent]:
+        return defining_file(lifted[parent][name], files, lifted)
+    return defining_file(parent, files, lifted) if parent else None
 
 
-def paths_from(source: str, prefix: str) -> list[str]:
-    """First segments after `prefix::`, in `use` declarations and in plain paths."""
-    heads: list[str] = []
-    for match in re.finditer(rf"(?<![\w:]){prefix}::(\w+|\{{)", source):
-        heads += group_heads(source[match.start(1) :]) if match[1] == "{" else [match[1]]
-    return heads
+def lifted_names(files: dict[str, Path], package: Path) -> dict[str, dict[str, str]]:
+    """File -> name -> dotted import, for all that an `__init__` lifts; nothing for other files."""
+    return {
+        name: {imported.module.rpartition(".")[2]: imported.module for imported in imports_of(path, package)}
+        if path.name == "__init__.py"
+        else {}
+        for name, path in files.items()
+    }
 
 
-def reexports(lib: str) -> dict[str, str]:
-    """Names that lib.rs lifts out of its modules, so that `crate::Name` counts as its module."""
-    lifted = {}
-    for module, rest in re.findall(r"pub use (?:crate::|self::)?(\w+)::([^;]+);", lib):
-        for name in re.findall(r"\w+", rest):
-            lifted[name] = module
-    return lifted
+def file_edges(package: Path) -> dict[str, set[str]]:
+    """File -> files whose names it imports, inside functions and for type checkers too.
+
+    An import through a re-export leads to the file that defines the name. Who imports a whole package imports all that
+    its `__init__` lifts.
+    """
+    files = source_files(package)
+    wanted = {
+        name: [imported.module for imported in imports_of(path, package) if not imported.module.endswith("._core")]
+        for name, path in files.items()
+    }
+    lifted = lifted_names(files, package)
+    return {
+        name: {target for module in modules if (target := defining_file(module, files, lifted))} - {name}
+        for name, modules in wanted.items()
+    }
 
 
-def rust_faults(core: Path) -> list[str]:
-    """Every path below the core crate's src that the table does not allow, and every impurity."""
-    faults = []
-    lifted = reexports(strip_rust((core / "lib.rs").read_text(encoding="utf-8")))
-    for path in sorted(core.rglob("*.rs")):
-        parts = path.relative_to(core).with_suffix("").parts
-        module, source = parts[0], strip_rust(path.read_text(encoding="utf-8"))
-        if module not in RUST:
-            faults.append(f"{'/'.join(parts)}: not a module of the core")
-            continue
-        nested = len(parts) > 1 and parts[-1] != "mod"
-        outward = r"super::super" if nested else r"super"
-        used = paths_from(source, "crate") + [name for name in paths_from(source, outward) if name in RUST]
-        for name in used:
-            target = name if name in RUST else lifted.get(name, name)
-            if target not in RUST[module] | {module}:
-                faults.append(f"{'/'.join(parts)}: {module} may not use {name}")
-        faults += [f"{'/'.join(parts)}: {found} in the pure crate" for found in re.findall(RUST_IMPURE, source)]
-    return faults
+def public_functions(path: Path) -> set[str]:
+    """The functions at the top of a file whose names have no underscore in front."""
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    return {node.name for node in body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")}
+
+
+def shadowing_modules(package: Path) -> list[str]:
+    """Modules that bear the name of a function: one that they define, or that their package or the whole one offers."""
+    files = source_files(package)
+    functions = {name: public_functions(path) for name, path in files.items()}
+    lifted = lifted_names(files, package)
+
+    def origin(dotted: str) -> str:
+        return defining_file(dotted, files, lifted) or ""
+
+    offered = {
+        name: {
+            short
+            for short, dotted in names.items()
+            if short in functions.get(defining_file(dotted, files, lifted) or "", ())
+        }
+        for name, names in lifted.items()
+    }
+    found = []
+    for name in files:
+        parent, _, short = name.rpartition(".")
+        if parent and short in functions[name] | offered.get(parent, set()) | offered[package.name]:
+            found.append(name)
+    return sorted(found)
 
 
 def test_python_rooms_keep_to_their_doors():
-    package = ROOT / "python" / "widelearn"
-    assert len(list(package.rglob("*.py"))) > 5
-    assert python_faults(package) == []
+    assert python_faults(PACKAGE) == []
 
 
-def test_rust_modules_keep_to_their_doors():
-    core = ROOT / "rust" / "core" / "src"
-    assert len(list(core.rglob("*.rs"))) > 5
-    assert rust_faults(core) == []
+def test_the_table_names_the_rooms_that_exist():
+    modules = {path.stem for path in PACKAGE.glob("*.py")} | {
+        path.parent.name for path in PACKAGE.glob("*/__init__.py")
+    }
+    assert modules == set(PYTHON)
 
 
-def test_the_binding_alone_knows_python():
-    manifest = (ROOT / "rust" / "core" / "Cargo.toml").read_text(encoding="utf-8")
-    assert not re.search(r"^(pyo3|numpy|widelearn-py)\b", manifest, flags=re.MULTILINE)
+def test_no_two_files_lead_to_each_other():
+    assert len(circles(file_edges(PACKAGE))) <= 1
+
+
+def test_no_module_bears_the_name_of_a_function():
+    assert set(shadowing_modules(PACKAGE)) <= {"widelearn.distributed.recipes", "widelearn.kernels.slopes"}
+
+
+def test_every_study_is_in_the_folder_of_its_paper():
+    studies = PACKAGE / "experiments" / "studies"
+    files = {path.parent.name: set() for path in studies.glob("*/__init__.py")}
+    for path in studies.glob("*/*.py"):
+        files[path.parent.name].add(path.stem.replace("_", "-"))
+    assert {paper: names - {"--init--"} for paper, names in files.items()} == {
+        paper: set(names) for paper, names in PAPERS.items()
+    }
+    assert sorted(NAMES) == sorted(name for names in PAPERS.values() for name in names)
+    outside = [path.stem for path in studies.glob("*.py") if "SPEC = " in path.read_text(encoding="utf-8")]
+    assert outside == []
 
 
 # The checker must be able to fail: one planted violation a line.
@@ -267,34 +282,50 @@ def test_open_python_doors_stay_open(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("file", "source", "fault"),
+    ("sources", "circle"),
     [
-        ("solve/pcg.rs", "use crate::kernels::Kernel;", "solve may not use kernels"),
-        ("solve/pcg.rs", "use crate::{\n    error::Result,\n    gram::{Gram, Other},\n};", "solve may not use gram"),
-        ("solve/pcg.rs", "use super::super::gram;", "solve may not use gram"),
-        ("solve/mod.rs", "use super::gram;", "solve may not use gram"),
-        ("tiles.rs", "fn f() { crate::activation::relu(1.0) }", "tiles may not use activation"),
-        ("real.rs", "use crate::Kernel;", "real may not use Kernel"),
-        ("threads.rs", "use std::env;", "std::env in the pure crate"),
-        ("gram/mod.rs", 'fn f() { println!("x") }', "println! in the pure crate"),
-        ("utils.rs", "", "utils: not a module of the core"),
+        ({"a.py": "import w.b", "b.py": "def f():\n    from w.a import x"}, "w.a -> w.b; w.b -> w.a"),
+        ({"a.py": "import w.b", "b.py": "if TYPE_CHECKING:\n    from w.a import X"}, "w.a -> w.b; w.b -> w.a"),
+        # Through a re-export: the file that defines the name is meant.
+        (
+            {"r/__init__.py": "from w.r.a import X", "r/a.py": "from w.b import f", "b.py": "from w.r import X"},
+            "w.b -> w.r.a; w.r.a -> w.b",
+        ),
+        # A file that imports its own package as a whole.
+        (
+            {"r/__init__.py": "from w.r.a import X", "r/a.py": "from w import r"},
+            "w.r -> w.r.a; w.r.a -> w.r",
+        ),
+        (
+            {"a.py": "import w.b", "b.py": "import w.c", "c.py": "import w.a"},
+            "w.a -> w.b; w.b -> w.c; w.c -> w.a",
+        ),
     ],
 )
-def test_planted_rust_faults_are_found(tmp_path, file, source, fault):
-    clean = {
-        "lib.rs": "pub mod kernels;\npub use kernels::{Kernel, Radial};\n",
-        "kernels/mod.rs": "use crate::activation::Activation; // not crate::gram",
-        "gram/assemble.rs": "use crate::{error::Result, kernels::Kernel, tiles};\nuse super::dot;\nuse crate::Radial;",
+def test_planted_circles_are_found(tmp_path, sources, circle):
+    assert circles(file_edges(plant(tmp_path / "w", {"__init__.py": "", **sources}))) == [circle]
+
+
+def test_re_exports_are_no_circle(tmp_path):
+    sources = {
+        "__init__.py": "from w import r\nfrom w.r import X",
+        "r/__init__.py": "from w.r.a import X\nfrom w.r.b import f",
+        "r/a.py": "from w import _core",
+        "r/b.py": "from w.r import X",
     }
-    core = plant(tmp_path / "src", clean)
-    assert rust_faults(core) == []
-    faults = rust_faults(plant(core, {file: source}))
-    assert len(faults) == 1
-    assert fault in faults[0]
+    assert circles(file_edges(plant(tmp_path / "w", sources))) == []
 
 
-def plant(folder: Path, sources: dict[str, str]) -> Path:
-    for name, source in sources.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(source, encoding="utf-8")
-    return folder
+@pytest.mark.parametrize(
+    ("sources", "name"),
+    [
+        ({"r/report.py": "def report(): ..."}, "w.r.report"),
+        ({"r/__init__.py": "from w.r.a import run", "r/a.py": "def run(): ...", "r/run.py": ""}, "w.r.run"),
+        ({"__init__.py": "from w.r.a import run", "r/a.py": "def run(): ...", "t/run.py": ""}, "w.t.run"),
+        ({"r/solve/__init__.py": "def solve(): ..."}, "w.r.solve"),
+    ],
+)
+def test_planted_modules_with_the_name_of_a_function_are_found(tmp_path, sources, name):
+    package = plant(tmp_path / "w", {"__init__.py": "", "r/__init__.py": "", "r/other.py": "def _other(): ..."})
+    assert shadowing_modules(package) == []
+    assert shadowing_modules(plant(package, sources)) == [name]

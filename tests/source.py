@@ -1,0 +1,36 @@
+"""What the tests of the house's structure share: planted trees, and circles in a graph of files."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "python" / "widelearn"
+CORE = ROOT / "rust" / "core" / "src"
+
+
+def plant(folder: Path, sources: dict[str, str]) -> Path:
+    """Write files below a folder: a tree with a fault that a checker must find."""
+    for name, source in sources.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(source, encoding="utf-8")
+    return folder
+
+
+def reachable(edges: dict[str, set[str]], start: str) -> set[str]:
+    """The files that one file's edges lead to, directly or not."""
+    seen: set[str] = set()
+    open_ends = set(edges[start])
+    while open_ends:
+        seen |= open_ends
+        open_ends = {target for name in open_ends for target in edges[name]} - seen
+    return seen
+
+
+def circles(edges: dict[str, set[str]]) -> list[str]:
+    """Every largest group of files that all lead to one another, with the edges inside it."""
+    reach = {name: reachable(edges, name) for name in edges}
+    groups = {frozenset(other for other in reach[name] if name in reach[other]) for name in edges}
+    return sorted(
+        "; ".join(f"{name} -> {', '.join(sorted(edges[name] & group))}" for name in sorted(group))
+        for group in groups
+        if group
+    )
