@@ -36,9 +36,14 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"random_state": ["random_state"]}
     # Whether rows may be a sparse matrix, and whether fit depends on them.
-    _takes_sparse, _looks_at_rows = False, False
+    takes_sparse, looks_at_rows = False, False
     _n_features_out: int
     random_state: Any
+
+    @property
+    def n_features_out(self) -> int:
+        """Number of features, fixed by fitting."""
+        return self._n_features_out
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: object = None) -> Self:
@@ -47,7 +52,7 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             from widelearn.distributed import one_row
 
             X = one_row(X)
-        validate_data(self, X, dtype=DTYPES, accept_sparse="csr" if self._takes_sparse else False)
+        validate_data(self, X, dtype=DTYPES, accept_sparse="csr" if self.takes_sparse else False)
         if isinstance(self.random_state, Integral):
             self.seed_ = int(self.random_state)
         else:
@@ -132,23 +137,23 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         for rows, Z in self._blocks(x):
             _core.moments(None, Z, y[rows], None if weight is None else weight[rows], *into)
 
-    def _kernel(self) -> Kernel | None:
+    def gram_kernel(self) -> Kernel | None:
         """Return the kernel whose values are the features' inner products, where it is cheaper than they are."""
         return None
 
-    def _pull_back(self, X: Array, dual: Array) -> Array:
+    def pull_back(self, X: Array, dual: Array) -> Array:
         """Return Σ_i dual_i φ(x_i), of shape (p, t), for maps that have a kernel."""
         raise NotImplementedError
 
     def _rows(self, X: ArrayLike) -> Any:
         check_is_fitted(self)
         # No order is asked for: C-contiguous blocks are cut from whatever X is, so that it is never copied whole.
-        return validate_data(self, X, dtype=DTYPES, reset=False, accept_sparse="csr" if self._takes_sparse else False)
+        return validate_data(self, X, dtype=DTYPES, reset=False, accept_sparse="csr" if self.takes_sparse else False)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        tags.input_tags.sparse = self._takes_sparse
+        tags.input_tags.sparse = self.takes_sparse
         return tags
 
 
@@ -163,7 +168,7 @@ class ProjectionMap(FeatureMap):
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "weights": [WEIGHTS],
     }
-    _takes_sparse = True
+    takes_sparse = True
     n_components: int
     weights: str
     # What the core reads, kept whole, so that parameters set later change the next fit and not this one.

@@ -107,7 +107,7 @@ class NystromFeatures(DefaultObjects, FeatureMap):
         **FeatureMap._parameter_constraints,
     }
     _stands_for: ClassVar[dict[str, Any]] = {"kernel": lambda kernel: as_kernel(kernel, RBF())}
-    _looks_at_rows = True
+    looks_at_rows = True
 
     def __init__(
         self,

@@ -126,10 +126,10 @@ class TangentFeatures(FeatureMap):
             for t, layer in enumerate(layers):
                 np.einsum("ij,ij->i", neurons, x[rows] @ layer.T, out=out[rows, t])
 
-    def _kernel(self) -> FiniteNTK:
+    def gram_kernel(self) -> FiniteNTK:
         return FiniteNTK(self._width, self._activation, self.seed_)
 
-    def _pull_back(self, X: Array, dual: Array) -> Array:
+    def pull_back(self, X: Array, dual: Array) -> Array:
         out = np.zeros((dual.shape[1], self._width, X.shape[1]), X.dtype)
         for rows, neurons in self._neuron_blocks(X):
             for t, layer in enumerate(out):

@@ -1,5 +1,6 @@
 """Sufficient statistics of ridge regression that merge: weighted means and centred second moments."""
 
+import copy
 from typing import Any, Self
 
 import numpy as np
@@ -137,15 +138,27 @@ class Moments:
         arrays = (other.mean_z, other.mean_y, other.zz, other.zy, other.yy)
         return self._merge(other.weight, *(array.copy() for array in arrays))
 
-    def _merge(self, weight: float, mean_z: Array, mean_y: Array, zz: Array, zy: Array, yy: Array) -> Self:
+    def joined(self, other: "Moments") -> "Moments":
+        """Return the moments of both sets of rows: `other` is used up, and this object left as it is."""
+        if self.weight == 0.0 or other.weight == 0.0:
+            return other if self.weight == 0.0 else self
+        found = copy.copy(self)
+        found.flat = self.flat and other.flat
+        return found._merge(other.weight, other.mean_z, other.mean_y, other.zz, other.zy, other.yy, into=other.zz)
+
+    def _merge(
+        self, weight: float, mean_z: Array, mean_y: Array, zz: Array, zy: Array, yy: Array, into: Array | None = None
+    ) -> Self:
+        """Add moments; into the old matrix unless another is given, which is the only array that is written to."""
         if self.weight == 0.0:
             self.weight, self.mean_z, self.mean_y, self.zz, self.zy, self.yy = weight, mean_z, mean_y, zz, zy, yy
             return self
         total = self.weight + weight
         dz, dy, between = mean_z - self.mean_z, mean_y - self.mean_y, self.weight * weight / total
-        self.zz += zz
-        add_outer(self.zz, dz, between)
-        self.zy += zy + between * np.outer(dz, dy)
+        into = self.zz if into is None else into
+        np.add(self.zz, zz, out=into)
+        add_outer(into, dz, between)
+        self.zz, self.zy = into, self.zy + (zy + between * np.outer(dz, dy))
         self.yy = self.yy + yy + between * dy * dy
         self.mean_z, self.mean_y = self.mean_z + dz * (weight / total), self.mean_y + dy * (weight / total)
         self.weight = total

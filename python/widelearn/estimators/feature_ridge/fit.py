@@ -159,7 +159,7 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
     def _looks_at_rows(self) -> bool:
         """Whether the feature map may depend on the rows that it is fitted to."""
         if isinstance(self.features_, FeatureMap):
-            return self.features_._looks_at_rows
+            return self.features_.looks_at_rows
         return not isinstance(self.features_, str)
 
     def _show_rows(self, X: Array, y: Array, sample_weight: Array | None = None) -> None:
@@ -172,13 +172,13 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
 
     def _n_features(self, X: Array, sample_weight: Array | None = None) -> int:
         if isinstance(self.features_, FeatureMap):
-            return self.features_._n_features_out
+            return self.features_.n_features_out
         row = 0 if sample_weight is None else int(sample_weight.argmax())
         return self._transform(X[row : row + 1]).shape[1]
 
     def _is_wide(self, n: int, p: int, X: Array) -> bool:
         """Whether the n x n system costs less than the p x p one."""
-        kernel = self.features_._kernel() if isinstance(self.features_, FeatureMap) else None
+        kernel = self.features_.gram_kernel() if isinstance(self.features_, FeatureMap) else None
         if kernel is None:
             return n < p
         # Products of neurons and of rows instead of products of features.
@@ -186,10 +186,10 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
 
     def _wide_rows(self, X: Array) -> StoredRows | KernelRows:
         """Return rows for an n x n system: their features, or a kernel that makes those needless."""
-        kernel = self.features_._kernel() if isinstance(self.features_, FeatureMap) else None
+        kernel = self.features_.gram_kernel() if isinstance(self.features_, FeatureMap) else None
         if kernel is None:
             return StoredRows(self._transform(X), self.fit_intercept)
-        return KernelRows(X, kernel, self.features_._pull_back)
+        return KernelRows(X, kernel, self.features_.pull_back)
 
     def _transform(self, X: Array) -> Array:
         """Return the features of rows as a dense array of X's dtype."""
@@ -246,7 +246,7 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         # Of our maps those of projections take sparse rows; another map says itself what it takes.
-        tags.input_tags.sparse = not isinstance(self.features, FeatureMap) or self.features._takes_sparse
+        tags.input_tags.sparse = not isinstance(self.features, FeatureMap) or self.features.takes_sparse
         return tags
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -39,7 +39,7 @@ def fit_on_centres(
     else:
         rng = check_random_state(features.random_state)
         features.fit(X[np.sort(rng.permutation(n)[:room])])
-        moments = Moments(features._n_features_out, y.shape[1]).absorb(*features.moments(X, y, weight))
+        moments = Moments(features.n_features_out, y.shape[1]).absorb(*features.moments(X, y, weight))
     coef, offset = moments.solve_once(alpha, fit_intercept)
     dual = features.dual(coef.reshape(-1, y.shape[1]))
     return Solution(dual.astype(X.dtype), np.reshape(offset, -1).astype(X.dtype), "nystrom", 0.0)
