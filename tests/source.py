@@ -34,3 +34,10 @@ def circles(edges: dict[str, set[str]]) -> list[str]:
         for group in groups
         if group
     )
+
+
+def code_files(*endings: str) -> list[Path]:
+    """Every file of the project with one of these endings, tests and scripts included, builds left out."""
+    folders = ("python", "rust", "tests", "benches", "examples", ".ci")
+    files = (path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in endings)
+    return sorted(path for path in files if "target" not in path.parts)
