@@ -127,9 +127,11 @@ class TangentFeatures(FeatureMap):
                 np.einsum("ij,ij->i", neurons, x[rows] @ layer.T, out=out[rows, t])
 
     def gram_kernel(self) -> FiniteNTK:
+        """Return the tangent kernel of the same neurons."""
         return FiniteNTK(self._width, self._activation, self.seed_)
 
     def pull_back(self, X: Array, dual: Array) -> Array:
+        """Return Σ_i dual_i φ(x_i), of shape (p, t)."""
         out = np.zeros((dual.shape[1], self._width, X.shape[1]), X.dtype)
         for rows, neurons in self._neuron_blocks(X):
             for t, layer in enumerate(out):
