@@ -10,7 +10,8 @@ from widelearn import _core
 
 STUB = ast.parse((resources.files("widelearn") / "_core.pyi").read_text(encoding="utf-8"))
 FUNCTIONS = {node.name: node for node in STUB.body if isinstance(node, ast.FunctionDef)}
-NAMES = set(FUNCTIONS) | {
+CLASSES = {node.name: node for node in STUB.body if isinstance(node, ast.ClassDef)}
+NAMES = {*FUNCTIONS, *CLASSES} | {
     node.target.id
     for node in STUB.body
     # `X: TypeAlias = ...` exists for type checkers alone.
@@ -28,6 +29,14 @@ def test_stub_and_binary_take_the_same_arguments(name):
     arguments = FUNCTIONS[name].args
     stated = [arg.arg for arg in arguments.posonlyargs + arguments.args + arguments.kwonlyargs]
     assert list(inspect.signature(getattr(_core, name)).parameters) == stated
+
+
+@pytest.mark.parametrize("name", sorted(CLASSES))
+def test_stub_and_binary_have_classes_with_the_same_bases_and_words(name):
+    found = getattr(_core, name)
+    assert [base.__name__ for base in found.__bases__] == [ast.unparse(base) for base in CLASSES[name].bases]
+    assert found.__doc__ == ast.get_docstring(CLASSES[name])
+    assert found.__module__ == "widelearn._core"
 
 
 def test_package_is_typed():

@@ -18,6 +18,14 @@ Spec: TypeAlias = tuple[Any, ...]
 
 __version__: str
 
+# A call refuses with ValueError, or one of these two; TypeError says that an array is not what it must be, MemoryError
+# that room is lacking, numpy.linalg.LinAlgError that a matrix is not positive definite.
+class NoDerivativeError(ValueError):
+    """Say that a derivative of an activation is no function, and which are."""
+
+class NumberOverflowError(ValueError):
+    """Say which squared norm or output is beyond the largest number of its type."""
+
 def simd() -> str: ...
 def simd_available() -> list[str]: ...
 def num_threads() -> tuple[int, str]: ...

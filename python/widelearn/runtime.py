@@ -21,9 +21,12 @@ import threadpoolctl
 from numpy.typing import DTypeLike, NDArray
 
 from widelearn import _core
+from widelearn._core import NoDerivativeError, NumberOverflowError
 
 __version__ = _core.__version__
 __all__ = [
+    "NoDerivativeError",
+    "NumberOverflowError",
     "__version__",
     "available_memory",
     "check_memory",

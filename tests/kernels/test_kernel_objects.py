@@ -10,6 +10,7 @@ from sklearn.base import clone
 
 from widelearn import KernelRidge, kernels
 from widelearn.kernels import NNGP, NTK, RBF, ArcCosine, Constant, Linear, Polynomial, Product, Sum, as_kernel
+from widelearn.runtime import NumberOverflowError
 
 # The algebra.
 
@@ -233,7 +234,9 @@ def test_refused(X, match):
 def test_overflowing_rows_are_refused(size, dtype):
     X, one = np.full((2, 2), size, dtype), np.eye(2, dtype=dtype)
     for call in (RBF(), RBF().diag, NTK(), lambda X: RBF()(one, X), lambda X: Linear().dot(X, None, one)):
-        with pytest.raises(ValueError, match=f"row 0 .* beyond the largest {np.dtype(dtype)} number; scale X down"):
+        with pytest.raises(
+            NumberOverflowError, match=f"row 0 .* beyond the largest {np.dtype(dtype)} number; scale X down"
+        ):
             call(X)
 
 

@@ -128,14 +128,11 @@ impl Activation {
     /// Check that the derivative of this order is a function and known here.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with the highest order there is.
+    /// [`Error::NoDerivative`], or [`Error::Invalid`] with the highest order that is known.
     pub fn check(self, order: u32) -> Result<()> {
         let name = self.name();
         match self.smoothness() {
-            Some(most) if order > most => Err(Error::Invalid(format!(
-                "derivative {order} of activation {name:?} is no function, as derivative {most} jumps at 0; take \
-                 \"softplus\" or \"erf\", which have all"
-            ))),
+            Some(most) if order > most => Err(Error::NoDerivative { activation: name, order, most }),
             _ if order > MAX_ORDER => {
                 Err(Error::Invalid(format!("derivatives go up to order {MAX_ORDER}, got {order} for {name:?}")))
             }

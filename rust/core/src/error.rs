@@ -6,6 +6,22 @@ pub enum Error {
     /// An argument is outside its domain.
     #[error("{0}")]
     Invalid(String),
+    /// A derivative of an activation is no function.
+    #[error(
+        "derivative {order} of activation {activation:?} is no function, as derivative {most} jumps at 0; take \
+         \"softplus\" or \"erf\", which have all"
+    )]
+    NoDerivative {
+        /// Name of the activation.
+        activation: String,
+        /// Order asked for.
+        order: u32,
+        /// The highest order that is a function.
+        most: u32,
+    },
+    /// A number is beyond the largest of its type.
+    #[error("{0}")]
+    Overflow(String),
     /// Two arrays do not fit together.
     #[error("{what}: expected {expected}, got {got}")]
     Shape {

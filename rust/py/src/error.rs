@@ -1,14 +1,30 @@
 //! Core errors as Python exceptions.
 
+use pyo3::create_exception;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use widelearn_core::error::Error;
+
+create_exception!(
+    widelearn._core,
+    NoDerivativeError,
+    PyValueError,
+    "Say that a derivative of an activation is no function, and which are."
+);
+create_exception!(
+    widelearn._core,
+    NumberOverflowError,
+    PyValueError,
+    "Say which squared norm or output is beyond the largest number of its type."
+);
 
 /// The Python exception for `e`.
 pub(crate) fn to_py(py: Python<'_>, e: &Error) -> PyErr {
     let text = e.to_string();
     match e {
         Error::Invalid(_) | Error::Shape { .. } => PyValueError::new_err(text),
+        Error::NoDerivative { .. } => NoDerivativeError::new_err(text),
+        Error::Overflow(_) => NumberOverflowError::new_err(text),
         Error::NotPositiveDefinite { .. } => lin_alg_error(py, text),
         Error::Memory { .. } => PyMemoryError::new_err(text),
         Error::Threads { .. } => PyRuntimeError::new_err(text),

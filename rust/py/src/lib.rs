@@ -17,6 +17,8 @@ mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::error::{NoDerivativeError, NumberOverflowError};
+    #[pymodule_export]
     use crate::features::{feature_weights, predict, transform, transform_sparse};
     #[pymodule_export]
     use crate::gram::{gram, gram_diag, gram_dot, inner_products, moments};

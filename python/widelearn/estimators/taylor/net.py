@@ -11,6 +11,7 @@ from scipy import special
 from widelearn import nets
 from widelearn.kernels import TaylorKernel
 from widelearn.kernels.deep import is_functions
+from widelearn.runtime import NoDerivativeError
 
 Array = NDArray[Any]
 
@@ -30,9 +31,7 @@ def activation_scale(activation: Any, order: int) -> float:
         )
     try:
         second_moment = factorial(order) ** 2 * float(TaylorKernel(order, activation).diag([[1.0]])[0])
-    except ValueError as error:
-        if "no function" not in str(error):
-            raise
+    except NoDerivativeError as error:
         raise ValueError(
             f"activation {activation!r} has no term of order {order}: {error}. Take a smooth activation, 'softplus' or"
             " 'gelu', or a power of relu, 'relu2' or 'relu3', which has that many derivatives."

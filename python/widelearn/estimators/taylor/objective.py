@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from widelearn.estimators.taylor.inputs import LinearPart
 from widelearn.estimators.taylor.net import Net
 from widelearn.nets import TaylorGradient
+from widelearn.runtime import NumberOverflowError
 
 Array = NDArray[Any]
 
@@ -56,10 +57,7 @@ class Objective:
             return np.inf, np.zeros_like(theta)
         try:
             found = self._loss_gradient(X, Y, small, offset)
-        except ValueError as error:
-            # Rows, labels and weights are finite here: what is left are outputs that overflow.
-            if "overflows" not in str(error):
-                raise
+        except NumberOverflowError:
             return np.inf, np.zeros_like(theta)
         value, gW = self.penalty(W)
         value, gradient = value + found.loss, [(gW + found.W).ravel()]

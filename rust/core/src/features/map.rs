@@ -147,7 +147,7 @@ impl<T: Real> Epilogue<T> for Activate<'_, T> {
     fn side(&self, _context: &Context<'_>, which: Which, start: usize, _rows: Rows<'_, T>, norms: &[T]) -> Result<()> {
         match norms.iter().position(|q| !q.is_finite()) {
             Some(i) if which == Which::Row => {
-                Err(Error::Invalid(format!("row {} has a squared norm that overflows; scale X down", start + i)))
+                Err(Error::Overflow(format!("row {} has a squared norm that overflows; scale X down", start + i)))
             }
             _ => Ok(()),
         }

@@ -226,7 +226,7 @@ impl<T: Real> Plan<T> {
     /// `k(x, x)` of every row, by the very operations of a tile.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for rows whose squared norm overflows, [`Error::Memory`].
+    /// [`Error::Overflow`] for rows whose squared norm is not finite, [`Error::Memory`].
     pub fn diagonal(
         &self,
         context: &Context<'_>,
@@ -258,7 +258,7 @@ impl<T: Real> Epilogue<T> for Plan<T> {
 
     fn side(&self, context: &Context<'_>, _which: Which, start: usize, rows: Rows<'_, T>, q: &[T]) -> Result<Side<T>> {
         if let Some(i) = q.iter().position(|q| !q.is_finite()) {
-            return Err(Error::Invalid(format!(
+            return Err(Error::Overflow(format!(
                 "row {} has a squared norm beyond the largest {} number; scale X down",
                 start + i,
                 if size_of::<T>() == 4 { "float32" } else { "float64" }

@@ -60,7 +60,7 @@ fn add_offset<T: Real>(offset: Option<&[T]>, first: usize, n: usize, outputs: &m
     }
     match outputs.iter().position(|o| !(o.is_finite() && T::from_f64(*o).is_finite())) {
         None => Ok(()),
-        Some(at) => Err(Error::Invalid(format!(
+        Some(at) => Err(Error::Overflow(format!(
             "output {} of row {} is {}: it overflows; scale rows or weights down, or take smaller steps",
             at % c,
             first + at / c,
