@@ -6,8 +6,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 import reference
 from widelearn.kernels import NTK, RBF, Laplace, Linear
-from widelearn.ridge import pcg, solve
-from widelearn.ridge.operators import Dense, Scaled, cached
+from widelearn.ridge import pcg, rp_cholesky, solve
+from widelearn.ridge.operators import ByColumns, Dense, Weighted, as_operator, cached
 from widelearn.ridge.preconditioner import Preconditioner, most_rank
 from widelearn.ridge.rpcholesky import factor
 
@@ -129,16 +129,16 @@ def test_the_preconditioner_is_the_inverse(data, rng):
     assert [panel.shape[1] for panel in panels] == [20, 20, 10]
     F, alphas = np.hstack(panels), np.array([0.1, 2.0, 0.1])
     R = rng.standard_normal((300, 3))
-    Z = Preconditioner(panels, alphas, pivots)(R, np.arange(3))
+    Z = Preconditioner(panels, alphas, pivots).solve(R, np.arange(3))
     for column, alpha in enumerate(alphas):
         wanted = np.linalg.solve(F @ F.T + alpha * np.eye(300), R[:, column])
         # The difference of the Woodbury formula loses the digits of λ / alpha, 300 / 0.1.
         np.testing.assert_allclose(Z[:, column], wanted, rtol=0, atol=1e-11)
     many = rng.standard_normal((300, 8))
     kept = np.array([1, 1, 1, 1, 0, 0, 2, 2])
-    Z = Preconditioner(panels, alphas, pivots)(many, kept)
+    Z = Preconditioner(panels, alphas, pivots).solve(many, kept)
     np.testing.assert_allclose(
-        Z[:, :1], Preconditioner(panels, alphas, pivots)(many[:, :1], np.array([1])), rtol=0, atol=1e-12
+        Z[:, :1], Preconditioner(panels, alphas, pivots).solve(many[:, :1], np.array([1])), rtol=0, atol=1e-12
     )
 
 
@@ -196,7 +196,7 @@ def test_symmetric_operators(data, rng):
                 assert out.dtype == dtype
                 np.testing.assert_allclose(out, A @ V, rtol=0, atol=tolerance * np.abs(A @ V).max())
     scale = rng.uniform(0, 2, 300)
-    S, wanted = Scaled(NTK().operator(X), scale), scale[:, None] * K * scale
+    S, wanted = Weighted(NTK().operator(X), scale), scale[:, None] * K * scale
     np.testing.assert_allclose(S @ np.eye(300), wanted, rtol=0, atol=1e-12)
     np.testing.assert_allclose(S.diag(), wanted.diagonal(), rtol=1e-14)
     np.testing.assert_allclose(S.columns([4, 2]), wanted[:, [4, 2]], rtol=0, atol=1e-13)
@@ -314,6 +314,55 @@ def test_indefinite_matrices(data, rng):
     # Enough of a penalty makes it definite, and then it is solved.
     found = pcg(K, y, 3.0)
     np.testing.assert_allclose(found.coef, np.linalg.solve(K + 3 * np.eye(300), y), rtol=0, atol=bound(y, 1.0))
+
+
+class Poor:
+    """A matrix of a user, of which verbs are taken away."""
+
+    def __init__(self, K, *lacking):
+        self.K, self.counted = K, 0
+        verbs = {"shape": K.shape, "dtype": K.dtype, "diag": K.diagonal, "columns": self._columns}
+        self.__dict__ |= {verb: value for verb, value in verbs.items() if verb not in lacking}
+
+    def _columns(self, indices):
+        self.counted += np.size(indices)
+        return self.K[:, indices]
+
+
+class Multiplying(Poor):
+    """One that has products too."""
+
+    def __matmul__(self, V):
+        return self.K @ V
+
+
+def test_operators_of_a_user(data):
+    X, y = data
+    K = RBF(gamma=0.1)(X)
+    # Entries come from columns, which are asked for once.
+    poor = Poor(K)
+    pivots, F = rp_cholesky(poor, 20, random_state=0, block=25)
+    wanted = rp_cholesky(K, 20, random_state=0, block=25)
+    np.testing.assert_array_equal(pivots, wanted[0])
+    np.testing.assert_array_equal(F, wanted[1])
+    assert poor.counted % 25 == 0
+    weight = np.linspace(0, 1, 300)
+    for options in ({}, {"sample_weight": weight}):
+        found, whole = pcg(Multiplying(K), y, 0.1, **options), pcg(K, y, 0.1, **options)
+        np.testing.assert_allclose(found.coef, whole.coef, rtol=0, atol=2 * bound(y, 0.1))
+        assert found.rank == whole.rank
+    for verb in ("shape", "dtype", "diag", "columns"):
+        for call in (lambda A: pcg(A, y, 0.1), lambda A: rp_cholesky(A, 5)):
+            with pytest.raises(TypeError, match=rf"of type Multiplying, lacks {verb}.*Or pass the matrix as an array"):
+                call(Multiplying(K, verb))
+    with pytest.raises(TypeError, match="lacks operator @ V: it must have shape, dtype"):
+        pcg(poor, y, 0.1)
+    with pytest.raises(TypeError, match="of type list, lacks shape, dtype"):
+        pcg(K.tolist(), y, 0.1)
+    assert isinstance(as_operator(Poor(K), products=False), ByColumns)
+    for operator in (RBF(gamma=0.1).operator(X), Dense(K), Weighted(Dense(K), weight), ByColumns(poor)):
+        assert as_operator(operator) is operator
+        assert all(hasattr(operator, verb) for verb in ("entries", "columns", "diag", "shape", "dtype", "__matmul__"))
 
 
 def test_wrong_input(data):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from widelearn import ridge
-from widelearn.ridge.left_out import DualPath, PrimalPath
-from widelearn.ridge.mixed_precision import refine
+from widelearn.ridge.leave_one_out import DualPath, PrimalPath
+from widelearn.ridge.mixed_precision import solve_refined
 from widelearn.ridge.moments import Moments
 
 ALPHAS = [0.0, 1e-6, 1e-2, 1.0, 100.0]
@@ -181,8 +181,9 @@ def test_primal_path_with_intercept_is_refits(rng):
     A, y, weight = problem(rng, 40, 5, 2, True)
     A += 1e4
     moments = Moments(5, 2).update(A, y, weight)
-    path = PrimalPath(moments, np.array([1e-3, 2.0]), fit_intercept=True)
-    found = next(path.errors(lambda: [(slice(0, 40), A)], y, weight))[1] / np.sqrt(weight)[:, None]
+    blocks = [(slice(0, 40), A)]
+    path = PrimalPath(moments, np.array([1e-3, 2.0]), lambda: blocks, y, weight, fit_intercept=True)
+    found = next(path.errors())[1] / np.sqrt(weight)[:, None]
     for j, alpha in enumerate([1e-3, 2.0]):
         for i in range(40):
             k = np.arange(40) != i
@@ -197,10 +198,10 @@ def test_refinement_reaches_double_precision_or_says_no(rng):
         return Moments(30, 2).update(Z.astype(np.float32), y)
 
     alpha = np.array([1.0, 0.1])
-    coef, intercept = refine(single(Z), alpha, lambda: [(slice(0, 400), Z)], y, None, fit_intercept=True)
+    coef, intercept, *_ = solve_refined(single(Z), alpha, lambda: [(slice(0, 400), Z)], y, None, fit_intercept=True)
     wanted = Moments(30, 2).update(Z, y).solve(alpha, fit_intercept=True)
     close(coef, wanted[0], 1e-12)
     close(intercept, wanted[1], 1e-12)
     # Columns equal but for what single precision does not hold.
     Z[:, 1] = Z[:, 0] * (1 + 1e-9 * rng.standard_normal(400))
-    assert refine(single(Z), alpha * 1e-12, lambda: [(slice(0, 400), Z)], y, None, fit_intercept=False) is None
+    assert solve_refined(single(Z), alpha * 1e-12, lambda: [(slice(0, 400), Z)], y, None, fit_intercept=False) is None

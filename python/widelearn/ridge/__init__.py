@@ -2,8 +2,8 @@
 
 from widelearn.ridge.conjugate_gradients import pcg
 from widelearn.ridge.moments import Moments
+from widelearn.ridge.one_penalty import solve
 from widelearn.ridge.paths import gcv, loo, path
 from widelearn.ridge.rpcholesky import rp_cholesky
-from widelearn.ridge.solver import solve
 
 __all__ = ["Moments", "gcv", "loo", "path", "pcg", "rp_cholesky", "solve"]

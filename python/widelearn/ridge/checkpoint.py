@@ -9,17 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from widelearn.ridge.operators import Operator
+
 # Rows and columns whose crossing entries stand for the whole matrix.
 SEEN = 16
 
 
-def fingerprint(A: Any, *parts: NDArray[Any]) -> str:
+def fingerprint(A: Operator, *parts: NDArray[Any]) -> str:
     """Return a digest of the size and type of a matrix, of some of its entries and of arrays."""
     n = A.shape[0]
     some = np.linspace(0, n - 1, min(SEEN, n)).astype(np.intp)
-    entries = A.entries(some, some) if hasattr(A, "entries") else A.columns(some)[some]
     digest = hashlib.sha256()
-    for part in (entries, A.diag(), *parts):
+    for part in (A.entries(some, some), A.diag(), *parts):
         array = np.ascontiguousarray(part)
         digest.update(f"{array.shape} {array.dtype};".encode())
         digest.update(array.tobytes())

@@ -1,10 +1,9 @@
 """Ridge systems of kernel matrices that need not be formed, by preconditioned conjugate gradients."""
 
-import warnings
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,40 +12,18 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils.validation import _check_sample_weight
 
 from widelearn.ridge import checkpoint as disk
-from widelearn.ridge.operators import Dense, Scaled, exact_product, product
+from widelearn.ridge.kernel_systems import symmetric_kernel_matrix
+from widelearn.ridge.operators import Dense, Operator, Weighted, as_operator, double_product, exact, product
 from widelearn.ridge.preconditioner import Preconditioner, precondition
-from widelearn.ridge.solver import symmetric_kernel_matrix
-from widelearn.ridge.systems import check_alpha
+from widelearn.ridge.solution import Solution
+from widelearn.ridge.symmetric_systems import check_alpha
+from widelearn.runtime import warn
 
 Array = NDArray[np.float64]
 # Iterations aim at this share of what is asked for, so that the true residual meets it too.
 AIM = 0.5
 # A pass that leaves more than this share of the residual it began with has met rounding errors.
 STALLED = 0.5
-
-
-class Found(NamedTuple):
-    """The solution of a ridge system by conjugate gradients.
-
-    Attributes
-    ----------
-    coef : ndarray of shape (n,) or (n, t)
-        Dual coefficients a, float64; zero where the weight is zero.
-    n_iter : int
-        Iterations: products with the matrix but for those that take the true residual.
-    residual : float or ndarray of shape (t,)
-        The true residual of each column relative to its right-hand side.
-    rank : int
-        Rank of the preconditioner.
-    left : ndarray of shape (n, t)
-        What is left of the right-hand sides, S y - (S K S + alpha I) β: the residuals themselves.
-    """
-
-    coef: NDArray[Any]
-    n_iter: int
-    residual: Any
-    rank: int
-    left: Array
 
 
 def pcg(
@@ -63,7 +40,7 @@ def pcg(
     callback: Callable[[int, Array], object] | None = None,
     checkpoint: str | PathLike[str] | None = None,
     preconditioner: Preconditioner | None = None,
-) -> Found:
+) -> Solution:
     """Solve (K + alpha W⁻¹) a = y by preconditioned conjugate gradients, from products with K alone.
 
     With S = √W it is (S K S + alpha I) β = S y, a = S β. The preconditioner is F F' + alpha I with F the randomly
@@ -102,13 +79,16 @@ def pcg(
 
     Returns
     -------
-    Found
-        ``coef``, ``n_iter``, ``residual`` and ``rank``.
+    Solution
+        ``coef``, the dual coefficients a, in float64 and zero where the weight is zero; ``n_iter``, the products with K
+        but for those that take the true residual; ``residual``, of each column; and ``rank``, of the preconditioner.
 
     Raises
     ------
     ValueError
         If shapes do not fit, values are not finite, or the checkpoint is of another problem.
+    TypeError
+        If the operator lacks one of those five, with its name.
     LinAlgError
         If the matrix plus the penalty is indefinite.
     MemoryError
@@ -153,8 +133,8 @@ def pcg(
         raise ValueError(
             f"tol must be positive, max_iter at least 1 and rank not negative, got {tol}, {max_iter} and {rank}."
         )
-    A = Dense(operator) if isinstance(operator, np.ndarray) else operator
-    if A is not operator:
+    A = as_operator(operator)
+    if isinstance(A, Dense) and A is not operator:
         symmetric_kernel_matrix(A.matrix)
     targets = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
     check_consistent_length(A.diag(), targets)
@@ -163,7 +143,7 @@ def pcg(
     root = np.ones(len(right))
     if sample_weight is not None:
         root = np.sqrt(_check_sample_weight(sample_weight, right, dtype=np.float64, ensure_non_negative=True))
-        A, right = Scaled(A, root), root[:, None] * right
+        A, right = Weighted(A, root), root[:, None] * right
     start = np.zeros(right.shape)
     if x0 is not None:
         given = check_array(x0, dtype=np.float64, ensure_2d=False, input_name="x0").reshape(right.shape)
@@ -180,7 +160,8 @@ def pcg(
     run.solve()
     coef = (root[:, None] * run.state["X"]).reshape(targets.shape)
     residual = run.residual if targets.ndim == 2 else float(run.residual[0])
-    return Found(coef, int(run.state["iteration"]), residual, inverse.rank, run.left)
+    offset = np.zeros(right.shape[1])
+    return Solution(coef, offset, "pcg", residual, int(run.state["iteration"]), inverse.rank, run.left)
 
 
 class Run:
@@ -188,7 +169,7 @@ class Run:
 
     def __init__(
         self,
-        A: Any,
+        A: Operator,
         right: Array,
         alphas: Array,
         inverse: Preconditioner,
@@ -197,7 +178,7 @@ class Run:
         max_iter: int,
         callback: Callable[[int, Array], object] | None,
     ) -> None:
-        self.A, self.right, self.alphas, self.inverse = A, right, alphas, inverse
+        self.A, self.exact, self.right, self.alphas, self.inverse = A, exact(A), right, alphas, inverse
         self.tol, self.max_iter, self.callback = tol, max_iter, callback
         self.keep: Callable[[dict[str, Array]], None] = lambda state: None
         size = np.linalg.norm(right, axis=0)
@@ -226,7 +207,7 @@ class Run:
                 self.keep(state)
                 if self.callback is not None:
                     self.callback(int(state["iteration"]), np.linalg.norm(state["R"], axis=0) / self.size)
-            R = self.left = self.right - exact_product(self.A, state["X"]) - state["X"] * self.alphas
+            R = self.left = self.right - double_product(self.exact, state["X"]) - state["X"] * self.alphas
             self.residual = np.linalg.norm(R, axis=0) / self.size
             open_ = self.residual > self.tol
             stalled = bool((self.residual > STALLED * state["before"])[open_].any())
@@ -242,7 +223,7 @@ class Run:
         state, columns = self.state, np.flatnonzero(active)
         state["R"], state["active"], state["before"] = R, active, self.residual.copy()
         state["aim"] = np.maximum(AIM * self.tol, self.floor * self.residual) * self.size
-        state["P"][:, active] = self.inverse(R[:, active], columns)
+        state["P"][:, active] = self.inverse.solve(R[:, active], columns)
         state["rz"][active] = np.einsum("ij,ij->j", R[:, active], state["P"][:, active])
 
     def step(self) -> None:
@@ -262,7 +243,7 @@ class Run:
         left = sound & (np.linalg.norm(R, axis=0) > state["aim"][active])
         kept = columns[left]
         if left.any():
-            Z = self.inverse(R[:, left], kept)
+            Z = self.inverse.solve(R[:, left], kept)
             fresh = np.einsum("ij,ij->j", R[:, left], Z)
             state["P"][:, kept] = Z + (fresh / rz[left]) * P[:, left]
             state["rz"][kept] = fresh
@@ -292,9 +273,8 @@ class Run:
             else f"these are all of max_iter={self.max_iter}. Raise it, rank, alpha or tol"
         )
         more = ", or pass float64 data" if stalled and self.A.dtype == np.float32 else ""
-        warnings.warn(
+        warn(
             f"Conjugate gradients reached a relative residual of {worst:.2g}, not tol={self.tol:.2g}, in {count}"
             f" iterations: {why}{more}.",
             ConvergenceWarning,
-            stacklevel=4,
         )

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from widelearn import _core
-from widelearn.ridge.systems import Solution
+from widelearn.ridge.kernel_systems import solve_dual
+from widelearn.ridge.solution import Solution
 from widelearn.runtime import check_memory, empty, row_blocks
 
 Array = NDArray[Any]
@@ -37,17 +38,17 @@ class StoredRows:
             raise ValueError(f"The squares of the features overflow {self.Z.dtype}. Scale the features down.")
         return out
 
-    def primal(self, found: Solution) -> tuple[Array, Array]:
-        """Return the coefficients (p, t) and intercepts (t,) of a dual solution."""
+    def primal(self, found: Solution) -> Solution:
+        """Return a dual solution with the coefficients (p, t) and intercepts (t,) of the features."""
         Z, center = self.Z, self.center
         dual = found.coef.astype(Z.dtype)
         if not center.any():
-            return Z.T @ dual, found.offset.astype(Z.dtype)
+            return found._replace(coef=Z.T @ dual, offset=found.offset.astype(Z.dtype))
         turned = np.zeros((dual.shape[1], Z.shape[1]), Z.dtype)
         for rows in row_blocks(len(Z), max(CENTERED_VALUES // Z.shape[1], 1)):
             turned += dual[rows].T @ (Z[rows] - center)
         coef = turned.T
-        return coef, (found.offset - center @ coef).astype(Z.dtype)
+        return found._replace(coef=coef, offset=(found.offset - center @ coef).astype(Z.dtype))
 
 
 class KernelRows:
@@ -62,6 +63,14 @@ class KernelRows:
         check_memory(12 * n * n, f"The inner products of {n} rows", "Take fewer rows.")
         return self._kernel(self.X).astype(np.float64, copy=False)
 
-    def primal(self, found: Solution) -> tuple[Array, Array]:
-        """Return the coefficients (p, t) and intercepts (t,) of a dual solution."""
-        return self._pull_back(self.X, found.coef.astype(self.X.dtype)), found.offset.astype(self.X.dtype)
+    def primal(self, found: Solution) -> Solution:
+        """Return a dual solution with the coefficients (p, t) and intercepts (t,) of the features."""
+        coef = self._pull_back(self.X, found.coef.astype(self.X.dtype))
+        return found._replace(coef=coef, offset=found.offset.astype(self.X.dtype))
+
+
+def solve_rows(
+    rows: StoredRows | KernelRows, y: Array, alpha: Array, weight: Array | None, *, fit_intercept: bool
+) -> Solution:
+    """Return the coefficients (p, t) and intercepts (t,) of fewer rows than features, from their dual system."""
+    return rows.primal(solve_dual(rows.gram(), y, alpha, weight, fit_intercept=fit_intercept, definite=True))

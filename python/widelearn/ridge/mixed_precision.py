@@ -1,6 +1,5 @@
 """Ridge solutions from single-precision moments, refined in double precision by further passes over the rows."""
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,9 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from widelearn import _core
+from widelearn.ridge.leave_one_out import Blocks
 from widelearn.ridge.moments import Moments
+from widelearn.ridge.solution import Solution
 from widelearn.runtime import check_memory
 
 Array = NDArray[Any]
@@ -22,15 +23,28 @@ PASSES = 8
 FAR = 1e4
 
 
-def refine(
-    moments: Moments,
-    alpha: Array,
-    blocks: Callable[[], Iterable[tuple[slice, Array]]],
-    y: Array,
-    weight: Array | None,
-    *,
-    fit_intercept: bool,
-) -> tuple[Array, Array] | None:
+class Factors:
+    """The Cholesky factors of A + alpha I, one for every distinct penalty of the targets; A is destroyed."""
+
+    def __init__(self, A: Array, alpha: Array) -> None:
+        penalties, self.which = np.unique(alpha, return_inverse=True)
+        self.factors = [A if at == len(penalties) - 1 else A.copy() for at in range(len(penalties))]
+        for matrix, penalty in zip(self.factors, penalties, strict=True):
+            matrix[np.diag_indices(len(A))] += penalty
+            _core.cholesky(matrix)
+
+    def solve(self, right: Array) -> Array:
+        """Return the solutions for right-hand sides (p, t)."""
+        out = np.empty_like(right)
+        for at, factor in enumerate(self.factors):
+            # LAPACK sees the lower triangle by rows as an upper one by columns.
+            out[:, self.which == at] = lapack.dpotrs(factor.T, right[:, self.which == at], lower=0)[0]
+        return out
+
+
+def solve_refined(
+    moments: Moments, alpha: Array, blocks: Blocks, y: Array, weight: Array | None, *, fit_intercept: bool
+) -> Solution | None:
     """Solve the ridge problem of all rows by iterative refinement with an approximate factor.
 
     With c the solution so far, A the moments' matrix and r the residuals of all rows in double precision, the
@@ -54,39 +68,26 @@ def refine(
 
     Returns
     -------
-    (ndarray of shape (p, t), ndarray of shape (t,)) or None
-        Coefficients and intercepts; None if the corrections do not shrink: then double precision must do all.
+    Solution or None
+        Coefficients (p, t) and intercepts (t,); None if the corrections do not shrink: then double precision must do
+        all.
     """
     p, t = moments.n_features, moments.n_targets
-    penalties, which = np.unique(alpha, return_inverse=True)
-    check_memory(8 * p * p * len(penalties), f"The factors of {len(penalties)} penalties", "Pass one penalty.")
+    n_factors = len(np.unique(alpha))
+    check_memory(8 * p * p * n_factors, f"The factors of {n_factors} penalties", "Pass one penalty.")
     zz, center = moments.zz, moments.mean_z if fit_intercept else np.zeros(p)
     # Far from zero, features lose in products the digits that their mean has beyond their spread.
     far = bool((center**2 > FAR * zz.diagonal() / moments.weight).any())
     right = moments.system(zz, fit_intercept)
-    factors = []
-    for at, penalty in enumerate(penalties):
-        matrix = zz if at == len(penalties) - 1 else zz.copy()
-        matrix[np.diag_indices(p)] += penalty
-        try:
-            _core.cholesky(matrix)
-        except np.linalg.LinAlgError:
-            return None
-        factors.append(matrix)
-
-    def correct(right: Array) -> Array:
-        out = np.empty_like(right)
-        for at, factor in enumerate(factors):
-            # LAPACK sees the lower triangle by rows as an upper one by columns.
-            out[:, which == at] = lapack.dpotrs(factor.T, right[:, which == at], lower=0)[0]
-        return out
-
-    coef, offset = correct(right), moments.mean_y.copy() if fit_intercept else np.zeros(t)
+    try:
+        factors = Factors(zz, alpha)
+    except np.linalg.LinAlgError:
+        return None
+    coef, offset = factors.solve(right), moments.mean_y.copy() if fit_intercept else np.zeros(t)
     # The size of the correction before, none at first.
     last = 0.0
-    for _ in range(PASSES):
-        gradient, sums = -alpha * coef, np.zeros(t)
-        size_of_fit = np.zeros(t)
+    for passed in range(PASSES):
+        gradient, sums, size_of_fit = -alpha * coef, np.zeros(t), np.zeros(t)
         for rows, Z in blocks():
             Z = Z - center if far else Z
             fitted = Z @ coef - (0.0 if far else center @ coef)
@@ -98,7 +99,7 @@ def refine(
             if not far:
                 gradient -= np.outer(center, left.sum(axis=0))
             size_of_fit += (fitted**2).sum(axis=0)
-        step = correct(gradient)
+        step = factors.solve(gradient)
         coef = coef + step
         if fit_intercept:
             offset = offset + sums / moments.weight
@@ -106,7 +107,8 @@ def refine(
         moved = np.maximum((step * (gradient - alpha * step)).sum(axis=0), 0.0)
         size = float(np.sqrt(np.max(moved / np.where(size_of_fit > 0.0, size_of_fit, 1.0))))
         if size * (size / last if last > 0.0 else WORSE * size) <= LEFT:
-            return coef, offset - center @ coef if fit_intercept else offset
+            offset = offset - center @ coef if fit_intercept else offset
+            return Solution(coef, offset, "refined", n_iter=passed + 1)
         if not size <= (last / 2 if last > 0.0 else TOO_LARGE):
             return None
         last = size

@@ -9,7 +9,8 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
 from widelearn import _core
-from widelearn.ridge.systems import check_alpha, solve_symmetric
+from widelearn.ridge.solution import Solution
+from widelearn.ridge.symmetric_systems import check_alpha, solve_symmetric
 from widelearn.ridge.tridiagonal import Tridiagonal, gcv_errors
 from widelearn.runtime import check_memory, core_blocks, row_blocks
 
@@ -172,19 +173,21 @@ class Moments:
         LinAlgWarning. Costs p³ / 3 flops; the moments are left as they are.
         """
         check_memory(8 * self.n_features**2, f"The factor of {self.n_features} features", "Take fewer features.")
-        return self._solve(self.zz.copy(), alpha, fit_intercept)
+        return self._pair(self._solve(self.zz.copy(), alpha, fit_intercept))
 
     def solve_once(self, alpha: ArrayLike, fit_intercept: bool = False) -> tuple[Array, Any]:
         """Solve as :meth:`solve` does and forget all rows: the matrix is factored in place, not copied."""
-        found = self._solve(self.zz, alpha, fit_intercept)
+        found = self._pair(self._solve(self.zz, alpha, fit_intercept))
         self._clear()
         return found
 
-    def _solve(self, zz: Array, alpha: ArrayLike, fit_intercept: bool) -> tuple[Array, Any]:
+    def _solve(self, zz: Array, alpha: ArrayLike, fit_intercept: bool) -> Solution:
         zy = self.system(zz, fit_intercept)
-        coef = solve_symmetric(zz, zy, check_alpha(alpha, self.n_targets)).coef
-        intercept = self.mean_y - self.mean_z @ coef if fit_intercept else np.zeros(self.n_targets)
-        return (coef[:, 0], intercept[0]) if self.flat else (coef, intercept)
+        found = solve_symmetric(zz, zy, check_alpha(alpha, self.n_targets))
+        return found._replace(offset=self.mean_y - self.mean_z @ found.coef) if fit_intercept else found
+
+    def _pair(self, found: Solution) -> tuple[Array, Any]:
+        return (found.coef[:, 0], found.offset[0]) if self.flat else (found.coef, found.offset)
 
     def gcv(self, alphas: ArrayLike, fit_intercept: bool = False) -> Array:
         """Return the generalised cross-validation error of every alpha, of shape (n_alphas,) or (n_alphas, t).

@@ -1,5 +1,6 @@
 """Symmetric matrices as solvers see them: products, columns, diagonal; kept in memory where that has room."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,8 +16,8 @@ SINGLE_COLUMNS = 5
 HELD_COLUMNS = 256
 
 
-class Symmetric(Protocol):
-    """A symmetric matrix that gives its diagonal and its columns."""
+class Operator(Protocol):
+    """A symmetric matrix as solvers see it: six verbs."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -29,8 +30,13 @@ class Symmetric(Protocol):
     def diag(self) -> Array:
         """Return the diagonal, of shape (n,)."""
 
-    def columns(self, indices: ArrayLike) -> Array:
+    def columns(self, indices: ArrayLike, /) -> Array:
         """Return the columns at `indices`, of shape (n, len(indices))."""
+
+    def entries(self, rows: ArrayLike, columns: ArrayLike, /) -> Array:
+        """Return the entries where `rows` and `columns` cross, of shape (len(rows), len(columns))."""
+
+    def __matmul__(self, V: Array, /) -> Array: ...
 
 
 class Dense:
@@ -40,17 +46,15 @@ class Dense:
     ----------
     matrix : ndarray of shape (n, n)
         The matrix; float32 and float64 are kept, other types become float64.
-    exact : object, optional
+    exact : Operator, optional
         The operator whose entries these are but for their rounding: residuals are taken with it.
     """
 
-    def __init__(self, matrix: Array, exact: Any = None) -> None:
+    def __init__(self, matrix: Array, exact: Operator | None = None) -> None:
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
             raise ValueError(f"The matrix must be square, got shape {matrix.shape}.")
         self.matrix = matrix if matrix.dtype in (np.float32, np.float64) else matrix.astype(np.float64)
-        self.shape, self.dtype = (len(matrix), len(matrix)), self.matrix.dtype
-        if exact is not None:
-            self.exact = exact
+        self.shape, self.dtype, self.exact = (len(matrix), len(matrix)), self.matrix.dtype, exact
 
     def diag(self) -> Array:
         """Return the diagonal."""
@@ -73,16 +77,12 @@ class Dense:
         return np.stack([symv(1.0, A, column, lower=1) for column in V.T], axis=1)
 
 
-class Scaled:
+class Weighted:
     """The matrix S A S for a diagonal S: what sample weights make of a kernel matrix."""
 
-    def __init__(self, A: Any, scale: Array) -> None:
-        self.A, self.shape, self.dtype = A, A.shape, A.dtype
-        self.scale = scale.astype(A.dtype)
-        if hasattr(A, "exact"):
-            self.exact = Scaled(A.exact, scale)
-        if hasattr(A, "entries"):
-            self.entries = lambda rows, columns: self.scale[rows, None] * A.entries(rows, columns) * self.scale[columns]
+    def __init__(self, A: Operator, root: Array) -> None:
+        self.A, self.root, self.shape, self.dtype = A, root, A.shape, A.dtype
+        self.scale = root.astype(A.dtype)
 
     def diag(self) -> Array:
         """Return the diagonal."""
@@ -92,23 +92,72 @@ class Scaled:
         """Return some columns."""
         return self.scale[:, None] * self.A.columns(indices) * self.scale[np.asarray(indices)]
 
+    def entries(self, rows: ArrayLike, columns: ArrayLike) -> Array:
+        """Return the entries where `rows` and `columns` cross."""
+        left, right = self.scale[np.asarray(rows), None], self.scale[np.asarray(columns)]
+        return left * self.A.entries(rows, columns) * right
+
     def __matmul__(self, V: Array) -> Array:
         return self.scale[:, None] * (self.A @ (self.scale[:, None] * V))
 
 
-def cached(operator: Any, *, spare: int = 0) -> Any:
+class ByColumns:
+    """An operator without ``entries``, which come from its columns; those are kept, for they are asked for next."""
+
+    def __init__(self, given: Any) -> None:
+        self.given, self.shape, self.dtype = given, given.shape, given.dtype
+        self.places: dict[int, int] = {}
+        self.kept = np.empty((0, 0))
+
+    def diag(self) -> Array:
+        """Return the diagonal."""
+        return self.given.diag()
+
+    def columns(self, indices: ArrayLike) -> Array:
+        """Return some columns."""
+        wanted = np.asarray(indices).tolist()
+        if self.places.keys() >= set(wanted):
+            return self.kept[:, [self.places[index] for index in wanted]]
+        return self.given.columns(indices)
+
+    def entries(self, rows: ArrayLike, columns: ArrayLike) -> Array:
+        """Return the entries where `rows` and `columns` cross."""
+        self.places = {index: place for place, index in enumerate(np.asarray(columns).tolist())}
+        self.kept = self.given.columns(columns)
+        return self.kept[np.asarray(rows)]
+
+    def __matmul__(self, V: Array) -> Array:
+        return self.given @ V
+
+
+def as_operator(given: Any, *, products: bool = True) -> Operator:
+    """Return what a user gave for a symmetric matrix as an operator; products are asked for where they are needed."""
+    if isinstance(given, np.ndarray):
+        return Dense(given)
+    verbs = {"shape": "shape", "dtype": "dtype", "diag": "diag()", "columns": "columns(indices)"}
+    verbs |= {"__matmul__": "operator @ V"} if products else {}
+    missing = [text for verb, text in verbs.items() if not hasattr(given, verb)]
+    if missing:
+        raise TypeError(
+            f"The operator, of type {type(given).__name__}, lacks {', '.join(missing)}: it must have"
+            f" {', '.join(verbs.values())}, like kernel.operator(X). Or pass the matrix as an array."
+        )
+    return given if hasattr(given, "entries") else ByColumns(given)
+
+
+def cached(operator: Operator, form: Callable[[], Array] | None = None) -> Operator:
     """Return the operator with its entries in memory if half of what is available holds them, or else as it is.
 
     Parameters
     ----------
-    operator : object
-        What has ``shape``, ``dtype`` and ``columns(indices)``; where it has ``dense()`` too, that makes the matrix.
-    spare : int, default=0
-        Bytes that the caller needs beside the matrix.
+    operator : Operator
+        The matrix.
+    form : callable, optional
+        Makes the whole matrix, where that costs less than its columns do.
 
     Returns
     -------
-    object
+    Operator
         A :class:`Dense` matrix of the operator's dtype; of float32 where only that fits, with the operator itself as
         what residuals are taken with; or the operator, which makes its entries anew for each product.
 
@@ -121,29 +170,35 @@ def cached(operator: Any, *, spare: int = 0) -> Any:
     >>> np.round(A @ np.ones((3, 1)), 3).ravel()
     array([1.386, 1.736, 1.386])
     """
-    n, room = operator.shape[0], (available_memory()[0] - spare) // 2
+    n, room = operator.shape[0], available_memory()[0] // 2
     dtype: DTypeLike
     for dtype in (operator.dtype, np.float32):
         if n * n * np.dtype(dtype).itemsize <= room:
             break
     else:
         return operator
-    if dtype == operator.dtype and hasattr(operator, "dense"):
-        return Dense(operator.dense())
+    if dtype == operator.dtype and form is not None:
+        return Dense(form())
     matrix = empty((n, n), dtype)
     for part in row_blocks(n, HELD_COLUMNS):
         matrix[part] = operator.columns(np.arange(part.start, part.stop)).T
-    return Dense(matrix) if dtype == operator.dtype else Dense(matrix, operator)
+    return Dense(matrix, None if dtype == operator.dtype else operator)
 
 
-def product(A: Any, V: NDArray[np.float64]) -> NDArray[np.float64]:
+def exact(A: Operator) -> Operator:
+    """Return the matrix as it was before its entries were rounded for being kept."""
+    if isinstance(A, Weighted):
+        return Weighted(exact(A.A), A.root)
+    return A.exact if isinstance(A, Dense) and A.exact is not None else A
+
+
+def product(A: Operator, V: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return A V in the precision of A, as doubles."""
     return np.asarray(A @ V.astype(A.dtype, copy=False), np.float64)
 
 
-def exact_product(A: Any, V: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return A V in double precision, with the entries of A before they were rounded for being kept."""
-    A = getattr(A, "exact", A)
+def double_product(A: Operator, V: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return A V in double precision, whatever the type of the entries."""
     if A.dtype == np.float64:
         return product(A, V)
     out = np.empty(V.shape)

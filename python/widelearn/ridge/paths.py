@@ -9,10 +9,10 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
 from widelearn.ridge.dual_rows import StoredRows
-from widelearn.ridge.left_out import DualPath, PrimalPath
+from widelearn.ridge.kernel_systems import own_kernel_matrix, symmetric_kernel_matrix
+from widelearn.ridge.leave_one_out import DualPath, Path, PrimalPath
 from widelearn.ridge.moments import Moments
-from widelearn.ridge.solver import own_kernel_matrix, symmetric_kernel_matrix
-from widelearn.ridge.systems import check_alpha
+from widelearn.ridge.symmetric_systems import check_alpha
 from widelearn.ridge.tridiagonal import dual_gcv
 from widelearn.runtime import row_blocks
 
@@ -68,7 +68,7 @@ def check_alphas(alphas: ArrayLike) -> NDArray[np.float64]:
     return check_alpha(values, values.size)
 
 
-def decompose(problem: Problem) -> DualPath | PrimalPath:
+def decompose(problem: Problem) -> Path:
     """Return the path over the smaller of the two systems."""
     A, y, weight, alphas = problem.A, problem.y, problem.weight, problem.alphas
     if problem.kind == "kernel" or len(A) <= A.shape[1]:
@@ -76,7 +76,7 @@ def decompose(problem: Problem) -> DualPath | PrimalPath:
         K = StoredRows(A, False).gram() if definite else A
         return DualPath(K, y, alphas, weight, fit_intercept=False, definite=definite)
     moments = Moments(A.shape[1], y.shape[1]).update(A, y, weight)
-    return PrimalPath(moments, alphas, fit_intercept=False)
+    return PrimalPath(moments, alphas, lambda: blocks_of(A), y, weight, fit_intercept=False)
 
 
 def path(
@@ -137,27 +137,17 @@ def path(
     t = problem.y.shape[1]
     out = np.zeros((len(problem.alphas), problem.n if kind == "kernel" else problem.A.shape[1], t), problem.A.dtype)
     for j, alpha in enumerate(problem.alphas):
-        penalties = np.full(t, alpha)
-        if isinstance(found, PrimalPath):
-            out[j] = found.solve(penalties)[0]
-        elif kind == "kernel":
-            out[j, problem.rows] = found.solve(penalties).coef
+        coef = found.solve(np.full(t, alpha)).coef
+        if kind == "kernel":
+            out[j, problem.rows] = coef
         else:
-            out[j] = problem.A.T @ found.solve(penalties).coef.astype(problem.A.dtype)
+            out[j] = problem.A.T @ coef.astype(problem.A.dtype) if isinstance(found, DualPath) else coef
     return problem.shaped(out)
 
 
 def blocks_of(A: Array) -> Iterator[tuple[slice, Array]]:
     """Yield blocks of rows."""
     return ((rows, A[rows]) for rows in row_blocks(len(A), BLOCK_ROWS))
-
-
-def errors(problem: Problem) -> Iterator[tuple[slice, Array]]:
-    """Yield rows and their scaled leave-one-out errors."""
-    found = decompose(problem)
-    if isinstance(found, DualPath):
-        return found.errors()
-    return found.errors(lambda: blocks_of(problem.A), problem.y, problem.weight)
 
 
 def loo(
@@ -216,7 +206,7 @@ def loo(
     """
     problem = check(A, y, alphas, kind, sample_weight)
     kept = np.empty((len(problem.alphas), *problem.y.shape))
-    for rows, block in errors(problem):
+    for rows, block in decompose(problem).errors():
         kept[:, rows] = block
     if problem.weight is not None:
         kept /= np.sqrt(problem.weight)[:, None]

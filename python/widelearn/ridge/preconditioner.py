@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, eigvalsh
 from scipy.linalg.blas import dsyrk, ssyrk
 
-from widelearn.ridge.operators import Dense, Scaled, tall_product, times
+from widelearn.ridge.operators import Dense, Operator, Weighted, tall_product, times
 from widelearn.ridge.rpcholesky import factor
 from widelearn.runtime import available_memory, check_memory, row_blocks
 
@@ -61,7 +61,7 @@ class Preconditioner:
             M[np.diag_indices(self.rank)] += shift
             self.factors[shift] = cho_factor(M, lower=True, overwrite_a=True, check_finite=False) if self.rank else None
 
-    def __call__(self, R: Array, columns: NDArray[np.intp]) -> Array:
+    def solve(self, R: Array, columns: NDArray[np.intp]) -> Array:
         """Return the preconditioned residuals `R`, which belong to `columns` of the right-hand sides."""
         shifts = self.shifts[columns]
         if not self.rank:
@@ -94,7 +94,7 @@ def inner(left: Array, right: Array) -> Array:
 
 
 def precondition(
-    A: Any,
+    A: Operator,
     alphas: Array,
     rank: int | None,
     tol: float,
@@ -118,7 +118,9 @@ def precondition(
     return Preconditioner(panels, alphas, pivots, rule.foreseen)
 
 
-def worth_it(A: Any, alphas: Array, tol: float, max_iter: int, rng: np.random.RandomState) -> Preconditioner | None:
+def worth_it(
+    A: Operator, alphas: Array, tol: float, max_iter: int, rng: np.random.RandomState
+) -> Preconditioner | None:
     """Return a preconditioner with which iterations cost less than a factor of all of A, or None.
 
     The search costs a quarter of that factor at most.
@@ -130,9 +132,9 @@ def worth_it(A: Any, alphas: Array, tol: float, max_iter: int, rng: np.random.Ra
     return found if cost < direct else None
 
 
-def step_cost(A: Any, k: int) -> float:
+def step_cost(A: Operator, k: int) -> float:
     """Return what an iteration of one column costs."""
-    n, inner = A.shape[0], A.A if isinstance(A, Scaled) else A
+    n, inner = A.shape[0], A.A if isinstance(A, Weighted) else A
     return (KEPT_ENTRY if isinstance(inner, Dense) else MADE_ENTRY) * n * n + APPLIED_ENTRY * n * k
 
 
@@ -149,7 +151,7 @@ class Rule:
     drawn by its diagonal.
     """
 
-    def __init__(self, A: Any, alphas: Array, tol: float, max_iter: int, most: float) -> None:
+    def __init__(self, A: Operator, alphas: Array, tol: float, max_iter: int, most: float) -> None:
         self.A, self.alphas, self.tol, self.max_iter, self.most = A, alphas, tol, max_iter, most
         self.past: list[tuple[int, float]] = []
 

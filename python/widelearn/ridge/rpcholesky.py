@@ -1,6 +1,5 @@
 """Low-rank factors of positive semidefinite matrices: randomly pivoted Cholesky, in blocks with rejection."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +9,8 @@ from scipy.linalg import LinAlgWarning
 from sklearn.utils import check_random_state
 
 from widelearn import _core
-from widelearn.ridge.operators import Dense, Symmetric, times
-from widelearn.runtime import check_memory, empty
+from widelearn.ridge.operators import Operator, as_operator, times
+from widelearn.runtime import check_memory, empty, warn
 
 Array = NDArray[Any]
 Doubles = NDArray[np.float64]
@@ -22,7 +21,7 @@ NOISE = 64
 
 
 def rp_cholesky(
-    operator: Symmetric | Array,
+    operator: Any,
     rank: int,
     *,
     random_state: int | np.random.RandomState | None = None,
@@ -65,6 +64,8 @@ def rp_cholesky(
     ------
     ValueError
         If the matrix is not square, or its diagonal not finite.
+    TypeError
+        If the operator lacks one of those four, with its name.
     MemoryError
         If (rank + block) n doubles do not fit.
 
@@ -98,7 +99,7 @@ def rp_cholesky(
     >>> bool(200 - (F**2).sum() < 1e-3)
     True
     """
-    A: Any = Dense(operator) if isinstance(operator, np.ndarray) else operator
+    A = as_operator(operator, products=False)
     n = A.shape[0]
     if rank < 1 or (block is not None and block < 1):
         raise ValueError(f"rank and block must be at least 1, got {rank} and {block}.")
@@ -106,17 +107,16 @@ def rp_cholesky(
     check_memory(8 * n * (rank + proposed), f"The factor of rank {rank} of {n} rows", "Take a smaller rank.")
     pivots, panels, lowest = factor(A, rank, proposed, check_random_state(random_state), tol=tol)
     if lowest < 0.0:
-        warnings.warn(
+        warn(
             f"The kernel matrix is not positive semidefinite: beside {len(pivots)} pivots it has a negative eigenvalue"
             f" of at most {lowest:.2g}. Take another kernel, or if it was computed in single precision pass float32.",
             LinAlgWarning,
-            stacklevel=2,
         )
     return pivots, panels[0] if panels else np.empty((n, 0))
 
 
 def factor(
-    A: Any,
+    A: Operator,
     rank: int,
     proposed: int,
     rng: np.random.RandomState,
@@ -141,7 +141,7 @@ def factor(
     k = room = 0
     while k < rank and u.sum() > noise.sum():
         drawn = np.searchsorted(np.cumsum(u), rng.random_sample(proposed) * u.sum(), side="right").clip(max=n - 1)
-        H, columns = residual(A, panels, drawn, k)
+        H = residual(A, panels, drawn, k)
         if enough(k, H, u[drawn], float(u.sum())):
             break
         if room == 0:
@@ -153,9 +153,8 @@ def factor(
             u[drawn] = 0.0
             continue
         chosen = drawn[taken]
-        fresh = A.columns(chosen) if columns is None else columns[:, taken]
         last = slice(panels[-1].shape[1] - room, panels[-1].shape[1] - room + len(taken))
-        extend(panels, last, chosen, np.require(fresh, dtype, ["C"]), L, u)
+        extend(panels, last, chosen, np.require(A.columns(chosen), dtype, ["C"]), L, u)
         # Zero but for rounding: F[pivots] is lower triangular to the last bit.
         panels[-1][pivots[:k], last] = 0.0
         pivots[k : k + len(taken)] = chosen
@@ -169,7 +168,7 @@ def factor(
     return pivots[:k], panels, lowest if lowest < -4 * epsilon**0.5 * largest else 0.0
 
 
-def finite_diagonal(A: Symmetric) -> Doubles:
+def finite_diagonal(A: Operator) -> Doubles:
     """Return a copy of the diagonal in float64."""
     diagonal = np.array(A.diag(), np.float64)
     if not np.isfinite(diagonal).all():
@@ -178,15 +177,14 @@ def finite_diagonal(A: Symmetric) -> Doubles:
     return diagonal
 
 
-def residual(A: Any, panels: list[Doubles], drawn: NDArray[np.intp], k: int) -> tuple[Doubles, Array | None]:
-    """Return A - F F' where the rows and columns `drawn` cross, and those columns of A if they had to be computed."""
-    columns = None if hasattr(A, "entries") else A.columns(drawn)
-    H = np.array(A.entries(drawn, drawn) if columns is None else columns[drawn], np.float64)
+def residual(A: Operator, panels: list[Doubles], drawn: NDArray[np.intp], k: int) -> Doubles:
+    """Return A - F F' where the rows and columns `drawn` cross."""
+    H = np.array(A.entries(drawn, drawn), np.float64)
     for panel in panels:
         known = panel[drawn, : max(k, 0)]
         H -= times(known, known.T)
         k -= panel.shape[1]
-    return H, columns
+    return H
 
 
 def accept(H: Doubles, u: Doubles, noise: Doubles, uniform: Doubles, most: int) -> tuple[NDArray[np.intp], Doubles]:

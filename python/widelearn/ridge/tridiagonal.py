@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh_tridiagonal, eigvalsh_tridiagonal, lapack
 
-from widelearn.ridge.systems import take_out
+from widelearn.ridge.symmetric_systems import take_out
 
 Array = NDArray[Any]
 

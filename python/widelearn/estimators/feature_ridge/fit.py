@@ -17,10 +17,9 @@ from widelearn.features import RandomFeatures
 from widelearn.features.base import FeatureMap
 from widelearn.kernels.parameters import DefaultObjects
 from widelearn.ridge import Moments
-from widelearn.ridge.dual_rows import KernelRows, StoredRows
-from widelearn.ridge.mixed_precision import refine
-from widelearn.ridge.solver import solve_rows
-from widelearn.ridge.systems import check_alpha
+from widelearn.ridge.dual_rows import KernelRows, StoredRows, solve_rows
+from widelearn.ridge.mixed_precision import solve_refined
+from widelearn.ridge.symmetric_systems import check_alpha
 from widelearn.runtime import row_blocks
 
 Array = NDArray[Any]
@@ -91,7 +90,7 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
         if wide:
             y, weight = y.astype(np.float64), None if sample_weight is None else sample_weight.astype(np.float64)
             solved = solve_rows(self._wide_rows(X), y, alpha, weight, fit_intercept=self.fit_intercept)
-            return self._pack(solved, X.dtype)
+            return self._pack(solved[:2], X.dtype)
         if self.precision == "mixed":
             found = self._solve_mixed(X, y, sample_weight, alpha)
             if found is not None:
@@ -113,8 +112,8 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
         def blocks() -> Iterator[tuple[slice, Array]]:
             return self._blocks(X, np.float64)
 
-        found = refine(moments, alpha, blocks, y, sample_weight, fit_intercept=self.fit_intercept)
-        return None if found is None else self._pack(found, X.dtype)
+        found = solve_refined(moments, alpha, blocks, y, sample_weight, fit_intercept=self.fit_intercept)
+        return None if found is None else self._pack(found[:2], X.dtype)
 
     def _solve_moments(self, moments: Moments) -> tuple[Array, Array]:
         """Return coefficients (t, p) and intercepts (t,) of all rows summed so far, which stay summed."""

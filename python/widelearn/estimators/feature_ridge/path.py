@@ -1,5 +1,6 @@
 """Ridge paths on feature maps: what the regressor and the classifier that choose their penalty share."""
 
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,10 +11,9 @@ from sklearn.utils._param_validation import StrOptions
 from widelearn.estimators.feature_ridge.fit import BaseFeatureRidge
 from widelearn.estimators.penalty import ChoosesAlpha
 from widelearn.ridge import Moments
-from widelearn.ridge.dual_rows import KernelRows, StoredRows
-from widelearn.ridge.left_out import DualPath, Errors, PrimalPath, mean_squares
+from widelearn.ridge.dual_rows import KernelRows, StoredRows, solve_rows
+from widelearn.ridge.leave_one_out import DualPath, Errors, PrimalPath, mean_squares
 from widelearn.ridge.paths import check_alphas
-from widelearn.ridge.solver import solve_rows
 from widelearn.ridge.tridiagonal import dual_gcv
 from widelearn.runtime import check_memory
 
@@ -97,14 +97,15 @@ class FeaturePath(ChoosesAlpha, BaseFeatureRidge):
                 found = self._wide_path(rows, y, sample_weight)
                 alpha = self._choose_left_out(found.errors(), X.shape[0], n_targets)
                 solved = rows.primal(found.solve(alpha))
-            return self._pack(solved, X.dtype)
+            return self._pack(solved[:2], X.dtype)
         moments = self._sum_rows(X, y, sample_weight)
         if self.cv == "gcv":
             alpha = self._choose_by_gcv(moments)
             return self._pack(moments.solve_once(alpha, self.fit_intercept), X.dtype)
-        path = PrimalPath(moments, alphas, fit_intercept=self.fit_intercept)
-        alpha = self._choose_left_out(path.errors(lambda: self._blocks(X), y, sample_weight), X.shape[0], n_targets)
-        return self._pack(path.solve(alpha), X.dtype)
+        blocks = partial(self._blocks, X)
+        path = PrimalPath(moments, alphas, blocks, y, sample_weight, fit_intercept=self.fit_intercept)
+        alpha = self._choose_left_out(path.errors(), X.shape[0], n_targets)
+        return self._pack(path.solve(alpha)[:2], X.dtype)
 
     def _solve_moments(self, moments: Moments) -> tuple[Array, Array]:
         alpha = self._choose_by_gcv(moments)
@@ -156,7 +157,9 @@ class FeaturePath(ChoosesAlpha, BaseFeatureRidge):
         if self._is_wide(X.shape[0], self._n_features(X), X):
             rows = self._wide_rows(X)
             found = self._wide_path(rows, y, sample_weight)
-            return [self._pack(rows.primal(found.solve(alpha)), X.dtype) for alpha in penalties]
+            return [self._pack(rows.primal(found.solve(alpha))[:2], X.dtype) for alpha in penalties]
         moments = self._sum_rows(X, y, sample_weight)
-        path = PrimalPath(moments, check_alphas(self.alphas), fit_intercept=self.fit_intercept)
-        return [self._pack(path.solve(alpha), X.dtype) for alpha in penalties]
+        blocks = partial(self._blocks, X)
+        options = {"fit_intercept": self.fit_intercept}
+        path = PrimalPath(moments, check_alphas(self.alphas), blocks, y, sample_weight, **options)
+        return [self._pack(path.solve(alpha)[:2], X.dtype) for alpha in penalties]

@@ -8,7 +8,7 @@ from sklearn.utils import check_random_state
 
 from widelearn.features import NystromFeatures
 from widelearn.ridge import Moments
-from widelearn.ridge.systems import Solution
+from widelearn.ridge.solution import Solution
 from widelearn.runtime import available_memory
 
 Array = NDArray[Any]

@@ -10,9 +10,9 @@ from sklearn.utils._param_validation import StrOptions
 from widelearn.estimators.kernel_ridge.regressor import BaseKernelRidge, KernelRidge, KernelRidgeClassifier
 from widelearn.estimators.penalty import ALPHAS, ChoosesAlpha
 from widelearn.kernels import NTK, Kernel, as_kernel
-from widelearn.ridge.left_out import DualPath, mean_squares
+from widelearn.ridge.kernel_systems import own_kernel_matrix, symmetric_kernel_matrix
+from widelearn.ridge.leave_one_out import DualPath, mean_squares
 from widelearn.ridge.paths import check_alphas
-from widelearn.ridge.solver import own_kernel_matrix, symmetric_kernel_matrix
 
 Array = NDArray[Any]
 

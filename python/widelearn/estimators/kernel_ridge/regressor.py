@@ -18,10 +18,10 @@ from widelearn.estimators.labels import SignCoding
 from widelearn.features import NystromFeatures
 from widelearn.kernels import NTK, Kernel, as_kernel
 from widelearn.kernels.parameters import DefaultObjects
-from widelearn.ridge.iterative import FEW_ROWS, choose_iterative, solve_iterative
+from widelearn.ridge.kernel_iterations import FEW_ROWS, solve_iteratively, worth_iterating
+from widelearn.ridge.kernel_systems import own_kernel_matrix, solve_dual, symmetric_kernel_matrix
 from widelearn.ridge.operators import Dense, cached
-from widelearn.ridge.solver import own_kernel_matrix, solve_dual, symmetric_kernel_matrix
-from widelearn.ridge.systems import check_alpha
+from widelearn.ridge.symmetric_systems import check_alpha
 from widelearn.runtime import available_memory
 
 Array = NDArray[Any]
@@ -100,19 +100,19 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
     def _iterate(self, X: Array, y: Array, sample_weight: Any, kernel: Any, alpha: Array) -> dict[str, Any]:
         """Solve by conjugate gradients, or by a factor where "auto" finds that cheaper and it fits."""
         whole = symmetric_kernel_matrix(X) if kernel == "precomputed" else kernel.operator(X)
-        A = Dense(whole) if isinstance(whole, np.ndarray) else cached(whole)
+        A = Dense(whole) if isinstance(whole, np.ndarray) else cached(whole, whole.dense)
         seed = 0 if self.random_state is None else self.random_state
         options = {"fit_intercept": self.fit_intercept, "tol": self.tol, "max_iter": self.max_iter}
         preconditioner = None
         if self.solver == "auto" and isinstance(A, Dense) and A.dtype == X.dtype:
             # A matrix that is kept can be factored in its place.
-            preconditioner = choose_iterative(A, alpha, sample_weight, random_state=seed, **options)
+            preconditioner = worth_iterating(A, alpha, sample_weight, random_state=seed, **options)
             if preconditioner is None:
                 K = own_kernel_matrix(X) if A.matrix is X else A.matrix
                 return self._factor(K, y, sample_weight, alpha, kernel == "precomputed" or kernel.compiled)
         options |= {"rank": self.n_components, "callback": self.callback, "checkpoint": self.checkpoint}
         try:
-            found = solve_iterative(
+            found = solve_iteratively(
                 A, y, alpha, sample_weight, random_state=seed, preconditioner=preconditioner, **options
             )
         except np.linalg.LinAlgError:

@@ -16,7 +16,7 @@ from widelearn.estimators.recursive.metric import applied, gradients, next_metri
 from widelearn.kernels import Kernel, Laplace, as_kernel
 from widelearn.kernels.parameters import DefaultObjects
 from widelearn.kernels.slopes import check_radial
-from widelearn.ridge.left_out import DualPath
+from widelearn.ridge.leave_one_out import DualPath
 from widelearn.ridge.paths import check_alphas
 from widelearn.runtime import check_memory, one_blas_thread
 

@@ -1,6 +1,5 @@
 """Symmetric linear systems with a ridge: Cholesky, and what is left when that fails."""
 
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,19 +7,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgWarning, eigh, lapack
 
 from widelearn import _core
-from widelearn.runtime import check_memory, row_blocks
+from widelearn.ridge.solution import Solution
+from widelearn.runtime import check_memory, row_blocks, warn
 
 Array = NDArray[Any]
 MIRROR_ROWS = 512
-
-
-class Solution(NamedTuple):
-    """The solution of a ridge system and how it was found."""
-
-    coef: Array
-    offset: NDArray[np.float64]
-    solver: str
-    residual: float
 
 
 class Trouble(NamedTuple):
@@ -95,7 +86,7 @@ def solve_symmetric(
         mirror(A, diagonal)
     worst = min(troubles, key=lambda trouble: trouble.rcond, default=None)
     if worst is not None:
-        warn(describe(worst, len(A)), A.dtype)
+        warn(describe(worst, len(A), A.dtype), LinAlgWarning)
     X = coef.astype(A.dtype)
     relative = residual(A, X.astype(np.float64), right, alpha, u, offset, np.linalg.norm(B, axis=0))
     return Solution(X, offset + origin, worst.solver if worst else "cholesky", relative)
@@ -200,17 +191,10 @@ def mirror(A: Array, diagonal: Array) -> None:
     np.fill_diagonal(A, diagonal)
 
 
-def describe(trouble: Trouble, n: int) -> str:
-    """Say what was done instead of Cholesky, and why."""
+def describe(trouble: Trouble, n: int, dtype: object) -> str:
+    """Say what was done instead of Cholesky, why, and what would help."""
+    what = f"took the solution of smallest norm, of rank {trouble.rank} of {n}"
+    why = f"The ridge system is singular to working precision (rcond = {trouble.rcond:.2g}): {what}"
     if trouble.solver == "ldlt":
-        return f"The kernel matrix plus alpha is indefinite: solved by LDLᵀ (rcond = {trouble.rcond:.2g}). Raise alpha"
-    return (
-        f"The ridge system is singular to working precision (rcond = {trouble.rcond:.2g}): took the solution of"
-        f" smallest norm, of rank {trouble.rank} of {n}. Raise alpha"
-    )
-
-
-def warn(text: str, dtype: object = None) -> None:
-    """Give the one warning of a solve; its text ends with the remedy."""
-    more = ", or pass float64 data" if dtype == np.float32 else ""
-    warnings.warn(f"{text}{more}.", LinAlgWarning, stacklevel=5)
+        why = f"The kernel matrix plus alpha is indefinite: solved by LDLᵀ (rcond = {trouble.rcond:.2g})"
+    return f"{why}. Raise alpha{', or pass float64 data' if dtype == np.float32 else ''}."

@@ -2,32 +2,24 @@
 
 from collections.abc import Callable
 from os import PathLike
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from widelearn.ridge.conjugate_gradients import pcg
-from widelearn.ridge.operators import Scaled
+from widelearn.ridge.operators import Operator, Weighted
 from widelearn.ridge.preconditioner import Preconditioner, worth_it
+from widelearn.ridge.solution import Solution
 
 Array = NDArray[Any]
 # Systems of fewer rows are factored whatever their spectrum.
 FEW_ROWS = 3000
 
 
-class Iterated(NamedTuple):
-    """The solution of a dual system, and how many iterations it took."""
-
-    coef: Array
-    offset: Array
-    n_iter: int
-    residual: float
-
-
-def solve_iterative(
-    A: Any,
+def solve_iteratively(
+    A: Operator,
     y: Array,
     alpha: Array,
     weight: Array | None,
@@ -40,7 +32,7 @@ def solve_iterative(
     callback: Callable[[int, Array], object] | None = None,
     checkpoint: str | PathLike[str] | None = None,
     preconditioner: Preconditioner | None = None,
-) -> Iterated:
+) -> Solution:
     """Solve (K + alpha W⁻¹) a + b 1 = y with 1'a = 0, or without b, from products with K.
 
     With a_y and a_1 the solutions for y and for ones, b = 1'a_y / 1'a_1 and a = a_y - b a_1; what is left of the whole
@@ -69,22 +61,30 @@ def solve_iterative(
         checkpoint=checkpoint,
         preconditioner=preconditioner,
     )
-    coef, left, offset = found.coef[:, :t], found.left[:, :t], np.zeros(t)
+    coef, left, offset = found.coef[:, :t], np.asarray(found.left)[:, :t], np.zeros(t)
     if fit_intercept:
         ones = t + np.searchsorted(distinct, alpha)
         offset = coef.sum(axis=0) / found.coef[:, ones].sum(axis=0)
-        coef, left = coef - offset * found.coef[:, ones], left - offset * found.left[:, ones]
+        coef, left = coef - offset * found.coef[:, ones], left - offset * np.asarray(found.left)[:, ones]
     norms = np.linalg.norm(left, axis=0)
     relative = np.divide(norms, size, out=norms.copy(), where=size > 0)
-    return Iterated(coef, origin + offset, found.n_iter, float(relative.max(initial=0.0)))
+    relative = float(relative.max(initial=0.0))
+    return found._replace(coef=coef, offset=origin + offset, residual=relative, left=left)
 
 
-def choose_iterative(
-    A: Any, alpha: Array, weight: Array | None, *, fit_intercept: bool, tol: float, max_iter: int, random_state: Any
+def worth_iterating(
+    A: Operator,
+    alpha: Array,
+    weight: Array | None,
+    *,
+    fit_intercept: bool,
+    tol: float,
+    max_iter: int,
+    random_state: Any,
 ) -> Preconditioner | None:
     """Return the preconditioner with which iterations beat a factorisation, or None if they do not."""
     if A.shape[0] < FEW_ROWS or not (alpha > 0).all():
         return None
-    scaled = A if weight is None else Scaled(A, np.sqrt(weight))
+    scaled = A if weight is None else Weighted(A, np.sqrt(weight))
     penalties = np.concatenate([alpha, np.unique(alpha)]) if fit_intercept else alpha
     return worth_it(scaled, penalties, tol, max_iter, check_random_state(random_state))

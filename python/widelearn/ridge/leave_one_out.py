@@ -6,14 +6,15 @@ and G the inverse of S K S + alpha I on the complement of u: the second form los
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh, lapack
 
 from widelearn.ridge.moments import Moments
-from widelearn.ridge.systems import Solution, residual, solve_symmetric, take_out
+from widelearn.ridge.solution import Solution
+from widelearn.ridge.symmetric_systems import residual, solve_symmetric, take_out
 from widelearn.runtime import check_memory, row_blocks
 
 Array = NDArray[Any]
@@ -25,6 +26,17 @@ ROWS_A_PENALTY, LEAST = 3000, 3
 FULL = 1e-13
 
 Errors = Iterator[tuple[slice, Array]]
+Blocks = Callable[[], Iterable[tuple[slice, Array]]]
+
+
+class Path(Protocol):
+    """A ridge problem that was decomposed once for many penalties."""
+
+    def errors(self) -> Errors:
+        """Yield rows and their scaled leave-one-out errors √w (y - f₋ᵢ), of shape (a, rows, t)."""
+
+    def solve(self, alpha: Array, /) -> Solution:
+        """Return the coefficients and offsets for one penalty a target."""
 
 
 class DualPath:
@@ -84,7 +96,7 @@ class DualPath:
             self.values = np.where(self.values > self.noise, self.values, 0.0)
 
     def errors(self) -> Errors:
-        """Yield rows and their scaled leave-one-out errors √w (y - f₋ᵢ), of shape (a, rows, t)."""
+        """Yield rows and their errors."""
         if not self.vectors.size:
             found = self._cholesky_errors()
             if found is not None:
@@ -168,14 +180,23 @@ class PrimalPath:
         Of all rows; they are left as they are.
     alphas : ndarray of shape (a,)
         Penalties.
+    blocks : callable
+        Returns blocks of rows (slice, features), every time anew.
+    y : ndarray of shape (n, t)
+        Targets.
+    weight : ndarray of shape (n,) or None
+        Sample weights.
     fit_intercept : bool
         Whether there is an unpenalised intercept.
     """
 
-    def __init__(self, moments: Moments, alphas: Array, *, fit_intercept: bool) -> None:
+    def __init__(
+        self, moments: Moments, alphas: Array, blocks: Blocks, y: Array, weight: Array | None, *, fit_intercept: bool
+    ) -> None:
         p = moments.n_features
         check_memory(24 * p * p, f"The eigenvectors of {p} features", "Take fewer features.")
         self.moments, self.alphas, self.fit_intercept = moments, alphas, fit_intercept
+        self.blocks, self.y, self.weight = blocks, y, weight
         zz = moments.zz.copy()
         self.zy = moments.system(zz, fit_intercept)
         values, self.vectors = eigh(zz, overwrite_a=True, check_finite=False, driver="evd")
@@ -188,25 +209,25 @@ class PrimalPath:
         shifted = self.values[:, None] + alphas
         return np.where(shifted > 0.0, 1.0 / np.where(shifted > 0.0, shifted, 1.0), 0.0)
 
-    def errors(self, blocks: Callable[[], Iterable[tuple[slice, Array]]], y: Array, weight: Array | None) -> Errors:
-        """Yield rows and their scaled leave-one-out errors √w (y - f₋ᵢ), of shape (a, rows, t)."""
+    def errors(self) -> Errors:
+        """Yield rows and their errors."""
         inverse, m = self.inverse(self.alphas), self.moments
         mean_z, mean_y = (m.mean_z, m.mean_y) if self.fit_intercept else (0.0, 0.0)
-        for rows, Z in blocks():
-            root = np.ones(len(Z)) if weight is None else np.sqrt(weight[rows])
+        for rows, Z in self.blocks():
+            root = np.ones(len(Z)) if self.weight is None else np.sqrt(self.weight[rows])
             turned = ((Z - mean_z) * root[:, None]) @ self.vectors
-            right = (y[rows] - mean_y) * root[:, None]
+            right = (self.y[rows] - mean_y) * root[:, None]
             fitted = products(turned, inverse, self.projected)
             own = root**2 / m.weight if self.fit_intercept else np.zeros(len(Z))
             np.square(turned, out=turned)
             left = 1.0 - own[:, None] - turned @ inverse
             yield rows, divide(right - fitted, np.where(left > FULL, left, 0.0).T)
 
-    def solve(self, alpha: Array) -> tuple[Array, Array]:
-        """Return coefficients (p, t) and intercepts (t,) for one penalty a target."""
+    def solve(self, alpha: Array) -> Solution:
+        """Return the coefficients (p, t) and intercepts (t,) for one penalty a target."""
         coef = self.vectors @ (self.inverse(alpha) * self.projected)
         offset = self.moments.mean_y - self.moments.mean_z @ coef if self.fit_intercept else np.zeros(coef.shape[1])
-        return coef, offset
+        return Solution(coef, offset, "eigen")
 
 
 def mean_squares(errors: Errors, n: int) -> Array:
