@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import is_classifier
 
 from widelearn.estimators.labels import Labels
-from widelearn.ridge.left_out import Errors, mean_squares
+from widelearn.ridge.leave_one_out import Errors, mean_squares
 from widelearn.ridge.paths import check_alphas
 from widelearn.runtime import check_memory
 
