@@ -1,0 +1,66 @@
+"""A fresh process a method: its memory alone is counted, it may die, it outlives nobody."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from widelearn.experiments.comparison import memory, process
+from widelearn.experiments.tables import table as tables
+from widelearn.experiments.tables.problem import Request, build
+
+
+def test_memory_counts_what_this_process_held():
+    code = (
+        "import numpy as np\nfrom widelearn.experiments.comparison import memory\n"
+        "memory.forget_peak(); before = memory.peak(); x = np.ones(40 * 2**20 // 8); del x\n"
+        "print(memory.peak() - before)"
+    )
+    big = np.ones(200 * 2**20 // 8)  # the parent's size must not count
+    size = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    del big
+    assert 35 * 2**20 < size < 80 * 2**20
+    assert memory.peak() > 0
+
+
+def test_a_process_that_dies_is_an_error_row(tmp_path, monkeypatch):
+    np.savez(tmp_path / "problem.npz", x=np.zeros(1))
+    job = {"model": "linear", "task": "regression", "seed": 0, "keep": False}
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    for code, message in (
+        ("import os; os.kill(os.getpid(), 9)", "signal 9"),
+        ("raise SystemExit('no luck')", "no luck"),
+    ):
+        (tmp_path / "sitecustomize.py").write_text(code)
+        assert message in process.run(tmp_path, job)["error"]
+
+
+def test_no_process_outlives_its_parent(tmp_path):
+    found = build(tables.builtin("digits"), Request("target"))
+    np.savez(tmp_path / "problem.npz", **found.arrays)
+    code = (
+        "import sys, pathlib\nfrom widelearn.experiments.comparison import process\n"
+        "job = {'model': 'sklearn_hist_gradient_boosting', 'task': 'classification', 'seed': 0, 'keep': False}\n"
+        "process.run(pathlib.Path(sys.argv[1]), job, lambda f: print(f, flush=True))\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    parent.stdout.readline()
+    children = subprocess.run(["pgrep", "-P", str(parent.pid)], capture_output=True, text=True).stdout.split()
+    assert children
+    parent.kill()
+    parent.communicate()
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and any(running(int(child)) for child in children):
+        time.sleep(0.05)
+    assert not any(running(int(child)) for child in children)
+
+
+def running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return "Z" not in Path(f"/proc/{process}/stat").read_text().split(")")[1][:3]
