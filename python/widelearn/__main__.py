@@ -157,9 +157,10 @@ def run_compare(options: argparse.Namespace) -> int:
     from widelearn.experiments import report_page, store
     from widelearn.experiments.comparison.journal import Journal, mark
     from widelearn.experiments.comparison.methods import choose
-    from widelearn.experiments.comparison.runner import compare, versions
+    from widelearn.experiments.comparison.runner import compare
     from widelearn.experiments.errors import InputError, listing
     from widelearn.experiments.progress import Progress
+    from widelearn.experiments.provenance import versions
     from widelearn.experiments.tables.problem import Request, build
 
     if options.file is not None and options.data is not None:
@@ -221,14 +222,13 @@ def run_predict(options: argparse.Namespace) -> int:
 
     from widelearn.experiments import store
     from widelearn.experiments.comparison import fitted
-    from widelearn.experiments.comparison.runner import versions
     from widelearn.experiments.errors import InputError
 
     out = None if options.out is None else Path(options.out)
     if out is not None and out.exists() and not options.force:
         raise InputError(f"--out {out} exists: add --force to replace it")
     model = fitted.load(options.model)
-    if changed := model.foreign_versions(versions()):
+    if changed := model.changed_versions():
         print(f"widelearn: the model was fitted with {', '.join(changed)}: compare it again if unsure", file=sys.stderr)
     table = read_table(options.file, None)
     prediction = model.predict(table.frame)

@@ -2,11 +2,13 @@
 
 import json
 
+import joblib
 import numpy as np
 import pytest
 
 from made_tables import curved, problem
-from widelearn.experiments.comparison import methods
+from widelearn.experiments.comparison import methods, process
+from widelearn.experiments.comparison.fitted import TargetScale
 from widelearn.experiments.comparison.runner import compare
 from widelearn.experiments.tables import table as tables
 from widelearn.experiments.tables.problem import Request, build
@@ -55,6 +57,25 @@ def test_the_same_seed_gives_the_same_scores():
     ]
     first, second = ([(row["score"], row["score_se"], row["params"]) for row in rows] for rows in runs)
     assert first == second
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_score_of_exactly_zero_wins(monkeypatch, first):
+    """R² is 0 for predictions of the mean, and 1 - 1.3 for errors √1.3 times as large."""
+    found = problem(curved())
+    found.arrays["y_test"] = y = np.tile([1.0, -1.0], 19)
+    outcomes = iter([(1 - np.sqrt(1.3)) * y, 0.0 * y][:: 1 - 2 * first])
+
+    def run(folder, job, on_step, threads):
+        np.save(folder / "prediction.npy", next(outcomes))
+        joblib.dump((job["model"], TargetScale()), folder / "model.joblib")
+        return {"n_used": 112}
+
+    monkeypatch.setattr(process, "run", run)
+    found = compare(found, methods.choose(FAST), keep=True)
+    assert sorted(row["score"] for row in found.results["rows"]) == pytest.approx([-0.3, 0.0], abs=1e-12)
+    assert found.best.about["row"]["score"] == 0.0
+    assert found.best.model == FAST.split(",")[1 - first]
 
 
 def test_neural_tangent_kernel_reads_digits():

@@ -6,7 +6,7 @@ from sklearn.linear_model import Ridge
 
 from made_tables import curved, problem
 from widelearn.experiments.comparison import methods
-from widelearn.experiments.comparison.plans import Plan, Setting, plain
+from widelearn.experiments.comparison.plans import Setting, TuningPlan, plain
 from widelearn.experiments.comparison.tuning import fit_on, predict_in_blocks, tune
 from widelearn.experiments.errors import InputError
 
@@ -45,7 +45,7 @@ def test_every_method_fits_what_it_tunes(task, name):
     """A represented fit and the final one on raw rows are the same model: tuning tunes what is used."""
     arrays = problem(curved(), "label" if task == "classification" else "y").arrays
     X, y, w = arrays["X_train"], arrays["y_train"], np.linspace(0.5, 2, len(arrays["y_train"]))
-    plan: Plan = methods.choose(name)[0].plan(Setting(task, 7, float(X.var(axis=0).sum())))
+    plan: TuningPlan = methods.choose(name)[0].plan(Setting(task, 7, float(X.var(axis=0).sum())))
     outer, inner = plan.outer[-1], plan.inner[:3][-1]
     A, B = plan.represent(outer, X, arrays["X_test"])
     tuned = fit_on(plan.solver(inner), A, y, w).predict(B)

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from widelearn.experiments.comparison.scores import score, standard_error
+from widelearn.experiments.comparison.tuning import predict_in_blocks
 from widelearn.experiments.errors import InputError, first_line
+from widelearn.experiments.provenance import versions
 from widelearn.experiments.tables.columns import Columns
 from widelearn.experiments.tables.readings import Reading
 
@@ -19,17 +22,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Scaled:
-    """Targets with mean 0 and variance 1, as regression methods see them.
-
-    Parameters
-    ----------
-    mean, scale : float
+class TargetScale:
+    """The mean and the scale that regression targets lose before a fit, and get back after it.
 
     Examples
     --------
-    >>> scaled = Scaled.of(np.array([1.0, 3.0]))
-    >>> scaled.forward(np.array([1.0, 3.0]))
+    >>> scale = TargetScale.of(np.array([1.0, 3.0]))
+    >>> scale.forward(np.array([1.0, 3.0]))
     array([-1.,  1.])
     """
 
@@ -37,19 +36,19 @@ class Scaled:
     scale: float = 1.0
 
     @staticmethod
-    def of(y: NDArray[np.float64], weight: NDArray[np.float64] | None = None) -> Scaled:
+    def of(y: NDArray[np.float64], weight: NDArray[np.float64] | None = None) -> TargetScale:
         """Take the (weighted) mean and standard deviation of `y`."""
         mean = float(np.average(y, weights=weight))
         scale = float(np.sqrt(np.average((y - mean) ** 2, weights=weight)))
-        return Scaled(mean, scale or 1.0)
+        return TargetScale(mean, scale or 1.0)
 
     def forward(self, y: NDArray[Any]) -> NDArray[Any]:
         """Scale targets; codes of classes (mean 0, scale 1) stay as they are."""
-        return y if self == Scaled() else (y - self.mean) / self.scale
+        return y if self == TargetScale() else (y - self.mean) / self.scale
 
     def back(self, prediction: NDArray[Any]) -> NDArray[Any]:
         """Undo `forward`."""
-        return prediction if self == Scaled() else prediction * self.scale + self.mean
+        return prediction if self == TargetScale() else prediction * self.scale + self.mean
 
 
 @dataclass
@@ -62,7 +61,7 @@ class FittedModel:
         The fitted preparation.
     model : estimator
         Fitted on the prepared columns.
-    scale : Scaled
+    scale : TargetScale
     classes : list or None
         The labels behind the model's codes; None for regression.
     target : Reading
@@ -73,7 +72,7 @@ class FittedModel:
 
     columns: Columns
     model: Any
-    scale: Scaled
+    scale: TargetScale
     classes: list[Any] | None
     target: Reading
     about: dict[str, Any]
@@ -83,59 +82,35 @@ class FittedModel:
         """Return "classification" or "regression"."""
         return "regression" if self.classes is None else "classification"
 
-    def foreign_versions(self, current: dict[str, str]) -> list[str]:
-        """Say which packages that a fitted model depends on have changed since it was fitted.
-
-        Parameters
-        ----------
-        current : dict of str to str
-            From `compare.versions`.
-
-        Returns
-        -------
-        list of str
-        """
-        then = self.about["versions"]
-        names = [name for name in ("widelearn", "scikit-learn", "numpy") if then.get(name) != current.get(name)]
-        return [f"{name} {then.get(name)} (now {current.get(name)})" for name in names]
+    def changed_versions(self) -> list[str]:
+        """Say which packages that the model depends on have changed since it was fitted."""
+        then, now = self.about["versions"], versions()
+        names = [name for name in ("widelearn", "scikit-learn", "numpy") if then.get(name) != now.get(name)]
+        return [f"{name} {then.get(name)} (now {now.get(name)})" for name in names]
 
     def predict(self, frame: pd.DataFrame) -> NDArray[Any]:
-        """Predict one label or number for each row.
+        """Predict one label or number for each raw row.
 
         Parameters
         ----------
         frame : pandas.DataFrame
-            Raw rows; needs the columns the model uses, in any order.
-
-        Returns
-        -------
-        array of shape (n_rows,)
+            Holds the columns that the model uses, in any order.
 
         Raises
         ------
         InputError
-            A column is missing.
+            If a column is missing.
         """
-        from widelearn.experiments.comparison.tuning import predict_in_blocks
-
         prediction = self.scale.back(predict_in_blocks(self.model, self.columns.transform(frame)))
         return prediction if self.classes is None else np.array(self.classes)[prediction.astype(np.intp)]
 
     def score(self, frame: pd.DataFrame, prediction: NDArray[Any]) -> tuple[float, float, int] | None:
         """Score predictions against the target column, if the table has one.
 
-        Parameters
-        ----------
-        frame : pandas.DataFrame
-        prediction : array of shape (n_rows,)
-            From `predict`.
-
         Returns
         -------
         score, standard error, number of rows with a target; or None
         """
-        from widelearn.experiments.comparison.scores import score, standard_error
-
         if self.target.name not in frame.columns:
             return None
         column = frame[self.target.name]
@@ -154,18 +129,10 @@ def load(path: str | Path) -> FittedModel:
 
     It is a pickle: reading it can run any code that its author put into it, so read only files that you trust.
 
-    Parameters
-    ----------
-    path : str or Path
-
-    Returns
-    -------
-    FittedModel
-
     Raises
     ------
     InputError
-        The file is missing, unreadable, or holds something else.
+        If the file is missing, unreadable, or holds something else.
     """
     import joblib
 
@@ -174,7 +141,7 @@ def load(path: str | Path) -> FittedModel:
         raise InputError(f"no such file: {path}")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of other versions: `FittedModel.foreign_versions` names them
+            warnings.simplefilter("ignore")  # of other versions: `FittedModel.changed_versions` names them
             model = joblib.load(path)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or first_line(error)}") from error

@@ -1,4 +1,4 @@
-"""The ladder that a comparison climbs: its methods by name, in order."""
+"""The methods of a comparison by name, in the order in which they run."""
 
 from __future__ import annotations
 
@@ -6,78 +6,73 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
-from widelearn.experiments.comparison.plans import Plan, Setting
+from widelearn.experiments.comparison.plans import Setting, TuningPlan
 from widelearn.experiments.errors import InputError, listing, nearest
 from widelearn.experiments.tables.splits import SOME_ROWS
 
 SAMPLER_ROWS = 50_000
+PEER = "sklearn_"
 
 
 @dataclass(frozen=True)
 class Method:
-    """One rung of the ladder.
+    """One method: what it is called, and how much it may take.
 
     Parameters
     ----------
     name : str
-    package : {"widelearn", "scikit-learn"}
-    door : str
-        The function that plans it, in ours.py or peers.py.
+        The function that plans it in widelearn_methods.py; after ``sklearn_`` that in sklearn_methods.py.
     rows : int or None
         The most training rows it takes, because it holds a matrix that grows with them; None takes all.
     serial : bool
-        Whether tuning keeps to one thread: the many small fits end sooner without waiting for each other's threads,
+        Whether tuning keeps to one thread: many small fits end sooner without waiting for each other's threads,
         on a busy machine many times sooner. The final fit and the predictions use all threads.
     weighted : bool
         Whether its fits take weights; without, weights count in its scores alone.
     """
 
     name: str
-    package: str
-    door: str
     rows: int | None = None
     serial: bool = False
     weighted: bool = True
 
-    def plan(self, setting: Setting) -> Plan:
-        """Return how it is tuned and built."""
-        room = import_module(f"{__package__}.{'widelearn' if self.package == 'widelearn' else 'sklearn'}_methods")
-        build: Callable[[Setting], Plan] = getattr(room, self.door)
+    @property
+    def package(self) -> str:
+        """Return "widelearn" or "scikit-learn"."""
+        return "scikit-learn" if self.name.startswith(PEER) else "widelearn"
+
+    def plan(self, setting: Setting) -> TuningPlan:
+        """Return how it is tuned and built; its package loads here."""
+        module = "sklearn_methods" if self.name.startswith(PEER) else "widelearn_methods"
+        build: Callable[[Setting], TuningPlan] = getattr(
+            import_module(f"{__package__}.{module}"), self.name.removeprefix(PEER)
+        )
         return build(setting)
 
 
 METHODS = (
-    Method("linear", "widelearn", "linear"),
-    Method("random_features", "widelearn", "random_features"),
-    Method("fourier_features", "widelearn", "fourier_features"),
-    Method("ntk", "widelearn", "ntk", SOME_ROWS),
-    Method("rbf", "widelearn", "rbf", SOME_ROWS),
-    Method("taylor", "widelearn", "taylor", weighted=False),
-    Method("two_layer", "widelearn", "two_layer", weighted=False),
-    Method("recursive", "widelearn", "recursive", SOME_ROWS, weighted=False),
-    Method("sklearn_ridge", "scikit-learn", "ridge", serial=True),
-    Method("sklearn_kernel_ridge", "scikit-learn", "kernel_ridge", SOME_ROWS, serial=True),
-    Method("sklearn_rbf_sampler", "scikit-learn", "rbf_sampler", SAMPLER_ROWS, serial=True),
-    Method("sklearn_hist_gradient_boosting", "scikit-learn", "hist_gradient_boosting", serial=True),
+    Method("linear"),
+    Method("random_features"),
+    Method("fourier_features"),
+    Method("ntk", SOME_ROWS),
+    Method("rbf", SOME_ROWS),
+    Method("taylor", weighted=False),
+    Method("two_layer", weighted=False),
+    Method("recursive", SOME_ROWS, weighted=False),
+    Method("sklearn_ridge", serial=True),
+    Method("sklearn_kernel_ridge", SOME_ROWS, serial=True),
+    Method("sklearn_rbf_sampler", SAMPLER_ROWS, serial=True),
+    Method("sklearn_hist_gradient_boosting", serial=True),
 )
 
 
 def choose(names: str | None) -> tuple[Method, ...]:
-    """Return the methods named in a comma-separated list, in the order of the ladder.
-
-    Parameters
-    ----------
-    names : str or None
-        None means all.
-
-    Returns
-    -------
-    tuple of Method
+    """Return the methods that a comma-separated list names, in the order of METHODS; None names all.
 
     Raises
     ------
     InputError
-        A name is not on the ladder.
+        If a name is not that of a method.
 
     Examples
     --------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ Parameters = dict[str, Any]
 Matrix = NDArray[np.float64]
 
 N_COMPONENTS = 1024
-# Ties are won by the first candidate, so every list begins with the most regular one.
+# The first candidate wins a tie, so every grid begins with the most regular one.
 LINEAR_ALPHAS: tuple[Parameters, ...] = tuple({"alpha": 10.0**power} for power in (4, 3, 2, 1, 0, -1, -2))
 ALPHAS: tuple[Parameters, ...] = tuple({"alpha": 10.0**power} for power in (1, 0, -1, -2, -3, -4))
 NOTHING: tuple[Parameters, ...] = ({},)
@@ -49,11 +49,11 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TuningPlan:
     """How one method is tuned and built.
 
     A candidate is a pair of an outer and an inner setting. `represent` turns rows into features or kernel values once
-    for each outer setting and fold, `inner` fits on them for every inner setting, `final` builds the same on raw rows.
+    for each outer setting and fold. `solver` fits on them for every inner setting, `final` builds the same on raw rows.
 
     Parameters
     ----------
@@ -71,14 +71,43 @@ class Plan:
     represent: Callable[[Parameters, Matrix, Matrix], tuple[Matrix, Matrix]]
     solver: Callable[[Parameters], BaseEstimator]
     final: Callable[[Parameters, Parameters], BaseEstimator]
-    fixed: Parameters
+    fixed: Parameters = field(default_factory=dict)
 
 
-def as_is(outer: Parameters, X_fit: Matrix, X_check: Matrix) -> tuple[Matrix, Matrix]:
-    """Represent rows by themselves."""
-    return X_fit, X_check
-
-
-def plain(solver: Callable[[Parameters], BaseEstimator], inner: tuple[Parameters, ...]) -> Plan:
+def plain(
+    solver: Callable[[Parameters], BaseEstimator], inner: tuple[Parameters, ...], fixed: Parameters | None = None
+) -> TuningPlan:
     """Plan an estimator that is fitted on the rows as they are."""
-    return Plan(NOTHING, inner, as_is, solver, lambda _, inner: solver(inner), {})
+    return TuningPlan(
+        NOTHING, inner, lambda _, X_fit, X_check: (X_fit, X_check), solver, lambda _, inner: solver(inner), fixed or {}
+    )
+
+
+def on_features(
+    outer: tuple[Parameters, ...],
+    features: Callable[[Parameters], Any],
+    solver: Callable[[Parameters], BaseEstimator],
+    final: Callable[[Parameters, Parameters], BaseEstimator],
+) -> TuningPlan:
+    """Plan ridge on a random feature map: the map is applied once for all alphas."""
+
+    def represent(outer: Parameters, X_fit: Matrix, X_check: Matrix) -> tuple[Matrix, Matrix]:
+        fitted = features(outer).fit(X_fit)
+        return fitted.transform(X_fit), fitted.transform(X_check)
+
+    return TuningPlan(outer, ALPHAS, represent, solver, final, {"n_components": N_COMPONENTS})
+
+
+def on_kernel(
+    outer: tuple[Parameters, ...],
+    kernel: Callable[[Parameters], Callable[..., Matrix]],
+    solver: Callable[[Parameters], BaseEstimator],
+    final: Callable[[Parameters, Parameters], BaseEstimator],
+) -> TuningPlan:
+    """Plan kernel ridge: the kernel is evaluated once for all alphas."""
+
+    def represent(outer: Parameters, X_fit: Matrix, X_check: Matrix) -> tuple[Matrix, Matrix]:
+        values = kernel(outer)
+        return values(X_fit), values(X_check, X_fit)
+
+    return TuningPlan(outer, ALPHAS, represent, solver, final)

@@ -15,9 +15,12 @@ WIDTHS = ("WIDELEARN_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "M
 
 
 def run(
-    folder: Path, job: dict[str, Any], on_step: Callable[[float], None] | None = None, threads: int | None = None
+    folder: Path,
+    job: dict[str, Any],
+    on_step: Callable[[float], None] = lambda fraction: None,
+    threads: int | None = None,
 ) -> dict[str, Any]:
-    """Run a job of `measure` in a fresh Python process and wait for it.
+    """Run a job of `worker.run` in a fresh Python process and wait for it.
 
     The process ends with this call, whatever happens to either.
 
@@ -26,7 +29,7 @@ def run(
     folder : Path
         Holds problem.npz; the job's files are written beside it.
     job : dict
-        See `measure.run`.
+        As `worker.run` takes it.
     on_step : callable (fraction)
         Called while tuning goes on.
     threads : int or None
@@ -35,14 +38,14 @@ def run(
     Returns
     -------
     dict
-        The result of `measure.run`, or {"error": one line}.
+        The result of `worker.run`, or {"error": one line}.
     """
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     environment = dict(os.environ)
     # the child imports what this process imports, and nothing of the folder it happens to run in
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-    # OpenMP threads that spin while they wait take the processor from those they wait for: where anything else runs
-    # on the machine, boosting with few rows was seen to take a hundred times as long
+    # waiting OpenMP threads that spin take the processor from those they wait for: on a busy machine, boosting with
+    # few rows was seen to take a hundred times as long
     environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if threads is not None:
         environment |= dict.fromkeys(WIDTHS, str(threads))
@@ -67,7 +70,7 @@ def run(
     return {"error": _how_it_ended(code, lines)}
 
 
-def _listen(child: subprocess.Popen[str], on_step: Callable[[float], None] | None) -> dict[str, Any] | None:
+def _listen(child: subprocess.Popen[str], on_step: Callable[[float], None]) -> dict[str, Any] | None:
     """Read the child's messages until it is done; None if it ended without a result."""
     if child.stdout is None:
         return None
@@ -77,8 +80,7 @@ def _listen(child: subprocess.Popen[str], on_step: Callable[[float], None] | Non
             return dict(message["result"])
         if "error" in message:
             return dict(message)
-        if on_step is not None:
-            on_step(message["done"] / message["of"])
+        on_step(message["done"] / message["of"])
     return None
 
 

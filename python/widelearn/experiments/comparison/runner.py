@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import math
-import os
-import platform
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from widelearn.experiments.comparison import process as fresh
+from widelearn.experiments.comparison import process
 from widelearn.experiments.comparison.fitted import FittedModel
 from widelearn.experiments.comparison.journal import Journal
 from widelearn.experiments.comparison.methods import Method
 from widelearn.experiments.comparison.scores import METRICS, score, standard_error
+from widelearn.experiments.provenance import machine, versions
 from widelearn.experiments.tables.problem import Problem
 
 SCHEMA = "widelearn-compare/1"
-PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "matplotlib")
+Row = dict[str, Any]
 
 
 @dataclass
@@ -53,7 +51,7 @@ def compare(
     seed: int = 0,
     threads: int | None = None,
     keep: bool = False,
-    on_step: Callable[[str, float], None] | None = None,
+    on_step: Callable[[str, float], None] = lambda name, fraction: None,
     journal: Journal | None = None,
 ) -> Comparison:
     """Tune, fit and score methods, one after the other.
@@ -76,37 +74,27 @@ def compare(
     -------
     Comparison
     """
-    rows: list[dict[str, Any]] = []
-    best: FittedModel | None = None
+    rows: list[Row] = []
     notes = list(problem.data["notes"])
+    best: FittedModel | None = None
     with tempfile.TemporaryDirectory(prefix="widelearn-") as name:
         folder = Path(name)
         np.savez(folder / "problem.npz", **problem.arrays)  # type: ignore[arg-type]
         for method in methods:
             if journal is not None and method.name in journal.done:
-                kept = journal.done[method.name]
-                rows.append(kept["row"])
-                notes += kept["warnings"]
+                row, warned = (journal.done[method.name][key] for key in ("row", "warnings"))
                 best = journal.model() if journal.best == method.name else best
-                if on_step is not None:
-                    on_step(method.name, 1.0)
-                continue
-            job = {"model": method.name, "task": problem.task, "seed": seed, "keep": keep}
-            step = None if on_step is None else _named_step(on_step, method.name)
-            outcome = fresh.run(folder, job, step, threads)
-            row = _row(problem, method, outcome, folder)
+            else:
+                job = {"model": method.name, "task": problem.task, "seed": seed, "keep": keep}
+                outcome = process.run(folder, job, _step_of(method, on_step), threads)
+                row, warned = _row(problem, method, outcome, folder), _warned(problem, method, outcome)
+                wins = keep and _wins(row, best)
+                best = _fitted(problem, row, folder) if wins else best
+                if journal is not None:
+                    journal.add(method.name, row, warned, best if wins else None)
             rows.append(row)
-            warned = [f"{method.name} warned: {text}" for text in outcome.get("warnings", [])]
-            if "w_train" in problem.arrays and not method.weighted:
-                warned.insert(0, f"fitted without weights, which count in its score alone: {method.name}")
             notes += warned
-            if on_step is not None:
-                on_step(method.name, 1.0)
-            beaten = best is None or (row["score"] or -math.inf) > best.about["row"]["score"]
-            chosen = keep and row["error"] is None and row["score"] is not None and beaten
-            best = _fitted(problem, row, folder) if chosen else best
-            if journal is not None:
-                journal.add(method.name, row, warned, best if chosen else None)
+            on_step(method.name, 1.0)
     results: dict[str, Any] = {
         "schema": SCHEMA,
         "task": problem.task,
@@ -114,13 +102,29 @@ def compare(
         "seed": seed,
         "split": problem.split,
         "versions": versions(),
-        "machine": {"system": platform.platform(), "cpus": os.cpu_count(), "threads": threads},
+        "machine": machine() | {"threads": threads},
         "rows": rows,
     }
     return Comparison(results, best)
 
 
-def _samples(problem: Problem, rows: list[dict[str, Any]]) -> list[str]:
+def _step_of(method: Method, on_step: Callable[[str, float], None]) -> Callable[[float], None]:
+    return lambda fraction: on_step(method.name, min(fraction, 0.99))
+
+
+def _wins(row: Row, best: FittedModel | None) -> bool:
+    """Whether a row's score is above that of the best model so far; 0.0 is a score like any other."""
+    return row["score"] is not None and (best is None or row["score"] > best.about["row"]["score"])
+
+
+def _warned(problem: Problem, method: Method, outcome: dict[str, Any]) -> list[str]:
+    """Note what a method's fit warned of, and weights that it does not take."""
+    ignored = "w_train" in problem.arrays and not method.weighted
+    notes = [f"fitted without weights, which count in its score alone: {method.name}"] if ignored else []
+    return notes + [f"{method.name} warned: {text}" for text in outcome.get("warnings", [])]
+
+
+def _samples(problem: Problem, rows: list[Row]) -> list[str]:
     """Note which methods saw only a part of the training rows."""
     n_train, n_tune = problem.split["n_train"], problem.split["n_tune"]
     fewer = [f"{row['model']} ({row['n_used']:,})" for row in rows if (row["n_used"] or n_train) < n_train]
@@ -130,13 +134,9 @@ def _samples(problem: Problem, rows: list[dict[str, Any]]) -> list[str]:
     return notes
 
 
-def _named_step(on_step: Callable[[str, float], None], name: str) -> Callable[[float], None]:
-    return lambda fraction: on_step(name, min(fraction, 0.99))
-
-
-def _row(problem: Problem, method: Method, outcome: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _row(problem: Problem, method: Method, outcome: dict[str, Any], folder: Path) -> Row:
     """Make a method's row of results.json; the held-out targets meet the predictions only here."""
-    row: dict[str, Any] = {"model": method.name, "package": method.package, "score": None, "score_se": None}
+    row: Row = {"model": method.name, "package": method.package, "score": None, "score_se": None}
     row |= {"metric": METRICS[problem.task]}
     measured = ("fit_s", "predict_s", "peak_bytes", "params", "n_used", "tune_s", "tune_score")
     row |= {key: outcome.get(key) for key in measured} | {"error": outcome.get("error")}
@@ -157,29 +157,10 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _fitted(problem: Problem, row: dict[str, Any], folder: Path) -> FittedModel:
+def _fitted(problem: Problem, row: Row, folder: Path) -> FittedModel:
     """Join the fitted model that a method's process left with the preparation."""
     import joblib
 
     model, scale = joblib.load(folder / "model.joblib")
     about = {"row": row, "versions": versions(), "data": problem.data["name"]}
     return FittedModel(problem.columns, model, scale, problem.classes, problem.target, about)
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what took part.
-
-    Examples
-    --------
-    >>> sorted(versions())[:2]
-    ['matplotlib', 'numpy']
-    """
-    import widelearn as wl
-
-    found = {"widelearn": wl.__version__, "python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found

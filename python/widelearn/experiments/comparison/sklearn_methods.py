@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,14 @@ from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.pipeline import make_pipeline
 
 from widelearn.experiments.comparison.plans import (
-    ALPHAS,
     LINEAR_ALPHAS,
     N_COMPONENTS,
     Matrix,
     Parameters,
-    Plan,
     Setting,
+    TuningPlan,
+    on_features,
+    on_kernel,
     plain,
 )
 
@@ -49,51 +51,43 @@ class SignCoded(ClassifierMixin, BaseEstimator):
         return np.asarray(self.classes_[np.argmax(self.regressor.predict(X), axis=1)])
 
 
-def ridge(setting: Setting) -> Plan:
+def ridge(setting: Setting) -> TuningPlan:
     """Plan Ridge or RidgeClassifier."""
     ridge = RidgeClassifier if setting.classify else Ridge
     return plain(lambda inner: ridge(**inner), LINEAR_ALPHAS)
 
 
-def kernel_ridge(setting: Setting) -> Plan:
+def kernel_ridge(setting: Setting) -> TuningPlan:
     """Plan KernelRidge with the RBF kernel; classes are coded by signs."""
 
     def solver(**parameters: Any) -> BaseEstimator:
         ridge = KernelRidge(**parameters)
         return SignCoded(ridge) if setting.classify else ridge
 
-    return Plan(
+    return on_kernel(
         setting.gammas(),
-        ALPHAS,
-        lambda outer, X_fit, X_check: (rbf_kernel(X_fit, **outer), rbf_kernel(X_check, X_fit, **outer)),
+        lambda outer: partial(rbf_kernel, **outer),
         lambda inner: solver(kernel="precomputed", **inner),
         lambda outer, inner: solver(kernel="rbf", **outer, **inner),
-        {},
     )
 
 
-def rbf_sampler(setting: Setting) -> Plan:
+def rbf_sampler(setting: Setting) -> TuningPlan:
     """Plan RBFSampler followed by Ridge or RidgeClassifier."""
     ridge = RidgeClassifier if setting.classify else Ridge
 
     def sampler(outer: Parameters) -> BaseEstimator:
         return RBFSampler(n_components=N_COMPONENTS, random_state=setting.seed, **outer)
 
-    def represent(outer: Parameters, X_fit: Matrix, X_check: Matrix) -> tuple[Matrix, Matrix]:
-        features = sampler(outer).fit(X_fit)
-        return features.transform(X_fit), features.transform(X_check)
-
-    return Plan(
+    return on_features(
         setting.gammas(),
-        ALPHAS,
-        represent,
+        sampler,
         lambda inner: ridge(**inner),
         lambda outer, inner: make_pipeline(sampler(outer), ridge(**inner)),
-        {"n_components": N_COMPONENTS},
     )
 
 
-def hist_gradient_boosting(setting: Setting) -> Plan:
+def hist_gradient_boosting(setting: Setting) -> TuningPlan:
     """Plan HistGradientBoosting: its learning rate and the size of its trees."""
     boosting = HistGradientBoostingClassifier if setting.classify else HistGradientBoostingRegressor
     grid = tuple({"learning_rate": rate, "max_leaf_nodes": leaves} for rate, leaves in ((0.1, 31), (0.2, 8), (0.2, 31)))

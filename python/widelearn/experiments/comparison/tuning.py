@@ -12,22 +12,22 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
-from widelearn.experiments.comparison.plans import Matrix, Parameters, Plan
+from widelearn.experiments.comparison.plans import Matrix, Parameters, TuningPlan
 from widelearn.experiments.comparison.scores import score
 
 BLOCK = 4096
 
 
 def tune(
-    plan: Plan, task: str, arrays: Mapping[str, NDArray[Any]], on_step: Callable[[int, int], None]
+    plan: TuningPlan, task: str, arrays: Mapping[str, NDArray[Any]], on_step: Callable[[int, int], None]
 ) -> tuple[Parameters, Parameters, float | None]:
     """Choose the candidate with the best mean score over the folds; the more regular one if several are best.
 
-    A single candidate, of a method that chooses by itself, is taken without any fit.
+    The single candidate of a method that chooses by itself is taken without a fit.
 
     Parameters
     ----------
-    plan : Plan
+    plan : TuningPlan
     task : {"classification", "regression"}
     arrays : mapping
         X_train, y_train, perhaps w_train, tune, and fold<k>_fit, fold<k>_check (see `splits.folds`).
@@ -66,7 +66,7 @@ def tune(
 
 
 def _finite_score(task: str, y: NDArray[Any], prediction: NDArray[Any], weight: Matrix | None) -> float:
-    """Return the score; the worst one where predictions or the score are not numbers."""
+    """Return the score: that of the worst where predictions are not finite, 0 for all where it is undefined."""
     if not np.isfinite(prediction).all():
         return -1e300
     value = score(task, y, prediction, weight)
@@ -83,17 +83,7 @@ def fit_on(estimator: BaseEstimator, X: Matrix, y: NDArray[Any], weight: Matrix 
 
 
 def predict_in_blocks(estimator: BaseEstimator, X: Matrix) -> NDArray[Any]:
-    """Predict at most 4,096 rows at a time, so that no n_test x n_train matrix is held whole.
-
-    Parameters
-    ----------
-    estimator : fitted estimator
-    X : array of shape (n, n_features)
-
-    Returns
-    -------
-    array of shape (n,)
-    """
+    """Predict at most 4,096 rows at a time, so that no n_test x n_train matrix is held whole."""
     if not len(X):
         return np.empty(0)
     starts = range(0, len(X), BLOCK)

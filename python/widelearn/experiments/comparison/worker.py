@@ -1,6 +1,6 @@
 """Run one method in this process and say what it took: ``python -m widelearn.experiments.comparison.worker FOLDER``.
 
-`fresh.run` starts it. FOLDER holds job.json and problem.npz; predictions go to FOLDER/prediction.npy, the fitted
+`process.run` starts it. FOLDER holds job.json and problem.npz. Predictions go to FOLDER/prediction.npy, the fitted
 model to FOLDER/model.joblib if wanted. Every line on standard output is one JSON object: {"done", "of"} while
 tuning, then {"result"} or {"error"}.
 """
@@ -17,12 +17,18 @@ import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from widelearn.experiments.comparison import memory
 
+if TYPE_CHECKING:
+    from widelearn.experiments.comparison.methods import Method
+
+Array = NDArray[Any]
+Arrays = dict[str, Array]
 Say = Callable[[dict[str, Any]], None]
 
 
@@ -72,18 +78,17 @@ def run(job: dict[str, Any], folder: Path, say: Say) -> dict[str, Any]:
     """
     from threadpoolctl import threadpool_limits
 
-    from widelearn.experiments.comparison.fitted import Scaled
+    from widelearn.experiments.comparison.fitted import TargetScale
     from widelearn.experiments.comparison.methods import choose
     from widelearn.experiments.comparison.plans import Setting
     from widelearn.experiments.comparison.tuning import fit_on, predict_in_blocks, tune
     from widelearn.experiments.errors import first_line
-    from widelearn.experiments.tables.splits import sample
 
     method = choose(job["model"])[0]
     task, seed = job["task"], job["seed"]
     with np.load(folder / "problem.npz", allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
-    scale = Scaled.of(arrays["y_train"], arrays.get("w_train")) if task == "regression" else Scaled()
+    scale = TargetScale.of(arrays["y_train"], arrays.get("w_train")) if task == "regression" else TargetScale()
     arrays["y_train"] = scale.forward(arrays["y_train"])
     plan = method.plan(Setting(task, seed, float(arrays["X_train"].var(axis=0).sum()) or 1.0))
     say({"done": 0, "of": 1})
@@ -94,10 +99,7 @@ def run(job: dict[str, Any], folder: Path, say: Say) -> dict[str, Any]:
     with threadpool_limits(1) if method.serial else nullcontext():
         outer, inner, tune_score = tune(plan, task, arrays, lambda done, of: say({"done": done, "of": of}))
     tuned = time.perf_counter()
-    X, y, weight = arrays["X_train"], arrays["y_train"], arrays.get("w_train")
-    if method.rows is not None and len(y) > method.rows:
-        rows = arrays["some"] if len(arrays["some"]) == method.rows else sample(y, task, method.rows, seed)
-        X, y, weight = X[rows], y[rows], None if weight is None else weight[rows]
+    X, y, weight = _training_rows(method, arrays, task, seed)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         ready = time.perf_counter()
@@ -122,6 +124,18 @@ def run(job: dict[str, Any], folder: Path, say: Say) -> dict[str, Any]:
         "peak_bytes": None if before is None or after is None else after - before,
         "warnings": sorted({f"{item.category.__name__}: {first_line(str(item.message))}" for item in caught}),
     }
+
+
+def _training_rows(method: Method, arrays: Arrays, task: str, seed: int) -> tuple[Array, Array, Array | None]:
+    """Return X, y and weights of as many training rows as the method takes."""
+    from widelearn.experiments.tables.splits import sample
+
+    X, y, weight = arrays["X_train"], arrays["y_train"], arrays.get("w_train")
+    if method.rows is None or len(y) <= method.rows:
+        return X, y, weight
+    some = arrays["some"]
+    rows = some if len(some) == method.rows else sample(y, task, method.rows, seed)
+    return X[rows], y[rows], None if weight is None else weight[rows]
 
 
 if __name__ == "__main__":

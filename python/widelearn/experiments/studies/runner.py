@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import time
 from dataclasses import asdict
 from typing import Any
 
-from widelearn.experiments.comparison.runner import versions
+from widelearn.experiments.provenance import machine, versions
 from widelearn.experiments.studies.spec import Spec, Step
 
 SCHEMA = "widelearn-study/1"
@@ -48,7 +46,7 @@ def run(spec: Spec, *, quick: bool = False, seed: int = 0, on_step: Step | None 
         "seed": seed,
         "settings": {key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()},
         "versions": versions(),
-        "machine": {"system": platform.platform(), "cpus": os.cpu_count()},
+        "machine": machine(),
         "seconds": round(time.perf_counter() - started, 3),
         "claims": [asdict(claim) for claim in claims],
         "rows": rows,
