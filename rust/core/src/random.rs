@@ -4,7 +4,6 @@
 //! depend on threads, block sizes or machines.
 
 use crate::error::Result;
-use crate::memory::Shared;
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
 use crate::threads::Context;
@@ -96,16 +95,13 @@ impl Stream {
         if d == 0 {
             return Ok(());
         }
-        let rows = out.len() / d;
         let step = ((1 << 15) / d).max(1);
-        let shared = Shared::new(out);
-        context.each(
-            rows.div_ceil(step),
+        context.each_part(
+            out.chunks_mut(step * d),
             || Ok(()),
-            |(), t| {
-                for i in t * step..((t + 1) * step).min(rows) {
-                    // SAFETY: every task has its own rows.
-                    self.normals(context, first + i as u64, unsafe { shared.part(i * d, d) });
+            |(), t, part| {
+                for (i, row) in (t * step..).zip(part.chunks_exact_mut(d)) {
+                    self.normals(context, first + i as u64, row);
                 }
                 Ok(())
             },

@@ -1,7 +1,7 @@
 //! The worker pool: built when first used, one for a width and a process, never rayon's global one.
 
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -82,7 +82,22 @@ impl<'a> Context<'a> {
         scratch: impl Fn() -> Result<S> + Sync,
         body: impl Fn(&mut S, usize) -> Result<()> + Sync,
     ) -> Result<()> {
-        let next = AtomicUsize::new(0);
+        self.each_part(0..tasks, scratch, |s, at, _| body(s, at))
+    }
+
+    /// Do a piece of work with each of `parts`, which it holds alone: pieces of an output, say, that it writes to.
+    /// Otherwise as [`Self::each`].
+    ///
+    /// # Errors
+    /// As [`Self::each`].
+    pub fn each_part<P, S>(
+        &self,
+        parts: impl ExactSizeIterator<Item = P> + Send,
+        scratch: impl Fn() -> Result<S> + Sync,
+        body: impl Fn(&mut S, usize, P) -> Result<()> + Sync,
+    ) -> Result<()> {
+        let width = self.threads.min(parts.len());
+        let queue = Mutex::new(parts.enumerate());
         let failed: Mutex<Option<(usize, Error)>> = Mutex::new(None);
         let halt = AtomicBool::new(false);
         let work = || {
@@ -90,23 +105,24 @@ impl<'a> Context<'a> {
             let mut go = || -> Result<()> {
                 let mut s = scratch()?;
                 loop {
-                    at = next.fetch_add(1, Ordering::Relaxed);
-                    if at >= tasks || halt.load(Ordering::Relaxed) {
+                    let next = lock(&queue).next();
+                    let Some((i, part)) = next else { return Ok(()) };
+                    if halt.load(Ordering::Relaxed) {
                         return Ok(());
                     }
+                    at = i;
                     self.check()?;
-                    body(&mut s, at)?;
+                    body(&mut s, i, part)?;
                 }
             };
             if let Err(e) = go() {
                 halt.store(true, Ordering::Relaxed);
-                let mut first = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut first = lock(&failed);
                 if first.as_ref().is_none_or(|(i, _)| at < *i) {
                     *first = Some((at, e));
                 }
             }
         };
-        let width = self.threads.min(tasks);
         if width <= 1 {
             work();
         } else {
@@ -122,6 +138,10 @@ impl<'a> Context<'a> {
             None => Ok(()),
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Run `job` on the pool of `width` workers while the calling thread calls `poll` every 20 ms; when `poll` returns

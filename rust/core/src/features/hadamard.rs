@@ -14,7 +14,7 @@ use super::{Features, weights};
 use crate::error::Result;
 use crate::math::Functions;
 use crate::matrix::Rows;
-use crate::memory::{Buffer, Shared, alloc};
+use crate::memory::{Buffer, alloc};
 use crate::random::{Purpose, Stream};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
@@ -64,16 +64,12 @@ impl<T: Real> Hadamard<T> {
             }
         }
         let mut lengths = alloc(part.len(), "lengths")?;
-        let shared = Shared::new(&mut lengths);
         let step = 1024;
-        context.each(
-            part.len().div_ceil(step),
+        context.each_part(
+            lengths.chunks_mut(step),
             || Ok(()),
-            |(), t| {
-                let from = t * step;
-                // SAFETY: every task has its own projections.
-                let out = unsafe { shared.part(from, step.min(part.len() - from)) };
-                for (j, o) in (part.start + from..).zip(out) {
+            |(), t, out| {
+                for (j, o) in (part.start + t * step..).zip(out) {
                     *o = T::from_f64(chi(features.seed, j as u64, order) * weights::length(features, j as u64, d));
                 }
                 Ok(())

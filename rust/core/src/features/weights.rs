@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{Features, Formula, Weights, orthogonal};
 use crate::error::Result;
-use crate::memory::{Shared, alloc};
+use crate::memory::alloc;
 use crate::random::{Purpose, Stream};
 use crate::real::Real;
 use crate::threads::Context;
@@ -67,17 +67,17 @@ fn orthogonal_rows<T: Real>(
     d: usize,
     out: &mut [T],
 ) -> Result<()> {
-    let shared = Shared::new(out);
     let first = part.start / d;
-    context.each(
-        part.end.div_ceil(d) - first,
+    // What the first block holds beside the part; the others lie whole in it, but for the last.
+    let (head, rest) = out.split_at_mut(((first + 1) * d).min(part.end).saturating_sub(part.start) * d);
+    let blocks: Vec<&mut [T]> = std::iter::once(head).chain(rest.chunks_mut(d * d)).collect();
+    context.each_part(
+        blocks.into_iter(),
         || Ok(()),
-        |(), task| {
+        |(), task, out| {
             let start = (first + task) * d;
             let (from, to) = (part.start.max(start), part.end.min(start + d));
             let rows = orthogonal::block(context.level, stream, (first + task) as u64, to - start, d)?;
-            // SAFETY: every task has its own rows.
-            let out = unsafe { shared.part((from - part.start) * d, (to - from) * d) };
             out.iter_mut().zip(&rows[(from - start) * d..]).for_each(|(o, &v)| *o = T::from_f64(v));
             Ok(())
         },

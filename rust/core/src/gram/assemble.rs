@@ -6,7 +6,7 @@ use crate::error::{Result, fits};
 use crate::features::FeatureMap;
 use crate::kernels::Plan;
 use crate::matrix::{Packed, Rows};
-use crate::memory::{Shared, alloc};
+use crate::memory::alloc;
 use crate::real::Real;
 use crate::threads::Context;
 use crate::tiles::{Epilogue, packed_norms, run};
@@ -39,21 +39,19 @@ pub fn assemble<T: Real>(
 /// As [`assemble`].
 pub fn diagonal<T: Real>(context: &Context<'_>, plan: &Plan<T>, x: Rows<'_, T>, out: &mut [T]) -> Result<()> {
     fits("elements of out", x.n, out.len())?;
-    let shared = Shared::new(out);
     let width = T::block(context.level).0;
     // Some megabytes of what the plan derives from rows, at most.
     let step = ((1 << 21) / (plan.depth().max(1) * width)).clamp(1, 64) * width;
-    context.each(
-        x.n.div_ceil(step),
+    context.each_part(
+        out.chunks_mut(step),
         || Ok((Packed::new(width), alloc(step, "squared norms")?)),
-        |(pack, norms), t| {
-            let rows = x.slice(t * step, step.min(x.n - t * step));
+        |(pack, norms), t, out| {
+            let rows = x.slice(t * step, out.len());
             pack.reserve(rows.n, rows.d)?;
             pack.fill(rows);
             let norms = &mut norms[..rows.n];
             packed_norms(context.level, pack, 0, norms);
-            // SAFETY: every task has its own rows.
-            plan.diagonal(&context.alone(), rows, t * step, norms, unsafe { shared.part(t * step, rows.n) })
+            plan.diagonal(&context.alone(), rows, t * step, norms, out)
         },
     )
 }

@@ -23,24 +23,10 @@ pub fn inner_products<T: Real>(context: &Context<'_>, x: Rows<'_, T>, shift: &[T
     fits("elements of shift", x.d, shift.len())?;
     fits("elements of out", x.n * x.n, out.len())?;
     out.fill(0.0);
-    let width = T::block(context.level).1;
-    // Whole panels a task.
-    let step = (4 * width).min(x.n.next_multiple_of(width)).max(width);
-    let mut pack = Packed::new(width);
+    let mut pack = Packed::new(T::block(context.level).1);
     for first in (0..x.d).step_by(BLOCK) {
         let depth = BLOCK.min(x.d - first);
-        pack.reserve(x.n, depth)?;
-        let (filler, shift) = (pack.filler(), &shift[first..first + depth]);
-        context.each(
-            x.n.div_ceil(step),
-            || Ok(()),
-            |(), task| {
-                let rows = x.slice(task * step, step.min(x.n - task * step));
-                // SAFETY: every task has its own panels.
-                unsafe { filler.fill_centered(task * step, rows, first, shift) };
-                Ok(())
-            },
-        )?;
+        pack.pack(context, x, (first, depth), Some(&shift[first..first + depth]))?;
         run_packed(context, &pack, x.n, &mut Accumulate { out: Shared::new(out), p: x.n })?;
     }
     mirror(out, x.n);

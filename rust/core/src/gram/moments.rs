@@ -1,10 +1,8 @@
 //! Weighted second moments of features and targets, a block of samples at a time, features never stored.
 
-use std::ops::Range;
-
 use crate::error::{Error, Result, fits};
 use crate::features::FeatureMap;
-use crate::matrix::{Filler, Packed, Rows, TILE, product};
+use crate::matrix::{Filler, Packed, Panels, Rows, TILE, product};
 use crate::memory::{Buffer, Shared, alloc};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
@@ -15,8 +13,6 @@ use super::features::sweep;
 
 /// Samples taken together: the length of the sums done in the input's own precision.
 const BLOCK: usize = 2048;
-/// Samples copied by one task.
-const COPIED: usize = 64;
 
 /// Sums about a fixed shift `(c_z, c_y)`, which the caller owns and [`moments`] adds to.
 #[derive(Debug)]
@@ -79,59 +75,105 @@ pub fn moments<T: Real>(
     weight: Option<&[f64]>,
     into: &mut Moments<'_>,
 ) -> Result<()> {
+    check(map, x, y, weight, into)?;
+    let (p, t) = (into.shift_z.len(), into.shift_y.len());
+    let (mr, nr) = T::block(context.level);
+    let (mut z, mut right) = (Packed::new(nr), Packed::new(mr));
+    let mut shift = alloc(p, "a shift")?;
+    shift.iter_mut().zip(into.shift_z).for_each(|(s, &c)| *s = T::from_f64(c));
+    for first in (0..x.n).step_by(BLOCK) {
+        let n = BLOCK.min(x.n - first);
+        let (rows, y) = (x.slice(first, n), &y[first * t..(first + n) * t]);
+        let w = weight.map(|w| &w[first..first + n]);
+        let mut roots = alloc(n, "weights")?;
+        for (i, r) in roots.iter_mut().enumerate() {
+            *r = T::from_f64(w.map_or(1.0, |w| w[i]).sqrt());
+        }
+        z.reserve(p, n)?;
+        features(context, map, rows, &shift, &roots, &mut z)?;
+        target_sums(y, w, n, into, p, t);
+        cross_sums(context, &z, n, y, w, &mut right, into)?;
+        run_packed(context, &z, p, &mut Accumulate { out: Shared::new(into.zz), p })?;
+    }
+    mirror(into.zz, p);
+    Ok(())
+}
+
+/// Whether everything has its extent, and weights are weights.
+fn check<T: Real>(
+    map: Option<&FeatureMap<T>>,
+    x: Rows<'_, T>,
+    y: &[f64],
+    weight: Option<&[f64]>,
+    into: &Moments<'_>,
+) -> Result<()> {
     let (p, t) = (into.shift_z.len(), into.shift_y.len());
     fits("features", map.map_or(x.d, FeatureMap::n_components), p)?;
     fits("elements of y", x.n * t, y.len())?;
     fits("elements of zz", p * p, into.zz.len())?;
     fits("elements of zy", p * t, into.zy.len())?;
     fits("elements of sums", 1 + p + 2 * t, into.sums.len())?;
-    if let Some(w) = weight {
-        fits("sample weights", x.n, w.len())?;
-        if let Some(i) = w.iter().position(|w| !(*w >= 0.0 && w.is_finite())) {
-            return Err(Error::Invalid(format!("sample_weight[{i}] = {} must be finite and >= 0", w[i])));
+    let Some(w) = weight else { return Ok(()) };
+    fits("sample weights", x.n, w.len())?;
+    match w.iter().position(|w| !(*w >= 0.0 && w.is_finite())) {
+        Some(i) => Err(Error::Invalid(format!("sample_weight[{i}] = {} must be finite and >= 0", w[i]))),
+        None => Ok(()),
+    }
+}
+
+/// Pack the features of `x`, those of `map` or its own columns, less their shift and times the roots of the weights.
+fn features<T: Real>(
+    context: &Context<'_>,
+    map: Option<&FeatureMap<T>>,
+    x: Rows<'_, T>,
+    shift: &[T],
+    roots: &[T],
+    z: &mut Packed<T>,
+) -> Result<()> {
+    if let Some(map) = map {
+        let spans = [map.span(0), map.span(1)];
+        return sweep(
+            context,
+            map,
+            x,
+            &mut Center { level: context.level, filler: z.filler(), shift, roots, spans: &spans },
+        );
+    }
+    // Tasks enough for few columns, long reads of many.
+    let step = if x.d < 8 * TILE { T::block(context.level).1 } else { TILE };
+    context.each_part(
+        z.parts(step).into_iter().zip(shift.chunks(step)),
+        || Ok(()),
+        |(), task, (panels, shift)| {
+            dispatch(context.level, Columns { panels, x, first: task * step, shift, roots });
+            Ok(())
+        },
+    )
+}
+
+/// Some columns of the samples.
+struct Columns<'a, T> {
+    panels: Panels<'a, T>,
+    x: Rows<'a, T>,
+    first: usize,
+    shift: &'a [T],
+    roots: &'a [T],
+}
+
+impl<T: Real> Job for Columns<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(mut self) {
+        for (k, &root) in self.roots.iter().enumerate() {
+            let values = &self.x.row(k)[self.first..];
+            self.panels.step(k, 0, self.shift.len(), |at, out| {
+                for ((o, &v), &c) in out.iter_mut().zip(&values[at..]).zip(&self.shift[at..]) {
+                    *o = (v - c) * root;
+                }
+            });
         }
     }
-    let (mr, nr) = T::block(context.level);
-    let mut z = Packed::new(nr);
-    let mut right = Packed::new(mr);
-    let mut shift = alloc(p, "a shift")?;
-    shift.iter_mut().zip(into.shift_z).for_each(|(s, &c)| *s = T::from_f64(c));
-    for first in (0..x.n).step_by(BLOCK) {
-        let n = BLOCK.min(x.n - first);
-        let rows = x.slice(first, n);
-        let w = weight.map(|w| &w[first..first + n]);
-        let y = &y[first * t..(first + n) * t];
-        let mut roots = alloc(n, "weights")?;
-        for (i, r) in roots.iter_mut().enumerate() {
-            *r = T::from_f64(w.map_or(1.0, |w| w[i]).sqrt());
-        }
-        z.reserve(p, n)?;
-        let mut center =
-            Center { level: context.level, filler: z.filler(), shift: &shift, roots: &roots, spans: &[(0, p)] };
-        match map {
-            Some(map) => {
-                let spans = [map.span(0), map.span(1)];
-                center.spans = &spans;
-                sweep(context, map, rows, &mut center)?;
-            }
-            None => context.each(
-                n.div_ceil(COPIED),
-                || Ok(()),
-                |(), task| {
-                    for k in task * COPIED..n.min((task + 1) * COPIED) {
-                        center.step(k, 0, rows.row(k));
-                    }
-                    Ok(())
-                },
-            )?,
-        }
-        target_sums(y, w, n, into, p, t);
-        cross_sums(context, &z, n, y, w, &mut right, into)?;
-        let mut add = Accumulate { out: Shared::new(into.zz), p };
-        run_packed(context, &z, p, &mut add)?;
-    }
-    mirror(into.zz, p);
-    Ok(())
 }
 
 /// Copy the lower triangle of `a`, p x p, to the upper one: square blocks, so that both stay in cache.
@@ -240,31 +282,27 @@ fn cross_sums<T: Real>(
     let (mr, nr) = T::block(context.level);
     // Of every sample: the root of its weight times its centred targets and times one.
     right.reserve(t + 1, n)?;
-    let filler = right.filler();
+    let mut steps = right.whole();
     for k in 0..n {
         let root = w.map_or(1.0, |w| w[k]).sqrt();
-        // SAFETY: the only filler, one step after the other.
-        unsafe {
-            filler.step(k, 0, t + 1, |at, out| {
-                for (o, c) in out.iter_mut().zip(at..) {
-                    *o = T::from_f64(root * if c < t { y[k * t + c] - into.shift_y[c] } else { 1.0 });
-                }
-            });
-        }
+        steps.step(k, 0, t + 1, |at, out| {
+            for (o, c) in out.iter_mut().zip(at..) {
+                *o = T::from_f64(root * if c < t { y[k * t + c] - into.shift_y[c] } else { 1.0 });
+            }
+        });
     }
-    let (right, zy, sums) = (&*right, Shared::new(into.zy), Shared::new(&mut into.sums[1..=p]));
-    context.each(
-        p.div_ceil(nr),
+    let right = &*right;
+    let mut targets: Vec<&mut [f64]> = into.zy.chunks_mut((nr * t).max(1)).collect();
+    targets.resize_with(p.div_ceil(nr), Default::default);
+    context.each_part(
+        into.sums[1..=p].chunks_mut(nr).zip(targets),
         || alloc::<T>(mr * nr, "products"),
-        |block: &mut Buffer<T>, task| {
-            let features: Range<usize> = task * nr..p.min((task + 1) * nr);
+        |block: &mut Buffer<T>, task, (sums, zy)| {
             for c0 in (0..=t).step_by(mr) {
-                product(context.level, right, (c0, mr), z, (features.start, nr), block, nr, false);
+                product(context.level, right, (c0, mr), z, (task * nr, nr), block, nr, false);
                 for (c, row) in (c0..=t).zip(block.chunks_exact(nr)) {
-                    for (j, v) in features.clone().zip(row) {
-                        // SAFETY: every task has its own features.
-                        let out = unsafe { if c < t { zy.part(j * t + c, 1) } else { sums.part(j, 1) } };
-                        out[0] += v.to_f64();
+                    for (j, (sum, v)) in sums.iter_mut().zip(row).enumerate() {
+                        *(if c < t { &mut zy[j * t + c] } else { sum }) += v.to_f64();
                     }
                 }
             }

@@ -4,7 +4,7 @@ use super::assemble::transform;
 use crate::error::{Error, Result, fits};
 use crate::features::{FeatureMap, Features, Formula, Projection, Weights};
 use crate::matrix::Rows;
-use crate::memory::{Buffer, Shared, alloc};
+use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::simd::{Job, dispatch};
 use crate::threads::Context;
@@ -81,30 +81,26 @@ pub fn transform_sparse<T: Real>(
     // Sines first, then cosines.
     let second = p / 2;
     let waves = matches!(features.formula, Formula::Fourier(_));
-    let out = Shared::new(out);
     for first in (0..all).step_by(step) {
         let map = FeatureMap::<T>::part(features, context, x.d, first..first + step)?;
         let Projection::Dense(weights) = map.projection() else { unreachable!("structured weights are made dense") };
         let m = map.directions();
         let mut turned = alloc(m * x.d, "feature weights")?;
         T::transpose(context.level, weights, x.d, m, x.d, &mut turned, m);
-        context.each(
-            x.n().div_ceil(ROWS),
+        context.each_part(
+            out.chunks_mut((ROWS * p).max(1)),
             || Ok((alloc(m, "projections")?, alloc(m, "projections")?)),
-            |(sums, cosines): &mut (Buffer<T>, Buffer<T>), task| {
-                for i in task * ROWS..x.n().min((task + 1) * ROWS) {
+            |(sums, cosines): &mut (Buffer<T>, Buffer<T>), task, out| {
+                for (i, out) in (task * ROWS..).zip(out.chunks_exact_mut(p)) {
                     let (indices, values) = x.row(i);
                     dispatch(context.level, Project { indices, values, weights: &turned, sums });
                     map.activate(context.level, 0, sums, cosines);
-                    // SAFETY: every task has its own rows.
-                    unsafe {
-                        if waves {
-                            let sines = m.min(second.saturating_sub(first));
-                            out.part(i * p + first, sines).copy_from_slice(&sums[..sines]);
-                            out.part(i * p + second + first, m).copy_from_slice(cosines);
-                        } else {
-                            out.part(i * p + first, m).copy_from_slice(sums);
-                        }
+                    if waves {
+                        let sines = m.min(second.saturating_sub(first));
+                        out[first..first + sines].copy_from_slice(&sums[..sines]);
+                        out[second + first..][..m].copy_from_slice(cosines);
+                    } else {
+                        out[first..first + m].copy_from_slice(sums);
                     }
                 }
                 Ok(())

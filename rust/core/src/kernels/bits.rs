@@ -1,7 +1,7 @@
 //! Rows of zeros and ones, sixty-four to a word, and how many ones two rows share.
 
 use crate::error::Result;
-use crate::memory::{Buffer, Shared, alloc};
+use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
 
@@ -20,9 +20,10 @@ impl Bits {
         Ok(Self { words: alloc(rows * stride, "neurons")?, stride })
     }
 
-    /// A handle through which several tasks set bits at once, each in its own rows.
-    pub(super) fn filler(&mut self) -> Filler {
-        Filler { words: Shared::new(&mut self.words), stride: self.stride }
+    /// The bits of every `rows` rows, for a task each.
+    pub(super) fn parts(&mut self, rows: usize) -> impl Iterator<Item = Part<'_>> {
+        let stride = self.stride;
+        self.words.chunks_mut((rows * stride).max(1)).map(move |words| Part { words, stride })
     }
 
     fn row(&self, i: usize) -> &[u64] {
@@ -30,23 +31,18 @@ impl Bits {
     }
 }
 
-/// Sets bits of a [`Bits`].
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Filler {
-    words: Shared<u64>,
+/// Some rows of a [`Bits`], for one task.
+#[derive(Debug)]
+pub(super) struct Part<'a> {
+    words: &'a mut [u64],
     stride: usize,
 }
 
-impl Filler {
-    /// Set bit `j` of the rows from `row` on where the values are positive.
-    ///
-    /// # Safety
-    /// The bits are still exclusively borrowed, and no other task sets bits of the same rows.
-    pub(super) unsafe fn set<T: Real>(&self, j: usize, row: usize, values: &[T]) {
-        for (i, &v) in values.iter().enumerate() {
-            // SAFETY: the caller's promise.
-            let word = unsafe { &mut self.words.part((row + i) * self.stride + j / 64, 1)[0] };
-            *word |= u64::from(v > T::ZERO) << (j % 64);
+impl Part<'_> {
+    /// Set bit `j` of the rows from the first on where the values are positive.
+    pub(super) fn set<T: Real>(&mut self, j: usize, values: &[T]) {
+        for (row, &v) in self.words.chunks_exact_mut(self.stride).zip(values) {
+            row[j / 64] |= u64::from(v > T::ZERO) << (j % 64);
         }
     }
 }

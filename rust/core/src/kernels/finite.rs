@@ -2,12 +2,12 @@
 //!
 //! Neurons are computed for the rows on a tile's edges; the tile takes a second product, of neurons with neurons.
 
-use super::bits::{Bits, count};
+use super::bits::{self, Bits, count};
 use super::plan::{Input, Leaf, Neurons, Tile};
 use crate::activation::Activation;
 use crate::error::Result;
 use crate::features::{FeatureMap, Features, Formula, Projection, Weights};
-use crate::matrix::{Packed, Rows, TILE, inner, product};
+use crate::matrix::{Packed, Panels, Rows, TILE, inner, product};
 use crate::memory::alloc;
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
@@ -46,6 +46,23 @@ impl<T: Real> Finite<T> {
         let binary = matches!((activation, tangent), (Activation::Relu, true) | (Activation::Step, false));
         Ok(Self { weights, width, activation, tangent, binary, scale, inverse_d: T::from_f64(1.0 / d as f64) })
     }
+
+    /// Keep neuron `j` of a task's rows, given its products with them.
+    fn keep(&self, level: Level, part: &mut Part<'_, T>, j: usize, values: &mut [T]) {
+        match part {
+            Part::Bits(bits) => bits.set(j, values),
+            Part::Values(panels) => {
+                self.activation.apply(level, u32::from(self.tangent), values, self.scale);
+                panels.step(j, 0, values.len(), |at, out| out.copy_from_slice(&values[at..at + out.len()]));
+            }
+        }
+    }
+}
+
+/// The neurons of one task's rows.
+enum Part<'a, T> {
+    Bits(bits::Part<'a>),
+    Values(Panels<'a, T>),
 }
 
 impl<T: Real> Leaf<T> for Finite<T> {
@@ -66,33 +83,26 @@ impl<T: Real> Leaf<T> for Finite<T> {
         } else {
             values.reserve(rows.n, self.width)?;
         }
-        let (value_filler, bit_filler) = (values.filler(), bits.filler());
         // A tile's columns are whole panels.
-        context.each(
-            rows.n.div_ceil(TILE),
+        let parts: Vec<Part<'_, T>> = if self.binary {
+            bits.parts(TILE).map(Part::Bits).collect()
+        } else {
+            values.parts(TILE).into_iter().map(Part::Values).collect()
+        };
+        context.each_part(
+            parts.into_iter(),
             || Ok((Packed::new(width), alloc(TILE * TILE, "a tile")?)),
-            |(packed, tile), task| {
+            |(packed, tile), task, mut part| {
                 let start = task * TILE;
-                let part = rows.slice(start, TILE.min(rows.n - start));
-                packed.reserve(part.n, part.d)?;
-                packed.fill(part);
+                let rows = rows.slice(start, TILE.min(rows.n - start));
+                packed.reserve(rows.n, rows.d)?;
+                packed.fill(rows);
                 for first in (0..self.width).step_by(TILE) {
                     context.check()?;
                     let n = TILE.min(self.width - first);
-                    product(level, &self.weights, (first, n), packed, (0, part.n), tile, TILE, false);
+                    product(level, &self.weights, (first, n), packed, (0, rows.n), tile, TILE, false);
                     for (j, values) in tile.chunks_exact_mut(TILE).take(n).enumerate() {
-                        let values = &mut values[..part.n];
-                        // SAFETY: every task has its own rows and whole panels of them.
-                        unsafe {
-                            if self.binary {
-                                bit_filler.set(first + j, start, values);
-                                continue;
-                            }
-                            self.activation.apply(level, u32::from(self.tangent), values, self.scale);
-                            value_filler.step(first + j, start, part.n, |at, out| {
-                                out.copy_from_slice(&values[at..at + out.len()]);
-                            });
-                        }
+                        self.keep(level, &mut part, first + j, &mut values[..rows.n]);
                     }
                 }
                 Ok(())

@@ -6,7 +6,7 @@ mod product;
 mod rows;
 
 pub use dot::{Dot, dot};
-pub use packed::{Filler, Packed};
+pub use packed::{Filler, Packed, Panels};
 pub use product::{inner, product, product_steps};
 pub use rows::Rows;
 

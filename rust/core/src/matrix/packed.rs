@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::memory::{Buffer, Shared, alloc};
 use crate::real::Real;
 use crate::simd;
+use crate::threads::Context;
 
 /// Rows copied into panels of `width` rows, `k` outermost within a panel, in blocks of [`DEPTH`] steps.
 #[derive(Debug)]
@@ -34,12 +35,63 @@ impl<T: Real> Packed<T> {
 
     /// Copy all of `x` in.
     pub fn fill(&mut self, x: Rows<'_, T>) {
-        let filler = self.filler();
-        // SAFETY: this is the only filler.
-        unsafe { filler.fill(0, x) }
+        self.whole().fill(x, 0, None);
     }
 
-    /// A handle through which several tasks fill the pack at once, each its own panels.
+    /// Copy as many columns of `x` from `first` on as `depth` says, less `shift`, in parallel.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Memory`], [`crate::error::Error::Cancelled`].
+    pub fn pack(
+        &mut self,
+        context: &Context<'_>,
+        x: Rows<'_, T>,
+        (first, depth): (usize, usize),
+        shift: Option<&[T]>,
+    ) -> Result<()> {
+        self.reserve(x.n, depth)?;
+        let step = self.share();
+        // For less than some tasks waking workers costs more.
+        let context = if x.n <= 4 * step { context.alone() } else { *context };
+        context.each_part(
+            self.parts(step).into_iter(),
+            || Ok(()),
+            |(), task, mut panels| {
+                let at = (task * step).min(x.n);
+                panels.fill(x.slice(at, step.min(x.n - at)), first, shift);
+                Ok(())
+            },
+        )
+    }
+
+    /// Rows that make a task when many are worked on: whole panels of a few hundred kilobytes.
+    pub fn share(&self) -> usize {
+        ((1 << 18) / (self.depth.max(1) * size_of::<T>())).max(1).next_multiple_of(self.width)
+    }
+
+    /// All panels.
+    pub fn whole(&mut self) -> Panels<'_, T> {
+        let need = self.rows * self.depth;
+        let blocks = self.data[..need].chunks_mut((self.rows * DEPTH).max(1)).collect();
+        Panels { blocks, width: self.width, depth: self.depth }
+    }
+
+    /// The panels of every `rows` rows, for a task each; `rows` is a multiple of the panel width.
+    pub fn parts(&mut self, rows: usize) -> Vec<Panels<'_, T>> {
+        assert!(rows.is_multiple_of(self.width));
+        let (all, width, depth) = (self.rows, self.width, self.depth);
+        let empty = || Panels { blocks: Vec::with_capacity(depth.div_ceil(DEPTH)), width, depth };
+        let mut parts: Vec<_> = (0..all.div_ceil(rows)).map(|_| empty()).collect();
+        for block in self.whole().blocks {
+            let steps = block.len() / all;
+            for (part, panels) in parts.iter_mut().zip(block.chunks_mut(rows * steps)) {
+                part.blocks.push(panels);
+            }
+        }
+        parts
+    }
+
+    /// A handle through which several tasks write steps of rows at once.
     pub fn filler(&mut self) -> Filler<T> {
         let need = self.rows * self.depth;
         Filler { values: Shared::new(&mut self.data[..need]), width: self.width, rows: self.rows, depth: self.depth }
@@ -90,7 +142,57 @@ impl<T: Real> Packed<T> {
     }
 }
 
-/// Fills a [`Packed`] piece by piece.
+/// Some panels of a [`Packed`], whole, for one task.
+#[derive(Debug)]
+pub struct Panels<'a, T> {
+    /// One for each block of steps.
+    blocks: Vec<&'a mut [T]>,
+    width: usize,
+    depth: usize,
+}
+
+impl<T: Real> Panels<'_, T> {
+    /// Copy columns of `x` from `first` on, less `shift`; what is left of the last panel becomes zero.
+    pub fn fill(&mut self, x: Rows<'_, T>, first: usize, shift: Option<&[T]>) {
+        let (width, level) = (self.width, simd::level());
+        for (block, k0) in self.blocks.iter_mut().zip((0..).step_by(DEPTH)) {
+            let kc = DEPTH.min(self.depth - k0);
+            for (panel, row) in block.chunks_exact_mut(width * kc).zip((0..x.n).step_by(width)) {
+                let n = width.min(x.n - row);
+                if n < width {
+                    panel.fill(T::ZERO);
+                }
+                T::transpose(level, &x.data[row * x.d + first + k0..], x.d, n, kc, panel, width);
+                for (step, &c) in panel.chunks_exact_mut(width).zip(shift.map_or(&[][..], |shift| &shift[k0..])) {
+                    step.iter_mut().for_each(|v| *v -= c);
+                }
+            }
+        }
+    }
+
+    /// Write step `k` of the rows `row .. row + n`: `write` gets the offset of some of them and where they lie.
+    #[inline(always)]
+    pub fn step(&mut self, k: usize, row: usize, n: usize, mut write: impl FnMut(usize, &mut [T])) {
+        let block = &mut *self.blocks[k / DEPTH];
+        let kc = DEPTH.min(self.depth - k / DEPTH * DEPTH);
+        spans(self.width, (k % DEPTH, kc), row, n, |done, at, len| write(done, &mut block[at..at + len]));
+    }
+}
+
+/// Where the rows `row .. row + n` lie within step `k` of a block of `kc`: `each` gets the offset of some of them, where
+/// they begin and how many there are.
+#[inline(always)]
+fn spans(width: usize, (k, kc): (usize, usize), row: usize, n: usize, mut each: impl FnMut(usize, usize, usize)) {
+    let mut done = 0;
+    while done < n {
+        let inside = (row + done) % width;
+        let len = (width - inside).min(n - done);
+        each(done, (row + done - inside) * kc + k * width + inside, len);
+        done += len;
+    }
+}
+
+/// Writes steps of rows of a [`Packed`].
 #[derive(Debug, Clone, Copy)]
 pub struct Filler<T> {
     values: Shared<T>,
@@ -100,7 +202,7 @@ pub struct Filler<T> {
 }
 
 impl<T: Real> Filler<T> {
-    /// Write step `k` of the rows `row .. row + n`: `write` gets the offset of some of them and where they lie.
+    /// As [`Panels::step`].
     ///
     /// # Safety
     /// The pack is still exclusively borrowed, and no other task writes the same step of the same rows.
@@ -108,59 +210,9 @@ impl<T: Real> Filler<T> {
     pub unsafe fn step(&self, k: usize, row: usize, n: usize, mut write: impl FnMut(usize, &mut [T])) {
         let k0 = k / DEPTH * DEPTH;
         let kc = DEPTH.min(self.depth - k0);
-        let mut done = 0;
-        while done < n {
-            let inside = (row + done) % self.width;
-            let len = (self.width - inside).min(n - done);
-            let at = self.rows * k0 + (row + done - inside) * kc + (k - k0) * self.width + inside;
+        spans(self.width, (k - k0, kc), row, n, |done, at, len| {
             // SAFETY: the caller's promise.
-            write(done, unsafe { self.values.part(at, len) });
-            done += len;
-        }
-    }
-
-    /// Copy `x` to the rows from `at` on, `at` being a multiple of the panel width; what is left of the last panel
-    /// becomes zero.
-    ///
-    /// # Safety
-    /// The pack is still exclusively borrowed, and no other task fills the same panels.
-    pub unsafe fn fill(&self, at: usize, x: Rows<'_, T>) {
-        // SAFETY: the caller's promise.
-        unsafe { self.each_panel(at, x, 0, |_, _| ()) }
-    }
-
-    /// As [`Self::fill`] with as many columns of `x` from `first` on as the pack is deep, less `shift`.
-    ///
-    /// # Safety
-    /// As [`Self::fill`].
-    pub unsafe fn fill_centered(&self, at: usize, x: Rows<'_, T>, first: usize, shift: &[T]) {
-        let center = |k0: usize, panel: &mut [T]| {
-            for (step, &c) in panel.chunks_exact_mut(self.width).zip(&shift[k0..]) {
-                step.iter_mut().for_each(|v| *v -= c);
-            }
-        };
-        // SAFETY: the caller's promise.
-        unsafe { self.each_panel(at, x, first, center) }
-    }
-
-    /// Copy columns of `x` from `first` on, and do something to every panel and block of steps while it is in cache.
-    ///
-    /// # Safety
-    /// As [`Self::fill`].
-    unsafe fn each_panel(&self, at: usize, x: Rows<'_, T>, first: usize, then: impl Fn(usize, &mut [T])) {
-        let (depth, width, level) = (self.depth, self.width, simd::level());
-        for k0 in (0..depth).step_by(DEPTH) {
-            let kc = DEPTH.min(depth - k0);
-            for row in (0..x.n).step_by(width) {
-                // SAFETY: one panel of this task's own.
-                let panel = unsafe { self.values.part(self.rows * k0 + (at + row) * kc, width * kc) };
-                let n = width.min(x.n - row);
-                if n < width {
-                    panel.fill(T::ZERO);
-                }
-                T::transpose(level, &x.data[row * x.d + first + k0..], x.d, n, kc, panel, width);
-                then(k0, panel);
-            }
-        }
+            write(done, unsafe { self.values.part(self.rows * k0 + at, len) });
+        });
     }
 }

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::matrix::TILE;
-use crate::memory::Shared;
 use crate::real::Real;
 use crate::simd::Level;
 use crate::threads::Context;
@@ -96,14 +95,22 @@ impl Grid {
     pub(super) fn finish<T: Real>(&self, context: &Context<'_>, sums: &[f64], out: &mut Gradient<'_, T>) -> Result<()> {
         let (m, d, columns) = (self.m, self.d, self.columns);
         let copies = out.layer.len() / (m * d).max(1);
-        let layer = Shared::new(out.layer);
-        let rest = out.rest.as_mut().map(|(b, a)| (Shared::new(b), Shared::new(a)));
-        context.each(
-            self.padded.div_ceil(TILE),
+        let tiles = self.padded.div_ceil(TILE);
+        // To each tile of neurons its part of every copy of the layer, of thresholds and of output weights.
+        let mut layers: Vec<Vec<&mut [T]>> = (0..tiles).map(|_| Vec::with_capacity(copies)).collect();
+        for copy in out.layer.chunks_mut((m * d).max(1)) {
+            copy.chunks_mut(TILE * d).zip(&mut layers).for_each(|(part, tile)| tile.push(part));
+        }
+        let (b, a) = out.rest.as_mut().map_or((&mut [][..], &mut [][..]), |(b, a)| (&mut **b, &mut **a));
+        let mut rest: Vec<(&mut [T], &mut [T])> =
+            b.chunks_mut(TILE).zip(a.chunks_mut((TILE * self.outputs).max(1))).collect();
+        rest.resize_with(tiles, Default::default);
+        context.each_part(
+            layers.into_iter().zip(rest),
             || Ok(()),
-            |(), tile| {
+            |(), tile, (mut layer, (b, a))| {
                 let at = tile * TILE;
-                let (width, count) = (self.width(at), TILE.min(m - at));
+                let width = self.width(at);
                 let total = |start: usize| {
                     let mut total = [0.0; TILE];
                     for group in sums.chunks_exact(self.sums()) {
@@ -111,26 +118,20 @@ impl Grid {
                     }
                     total
                 };
-                for column in 0..copies * d {
-                    let (copy, k) = (column / d, column % d);
-                    for (j, &v) in total(at * columns + column * width)[..count].iter().enumerate() {
-                        // SAFETY: every task has its own neurons.
-                        unsafe { layer.part((copy * m + at + j) * d + k, 1)[0] = T::from_f64(v) };
+                for (copy, layer) in layer.iter_mut().enumerate() {
+                    for k in 0..d {
+                        let total = total(at * columns + (copy * d + k) * width);
+                        layer.chunks_exact_mut(d).zip(total).for_each(|(row, v)| row[k] = T::from_f64(v));
                     }
                 }
-                if let Some((b, a)) = &rest {
-                    let start = self.padded * columns;
-                    for t in 0..self.outputs {
-                        for (j, &v) in total(start + at * self.outputs + t * width)[..count].iter().enumerate() {
-                            // SAFETY: as above.
-                            unsafe { a.part((at + j) * self.outputs + t, 1)[0] = T::from_f64(v) };
-                        }
-                    }
-                    let start = self.padded * (columns + self.outputs);
-                    for (j, &v) in total(start + at)[..count].iter().enumerate() {
-                        // SAFETY: as above.
-                        unsafe { b.part(at + j, 1)[0] = T::from_f64(-v) };
-                    }
+                let start = self.padded * columns;
+                for t in 0..if a.is_empty() { 0 } else { self.outputs } {
+                    let total = total(start + at * self.outputs + t * width);
+                    a.chunks_exact_mut(self.outputs).zip(total).for_each(|(row, v)| row[t] = T::from_f64(v));
+                }
+                if !b.is_empty() {
+                    let total = total(start + self.padded * self.outputs + at);
+                    b.iter_mut().zip(total).for_each(|(b, v)| *b = T::from_f64(-v));
                 }
                 Ok(())
             },

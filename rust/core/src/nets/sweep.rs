@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::matrix::{Packed, Rows, TILE, product, product_steps};
-use crate::memory::{Buffer, Shared, alloc};
+use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::simd::{Level, dispatch};
 use crate::threads::Context;
@@ -76,18 +76,20 @@ impl<T: Real, C: Cell<T>, G: Target> Sweep<'_, T, C, G> {
         let layers = self.layers.iter().map(|&layer| pack(context, layer)).collect::<Result<Vec<_>>>()?;
         let mut sums = alloc::<f64>(grid.groups * grid.sums(), "sums over rows")?;
         let mut losses = alloc::<f64>(grid.blocks, "losses")?;
-        let (shared, shared_losses) = (Shared::new(&mut sums), Shared::new(&mut losses));
         let scaled = gradient.as_ref().is_some_and(|g| g.copies.is_some());
-        context.each(
-            grid.groups,
+        // To each group its sums and the losses of its blocks.
+        let mut parts: Vec<(&mut [f64], Vec<&mut f64>)> = Vec::with_capacity(grid.groups);
+        let mut pieces = sums.chunks_mut(grid.sums().max(1));
+        parts.extend((0..grid.groups).map(|_| (pieces.next().unwrap_or_default(), Vec::new())));
+        for (block, loss) in losses.iter_mut().enumerate() {
+            parts[block % grid.groups].1.push(loss);
+        }
+        context.each_part(
+            parts.into_iter(),
             || self.scratch(level, &grid, rest),
-            |s, group| {
-                // SAFETY: every task has its own group and its own blocks.
-                let sums = unsafe { shared.part(group * grid.sums(), grid.sums()) };
-                for block in (group..grid.blocks).step_by(grid.groups) {
-                    let loss = self.forward(context, &grid, &layers, s, block)?;
-                    // SAFETY: as above.
-                    unsafe { shared_losses.part(block, 1)[0] = loss };
+            |s, group, (sums, losses)| {
+                for (block, loss) in (group..).step_by(grid.groups).zip(losses) {
+                    *loss = self.forward(context, &grid, &layers, s, block)?;
                     if copies.is_some() {
                         self.backward(context, &grid, &layers, s, block, sums, scaled)?;
                     }
@@ -213,24 +215,19 @@ impl<T: Real, C: Cell<T>, G: Target> Sweep<'_, T, C, G> {
             *c = T::from_f64(o);
         }
         s.turned.reserve(grid.columns, n)?;
-        let (filler, q) = (s.turned.filler(), self.heads[0].outputs);
+        let (mut turned, q) = (s.turned.whole(), self.heads[0].outputs);
         for i in 0..n {
             let row = self.x.row(span.start + i);
             for copy in 0..if scaled { q } else { 1 } {
                 let by = if scaled { s.coefficients[i * q + copy] } else { T::ONE };
-                // SAFETY: the only filler, one step after the other.
-                unsafe {
-                    filler
-                        .step(i, copy * d, d, |at, out| out.iter_mut().zip(&row[at..]).for_each(|(o, &v)| *o = v * by));
-                }
+                turned.step(i, copy * d, d, |at, out| out.iter_mut().zip(&row[at..]).for_each(|(o, &v)| *o = v * by));
             }
         }
         if grid.outputs > 0 {
             s.back.reserve(q, n)?;
-            let filler = s.back.filler();
+            let mut back = s.back.whole();
             for (i, row) in s.coefficients.chunks_exact(q).take(n).enumerate() {
-                // SAFETY: as above.
-                unsafe { filler.step(i, 0, q, |at, out| out.copy_from_slice(&row[at..at + out.len()])) };
+                back.step(i, 0, q, |at, out| out.copy_from_slice(&row[at..at + out.len()]));
             }
         }
         let (layer, others) = sums.split_at_mut(grid.padded * grid.columns);

@@ -1,7 +1,7 @@
 //! Weights as the sweep reads them: output weights by output, first layers in panels.
 
 use crate::error::Result;
-use crate::matrix::{Packed, Rows, TILE};
+use crate::matrix::{Packed, Rows};
 use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::simd::Level;
@@ -29,20 +29,9 @@ impl<T: Real> Head<T> {
     }
 }
 
-/// Pack the rows of a layer, whole panels a task.
+/// Pack the rows of a layer.
 pub(super) fn pack<T: Real>(context: &Context<'_>, layer: Rows<'_, T>) -> Result<Packed<T>> {
     let mut packed = Packed::new(T::block(context.level).1);
-    packed.reserve(layer.n, layer.d)?;
-    let filler = packed.filler();
-    context.each(
-        layer.n.div_ceil(TILE),
-        || Ok(()),
-        |(), task| {
-            let at = task * TILE;
-            // SAFETY: every task has its own panels, a tile being whole panels.
-            unsafe { filler.fill(at, layer.slice(at, TILE.min(layer.n - at))) };
-            Ok(())
-        },
-    )?;
+    packed.pack(context, layer, (0, layer.d), None)?;
     Ok(packed)
 }

@@ -98,28 +98,26 @@ fn solve_panel<T: Real>(
     b.reserve(width, width)?;
     b.fill(Rows::new(inverse, width, width));
     panel.reserve(n - next, width)?;
-    let (a, panel) = (Shared::new(a), panel.filler());
-    context.each(
-        (n - next).div_ceil(TILE),
+    // A tile's rows are whole panels.
+    let parts = a[next * n..].chunks_mut(TILE * n).zip(panel.parts(TILE));
+    context.each_part(
+        parts,
         || Ok((Packed::new(mr), alloc(TILE * PANEL, "a tile")?, alloc(TILE * PANEL, "a tile")?)),
-        |(pack, tile, mine), t| {
-            let rows = TILE.min(n - next - t * TILE);
+        |(pack, tile, mine), _, (a, mut panel)| {
+            let rows = a.len() / n;
             let mine = &mut mine[..rows * width];
-            for (i, row) in mine.chunks_exact_mut(width).enumerate() {
-                // SAFETY: every task has its own rows of `a` and of the panel.
-                row.copy_from_slice(unsafe { a.part((next + t * TILE + i) * n + from, width) });
+            for (row, a) in mine.chunks_exact_mut(width).zip(a.chunks_exact(n)) {
+                row.copy_from_slice(&a[from..next]);
             }
             pack.reserve(rows, width)?;
             pack.fill(Rows::new(mine, rows, width));
             product(context.level, pack, (0, rows), &b, (0, width), tile, PANEL, false);
-            for (i, row) in mine.chunks_exact_mut(width).enumerate() {
-                let values = &tile[i * PANEL..i * PANEL + width];
-                row.copy_from_slice(values);
-                // SAFETY: as above.
-                unsafe { a.part((next + t * TILE + i) * n + from, width) }.copy_from_slice(values);
+            let tile = tile.chunks_exact(PANEL);
+            for ((row, a), values) in mine.chunks_exact_mut(width).zip(a.chunks_exact_mut(n)).zip(tile) {
+                row.copy_from_slice(&values[..width]);
+                a[from..next].copy_from_slice(&values[..width]);
             }
-            // SAFETY: as above; a tile's rows are whole panels.
-            unsafe { panel.fill(t * TILE, Rows::new(mine, rows, width)) };
+            panel.fill(Rows::new(mine, rows, width), 0, None);
             Ok(())
         },
     )

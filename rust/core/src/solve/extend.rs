@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result, fits};
 use crate::matrix::{Packed, Rows, TILE, product};
-use crate::memory::{Buffer, Shared, alloc};
+use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::simd::{Job, dispatch};
 use crate::threads::Context;
@@ -41,70 +41,66 @@ pub fn extend<T: Real>(
     u: &mut [f64],
 ) -> Result<()> {
     let (n, w) = (u.len(), chosen.len());
+    check(&to, n, fresh, chosen, l)?;
+    let (mr, nr) = T::block(context.level);
+    let (level, ld, width) = (context.level, w.next_multiple_of(nr), to.width.max(1));
+    let last = Rows::new(&*to.last, n, to.width);
+    let tops = to.known.iter().map(|p| (p, p.d)).chain([(&last, to.at)]).filter(|&(_, depth)| depth > 0);
+    let tops = tops.map(|(panel, depth)| top(panel, depth, chosen, nr)).collect::<Result<Vec<_>>>()?;
+    let known: Vec<_> = to.known.iter().filter(|p| p.d > 0).collect();
+    context.each_part(
+        to.last.chunks_mut(TILE * width).zip(u.chunks_mut(TILE)),
+        || Ok((Packed::new(mr), alloc(TILE * ld, "a tile")?, alloc(TILE * w, "a tile")?, alloc(LANES * w, "lanes")?)),
+        |(pack, tile, mine, lanes): &mut (Packed<T>, Buffer<T>, Buffer<T>, Buffer<T>), task, (last, u)| {
+            let (first, rows) = (task * TILE, u.len());
+            let mine = &mut mine[..rows * w];
+            mine.copy_from_slice(&fresh[first * w..(first + rows) * w]);
+            for (s, (top, depth)) in tops.iter().enumerate() {
+                let part = known.get(s).map_or_else(|| Rows::new(&*last, rows, width), |p| p.slice(first, rows));
+                pack.reserve(rows, *depth)?;
+                pack.fill(part);
+                product(level, pack, (0, rows), top, (0, w), tile, ld, false);
+                for (row, known) in mine.chunks_exact_mut(w.max(1)).zip(tile.chunks_exact(ld.max(1))) {
+                    row.iter_mut().zip(known).for_each(|(v, &k)| *v -= k);
+                }
+            }
+            for group in mine.chunks_mut(LANES * w.max(1)) {
+                dispatch(level, Substitute { l, w, rows: group, lanes });
+            }
+            for ((row, last), u) in mine.chunks_exact(w.max(1)).zip(last.chunks_exact_mut(width)).zip(u) {
+                last[to.at..to.at + w].copy_from_slice(row);
+                *u -= row.iter().map(|v| v.to_f64() * v.to_f64()).sum::<f64>();
+            }
+            Ok(())
+        },
+    )
+}
+
+/// Whether everything has its extent.
+fn check<T>(to: &Columns<'_, T>, n: usize, fresh: &[T], chosen: &[i64], l: &[T]) -> Result<()> {
+    let w = chosen.len();
     fits("elements of the new columns", n * w, fresh.len())?;
     fits("elements of the last panel", n * to.width, to.last.len())?;
     fits("elements of l", w * w, l.len())?;
     if to.at + w > to.width || to.known.iter().any(|p| p.n != n) {
         return Err(Error::Invalid(format!("{w} columns from {} do not fit into a panel of {}", to.at, to.width)));
     }
-    if let Some(&i) = chosen.iter().find(|&&i| usize::try_from(i).map_or(true, |i| i >= n)) {
-        return Err(Error::Invalid(format!("row {i} is none of {n}")));
+    match chosen.iter().find(|&&i| usize::try_from(i).map_or(true, |i| i >= n)) {
+        Some(i) => Err(Error::Invalid(format!("row {i} is none of {n}"))),
+        None => Ok(()),
     }
-    let (mr, nr) = T::block(context.level);
-    let ld = w.next_multiple_of(nr);
-    // Panels with their known columns, and the chosen rows of each.
-    let last = Shared::new(to.last);
-    let depths: Vec<usize> = to.known.iter().map(|p| p.d).chain([to.at]).collect();
-    let mut tops = Vec::new();
-    for (s, &depth) in depths.iter().enumerate() {
-        let mut rows = alloc(w * depth, "chosen rows")?;
-        for (j, row) in rows.chunks_exact_mut(depth.max(1)).enumerate() {
-            let i = chosen[j] as usize;
-            // SAFETY: nobody writes yet.
-            row.copy_from_slice(match to.known.get(s) {
-                Some(panel) => panel.row(i),
-                None => unsafe { last.part(i * to.width, depth) },
-            });
-        }
-        let mut top = Packed::new(nr);
-        top.reserve(w, depth)?;
-        top.fill(Rows::new(&rows, w, depth));
-        tops.push(top);
+}
+
+/// The chosen rows of a panel, `depth` of their columns, packed.
+fn top<T: Real>(panel: &Rows<'_, T>, depth: usize, chosen: &[i64], width: usize) -> Result<(Packed<T>, usize)> {
+    let mut rows = alloc(chosen.len() * depth, "chosen rows")?;
+    for (row, &i) in rows.chunks_exact_mut(depth).zip(chosen) {
+        row.copy_from_slice(&panel.row(i as usize)[..depth]);
     }
-    let u = Shared::new(u);
-    context.each(
-        n.div_ceil(TILE),
-        || Ok((Packed::new(mr), alloc(TILE * ld, "a tile")?, alloc(TILE * w, "a tile")?, alloc(LANES * w, "lanes")?)),
-        |(pack, tile, mine, lanes): &mut (Packed<T>, Buffer<T>, Buffer<T>, Buffer<T>), task| {
-            let first = task * TILE;
-            let rows = TILE.min(n - first);
-            let mine = &mut mine[..rows * w];
-            mine.copy_from_slice(&fresh[first * w..(first + rows) * w]);
-            for (s, top) in tops.iter().enumerate().filter(|&(s, _)| depths[s] > 0) {
-                let part = match to.known.get(s) {
-                    Some(panel) => panel.slice(first, rows),
-                    // SAFETY: every task has its own rows.
-                    None => Rows::new(unsafe { last.part(first * to.width, rows * to.width) }, rows, to.width),
-                };
-                pack.reserve(rows, depths[s])?;
-                pack.fill(part);
-                product(context.level, pack, (0, rows), top, (0, w), tile, ld, false);
-                for (row, known) in mine.chunks_exact_mut(w.max(1)).zip(tile.chunks_exact(ld.max(1))) {
-                    row.iter_mut().zip(known).for_each(|(v, &k)| *v -= k);
-                }
-            }
-            for (g, group) in mine.chunks_mut(LANES * w.max(1)).enumerate() {
-                dispatch(context.level, Substitute { l, w, rows: group, lanes });
-                for (i, row) in (first + g * LANES..).zip(group.chunks_exact(w.max(1))) {
-                    // SAFETY: as above.
-                    let (out, u) = unsafe { (last.part(i * to.width + to.at, w), u.part(i, 1)) };
-                    out.copy_from_slice(row);
-                    u[0] -= row.iter().map(|v| v.to_f64() * v.to_f64()).sum::<f64>();
-                }
-            }
-            Ok(())
-        },
-    )
+    let mut top = Packed::new(width);
+    top.reserve(chosen.len(), depth)?;
+    top.fill(Rows::new(&rows, chosen.len(), depth));
+    Ok((top, depth))
 }
 
 /// Solves `x L^T = row` in place for some rows, each in a lane of its own.

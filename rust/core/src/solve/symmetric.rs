@@ -1,7 +1,7 @@
 //! Products with a symmetric matrix of which the strict upper triangle and the diagonal are at hand.
 
 use crate::error::Result;
-use crate::memory::{Shared, alloc};
+use crate::memory::alloc;
 use crate::real::Real;
 use crate::scalar::Scalar;
 use crate::simd::{Job, dispatch};
@@ -20,13 +20,10 @@ pub(super) fn multiply<T: Real>(
 ) -> Result<()> {
     let n = diagonal.len();
     let mut sums = alloc::<f64>(PIECES * out.len(), "partial products")?;
-    let shared = Shared::new(&mut sums);
-    context.each(
-        PIECES,
+    context.each_part(
+        sums.chunks_mut(out.len().max(1)),
         || Ok(()),
-        |(), piece| {
-            // SAFETY: every task has its own sums.
-            let mine = unsafe { shared.part(piece * out.len(), out.len()) };
+        |(), piece, mine| {
             // Interleaved rows: equal work for all pieces.
             for i in (piece..n).step_by(PIECES) {
                 let row = &upper[i * n + i + 1..(i + 1) * n];
@@ -87,13 +84,10 @@ impl<T: Real> Job for Row<'_, T> {
 pub(super) fn norm1<T: Real>(context: &Context<'_>, upper: &[T], diagonal: &[f64]) -> Result<f64> {
     let n = diagonal.len();
     let mut sums = alloc::<f64>(PIECES * n, "column sums")?;
-    let shared = Shared::new(&mut sums);
-    context.each(
-        PIECES,
+    context.each_part(
+        sums.chunks_mut(n.max(1)),
         || Ok(()),
-        |(), piece| {
-            // SAFETY: every task has its own sums.
-            let mine = unsafe { shared.part(piece * n, n) };
+        |(), piece, mine| {
             for i in (piece..n).step_by(PIECES) {
                 let mut own = diagonal[i].abs();
                 for (s, a) in mine[i + 1..].iter_mut().zip(&upper[i * n + i + 1..(i + 1) * n]) {

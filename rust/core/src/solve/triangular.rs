@@ -2,24 +2,18 @@
 
 use crate::error::Result;
 use crate::matrix::dot;
-use crate::memory::Shared;
 use crate::real::Real;
 use crate::simd::{Job, dispatch};
 use crate::threads::Context;
 
 /// Solve `L L^T x = b` in place; `b` holds one right-hand side after the other, `n` values each.
 pub(super) fn substitute<T: Real>(context: &Context<'_>, l: &[T], n: usize, b: &mut [T]) -> Result<()> {
-    let shared = Shared::new(b);
     // A few right-hand sides share each row of L.
     let group = (b.len() / n.max(1)).div_ceil(8).clamp(1, 4);
-    let count = b.len() / n.max(1);
-    context.each(
-        count.div_ceil(group),
+    context.each_part(
+        b.chunks_mut((group * n).max(1)),
         || Ok(()),
-        |(), t| {
-            let k = group.min(count - t * group);
-            // SAFETY: every task has its own right-hand sides.
-            let b = unsafe { shared.part(t * group * n, k * n) };
+        |(), _, b| {
             dispatch(context.level, Substitute { l, n, b });
             Ok(())
         },

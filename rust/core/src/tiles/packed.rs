@@ -3,7 +3,7 @@
 use super::{Consumer, Place, TALL, TASKS};
 use crate::error::Result;
 use crate::matrix::{Packed, Rows, TILE, product};
-use crate::memory::{Shared, alloc};
+use crate::memory::alloc;
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
 use crate::threads::Context;
@@ -74,36 +74,14 @@ pub(super) fn pack_columns<T: Real>(
     y: Rows<'_, T>,
     norms: &mut [T],
 ) -> Result<()> {
-    b.reserve(y.n, y.d)?;
-    let width = b.width();
-    // A few hundred kilobytes a task, whole panels each; for less than some of them waking workers costs more.
-    let step = ((1 << 18) / (y.d.max(1) * size_of::<T>())).max(1).next_multiple_of(width);
-    let tasks = y.n.div_ceil(step);
-    if tasks <= 4 {
-        b.fill(y);
-        packed_norms(context.level, b, 0, norms);
-        return Ok(());
-    }
-    let filler = b.filler();
-    context.each(
-        tasks,
+    b.pack(context, y, (0, y.d), None)?;
+    let step = b.share();
+    let context = if y.n <= 4 * step { context.alone() } else { *context };
+    context.each_part(
+        norms.chunks_mut(step),
         || Ok(()),
-        |(), t| {
-            let part = y.slice(t * step, step.min(y.n - t * step));
-            // SAFETY: every task has its own panels, and `b` is not touched meanwhile.
-            unsafe { filler.fill(t * step, part) };
-            Ok(())
-        },
-    )?;
-    let out = Shared::new(norms);
-    let b: &Packed<T> = b;
-    context.each(
-        tasks,
-        || Ok(()),
-        |(), t| {
-            let (at, n) = (t * step, step.min(y.n - t * step));
-            // SAFETY: every task has its own rows.
-            packed_norms(context.level, b, at, unsafe { out.part(at, n) });
+        |(), task, norms| {
+            packed_norms(context.level, b, task * step, norms);
             Ok(())
         },
     )
