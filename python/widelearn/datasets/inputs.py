@@ -1,5 +1,7 @@
 """Laws of inputs under which theory is exact, or fails: sphere, cube, spiked, latent, elliptical."""
 
+from __future__ import annotations
+
 from numbers import Real
 from typing import Any
 

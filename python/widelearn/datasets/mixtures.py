@@ -1,5 +1,7 @@
 """Mixtures of Gaussians with a label for every cluster."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

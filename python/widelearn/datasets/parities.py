@@ -1,5 +1,7 @@
 """Sparse parities on the cube: uniform, structured and in groups."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 

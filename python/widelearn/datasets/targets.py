@@ -1,5 +1,7 @@
 """Regression targets that depend on few directions, or on few degrees: multi-index, staircase, polynomial."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from math import comb
 from typing import Any

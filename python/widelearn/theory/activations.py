@@ -6,12 +6,11 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
+from widelearn.theory.checks import Array
 from widelearn.theory.quadrature import integrate
 
-Array = NDArray[np.float64]
 Activation = str | tuple[Any, ...] | Callable[[Array], Array]
 
 LEAKY_SLOPE = 0.01

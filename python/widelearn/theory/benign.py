@@ -1,18 +1,20 @@
 """Whether interpolation of noise is benign, tempered or catastrophic, by effective ranks."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from widelearn.theory.checks import non_negative, positive
+from widelearn.theory.checks import Array, non_negative, positive
 from widelearn.theory.engine import risk
 from widelearn.theory.spectrum import Spectrum, as_spectrum
 
-Array = NDArray[np.float64]
-
-# Of the label noise, the share that interpolation adds to the risk: below, benign; above, catastrophic.
-BENIGN, CATASTROPHIC = 0.1, 10.0
+# Interpolation that adds at most this share of the label noise to the risk is benign.
+BENIGN = 0.1
+# Interpolation that adds more than this multiple of it is catastrophic.
+CATASTROPHIC = 10.0
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
 """What fixed features cannot do, and the first steps beyond them."""
 
+from __future__ import annotations
+
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from widelearn.theory.activations import Activation
-from widelearn.theory.checks import finite, non_negative, positive, whole
+from widelearn.theory.checks import Array, finite, non_negative, positive, whole
 from widelearn.theory.duals import second_moment
 from widelearn.theory.hermite import hermite_coefficients
-
-Array = NDArray[np.float64]
 
 
 def fixed_feature_floor(n_features: float, n_targets: float) -> float:

@@ -42,6 +42,28 @@ def finite(name: str, value: ArrayLike) -> Array:
     return numbers
 
 
+def increasing(name: str, value: ArrayLike) -> Array:
+    """Return times that are finite, at least 0, and each above the one before."""
+    numbers = np.atleast_1d(non_negative(name, value))
+    if not np.all(np.diff(numbers) > 0):
+        raise ValueError(f"{name} must increase, got {numbers.tolist()}.")
+    return numbers
+
+
+def eigenvectors(K: ArrayLike, values: Array, what: str) -> tuple[Array, Array]:
+    """Return the eigenvalues and eigenvectors of a symmetric, positive semidefinite matrix, one row a value."""
+    gram = finite("K", K)
+    n = len(values)
+    if gram.shape != (n, n) or values.ndim != 1:
+        raise ValueError(f"K has shape {gram.shape} and {what} {values.shape}: they must be (n, n) and (n,).")
+    if not np.allclose(gram, gram.T, rtol=1e-9, atol=1e-12 * np.abs(gram).max(initial=0.0)):
+        raise ValueError(f"K must be symmetric, but K and its transpose differ by {np.abs(gram - gram.T).max():.3g}.")
+    found, vectors = np.linalg.eigh(gram)
+    if n and found[0] < -1e-8 * max(found[-1], 1e-300):
+        raise ValueError(f"K must be positive semidefinite, but its smallest eigenvalue is {found[0]:.3g}.")
+    return found, vectors
+
+
 def _worst(numbers: Array, good: Any) -> str:
     """Name the first number that is wrong."""
     bad = np.atleast_1d(numbers)[~np.atleast_1d(good)] if not np.all(good) else np.atleast_1d(numbers)

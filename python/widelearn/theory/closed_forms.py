@@ -1,17 +1,17 @@
 """Models whose risk has a closed form, or few distinct eigenvalues: isotropic, latent-space, spiked, power-law."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special
 from scipy.optimize import brentq
 
 from widelearn.theory.checks import finite, non_negative, positive, whole
 from widelearn.theory.engine import Risk, risk
 from widelearn.theory.spectrum import Spectrum
-
-Array = NDArray[np.float64]
 
 
 def isotropic_ridge(n: float, p: float, ridge: float, signal: float, noise: float) -> Risk:
@@ -234,11 +234,8 @@ def power_law(
     >>> round(power_law(500, exponent=1.5, noise=1.0).test, 10)
     1.5
     """
-    n, a, b = (
-        float(positive("n", n)),
-        float(finite("exponent", exponent)),
-        float(finite("signal_exponent", signal_exponent)),
-    )
+    n, a = float(positive("n", n)), float(finite("exponent", exponent))
+    b = float(finite("signal_exponent", signal_exponent))
     if a <= 1:
         raise ValueError(f"exponent must be above 1 for a finite trace, got {a:g}.")
     if not 1 < b < 2 * a + 1:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from widelearn.theory.activations import MONOMIALS, RECTIFIED, Activation, coefficients, parse, pointwise
+from widelearn.theory.activations import MONOMIALS, RECTIFIED, Activation, parse, pointwise
 from widelearn.theory.hermite import hermite_coefficients
 from widelearn.theory.quadrature import integrate
 
@@ -94,11 +94,6 @@ def _power_series(activation: Activation, derivative: int, variance: float) -> D
     scale = float(np.sqrt(variance))
     name, _ = parse(activation)
     degree = 40 if name in ("hermite", *MONOMIALS) else TERMS
-    row = (
-        coefficients(activation, degree, scale)
-        if not derivative
-        else hermite_coefficients(activation, degree, derivative, scale)
-    )
-    masses = row**2
+    masses = hermite_coefficients(activation, degree, derivative, scale) ** 2
     left = max(second_moment(activation, derivative, scale) - masses.sum(), 0.0)
     return lambda t: np.polynomial.polynomial.polyval(t, np.append(masses, left))

@@ -1,13 +1,13 @@
 """Risk of kernel ridge regression on any data, from the kernel matrix of a sample, its bias removed."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from widelearn.theory.checks import finite, whole
+from widelearn.theory.checks import Array, eigenvectors, finite, whole
 from widelearn.theory.engine import risk
 from widelearn.theory.spectrum import Spectrum
-
-Array = NDArray[np.float64]
 
 
 def empirical_spectrum(K: ArrayLike, target: ArrayLike) -> tuple[Spectrum, Array]:
@@ -34,8 +34,8 @@ def empirical_spectrum(K: ArrayLike, target: ArrayLike) -> tuple[Spectrum, Array
 
     Notes
     -----
-    Biased: eigenvalues beyond the first M are missing and the sample's spread, so risks at n samples come out too
-    low, by about n/M; :func:`empirical_risk` corrects for it. 9 M³ flops.
+    The estimate is biased: eigenvalues beyond the first M are missing, and those found are spread. So risks at n
+    samples come out too low, by about n/M; :func:`empirical_risk` corrects for it. The cost is 9 M³ flops.
 
     References
     ----------
@@ -49,18 +49,11 @@ def empirical_spectrum(K: ArrayLike, target: ArrayLike) -> tuple[Spectrum, Array
     >>> spectrum.eigenvalues, masses
     (array([1., 2.]), array([0.5, 0. ]))
     """
-    gram, f = finite("K", K), finite("target", target)
-    m = len(f)
-    if gram.shape != (m, m) or f.ndim != 1:
-        raise ValueError(f"K has shape {gram.shape} and target {f.shape}: they must be (M, M) and (M,).")
-    if not np.allclose(gram, gram.T, rtol=1e-9, atol=1e-12 * np.abs(gram).max()):
-        raise ValueError(f"K must be symmetric, but K and its transpose differ by {np.abs(gram - gram.T).max():.3g}.")
-    values, vectors = np.linalg.eigh(gram)
-    if values[0] < -1e-8 * values[-1]:
-        raise ValueError(f"K must be positive semidefinite, but its smallest eigenvalue is {values[0]:.3g}.")
+    f = finite("target", target)
+    values, vectors = eigenvectors(K, f, "target")
     # null directions of the matrix hold rounding alone
     values = np.where(values > 1e-13 * values[-1], values, 0.0)
-    return Spectrum(values / m), (vectors.T @ f) ** 2 / m
+    return Spectrum(values / len(f)), (vectors.T @ f) ** 2 / len(f)
 
 
 def empirical_risk(

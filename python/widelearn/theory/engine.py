@@ -1,16 +1,17 @@
 """Effective ridge and risk of ridge regression with concentrated features: linear, kernel and random-feature models."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from widelearn.theory.checks import finite, non_negative, positive
+from widelearn.theory.checks import Array, finite, non_negative, positive
 from widelearn.theory.equation import Root, Traces, critical_point, solve
 from widelearn.theory.spectrum import Spectrum, as_spectrum
 
-Array = NDArray[np.float64]
 Number = Any
 
 
@@ -144,8 +145,7 @@ def critical_ridge(spectrum: Spectrum | ArrayLike, n: float, n_features: float =
     >>> round(critical_ridge(Spectrum([1.0], [400]), n=100), 8)
     -100.0
     """
-    shape, n_, _, p_ = _points(n, 0.0, n_features)
-    del shape
+    _, n_, _, p_ = _points(n, 0.0, n_features)
     return critical_point(Traces(as_spectrum(spectrum)), float(n_[0]), float(p_[0]))[1] * float(n_[0])
 
 
@@ -261,7 +261,7 @@ def predict(
     missed, part, plain = _signal(spectrum, masses, root)
     missed += rest
     dn, dp = root.delta / n, root.delta / n_features
-    T = _second(spectrum, root)
+    T, slope = _squares(spectrum, masses, root)
     scale = root.gap_n * root.gap_p + dn * root.gap_p + dp * root.gap_n
     bias = _ratio(missed * (root.gap_p + dp) + dp * part, scale)
     variance = _ratio(noise * (T / n * root.gap_p + dn * root.D / n_features), scale)
@@ -271,7 +271,6 @@ def predict(
         train = np.where(root.gap_n == 0, 0.0, root.gap_n**2 * test)
     # d objective / dΛ: objective = n g S with S = Σ t κ/(s + κ) + τ² + t_tail, whose derivative by κ is Σ t s/(s + κ)².
     lost = plain + rest + noise
-    slope = _slope(spectrum, masses, root)
     with np.errstate(invalid="ignore"):
         square = _ratio(root.delta_over_nu / n * lost + root.gap_n * slope, scale)
     fields = (excess, test, train, bias, variance, root.nu, root.D, T, test, np.sqrt(np.maximum(square, 0.0)))
@@ -296,20 +295,12 @@ def _signal(spectrum: Spectrum, masses: Array, root: Root) -> tuple[Array, Array
     return out[0], out[1], out[2]
 
 
-def _slope(spectrum: Spectrum, masses: Array, root: Root) -> Array:
-    """Return Σ t s/(s + κ)²."""
+def _squares(spectrum: Spectrum, masses: Array, root: Root) -> tuple[Array, Array]:
+    """Return Σ s²/(s + κ)² over eigenvalues, and Σ t s/(s + κ)² over the target's masses."""
+    traces, out = Traces(spectrum), np.empty((2, len(root.nu)))
     keep = (spectrum.eigenvalues > 0) & (masses > 0)
     s, t = spectrum.eigenvalues[keep], masses[keep]
-    out = np.empty(len(root.nu))
-    for block in Traces(spectrum).chunks(len(root.nu)):
-        out[block] = (s / (s + root.nu[block, None]) ** 2) @ t
-    return out
-
-
-def _second(spectrum: Spectrum, root: Root) -> Array:
-    """Return Σ s²/(s + κ)²."""
-    traces = Traces(spectrum)
-    out = np.empty(len(root.nu))
     for block in traces.chunks(len(root.nu)):
-        out[block] = (traces.s / (traces.s + root.nu[block, None])) ** 2 @ traces.m
-    return out
+        nu = root.nu[block, None]
+        out[:, block] = ((traces.s / (traces.s + nu)) ** 2 @ traces.m, (s / (s + nu) ** 2) @ t)
+    return out[0], out[1]

@@ -4,12 +4,10 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from widelearn.theory.checks import Array
 from widelearn.theory.spectrum import Spectrum
-
-Array = NDArray[np.float64]
 
 # Points times eigenvalues that are held at once.
 CHUNK = 2**20

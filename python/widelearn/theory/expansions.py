@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from widelearn.theory.checks import Array
 from widelearn.theory.inputs import Domain
 
-Array = NDArray[np.float64]
 Kernel = Callable[[NDArray[Any]], NDArray[Any]]
 
 EPSILON = float(np.finfo(float).eps)
@@ -62,7 +62,7 @@ def _project(h: Kernel, domain: Domain, degree: int, value: float) -> Expansion:
 def _power_series(h: Kernel) -> tuple[Array, Array] | None:
     """Return a_0, a_1, ... and their rounding errors, or None if h is not analytic or takes no complex numbers.
 
-    A wide circle suits high powers and a narrow one low powers, so each a_j is that of the circle with the least error
+    A wide circle suits high powers and a narrow one low powers. Each a_j comes from the circle with the least error,
     among those on which h proves analytic.
     """
     best: tuple[Array, Array] | None = None

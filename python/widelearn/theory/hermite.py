@@ -1,12 +1,11 @@
 """Hermite coefficients of activations and of their derivatives."""
 
+from __future__ import annotations
+
 import numpy as np
-from numpy.typing import NDArray
 
 from widelearn.theory.activations import Activation, coefficients, parse
-from widelearn.theory.checks import whole
-
-Array = NDArray[np.float64]
+from widelearn.theory.checks import Array, whole
 
 
 def hermite_coefficients(activation: Activation, degree: int, derivative: int = 0, scale: float = 1.0) -> Array:
@@ -41,9 +40,9 @@ def hermite_coefficients(activation: Activation, degree: int, derivative: int = 
 
     Notes
     -----
-    Absolute error about 1e-15 times sqrt(E σ²): closed forms but for tanh, sigmoid, softplus and swish (trapezoidal
-    rule, whose error is exponentially small) and functions (adaptive Gauss-Legendre rule on |t| <= 14, which finds
-    kinks and jumps).
+    The absolute error is about 1e-15 times sqrt(E σ²). Most names have closed forms; tanh, sigmoid, softplus and swish
+    take the trapezoidal rule, whose error is exponentially small. Functions take an adaptive Gauss-Legendre rule on
+    |t| <= 14, which finds kinks and jumps.
 
     References
     ----------

@@ -5,16 +5,16 @@ Gegenbauer polynomials on the sphere of radius √d in R^d, Krawtchouk polynomia
 t q_k = up(k) q_{k+1} + down(k) q_{k-1} with up + down = 1, so multiplying by t keeps the sum of coefficients in q.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from widelearn.theory.checks import whole
+from widelearn.theory.checks import Array, whole
 from widelearn.theory.quadrature import integrate
-
-Array = NDArray[np.float64]
 
 
 class Domain:

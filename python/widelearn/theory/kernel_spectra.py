@@ -1,17 +1,16 @@
 """The spectrum of a dot-product kernel on the sphere or on the hypercube."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from widelearn.theory.checks import whole
 from widelearn.theory.expansions import Expansion, expand
 from widelearn.theory.inputs import Domain, Hypercube, Sphere, domain_of
 from widelearn.theory.kernel_forms import function_of, name_and_parameters, neuron_moments, part_of
 from widelearn.theory.spectrum import Spectrum
-
-Array = NDArray[np.float64]
 
 # Masses below this share of h(1) are zeros (those of parity, above all).
 ZERO = 1e-12
@@ -47,8 +46,8 @@ def kernel_spectrum(kernel: Any, d: int, degree: int, domain: str = "sphere") ->
     Raises
     ------
     ValueError
-        If the kernel is not positive semidefinite there (a c_k or the tail is negative), is no function of the inner
-        product, or cannot be resolved (use fewer degrees, or write h so that it takes complex numbers).
+        If the kernel is no function of the inner product, or not positive semidefinite (a c_k or the tail is negative).
+        If it cannot be resolved: use fewer degrees, or write h so that it takes complex numbers.
 
     Notes
     -----

@@ -1,17 +1,17 @@
 """Kernel and random-feature ridge in high dimension: plateaus, critical regimes, kernel matrices."""
 
+from __future__ import annotations
+
 import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from widelearn.theory.checks import non_negative, positive, whole
+from widelearn.theory.checks import Array, non_negative, positive, whole
 from widelearn.theory.closed_forms import isotropic_ridge, self_induced_ridge
 from widelearn.theory.engine import Risk, masses_of, risk
 from widelearn.theory.spectrum import Spectrum
-
-Array = NDArray[np.float64]
 
 
 def staircase(
@@ -142,19 +142,9 @@ def critical_regime(
     noise_part = found.variance * (noise / (noise + above)) if noise + above else 0.0
     excess = found.excess + above
     gap = (float(ridge) / s / n) / found.effective_ridge if found.effective_ridge else 0.0
-    train = gap**2 * (excess + noise)
-    return Risk(
-        excess,
-        excess + noise,
-        train,
-        excess - noise_part,
-        noise_part,
-        found.effective_ridge * s,
-        found.df1,
-        found.df2,
-        excess + noise,
-        found.norm / math.sqrt(s),
-    )
+    test, kappa, norm = excess + noise, found.effective_ridge * s, found.norm / math.sqrt(s)
+    bias = excess - noise_part
+    return Risk(excess, test, gap**2 * test, bias, noise_part, kappa, found.df1, found.df2, test, norm)
 
 
 def critical_samples(spectrum: Spectrum) -> Array:
@@ -181,7 +171,7 @@ def critical_samples(spectrum: Spectrum) -> Array:
     >>> critical_samples(kernel_spectrum(np.exp, d=24, degree=3))
     array([1.00e+00, 2.50e+01, 3.24e+02, 2.90e+03])
     """
-    return np.cumsum(np.where(spectrum.eigenvalues > 0, spectrum.multiplicities, 0.0))
+    return np.cumsum(spectrum.filled)
 
 
 def phase_diagram(
@@ -345,7 +335,7 @@ def _left(spectrum: Spectrum, n: float, degree: int) -> tuple[int, float]:
     degree = whole("degree", degree, 0)
     if degree >= len(spectrum):
         raise ValueError(f"Degree {degree} is not in the spectrum of {len(spectrum)} degrees.")
-    taken = float(np.where(spectrum.eigenvalues > 0, spectrum.multiplicities, 0.0)[:degree].sum())
+    taken = float(spectrum.filled[:degree].sum())
     left = float(positive("n", n)) - taken
     if left <= 0:
         raise ValueError(f"n = {n:g} samples do not reach degree {degree}: lower degrees take {taken:g}.")

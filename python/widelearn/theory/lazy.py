@@ -1,13 +1,13 @@
 """Training in the linear regime: exact gradient flow, and a condition under which a network stays in it."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from widelearn.theory.checks import finite, non_negative, positive
-
-Array = NDArray[np.float64]
+from widelearn.theory.checks import Array, eigenvectors, finite, non_negative, positive
 
 
 def gradient_flow(
@@ -62,19 +62,11 @@ def gradient_flow(
     >>> gradient_flow(np.diag([2.0, 4.0]), [1.0, 1.0], t=np.log(2)).round(4)
     array([0.5 , 0.75])
     """
-    gram, targets = finite("K", K), finite("y", y)
-    n = len(targets)
-    if gram.shape != (n, n) or targets.ndim != 1:
-        raise ValueError(f"K has shape {gram.shape} and y {targets.shape}: they must be (n, n) and (n,).")
-    if not np.allclose(gram, gram.T, rtol=1e-9, atol=1e-12 * np.abs(gram).max(initial=0.0)):
-        raise ValueError(f"K must be symmetric, but K and its transpose differ by {np.abs(gram - gram.T).max():.3g}.")
-    times = np.asarray(t, dtype=float)
+    targets, times = finite("y", y), np.asarray(t, dtype=float)
     if not np.all(times >= 0):
         raise ValueError(f"t must be non-negative, got {np.min(times):g}.")
-    values, vectors = np.linalg.eigh(gram)
-    largest = float(values[-1]) if n else 0.0
-    if n and values[0] < -1e-8 * max(largest, 1e-300):
-        raise ValueError(f"K must be positive semidefinite, but its smallest eigenvalue is {values[0]:.3g}.")
+    values, vectors = eigenvectors(K, targets, "y")
+    n, largest = len(targets), float(values.max(initial=0.0))
     values = np.maximum(values, 0.0)
     left = _decay(values / n, np.atleast_1d(times), learning_rate, n / largest if largest else np.inf)
     coefficients = vectors.T @ targets

@@ -1,17 +1,17 @@
 """Mean-field training of two-layer networks on functions of one direction, reduced to few variables a particle."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
 
 from widelearn.theory.activations import Activation
-from widelearn.theory.checks import finite, non_negative, positive, whole
+from widelearn.theory.checks import Array, finite, increasing, non_negative, positive, whole
 from widelearn.theory.hermite import hermite_coefficients
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ def mean_field_flow(
     """Follow the mean-field gradient flow of a two-layer erf network on erf(⟨u, x⟩/√2) in reduced variables.
 
     f(x) = (1/N) Σ_i a_i erf(⟨w_i, x⟩/√2), x ~ N(0, I_d), and dw_i/dt = -(N/2) ∂R/∂w_i with the population risk R = E (y
-    - f)². As E erf(⟨w, x⟩/√2) erf(⟨v, x⟩/√2) = (2/π) asin(⟨w, v⟩/√((1 + ‖w‖²)(1 + ‖v‖²))), and with directions uniform
-    around u the products ⟨w_i, w_j⟩ tend to s_i s_j for large d, R and its flow close in s_i = ⟨w_i, u⟩/‖u‖ and r_i,
-    the length of the rest of w_i.
+    - f)². The variables are s_i = ⟨w_i, u⟩/‖u‖ and r_i, the length of the rest of w_i. R and its flow close in them,
+    because E erf(⟨w, x⟩/√2) erf(⟨v, x⟩/√2) = (2/π) asin(⟨w, v⟩/√((1 + ‖w‖²)(1 + ‖v‖²))) and ⟨w_i, w_j⟩ tends to s_i s_j
+    for large d, directions being uniform around u.
 
     Parameters
     ----------
@@ -96,9 +96,7 @@ def mean_field_flow(
     if rest.shape != along.shape or outer.shape != along.shape:
         raise ValueError(f"s, r and a have {along.size}, {rest.size} and {outer.size} entries: they must match.")
     norm = float(positive("target_norm", target_norm))
-    times = np.atleast_1d(non_negative("t", t))
-    if times.size > 1 and not np.all(np.diff(times) > 0):
-        raise ValueError("t must increase.")
+    times = increasing("t", t)
 
     def rhs(_: float, state: Array) -> Array:
         return np.concatenate(_velocities(state[:n], state[n:], outer, norm))
@@ -185,9 +183,7 @@ def correlation_flow(activation: Activation, target: Activation, m0: float, t: A
     start = float(finite("m0", m0))
     if abs(start) > 1:
         raise ValueError(f"m0 must lie between -1 and 1, got {start:g}.")
-    times = np.atleast_1d(non_negative("t", t))
-    if times.size > 1 and not np.all(np.diff(times) > 0):
-        raise ValueError("t must increase.")
+    times = increasing("t", t)
     degree = whole("degree", degree, 1)
     products = hermite_coefficients(activation, degree) * hermite_coefficients(target, degree)
     slope = np.arange(1, degree + 1) * products[1:]

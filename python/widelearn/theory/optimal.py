@@ -1,14 +1,15 @@
 """The ridge that makes the risk least, and the share of each mode that is learned."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from widelearn.theory.checks import Array
 from widelearn.theory.engine import critical_ridge, effective_ridge, masses_of, risk
 from widelearn.theory.spectrum import Spectrum, as_spectrum
-
-Array = NDArray[np.float64]
 
 POINTS = 401
 ROUNDS = 6

@@ -3,21 +3,22 @@
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from widelearn.theory.checks import Array
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
-# A jump is fenced in to 2^-45 of a panel; more panels than these are rounding that no refinement cures.
-DEPTH, PANELS = 45, 2048
+# A jump is fenced in to 2^-45 of a panel.
+DEPTH = 45
+# More panels than these are rounding, which no refinement cures.
+PANELS = 2048
 TOLERANCE = 2e-14
 
 
 def integrate(f: Callable[[Array], Array], edges: Array) -> Array:
-    """Integrate ``f``, which maps (m,) points to (k, m) values, over panels between `edges`; return (k,) integrals.
+    """Integrate a function from (m,) points to (k, m) values over panels between `edges`; return (k,) integrals.
 
-    A panel is halved until its 16 Gauss-Legendre nodes and those of its halves agree to 2e-14 of the whole integral of
-    |f|, so kinks and jumps at unknown places are found; put those that are known at an edge.
+    A panel is halved until its 16 Gauss-Legendre nodes and those of its halves agree to 2e-14 of the integral of |f|.
+    So kinks and jumps at unknown places are found; put those that are known at an edge.
     """
     left, right = edges[:-1], edges[1:]
     whole, size = _panels(f, left, right)

@@ -1,5 +1,7 @@
 """Random features in the proportional regime, and the ridge conventions of several papers."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 

@@ -1,13 +1,13 @@
 """The eigenvalues of a kernel or covariance, in blocks of equal ones, and the mass left unresolved."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from widelearn.theory.checks import non_negative
-
-Array = NDArray[np.float64]
+from widelearn.theory.checks import Array, non_negative
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -68,9 +68,14 @@ class Spectrum:
         return float(self.masses.sum() + self.tail)
 
     @property
+    def filled(self) -> Array:
+        """The dimension that each block fills: its multiplicity, or 0 where the eigenvalue is 0."""
+        return np.where(self.eigenvalues > 0, self.multiplicities, 0.0)
+
+    @property
     def rank(self) -> float:
         """The number of positive eigenvalues, infinite with a tail."""
-        return np.inf if self.tail > 0 else float(self.multiplicities[self.eigenvalues > 0].sum())
+        return np.inf if self.tail > 0 else float(self.filled.sum())
 
 
 def as_spectrum(spectrum: Spectrum | ArrayLike) -> Spectrum:

@@ -1,5 +1,7 @@
 """The neural tangent model: interpolation, smallest eigenvalue, effective ridge, concentration."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -100,7 +102,7 @@ def nt_lambda_min(activation: Activation, n: float, d: int) -> float:
     0.1145
     """
     spectrum = neuron_spectrum(activation, d, 12, tangent=True)
-    taken = float(np.where(spectrum.eigenvalues > 0, spectrum.multiplicities, 0.0).sum())
+    taken = float(spectrum.filled.sum())
     if float(positive("n", n)) > taken:
         raise ValueError(f"n = {float(n):g} exceeds the {taken:g} functions of the first 12 degrees: use n below it.")
     return smallest_eigenvalue(spectrum, n)
