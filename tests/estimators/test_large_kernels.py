@@ -120,7 +120,7 @@ def test_auto_counts_rows_memory_and_spectrum(table, rng, monkeypatch):
     X, y = table
     assert KernelRidge(RBF(0.01)).fit(X, y).solver_ == "cholesky"
     monkeypatch.setattr(kernel_iterations, "FEW_ROWS", 100)
-    monkeypatch.setattr("widelearn.estimators.kernel_ridge.regressor.FEW_ROWS", 100)
+    monkeypatch.setattr("widelearn.estimators.kernel_ridge.solver.FEW_ROWS", 100)
     smooth = KernelRidge(RBF(0.01), 1.0).fit(X, y)
     assert smooth.solver_ == "pcg"
     assert smooth.residual_ <= 1e-8
@@ -138,7 +138,7 @@ def test_auto_counts_rows_memory_and_spectrum(table, rng, monkeypatch):
 def test_auto_gives_indefinite_kernels_to_the_direct_solver(table, monkeypatch):
     X, y = table
     monkeypatch.setattr(kernel_iterations, "FEW_ROWS", 100)
-    monkeypatch.setattr("widelearn.estimators.kernel_ridge.regressor.FEW_ROWS", 100)
+    monkeypatch.setattr("widelearn.estimators.kernel_ridge.solver.FEW_ROWS", 100)
 
     def indefinite(A, B):
         return 5 - 0.5 * ((A[:, None] - B) ** 2).sum(axis=2)

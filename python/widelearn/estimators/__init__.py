@@ -2,8 +2,9 @@
 
 from widelearn.estimators.feature_ridge.cv import FeatureRidgeClassifierCV, FeatureRidgeCV
 from widelearn.estimators.feature_ridge.regressor import FeatureRidge, FeatureRidgeClassifier
+from widelearn.estimators.kernel_ridge.classifier import KernelRidgeClassifier
 from widelearn.estimators.kernel_ridge.cv import KernelRidgeClassifierCV, KernelRidgeCV
-from widelearn.estimators.kernel_ridge.regressor import KernelRidge, KernelRidgeClassifier
+from widelearn.estimators.kernel_ridge.regressor import KernelRidge
 from widelearn.estimators.recursive.machine import RecursiveFeatureMachine, RecursiveFeatureMachineClassifier
 from widelearn.estimators.taylor.regressor import TaylorClassifier, TaylorRegressor
 from widelearn.estimators.two_layer.classifier import TwoLayerClassifier

@@ -1,5 +1,6 @@
 """Kernel ridge restricted to the kernels of some rows: ridge on their Nyström features."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -43,3 +44,8 @@ def fit_on_centres(
     coef, offset = moments.solve_once(alpha, fit_intercept)
     dual = features.dual(coef.reshape(-1, y.shape[1]))
     return Solution(dual.astype(X.dtype), np.reshape(offset, -1).astype(X.dtype), "nystrom", 0.0)
+
+
+def default_centres(n: int) -> int:
+    """Return how many centres n rows have unless told otherwise."""
+    return max(min(10 * math.isqrt(n), n), 1)

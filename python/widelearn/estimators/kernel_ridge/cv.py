@@ -1,80 +1,26 @@
 """Kernel ridge regression and classification, kernel and penalty chosen by left-out rows."""
 
-from typing import Any, ClassVar
+from __future__ import annotations
 
-import numpy as np
+from typing import Any, ClassVar, Self
+
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import clone
+from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import StrOptions
 
-from widelearn.estimators.kernel_ridge.regressor import BaseKernelRidge, KernelRidge, KernelRidgeClassifier
-from widelearn.estimators.penalty import ALPHAS, ChoosesAlpha
-from widelearn.kernels import NTK, Kernel, as_kernel
-from widelearn.ridge.kernel_systems import own_kernel_matrix, symmetric_kernel_matrix
-from widelearn.ridge.leave_one_out import DualPath, mean_squares
-from widelearn.ridge.paths import check_alphas
+from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, check_labels, check_targets, show
+from widelearn.estimators.kernel_ridge.model import kernels_of
+from widelearn.estimators.kernel_ridge.solver import choose_kernel
+from widelearn.estimators.labels import SignClassifier
+from widelearn.estimators.lazy import refuse_lazy
+from widelearn.estimators.penalty import ALPHAS, choice_of
+from widelearn.estimators.state import checks_parameters, draft_of, keep, snapshot
+from widelearn.kernels import Kernel
 
 Array = NDArray[Any]
 
 
-class KernelPath(ChoosesAlpha, BaseKernelRidge):
-    """The dual paths of one or several kernels, and the kernel and penalty chosen on them."""
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **ChoosesAlpha._choice_constraints,
-        "kernel": [Kernel, str, callable, list, tuple, None],
-        "fit_intercept": ["boolean"],
-    }
-    _stands_for: ClassVar[dict[str, Any]] = {"kernel": lambda kernel: as_kernel(kernel, NTK())}
-
-    def _solve(self, X: Array, y: Array, sample_weight: Array | None, *, flat: bool) -> None:
-        n_targets = y.shape[1]
-        kernels = list(self.kernel) if isinstance(self.kernel, list | tuple) else [self.kernel]
-        named = [kernel for kernel in kernels if isinstance(kernel, str)]
-        if not kernels or ("precomputed" in named and not self._precomputed()):
-            raise ValueError("kernel must name at least one kernel, and a list may not hold 'precomputed'.")
-        best: Any = None
-        for kernel in kernels:
-            scores = self._scores(X, y, sample_weight, kernel)
-            found = (*self._best(scores, n_targets), kernel)
-            if best is None or found[2] > best[2]:
-                best = found
-        penalties, self.alpha_, self.best_score_, kernel = best
-        self._solve_at(X, y, sample_weight, kernel, penalties, flat=flat)
-
-    def _scores(self, X: Array, y: Array, sample_weight: Array | None, kernel: Any) -> Array:
-        """Return the score (a, t) of every penalty for one kernel."""
-        if self._precomputed():
-            K = symmetric_kernel_matrix(own_kernel_matrix(X))
-        else:
-            chosen = clone(as_kernel(kernel, NTK()))
-            K = chosen(X) if chosen.compiled else symmetric_kernel_matrix(chosen(X))
-        if not self._refits():
-            rows = np.arange(len(K)) if sample_weight is None else np.flatnonzero(sample_weight)
-            found = self._path(K, y, sample_weight, rows)
-            return -mean_squares(found.errors(), len(K))
-        return np.mean([self._fold(K, y, sample_weight, *rows) for rows in self._splits(X, y)], axis=0)[:, None]
-
-    def _path(self, K: Array, y: Array, sample_weight: Array | None, rows: Array) -> DualPath:
-        """Return the path of some rows; all of K is destroyed where they are all rows."""
-        weight = None if sample_weight is None else sample_weight[rows]
-        part = K if len(rows) == len(K) else np.ascontiguousarray(K[np.ix_(rows, rows)])
-        options = {"fit_intercept": self.fit_intercept, "definite": False}
-        return DualPath(part, y[rows], check_alphas(self.alphas), weight, **options)
-
-    def _fold(self, K: Array, y: Array, sample_weight: Array | None, train: Array, test: Array) -> list[float]:
-        """Return the score of every penalty on one fold."""
-        if sample_weight is not None:
-            train, test = (rows[sample_weight[rows] > 0] for rows in (train, test))
-        found, scores = self._path(K, y, sample_weight, train), []
-        for alpha in check_alphas(self.alphas):
-            solved = found.solve(np.full(y.shape[1], alpha))
-            values = K[np.ix_(test, train)] @ solved.coef + solved.offset
-            scores.append(self._score(y[test], values, None if sample_weight is None else sample_weight[test]))
-        return scores
-
-
-class KernelRidgeCV(KernelPath, KernelRidge):
+class KernelRidgeCV(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
     """Fit kernel ridge regression, kernel and penalty chosen by leaving out rows.
 
     The objective is that of :class:`KernelRidge`; the left-out error of row i is a_i / (M⁻¹)_ii, M = [[K + alpha W⁻¹,
@@ -160,6 +106,13 @@ class KernelRidgeCV(KernelPath, KernelRidge):
     (RBF(gamma=1.0), 1e-06)
     """
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "kernel": [Kernel, str, callable, list, tuple, None],
+        "alphas": ["array-like"],
+        "fit_intercept": ["boolean"],
+        "cv": ["cv_object"],
+    }
+
     def __init__(
         self, kernel: Any = None, alphas: ArrayLike = ALPHAS, *, fit_intercept: bool = True, cv: Any = None
     ) -> None:
@@ -168,8 +121,26 @@ class KernelRidgeCV(KernelPath, KernelRidge):
         self.fit_intercept = fit_intercept
         self.cv = cv
 
+    @checks_parameters()
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Self:
+        """Fit to rows `X` (n, d) and targets `y` (n,) or (n, t); returns the estimator."""
+        refuse_lazy(X, "KernelRidgeCV")
+        draft = draft_of(self)
+        x, Y, weight, flat = check_targets(draft, X, y, sample_weight)
+        penalty, options = choice_of(self.cv, self.alphas), {"fit_intercept": self.fit_intercept}
+        model, choice = choose_kernel(kernels_of(self.kernel), penalty, x, Y, weight, **options)
+        show(draft, model, flat)
+        draft.alpha_, draft.best_score_ = choice.alpha, choice.score
+        return keep(self, draft)
 
-class KernelRidgeClassifierCV(KernelPath, KernelRidgeClassifier):
+    def predict(self, X: ArrayLike) -> Array:
+        """Return the values at the rows of `X`, of shape (n,) or (n, t); lazily for Dask's."""
+        fitted = snapshot(self)
+        values = fitted._values(X)
+        return values[:, 0] if fitted.dual_coef_.ndim == 1 else values
+
+
+class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
     """Classify by kernel ridge regression, kernel and penalty chosen by leaving out rows.
 
     The objective is that of :class:`KernelRidgeClassifier`: least squares on +1 for a row's class and -1 for every
@@ -259,7 +230,7 @@ class KernelRidgeClassifierCV(KernelPath, KernelRidgeClassifier):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **KernelPath._parameter_constraints,
+        **KernelRidgeCV._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
@@ -277,3 +248,15 @@ class KernelRidgeClassifierCV(KernelPath, KernelRidgeClassifier):
         self.fit_intercept = fit_intercept
         self.cv = cv
         self.class_weight = class_weight
+
+    @checks_parameters()
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Self:
+        """Fit to rows `X` (n, d) and labels `y` (n,), or an indicator (n, t); returns the estimator."""
+        refuse_lazy(X, "KernelRidgeClassifierCV")
+        draft = draft_of(self)
+        x, Y, weight, labels = check_labels(draft, X, y, sample_weight)
+        penalty, options = choice_of(self.cv, self.alphas, labels=labels), {"fit_intercept": self.fit_intercept}
+        model, choice = choose_kernel(kernels_of(self.kernel), penalty, x, Y, weight, **options)
+        show(draft, model, Y.shape[1] == 1)
+        draft.alpha_, draft.best_score_ = choice.alpha, choice.score
+        return keep(self, draft)

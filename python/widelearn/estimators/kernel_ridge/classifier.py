@@ -1,0 +1,146 @@
+"""Kernel ridge classification."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from os import PathLike
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils._param_validation import StrOptions
+
+from widelearn.estimators.feature_ridge.regressor import FeatureRidgeClassifier
+from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, check_labels, fit_lazily, show
+from widelearn.estimators.kernel_ridge.model import KernelProblem, kernel_of
+from widelearn.estimators.kernel_ridge.regressor import KernelRidge
+from widelearn.estimators.kernel_ridge.solver import Solver
+from widelearn.estimators.labels import SignClassifier
+from widelearn.estimators.state import checks_parameters, draft_of, keep
+from widelearn.kernels import Kernel
+from widelearn.ridge.symmetric_systems import check_alpha
+
+Array = NDArray[Any]
+
+
+class KernelRidgeClassifier(SignClassifier, BaseKernelRidge):
+    """Classify by kernel ridge regression on +1 for a row's class and -1 for every other.
+
+    The objective, with those codes for y, is that of :class:`KernelRidge`; two classes share one column, and each
+    label of a multilabel indicator has its own.
+
+    Parameters
+    ----------
+    kernel : Kernel, str, callable or None, default=None
+        An object of :mod:`widelearn.kernels`, one of the names "rbf", "polynomial", "linear", "ntk" and "nngp", a
+        function ``(X, Y) -> (n, m)``, or "precomputed". None means ``NTK()``. Nested names set its parameters:
+        ``kernel__depth``.
+    alpha : float or array-like of shape (n_columns,), default=1.0
+        Penalty, non-negative.
+    fit_intercept : bool, default=True
+        Whether there is an unpenalised intercept.
+    solver : {"auto", "cholesky", "pcg", "nystrom"}, default="auto"
+        "cholesky" factors the n x n matrix. "pcg" solves the same system by preconditioned conjugate gradients, from
+        products with a matrix that is kept where memory lets it, and else made anew, tile by tile. "auto" takes one of
+        them: "pcg" where the matrix does not fit, and from 3,000 rows on where a low-rank factor foresees so few
+        iterations that they cost less. "nystrom" is another model: the best combination of the kernels of
+        `n_components` rows, n_components² numbers, for any number of rows.
+    tol : float, default=1e-8
+        Residual, relative to the targets, at which "pcg" ends.
+    n_components : int or None, default=None
+        Number of centres of "nystrom", 10 sqrt(n) by default; rank of the preconditioner of "pcg", chosen by cost by
+        default.
+    max_iter : int, default=1000
+        Largest number of iterations of "pcg".
+    random_state : int, RandomState or None, default=None
+        Source of the centres or pivots, which randomly pivoted Cholesky draws; None is 0, so that fits are repeatable.
+    callback : callable, default=None
+        Called by "pcg" after every iteration with its number and the residuals of all columns.
+    checkpoint : str or path, default=None
+        File that "pcg" writes its state to after every iteration, whole or not at all, and goes on from if it is there.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, multiplied with the sample weights; "balanced" is n / (n_classes n_c).
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The classes; column numbers for a multilabel indicator.
+    multilabel_ : bool
+        Whether the targets were a multilabel indicator.
+    dual_coef_ : ndarray of shape (n,) or (n, n_columns)
+        Dual coefficients; those of the one column for two classes.
+    intercept_ : float or ndarray of shape (n_columns,)
+        Intercept.
+    solver_ : str
+        What solved the system: "cholesky", "pcg" or "nystrom"; "ldlt" if the kernel matrix plus alpha was indefinite,
+        "eigen" if it was singular.
+    n_iter_ : int
+        Iterations of "pcg", 1 for direct solvers.
+    residual_ : float
+        Residual of the whole system, relative to the codes; the largest over columns.
+    kernel_ : Kernel or str
+        The kernel used.
+    X_fit_ : ndarray of shape (n, d)
+        The rows, of "nystrom" the centres among them; not there for a precomputed kernel.
+    n_features_in_ : int
+        Number of features, d; n for a precomputed kernel.
+    feature_names_in_ : ndarray of shape (d,)
+        Names of the features, if they were strings.
+
+    See Also
+    --------
+    KernelRidge : The regression; its costs and errors are the same.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from widelearn import KernelRidgeClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = KernelRidgeClassifier("rbf", alpha=0.1).fit(X, y)
+    >>> bool(model.score(X, y) > 0.95)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **KernelRidge._parameter_constraints,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(
+        self,
+        kernel: Kernel | str | Callable[[Array, Array], ArrayLike] | None = None,
+        alpha: ArrayLike = 1.0,
+        *,
+        fit_intercept: bool = True,
+        solver: str = "auto",
+        tol: float = 1e-8,
+        n_components: int | None = None,
+        max_iter: int = 1000,
+        random_state: int | np.random.RandomState | None = None,
+        callback: Callable[[int, Array], object] | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        class_weight: dict[Any, float] | str | None = None,
+    ) -> None:
+        self.kernel = kernel
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.tol = tol
+        self.n_components = n_components
+        self.max_iter = max_iter
+        self.random_state = random_state
+        self.callback = callback
+        self.checkpoint = checkpoint
+        self.class_weight = class_weight
+
+    @checks_parameters()
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Self:
+        """Fit to rows `X` (n, d) and labels `y` (n,), or an indicator (n, t), of Dask too; returns the estimator."""
+        draft = draft_of(self)
+        if hasattr(X, "__dask_graph__"):
+            fit_lazily(draft, FeatureRidgeClassifier, X, y, sample_weight, class_weight=self.class_weight)
+        else:
+            x, Y, weight, _ = check_labels(draft, X, y, sample_weight)
+            problem = KernelProblem(kernel_of(self.kernel), x, Y, weight, self.fit_intercept)
+            show(draft, Solver.of(draft).solve(problem, check_alpha(self.alpha, Y.shape[1])), Y.shape[1] == 1)
+        return keep(self, draft)

@@ -1,0 +1,108 @@
+"""Kernel ridge regression as a problem of arrays, and the model that solves it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from widelearn.kernels import NTK, Kernel, as_kernel
+from widelearn.ridge.kernel_systems import own_kernel_matrix, solve_dual, symmetric_kernel_matrix
+from widelearn.ridge.leave_one_out import DualPath, Errors
+from widelearn.ridge.solution import Solution
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class KernelModel:
+    """The function Σ_i a_i k(x, x_i) + b that was fitted; of a precomputed kernel there are no rows x_i."""
+
+    kernel: Kernel | str
+    rows: Array | None
+    solution: Solution
+
+    def values(self, X: Array) -> Array:
+        """Return the values (m, t) at rows, or at those whose kernels with all rows are given."""
+        dual, offset = self.solution.coef, self.solution.offset
+        if isinstance(self.kernel, Kernel) and self.rows is not None:
+            # A view: the product of rows with themselves adds up in another order than that with their copy.
+            return self.kernel.dot(X, self.rows.view(), dual) + offset
+        return np.asarray(X @ dual + offset)
+
+
+@dataclass(frozen=True)
+class KernelProblem:
+    """Kernel ridge regression of targets (n, t) on rows, or on their precomputed kernel matrix."""
+
+    kernel: Kernel | str
+    X: Array
+    Y: Array
+    weight: Array | None
+    fit_intercept: bool
+
+    @property
+    def own_rows(self) -> Array | None:
+        """The rows that a model keeps."""
+        return self.X if isinstance(self.kernel, Kernel) else None
+
+    def checked(self, K: Array) -> Array:
+        """Return the kernel matrix, which is refused if it is not symmetric; ours are."""
+        return K if isinstance(self.kernel, Kernel) and self.kernel.compiled else symmetric_kernel_matrix(K)
+
+    def matrix(self) -> Array:
+        """Return the kernel matrix, to be destroyed by a solve."""
+        return self.checked(self.kernel(self.X) if isinstance(self.kernel, Kernel) else own_kernel_matrix(self.X))
+
+    @cached_property
+    def kept(self) -> Array:
+        """The kernel matrix, made once."""
+        return self.matrix()
+
+    def factored(self, alpha: Array, K: Array) -> KernelModel:
+        """Return the model from a factor of the kernel matrix, which is destroyed."""
+        found = solve_dual(K, self.Y, alpha, self.weight, fit_intercept=self.fit_intercept, symmetric=True)
+        return self.model(found._replace(offset=found.offset.astype(K.dtype)))
+
+    def model(self, found: Solution) -> KernelModel:
+        """Return the model of a solution for all rows."""
+        return KernelModel(self.kernel, self.own_rows, found)
+
+    def path(self, K: Array, rows: Array, alphas: Array) -> DualPath:
+        """Return the path of some rows that have a weight; all of K is destroyed where they are all rows."""
+        part = K if len(rows) == len(K) else np.ascontiguousarray(K[np.ix_(rows, rows)])
+        weight = None if self.weight is None else self.weight[rows]
+        return DualPath(part, self.Y[rows], alphas, weight, fit_intercept=self.fit_intercept, definite=False)
+
+    def left_out(self, alphas: Array) -> Errors:
+        """Yield rows and scaled leave-one-out errors (a, rows, t), numbered among the rows that have a weight."""
+        rows = np.arange(len(self.Y)) if self.weight is None else np.flatnonzero(self.weight)
+        return self.path(self.matrix(), rows, alphas).errors()
+
+    def refit(self, train: Array, test: Array, alphas: Array) -> Iterator[Array]:
+        """Yield for every penalty the values (m, t) at m rows of a fit to others; all of them have a weight."""
+        K = self.kept
+        found, across = self.path(K, train, alphas), K[np.ix_(test, train)]
+        for alpha in alphas:
+            solved = found.solve(np.full(self.Y.shape[1], alpha))
+            yield across @ solved.coef + solved.offset
+
+
+def kernel_of(kernel: Any) -> Kernel | str:
+    """Return the kernel that a parameter stands for, a copy, or "precomputed"."""
+    return "precomputed" if is_precomputed(kernel) else clone(as_kernel(kernel, NTK()))
+
+
+def kernels_of(kernel: Any) -> list[Kernel | str]:
+    """Return the kernels that a parameter lets choose from."""
+    if not isinstance(kernel, list | tuple):
+        return [kernel_of(kernel)]
+    return [] if any(is_precomputed(one) for one in kernel) else [kernel_of(one) for one in kernel]
+
+
+def is_precomputed(kernel: Any) -> bool:
+    """Whether rows are given as their kernel matrix."""
+    return isinstance(kernel, str) and kernel == "precomputed"

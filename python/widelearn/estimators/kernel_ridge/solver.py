@@ -1,0 +1,118 @@
+"""The ways to solve a kernel ridge problem, and the choice among kernels and penalties."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from os import PathLike
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from widelearn.estimators.kernel_ridge.centres import default_centres, fit_on_centres
+from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem
+from widelearn.estimators.penalty import Choice, Penalty
+from widelearn.features import NystromFeatures
+from widelearn.kernels import Kernel
+from widelearn.ridge.kernel_iterations import FEW_ROWS, solve_iteratively, worth_iterating
+from widelearn.ridge.kernel_systems import own_kernel_matrix, symmetric_kernel_matrix
+from widelearn.ridge.operators import Dense, Operator, cached
+from widelearn.runtime import available_memory
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Solver:
+    """How a problem is solved for given penalties; the fields are :class:`KernelRidge`'s parameters of that name."""
+
+    solver: str = "cholesky"
+    tol: float = 1e-8
+    n_components: int | None = None
+    max_iter: int = 1000
+    random_state: Any = None
+    callback: Callable[[int, Array], object] | None = None
+    checkpoint: str | PathLike[str] | None = None
+
+    @classmethod
+    def of(cls, estimator: Any) -> Self:
+        """Return the solver that an estimator's parameters describe."""
+        return cls(**{field.name: getattr(estimator, field.name) for field in fields(cls)})
+
+    @property
+    def seed(self) -> Any:
+        """The source of centres or pivots, repeatable where none is given."""
+        return 0 if self.random_state is None else self.random_state
+
+    def solve(self, problem: KernelProblem, alpha: Array) -> KernelModel:
+        """Return the model for one penalty a target."""
+        if self.solver == "nystrom":
+            return self._on_centres(problem, alpha)
+        if self.solver == "cholesky" or (self.solver == "auto" and len(problem.X) < FEW_ROWS and fits(problem.X)):
+            return problem.factored(alpha, problem.matrix())
+        return self._iterated(problem, alpha)
+
+    def _iterated(self, problem: KernelProblem, alpha: Array) -> KernelModel:
+        """Solve by conjugate gradients, or by a factor where "auto" finds that cheaper and it fits."""
+        X, kernel = problem.X, problem.kernel
+        if isinstance(kernel, Kernel):
+            whole = kernel.operator(X)
+            A: Operator = cached(whole, whole.dense)
+        else:
+            A = Dense(symmetric_kernel_matrix(X))
+        options: dict[str, Any] = {"fit_intercept": problem.fit_intercept, "tol": self.tol, "max_iter": self.max_iter}
+        options |= {"random_state": self.seed}
+        preconditioner = None
+        if self.solver == "auto" and isinstance(A, Dense) and A.dtype == X.dtype:
+            preconditioner = worth_iterating(A, alpha, problem.weight, **options)
+            if preconditioner is None:
+                # A matrix that is kept can be factored in its place.
+                return problem.factored(alpha, own_kernel_matrix(X) if A.matrix is X else problem.checked(A.matrix))
+        options |= {"rank": self.n_components, "callback": self.callback, "checkpoint": self.checkpoint}
+        options |= {"preconditioner": preconditioner}
+        try:
+            found = solve_iteratively(A, problem.Y, alpha, problem.weight, **options)
+        except np.linalg.LinAlgError:
+            if preconditioner is None:
+                raise
+            # An indefinite kernel is the direct solver's, which says so.
+            return problem.factored(alpha, problem.matrix())
+        coef, offset = found.coef.astype(X.dtype), found.offset.astype(X.dtype)
+        return problem.model(found._replace(coef=coef, offset=offset, left=None))
+
+    def _on_centres(self, problem: KernelProblem, alpha: Array) -> KernelModel:
+        """Solve the model that is restricted to combinations of some rows' kernels."""
+        n_components = self.n_components or default_centres(len(problem.X))
+        features = NystromFeatures(problem.kernel, n_components, random_state=self.seed)
+        options = {"fit_intercept": problem.fit_intercept}
+        found = fit_on_centres(features, problem.X, problem.Y, alpha, problem.weight, **options)
+        if isinstance(problem.kernel, Kernel):
+            return KernelModel(problem.kernel, features.components_, found)
+        dual = np.zeros(problem.Y.shape, problem.X.dtype)
+        dual[features.component_indices_] = found.coef
+        return KernelModel(problem.kernel, None, found._replace(coef=dual))
+
+
+def choose_kernel(
+    kernels: Iterable[Kernel | str],
+    penalty: Penalty,
+    X: Array,
+    Y: Array,
+    weight: Array | None,
+    *,
+    fit_intercept: bool,
+) -> tuple[KernelModel, Choice]:
+    """Return the model of the kernel and the penalty of the best score, and the choice."""
+    best: tuple[Kernel | str, Choice] | None = None
+    for kernel in kernels:
+        problem: Any = KernelProblem(kernel, X, Y, weight, fit_intercept)
+        choice = penalty.choose(problem)
+        if best is None or choice.score > best[1].score:
+            best = kernel, choice
+    if best is None:
+        raise ValueError("kernel must name at least one kernel, and a list may not hold 'precomputed'.")
+    return Solver().solve(KernelProblem(best[0], X, Y, weight, fit_intercept), best[1].penalties), best[1]
+
+
+def fits(X: Array) -> bool:
+    """Whether a kernel matrix of all rows, and its factor, fit into memory."""
+    return len(X) ** 2 * X.itemsize <= available_memory()[0]
