@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from widelearn.__main__ import TABLES, main
+from widelearn.__main__ import main
 from widelearn.experiments.tables import table as tables
 
 FAST = ["--models", "linear,sklearn_ridge"]
@@ -189,12 +189,12 @@ def test_a_missing_optional_package_is_named(csv, capsys, monkeypatch):
 
 
 def test_defects_are_one_line_too(csv, capsys, monkeypatch):
-    from widelearn.experiments.tables import problem
+    from widelearn.experiments.comparison import command
 
     def broken(*_):
         raise RuntimeError("many\nlines")
 
-    monkeypatch.setattr(problem, "build", broken)
+    monkeypatch.setattr(command, "build", broken)
     code, _, err = run(capsys, "compare", csv, "--target", "y")
     assert code == 1
     assert err == "widelearn: a defect, RuntimeError: many lines (python -X dev shows where)\n"
@@ -292,8 +292,8 @@ def test_help_says_what_matters(capsys):
         assert all(word in " ".join(out.split()) for word in words)
 
 
-def test_the_built_in_tables_are_offered():
-    assert TABLES == tables.BUILTIN
+def test_the_built_in_tables_are_offered(capsys):
+    assert f"--data {{{','.join(tables.BUILTIN)}}}" in run(capsys, "compare", "--help")[1]
 
 
 def test_help_loads_nothing_heavy():

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 Rows = Sequence[dict[str, Any]]
 
-# R² far below 0 (worse than the mean) is written, not drawn: the others would no longer be told apart.
+# An R² far below 0 is written, not drawn: the other scores would fall together.
 OFF_SCALE = -0.5
 COLORS = {"widelearn": "#c2410c", "scikit-learn": "#475569"}
 METRICS = {"accuracy": "accuracy", "r2": "R²"}
 
 
 def scores(rows: Rows, ax: Axes) -> Axes:
-    """Draw scores with their standard errors, a line of the axes for each row.
+    """Draw scores with their standard errors, one row below the other.
 
     Parameters
     ----------
@@ -34,18 +34,16 @@ def scores(rows: Rows, ax: Axes) -> Axes:
         The same.
     """
     for position, row in enumerate(rows):
-        if row["score"] is None:
-            ax.annotate("failed", (0.02, position), xycoords=("axes fraction", "data"), va="center", color="#b91c1c")
-            continue
         color = COLORS[row["package"]]
-        if row["metric"] == "r2" and row["score"] < OFF_SCALE:
-            text = f"◂ {row['score']:.3g}"
-            ax.annotate(text, (0.02, position), xycoords=("axes fraction", "data"), va="center", color=color)
-            continue
-        ax.errorbar(row["score"], position, xerr=row["score_se"] or 0.0, fmt="o", color=color, capsize=3, markersize=6)
-        ax.annotate(
-            f"{row['score']:.3f}", (row["score"], position), (0, 7), textcoords="offset points", ha="center", fontsize=8
-        )
+        beside: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "center"}
+        if row["score"] is None:
+            ax.annotate("failed", (0.02, position), color="#b91c1c", **beside)
+        elif row["metric"] == "r2" and row["score"] < OFF_SCALE:
+            ax.annotate(f"◂ {row['score']:.3g}", (0.02, position), color=color, **beside)
+        else:
+            place, error = (row["score"], position), row["score_se"] or 0.0
+            ax.errorbar(*place, xerr=error, fmt="o", color=color, capsize=3, markersize=6)
+            ax.annotate(f"{place[0]:.3f}", place, (0, 7), textcoords="offset points", ha="center", fontsize=8)
     ax.margins(x=0.15)
     _lines(rows, ax)
     ax.set_xlabel(f"held-out {METRICS.get(rows[0]['metric'], rows[0]['metric'])} ± 1 standard error")
@@ -68,13 +66,10 @@ def durations(rows: Rows, ax: Axes) -> Axes:
     """
     for position, row in enumerate(rows):
         if row["fit_s"] is not None:
-            ax.plot([row["predict_s"], row["fit_s"]], [position, position], color="#cbd5e1", linewidth=1.5, zorder=1)
-    for key, filled in (("fit_s", True), ("predict_s", False)):
-        for position, row in enumerate(rows):
-            if row[key] is not None:
-                color = COLORS[row["package"]]
-                face = color if filled else "white"
-                ax.plot(row[key], position, "o", color=color, markerfacecolor=face, markersize=6)
+            color, fit, predict = COLORS[row["package"]], row["fit_s"], row["predict_s"]
+            ax.plot([predict, fit], [position, position], color="#cbd5e1", linewidth=1.5, zorder=1)
+            ax.plot(fit, position, "o", color=color, markersize=6)
+            ax.plot(predict, position, "o", color=color, markerfacecolor="white", markersize=6)
     ax.set_xscale("log")
     ax.margins(x=0.1)
     _lines(rows, ax)
@@ -106,7 +101,7 @@ def peaks(rows: Rows, ax: Axes) -> Axes:
 
 
 def _lines(rows: Rows, ax: Axes) -> None:
-    """Give each row its line, the first on top, with the model's name."""
+    """Name the rows by their models, the first on top."""
     ax.set_yticks(range(len(rows)), [row["model"] for row in rows])
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.grid(axis="x", color="#e2e8f0")
@@ -118,7 +113,7 @@ def _lines(rows: Rows, ax: Axes) -> None:
 
 
 def comparison(rows: Rows, title: str = "") -> Figure:
-    """Draw a comparison: scores, seconds and memory side by side, one line a method.
+    """Draw a comparison: scores, seconds and memory side by side, one method below the other.
 
     Parameters
     ----------
@@ -133,23 +128,15 @@ def comparison(rows: Rows, title: str = "") -> Figure:
 
     Examples
     --------
-    >>> row = {
-    ...     "model": "ntk",
-    ...     "package": "widelearn",
-    ...     "score": 0.98,
-    ...     "score_se": 0.01,
-    ...     "metric": "accuracy",
-    ... }
-    >>> row |= {"fit_s": 0.1, "predict_s": 0.02, "peak_bytes": 10**7, "error": None}
+    >>> row = {"model": "ntk", "package": "widelearn", "metric": "accuracy"}
+    >>> row |= {"score": 0.98, "score_se": 0.01, "error": None}
+    >>> row |= {"fit_s": 0.1, "predict_s": 0.02, "peak_bytes": 10**7}
     >>> len(comparison([row]).axes)
     3
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    figure = Figure(figsize=(13, 1.6 + 0.42 * len(rows)), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(13, 1.6 + 0.42 * len(rows))
     axes = figure.subplots(1, 3, sharey=True, width_ratios=(5, 4, 3))
     for draw, ax in zip((scores, durations, peaks), axes, strict=True):
         draw(rows, ax)
@@ -162,16 +149,26 @@ def comparison(rows: Rows, title: str = "") -> Figure:
     return figure
 
 
+def _figure(width: float, height: float) -> Figure:
+    """Make a figure of this size in inches on the Agg canvas."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
 # Colours that stay apart for colour-blind readers, in the order in which series appear.
 SERIES = ("#c2410c", "#1d4ed8", "#047857", "#7e22ce", "#475569", "#a16207")
-# Points that a line joins, at most: more are a line themselves.
+# At most so many points are joined by a line; more look like one.
 FEW_POINTS = 12
 
 
 def curves(rows: Rows, ax: Axes) -> Axes:
     """Draw theory as lines and simulation as points with two standard errors, a colour for each series.
 
-    A few points without theory are joined by a dotted line.
+    A dotted line joins at most twelve points without theory.
 
     Parameters
     ----------
@@ -210,7 +207,7 @@ def _columns(rows: Rows, *keys: str) -> list[list[Any]]:
 
 
 def heat(rows: Rows, ax: Axes) -> Axes:
-    """Draw predictions over two coordinates as colours, and simulations as discs in the colours of their values.
+    """Draw predictions over two coordinates as colours, and simulations as discs in the same colours.
 
     Parameters
     ----------
@@ -245,8 +242,8 @@ def study(panels: Sequence[dict[str, Any]], title: str = "") -> Figure:
     Parameters
     ----------
     panels : sequence of dict
-        Each with `rows`, and perhaps `title`, `xlabel`, `ylabel`, `xscale`, `yscale`, `ylim`, `xlim` and `heat` (True
-        for colours over two coordinates).
+        Each holds `rows`, and perhaps `title`, `xlabel`, `ylabel`, `xscale`, `yscale`, `ylim`, `xlim` and `heat`
+        (True for colours over two coordinates).
     title : str
 
     Returns
@@ -260,31 +257,24 @@ def study(panels: Sequence[dict[str, Any]], title: str = "") -> Figure:
     >>> len(study([{"rows": [row], "xlabel": "n", "ylabel": "risk"}]).axes)
     1
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4 * len(panels), 4.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(6.4 * len(panels), 4.6)
     for ax, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        for name in ("xscale", "yscale"):
-            if name in panel:
-                getattr(ax, f"set_{name}")(panel[name])
-            if panel.get(name) == "log":
-                _plain_ticks(ax.xaxis if name == "xscale" else ax.yaxis)
+        ax.set(**{name: panel[name] for name in ("xscale", "yscale") if name in panel})
+        for axis in (ax.xaxis, ax.yaxis):
+            if axis.get_scale() == "log":
+                _plain_ticks(axis)
         (heat if panel.get("heat") else curves)(panel["rows"], ax)
         places = {row["x"] for row in panel["rows"]}
         if panel.get("xscale") == "log" and len(places) == 1:
-            # A logarithmic axis has no idea of how wide a single place is.
+            # Matplotlib cannot choose the width of a logarithmic axis around a single place.
             ax.set_xlim(min(places) / 2, 2 * min(places))
-        for name in ("xlabel", "ylabel", "title", "xlim", "ylim"):
-            if name in panel:
-                getattr(ax, f"set_{name}")(panel[name])
+        ax.set(**{name: panel[name] for name in ("xlabel", "ylabel", "title", "xlim", "ylim") if name in panel})
     figure.suptitle(textwrap.fill(title, 70 * len(panels)), fontsize=11, x=0.01, ha="left")
     return figure
 
 
 def _plain_ticks(axis: Axis) -> None:
-    """Write plain numbers at 1, 2 and 5 times powers of ten, or at powers alone where those are many."""
+    """Write plain numbers at 1, 2 and 5 times powers of ten, or at powers of ten alone where there are many."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=8))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 _SIGNATURES = (
@@ -75,6 +76,20 @@ def first_line(error: BaseException | str) -> str:
     """Return an exception's message as one short line."""
     text = " ".join(str(error).split())
     return (text[:197] + "...") if len(text) > 200 else (text or type(error).__name__)
+
+
+def require(*packages: str) -> None:
+    """Refuse in one line if an optional package is missing."""
+
+    def found(package: str) -> bool:
+        try:
+            return find_spec(package) is not None
+        except (ImportError, ValueError):
+            return False
+
+    missing = [package for package in packages if not found(package)]
+    if missing:
+        raise InputError(f"{', '.join(missing)} not installed: pip install 'widelearn[cli]'")
 
 
 def mismatch(path: Path, head: bytes, expected: str) -> InputError:

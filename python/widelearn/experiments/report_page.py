@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from typing import TYPE_CHECKING, Any
+
+from widelearn.plots import METRICS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-METRIC_NAMES = {"accuracy": "accuracy", "r2": "R²"}
 LEGEND = (
     "± one standard error over the held-out rows. Fit and predict: the chosen setting on the training and the held-out "
     "rows. Peak memory: of the method's own process, tuning included, beyond libraries and data."
 )
 
 
+def console() -> Console:
+    """Return a console on standard output: 160 columns wide where that is no terminal."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 160)
+
+
 def ranked(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows by falling score, those without one last; equal ones keep their order.
+    """Return rows by falling score, those without one last; rows of equal scores keep their order.
 
     Examples
     --------
-    >>> [
-    ...     row["model"]
-    ...     for row in ranked([{"model": "a", "score": None}, {"model": "b", "score": 0.5}])
-    ... ]
-    ['b', 'a']
+    >>> rows = [{"score": None}, {"score": -0.3}, {"score": 0.0}]
+    >>> [row["score"] for row in ranked(rows)]
+    [0.0, -0.3, None]
     """
-    return sorted(rows, key=lambda row: (row["score"] is None, -(row["score"] or 0.0)))
+    return sorted(rows, key=lambda row: -math.inf if row["score"] is None else row["score"], reverse=True)
 
 
 def headline(results: dict[str, Any]) -> str:
@@ -58,7 +66,7 @@ def print_comparison(results: dict[str, Any], console: Console) -> None:
     from rich.text import Text
 
     rows = ranked(results["rows"])
-    metric = METRIC_NAMES[rows[0]["metric"]]
+    metric = METRICS[rows[0]["metric"]]
     table = Table(title=escape(headline(results)), title_justify="left", caption=LEGEND, caption_justify="left")
     table.add_column("model", no_wrap=True)
     for name in (metric, "fit s", "predict s", "peak memory", "rows"):

@@ -1,4 +1,4 @@
-"""Write files whole or not at all, into a folder that is the user's to lose."""
+"""Write files whole or not at all, and into no folder that holds the user's own."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from widelearn.experiments.errors import InputError, first_line
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @contextlib.contextmanager
@@ -69,6 +72,12 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def write_figure(path: Path, figure: Figure) -> None:
+    """Draw a figure as PNG, whole or not at all."""
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=150)
+
+
 def write_model(path: Path, model: Any) -> None:
     """Pickle a fitted model by joblib, whole or not at all."""
     import joblib
@@ -79,7 +88,7 @@ def write_model(path: Path, model: Any) -> None:
 
 @contextlib.contextmanager
 def reserve(out: str | None, force: bool, default: str) -> Iterator[Path]:
-    """Make the folder for results, and take it away again if the block fails before anything is in it.
+    """Make the folder for results, and remove it if it is still empty when the block ends.
 
     Parameters
     ----------
