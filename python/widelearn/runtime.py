@@ -21,9 +21,9 @@ import threadpoolctl
 from numpy.typing import DTypeLike, NDArray
 
 from widelearn import _core
-from widelearn._core import NoDerivativeError, NumberOverflowError
 
 __version__ = _core.__version__
+NoDerivativeError, NumberOverflowError = _core.NoDerivativeError, _core.NumberOverflowError
 __all__ = [
     "NoDerivativeError",
     "NumberOverflowError",
