@@ -10,7 +10,8 @@
 
 use std::ops::Range;
 
-use super::{Features, weights};
+use super::formula::Features;
+use super::weights;
 use crate::error::Result;
 use crate::math::Functions;
 use crate::matrix::Rows;

@@ -1,6 +1,6 @@
 //! Spectral measures: laws of frequencies whose waves have a shift-invariant kernel for mean product.
 
-use super::Weights;
+use super::law::Weights;
 use crate::error::{Error, Result};
 use crate::math::Functions;
 use crate::random::{Purpose, Stream};

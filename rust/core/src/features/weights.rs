@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use super::{Features, Formula, Weights, orthogonal};
+use super::formula::{Features, Formula};
+use super::law::Weights;
+use super::orthogonal;
 use crate::error::Result;
 use crate::memory::alloc;
 use crate::random::{Purpose, Stream};

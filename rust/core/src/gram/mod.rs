@@ -5,6 +5,7 @@ mod features;
 mod inner;
 mod moments;
 mod product;
+mod right;
 mod sparse;
 mod write;
 

@@ -5,17 +5,19 @@ use std::ops::Range;
 use crate::error::{Result, fits};
 use crate::features::FeatureMap;
 use crate::kernels::Plan;
-use crate::matrix::{Rows, TILE, dot};
+use crate::matrix::{Rows, TILE};
 use crate::memory::{Buffer, Shared, alloc};
 use crate::real::Real;
-use crate::simd::{Job, Level, dispatch};
+use crate::simd::{Level, dispatch};
 use crate::threads::Context;
 use crate::tiles::{Consumer, Place, run};
 
 use super::features::sweep;
+use super::right::{Combine, Dots, Right, combine};
 
 /// Groups that share the rows of a symmetric product, each with sums of its own.
 const GROUPS: usize = 16;
+
 /// Multiplies tiles by the rows of a matrix and adds up along each row tile; where one triangle stands for the whole
 /// matrix, each tile is used for its mirror image too.
 struct Multiply<'a, T> {
@@ -32,32 +34,6 @@ struct Multiply<'a, T> {
     shared: Option<Shared<T>>,
     /// The result, one column after the other.
     out: Buffer<T>,
-}
-
-/// The right-hand factor in panels as wide as a register block is high: `width` columns each, one row after the other.
-struct Right<T> {
-    panels: Buffer<T>,
-    rows: usize,
-    width: usize,
-}
-
-impl<T: Real> Right<T> {
-    /// Panels of `v`, which is rows x targets, row-major. One column alone is a vector, and a panel of width 1.
-    fn new(level: Level, v: &[T], rows: usize, targets: usize) -> Result<Self> {
-        let width = if targets == 1 { 1 } else { T::block(level).0 };
-        let mut panels = alloc(rows * targets.next_multiple_of(width), "right-hand factor")?;
-        for (i, row) in v.chunks_exact(targets.max(1)).enumerate() {
-            for (t, &x) in row.iter().enumerate() {
-                panels[(t / width * rows + i) * width + t % width] = x;
-            }
-        }
-        Ok(Self { panels, rows, width })
-    }
-
-    /// Rows `start .. start + n` of panel `p`.
-    fn panel(&self, p: usize, start: usize, n: usize) -> &[T] {
-        &self.panels[(p * self.rows + start) * self.width..][..n * self.width]
-    }
 }
 
 /// Buffers of one thread.
@@ -120,19 +96,6 @@ impl<T: Real> Multiply<'_, T> {
 
     fn panels(&self) -> usize {
         self.targets.div_ceil(self.right.width)
-    }
-}
-
-/// `out[t][j] = sum_k panel[k][t] tile[k][j]` for all columns of a tile, which are [`TILE`] apart in `out`.
-fn combine<T: Real>(level: Level, panel: &[T], tile: &[T], out: &mut [T]) {
-    let (mr, nr) = T::block(level);
-    let k = panel.len() / mr;
-    assert!(k * TILE <= tile.len() && mr * TILE <= out.len());
-    for j in (0..TILE).step_by(nr) {
-        // SAFETY: `k` rows of the tile, `mr` rows of `out`, and `nr` divides their length.
-        unsafe {
-            T::kernel(level, k, panel.as_ptr(), mr, tile.as_ptr().add(j), TILE, out.as_mut_ptr().add(j), TILE, false);
-        }
     }
 }
 
@@ -241,48 +204,6 @@ impl<T: Real> Consumer<T> for Multiply<'_, T> {
             }
         }
         Ok(())
-    }
-}
-
-/// `sums[i] += tile[i] . right`, in sixteen interleaved chains whatever the vector width.
-struct Dots<'a, T> {
-    tile: &'a [T],
-    right: &'a [T],
-    sums: &'a mut [T],
-}
-
-impl<T: Real> Job for Dots<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        for (s, row) in self.sums.iter_mut().zip(self.tile.chunks_exact(TILE)) {
-            *s += dot::<T, FMA>(&row[..self.right.len()], self.right);
-        }
-    }
-}
-
-/// `out[j] = sum_i tile[i][j] left[i]`: the mirror image's share.
-struct Combine<'a, T> {
-    tile: &'a [T],
-    left: &'a [T],
-    out: &'a mut [T],
-}
-
-impl<T: Real> Job for Combine<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        const LANES: usize = 32;
-        for (c, out) in self.out.chunks_exact_mut(LANES).enumerate() {
-            let mut acc = [T::ZERO; LANES];
-            for (i, &v) in self.left.iter().enumerate() {
-                let row = &self.tile[i * TILE + c * LANES..i * TILE + (c + 1) * LANES];
-                for l in 0..LANES {
-                    acc[l] = row[l].mul_add::<FMA>(v, acc[l]);
-                }
-            }
-            out.copy_from_slice(&acc);
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Arc-cosine kernels of orders 0, 1 and 2 (Cho and Saul 2009): `|x|^n |x'|^n J_n(theta) / pi`.
 
-use super::plan::{Input, Leaf, Tile};
+use super::leaf::{Input, Leaf, Tile};
 use crate::error::Result;
 use crate::matrix::Rows;
 use crate::memory::{Buffer, alloc};

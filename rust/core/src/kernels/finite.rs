@@ -3,7 +3,7 @@
 //! Neurons are computed for the rows on a tile's edges; the tile takes a second product, of neurons with neurons.
 
 use super::bits::{self, Bits, count};
-use super::plan::{Input, Leaf, Neurons, Tile};
+use super::leaf::{Input, Leaf, Neurons, Tile};
 use crate::activation::Activation;
 use crate::error::Result;
 use crate::features::{FeatureMap, Features, Formula, Projection, Weights};

@@ -1,23 +1,15 @@
 //! Kernels as functions of an inner product and two norms, alone or combined, evaluated inside a tile.
 
-mod angle;
 mod arccosine;
 mod bits;
-mod deep;
-mod distance;
 mod dot;
+mod epilogue;
 mod finite;
-mod law;
-mod laws;
-mod logistic;
-mod mixture;
+mod geometry;
+mod leaf;
 mod network;
 mod plan;
-mod power;
 mod radial;
-mod relu;
-mod series;
-mod steps;
 
 pub use plan::Plan;
 

@@ -1,6 +1,6 @@
 //! Kernels of a distance: RBF, Laplace with any power, Matern.
 
-use super::plan::{Input, Leaf, Tile};
+use super::leaf::{Input, Leaf, Tile};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
 

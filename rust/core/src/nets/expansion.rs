@@ -9,8 +9,9 @@ use crate::simd::{Job, Level, dispatch};
 use crate::threads::Context;
 
 use super::cell::{CHUNK, Cell, Piece};
+use super::gradient::Gradient;
 use super::layer::Times;
-use super::sweep::{Gradient, Sweep};
+use super::sweep::Sweep;
 use super::targets::{Curves, Labels, Slopes, Write};
 use super::weights::Head;
 

@@ -2,13 +2,9 @@
 
 use std::ops::Range;
 
-use crate::error::Result;
 use crate::matrix::TILE;
 use crate::real::Real;
 use crate::simd::Level;
-use crate::threads::Context;
-
-use super::sweep::Gradient;
 
 /// Rows of a block, at most.
 const ROWS: usize = 192;
@@ -28,9 +24,9 @@ const DEEP: usize = 8;
 /// The cut.
 #[derive(Debug)]
 pub(super) struct Grid {
-    n: usize,
-    d: usize,
-    m: usize,
+    pub(super) n: usize,
+    pub(super) d: usize,
+    pub(super) m: usize,
     /// Rows of a block.
     pub(super) rows: usize,
     pub(super) blocks: usize,
@@ -86,55 +82,5 @@ impl Grid {
     /// Neurons of the tile that starts at neuron `at`, padding included.
     pub(super) fn width(&self, at: usize) -> usize {
         TILE.min(self.padded - at)
-    }
-
-    /// Add up the groups, in order.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Cancelled`].
-    pub(super) fn finish<T: Real>(&self, context: &Context<'_>, sums: &[f64], out: &mut Gradient<'_, T>) -> Result<()> {
-        let (m, d, columns) = (self.m, self.d, self.columns);
-        let copies = out.layer.len() / (m * d).max(1);
-        let tiles = self.padded.div_ceil(TILE);
-        // To each tile of neurons its part of every copy of the layer, of thresholds and of output weights.
-        let mut layers: Vec<Vec<&mut [T]>> = (0..tiles).map(|_| Vec::with_capacity(copies)).collect();
-        for copy in out.layer.chunks_mut((m * d).max(1)) {
-            copy.chunks_mut(TILE * d).zip(&mut layers).for_each(|(part, tile)| tile.push(part));
-        }
-        let (b, a) = out.rest.as_mut().map_or((&mut [][..], &mut [][..]), |(b, a)| (&mut **b, &mut **a));
-        let mut rest: Vec<(&mut [T], &mut [T])> =
-            b.chunks_mut(TILE).zip(a.chunks_mut((TILE * self.outputs).max(1))).collect();
-        rest.resize_with(tiles, Default::default);
-        context.each_part(
-            layers.into_iter().zip(rest),
-            || Ok(()),
-            |(), tile, (mut layer, (b, a))| {
-                let at = tile * TILE;
-                let width = self.width(at);
-                let total = |start: usize| {
-                    let mut total = [0.0; TILE];
-                    for group in sums.chunks_exact(self.sums()) {
-                        total.iter_mut().zip(&group[start..start + width]).for_each(|(t, v)| *t += v);
-                    }
-                    total
-                };
-                for (copy, layer) in layer.iter_mut().enumerate() {
-                    for k in 0..d {
-                        let total = total(at * columns + (copy * d + k) * width);
-                        layer.chunks_exact_mut(d).zip(total).for_each(|(row, v)| row[k] = T::from_f64(v));
-                    }
-                }
-                let start = self.padded * columns;
-                for t in 0..if a.is_empty() { 0 } else { self.outputs } {
-                    let total = total(start + at * self.outputs + t * width);
-                    a.chunks_exact_mut(self.outputs).zip(total).for_each(|(row, v)| row[t] = T::from_f64(v));
-                }
-                if !b.is_empty() {
-                    let total = total(start + self.padded * self.outputs + at);
-                    b.iter_mut().zip(total).for_each(|(b, v)| *b = T::from_f64(-v));
-                }
-                Ok(())
-            },
-        )
     }
 }

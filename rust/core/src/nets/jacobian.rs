@@ -6,8 +6,9 @@ use crate::memory::Shared;
 use crate::real::Real;
 use crate::threads::Context;
 
+use super::gradient::Gradient;
 use super::layer::{Along, Layer};
-use super::sweep::{Gradient, Sweep};
+use super::sweep::Sweep;
 use super::targets::{Given, Write};
 use super::two_layer::Net;
 

@@ -6,6 +6,7 @@
 
 mod cell;
 mod expansion;
+mod gradient;
 mod grid;
 mod jacobian;
 mod layer;

@@ -8,9 +8,10 @@ use crate::simd::{Job, Level, dispatch};
 use crate::threads::Context;
 
 use super::cell::{CHUNK, Cell, Piece};
+use super::gradient::Gradient;
 use super::loss::Loss;
 use super::shape::Shape;
-use super::sweep::{Gradient, Sweep};
+use super::sweep::Sweep;
 use super::targets::{Labels, Slopes, Write};
 use super::weights::Head;
 

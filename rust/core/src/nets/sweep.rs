@@ -1,5 +1,7 @@
 //! The sweep: blocks of rows through a layer and back, sums over rows in f64 for each of a fixed number of groups.
 
+use std::ops::Range;
+
 use crate::error::{Error, Result};
 use crate::matrix::{Packed, Rows, TILE, product, product_steps};
 use crate::memory::{Buffer, alloc};
@@ -8,21 +10,11 @@ use crate::simd::{Level, dispatch};
 use crate::threads::Context;
 
 use super::cell::{CHUNK, Cell, Piece, STREAMS, VALUES};
+use super::gradient::Gradient;
 use super::grid::Grid;
 use super::passes::{Add, Back, Dots, Finite};
 use super::targets::Target;
 use super::weights::{Head, pack};
-
-/// Where derivatives go.
-#[derive(Debug)]
-pub(super) struct Gradient<'a, T> {
-    /// By the first layer: m x d, or one such matrix for each coefficient of a row.
-    pub(super) layer: &'a mut [T],
-    /// Coefficients of a row multiply copies of the row, each with a matrix of its own, rather than slopes.
-    pub(super) copies: Option<usize>,
-    /// By thresholds, m, and output weights, m x c.
-    pub(super) rest: Option<(&'a mut [T], &'a mut [T])>,
-}
 
 /// What one sweep works on.
 #[derive(Debug)]
@@ -98,7 +90,7 @@ impl<T: Real, C: Cell<T>, G: Target> Sweep<'_, T, C, G> {
             },
         )?;
         if let Some(gradient) = &mut gradient {
-            grid.finish(context, &sums, gradient)?;
+            gradient.finish(context, &grid, &sums)?;
         }
         Ok(losses.iter().sum())
     }
@@ -197,23 +189,9 @@ impl<T: Real, C: Cell<T>, G: Target> Sweep<'_, T, C, G> {
         self.target.take(first, n, parts)
     }
 
-    /// Add a block's share of the derivatives to `sums`.
-    fn backward(
-        &self,
-        context: &Context<'_>,
-        grid: &Grid,
-        layers: &[Packed<T>],
-        s: &mut Scratch<T>,
-        block: usize,
-        sums: &mut [f64],
-        scaled: bool,
-    ) -> Result<()> {
-        let level = context.level;
-        let span = grid.span(block);
+    /// Pack a block's rows with their columns as rows, and likewise its coefficients where output weights take them.
+    fn turn(&self, grid: &Grid, s: &mut Scratch<T>, span: Range<usize>, scaled: bool) -> Result<()> {
         let (n, d) = (span.len(), self.x.d);
-        for (c, &o) in s.coefficients.iter_mut().zip(&s.outputs) {
-            *c = T::from_f64(o);
-        }
         s.turned.reserve(grid.columns, n)?;
         let (mut turned, q) = (s.turned.whole(), self.heads[0].outputs);
         for i in 0..n {
@@ -230,6 +208,36 @@ impl<T: Real, C: Cell<T>, G: Target> Sweep<'_, T, C, G> {
                 back.step(i, 0, q, |at, out| out.copy_from_slice(&row[at..at + out.len()]));
             }
         }
+        Ok(())
+    }
+
+    /// For the first two heads: the coefficients of `n` rows, the weights of the tile at `at`, the number of outputs.
+    fn weighed<'a>(&'a self, mut coefficients: &'a [T], n: usize, at: usize) -> [(&'a [T], &'a [T], usize); 2] {
+        std::array::from_fn(|i| {
+            let Some(head) = self.heads.get(i) else { return Default::default() };
+            let mine;
+            (mine, coefficients) = coefficients.split_at(n * head.outputs);
+            (mine, &head.weights[at..], head.outputs)
+        })
+    }
+
+    /// Add a block's share of the derivatives to `sums`.
+    fn backward(
+        &self,
+        context: &Context<'_>,
+        grid: &Grid,
+        layers: &[Packed<T>],
+        s: &mut Scratch<T>,
+        block: usize,
+        sums: &mut [f64],
+        scaled: bool,
+    ) -> Result<()> {
+        let (level, span, q) = (context.level, grid.span(block), self.heads[0].outputs);
+        let n = span.len();
+        for (c, &o) in s.coefficients.iter_mut().zip(&s.outputs) {
+            *c = T::from_f64(o);
+        }
+        self.turn(grid, s, span, scaled)?;
         let (layer, others) = sums.split_at_mut(grid.padded * grid.columns);
         let (weights, thresholds) = others.split_at_mut(grid.padded * grid.outputs);
         for at in (0..grid.padded).step_by(TILE) {
@@ -244,18 +252,8 @@ impl<T: Real, C: Cell<T>, G: Target> Sweep<'_, T, C, G> {
             column.fill(T::ZERO);
             let [first, second] = split(&mut s.slopes, slopes.0, self.cell.slopes(), slopes.1, n * width);
             if !scaled {
-                let mut coefficients = &s.coefficients[..];
-                let mut head = |i: usize| {
-                    let Some(head) = self.heads.get(i) else { return (&[][..], &[][..], 0) };
-                    let mine;
-                    (mine, coefficients) = coefficients.split_at(n * head.outputs);
-                    (mine, &head.weights[at..], head.outputs)
-                };
-                let heads = [head(0), head(1)];
-                dispatch(
-                    level,
-                    Back { first: &mut *first, second, width, heads, stride: grid.padded, column: &mut *column },
-                );
+                let (heads, stride) = (self.weighed(&s.coefficients, n, at), grid.padded);
+                dispatch(level, Back { first: &mut *first, second, width, heads, stride, column: &mut *column });
             }
             product_steps(level, &s.turned, grid.columns, first, (width, width), block, width);
             dispatch(level, Add { to: &mut layer[at * grid.columns..], from: &block[..grid.columns * width] });

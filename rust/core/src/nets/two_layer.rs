@@ -8,9 +8,10 @@ use crate::real::Real;
 use crate::simd::Level;
 use crate::threads::Context;
 
+use super::gradient::Gradient;
 use super::layer::Layer;
 use super::shape::Shape;
-use super::sweep::{Gradient, Sweep};
+use super::sweep::Sweep;
 use super::targets::{Given, Labels, Slopes, Write};
 use super::weights::Head;
 

@@ -62,7 +62,6 @@ pub fn solve<T: Real>(
     let mut x = alloc::<f64>(n * t, "solutions")?;
     let mut step = alloc::<T>(n * t, "corrections")?;
     let mut product = alloc::<f64>(n * t, "residuals")?;
-    let sizes: Vec<f64> = right.chunks_exact(n).map(norm2).collect();
     let mut best = f64::INFINITY;
     for round in 0..=if refine { ROUNDS } else { 0 } {
         // The residual of x = 0 is b itself.
@@ -76,14 +75,7 @@ pub fn solve<T: Real>(
         // What will be returned has the precision of T.
         x.iter_mut().for_each(|v| *v = T::from_f64(*v).to_f64());
         multiply(context, a, &diagonal, &x, &mut product)?;
-        let (mut residual, mut backward) = (0.0f64, 0.0f64);
-        for (((b, p), x), size) in right.chunks_exact(n).zip(product.chunks_exact(n)).zip(x.chunks_exact(n)).zip(&sizes)
-        {
-            let r = b.iter().zip(p).map(|(b, p)| (b - p) * (b - p)).sum::<f64>().sqrt();
-            let scale = norm * norm2(x) + size;
-            residual = residual.max(if *size > 0.0 { r / size } else { r });
-            backward = backward.max(if scale > 0.0 { r / scale } else { r });
-        }
+        let (residual, backward) = errors(n, norm, &right, &product, &x);
         // Only progress is kept.
         if residual < best || round == 0 {
             best = residual;
@@ -101,6 +93,19 @@ pub fn solve<T: Real>(
         }
     }
     Ok(Solution { rcond, residual: best })
+}
+
+/// The largest error of a solution `x` of `A x = b` with the product `p = A x`, relative to `b` and to rounding `A`.
+fn errors(n: usize, norm: f64, b: &[f64], p: &[f64], x: &[f64]) -> (f64, f64) {
+    let (mut residual, mut backward) = (0.0f64, 0.0f64);
+    for ((b, p), x) in b.chunks_exact(n).zip(p.chunks_exact(n)).zip(x.chunks_exact(n)) {
+        let r = b.iter().zip(p).map(|(b, p)| (b - p) * (b - p)).sum::<f64>().sqrt();
+        let size = norm2(b);
+        let scale = norm * norm2(x) + size;
+        residual = residual.max(if size > 0.0 { r / size } else { r });
+        backward = backward.max(if scale > 0.0 { r / scale } else { r });
+    }
+    (residual, backward)
 }
 
 fn norm2(x: &[f64]) -> f64 {

@@ -2,8 +2,8 @@
 
 use std::f64::consts::{PI, TAU};
 
-use super::angle::decode;
 use super::law::{LANES, Law, Lot, Moments, Pairs};
+use crate::kernels::geometry::angle::decode;
 use crate::real::Real;
 
 /// `relu(t)^N / N!`, `N` 2 or 3: `E[f f'] = (sqrt(q q'))^N J_N(theta) / (2 pi N!^2)`; its derivative is the power below.

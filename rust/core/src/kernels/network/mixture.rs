@@ -6,7 +6,6 @@
 
 use super::law::{LANES, Law, Lot, Pairs};
 use super::logistic::LOGISTIC;
-use super::series::BLOCK;
 use super::steps::{Part, Shape, moments};
 use crate::real::Real;
 use crate::simd::{Job, dispatch, level};
@@ -20,7 +19,9 @@ pub(super) struct Mixture<const STEPS: usize, const TERMS: usize> {
     pub(super) steps: [(f64, f64); STEPS],
 }
 
-/// Terms of the series, at most.
+/// Terms of the series are taken in blocks.
+pub(super) const BLOCK: usize = 8;
+/// Terms, at most.
 const MOST: usize = 96;
 /// Numbers before those of the series: `1 / sqrt(q + s_m)` of every step, the variance, `1 / sqrt(terms)`.
 const fn own(steps: usize) -> usize {

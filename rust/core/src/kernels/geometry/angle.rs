@@ -10,7 +10,7 @@ use crate::real::Real;
 use crate::simd::Job;
 
 /// `1 / sqrt(q)`, 0 for a row of zeros.
-pub(super) fn inverse_norms<T: Real>(q: &[T]) -> Result<Buffer<T>> {
+pub(crate) fn inverse_norms<T: Real>(q: &[T]) -> Result<Buffer<T>> {
     let mut r = alloc(q.len(), "inverse norms")?;
     for (r, &q) in r.iter_mut().zip(q) {
         *r = if q > T::ZERO { T::ONE / q.sqrt() } else { T::ZERO };
@@ -20,7 +20,7 @@ pub(super) fn inverse_norms<T: Real>(q: &[T]) -> Result<Buffer<T>> {
 
 /// Sum over k of `(x_k rx - y_k ry)^2`, in eight interleaved chains whatever the vector width.
 #[inline(always)]
-pub(super) fn squared_difference<T: Real, const FMA: bool>(x: &[T], rx: T, y: &[T], ry: T) -> T {
+pub(crate) fn squared_difference<T: Real, const FMA: bool>(x: &[T], rx: T, y: &[T], ry: T) -> T {
     let mut acc = [T::ZERO; 8];
     let whole = x.len() - x.len() % 8;
     for (a, b) in x[..whole].chunks_exact(8).zip(y[..whole].chunks_exact(8)) {
@@ -38,14 +38,14 @@ pub(super) fn squared_difference<T: Real, const FMA: bool>(x: &[T], rx: T, y: &[
 
 /// The cosine of an angle code, and 1 minus it.
 #[inline(always)]
-pub(super) fn decode<T: Real>(e: T) -> (T, T) {
+pub(crate) fn decode<T: Real>(e: T) -> (T, T) {
     let cos = (T::ONE - e.abs()).copysign(e);
     (cos, if cos < T::ZERO { T::ONE - cos } else { e.abs() })
 }
 
 /// The code of a cosine known to about an epsilon.
 #[inline(always)]
-pub(super) fn encode<T: Real>(u: T) -> T {
+pub(crate) fn encode<T: Real>(u: T) -> T {
     (T::ONE - u.abs()).max(T::ZERO).copysign(u)
 }
 
@@ -55,7 +55,7 @@ pub(super) fn encode<T: Real>(u: T) -> T {
 /// With `p = a s_x s_y`: `1 - cos' = (a b (s_x - s_y)^2 / (r + p + b) + p v) / r` from `r^2 - (p + b)^2 = a b (s_x - s_y)^2`,
 /// and `1 + cos' = ((a b (s_x^2 + s_y^2) + b^2) / (r + p) + b + p (1 + cos)) / r`: sums of positive terms.
 #[inline(always)]
-pub(super) fn mixed<T: Real, const FMA: bool>(a: T, b: T, (sx, sy): (T, T), r: T, e: T, (cos, v): (T, T)) -> (T, T) {
+pub(crate) fn mixed<T: Real, const FMA: bool>(a: T, b: T, (sx, sy): (T, T), r: T, e: T, (cos, v): (T, T)) -> (T, T) {
     let p = a * (sx * sy);
     let k = p.mul_add::<FMA>(cos, b);
     let gap = sx - sy;
@@ -72,7 +72,7 @@ pub(super) fn mixed<T: Real, const FMA: bool>(a: T, b: T, (sx, sy): (T, T), r: T
 /// What `y` has beside `x` is found by projecting twice: the first factor's rounding leaves an error along `x` alone, and
 /// the second projection takes that away. The row that is projected on is chosen by value, so that the order of the
 /// arguments does not matter.
-pub(super) fn between<T: Real, const FMA: bool>(x: &[T], y: &[T], h: T) -> T {
+pub(crate) fn between<T: Real, const FMA: bool>(x: &[T], y: &[T], h: T) -> T {
     let inner = |a: &[T], b: &[T]| a.iter().zip(b).fold(h * h, |s, (&a, &b)| a.mul_add::<FMA>(b, s));
     let (mut x, mut y) = (x, y);
     let (mut qx, mut qy) = (inner(x, x), inner(y, y));
@@ -97,12 +97,12 @@ pub(super) fn between<T: Real, const FMA: bool>(x: &[T], y: &[T], h: T) -> T {
 }
 
 /// Turns inner products into angle codes.
-pub(super) struct Angles<'a, T> {
-    pub(super) tile: &'a mut [T],
-    pub(super) x: Rows<'a, T>,
-    pub(super) y: Rows<'a, T>,
-    pub(super) rx: &'a [T],
-    pub(super) ry: &'a [T],
+pub(crate) struct Angles<'a, T> {
+    pub(crate) tile: &'a mut [T],
+    pub(crate) x: Rows<'a, T>,
+    pub(crate) y: Rows<'a, T>,
+    pub(crate) rx: &'a [T],
+    pub(crate) ry: &'a [T],
 }
 
 impl<T: Real> Job for Angles<'_, T> {

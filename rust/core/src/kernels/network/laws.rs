@@ -2,8 +2,8 @@
 
 use std::f64::consts::{FRAC_1_PI, PI};
 
-use super::angle::decode;
 use super::law::{LANES, Law, Lot, MAX_NUMBERS, Moments, Pairs};
+use crate::kernels::geometry::angle::decode;
 use crate::real::Real;
 
 /// 1 where positive, else `low`: `E[f f'] = low + (1 - low)^2 (1 - theta / pi) / 2`. Its derivative has no second moment.

@@ -2,12 +2,9 @@
 
 use super::law::LANES;
 use super::logistic::LOGISTIC;
-use super::mixture::Mixture;
+use super::mixture::{BLOCK, Mixture};
 use super::steps::Shape;
 use crate::real::Real;
-
-/// Terms are taken in blocks.
-pub(super) const BLOCK: usize = 8;
 
 impl<const STEPS: usize, const TERMS: usize> Mixture<STEPS, TERMS> {
     /// Whether `e_k` is 0 for odd `k > 1` rather than for even `k`.

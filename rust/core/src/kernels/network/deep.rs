@@ -1,10 +1,10 @@
 //! NNGP and NTK of networks of any depth whose activation has closed Gaussian moments: one recursion, many laws.
 
-use super::Network;
-use super::angle::{between, decode, encode, mixed};
 use super::law::{LANES, Law, Lot, MAX_NUMBERS, Pairs};
-use super::plan::{Input, Leaf, Tile};
 use crate::error::Result;
+use crate::kernels::Network;
+use crate::kernels::geometry::angle::{between, decode, encode, mixed};
+use crate::kernels::leaf::{Input, Leaf, Tile};
 use crate::matrix::Rows;
 use crate::memory::{Buffer, alloc};
 use crate::real::Real;

@@ -1,13 +1,24 @@
-//! Which law an activation's derivatives follow: the leaf of a network's kernel.
+//! Networks of infinite width: the law that an activation's derivatives follow makes the leaf of its kernel.
+
+mod deep;
+mod law;
+mod laws;
+mod logistic;
+mod mixture;
+mod power;
+mod relu;
+mod series;
+mod steps;
+
+use deep::Deep;
+use laws::{Exponential, Polynomial, Step, Wave};
+use mixture::{Logistic, Single};
+use power::Power;
+use relu::Relu;
+use steps::Shape;
 
 use super::Network;
-use super::deep::Deep;
-use super::laws::{Exponential, Polynomial, Step, Wave};
-use super::mixture::{Logistic, Single};
-use super::plan::Leaf;
-use super::power::Power;
-use super::relu::Relu;
-use super::steps::Shape;
+use super::leaf::Leaf;
 use crate::activation::Activation;
 use crate::real::Real;
 
@@ -32,7 +43,7 @@ fn derivative(activation: Activation) -> Option<(f64, Activation)> {
 
 /// The leaf of a network whose activation is the derivative of order `order` of the one named, which
 /// [`Activation::check`] lets pass, and the factor that its moments lack.
-pub(super) fn network<T: Real>(n: &Network, order: u32, tangent: bool, d: usize) -> (f64, Box<dyn Leaf<T>>) {
+pub(super) fn leaf<T: Real>(n: &Network, order: u32, tangent: bool, d: usize) -> (f64, Box<dyn Leaf<T>>) {
     let (mut factor, mut activation, mut order) = (1.0, n.activation, order);
     while let (true, Some((square, next))) = (order > 0, derivative(activation)) {
         (factor, activation, order) = (factor * square, next, order - 1);

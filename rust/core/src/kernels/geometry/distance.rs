@@ -7,21 +7,21 @@ use crate::simd::Job;
 
 /// The rows on both edges of a tile and their squared norms.
 #[derive(Debug)]
-pub(super) struct Edges<'a, T> {
-    pub(super) x: Rows<'a, T>,
-    pub(super) y: Rows<'a, T>,
-    pub(super) qx: &'a [T],
-    pub(super) qy: &'a [T],
+pub(crate) struct Edges<'a, T> {
+    pub(crate) x: Rows<'a, T>,
+    pub(crate) y: Rows<'a, T>,
+    pub(crate) qx: &'a [T],
+    pub(crate) qy: &'a [T],
 }
 
 /// Turns inner products into squared distances.
-pub(super) struct Distances<'a, T>(pub(super) &'a mut [T], pub(super) Edges<'a, T>);
+pub(crate) struct Distances<'a, T>(pub(crate) &'a mut [T], pub(crate) Edges<'a, T>);
 
 /// Turns inner products into `|x - x'|^2`, or `-|x + x'|^2` where the inner product is negative.
-pub(super) struct Chords<'a, T>(pub(super) &'a mut [T], pub(super) Edges<'a, T>);
+pub(crate) struct Chords<'a, T>(pub(crate) &'a mut [T], pub(crate) Edges<'a, T>);
 
 /// Puts the sums of absolute differences in a tile.
-pub(super) struct Manhattans<'a, T>(pub(super) &'a mut [T], pub(super) Edges<'a, T>);
+pub(crate) struct Manhattans<'a, T>(pub(crate) &'a mut [T], pub(crate) Edges<'a, T>);
 
 /// Below this share of the squared norms a squared distance is recomputed from the difference.
 #[inline(always)]

@@ -5,13 +5,13 @@
 //!
 //! `E[f f] = (1 + s^2) / 2 p (u + r g)`, `E[f' f'] = (1 + s^2) / 2 (1 - r theta / pi)`.
 //!
-//! What is carried from layer to layer is the angle's code (see [`super::angle`]); a layer only ever adds to it or takes
+//! What is carried from layer to layer is the angle's code (see [`crate::kernels::geometry::angle`]); a layer only ever adds to it or takes
 //! `r g` from it, so angles stay accurate to an ulp of 1 for coinciding and opposite rows.
 
-use super::Network;
-use super::angle::{decode, mixed};
-use super::plan::{Input, Leaf, Tile};
 use crate::error::Result;
+use crate::kernels::Network;
+use crate::kernels::geometry::angle::{decode, mixed};
+use crate::kernels::leaf::{Input, Leaf, Tile};
 use crate::matrix::Rows;
 use crate::memory::{Buffer, alloc};
 use crate::real::Real;
