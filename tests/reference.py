@@ -167,3 +167,8 @@ def radial_gradients(X, centres, dual, derivative):
     r = np.sqrt((gap**2).sum(axis=2))
     factor = np.where(r > 0, derivative(r) / np.where(r > 0, r, 1), 0)
     return np.einsum("ij,ijd,jt->idt", factor, gap, dual)
+
+
+def nystrom(K_xc, K_cc, K_cy):
+    """The kernel matrix that centres give of all rows."""
+    return K_xc @ np.linalg.pinv(K_cc, hermitian=True) @ K_cy

@@ -5,6 +5,7 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.special import erf
 
+from simulation import agrees, sphere
 from widelearn.theory import (
     Spectrum,
     correlation_flow,
@@ -29,11 +30,6 @@ from widelearn.theory import (
 )
 
 
-def sphere(rng, n, d, radius=None):
-    X = rng.standard_normal((n, d))
-    return X * (np.sqrt(d) if radius is None else radius) / np.linalg.norm(X, axis=1, keepdims=True)
-
-
 def step(t):
     return (t > 0) * 1.0
 
@@ -45,12 +41,6 @@ def tangent_kernel(X, Y, W):
 def limit_kernel(X, Y):
     t = np.clip(X @ Y.T / X.shape[1], -1, 1)
     return (0.5 - np.arccos(t) / (2 * np.pi)) * t
-
-
-def agrees(rows, theory, share):
-    """The mean over draws is within max(3 standard errors, a share of the prediction)."""
-    mean, error = np.mean(rows), np.std(rows, ddof=1) / np.sqrt(len(rows))
-    assert abs(mean - theory) <= max(3 * error, share * theory), (mean, theory, error)
 
 
 # The tangent model.

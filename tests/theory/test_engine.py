@@ -3,18 +3,13 @@
 import numpy as np
 import pytest
 
+from simulation import near
 from widelearn.theory import Spectrum, critical_ridge, effective_ridge, kernel_spectrum, risk
 
 K = np.arange(1.0, 601.0)
 S600 = K**-1.3
 T600 = S600 * K**-0.6 / np.sum(S600 * K**-0.6)
 K800 = np.arange(1.0, 801.0)
-
-
-def near(value, text):
-    """A golden value is right to 1e-8 or to one unit of its last digit."""
-    digit = 10.0 ** -len(text.partition(".")[2])
-    assert value == pytest.approx(float(text), rel=1e-8, abs=digit), text
 
 
 @pytest.mark.parametrize(
