@@ -11,8 +11,9 @@ from sklearn.model_selection import train_test_split
 import reference
 from widelearn import KernelRidge, RecursiveFeatureMachine, RecursiveFeatureMachineClassifier
 from widelearn.datasets import hypercube
-from widelearn.estimators.recursive.fit import ALPHAS
+from widelearn.estimators.recursive.machine import ALPHAS
 from widelearn.estimators.recursive.metric import gradients, outer_product
+from widelearn.estimators.recursive.recursion import Recursion
 from widelearn.kernels import NTK, RBF, Laplace, Linear, Matern
 from widelearn.kernels.slopes import slopes
 from widelearn.runtime import row_blocks
@@ -201,9 +202,9 @@ def test_a_kernel_that_gives_up_does_not_stop_its_gradients():
     y = X[:, 0] * X[:, 1]
     heard = []
     model = RecursiveFeatureMachine(Laplace(gamma=0.3), callback=lambda *news: heard.append(news)).fit(X, y)
-    assert model._caps(ALPHAS.index(10.0)) == [np.inf, 0.1]
-    assert model._caps(ALPHAS.index(0.1)) == [np.inf]
-    assert clone(model).set_params(alphas=(1.0, 10.0))._caps(1) == [np.inf]
+    assert Recursion.of(model).caps(10.0) == [np.inf, 0.1]
+    assert Recursion.of(model).caps(0.1) == [np.inf]
+    assert Recursion.of(clone(model).set_params(alphas=(1.0, 10.0))).caps(10.0) == [np.inf]
     runs = len(heard) // 6
     assert [number for number, _ in heard] == list(range(6)) * runs
     starts = {tuple(error for _, error in heard[6 * k : 6 * k + 6]) for k in range(runs)}
@@ -290,7 +291,7 @@ def test_progress(smooth):
 
 def test_many_rows_leave_choices_to_samples(monkeypatch, smooth):
     for name, rows in {"LENGTH_ROWS": 30, "CHOICE_ROWS": 60, "GRADIENT_ROWS": 90}.items():
-        monkeypatch.setattr(f"widelearn.estimators.recursive.fit.{name}", rows)
+        monkeypatch.setattr(f"widelearn.estimators.recursive.recursion.{name}", rows)
     X, y = smooth
     model = RecursiveFeatureMachine(n_iter=2).fit(X, y)
     assert model.X_fit_.shape == X.shape

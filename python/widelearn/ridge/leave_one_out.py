@@ -25,7 +25,8 @@ ROWS_A_PENALTY, LEAST = 3000, 3
 # Shares of one that leave-one-out leverages reach in vain: the row alone determines its fitted value.
 FULL = 1e-13
 
-Errors = Iterator[tuple[slice, Array]]
+# Rows, a slice or their numbers, and what they have.
+Errors = Iterator[tuple[Any, Array]]
 Blocks = Callable[[], Iterable[tuple[slice, Array]]]
 
 

@@ -9,8 +9,8 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import StrOptions
 
 from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, check_labels, check_targets, show
-from widelearn.estimators.kernel_ridge.model import kernels_of
-from widelearn.estimators.kernel_ridge.solver import choose_kernel
+from widelearn.estimators.kernel_ridge.model import choose_kernel, kernels_of
+from widelearn.estimators.kernel_ridge.solver import Solver
 from widelearn.estimators.labels import SignClassifier
 from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.penalty import ALPHAS, choice_of
@@ -124,12 +124,12 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
     @checks_parameters()
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Self:
         """Fit to rows `X` (n, d) and targets `y` (n,) or (n, t); returns the estimator."""
-        refuse_lazy(X, "KernelRidgeCV")
+        refuse_lazy(X, type(self).__name__)
         draft = draft_of(self)
         x, Y, weight, flat = check_targets(draft, X, y, sample_weight)
-        penalty, options = choice_of(self.cv, self.alphas), {"fit_intercept": self.fit_intercept}
-        model, choice = choose_kernel(kernels_of(self.kernel), penalty, x, Y, weight, **options)
-        show(draft, model, flat)
+        penalty = choice_of(self.cv, self.alphas)
+        problem, choice = choose_kernel(kernels_of(self.kernel), penalty, x, Y, weight, self.fit_intercept)
+        show(draft, Solver().solve(problem, choice.penalties), flat)
         draft.alpha_, draft.best_score_ = choice.alpha, choice.score
         return keep(self, draft)
 
@@ -252,11 +252,11 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
     @checks_parameters()
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Self:
         """Fit to rows `X` (n, d) and labels `y` (n,), or an indicator (n, t); returns the estimator."""
-        refuse_lazy(X, "KernelRidgeClassifierCV")
+        refuse_lazy(X, type(self).__name__)
         draft = draft_of(self)
         x, Y, weight, labels = check_labels(draft, X, y, sample_weight)
-        penalty, options = choice_of(self.cv, self.alphas, labels=labels), {"fit_intercept": self.fit_intercept}
-        model, choice = choose_kernel(kernels_of(self.kernel), penalty, x, Y, weight, **options)
-        show(draft, model, Y.shape[1] == 1)
+        penalty = choice_of(self.cv, self.alphas, labels=labels)
+        problem, choice = choose_kernel(kernels_of(self.kernel), penalty, x, Y, weight, self.fit_intercept)
+        show(draft, Solver().solve(problem, choice.penalties), Y.shape[1] == 1)
         draft.alpha_, draft.best_score_ = choice.alpha, choice.score
         return keep(self, draft)

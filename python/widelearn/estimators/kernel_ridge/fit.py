@@ -66,7 +66,7 @@ def check_labels(draft: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Array,
     draft.classes_, draft.multilabel_ = labels.classes, labels.multilabel
     weight = labels.weights(y, draft.class_weight, check_weight(sample_weight, x))
     if weight is not None and not weight.any():
-        raise ValueError("All sample weights are zero: give at least one row a positive weight.")
+        raise ValueError("All rows have weight zero: give at least one row, and one class, a positive weight.")
     return x, labels.encode(y), weight, labels
 
 

@@ -1,6 +1,6 @@
 """Kernel ridge regression as a problem of arrays, and the model that solves it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from widelearn.estimators.penalty import Choice
 from widelearn.kernels import NTK, Kernel, as_kernel
 from widelearn.ridge.kernel_systems import own_kernel_matrix, solve_dual, symmetric_kernel_matrix
 from widelearn.ridge.leave_one_out import DualPath, Errors
@@ -21,7 +22,8 @@ Array = NDArray[Any]
 class KernelModel:
     """The function Σ_i a_i k(x, x_i) + b that was fitted; of a precomputed kernel there are no rows x_i."""
 
-    kernel: Kernel | str
+    # A kernel, or "precomputed".
+    kernel: Any
     rows: Array | None
     solution: Solution
 
@@ -38,7 +40,7 @@ class KernelModel:
 class KernelProblem:
     """Kernel ridge regression of targets (n, t) on rows, or on their precomputed kernel matrix."""
 
-    kernel: Kernel | str
+    kernel: Any
     X: Array
     Y: Array
     weight: Array | None
@@ -77,10 +79,14 @@ class KernelProblem:
         weight = None if self.weight is None else self.weight[rows]
         return DualPath(part, self.Y[rows], alphas, weight, fit_intercept=self.fit_intercept, definite=False)
 
+    def whole_path(self, alphas: Array) -> DualPath:
+        """Return the path of all rows that have a weight."""
+        rows = np.arange(len(self.Y)) if self.weight is None else np.flatnonzero(self.weight)
+        return self.path(self.matrix(), rows, alphas)
+
     def left_out(self, alphas: Array) -> Errors:
         """Yield rows and scaled leave-one-out errors (a, rows, t), numbered among the rows that have a weight."""
-        rows = np.arange(len(self.Y)) if self.weight is None else np.flatnonzero(self.weight)
-        return self.path(self.matrix(), rows, alphas).errors()
+        return self.whole_path(alphas).errors()
 
     def refit(self, train: Array, test: Array, alphas: Array) -> Iterator[Array]:
         """Yield for every penalty the values (m, t) at m rows of a fit to others; all of them have a weight."""
@@ -89,6 +95,18 @@ class KernelProblem:
         for alpha in alphas:
             solved = found.solve(np.full(self.Y.shape[1], alpha))
             yield across @ solved.coef + solved.offset
+
+
+def choose_kernel(kernels: Iterable[Kernel | str], penalty: Any, *problem: Any) -> tuple[KernelProblem, Choice]:
+    """Return the problem of the kernel whose penalty, chosen by an object, has the best score; and the choice."""
+    best: tuple[KernelProblem, Choice] | None = None
+    for kernel in kernels:
+        choice = penalty.choose(KernelProblem(kernel, *problem))
+        if best is None or choice.score > best[1].score:
+            best = KernelProblem(kernel, *problem), choice
+    if best is None:
+        raise ValueError("kernel must name at least one kernel, and a list may not hold 'precomputed'.")
+    return best
 
 
 def kernel_of(kernel: Any) -> Kernel | str:

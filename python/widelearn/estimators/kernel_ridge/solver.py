@@ -1,6 +1,6 @@
-"""The ways to solve a kernel ridge problem, and the choice among kernels and penalties."""
+"""The ways to solve a kernel ridge problem."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from os import PathLike
 from typing import Any, Self
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from widelearn.estimators.kernel_ridge.centres import default_centres, fit_on_centres
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem
-from widelearn.estimators.penalty import Choice, Penalty
 from widelearn.features import NystromFeatures
 from widelearn.kernels import Kernel
 from widelearn.ridge.kernel_iterations import FEW_ROWS, solve_iteratively, worth_iterating
@@ -90,27 +89,6 @@ class Solver:
         dual = np.zeros(problem.Y.shape, problem.X.dtype)
         dual[features.component_indices_] = found.coef
         return KernelModel(problem.kernel, None, found._replace(coef=dual))
-
-
-def choose_kernel(
-    kernels: Iterable[Kernel | str],
-    penalty: Penalty,
-    X: Array,
-    Y: Array,
-    weight: Array | None,
-    *,
-    fit_intercept: bool,
-) -> tuple[KernelModel, Choice]:
-    """Return the model of the kernel and the penalty of the best score, and the choice."""
-    best: tuple[Kernel | str, Choice] | None = None
-    for kernel in kernels:
-        problem: Any = KernelProblem(kernel, X, Y, weight, fit_intercept)
-        choice = penalty.choose(problem)
-        if best is None or choice.score > best[1].score:
-            best = kernel, choice
-    if best is None:
-        raise ValueError("kernel must name at least one kernel, and a list may not hold 'precomputed'.")
-    return Solver().solve(KernelProblem(best[0], X, Y, weight, fit_intercept), best[1].penalties), best[1]
 
 
 def fits(X: Array) -> bool:

@@ -1,19 +1,25 @@
 """Recursive feature machines: kernel ridge that learns from its own gradients which directions matter."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import MultiOutputMixin, RegressorMixin, _fit_context
-from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.base import MultiOutputMixin, RegressorMixin
+from sklearn.utils._param_validation import Interval, StrOptions
 
-from widelearn.estimators.labels import SignCoding
-from widelearn.estimators.recursive.fit import ALPHAS, DTYPES, BaseRecursive
+from widelearn.estimators.kernel_ridge.fit import check_labels, check_targets
+from widelearn.estimators.labels import SignClassifier
+from widelearn.estimators.lazy import refuse_lazy
+from widelearn.estimators.recursive.fit import BaseRecursive, learn
+from widelearn.estimators.state import checks_parameters, draft_of, keep, snapshot
 from widelearn.kernels import Kernel
 
 Array = NDArray[Any]
+ALPHAS = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3)
 
 
 class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
@@ -127,6 +133,19 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     3
     """
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "kernel": [Kernel, str, callable, None],
+        "alphas": ["array-like"],
+        "n_iter": [Interval(Integral, 0, None, closed="left")],
+        "metric": [StrOptions({"full", "diagonal"})],
+        "exponent": [Interval(Real, 0, None, closed="neither")],
+        "n_folds": [Interval(Integral, 2, None, closed="left")],
+        "standardize": ["boolean"],
+        "fit_intercept": ["boolean"],
+        "random_state": ["random_state"],
+        "callback": [callable, None],
+    }
+
     def __init__(
         self,
         kernel: Kernel | str | None = None,
@@ -152,21 +171,23 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
         self.random_state = random_state
         self.callback = callback
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @checks_parameters()
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit to rows `X` (n, d) and targets `y` (n,) or (n, t); returns the estimator."""
-        x, targets = validate_data(self, X, y, dtype=DTYPES, multi_output=True, y_numeric=True)
-        self._learn(x, targets.astype(np.float64).reshape(len(x), -1), None, flat=targets.ndim == 1)
-        return self
+        refuse_lazy(X, type(self).__name__)
+        draft = draft_of(self)
+        x, Y, weight, flat = check_targets(draft, X, y, None)
+        learn(draft, x, Y, weight, flat=flat)
+        return keep(self, draft)
 
     def predict(self, X: ArrayLike) -> Array:
         """Return the values at the rows of `X`, of shape (n,) or (n, t)."""
-        check_is_fitted(self)
-        values = self._values(X)
-        return values[:, 0] if self.dual_coef_.ndim == 1 else values
+        fitted = snapshot(self)
+        values = fitted._values(X)
+        return values[:, 0] if fitted.dual_coef_.ndim == 1 else values
 
 
-class RecursiveFeatureMachineClassifier(SignCoding, BaseRecursive):
+class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
     """Classify by kernel ridge on +1 and -1 in a metric learned from its own gradients.
 
     The recursion, with those codes for y, is that of :class:`RecursiveFeatureMachine`; two classes share one column,
@@ -257,7 +278,7 @@ class RecursiveFeatureMachineClassifier(SignCoding, BaseRecursive):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **BaseRecursive._parameter_constraints,
+        **RecursiveFeatureMachine._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
@@ -288,10 +309,11 @@ class RecursiveFeatureMachineClassifier(SignCoding, BaseRecursive):
         self.callback = callback
         self.class_weight = class_weight
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @checks_parameters()
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit to rows `X` (n, d) and labels `y` (n,), or an indicator (n, t); returns the estimator."""
-        x, y = validate_data(self, X, y, dtype=DTYPES, multi_output=True)
-        labels, codes = self._encode(y)
-        self._learn(x, codes, self._reweigh(labels, None), flat=codes.shape[1] == 1)
-        return self
+        refuse_lazy(X, type(self).__name__)
+        draft = draft_of(self)
+        x, Y, weight, _ = check_labels(draft, X, y, None)
+        learn(draft, x, Y, weight, flat=Y.shape[1] == 1)
+        return keep(self, draft)
