@@ -74,10 +74,13 @@ def job(name: str, shape: tuple[int, int, int], sides: dict[str, Any], error: Ca
 def two_layer(n: int, d: int, m: int, activation: str) -> Job:
     X, y, W0, _, a = draw(n, d, m)
     b = np.zeros(m, np.float32)
+    start = W0.copy()
+    net = nets.TwoLayer(start, b, a, activation)
     peer = MLPClassifier((m,), activation=activation, solver="sgd", batch_size=n, max_iter=STEPS, alpha=0.0, tol=0.0)
 
     def ours(W: Array) -> Array:
-        return nets.loss_gradient(X, y, W, b, a, activation, "logistic").W
+        start[:] = W
+        return net.loss_gradient(X, y, "logistic").W
 
     def numpy(W: Array) -> Array:
         Z = X @ W.T
@@ -101,9 +104,10 @@ def two_layer(n: int, d: int, m: int, activation: str) -> Job:
 
 def taylor(n: int, d: int, m: int) -> Job:
     X, y, W0, W, a = draw(n, d, m)
+    net = nets.Expansion(W0, a, "softplus", (2,))
 
     def ours(W: Array) -> Array:
-        return nets.taylor_loss_gradient(X, y, W0, a, W, "softplus", (2,), "squared").W
+        return net.loss_gradient(X, y, W, "squared").W
 
     s = 1 / (1 + np.exp(-(X @ W0.T)))
     # What a program that holds n x m numbers computes once.

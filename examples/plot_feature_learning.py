@@ -30,7 +30,8 @@ def watch(t, state):
         return
     times.append(t)
     rows = ((X, y), (X_test, y_test))
-    outputs = [wl.nets.forward(x, state.W, state.b, state.a, "relu")[:, 0] for x, _ in rows]
+    net = wl.nets.TwoLayer(state.W, state.b, state.a, "relu")
+    outputs = [net.outputs(x)[:, 0] for x, _ in rows]
     scores.append([np.mean(np.sign(f) == labels) for f, (_, labels) in zip(outputs, rows, strict=True)])
     share = (state.W[:, data.support] ** 2).sum(axis=1) / (state.W**2).sum(axis=1)
     size = np.linalg.norm(state.W, axis=1) * np.abs(state.a[:, 0])

@@ -84,7 +84,7 @@ def test_the_staircase_is_climbed_step_by_step():
 
     def watch(t, state):
         if t in (1, 25):
-            part = nets.loss_gradient(data.X, y, state.W, state.b, state.a, "relu", "squared").W
+            part = nets.TwoLayer(state.W, state.b, state.a, "relu").loss_gradient(data.X, y, "squared").W
             seen[t] = np.linalg.norm(part, axis=0)[data.support].argmax()
 
     y = data.y[:, None]
@@ -119,7 +119,7 @@ def test_raw_regression():
 def test_symmetric_starts(init, m, rng):
     X = rng.standard_normal((40, 6))
     net = Start(init, 1.0, "normal", 0.5, "normal", None).draw(m, 6, 3, np.random.default_rng(0), np.float64)
-    f = nets.forward(X, net.W, net.b, net.a, "relu")
+    f = nets.TwoLayer(net.W, net.b, net.a, "relu").outputs(X)
     # m products that cancel, of size up to max |h| max |a|
     assert np.abs(f).max() <= m * EPS * np.abs(X @ net.W.T - net.b).max() * np.abs(net.a).max()
     assert net.W.shape == (m, 6)
@@ -150,7 +150,7 @@ def test_gradient_descent_is_what_it_says(rng):
     model = TwoLayerRegressor(init=start, learning_rate_init=0.1, momentum=0.5, max_iter=3, **options).fit(X, y)
     theta, v = [part.copy() for part in start], [0.0, 0.0, 0.0]
     for t in range(3):
-        found = nets.loss_gradient(X, y[:, None], *theta, "tanh", "squared")
+        found = nets.TwoLayer(*theta, "tanh").loss_gradient(X, y[:, None], "squared")
         objective = found.loss + 0.05 * ((theta[0] ** 2).sum() + (theta[2] ** 2).sum())
         assert model.loss_curve_[t] == pytest.approx(objective, rel=1e-12)
         g = (found.W + 0.1 * theta[0], found.b, found.a + 0.1 * theta[2])
@@ -200,8 +200,8 @@ def test_smoothing_and_truncated_relu(rng):
     X, y = table(rng)
     for activation, smoothing in (("relu", 0.3), ("truncated_relu", 0.0), ("truncated_relu", 0.3)):
         model = TwoLayerRegressor(32, activation, smoothing=smoothing, scaling=None, random_state=0).fit(X, y)
-        wanted = nets.forward(X, model.W_, model.b_, model.a_, activation, smoothing=smoothing)[:, 0]
-        np.testing.assert_array_equal(model.predict(X), wanted)
+        net = nets.TwoLayer(model.W_, model.b_, model.a_, activation, smoothing=smoothing)
+        np.testing.assert_array_equal(model.predict(X), net.outputs(X)[:, 0])
         assert model.score(X, y) > 0.5
 
 

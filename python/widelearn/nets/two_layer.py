@@ -1,11 +1,12 @@
-"""Two-layer nets: outputs, the gradient of a mean loss, and the gradient at which training starts."""
+"""Two-layer nets: outputs, hidden activations, gradients of mean losses, and products with the Jacobian."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from widelearn import _core
-from widelearn.nets.arrays import Array, activation_spec, check_labels, check_result, check_room, check_weight, checked
+from widelearn.nets.arrays import Array, Shapes, activation_spec, check_labels, check_result, check_room
+from widelearn.runtime import check_memory
 
 
 class Gradient(NamedTuple):
@@ -35,31 +36,25 @@ class Gradient(NamedTuple):
     a: Array
 
 
-def forward(X: Array, W: Array, b: Array, a: Array, activation: Any, *, smoothing: float = 0.0) -> Array:
-    """Return the outputs of a two-layer net.
+class TwoLayer:
+    """Hold a two-layer net f(x) = Σ_r a_r σ(<w_r, x> - b_r), without a factor: scales are in `a`.
 
-    f(x) = Σ_r a_r σ(<w_r, x> - b_r), without a factor: scales are in `a`. With `smoothing` s, σ(z) stands for
-    E σ(z + s ξ), ξ ~ N(0, 1): for relu z Φ(z/s) + s φ(z/s), for truncated relu that at z less that at z - 1.
+    With `smoothing` s, σ(z) stands for E σ(z + s ξ), ξ ~ N(0, 1): for relu z Φ(z/s) + s φ(z/s), for truncated relu that
+    at z less that at z - 1. The arrays are checked here, and held, not copied, if they are C-contiguous: who changes
+    them in place trains the net, and sees to it that they stay finite.
 
     Parameters
     ----------
-    X : array of shape (n, d)
-        Rows, float32 or float64; all arrays are of one type.
     W : array of shape (m, d)
-        First layer.
+        First layer, float32 or float64; all arrays are of one type.
     b : array of shape (m,)
         Thresholds, subtracted.
     a : array of shape (m, c)
         Output weights.
     activation : str or ("leaky_relu", slope)
-        A name of the activations, or "truncated_relu", min(1, max(z, 0)).
+        σ: a name of the activations, or "truncated_relu", min(1, max(z, 0)); relu'(0) = 0.
     smoothing : float, default=0.0
         Standard deviation s of the noise; for relu and truncated relu only.
-
-    Returns
-    -------
-    array of shape (n, c)
-        The outputs, of the type of `X`.
 
     Raises
     ------
@@ -70,101 +65,110 @@ def forward(X: Array, W: Array, b: Array, a: Array, activation: Any, *, smoothin
 
     Notes
     -----
-    2 n m (d + c) flops; the memory of some rows' m pre-activations. Source: Shi, Wei and Liang (2023), "Provable
-    guarantees for neural networks via gradient feature learning", section 2 (their bias has this sign).
+    Products with n rows cost 2 n m d flops for each layer that they meet, and hold some rows' m pre-activations. Sums
+    over rows are those of fixed blocks, added up in float64 in their order: the same bits for every number of threads.
+    Source: Shi, Wei and Liang (2023), "Provable guarantees for neural networks via gradient feature learning", section
+    2 (their bias has this sign); Bai and Lee (2020), "Beyond linearization", section 2 (the linear term).
 
     Examples
     --------
     >>> import numpy as np
-    >>> from widelearn.nets import forward
-    >>> X, W = np.array([[1.0, 2.0]]), np.array([[1.0, 0.0], [0.0, 1.0]])
-    >>> forward(X, W, np.array([0.5, 0.5]), np.array([[1.0], [-2.0]]), "relu")
-    array([[-2.5]])
+    >>> from widelearn.nets import TwoLayer
+    >>> W, b, a = (
+    ...     np.array([[1.0, 0.0], [0.0, 1.0]]),
+    ...     np.array([0.5, 0.5]),
+    ...     np.array([[1.0], [-2.0]]),
+    ... )
+    >>> net = TwoLayer(W, b, a, "relu")
+    >>> X, Y = np.array([[1.0, 2.0]]), np.array([[-1.5]])
+    >>> net.hidden(X), net.outputs(X)
+    (array([[0.5, 1.5]]), array([[-2.5]]))
+    >>> found = net.loss_gradient(X, Y, "squared")
+    >>> found.loss, found.b
+    (0.5, array([ 1., -2.]))
     """
-    spec = activation_spec(activation, smoothing)
-    X, W, b, a = checked(X=(X, ("n", "d")), W=(W, ("m", "d")), b=(b, ("m",)), a=(a, ("m", "c")))
-    out = np.empty((len(X), a.shape[1]), X.dtype)
-    _core.net_forward(X, W, b, a, spec, out)
-    return out
 
+    def __init__(self, W: Array, b: Array, a: Array, activation: Any, *, smoothing: float = 0.0) -> None:
+        self.activation, self.smoothing = activation, float(smoothing)
+        self._spec = activation_spec(activation, smoothing)
+        self._shapes = Shapes()
+        self.W, self.b, self.a = self._shapes.check(W=(W, "md"), b=(b, "m"), a=(a, "mc"))
 
-def loss_gradient(
-    X: Array,
-    Y: Array,
-    W: Array,
-    b: Array,
-    a: Array,
-    activation: Any,
-    loss: str,
-    *,
-    smoothing: float = 0.0,
-    sample_weight: Any = None,
-) -> Gradient:
-    """Return the mean loss of a two-layer net and its gradient by first layer, thresholds and output weights.
+    def outputs(self, X: Array) -> Array:
+        """Return f at rows `X` (n, d), of shape (n, c) and their type, by 2 n m (d + c) flops."""
+        (X,) = self._shapes.copy().check(X=(X, "nd"))
+        out = np.empty((len(X), self.a.shape[1]), X.dtype)
+        _core.net_forward(X, self.W, self.b, self.a, self._spec, out)
+        return out
 
-    L = Σ_i w_i ℓ(y_i, f(x_i)) / Σ_i w_i with f as in :func:`forward`. With r_i = ∂L/∂f(x_i) and z = W x - b, the
-    gradients are ∂W_r = Σ_i <r_i, a_r> σ'(z_ir) x_i, ∂b_r = -Σ_i <r_i, a_r> σ'(z_ir), ∂a_r = Σ_i σ(z_ir) r_i.
+    def hidden(self, X: Array) -> Array:
+        """Return σ(<w_r, x> - b_r) at rows `X` (n, d), of shape (n, m), by 2 n m d flops."""
+        return self._layer(X, slopes=False)
 
-    Parameters
-    ----------
-    X : array of shape (n, d)
-        Rows, float32 or float64; all arrays are of one type.
-    Y : array of shape (n, c)
-        Numbers for "squared", -1 and 1 for "logistic" and "hinge", one-hot rows or probabilities for "softmax".
-    W : array of shape (m, d)
-        First layer.
-    b : array of shape (m,)
-        Thresholds, subtracted.
-    a : array of shape (m, c)
-        Output weights.
-    activation : str or ("leaky_relu", slope)
-        A name of the activations, or "truncated_relu"; relu'(0) = 0.
-    loss : {"squared", "logistic", "hinge", "softmax"}
-        ½‖f - y‖², Σ log(1 + e^(-y f)), Σ max(0, 1 - y f) with derivative 0 at the kink, or the cross entropy.
-    smoothing : float, default=0.0
-        Standard deviation of the noise integrated out, as in :func:`forward`.
-    sample_weight : array of shape (n,), optional
-        Weights w >= 0; None is 1 each.
+    def _layer(self, X: Array, *, slopes: bool) -> Array:
+        """Return hidden activations, or their slopes."""
+        (X,) = self._shapes.copy().check(X=(X, "nd"))
+        out = np.empty((len(X), len(self.b)), X.dtype)
+        _core.net_hidden(X, self.W, self.b, self._spec, slopes, out)
+        return out
 
-    Returns
-    -------
-    Gradient
-        (loss, W, b, a): a float and arrays shaped as the parameters, of the type of `X`.
+    def loss_gradient(self, X: Array, Y: Array, loss: str, *, sample_weight: Any = None) -> Gradient:
+        """Return the mean loss and its gradient by first layer, thresholds and output weights.
 
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, a value is not finite, labels do not suit the loss, or a name is unknown.
-    TypeError
-        If the arrays are not all float32 or all float64.
-    MemoryError
-        If the sums of the derivatives do not fit.
+        L = Σ_i w_i ℓ(y_i, f(x_i)) / Σ_i w_i with the losses of :func:`loss`, for rows `X` (n, d), labels `Y` (n, c) and
+        `sample_weight` (n,), None being 1 each. With r_i = ∂L/∂f(x_i) and z = W x - b, ∂W_r = Σ_i <r_i, a_r> σ'(z_ir)
+        x_i, ∂b_r = -Σ_i <r_i, a_r> σ'(z_ir), ∂a_r = Σ_i σ(z_ir) r_i; 4 n m d + 6 n m c flops.
+        """
+        shapes = self._shapes.copy()
+        X, Y = shapes.check(X=(X, "nd"), Y=(Y, "nc"))
+        check_labels(loss, Y)
+        check_room(len(self.W), self.W.shape[1] + self.a.shape[1] + 1)
+        by_W, by_b, by_a = np.empty_like(self.W), np.empty_like(self.b), np.empty_like(self.a)
+        weight = shapes.weights(sample_weight)
+        value = _core.net_gradient(X, Y, self.W, self.b, self.a, self._spec, loss, weight, by_W, by_b, by_a)
+        check_result(by_W, by_b, by_a)
+        return Gradient(value, by_W, by_b, by_a)
 
-    Notes
-    -----
-    4 n m d + 6 n m c flops; the memory of some rows' m pre-activations. Sums over rows are those of fixed blocks, added
-    up in float64 in their order: the same bits for every number of threads. Source: Shi, Wei and Liang (2023),
-    "Provable guarantees for neural networks via gradient feature learning", section 2.
+    def tangent_product(self, X: Array, V: Array) -> Array:
+        """Return J V (n, c), the derivative of the outputs at rows `X` (n, d) along a movement `V` (m, d) of W.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from widelearn.nets import loss_gradient
-    >>> X, Y = np.array([[1.0, 2.0]]), np.array([[1.0]])
-    >>> W, b, a = np.array([[1.0, 0.0]]), np.array([0.5]), np.array([[2.0]])
-    >>> found = loss_gradient(X, Y, W, b, a, "relu", "squared")  # f = 1
-    >>> found.loss, loss_gradient(X, -Y, W, b, a, "relu", "squared").W
-    (0.0, array([[4., 8.]]))
-    """
-    spec = activation_spec(activation, smoothing)
-    X, Y, W, b, a = checked(X=(X, ("n", "d")), Y=(Y, ("n", "c")), W=(W, ("m", "d")), b=(b, ("m",)), a=(a, ("m", "c")))
-    check_labels(loss, Y)
-    check_room(len(W), W.shape[1] + a.shape[1] + 1)
-    by_W, by_b, by_a = np.empty_like(W), np.empty_like(b), np.empty_like(a)
-    weight = check_weight(sample_weight, len(X))
-    value = _core.net_gradient(X, Y, W, b, a, spec, loss, weight, by_W, by_b, by_a)
-    check_result(by_W, by_b, by_a)
-    return Gradient(value, by_W, by_b, by_a)
+        (J V)(x) = Σ_r a_r σ'(<w_r, x> - b_r) <v_r, x>: what the linearised net that has moved by V adds; 4 n m d flops.
+        """
+        X, V = self._shapes.copy().check(X=(X, "nd"), V=(V, "md"))
+        out = np.empty((len(X), self.a.shape[1]), X.dtype)
+        _core.tangent_product(X, self.W, self.b, self.a, self._spec, V, out)
+        return out
+
+    def tangent_transpose(self, X: Array, R: Array) -> Array:
+        """Return Jᵀ R (m, d), the gradient by the first layer of Σ_i <r_i, f(x_i)>, for `X` (n, d) and `R` (n, c).
+
+        (Jᵀ R)_r = Σ_i <r_i, a_r> σ'(<w_r, x_i> - b_r) x_i: the transpose of :meth:`tangent_product`; 4 n m d flops.
+        """
+        X, R = self._shapes.copy().check(X=(X, "nd"), R=(R, "nc"))
+        check_room(*self.W.shape)
+        out = np.empty_like(self.W)
+        _core.tangent_transpose(X, self.W, self.b, self.a, self._spec, R, out)
+        check_result(out)
+        return out
+
+    def tangent_kernel(self, X: Array, Z: Array | None = None) -> Array:
+        """Return the inner products of first-layer gradients at rows `X` (n, d) and `Z` (k, d), None being `X`: (n, k).
+
+        K(x, z) = <x, z> Σ_r ‖a_r‖² σ'(<w_r, x> - b_r) σ'(<w_r, z> - b_r), summed over outputs: J Jᵀ where there is one;
+        2 (n + k) m d + 2 n k (m + d) flops, and the memory of the rows' slopes (n, m) and (k, m) beside two results.
+        """
+        X, Z = self._shapes.copy().check(X=(X, "nd"), Z=(Z, "kd"))
+        n, k = len(X), len(X if Z is None else Z)
+        need = X.itemsize * ((n + k) * len(self.b) + 2 * n * k)
+        check_memory(need, f"A tangent kernel of {n} by {k} rows", "Take fewer rows at once.")
+        size = np.linalg.norm(self.a, axis=1)
+        left = self._layer(X, slopes=True) * size
+        right = None if Z is None else self._layer(Z, slopes=True) * size
+        kernel, products = np.empty((2, n, k), X.dtype)
+        _core.gram(("linear",), X, Z, kernel)
+        _core.gram(("linear",), left, right, products)
+        kernel *= products
+        return kernel
 
 
 def simplified_gradient(X: Array, Y: Array, W: Array, b: Array, sample_weight: Any = None) -> Array:
@@ -214,9 +218,10 @@ def simplified_gradient(X: Array, Y: Array, W: Array, b: Array, sample_weight: A
     array([[[ 0.5,  1. ],
             [ 1. , -1. ]]])
     """
-    X, Y, W, b = checked(X=(X, ("n", "d")), Y=(Y, ("n", "c")), W=(W, ("m", "d")), b=(b, ("m",)))
+    shapes = Shapes()
+    X, Y, W, b = shapes.check(X=(X, "nd"), Y=(Y, "nc"), W=(W, "md"), b=(b, "m"))
     check_room(len(W), W.shape[1] * Y.shape[1])
     out = np.empty((Y.shape[1], *W.shape), X.dtype)
-    _core.net_simplified(X, Y, W, b, check_weight(sample_weight, len(X)), out.reshape(-1, W.shape[1]))
+    _core.net_simplified(X, Y, W, b, shapes.weights(sample_weight), out.reshape(-1, W.shape[1]))
     check_result(out)
     return out

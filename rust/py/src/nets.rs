@@ -53,6 +53,46 @@ pub(crate) fn net_forward(
     })
 }
 
+/// The hidden activations of a two-layer net, or their slopes.
+#[pyfunction]
+pub(crate) fn net_hidden(
+    py: Python<'_>,
+    x: &Bound<'_, PyAny>,
+    w: &Bound<'_, PyAny>,
+    b: &Bound<'_, PyAny>,
+    activation: Spec,
+    slopes: bool,
+    out: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let shape = shape(py, &activation)?;
+    by_type!(x, T => {
+        let (x, w, b) = (Matrix::<T>::new(x, "x")?, Matrix::<T>::new(w, "w")?, Vector::<T>::new(b, "b")?);
+        let mut out = MatrixMut::<T>::new(out, "out")?;
+        let (x, layer, out) = (x.rows()?, (w.rows()?, b.slice()?), out.slice()?);
+        call(py, work(1, x.n, layer.0.n, x.d), |context| core::hidden(context, x, layer, shape, slopes, out))
+    })
+}
+
+/// The weighted sum of losses of outputs, and its derivatives by them.
+#[pyfunction]
+pub(crate) fn net_loss(
+    py: Python<'_>,
+    f: &Bound<'_, PyAny>,
+    y: &Bound<'_, PyAny>,
+    loss: &str,
+    weight: &Bound<'_, PyAny>,
+    residual: &Bound<'_, PyAny>,
+) -> PyResult<f64> {
+    let loss = self::loss(py, loss)?;
+    by_type!(f, T => {
+        let (f, y, weight) = (Matrix::<T>::new(f, "f")?, Matrix::<T>::new(y, "y")?, Vector::<f64>::new(weight, "weight")?);
+        let mut residual = MatrixMut::<T>::new(residual, "residual")?;
+        let (f, residual) = (f.rows()?, residual.slice()?);
+        let labels = Labels { loss, y: y.rows()?.data, weight: weight.slice()?, offset: None };
+        call(py, work(0, f.n, f.d, 0), |context| core::loss(context, f, labels, residual))
+    })
+}
+
 /// The weighted sum of losses of a two-layer net, and its derivatives.
 #[pyfunction]
 pub(crate) fn net_gradient(

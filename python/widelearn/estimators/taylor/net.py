@@ -1,12 +1,12 @@
 """The two-layer net of a Taylor model, its start, and its loss in each of the three modes."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import factorial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from widelearn import nets
 from widelearn.kernels import TaylorKernel
@@ -56,48 +56,35 @@ class Net:
     activation: Any
     orders: tuple[int, ...] | None
 
+    @cached_property
+    def expansion(self) -> nets.Expansion:
+        """The expansion on these arrays; of order 2 for the real network, to whose methods orders do not matter."""
+        return nets.Expansion(self.W0, self.a, self.activation, self.orders or (2,))
+
     def outputs(self, X: Array, W: Array) -> Array:
         """Return the Taylor terms' sum, or the mean network, at rows: (n, c)."""
         if self.orders is None:
-            return nets.marginal_forward(X, self.W0, self.a, W, self.activation)[0]
-        return nets.taylor_forward(X, self.W0, self.a, W, self.activation, self.orders)
+            return self.expansion.marginal_moments(X, W)[0]
+        return self.expansion.outputs(X, W)
 
     def odd_curvature(self) -> bool:
         """Whether σ'' is an odd function."""
         z = np.linspace(0.3, 2.7, 7)
         x, one = np.column_stack([np.append(z, -z), np.ones(14)]), np.ones((1, 1))
-        curvature = nets.taylor_terms(x, np.eye(2)[:1], one, np.eye(2)[1:], self.activation, (2,)).ravel()
+        curvature = nets.Expansion(np.eye(2)[:1], one, self.activation, (2,)).terms(x, np.eye(2)[1:]).ravel()
         return bool(np.abs(curvature[:7] + curvature[7:]).max() < 1e-9 * np.abs(curvature).max())
 
     def loss_gradient(self, X: Array, Y: Array, W: Array, loss: str, offset: Array | None) -> nets.TaylorGradient:
         """Return the mean loss, of the real network also over signs, and its derivatives by W and by the outputs."""
         if self.orders is None:
-            return nets.marginal_loss_gradient(X, Y, self.W0, self.a, W, self.activation, loss, offset=offset)
-        return nets.taylor_loss_gradient(X, Y, self.W0, self.a, W, self.activation, self.orders, loss, offset=offset)
+            return self.expansion.marginal_loss_gradient(X, Y, W, loss, offset=offset)
+        return self.expansion.loss_gradient(X, Y, W, loss, offset=offset)
 
     def signed_loss_gradient(
         self, X: Array, Y: Array, W: Array, loss: str, offset: Array | None, signs: Array
     ) -> nets.TaylorGradient:
         """Return the same of the real network at one draw of signs."""
-        moved, still = self.W0 + signs[:, None] * W, np.zeros(len(W), W.dtype)
-        F = nets.forward(X, moved, still, self.a, self.activation)
-        value, residual = loss_and_slope(loss, Y, F if offset is None else F + offset)
-        if not np.isfinite(value):
-            return nets.TaylorGradient(np.inf, W, residual)
-        residual = residual.astype(X.dtype)
-        gradient = nets.tangent_transpose(X, moved, still, self.a, self.activation, residual)
-        return nets.TaylorGradient(value, signs[:, None] * gradient, residual)
-
-
-def loss_and_slope(loss: str, Y: Array, F: Array) -> tuple[float, Array]:
-    """Return a mean loss over rows and its derivative by the outputs (n, c)."""
-    Y, F = Y.astype(np.float64), F.astype(np.float64)
-    if loss == "squared":
-        return 0.5 * float(np.sum((F - Y) ** 2)) / len(F), (F - Y) / len(F)
-    if loss == "logistic":
-        return float(np.logaddexp(0, -Y * F).sum()) / len(F), -Y * special.expit(-Y * F) / len(F)
-    value = float((special.logsumexp(F, axis=1) - (Y * F).sum(axis=1)).sum()) / len(F)
-    return value, (special.softmax(F, axis=1) - Y) / len(F)
+        return self.expansion.signed_loss_gradient(X, Y, W, signs, loss, offset=offset)
 
 
 def draw_net(rng: np.random.RandomState, width: int, d: int, n_outputs: int) -> tuple[Array, Array]:

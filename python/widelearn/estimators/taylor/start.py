@@ -58,13 +58,12 @@ def bottom_of_blocks(objective: Objective, theta: Array, start: Array) -> tuple[
     Lanczos's method for all neurons at once: one product with the Hessian is a step of each.
     """
     net, X = objective.net, objective.X
+    quadratic = nets.Expansion(net.W0, net.a, net.activation, (2,))
     offset, zero = objective.offset(theta), np.zeros_like(net.W0)
 
     def product(V: Array) -> Array:
-        found = nets.taylor_hessian_product(
-            X, objective.Y, net.W0, net.a, zero, V.astype(X.dtype), net.activation, (2,), objective.loss, offset=offset
-        )
-        return found.astype(np.float64)
+        V = V.astype(X.dtype)
+        return quadratic.hessian_product(X, objective.Y, zero, V, objective.loss, offset=offset).astype(np.float64)
 
     steps = max(min(KRYLOV, start.shape[1], KRYLOV_BYTES // (2 * start.nbytes)), 1)
     basis = [start / np.linalg.norm(start, axis=1, keepdims=True)]

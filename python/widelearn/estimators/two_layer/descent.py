@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from widelearn.estimators.two_layer.network import Model, Network, square
-from widelearn.nets import loss_gradient
+from widelearn.nets import loss as loss_of
 
 Array = NDArray[Any]
 Batch = tuple[Array, Array]
@@ -221,14 +221,11 @@ class Descent:
 
 def mean_loss(model: Model, net: Network, X: Array, Y: Array) -> float:
     """Return the mean loss of a net, without its penalty."""
-    # As the output layer of a net whose hidden layer is the outputs: no loss is written twice.
     try:
         F = model.outputs(net, X)
     except ValueError:  # they overflow
         return np.inf
-    c = F.shape[1]
-    unit, zero = np.eye(c, dtype=F.dtype), np.zeros(c, F.dtype)
-    return float(loss_gradient(F, Y, unit, zero, unit, "identity", model.loss).loss)
+    return loss_of(F, Y, model.loss)[0]
 
 
 def trapped(model: Model, net: Network, X: Array, Y: Array) -> None:

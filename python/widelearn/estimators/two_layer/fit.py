@@ -16,7 +16,7 @@ from sklearn.utils.validation import validate_data
 from widelearn.estimators.two_layer.presets import PRESETS, settings
 from widelearn.estimators.two_layer.rows import Scaling, digest, stream_rows, table_batches
 from widelearn.estimators.two_layer.training import HEADS, Checkpoint, Rows, Training
-from widelearn.nets import forward
+from widelearn.nets import TwoLayer
 from widelearn.runtime import row_blocks
 
 Array = NDArray[Any]
@@ -169,9 +169,10 @@ class BaseTwoLayer(BaseEstimator):
         chosen = self._settings()
         W, b, a = (part.astype(X.dtype, copy=False) for part in (self.W_, self.b_, self.a_))
         scaling = Scaling(self.x_offset_, self.x_scale_)
+        net = TwoLayer(W, b, a, chosen.activation, smoothing=float(chosen.smoothing))
         out = np.empty((len(X), a.shape[1]), X.dtype)
         for rows in row_blocks(len(X), ROWS):
-            out[rows] = forward(scaling.apply(X[rows]), W, b, a, chosen.activation, smoothing=float(chosen.smoothing))
+            out[rows] = net.outputs(scaling.apply(X[rows]))
         return out
 
     def __sklearn_tags__(self) -> Any:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import expit, logsumexp
 
 from widelearn.estimators.two_layer.descent import Array, Batch
 from widelearn.estimators.two_layer.network import Model, Network, square
+from widelearn.nets import loss as loss_of
 from widelearn.ridge import solve
 from widelearn.runtime import one_blas_thread
 
@@ -100,13 +100,8 @@ def fit_head(net: Network, model: Model, X: Array, Y: Array, max_iter: int, aliv
 def _logistic(v: Array, H: Array, Y: Array, model: Model) -> tuple[float, Array]:
     """Return the objective of the logistic or softmax head, and its gradient."""
     a = v.reshape(H.shape[1], Y.shape[1])
-    F = H @ a
-    if model.loss == "softmax":
-        logs = logsumexp(F, axis=1, keepdims=True)
-        value, R = float(np.mean(logs[:, 0] - np.sum(Y * F, axis=1))), np.exp(F - logs) - Y
-    else:
-        value, R = float(np.mean(np.logaddexp(0, -Y * F).sum(axis=1))), -Y * expit(-Y * F)
-    g = H.T @ R / len(H) + model.alpha * a
+    value, R = loss_of(H @ a, Y, model.loss)
+    g = H.T @ R + model.alpha * a
     return value + 0.5 * model.alpha * float(v @ v), g.ravel()
 
 

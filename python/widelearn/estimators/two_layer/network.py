@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from widelearn.nets import forward, loss_gradient
+from widelearn.nets import TwoLayer
 
 Array = NDArray[Any]
 
@@ -52,18 +52,21 @@ class Model:
     loss: str
     alpha: float
 
+    def compiled(self, net: Network) -> TwoLayer:
+        """Return the net on its arrays."""
+        return TwoLayer(net.W, net.b, net.a, self.activation, smoothing=self.smoothing)
+
     def outputs(self, net: Network, X: Array) -> Array:
         """Return f (n, c)."""
-        return forward(X, net.W, net.b, net.a, self.activation, smoothing=self.smoothing)
+        return self.compiled(net).outputs(X)
 
     def hidden(self, net: Network, X: Array) -> Array:
         """Return σ(<w_r, x_i> - b_r), of shape (n, m)."""
-        unit = np.eye(len(net.b), dtype=X.dtype)
-        return forward(X, net.W, net.b, unit, self.activation, smoothing=self.smoothing)
+        return self.compiled(net).hidden(X)
 
     def gradient(self, net: Network, X: Array, Y: Array, *, penalised: bool = True) -> tuple[float, Array]:
         """Return the mean loss, and the gradient of the loss and the penalty as one vector."""
-        found = loss_gradient(X, Y, net.W, net.b, net.a, self.activation, self.loss, smoothing=self.smoothing)
+        found = self.compiled(net).loss_gradient(X, Y, self.loss)
         g = np.concatenate([found.W.ravel(), found.b, found.a.ravel()])
         if penalised and self.alpha:
             g[: net.W.size] += self.alpha * net.theta[: net.W.size]

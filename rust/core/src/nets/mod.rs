@@ -1,4 +1,5 @@
-//! Two-layer nets: outputs, gradients of mean losses, Taylor terms in the first layer, means over random signs.
+//! Two-layer nets: outputs, hidden activations, gradients of mean losses, Taylor terms in the first layer, means over
+//! random signs.
 //!
 //! Every function is one sweep over blocks of rows that the shapes alone fix: products with the first layer, activations
 //! fused over them, a step for each row that turns outputs into coefficients, and the product of what comes back with the
@@ -8,6 +9,7 @@ mod cell;
 mod expansion;
 mod gradient;
 mod grid;
+mod hidden;
 mod jacobian;
 mod layer;
 mod loss;
@@ -20,9 +22,10 @@ mod two_layer;
 mod weights;
 
 pub use expansion::{Expansion, Terms, hessian_product, taylor_gradient, taylor_terms};
+pub use hidden::hidden;
 pub use jacobian::{tangent_product, tangent_transpose};
 pub use loss::Loss;
 pub use shape::Shape;
 pub use signs::{Signs, signs_forward, signs_gradient};
-pub use targets::Labels;
+pub use targets::{Labels, loss};
 pub use two_layer::{Net, NetGradient, forward, gradient, simplified};

@@ -157,9 +157,7 @@ impl<T: Real, C: Cell<T>, G: Target> Sweep<'_, T, C, G> {
         let span = grid.span(block);
         let (first, n) = (span.start, span.len());
         let x = self.x.slice(first, n);
-        if !dispatch(level, Finite(x.data)) {
-            return Err(not_finite(x, first));
-        }
+        check_finite(level, x, first)?;
         s.rows.reserve(n, x.d)?;
         s.rows.fill(x);
         s.outputs.fill(0.0);
@@ -268,11 +266,14 @@ impl<T: Real, C: Cell<T>, G: Target> Sweep<'_, T, C, G> {
     }
 }
 
-/// Which element it is.
-fn not_finite<T: Real>(x: Rows<'_, T>, first: usize) -> Error {
+/// Refuse rows that are not finite, naming the first element; `first` is the number of the first row.
+pub(super) fn check_finite<T: Real>(level: Level, x: Rows<'_, T>, first: usize) -> Result<()> {
+    if dispatch(level, Finite(x.data)) {
+        return Ok(());
+    }
     let at = x.data.iter().position(|v| !v.is_finite()).unwrap_or(0);
     let (i, j) = (first + at / x.d.max(1), at % x.d.max(1));
     let value = x.data[at].to_f64();
     let name = if value.is_nan() { "nan" } else { "infinite" };
-    Error::Invalid(format!("X[{i}, {j}] is {name}: values must be finite. Impute the value or drop the row."))
+    Err(Error::Invalid(format!("X[{i}, {j}] is {name}: values must be finite. Impute the value or drop the row.")))
 }

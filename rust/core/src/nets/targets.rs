@@ -1,10 +1,13 @@
 //! What is done with the outputs of a block of rows: write them, or turn them into a loss and coefficients.
 
 use crate::error::{Error, Result, fits};
-use crate::memory::Shared;
+use crate::matrix::Rows;
+use crate::memory::{Shared, alloc};
 use crate::real::Real;
+use crate::threads::Context;
 
 use super::cell::VALUES;
+use super::grid::Grid;
 use super::loss::{Loss, Rule};
 
 /// Outputs of rows, one array for each head, which become the coefficients of what comes back.
@@ -140,6 +143,30 @@ impl<T: Real> Target for Slopes<'_, T> {
         }
         Ok(sum)
     }
+}
+
+/// `sum_i weight_i loss(y_i, f_i)` of outputs `f`, n x c, and its derivatives by them.
+///
+/// # Errors
+/// Shapes that do not fit, outputs that are not finite, memory.
+///
+/// # Cost
+/// `O(n c)`.
+pub fn loss<T: Real>(context: &Context<'_>, f: Rows<'_, T>, labels: Labels<'_, T>, residual: &mut [T]) -> Result<f64> {
+    labels.check(f.n, f.d)?;
+    fits("elements of residual", f.data.len(), residual.len())?;
+    // The blocks of a net whose hidden layer is its outputs, so that losses are added up in the same order.
+    let grid = Grid::new::<T>(context.level, (f.n, f.d), f.d, None, 0, 0);
+    let target = Slopes { labels, residual: Some(Shared::new(residual)), rule: None };
+    let (mut outputs, mut total) = (alloc::<f64>(grid.rows * f.d, "outputs of a block")?, 0.0);
+    for block in 0..grid.blocks {
+        let span = grid.span(block);
+        let rows = f.slice(span.start, span.len());
+        let outputs = &mut outputs[..rows.data.len()];
+        outputs.iter_mut().zip(rows.data).for_each(|(o, v)| *o = v.to_f64());
+        total += target.take(span.start, rows.n, [outputs, &mut [], &mut [], &mut [], &mut []])?;
+    }
+    Ok(total)
 }
 
 /// Derivative by the outputs, and the second derivative times their change.

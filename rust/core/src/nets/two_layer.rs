@@ -47,7 +47,7 @@ impl<T: Real> Net<'_, T> {
 }
 
 /// `values` and as many zeros as padded neurons need.
-fn padded<T: Real>(level: Level, values: &[T]) -> Result<Buffer<T>> {
+pub(super) fn padded<T: Real>(level: Level, values: &[T]) -> Result<Buffer<T>> {
     let mut out = alloc(values.len().next_multiple_of(T::block(level).1), "thresholds")?;
     out[..values.len()].copy_from_slice(values);
     Ok(out)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from widelearn.experiments.studies.ensembles import draws, panel, sphere
 from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Spec, Step, apart, of, row, within
-from widelearn.nets import forward, taylor_terms
+from widelearn.nets import Expansion, TwoLayer
 from widelearn.theory import hermite_coefficients
 
 Array = NDArray[np.float64]
@@ -58,23 +58,22 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
             W0 = rng.standard_normal((m, d)) / np.sqrt(d)
             a = np.where(rng.uniform(size=(m, 1)) < 0.5, -1.0, 1.0) / np.sqrt(m)
             W = rng.standard_normal((m, d)) / np.sqrt(d) * m**-0.25
-            none = np.zeros(m)
-            start = forward(X, W0, none, a, ACTIVATION)
-            terms = taylor_terms(X, W0, a, W, ACTIVATION, ORDERS)
-            rest = forward(X, W0 + W, none, a, ACTIVATION) - start
+            net, none = Expansion(W0, a, ACTIVATION, ORDERS), np.zeros(m)
+            start = TwoLayer(W0, none, a, ACTIVATION).outputs(X)
+            terms = net.terms(X, W)
+            rest = TwoLayer(W0 + W, none, a, ACTIVATION).outputs(X) - start
             for k, values in zip(ORDERS, terms, strict=True):
                 rest = rest - values
                 found.setdefault((term(k), m), []).append(float(np.mean(values**2)))
                 found.setdefault((left(k), m), []).append(float(np.mean(rest**2)))
             signs = np.where(rng.uniform(size=(m, 1)) < 0.5, -1.0, 1.0)
-            again = taylor_terms(X, W0, a, signs * W, ACTIVATION, (2,))[0]
+            again = net.terms(X, signs * W)[1]
             found.setdefault((SIGNS, m), []).append(float(np.abs(again - terms[1]).max()))
             # Movements along one direction with the signs of the outputs: the linear term adds up.
             one = np.sign(a) * (np.ones(d) / np.sqrt(d)) * m**-0.25
-            linear = taylor_terms(X, W0, a, one, ACTIVATION, (1,))[0]
+            linear, quadratic = net.terms(X, one)[:2]
             found.setdefault((ALIGNED, m), []).append(float(np.mean(linear**2)))
-            mixed = forward(X, W0 + signs * one, none, a, ACTIVATION) - start
-            quadratic = taylor_terms(X, W0, a, one, ACTIVATION, (2,))[0]
+            mixed = TwoLayer(W0 + signs * one, none, a, ACTIVATION).outputs(X) - start
             found.setdefault((NOISE, m), []).append(float(np.mean((mixed - quadratic) ** 2)))
     return predictions(settings, found)
 

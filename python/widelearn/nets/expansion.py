@@ -1,0 +1,224 @@
+"""Taylor expansions of two-layer nets in the first layer, and their nets with random signs in every row's movement."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from widelearn import _core
+from widelearn.nets.arrays import Array, Shapes, activation_spec, check_labels, check_result, check_room
+from widelearn.nets.losses import loss as mean_loss
+from widelearn.nets.two_layer import TwoLayer
+
+MAX_ORDER = 4
+# Nodes of the quadrature over normal outputs.
+NODES = 9
+
+
+class TaylorGradient(NamedTuple):
+    """Give a mean loss, its derivative by the movement, and that by the outputs of every row.
+
+    Parameters
+    ----------
+    loss : float
+        The weighted mean over the rows.
+    W : array of shape (m, d)
+        Derivative by the movement.
+    residual : array of shape (n, c)
+        Derivative by the outputs, weights included.
+
+    Examples
+    --------
+    >>> from widelearn.nets import TaylorGradient
+    >>> TaylorGradient(0.5, None, None).loss
+    0.5
+    """
+
+    loss: float
+    W: Array
+    residual: Array
+
+
+class Expansion:
+    """Hold a two-layer net f(x) = Σ_r a_r σ(<w0_r + w_r, x>) that is expanded in the movement W of its first layer.
+
+    f^(k)(x) = Σ_r a_r σ^(k)(<w0_r, x>) <w_r, x>^k / k! is the term of order k. `W` (m, d) is given to every method, and
+    so are rows `X` (n, d), labels `Y` (n, c) and the loss as in :func:`loss`; `offset` (n, c) is added to the outputs:
+    what another part of a model contributes. `sample_weight` (n,) are weights >= 0, None being 1 each. There is no
+    factor 1/√m: scales are in `a`.
+
+    Parameters
+    ----------
+    W0 : array of shape (m, d)
+        First layer about which is expanded, float32 or float64; all arrays are of one type.
+    a : array of shape (m, c)
+        Output weights.
+    activation : str or ("leaky_relu", slope)
+        A name of the activations, with a derivative of the highest order; relu'(0) = 0.
+    orders : sequence of int
+        Orders k, 0 to 4, of the terms. The methods of random signs have the whole net, whatever they are.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a value is not finite, or a derivative of the activation is no function.
+    TypeError
+        If the arrays are not all float32 or all float64.
+
+    Notes
+    -----
+    Products with n rows cost 2 n m d flops for each of W0, W and a direction, and hold some rows' products. The same
+    bits for every number of threads. Source: Bai and Lee (2020), "Beyond linearization", sections 2 and 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from widelearn.nets import Expansion
+    >>> one = np.ones((1, 1))
+    >>> Expansion(2 * one, one, "quadratic", (0, 1, 2)).terms(one, 0.5 * one).ravel()
+    array([2.   , 1.   , 0.125])
+    >>> quadratic = Expansion(one, one, "quadratic", (2,))
+    >>> quadratic.loss_gradient(one, 0 * one, 2 * one, "squared")  # f = 2² / 2
+    TaylorGradient(loss=2.0, W=array([[4.]]), residual=array([[2.]]))
+    >>> quadratic.hessian_product(one, 0 * one, 2 * one, one, "squared")  # (w⁴ / 8)''
+    array([[6.]])
+    >>> Expansion(one, one, "relu", (1,)).marginal_moments(one, 2 * one)  # σ(3) or σ(-1)
+    (array([[1.5]]), array([[2.25]]))
+    """
+
+    def __init__(self, W0: Array, a: Array, activation: Any, orders: Any) -> None:
+        self.activation, self.orders = activation, tuple(int(k) for k in orders)
+        if len(set(self.orders)) < max(len(self.orders), 1) or not all(0 <= k <= MAX_ORDER for k in self.orders):
+            raise ValueError(
+                f"orders must be different numbers from 0 to {MAX_ORDER}, at least one, got {list(self.orders)}."
+            )
+        self._spec, self._orders = activation_spec(activation), list(self.orders)
+        self._shapes = Shapes()
+        self.W0, self.a = self._shapes.check(W0=(W0, "md"), a=(a, "mc"))
+        one = np.zeros((1, 1))
+        # The core refuses derivatives that are no functions.
+        _core.taylor_terms(one, one, one, one, self._spec, self._orders, False, None, np.empty_like(one))
+
+    def terms(self, X: Array, W: Array) -> Array:
+        """Return the terms f^(k), each for itself: (len(orders), n, c); 4 n m d flops."""
+        X, W = self._shapes.copy().check(X=(X, "nd"), W=(W, "md"))
+        out = np.empty((len(self.orders), len(X), self.a.shape[1]), X.dtype)
+        rows = out.reshape(-1, self.a.shape[1])
+        _core.taylor_terms(X, self.W0, self.a, W, self._spec, self._orders, True, None, rows)
+        return out
+
+    def outputs(self, X: Array, W: Array, *, offset: Array | None = None) -> Array:
+        """Return f = Σ_{k in orders} f^(k) + offset, of shape (n, c); 4 n m d flops."""
+        X, W, offset = self._shapes.copy().check(X=(X, "nd"), W=(W, "md"), offset=(offset, "nc"))
+        out = np.empty((len(X), self.a.shape[1]), X.dtype)
+        _core.taylor_terms(X, self.W0, self.a, W, self._spec, self._orders, False, offset, out)
+        return out
+
+    def loss_gradient(
+        self, X: Array, Y: Array, W: Array, loss: str, *, offset: Array | None = None, sample_weight: Any = None
+    ) -> TaylorGradient:
+        """Return the mean loss of the terms' sum, and its gradient by the movement.
+
+        L = Σ_i w_i ℓ(y_i, f(x_i)) / Σ_i w_i with f as in :meth:`outputs`. With r_i = ∂L/∂f(x_i), u = W0 x and p = W x,
+        ∂W_r = Σ_i <r_i, a_r> Σ_k σ^(k)(u_ir) p_ir^(k-1) / (k-1)! x_i. Where the only order is k, f is homogeneous in W
+        and <∂W, W> = k Σ_i <r_i, f(x_i)>. Xᵀ residual is the gradient of a joint linear part; 6 n m d + 4 n m c flops.
+        """
+        X, Y, W, offset, weight = self._labelled(X, Y, W, loss, offset, sample_weight)
+        by_W, residual = np.empty_like(W), np.empty_like(Y)
+        net = (self.W0, self.a, W, self._spec, self._orders)
+        value = _core.taylor_gradient(X, Y, *net, loss, offset, weight, by_W, residual)
+        check_result(by_W)
+        return TaylorGradient(value, by_W, residual)
+
+    def _labelled(self, X: Array, Y: Array, W: Array, loss: str, offset: Array | None, sample_weight: Any) -> list[Any]:
+        """Check what a mean loss is made of; return rows, labels, movement, offset and the rows' weights."""
+        shapes = self._shapes.copy()
+        found = shapes.check(X=(X, "nd"), Y=(Y, "nc"), W=(W, "md"), offset=(offset, "nc"))
+        check_labels(loss, found[1])
+        check_room(*self.W0.shape)
+        return [*found, shapes.weights(sample_weight)]
+
+    def hessian_product(
+        self,
+        X: Array,
+        Y: Array,
+        W: Array,
+        V: Array,
+        loss: str,
+        *,
+        offset: Array | None = None,
+        sample_weight: Any = None,
+    ) -> Array:
+        """Return the Hessian by the movement of the mean loss of the terms' sum, times a direction `V` (m, d).
+
+        With L, f, r, u and p as in :meth:`loss_gradient`, q = V x, c' and c'' the first and second derivative of
+        Σ_k σ^(k)(u) p^k / k! by p, df = Σ_r a_r c'_r q_r and ℓ'' the loss's second derivative by the outputs:
+        (H V)_r = Σ_i w_i / Σ w (<ℓ''_i df_i, a_r> c'_ir) x_i + Σ_i <r_i, a_r> c''_ir q_ir x_i. The hinge has ℓ'' = 0;
+        8 n m d + 6 n m c flops.
+        """
+        X, Y, W, offset, weight = self._labelled(X, Y, W, loss, offset, sample_weight)
+        (V,) = self._shapes.copy().check(V=(V, "md"))
+        out = np.empty_like(W)
+        net = (self.W0, self.a, W, V, self._spec, self._orders)
+        _core.taylor_hessian(X, Y, *net, loss, offset, weight, out)
+        check_result(out)
+        return out
+
+    def marginal_moments(self, X: Array, W: Array) -> tuple[Array, Array]:
+        """Return mean and variance of the whole net's outputs over random signs of the rows of its movement: (n, c).
+
+        With u = W0 x, v = W x and independent signs s_r = ±1, f = Σ_r a_r σ(u_r + s_r v_r) has the mean
+        F = Σ_r a_r ½[σ(u_r + v_r) + σ(u_r - v_r)] and the variance V = Σ_r a_r² (½[σ(u_r + v_r) - σ(u_r - v_r)])²;
+        4 n m d flops and two activations an element.
+        """
+        X, W = self._shapes.copy().check(X=(X, "nd"), W=(W, "md"))
+        F, V = np.empty((2, len(X), self.a.shape[1]), X.dtype)
+        _core.signs_forward(X, self.W0, self.a, W, self._spec, F, V)
+        return F, V
+
+    def marginal_loss_gradient(
+        self, X: Array, Y: Array, W: Array, loss: str, *, offset: Array | None = None, sample_weight: Any = None
+    ) -> TaylorGradient:
+        """Return the mean of the whole net's loss over random signs of its movement, and its gradient; residual by F.
+
+        With F and V as in :meth:`marginal_moments`, `offset` added to F, the loss of a row is
+
+        - "squared": ½‖F - y‖² + ½ Σ V, exactly the mean over the signs;
+        - "logistic", "hinge": Σ over columns of E ℓ(y, F + √V z), z ~ N(0, 1), by 9-point Gauss-Hermite quadrature: the
+          limit of many neurons, none of which dominates;
+        - "softmax": ℓ(y, F) + ½ tr(H C) with H the loss's second derivative at F and C = Σ_r a_r a_rᵀ o_r² the outputs'
+          covariance, o_r = ½[σ(u_r + v_r) - σ(u_r - v_r)]: the mean to second order, without the terms beyond it.
+
+        Where the start is not symmetric, Σ_r a_r σ(u_r) not zero, the caller's `offset` takes it off. 6 n m d flops and
+        four activations an element, for softmax 2 n m c² more.
+        """
+        X, Y, W, offset, weight = self._labelled(X, Y, W, loss, offset, sample_weight)
+        nodes, heights = np.polynomial.hermite_e.hermegauss(NODES)
+        by_W, residual = np.empty_like(W), np.empty_like(Y)
+        net, rule = (self.W0, self.a, W, self._spec), (nodes, heights / heights.sum())
+        value = _core.signs_gradient(X, Y, *net, loss, *rule, offset, weight, by_W, residual)
+        check_result(by_W)
+        return TaylorGradient(value, by_W, residual)
+
+    def signed_loss_gradient(
+        self,
+        X: Array,
+        Y: Array,
+        W: Array,
+        signs: Array,
+        loss: str,
+        *,
+        offset: Array | None = None,
+        sample_weight: Any = None,
+    ) -> TaylorGradient:
+        """Return the mean loss of the whole net at one draw of `signs` (m,) of its movement, and its gradient by W.
+
+        The net is f(x) = Σ_r a_r σ(<w0_r + s_r w_r, x>); 6 n m d flops.
+        """
+        X, Y, W, offset, _ = self._labelled(X, Y, W, loss, offset, sample_weight)
+        (signs,) = self._shapes.copy().check(signs=(signs, "m"))
+        net = TwoLayer(self.W0 + signs[:, None] * W, np.zeros_like(signs), self.a, self.activation)
+        F = net.outputs(X)
+        value, residual = mean_loss(F if offset is None else F + offset, Y, loss, sample_weight=sample_weight)
+        if not np.isfinite(value):
+            return TaylorGradient(value, np.zeros_like(W), residual)
+        return TaylorGradient(value, signs[:, None] * net.tangent_transpose(X, residual), residual)
