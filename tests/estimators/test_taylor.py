@@ -1,4 +1,4 @@
-"""Taylor models: the formula, the objective and its gradient, solvers and starts, and what they learn and what not."""
+"""Taylor models: the formula, the objective and its gradient, solvers, and what fits and refits leave."""
 
 import pickle
 from math import factorial
@@ -7,48 +7,21 @@ import numpy as np
 import pytest
 from scipy import special
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Ridge
-from sklearn.model_selection import train_test_split
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from widelearn import KernelRidge, KernelRidgeClassifier, TaylorClassifier, TaylorRegressor
+from widelearn import TaylorClassifier, TaylorRegressor
 from widelearn.estimators.taylor.inputs import LinearPart, root_mean_square, whitening
-from widelearn.estimators.taylor.net import Net, activation_scale, draw_net
+from widelearn.estimators.taylor.net import TaylorNet, activation_scale, draw_net
 from widelearn.estimators.taylor.objective import Objective
 from widelearn.estimators.taylor.start import bottom_of_blocks, random_start
-from widelearn.kernels import NTK, TaylorKernel
-
-ALPHAS = np.logspace(-6, 2, 9)
+from widelearn.nets import Expansion
 
 
 def softplus(t, order):
     """Derivatives of log(1 + e^t) up to order 3."""
     s = special.expit(t)
     return [np.logaddexp(0, t), s, s * (1 - s), s * (1 - s) * (1 - 2 * s)][order]
-
-
-def cube(d, n, seed, n_test=2000):
-    """Rows of the cube and y = x1 x2, and as many test rows as asked for."""
-    X = np.random.default_rng(seed).choice([-1.0, 1.0], (n + n_test, d))
-    y = X[:, 0] * X[:, 1]
-    return X[:n], y[:n], X[n:], y[n:]
-
-
-def error(model, X, y, X_test, y_test):
-    """Test error relative to the mean square of the targets, which are without mean."""
-    return np.mean((model.fit(X, y).predict(X_test) - y_test) ** 2) / np.mean(y_test**2)
-
-
-def quadratic(**parameters):
-    return TaylorRegressor(linear_term=False, random_state=0, **parameters)
-
-
-def best_kernel(kernel, *data):
-    """The kernel at the penalty that is best on the test rows."""
-    return min(error(KernelRidge(kernel, alpha, fit_intercept=False), *data) for alpha in ALPHAS)
 
 
 @pytest.fixture
@@ -106,7 +79,7 @@ def objective(loss, mode, power, linear_term=True, rng=None, seed=3):
     X = random.standard_normal((15, 3))
     Y = {"squared": X[:, :2], "logistic": np.sign(X[:, 1:]), "softmax": np.eye(2)[(X[:, 0] > 0).astype(int)]}[loss]
     W0, a = draw_net(random, 6, 3, 2)
-    net = Net(W0, a, "softplus", (1, 3) if mode == "taylor" else None)
+    net = TaylorNet(Expansion(W0, a, "softplus", (1, 3)), mode)
     return Objective(X, Y, loss, net, LinearPart.of(X, 0.1) if linear_term else None, 0.1, 3, power, rng)
 
 
@@ -144,17 +117,6 @@ def test_objective_is_what_the_docstring_says(table):
         assert model.history_["loss"][-1] == model.loss_curve_[-1]
         assert model.n_iter_ == len(model.loss_curve_) == len(model.history_["gradient_norm"])
         assert (np.diff(model.loss_curve_) <= 0).all()
-
-
-def test_the_penalty_means_the_same_in_the_real_network():
-    """Wide and little moved, its quadratic term and penalty are those of the Taylor model at W times sqrt(scale)."""
-    X, y, X_test, _ = cube(10, 100, 0)
-    scale = activation_scale("softplus", 2)
-    taylor, real = (quadratic(mode=mode, width=2048, tol=1e-4).fit(X, y) for mode in ("taylor", "marginal"))
-    ratio = np.sum(taylor.W_**2) / np.sum(real.W_**2)
-    # Both are Taylor series whose next term is smaller by 1/sqrt(width) = 1/45; the variance over signs is as much.
-    assert ratio == pytest.approx(scale, rel=0.1)
-    np.testing.assert_allclose(real.predict(X_test), taylor.predict(X_test), atol=0.3)
 
 
 def test_the_linear_part_is_ridge_regression(table):
@@ -208,31 +170,18 @@ def test_solvers_agree(table):
         assert value == pytest.approx(values["lbfgs"], rel=0.03), solver
 
 
-def test_starts_agree_and_the_spectral_one_is_faster():
-    X, y, _, _ = cube(20, 120, 0)
-    random, spectral = (quadratic(init=init, tol=1e-8, max_iter=2000).fit(X, y) for init in ("random", "spectral"))
-    # Iterations end when the objective falls by 1e-8 each: some hundred of them are left out at most.
-    assert spectral.loss_curve_[-1] == pytest.approx(random.loss_curve_[-1], rel=1e-3)
-    assert quadratic().fit(X, y).n_iter_ < quadratic(init="random").fit(X, y).n_iter_ / 2
-
-
 def test_the_spectral_start_is_the_bottom_of_the_curvature():
-    X, y, _, _ = cube(8, 50, 0)
+    X = np.random.default_rng(0).choice([-1.0, 1.0], (50, 8))
+    y = X[:, 0] * X[:, 1]
     W0, a = draw_net(np.random.RandomState(0), 6, 8, 1)
-    function = Objective(X, y[:, None], "squared", Net(W0, a, "softplus", (2,)), None, 0.0, 2, 1)
+    function = Objective(
+        X, y[:, None], "squared", TaylorNet(Expansion(W0, a, "softplus", (2,)), "taylor"), None, 0.0, 2, 1
+    )
     values, vectors = bottom_of_blocks(function, np.zeros(48), random_start(np.random.RandomState(1), (6, 8), 2))
     for r in range(6):
         block = (X.T * (-y * a[r, 0] * softplus(X @ W0[r], 2))) @ X / 50
         np.testing.assert_allclose(values[r], np.linalg.eigvalsh(block)[0], rtol=1e-9)
         np.testing.assert_allclose(block @ vectors[r], values[r] * vectors[r], atol=1e-9)
-
-
-def test_zero_is_a_saddle():
-    X, y, X_test, y_test = cube(10, 100, 0)
-    for solver in ("lbfgs", "adam"):
-        with pytest.raises(ValueError, match=r"init='zeros' is a stationary point.*Take init='random' or 'spectral'"):
-            quadratic(init="zeros", solver=solver).fit(X, y)
-    assert error(quadratic(init="zeros", solver="pgd", max_iter=5000), X, y, X_test, y_test) < 0.05
 
 
 def test_diverging_steps_keep_the_last_finite_weights(table):
@@ -258,83 +207,6 @@ def test_an_interrupted_fit_keeps_its_weights(solver, table):
     assert model.n_iter_ == 4
     # Four steps are better than the mean; of all sizes the fit has the right one, with the mean of y put back.
     assert model.score(X, y) > 0
-
-
-@pytest.mark.parametrize(("d", "kernel_error"), [(20, 0.5), (40, 0.75), (80, 0.85)])
-def test_a_product_of_two_columns_beyond_the_tangent_kernel(d, kernel_error):
-    """At n = 6 d, in the median of five samples. The kernel's penalty is the best on the test rows."""
-    errors = [error(quadratic(), *cube(d, 6 * d, seed)) for seed in range(5)]
-    assert np.median(errors) < 0.05
-    assert best_kernel(NTK(), *cube(d, 6 * d, 0)) > kernel_error
-
-
-def test_parity_of_classes():
-    X, y, X_test, y_test = cube(40, 160, 0)
-    model = TaylorClassifier(linear_term=False, random_state=0).fit(X, y)
-    assert model.score(X_test, y_test) >= 0.99
-    kernel = max(KernelRidgeClassifier(NTK(), alpha).fit(X, y).score(X_test, y_test) for alpha in ALPHAS)
-    assert kernel <= 0.70
-
-
-def test_the_real_network():
-    data = cube(40, 400, 0)
-    assert error(quadratic(mode="marginal", width=256), *data) <= 0.03
-    assert error(quadratic(mode="signs", width=512, max_iter=80), *data) <= 0.08
-
-
-def test_a_dense_quadratic_form_is_no_easier_than_for_its_kernel(rng):
-    """The negative control: the gain is in few directions."""
-    X = rng.choice([-1.0, 1.0], (2400, 40))
-    y = np.einsum("ij,jk,ik->i", X, np.triu(rng.standard_normal((40, 40)), 1), X)
-    data = X[:400], y[:400], X[400:], y[400:]
-    assert best_kernel(TaylorKernel(2, "softplus"), *data) < error(quadratic(), *data)
-
-
-def test_an_even_term_sees_no_linear_part(rng):
-    """The negative control of `linear_term`: dense linear + product."""
-    X = rng.choice([-1.0, 1.0], (2400, 40))
-    y = X @ rng.standard_normal(40) / 40**0.5 + X[:, 0] * X[:, 1]
-    data = X[:400], y[:400], X[400:], y[400:]
-    alone = error(quadratic(), *data)
-    assert alone > best_kernel(NTK(), *data)
-    assert error(TaylorRegressor(random_state=0), *data) < 0.05 < 0.5 < alone
-
-
-def test_whitening_repairs_unlike_columns():
-    X, y, X_test, y_test = cube(40, 400, 0)
-    scale = np.ones(40)
-    scale[5:9] = 6
-    data = X * scale, y, X_test * scale, y_test
-    assert error(quadratic(), *data) > 0.2
-    assert error(quadratic(whiten=True), *data) < 0.02
-
-
-def test_odd_curvature_is_blind_to_even_targets():
-    X = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]] * 10)
-    with pytest.warns(UserWarning, match="σ'' is odd.*Take activation='softplus'"):
-        TaylorRegressor(activation="tanh", random_state=0).fit(X, X[:, 0] * X[:, 1])
-    assert TaylorRegressor(random_state=0).fit(X, X[:, 0] * X[:, 1]).score(X, X[:, 0] * X[:, 1]) > 0.95
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_digits(seed):
-    X, y = load_digits(return_X_y=True)
-    X, X_test, y, y_test = train_test_split(X, y, random_state=seed)
-    assert TaylorClassifier(random_state=seed).fit(X, y).score(X_test, y_test) >= 0.96
-
-
-@pytest.mark.parametrize(
-    ("load", "floor"), [(load_diabetes, 0.2), (load_breast_cancer, 0.94), (load_wine, 0.94), (load_iris, 0.92)]
-)
-def test_defaults_on_tables(load, floor):
-    """Scores of three splits; the floors lie two test errors or more below what was measured."""
-    X, y = load(return_X_y=True)
-    model = TaylorRegressor if load is load_diabetes else TaylorClassifier
-    scores = []
-    for seed in range(3):
-        A, B, a, b = train_test_split(X, y, random_state=seed)
-        scores.append(make_pipeline(StandardScaler(), model(random_state=seed)).fit(A, a).score(B, b))
-    assert np.mean(scores) > floor
 
 
 def test_probabilities(rng):
@@ -398,3 +270,67 @@ def test_targets_precisions_and_state(table):
         assert single.predict(X.astype(np.float32)).dtype == np.float32
         # Other roundings end the descent elsewhere in the same basin.
         np.testing.assert_allclose(single.score(X, Y), model.score(X, Y), atol=0.05)
+
+
+def refused(model, X, refit, error, match):
+    """Hold a refit to a refusal that leaves all that was fitted as it was."""
+    before = {name: value for name, value in vars(model).items() if name.endswith("_")}
+    wanted = model.predict(X), model.get_params()
+    with pytest.raises(error, match=match):
+        model.fit(*refit)
+    assert model.get_params() == wanted[1]
+    assert before.keys() == {name for name in vars(model) if name.endswith("_")}
+    assert all(vars(model)[name] is value for name, value in before.items())
+    np.testing.assert_array_equal(model.predict(X), wanted[0])
+
+
+def interrupt(*_):
+    raise RuntimeError("stop")
+
+
+def test_a_failed_refit_leaves_the_old_model(table, monkeypatch):
+    X, y = table
+    Y = np.column_stack([y, -y])
+    for targets, others in ((y, Y), (Y, y)):
+        model = TaylorRegressor(width=8, random_state=0, max_iter=50, tol=1e-2).fit(X, targets)
+        refused(model, X, (X[:, :3], np.where(others > 5, np.nan, others)), ValueError, "contains NaN")
+        refused(model.set_params(callback=interrupt), X, (X[:, :3], others), RuntimeError, "stop")
+        refused(model.set_params(width=7), X, (X[:, :3], others), ValueError, "width must be even")
+    model = TaylorClassifier(width=8, random_state=0, max_iter=50, tol=1e-2).fit(X, np.where(y > 5, "a", "b"))
+    refused(model, X, (X, y), ValueError, "Unknown label type")
+    refused(model.set_params(callback=interrupt), X, (X[:, :3], np.arange(60) % 3), RuntimeError, "stop")
+    monkeypatch.setenv("WIDELEARN_MAX_MEMORY", "1M")
+    refused(model.set_params(callback=None, width=1 << 17), X, (X, np.arange(60) % 3), MemoryError, "narrower net")
+
+
+@pytest.mark.parametrize("mode", ["taylor", "marginal"])
+def test_parameters_set_after_a_fit_change_no_prediction(mode, table):
+    X, y = table
+    other = {"order": 3, "activation": "gelu", "mode": "signs", "width": 4, "linear_term": False, "whiten": True}
+    for model, targets in ((TaylorRegressor, np.column_stack([y, y])), (TaylorClassifier, y > 5)):
+        fitted = model(2, "softplus", width=8, mode=mode, random_state=0, max_iter=50, tol=1e-2).fit(X, targets)
+        wanted = fitted.predict(X)
+        np.testing.assert_array_equal(fitted.set_params(**other).predict(X), wanted)
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(fitted)).predict(X), wanted)
+
+
+class Lazy:
+    """What shows itself as a Dask collection."""
+
+    def __dask_graph__(self):
+        return {}
+
+
+def test_dask_collections_are_refused(table):
+    X, y = table
+    for model, targets in ((TaylorRegressor, y), (TaylorClassifier, y > 5)):
+        fitted = model(width=8, random_state=0, max_iter=50, tol=1e-2).fit(X, targets)
+        for call in (lambda: fitted.fit(Lazy(), targets), lambda: fitted.predict(Lazy())):  # noqa: B023
+            with pytest.raises(TypeError, match=rf"{model.__name__} takes no Dask collections: pass X.compute"):
+                call()
+
+
+def test_warnings_name_the_line_of_the_user(table):
+    with pytest.warns(ConvergenceWarning) as seen:
+        TaylorRegressor(max_iter=2, random_state=0).fit(*table)
+    assert [warning.filename for warning in seen] == [__file__]

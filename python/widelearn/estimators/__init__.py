@@ -6,7 +6,8 @@ from widelearn.estimators.kernel_ridge.classifier import KernelRidgeClassifier
 from widelearn.estimators.kernel_ridge.cv import KernelRidgeClassifierCV, KernelRidgeCV
 from widelearn.estimators.kernel_ridge.regressor import KernelRidge
 from widelearn.estimators.recursive.machine import RecursiveFeatureMachine, RecursiveFeatureMachineClassifier
-from widelearn.estimators.taylor.regressor import TaylorClassifier, TaylorRegressor
+from widelearn.estimators.taylor.classifier import TaylorClassifier
+from widelearn.estimators.taylor.regressor import TaylorRegressor
 from widelearn.estimators.two_layer.classifier import TwoLayerClassifier
 from widelearn.estimators.two_layer.regressor import TwoLayerRegressor
 

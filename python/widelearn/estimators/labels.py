@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
+from scipy import special
 from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, is_multilabel
@@ -60,6 +61,14 @@ class Labels:
         if len(self.classes) == 1:
             return np.repeat(self.classes, len(values))
         return self.classes[(values > 0).astype(int) if values.ndim == 1 else values.argmax(axis=1)]
+
+    def probabilities(self, values: Array) -> Array:
+        """Return logistic probabilities of classes or labels by fitted values (n, t); of many classes the softmax."""
+        if self.multilabel:
+            return special.expit(values)
+        if len(self.classes) == 2:
+            return special.expit(np.hstack([-values, values]))
+        return special.softmax(values, axis=1)
 
     def weights(self, y: Any, class_weight: Any, sample_weight: Array | None) -> Array | None:
         """Return the sample weights times the weights of the classes."""

@@ -1,7 +1,7 @@
-"""Rows and targets as a Taylor model sees them: divided by one number, or whitened; a linear part beside it."""
+"""Rows and targets in the units of a Taylor model, and its linear part."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,73 @@ def whitening(X: Array) -> tuple[Array, Array]:
 
 
 @dataclass(frozen=True)
+class RowUnits:
+    """What rows are divided by, after they are centred and whitened if there is a mean."""
+
+    mean: Array | None
+    whitening: Array | None
+    scale: float
+
+    @classmethod
+    def of(cls, X: Array, *, whiten: bool) -> Self:
+        """Measure rows."""
+        mean, root = (part.astype(X.dtype) for part in whitening(X)) if whiten else (None, None)
+        return cls(mean, root, root_mean_square(X if mean is None else (X - mean) @ root))
+
+    def apply(self, X: Array) -> Array:
+        """Return rows in these units."""
+        if self.mean is not None and self.whitening is not None:
+            X = (X - self.mean) @ self.whitening
+        return np.ascontiguousarray(X / X.dtype.type(self.scale))
+
+    def linear_part(self, beta: Array, b: Array) -> tuple[Array, Array]:
+        """Return coefficients (d, c) and intercepts (c,) for rows in the user's units."""
+        beta = beta / self.scale
+        if self.mean is None or self.whitening is None:
+            return beta, b
+        beta = self.whitening @ beta
+        return beta, b - self.mean @ beta
+
+
+@dataclass(frozen=True)
+class TargetUnits:
+    """Mean and scale (c,) of targets, 0 for a constant, and whether they have one column and no axis for it."""
+
+    mean: Array
+    scale: Array
+    flat: bool
+
+    @classmethod
+    def of(cls, y: Array, *, centred: bool) -> Self:
+        """Measure targets (n,) or (n, c): their mean, or 0, and the root mean square about it."""
+        Y = columns(y)
+        mean = Y.mean(axis=0) if centred else np.zeros(Y.shape[1])
+        spread = np.array([root_mean_square(column) for column in (Y - mean).T])
+        # What differs by rounding alone is a constant, and the net has no part in it.
+        varies = (mean != Y).any(axis=0) & (spread > 10 * np.finfo(float).eps * np.abs(mean))
+        return cls(mean, np.where(varies, spread, 0.0), y.ndim == 1)
+
+    @classmethod
+    def unscaled(cls, count: int) -> Self:
+        """Return the units of so many columns that have none."""
+        return cls(np.zeros(count), np.ones(count), count == 1)
+
+    def apply(self, y: Array) -> Array:
+        """Return targets (n, c) in these units."""
+        varies = self.scale > 0
+        return (columns(y) - self.mean) * varies / np.where(varies, self.scale, 1.0)
+
+    def without_axis(self, values: Array, axis: int = 0) -> Any:
+        """Return an array without its axis of targets where they have none."""
+        return values.take(0, axis) if self.flat else values
+
+
+def columns(y: Array) -> Array:
+    """Return targets (n, c) in double precision."""
+    return y.reshape(len(y), -1).astype(np.float64)
+
+
+@dataclass(frozen=True)
 class LinearPart:
     """The part x'β + b of a model, in coordinates γ in which ridge regression is the identity.
 
@@ -46,7 +113,7 @@ class LinearPart:
     penalty: Array
 
     @classmethod
-    def of(cls, X: Array, alpha: float) -> "LinearPart":
+    def of(cls, X: Array, alpha: float) -> Self:
         """Make the coordinates from the rows; for many columns without turning them."""
         mean = X.mean(axis=0, dtype=np.float64)
         Z = X - mean

@@ -1,16 +1,15 @@
 """The two-layer net of a Taylor model, its start, and its loss in each of the three modes."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from math import factorial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from widelearn import nets
 from widelearn.kernels import TaylorKernel
 from widelearn.kernels.deep import is_functions
+from widelearn.nets import Expansion, TaylorGradient
 from widelearn.runtime import NoDerivativeError
 
 Array = NDArray[Any]
@@ -45,46 +44,39 @@ def activation_scale(activation: Any, order: int) -> float:
 
 
 @dataclass(frozen=True)
-class Net:
-    """A two-layer net f(x) = Σ_r a_r σ(<w0_r + w_r, x>), of which Taylor terms or the mean over signs are taken.
+class TaylorNet:
+    """An expansion in the movement W, of which a mode takes the terms ("taylor") or the whole net with random signs."""
 
-    `orders` None is the real network, whose rows w_r have random signs.
-    """
-
-    W0: Array
-    a: Array
-    activation: Any
-    orders: tuple[int, ...] | None
-
-    @cached_property
-    def expansion(self) -> nets.Expansion:
-        """The expansion on these arrays; of order 2 for the real network, to whose methods orders do not matter."""
-        return nets.Expansion(self.W0, self.a, self.activation, self.orders or (2,))
+    expansion: Expansion
+    mode: str
 
     def outputs(self, X: Array, W: Array) -> Array:
-        """Return the Taylor terms' sum, or the mean network, at rows: (n, c)."""
-        if self.orders is None:
-            return self.expansion.marginal_moments(X, W)[0]
-        return self.expansion.outputs(X, W)
+        """Return the terms' sum, or the mean of the whole net over the signs, at rows: (n, c)."""
+        if self.mode == "taylor":
+            return self.expansion.outputs(X, W)
+        return self.expansion.marginal_moments(X, W)[0]
 
-    def odd_curvature(self) -> bool:
-        """Whether σ'' is an odd function."""
-        z = np.linspace(0.3, 2.7, 7)
-        x, one = np.column_stack([np.append(z, -z), np.ones(14)]), np.ones((1, 1))
-        curvature = nets.Expansion(np.eye(2)[:1], one, self.activation, (2,)).terms(x, np.eye(2)[1:]).ravel()
-        return bool(np.abs(curvature[:7] + curvature[7:]).max() < 1e-9 * np.abs(curvature).max())
+    def loss_gradient(
+        self, X: Array, Y: Array, W: Array, loss: str, offset: Array | None, rng: np.random.RandomState | None
+    ) -> TaylorGradient:
+        """Return the mean loss and its derivatives by W and by the outputs.
 
-    def loss_gradient(self, X: Array, Y: Array, W: Array, loss: str, offset: Array | None) -> nets.TaylorGradient:
-        """Return the mean loss, of the real network also over signs, and its derivatives by W and by the outputs."""
-        if self.orders is None:
+        Of the whole net it is the loss at signs that are drawn, or its mean over all signs where there is no source.
+        """
+        if self.mode == "taylor":
+            return self.expansion.loss_gradient(X, Y, W, loss, offset=offset)
+        if rng is None:
             return self.expansion.marginal_loss_gradient(X, Y, W, loss, offset=offset)
-        return self.expansion.loss_gradient(X, Y, W, loss, offset=offset)
-
-    def signed_loss_gradient(
-        self, X: Array, Y: Array, W: Array, loss: str, offset: Array | None, signs: Array
-    ) -> nets.TaylorGradient:
-        """Return the same of the real network at one draw of signs."""
+        signs = rng.choice(np.array([-1, 1], X.dtype), len(W))
         return self.expansion.signed_loss_gradient(X, Y, W, signs, loss, offset=offset)
+
+
+def has_odd_curvature(activation: Any) -> bool:
+    """Whether σ'' is an odd function."""
+    z = np.linspace(0.3, 2.7, 7)
+    x, one = np.column_stack([np.append(z, -z), np.ones(14)]), np.ones((1, 1))
+    curvature = Expansion(np.eye(2)[:1], one, activation, (2,)).terms(x, np.eye(2)[1:]).ravel()
+    return bool(np.abs(curvature[:7] + curvature[7:]).max() < 1e-9 * np.abs(curvature).max())
 
 
 def draw_net(rng: np.random.RandomState, width: int, d: int, n_outputs: int) -> tuple[Array, Array]:

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from widelearn.estimators.taylor.inputs import LinearPart
-from widelearn.estimators.taylor.net import Net
-from widelearn.nets import TaylorGradient
+from widelearn.estimators.taylor.net import TaylorNet
 from widelearn.runtime import NumberOverflowError
 
 Array = NDArray[Any]
@@ -21,18 +20,13 @@ class Objective:
     X: Array
     Y: Array
     loss: str
-    net: Net
+    net: TaylorNet
     linear: LinearPart | None
     alpha: float
     order: int
     power: int
-    # Random signs, fresh at every call; None takes none.
+    # Source of random signs, fresh at every call; None takes the mean over all.
     rng: np.random.RandomState | None = None
-
-    @property
-    def n_rows(self) -> int:
-        """Rows of the data."""
-        return len(self.X)
 
     def pack(self, W: Array, gamma: Array | None = None, b: Array | None = None) -> Array:
         """Return one vector of the parts; without a linear part W alone, and γ = b = 0 where they are not given."""
@@ -44,7 +38,7 @@ class Objective:
 
     def unpack(self, theta: Array) -> tuple[Array, Array, Array]:
         """Return views W (m, d), γ (d, c) and b (c,), empty without a linear part."""
-        (m, d), c = self.net.W0.shape, self.Y.shape[1]
+        (m, d), c = self.net.expansion.W0.shape, self.Y.shape[1]
         rest = theta[m * d :]
         return theta[: m * d].reshape(m, d), rest[: len(rest) - c].reshape(-1, c), rest[len(rest) - c :]
 
@@ -56,7 +50,7 @@ class Objective:
         if not (np.isfinite(small).all() and (offset is None or np.isfinite(offset).all())):
             return np.inf, np.zeros_like(theta)
         try:
-            found = self._loss_gradient(X, Y, small, offset)
+            found = self.net.loss_gradient(X, Y, small, self.loss, offset, self.rng)
         except NumberOverflowError:
             return np.inf, np.zeros_like(theta)
         value, gW = self.penalty(W)
@@ -67,12 +61,6 @@ class Objective:
             residual = found.residual.astype(np.float64)
             gradient += [(self.linear.Z[rows].T @ residual + weight).ravel(), residual.sum(axis=0)]
         return value, np.concatenate(gradient)
-
-    def _loss_gradient(self, X: Array, Y: Array, W: Array, offset: Array | None) -> TaylorGradient:
-        if self.rng is None:
-            return self.net.loss_gradient(X, Y, W, self.loss, offset)
-        signs = self.rng.choice(np.array([-1, 1], X.dtype), len(W))
-        return self.net.signed_loss_gradient(X, Y, W, self.loss, offset, signs)
 
     def offset(self, theta: Array, rows: Array | slice = slice(None)) -> Array | None:
         """Return the linear part's outputs at rows, None where there is none."""

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from widelearn import nets
 from widelearn.estimators.optim.trace import DivergedError, evaluate
 from widelearn.estimators.taylor.objective import Objective
 
@@ -15,6 +14,24 @@ Array = NDArray[Any]
 KRYLOV, FACTORS, NOISE = 20, 2.0 ** np.arange(-6, 7), 1e-3
 # What the products may hold; a wider net makes do with fewer.
 KRYLOV_BYTES = 512 << 20
+
+
+def first_point(objective: Objective, init: str, rng: np.random.RandomState) -> Array:
+    """Return where the descent starts; of the squared loss with the linear part alone solved."""
+    expansion = objective.net.expansion
+    W = np.zeros(expansion.W0.shape)
+    if init != "zeros":
+        W = random_start(rng, expansion.W0.shape, objective.order)
+    theta = objective.pack(W)
+    if objective.linear is not None and objective.loss == "squared":
+        Y = objective.Y.astype(np.float64)
+        mean = Y.mean(axis=0)
+        theta = objective.pack(W, objective.linear.Z.T @ (Y - mean) / len(Y), mean)
+    # Order 2 alone: the curvature at W = 0 is that of a quadratic model, exactly or to leading order.
+    if init == "spectral" or (init == "auto" and expansion.orders == (2,)):
+        _, gamma, b = objective.unpack(theta)
+        theta = objective.pack(spectral_start(objective, theta, rng), gamma, b)
+    return theta
 
 
 def random_start(rng: np.random.RandomState, shape: tuple[int, int], order: int) -> Array:
@@ -31,7 +48,7 @@ def spectral_start(objective: Objective, theta: Array, rng: np.random.RandomStat
     """
     # Factors are compared without random signs.
     objective = replace(objective, rng=None)
-    m, d = objective.net.W0.shape
+    m, d = objective.net.expansion.W0.shape
     _, gamma, b = objective.unpack(theta)
     noise = random_start(rng, (m, d), 2)
     values, vectors = bottom_of_blocks(objective, theta, noise)
@@ -57,13 +74,12 @@ def bottom_of_blocks(objective: Objective, theta: Array, start: Array) -> tuple[
 
     Lanczos's method for all neurons at once: one product with the Hessian is a step of each.
     """
-    net, X = objective.net, objective.X
-    quadratic = nets.Expansion(net.W0, net.a, net.activation, (2,))
-    offset, zero = objective.offset(theta), np.zeros_like(net.W0)
+    expansion, X, Y = objective.net.expansion, objective.X, objective.Y
+    offset, zero = objective.offset(theta), np.zeros_like(expansion.W0)
 
     def product(V: Array) -> Array:
-        V = V.astype(X.dtype)
-        return quadratic.hessian_product(X, objective.Y, zero, V, objective.loss, offset=offset).astype(np.float64)
+        found = expansion.hessian_product(X, Y, zero, V.astype(X.dtype), objective.loss, offset=offset)
+        return found.astype(np.float64)
 
     steps = max(min(KRYLOV, start.shape[1], KRYLOV_BYTES // (2 * start.nbytes)), 1)
     basis = [start / np.linalg.norm(start, axis=1, keepdims=True)]
