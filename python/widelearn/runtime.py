@@ -211,7 +211,24 @@ def available_memory() -> tuple[int, str]:
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn of something in the user's line: the first frame outside this package and the libraries that call it."""
+    """Warn of something in the user's line: the first frame outside this package and the libraries that call it.
+
+    Parameters
+    ----------
+    message : str
+        What happened, with its numbers and the remedy.
+    category : type of Warning, default=UserWarning
+        What filters tell it by.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from widelearn.runtime import warn
+    >>> with warnings.catch_warnings(record=True, action="always") as caught:
+    ...     warn("40 rows are few. Take more.")
+    >>> str(caught[0].message)
+    '40 rows are few. Take more.'
+    """
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in CALLING:
         level, frame = level + 1, frame.f_back
