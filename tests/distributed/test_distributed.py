@@ -108,7 +108,7 @@ def test_twenty_blocks_are_one_fit(name, weighted, rows):
     for y, fit_intercept in ((Y, True), (Y[:, 0], False), (Y[:, :1], True)):
         options = {"alpha": 0.5, "fit_intercept": fit_intercept, "random_state": 3}
         whole = FeatureRidge(MAPS[name], **options).fit(X, y, weight)
-        Z = whole._transform(X)
+        Z = whole._model.features.transform(X)
         assert 1 + np.linalg.norm(Z.T * (1 if weight is None else weight) @ Z, 2) / 0.5 < 1e5
         cut = lazy(X, y, *([] if weight is None else [weight]))
         model = FeatureRidge(MAPS[name], **options)

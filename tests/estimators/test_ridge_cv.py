@@ -206,7 +206,6 @@ def test_kernel_refits(diabetes):
         (FeatureRidgeCV(cv=3, alpha_per_target=True), "alpha_per_target needs"),
         (FeatureRidgeCV(cv="gcv", store_cv_results=True), "store_cv_results needs"),
         (FeatureRidgeCV(cv="loo"), "cv"),
-        (FeatureRidgeCV(precision="mixed"), "precision"),
         (KernelRidgeCV([]), "at least one kernel"),
         (KernelRidgeCV(["rbf", "precomputed"]), "may not hold 'precomputed'"),
         (KernelRidgeCV(alphas=(np.nan,)), "finite"),
@@ -216,6 +215,12 @@ def test_kernel_refits(diabetes):
 def test_wrong_options(model, match, diabetes):
     with pytest.raises(ValueError, match=match):
         model.fit(*diabetes)
+
+
+@pytest.mark.parametrize("kind", [FeatureRidgeCV, FeatureRidgeClassifierCV])
+def test_a_path_has_no_precision_to_choose(kind):
+    with pytest.raises(TypeError, match="precision"):
+        kind(precision="mixed")
 
 
 def test_mixed_precision_is_double_precision(rng):

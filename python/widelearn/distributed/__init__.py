@@ -11,7 +11,7 @@ features of Dask collections are Dask arrays that nobody has computed yet.
 """
 
 from widelearn.distributed.lazy import by_block, by_rows, one_row
-from widelearn.distributed.moments import fit
+from widelearn.distributed.moments import Collection
 from widelearn.distributed.rows import count_rows
 
-__all__ = ["by_block", "by_rows", "count_rows", "fit", "one_row"]
+__all__ = ["Collection", "by_block", "by_rows", "count_rows", "one_row"]

@@ -1,7 +1,8 @@
 """Estimators with scikit-learn's interface."""
 
+from widelearn.estimators.feature_ridge.classifier import FeatureRidgeClassifier
 from widelearn.estimators.feature_ridge.cv import FeatureRidgeClassifierCV, FeatureRidgeCV
-from widelearn.estimators.feature_ridge.regressor import FeatureRidge, FeatureRidgeClassifier
+from widelearn.estimators.feature_ridge.regressor import FeatureRidge
 from widelearn.estimators.kernel_ridge.classifier import KernelRidgeClassifier
 from widelearn.estimators.kernel_ridge.cv import KernelRidgeClassifierCV, KernelRidgeCV
 from widelearn.estimators.kernel_ridge.regressor import KernelRidge

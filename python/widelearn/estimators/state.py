@@ -1,7 +1,8 @@
 """Fitted state: made on a draft of the estimator, and kept at one stroke."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sklearn.base import _fit_context
@@ -36,6 +37,14 @@ def keep(estimator: Estimator, draft: Estimator) -> Estimator:
     fitted = {name: value for name, value in vars(draft).items() if is_fitted_name(name)}
     estimator.__dict__ = unfitted | fitted
     return estimator
+
+
+@contextmanager
+def refitting(estimator: Any, *, further: bool = False) -> Iterator[Any]:
+    """Give a draft, with what was fitted before if it is fitted further; keep it unless anything is raised."""
+    draft = copy.copy(estimator) if further else draft_of(estimator)
+    yield draft
+    keep(estimator, draft)
 
 
 def snapshot(estimator: Any) -> Any:

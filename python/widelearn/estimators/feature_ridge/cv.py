@@ -1,21 +1,37 @@
 """Ridge regression and classification on any feature map, the penalty chosen on the whole path."""
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import _fit_context
+from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
-from widelearn.estimators.feature_ridge.path import FeaturePath
-from widelearn.estimators.feature_ridge.regressor import FeatureRidge, FeatureRidgeClassifier
-from widelearn.estimators.penalty import ALPHAS
+from widelearn.estimators.feature_ridge.classifier import FeatureRidgeClassifier
+from widelearn.estimators.feature_ridge.fit import NEEDS_GCV, BaseFeatureRidge, read_labels, read_numbers
+from widelearn.estimators.feature_ridge.regressor import FeatureRidge
+from widelearn.estimators.feature_ridge.systems import Rows
+from widelearn.estimators.labels import SignClassifier
+from widelearn.estimators.penalty import ALPHAS, Penalty, choice_of
 
 Array = NDArray[Any]
+CONSTRAINTS: dict[str, list[Any]] = {
+    **{name: BaseFeatureRidge._parameter_constraints[name] for name in ("features", "fit_intercept", "random_state")},
+    "alphas": ["array-like"],
+    "cv": [StrOptions({"gcv"}), "cv_object"],
+    "store_cv_results": ["boolean"],
+}
 
 
-class FeatureRidgeCV(FeaturePath, FeatureRidge):
+def takes_batches(estimator: Any) -> bool:
+    """Whether rows may come in batches; scikit-learn shows the error as the reason why not."""
+    if estimator._sums_suffice:
+        return True
+    raise AttributeError(NEEDS_GCV.format(type(estimator).__name__))
+
+
+class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):
     """Fit ridge regression on a feature map, its penalty chosen by leaving out rows.
 
     The objective is that of :class:`FeatureRidge`, Σ_i w_i (y_i - φ(x_i).c - b)² + alpha ‖c‖²; one decomposition
@@ -39,9 +55,6 @@ class FeatureRidgeCV(FeaturePath, FeatureRidge):
         Whether every target has a penalty of its own; not with refits.
     store_cv_results : bool, default=False
         Whether to keep every left-out error; with ``cv=None`` alone.
-    precision : {"auto"}, default="auto"
-        Double for float64 data; for float32 data, features and products of blocks in float32, summed and solved in
-        float64.
     random_state : int, RandomState or None, default=None
         Where seeds come from that `features` leaves None.
 
@@ -101,7 +114,7 @@ class FeatureRidgeCV(FeaturePath, FeatureRidge):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **FeaturePath._parameter_constraints,
+        **CONSTRAINTS,
         "alpha_per_target": ["boolean"],
     }
 
@@ -114,7 +127,6 @@ class FeatureRidgeCV(FeaturePath, FeatureRidge):
         cv: Any = None,
         alpha_per_target: bool = False,
         store_cv_results: bool = False,
-        precision: str = "auto",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.features = features
@@ -123,22 +135,41 @@ class FeatureRidgeCV(FeaturePath, FeatureRidge):
         self.cv = cv
         self.alpha_per_target = alpha_per_target
         self.store_cv_results = store_cv_results
-        self.precision = precision
         self.random_state = random_state
 
-    @available_if(FeaturePath._sums_suffice)
-    @_fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Add rows to those that earlier calls gave, with ``cv="gcv"``; returns the estimator.
+    predict = FeatureRidge.predict
+    partial_fit = available_if(takes_batches)(FeatureRidge.partial_fit)
+    fit_blocks = available_if(takes_batches)(FeatureRidge.fit_blocks)
+    _read = read_numbers
+    _in_doubles = True
 
-        See :meth:`FeatureRidge.partial_fit`; the penalty is chosen when a result is asked for.
-        """
-        x, targets, weight = self._check(X, y, sample_weight, reset=not hasattr(self, "moments_"))
-        self._fit_more(x, targets, weight)
-        return self
+    @property
+    def alpha_(self) -> Any:
+        """The chosen penalty, or one a target."""
+        return self._solved().choice.alpha
+
+    @property
+    def best_score_(self) -> Any:
+        """The score of the chosen penalty."""
+        return self._solved().choice.score
+
+    @property
+    def cv_results_(self) -> Array:
+        """Squared left-out errors."""
+        model = self._solved()
+        if model.choice.errors is None:
+            raise AttributeError("There are no cv_results_ without store_cv_results=True.")
+        return model.choice.errors[:, 0] if model.flat else model.choice.errors
+
+    @property
+    def _sums_suffice(self) -> bool:
+        return isinstance(self.cv, str)
+
+    def _penalty(self, rows: Rows) -> Penalty:
+        return choice_of(self.cv, self.alphas, per_target=self.alpha_per_target, store=self.store_cv_results)
 
 
-class FeatureRidgeClassifierCV(FeaturePath, FeatureRidgeClassifier):
+class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
     """Classify by ridge regression on a feature map, the penalty chosen by leaving out rows.
 
     The objective is that of :class:`FeatureRidgeClassifier`: least squares on +1 for a row's class and -1 for every
@@ -163,9 +194,6 @@ class FeatureRidgeClassifierCV(FeaturePath, FeatureRidgeClassifier):
         :meth:`partial_fit` and :meth:`fit_blocks`.
     store_cv_results : bool, default=False
         Whether to keep every left-out error; with ``cv=None`` alone.
-    precision : {"auto"}, default="auto"
-        Double for float64 data; for float32 data, features and products of blocks in float32, summed and solved in
-        float64.
     random_state : int, RandomState or None, default=None
         Where seeds come from that `features` leaves None.
 
@@ -229,7 +257,7 @@ class FeatureRidgeClassifierCV(FeaturePath, FeatureRidgeClassifier):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **FeaturePath._parameter_constraints,
+        **CONSTRAINTS,
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
@@ -242,7 +270,6 @@ class FeatureRidgeClassifierCV(FeaturePath, FeatureRidgeClassifier):
         cv: Any = None,
         class_weight: dict[Any, float] | str | None = None,
         store_cv_results: bool = False,
-        precision: str = "auto",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.features = features
@@ -251,21 +278,14 @@ class FeatureRidgeClassifierCV(FeaturePath, FeatureRidgeClassifier):
         self.cv = cv
         self.class_weight = class_weight
         self.store_cv_results = store_cv_results
-        self.precision = precision
         self.random_state = random_state
 
-    @available_if(FeaturePath._sums_suffice)
-    @_fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        classes: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
-    ) -> Self:
-        """Add rows to those that earlier calls gave, with ``cv="gcv"``; returns the estimator.
+    partial_fit = available_if(takes_batches)(FeatureRidgeClassifier.partial_fit)
+    fit_blocks = available_if(takes_batches)(FeatureRidgeClassifier.fit_blocks)
+    alpha_, best_score_ = FeatureRidgeCV.alpha_, FeatureRidgeCV.best_score_
+    cv_results_, _sums_suffice = FeatureRidgeCV.cv_results_, FeatureRidgeCV._sums_suffice
+    _read = read_labels
+    _in_doubles = True
 
-        See :meth:`FeatureRidgeClassifier.partial_fit`; the penalty is chosen when a result is asked for.
-        """
-        self._add(X, y, classes, sample_weight)
-        return self
+    def _penalty(self, rows: Rows) -> Penalty:
+        return choice_of(self.cv, self.alphas, store=self.store_cv_results, labels=rows.labels)

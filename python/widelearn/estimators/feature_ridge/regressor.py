@@ -1,22 +1,20 @@
-"""Ridge regression and classification on any feature map."""
+"""Ridge regression on any feature map."""
 
-from typing import Any, ClassVar, Self
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import MultiOutputMixin, RegressorMixin, _fit_context
-from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.multiclass import is_multilabel
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.base import MultiOutputMixin, RegressorMixin
 
-from widelearn.estimators.feature_ridge.blocks import ClassifiesBlocks, FitsBlocks
-from widelearn.estimators.feature_ridge.fit import DTYPES, BaseFeatureRidge, check_weight
-from widelearn.estimators.labels import SignCoding
+from widelearn.estimators.feature_ridge.blocks import Blocks, Callback, model_of_blocks
+from widelearn.estimators.feature_ridge.fit import BaseFeatureRidge, model_with, read_numbers
+from widelearn.estimators.state import checks_parameters, refitting, snapshot
 
 Array = NDArray[Any]
 
 
-class FeatureRidge(MultiOutputMixin, RegressorMixin, FitsBlocks):
+class FeatureRidge(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):
     """Fit f(x) = φ(x).c + b by ridge regression on a feature map φ.
 
     Minimises Σ_i w_i (y_i - f(x_i))² + alpha ‖c‖² over c and the unpenalised b, jointly. With p features and n rows
@@ -114,181 +112,77 @@ class FeatureRidge(MultiOutputMixin, RegressorMixin, FitsBlocks):
         self.precision = precision
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit to rows `X` (n, d) and targets `y` (n,) or (n, t), of Dask too; returns the estimator."""
-        if hasattr(X, "__dask_graph__"):
-            from widelearn.distributed import fit
+    _read = read_numbers
 
-            return fit(self, X, y, sample_weight)
-        x, targets, weight = self._check(X, y, sample_weight, reset=True)
-        self._fit_rows(x, targets, weight)
-        return self
-
-    @_fit_context(prefer_skip_nested_validation=False)
+    @checks_parameters()
     def partial_fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Add rows to those that earlier calls gave; returns the estimator.
 
         The feature map is fitted to the first batch alone. The result is that of one :meth:`fit` to all rows, to
-        rounding, for a map that does not depend on them; the system is solved when a prediction or coefficient is
-        asked for.
+        rounding, for a map that does not depend on them; the system is solved, and a penalty chosen, when a prediction
+        or coefficient is asked for. If anything is raised, the estimator is left as it was.
         """
-        x, targets, weight = self._check(X, y, sample_weight, reset=not hasattr(self, "moments_"))
-        self._fit_more(x, targets, weight)
+        with refitting(self, further=True) as draft:
+            draft._model = model_with(draft, partial(read_numbers, X=X, y=y, sample_weight=sample_weight))
+        return self
+
+    @checks_parameters()
+    def fit_blocks(self, blocks: Blocks, *, callback: Callback | None = None) -> Self:
+        """Fit to blocks of rows in one pass, and forget what was fitted before.
+
+        The result is that of one :meth:`fit` to all rows, to rounding, with a feature map that does not depend on
+        them: a map is fitted to the first block alone. No more than one block is held at a time.
+
+        Parameters
+        ----------
+        blocks : iterable or path
+            Gives tuples ``(X, y)`` or ``(X, y, sample_weight)``, as :meth:`fit` takes them; blocks of no rows are
+            passed over. Or the path of a ``.npy`` file, a two-dimensional array that is mapped into memory, or of a
+            ``.parquet`` file, read by pyarrow; their last column is the target.
+        callback : callable, default=None
+            Called with the number of rows so far after every block; what it returns is ignored.
+
+        Returns
+        -------
+        self
+            The estimator. If anything is raised, by the iterable or the callback too, it is left as it was.
+
+        Raises
+        ------
+        ValueError
+            If there are no rows or no weights, if a block is wrong, with its number from 0 on, or a file damaged.
+        ImportError
+            If pyarrow is needed and not installed.
+        MemoryError
+            If the p x p system of p features does not fit, with the bytes.
+
+        Notes
+        -----
+        With n rows of d columns, t targets and p features it costs 2 n p (d + p + t) + p³ / 3 flops, and 16 p² bytes
+        next to one block. The p x p system is solved even where n < p; :meth:`fit` then solves one of n x n.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from widelearn import FeatureRidge, RandomFeatures
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.standard_normal((900, 3))
+        >>> y = np.abs(X[:, 0])
+        >>> blocks = ((X[rows], y[rows]) for rows in np.split(np.arange(900), 3))
+        >>> features = RandomFeatures(n_components=50, random_state=0)
+        >>> model = FeatureRidge(features).fit_blocks(blocks, callback=print)
+        300
+        600
+        900
+        >>> bool(np.allclose(model.coef_, FeatureRidge(features).fit(X, y).coef_))
+        True
+        """
+        with refitting(self) as draft:
+            draft._model = model_of_blocks(draft, blocks, read_numbers, callback)
         return self
 
     def predict(self, X: ArrayLike) -> Array:
         """Return the values at the rows of `X`, of shape (n,) or (n, t); lazily for Dask's."""
-        check_is_fitted(self)
-        values = self._values(X)
-        return values[:, 0] if self._flat else values
-
-    def _check(
-        self, X: Any, y: Any, sample_weight: Any, reset: bool, *, idle: bool = False
-    ) -> tuple[Array, Array, Array | None]:
-        options = {"dtype": DTYPES, "accept_sparse": "csr", "multi_output": True, "reset": reset}
-        x, y = validate_data(self, X, y, y_numeric=True, **options)
-        weight = check_weight(sample_weight, x, idle=idle, streams=self._streams)
-        if not reset and self._flat != (y.ndim == 1):
-            raise ValueError(f"y has {y.ndim} dimensions, but earlier batches had {1 if self._flat else 2}.")
-        self._flat = y.ndim == 1
-        targets = y.reshape(x.shape[0], -1)
-        return x, targets if self._streams else targets.astype(np.float64), weight
-
-
-class FeatureRidgeClassifier(SignCoding, ClassifiesBlocks):
-    """Classify by ridge regression on a feature map, with +1 for a row's class and -1 for every other.
-
-    The objective, with those codes for y, is that of :class:`FeatureRidge`; two classes share one column, and each
-    label of a multilabel indicator has its own.
-
-    Parameters
-    ----------
-    features : transformer, "passthrough" or None, default=None
-        The feature map: any object with fit and transform. None means ``RandomFeatures()``, "passthrough" X itself.
-        It is cloned, never changed. Nested names set its parameters: ``features__n_components``.
-    alpha : float or array-like of shape (n_columns,), default=1.0
-        Penalty, non-negative.
-    fit_intercept : bool, default=True
-        Whether there is an unpenalised intercept.
-    class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, multiplied with the sample weights; "balanced" is n / (n_classes n_c), and not for
-        :meth:`partial_fit` and :meth:`fit_blocks`.
-    precision : {"auto", "mixed"}, default="auto"
-        "auto" is double for float64 data; for float32 data, features and products of blocks in float32, summed and
-        solved in float64. "mixed" sums products in float32 for any data and refines the solution by further passes in
-        float64 until it is that of "auto" to 1e-9, which it falls back to where that does not converge. Rows given to
-        :meth:`partial_fit` or :meth:`fit_blocks` cannot be passed again and are summed as by "auto", as are fewer rows
-        than features.
-    random_state : int, RandomState or None, default=None
-        Where seeds come from that `features` leaves None.
-
-    Attributes
-    ----------
-    classes_ : ndarray of shape (n_classes,)
-        The classes; column numbers for a multilabel indicator.
-    multilabel_ : bool
-        Whether the targets were a multilabel indicator.
-    coef_ : ndarray of shape (p,) or (n_columns, p)
-        Coefficients; those of the one column for two classes.
-    intercept_ : float or ndarray of shape (n_columns,)
-        Intercept.
-    features_ : transformer or "passthrough"
-        The fitted feature map.
-    moments_ : Moments
-        What :meth:`partial_fit` has summed; not there after :meth:`fit` or :meth:`fit_blocks`.
-    n_features_in_ : int
-        Number of columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns, if they were strings.
-
-    See Also
-    --------
-    FeatureRidge : The regression; its costs and errors are the same, and what it does with Dask collections.
-
-    Notes
-    -----
-    Labels of a Dask collection are passed over once before, for the classes and the weights that balance them.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from widelearn import FeatureRidgeClassifier
-    >>> X, y = load_iris(return_X_y=True)
-    >>> model = FeatureRidgeClassifier(alpha=1e-3, random_state=0).fit(X, y)
-    >>> bool(model.score(X, y) > 0.95)
-    True
-    """
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **BaseFeatureRidge._parameter_constraints,
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-    }
-
-    def __init__(
-        self,
-        features: Any = None,
-        alpha: ArrayLike = 1.0,
-        *,
-        fit_intercept: bool = True,
-        class_weight: dict[Any, float] | str | None = None,
-        precision: str = "auto",
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.features = features
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
-        self.class_weight = class_weight
-        self.precision = precision
-        self.random_state = random_state
-
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit to rows `X` (n, d) and labels `y` (n,), or an indicator (n, t), of Dask too; returns the estimator."""
-        if hasattr(X, "__dask_graph__"):
-            from widelearn.distributed import fit
-
-            return fit(self, X, y, sample_weight)
-        x, codes, weight = self._check(X, y, sample_weight, None, reset=True)
-        self._fit_rows(x, codes, weight)
-        return self
-
-    @_fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        classes: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
-    ) -> Self:
-        """Add rows to those that earlier calls gave; returns the estimator.
-
-        `classes` names all classes and is needed in the first call, but not for a multilabel indicator. See
-        :meth:`FeatureRidge.partial_fit`.
-        """
-        self._add(X, y, classes, sample_weight)
-        return self
-
-    def _add(self, X: Any, y: Any, classes: ArrayLike | None, sample_weight: Any, *, idle: bool = False) -> None:
-        first = not hasattr(self, "moments_")
-        if isinstance(self.class_weight, str):
-            raise ValueError("class_weight='balanced' needs all rows at once: pass the weights as a dict.")
-        known: Any = getattr(self, "classes_", None)
-        if not first and classes is not None and not np.array_equal(np.unique(classes), known):
-            raise ValueError(f"classes are {np.unique(classes).tolist()}, but were {known.tolist()} in the first call.")
-        classes = known if classes is None else classes
-        x, codes, weight = self._check(X, y, sample_weight, classes, reset=first, idle=idle)
-        if first and classes is None and not self.multilabel_:
-            raise ValueError("classes must name all classes in the first call of partial_fit, and in fit_blocks.")
-        self._fit_more(x, codes, weight)
-
-    def _check(
-        self, X: Any, y: Any, sample_weight: Any, classes: ArrayLike | None, reset: bool, *, idle: bool = False
-    ) -> tuple[Array, Array, Array | None]:
-        x, y = validate_data(self, X, y, dtype=DTYPES, accept_sparse="csr", multi_output=True, reset=reset)
-        if not reset and self.multilabel_ != is_multilabel(y):
-            raise ValueError("Some batches have one label a row, and others a multilabel indicator: give one kind.")
-        labels, codes = self._encode(y, classes, np.int8 if self._streams else np.float64)
-        weight = check_weight(sample_weight, x, idle=idle, streams=self._streams)
-        self._flat = codes.shape[1] == 1
-        return x, codes, self._reweigh(labels, weight)
+        fitted = snapshot(self)
+        values = fitted._values(X)
+        return values[:, 0] if fitted._model.flat else values

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import StrOptions
 
-from widelearn.estimators.feature_ridge.regressor import FeatureRidgeClassifier
+from widelearn.estimators.feature_ridge.classifier import FeatureRidgeClassifier
 from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, check_labels, fit_lazily, show
 from widelearn.estimators.kernel_ridge.model import KernelProblem, kernel_of
 from widelearn.estimators.kernel_ridge.regressor import KernelRidge

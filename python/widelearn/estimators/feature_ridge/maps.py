@@ -1,0 +1,115 @@
+"""Feature maps of any kind, with the passes over rows that ridge regression makes."""
+
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+
+from widelearn.features import RandomFeatures
+from widelearn.features.base import FeatureMap
+from widelearn.kernels import Kernel
+from widelearn.ridge import Moments
+from widelearn.ridge.dual_rows import KernelRows, StoredRows
+from widelearn.runtime import row_blocks
+
+Array = NDArray[Any]
+# Rows whose features a map outside the core holds at once, and rows copied at once to leave some out.
+BLOCK_ROWS, COPIED_ROWS = 1024, 1 << 14
+
+
+class RidgeFeatures:
+    """A clone of a feature map, "passthrough" or None; seeds that it leaves open are drawn from a random state."""
+
+    # Number of features, p, known once the map is fitted.
+    n_features = 0
+
+    def __init__(self, features: Any, random_state: Any) -> None:
+        self.map: Any = features
+        if isinstance(features, str):
+            return
+        self.map = clone(RandomFeatures() if features is None else features, safe=False)
+        generator = check_random_state(random_state)
+        parameters = self.map.get_params() if hasattr(self.map, "get_params") else {}
+        for name in sorted(parameters):
+            if name.split("__")[-1] == "random_state" and parameters[name] is None:
+                self.map.set_params(**{name: int(generator.randint(2**31 - 1))})
+
+    @property
+    def looks_at_rows(self) -> bool:
+        """Whether the map may depend on the rows that it is fitted to."""
+        return self.map.looks_at_rows if isinstance(self.map, FeatureMap) else not isinstance(self.map, str)
+
+    def fit(self, X: Array, Y: Array, weight: Array | None = None) -> Self:
+        """Fit the map; if it may look at rows it sees those that have a weight, if any has."""
+        if self.looks_at_rows:
+            seen = None if weight is None or not weight.any() else weight
+            self.map.fit(*with_weight(X, Y.astype(np.float64, copy=False), seen)[:2])
+        elif not isinstance(self.map, str):
+            self.map.fit(X, Y)
+        row = 0 if weight is None else int(weight.argmax())
+        own = isinstance(self.map, FeatureMap)
+        self.n_features = self.map.n_features_out if own else self.transform(X[row : row + 1]).shape[1]
+        return self
+
+    def transform(self, X: Array) -> Array:
+        """Return the features of rows as a dense array of X's dtype."""
+        Z = X if isinstance(self.map, str) else self.map.transform(X)
+        return np.asarray(Z.toarray() if hasattr(Z, "toarray") else Z, dtype=X.dtype)
+
+    def blocks(self, X: Array, dtype: Any = None) -> Iterator[tuple[slice, Array]]:
+        """Yield blocks of rows' features, of X's dtype unless another is asked for."""
+        for rows in row_blocks(X.shape[0], BLOCK_ROWS):
+            yield rows, self.transform(X[rows] if dtype is None else X[rows].astype(dtype, copy=False))
+
+    def moments(self, X: Array, Y: Array, weight: Array | None) -> Moments:
+        """Return the moments of rows: one fused pass for our feature maps, block by block for any other."""
+        moments = Moments(self.n_features, Y.shape[1])
+        if weight is not None and not weight.all():
+            # A row without weight is left out, for its numbers may be anything.
+            for rows in row_blocks(X.shape[0], COPIED_ROWS):
+                if weight[rows].any():
+                    moments.merge(self.moments(*with_weight(X[rows], Y[rows], weight[rows])))
+        elif isinstance(self.map, FeatureMap):
+            moments.absorb(*self.map.moments(X, Y, weight))
+        else:
+            for rows, Z in self.blocks(X):
+                moments.update(Z, Y[rows], None if weight is None else weight[rows])
+        return moments
+
+    def values(self, X: Array, coef: Array, intercept: Array) -> Array:
+        """Return features times coefficients (t, p) plus intercepts (t,), of shape (n, t), block by block."""
+        if isinstance(self.map, FeatureMap):
+            return self.map.dot(X, coef.T) + intercept.astype(X.dtype)
+        out = np.empty((X.shape[0], len(coef)), X.dtype)
+        for rows, Z in self.blocks(X):
+            out[rows] = Z @ coef.T + intercept
+        return out
+
+    def is_wide(self, n: int, d: int) -> bool:
+        """Whether the n x n system of n rows of d columns costs less than the p x p one."""
+        p = self.n_features
+        if self._kernel() is None:
+            return n < p
+        # Products of neurons and of rows instead of products of features.
+        return n * n * (p / d + d) + n**3 / 3 < n * p * p + p**3 / 3
+
+    def dual_rows(self, X: Array, fit_intercept: bool) -> StoredRows | KernelRows:
+        """Return rows for an n x n system: their features, or a kernel that makes those needless."""
+        kernel = self._kernel()
+        if kernel is None:
+            return StoredRows(self.transform(X), fit_intercept)
+        return KernelRows(X, kernel, self.map.pull_back)
+
+    def _kernel(self) -> Kernel | None:
+        return self.map.gram_kernel() if isinstance(self.map, FeatureMap) else None
+
+
+def with_weight(X: Array, Y: Array, weight: Array | None) -> tuple[Array, Array, Array | None]:
+    """Return the rows that have a weight: copies, if there are any others."""
+    if weight is None or weight.all():
+        return X, Y, weight
+    kept = weight > 0
+    return X[kept], Y[kept], weight[kept]

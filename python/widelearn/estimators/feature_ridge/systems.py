@@ -1,0 +1,187 @@
+"""Ridge problems of rows at hand: the feature map fitted to them, and the smaller of its two systems."""
+
+import copy
+from functools import cached_property, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+
+from widelearn.estimators.feature_ridge.maps import RidgeFeatures, with_weight
+from widelearn.estimators.feature_ridge.model import SummedRows, fitted_ridge
+from widelearn.estimators.labels import Labels
+from widelearn.estimators.penalty import Choice
+from widelearn.ridge import Moments
+from widelearn.ridge.dual_rows import KernelRows, StoredRows, solve_rows
+from widelearn.ridge.leave_one_out import DualPath, Errors, PrimalPath
+from widelearn.ridge.mixed_precision import solve_refined
+from widelearn.ridge.tridiagonal import dual_gcv
+from widelearn.runtime import row_blocks
+
+Array = NDArray[Any]
+# Rows turned to float32 at once, and values whose squares float32 may not hold.
+MIXED_ROWS, LARGEST = 1 << 16, 1e15
+
+
+class Rows(NamedTuple):
+    """Validated rows, targets (n, t) and weights; whether there is no targets' axis, and the labels of a classifier."""
+
+    X: Any
+    Y: Array
+    weight: Array | None
+    flat: bool
+    labels: Labels | None = None
+
+
+class RowProblem:
+    """Ridge regression of rows on a feature map: a :class:`~widelearn.estimators.penalty.Problem`.
+
+    Parameters
+    ----------
+    rows : Rows
+        Rows, targets and weights, in float64 if a penalty is to be chosen.
+    features, random_state
+        The feature map, which is cloned, and the source of its seeds.
+    fit_intercept : bool
+        Whether there is an unpenalised intercept.
+    precision : {"auto", "mixed"}
+        How products of a single penalty's system are summed.
+    path : bool
+        Whether a penalty is to be chosen.
+    """
+
+    def __init__(
+        self, rows: Rows, features: Any, random_state: Any, *, fit_intercept: bool, precision: str = "auto", path: bool
+    ) -> None:
+        self.X, self.Y, self.weight = rows.X, rows.Y, rows.weight
+        self.source = features, random_state
+        self.fit_intercept, self.precision, self.path = fit_intercept, precision, path
+
+    @cached_property
+    def features(self) -> RidgeFeatures:
+        """The feature map, fitted to the rows."""
+        return RidgeFeatures(*self.source).fit(self.X, self.Y, self.weight)
+
+    @cached_property
+    def system(self) -> "Tall | Wide":
+        """The smaller of the two systems."""
+        X, Y, weight = self.X, self.Y, self.weight
+        n = X.shape[0] if weight is None else int(np.count_nonzero(weight))
+        wide = self.features.is_wide(n, X.shape[1])
+        # Eigenvectors of as many rows as features cost the same, and their errors less.
+        wide = wide or (self.path and n == self.features.n_features)
+        mixed = self.precision == "mixed"
+        if wide or mixed or self.path:
+            X, Y, weight = with_weight(X, Y, weight)
+        if wide:
+            weight = None if weight is None else weight.astype(np.float64)
+            return Wide(self.features, X, Y.astype(np.float64), weight, self.fit_intercept)
+        return Tall(self.features, X, Y, weight, self.fit_intercept, mixed)
+
+    def left_out(self, alphas: Array) -> Errors:
+        """Yield rows and scaled leave-one-out errors (a, rows, t), numbered among the rows that have a weight."""
+        return self.system.left_out(alphas)
+
+    def gcv(self, alphas: Array) -> Array:
+        """Return the generalised cross-validation errors (a, t)."""
+        return self.system.gcv(alphas)
+
+    def refit(self, train: Array, test: Array, alphas: Array) -> Array:
+        """Return for every penalty the values (m, t) at m rows of a fit to others, with a feature map of its own."""
+        rows = Rows(self.X[train], self.Y[train], None if self.weight is None else self.weight[train], False)
+        features, random_state = self.source
+        part = RowProblem(rows, features, copy.deepcopy(random_state), fit_intercept=self.fit_intercept, path=True)
+        part.system.decompose(alphas)
+        models = [part.solve(Choice(np.full(self.Y.shape[1], alpha), alpha)) for alpha in alphas]
+        values = np.empty((len(alphas), len(test), self.Y.shape[1]))
+        for block, Z in part.features.blocks(self.X[test]):
+            for j, model in enumerate(models):
+                values[j, block] = Z @ model.coef.T + model.intercept
+        return values
+
+    def solve(self, choice: Choice, *, flat: bool = False) -> Any:
+        """Return the fitted model of the chosen penalties."""
+        solution = self.system.solve(choice.penalties)
+        return fitted_ridge(self.features, solution, choice, self.X.dtype, flat=flat)
+
+
+class Tall:
+    """At least as many rows as features: their moments, and further passes over blocks of features."""
+
+    path: PrimalPath | None = None
+
+    def __init__(
+        self, features: RidgeFeatures, X: Array, Y: Array, weight: Array | None, fit_intercept: bool, mixed: bool
+    ) -> None:
+        self.features, self.X, self.Y, self.weight = features, X, Y, weight
+        self.fit_intercept, self.mixed = fit_intercept, mixed
+
+    @cached_property
+    def moments(self) -> Moments:
+        """The moments of all rows."""
+        return self.features.moments(self.X, self.Y, self.weight)
+
+    def decompose(self, alphas: Array) -> PrimalPath:
+        """Take the eigenvectors, which solve for all penalties."""
+        blocks, options = partial(self.features.blocks, self.X), {"fit_intercept": self.fit_intercept}
+        self.path = PrimalPath(self.moments, alphas, blocks, self.Y, self.weight, **options)
+        return self.path
+
+    def left_out(self, alphas: Array) -> Errors:
+        """Yield rows and scaled leave-one-out errors."""
+        return self.decompose(alphas).errors()
+
+    def gcv(self, alphas: Array) -> Array:
+        """Return the generalised cross-validation errors."""
+        return SummedRows(self.moments, self.fit_intercept).gcv(alphas)
+
+    def solve(self, alpha: Array) -> tuple[Any, ...]:
+        """Return coefficients and intercepts; the moments are used up."""
+        if self.path is not None:
+            return self.path.solve(alpha)
+        found = self._solve_mixed(alpha) if self.mixed else None
+        return self.moments.solve_once(alpha, self.fit_intercept) if found is None else found
+
+    def _solve_mixed(self, alpha: Array) -> tuple[Any, ...] | None:
+        """Sum moments in float32 and refine their solution in float64; None where that does not converge."""
+        X, Y, weight = self.X, self.Y, self.weight
+        moments = Moments(self.features.n_features, Y.shape[1])
+        for rows in row_blocks(X.shape[0], MIXED_ROWS):
+            with np.errstate(over="ignore"):
+                single = X[rows].astype(np.float32)
+            if not np.abs(single.data if issparse(single) else single).max(initial=0.0) < LARGEST:
+                return None
+            moments.merge(self.features.moments(single, Y[rows], None if weight is None else weight[rows]))
+        blocks = partial(self.features.blocks, X, np.float64)
+        return solve_refined(moments, alpha, blocks, Y, weight, fit_intercept=self.fit_intercept)
+
+
+class Wide:
+    """Fewer rows than features: their inner products."""
+
+    path: DualPath | None = None
+
+    def __init__(self, features: RidgeFeatures, X: Array, Y: Array, weight: Array | None, fit_intercept: bool) -> None:
+        self.rows: StoredRows | KernelRows = features.dual_rows(X, fit_intercept)
+        self.Y, self.weight, self.fit_intercept = Y, weight, fit_intercept
+
+    def decompose(self, alphas: Array) -> DualPath:
+        """Take what solves for all penalties."""
+        options = {"fit_intercept": self.fit_intercept, "definite": True}
+        self.path = DualPath(self.rows.gram(), self.Y, alphas, self.weight, **options)
+        return self.path
+
+    def left_out(self, alphas: Array) -> Errors:
+        """Yield rows and scaled leave-one-out errors."""
+        return self.decompose(alphas).errors()
+
+    def gcv(self, alphas: Array) -> Array:
+        """Return the generalised cross-validation errors."""
+        return dual_gcv(self.rows.gram(), self.Y, alphas, self.weight, fit_intercept=self.fit_intercept)
+
+    def solve(self, alpha: Array) -> tuple[Any, ...]:
+        """Return coefficients and intercepts."""
+        if self.path is not None:
+            return self.rows.primal(self.path.solve(alpha))
+        return solve_rows(self.rows, self.Y, alpha, self.weight, fit_intercept=self.fit_intercept)
