@@ -174,11 +174,10 @@ def read_batch(
     """Read a batch of rows, whose labels are among the classes that were named once."""
     if isinstance(draft.class_weight, str):
         raise ValueError("class_weight='balanced' needs all rows at once: pass the weights as a dict.")
-    if flat is not None:
-        if classes is not None and not np.array_equal(np.unique(classes), draft.classes_):
-            known = draft.classes_.tolist()
-            raise ValueError(f"classes are {np.unique(classes).tolist()}, but were {known} in the first call.")
-        classes = draft.classes_
+    known: Any = getattr(draft, "classes_", None)
+    if flat is not None and classes is not None and not np.array_equal(np.unique(classes), known):
+        raise ValueError(f"classes are {np.unique(classes).tolist()}, but were {known.tolist()} in the first call.")
+    classes = known if classes is None else classes
     rows = read_labels(draft, X, y, sample_weight, classes=classes, flat=flat, idle=idle)
     if flat is None and classes is None and not draft.multilabel_:
         raise ValueError("classes must name all classes in the first call of partial_fit, and in fit_blocks.")
