@@ -22,17 +22,8 @@ PAPERS = {
         "lazy-training",
         "curse-of-linearization",
     ),
-    "beyond_linearization": (
-        "escape-ntk",
-        "dimension-factor",
-        "taylor-orders",
-    ),
-    "gradient_features": (
-        "parity",
-        "structured-parity",
-        "xor-mixture",
-        "recursive-features",
-    ),
+    "beyond_linearization": ("escape-ntk", "dimension-factor", "taylor-orders"),
+    "gradient_features": ("parity", "structured-parity", "xor-mixture", "recursive-features"),
 }
 NAMES = tuple(name for names in PAPERS.values() for name in names)
 
@@ -53,8 +44,7 @@ def find(name: str) -> Spec:
     if name not in NAMES:
         raise InputError(f"there is no study {name!r}: {nearest(name, NAMES)}")
     paper = next(paper for paper, names in PAPERS.items() if name in names)
-    spec: Spec = import_module(f"{__name__}.{paper}.{name.replace('-', '_')}").SPEC
-    return spec
+    return Spec.of(name, import_module(f"{__name__}.{paper}.{name.replace('-', '_')}"))
 
 
 def choose(name: str) -> list[Spec]:

@@ -7,20 +7,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import eigh
 
+from widelearn.experiments.studies.ensembles import Array, mean_square
 from widelearn.experiments.studies.spec import APART, Claim, Row, Rows
 
-Array = NDArray[np.float64]
 # Ridges relative to the kernel's mean diagonal entry.
 RIDGES = tuple(10.0**power for power in range(-6, 5))
 
 
 def best_fits(kernel: Any, X: Array, y: Array, test: Array) -> list[Array]:
-    """Return the kernel ridge predictions of `test` for every ridge of a grid: from one decomposition.
+    """Return the kernel ridge predictions of `test` for every ridge of a grid, from one decomposition.
 
-    What picks the best of them by the test rows favours the kernel.
+    Choosing the best of them by the test rows favours the kernel.
     """
     K, cross = np.asarray(kernel(X), float), np.asarray(kernel(test, X), float)
     values, vectors = eigh(K, check_finite=False)
@@ -45,7 +44,7 @@ def best_accuracy(kernel: Any, X: Array, y: Array, test: Array, truth: Array) ->
 
 def best_error(kernel: Any, X: Array, y: Array, test: Array, truth: Array) -> float:
     """Return the least mean squared error of kernel ridge regression over ridges."""
-    return min(float(np.mean((fit - truth) ** 2)) for fit in best_fits(kernel, X, y, test))
+    return min(mean_square(fit - truth) for fit in best_fits(kernel, X, y, test))
 
 
 def at_least(rows: Rows, text: str, value: float) -> Claim:

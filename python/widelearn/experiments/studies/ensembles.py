@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,16 @@ def draws(count: int, seed: int, step: Step, begin: float = 0.0, end: float = 1.
         step(begin + (end - begin) * (index + 1) / count)
 
 
+def new_seed(rng: np.random.Generator) -> int:
+    """Draw a seed for what takes no generator."""
+    return int(rng.integers(2**31))
+
+
+def mean_square(errors: Array) -> float:
+    """Return the mean of squares."""
+    return float(np.mean(errors**2))
+
+
 def ridge_fit(Z: Array, y: Array, ridge: float) -> Array:
     """Return w that minimises ‖y - Z w‖² + ridge ‖w‖², the least-norm one for ridge 0, by the smaller system."""
     n, p = Z.shape
@@ -31,8 +40,7 @@ def ridge_fit(Z: Array, y: Array, ridge: float) -> Array:
 
 def kernel_fit(K: Array, y: Array, ridge: float) -> Array:
     """Return α with (K + ridge I) α = y."""
-    solution: Array = np.asarray(np.linalg.solve(K + ridge * np.eye(len(K)), y), dtype=float)
-    return solution
+    return np.asarray(np.linalg.solve(K + ridge * np.eye(len(K)), y), dtype=float)
 
 
 def sphere(rng: np.random.Generator, n: int, d: int, radius: float | None = None) -> Array:
@@ -58,8 +66,3 @@ def polynomial(rng: np.random.Generator, d: int, linear: float, quadratic: float
 def noisy(rng: np.random.Generator, values: Array, noise: float) -> Array:
     """Add independent normal noise of this variance."""
     return values + np.sqrt(noise) * rng.standard_normal(values.shape)
-
-
-def panel(rows: Any, **options: Any) -> dict[str, Any]:
-    """Name what a panel of the figure shows."""
-    return {"rows": list(rows), **options}

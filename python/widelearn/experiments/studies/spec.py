@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ Row = dict[str, Any]
 Rows = Sequence[Row]
 Settings = Mapping[str, Any]
 Step = Callable[[float], None]
+Theory = Callable[[str, float], float | None]
 
 # A claim of equality allows this many standard errors; a negative control must miss by that many.
 EQUAL, APART = 3.0, 10.0
@@ -57,8 +59,8 @@ class Spec:
         Parameters, and those that `--quick` replaces.
     simulate : callable (settings, seed, step) -> rows
         Calls ``step(fraction)`` as it goes.
-    claims : callable (rows, settings) -> sequence of Claim
-    panels : callable (rows, settings) -> sequence of dict
+    claims : callable (rows, settings) -> list of Claim
+    panels : callable (rows, settings) -> list of dict
         What :func:`widelearn.plots.study` draws.
     """
 
@@ -70,6 +72,12 @@ class Spec:
     simulate: Callable[[Settings, int, Step], list[Row]]
     claims: Callable[[Rows, Settings], list[Claim]]
     panels: Callable[[Rows, Settings], list[dict[str, Any]]]
+
+    @staticmethod
+    def of(name: str, module: ModuleType) -> Spec:
+        """Take a study from its module: ABOUT, SOURCE, SETTINGS, QUICK, simulate, claims and panels."""
+        words = ("ABOUT", "SOURCE", "SETTINGS", "QUICK", "simulate", "claims", "panels")
+        return Spec(name, *(getattr(module, word) for word in words))
 
     def settings_for(self, quick: bool) -> dict[str, Any]:
         """Return the parameters of a full or a quick run."""
@@ -90,6 +98,30 @@ def row(series: str, x: float, theory: float | None, values: ArrayLike | None = 
         error = float(draws.std(ddof=1) / math.sqrt(len(draws))) if len(draws) > 1 else 0.0
         made |= {"simulation": _number(float(draws.mean())), "se": _number(error), "draws": len(draws)}
     return made | more
+
+
+class Found:
+    """Values that the draws of a simulation gave, by series and place.
+
+    Examples
+    --------
+    >>> found = Found()
+    >>> for value in (0.4, 0.6):
+    ...     found.add("ridgeless", 2.0, value)
+    >>> found.rows(lambda series, x: 1 / x)[0]["simulation"]
+    0.5
+    """
+
+    def __init__(self) -> None:
+        self.values: dict[tuple[str, float], list[float]] = {}
+
+    def add(self, series: str, x: float, value: float) -> None:
+        """Add the value of one draw."""
+        self.values.setdefault((series, x), []).append(float(value))
+
+    def rows(self, theory: Theory = lambda series, x: None, **more: Any) -> list[Row]:
+        """Return a row for each series and place, with the theory's prediction there."""
+        return [row(series, x, theory(series, x), values, **more) for (series, x), values in self.values.items()]
 
 
 def _number(value: float | None) -> float | None:
@@ -146,3 +178,18 @@ def _show(which: str, one: Row) -> str:
 def of(rows: Rows, *series: str) -> list[Row]:
     """Return the rows of these series that were simulated."""
     return [one for one in rows if one["series"] in series and one["simulation"] is not None]
+
+
+def without(rows: Rows, *series: str) -> list[Row]:
+    """Return the rows of all other series."""
+    return [one for one in rows if one["series"] not in series]
+
+
+def on_panel(rows: Rows, name: str | None) -> list[Row]:
+    """Return the rows that name this panel; None: those that name none."""
+    return [one for one in rows if one.get("panel") == name]
+
+
+def panel(rows: Rows, **options: Any) -> dict[str, Any]:
+    """Return what a panel of the figure shows, and how."""
+    return {"rows": list(rows), **options}

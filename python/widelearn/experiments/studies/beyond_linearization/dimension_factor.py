@@ -5,14 +5,17 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
 from widelearn import TaylorRegressor
 from widelearn.datasets import hypercube
 from widelearn.experiments.studies.baselines import at, at_most, best_error
-from widelearn.experiments.studies.ensembles import draws, panel
-from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Spec, Step, row
+from widelearn.experiments.studies.ensembles import draws, mean_square, new_seed
+from widelearn.experiments.studies.spec import Claim, Found, Row, Rows, Settings, Step, panel
 from widelearn.kernels import NTK
+
+ABOUT = "A product of two columns takes the quadratic model n of the order of d rows, and kernels of d²."
+SOURCE = "Bai & Lee 2020"
+SETTINGS = {"dimensions": (20, 40, 80), "ratios": (3, 4, 6, 8, 12), "ratio": 6, "draws": 5, "test": 2000}
+QUICK = {"ratios": (4, 6, 8), "draws": 2, "test": 1000}
 
 
 def model(d: int) -> str:
@@ -27,19 +30,18 @@ def kernel(d: int) -> str:
 
 def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Fit both to n = ratio d rows of each dimension."""
-    found: dict[tuple[str, float], list[float]] = {}
+    found = Found()
     for rng in draws(settings["draws"], seed, step):
         for d in settings["dimensions"]:
-            most, state = int(max(settings["ratios"]) * d), int(rng.integers(2**31))
-            X, check = (hypercube(n, d, random_state=int(rng.integers(2**31))) for n in (most, settings["test"]))
+            most, state = int(max(settings["ratios"]) * d), new_seed(rng)
+            X, check = (hypercube(n, d, random_state=new_seed(rng)) for n in (most, settings["test"]))
             y, truth = X[:, 0] * X[:, 1], check[:, 0] * check[:, 1]
             for ratio in settings["ratios"]:
                 n = int(ratio * d)
                 net = TaylorRegressor(linear_term=False, random_state=state).fit(X[:n], y[:n])
-                found.setdefault((model(d), ratio), []).append(float(np.mean((net.predict(check) - truth) ** 2)))
-                tangent = best_error(NTK(activation="softplus"), X[:n], y[:n], check, truth)
-                found.setdefault((kernel(d), ratio), []).append(tangent)
-    return [row(series, ratio, None, values) for (series, ratio), values in found.items()]
+                found.add(model(d), ratio, mean_square(net.predict(check) - truth))
+                found.add(kernel(d), ratio, best_error(NTK(activation="softplus"), X[:n], y[:n], check, truth))
+    return found.rows()
 
 
 def claims(rows: Rows, settings: Settings) -> list[Claim]:
@@ -62,18 +64,6 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
 
 
 def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
-    """Error against n/d, models and kernels."""
+    """Show error against n/d for models and kernels."""
     options = {"xlabel": "samples / dimension", "ylabel": "test error", "xscale": "log", "ylim": (0.0, 1.2)}
     return [panel([one for one in rows if one["series"].startswith(name)], **options) for name in ("quadratic", "NTK")]
-
-
-SPEC = Spec(
-    name="dimension-factor",
-    about="A product of two columns takes the quadratic model n of the order of d rows, and kernels of d².",
-    source="Bai & Lee 2020",
-    settings={"dimensions": (20, 40, 80), "ratios": (3, 4, 6, 8, 12), "ratio": 6, "draws": 5, "test": 2000},
-    quick={"ratios": (4, 6, 8), "draws": 2, "test": 1000},
-    simulate=simulate,
-    claims=claims,
-    panels=panels,
-)

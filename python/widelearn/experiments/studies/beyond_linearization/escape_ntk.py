@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from widelearn import TaylorRegressor
 from widelearn.datasets import hypercube
 from widelearn.experiments.studies.baselines import at, at_least, at_most, best_error
-from widelearn.experiments.studies.ensembles import draws, panel
-from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Spec, Step, row
+from widelearn.experiments.studies.ensembles import draws, mean_square, new_seed
+from widelearn.experiments.studies.spec import Claim, Found, Row, Rows, Settings, Step, panel, without
 from widelearn.kernels import NTK, TaylorKernel
 
-Array = NDArray[np.float64]
+ABOUT = "Quadratic models, and networks under random signs, learn a product of two columns where kernels do not."
+SOURCE = "Bai & Lee 2020"
+SETTINGS = {"d": 40, "samples": (80, 120, 160, 240, 400), "width": 256, "draws": 5, "test": 2000}
+QUICK = {"samples": (120, 400), "draws": 2, "test": 1000}
 QUADRATIC, NETWORK = "quadratic model", "network with random signs"
 TANGENT, LIFTED = "NTK", "kernel of order 2"
 DENSE = {name: f"{name}, dense quadratic form" for name in (QUADRATIC, LIFTED)}
@@ -23,10 +25,10 @@ DENSE = {name: f"{name}, dense quadratic form" for name in (QUADRATIC, LIFTED)}
 def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Fit to products of two columns, and to dense quadratic forms, on the cube."""
     d, test = settings["d"], settings["test"]
-    found: dict[tuple[str, int], list[float]] = {}
+    found = Found()
     for rng in draws(settings["draws"], seed, step):
-        state, most = int(rng.integers(2**31)), max(settings["samples"])
-        X, check = (hypercube(n, d, random_state=int(rng.integers(2**31))) for n in (most, test))
+        state, most = new_seed(rng), max(settings["samples"])
+        X, check = (hypercube(n, d, random_state=new_seed(rng)) for n in (most, test))
         A = rng.standard_normal((d, d))
         np.fill_diagonal(A, 0.0)
         A *= 1 / np.sqrt(((A + A.T) ** 2).sum() / 2)
@@ -40,10 +42,10 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
                     modes |= {NETWORK: ("marginal", settings["width"])}
                 for name, (mode, width) in modes.items():
                     model = TaylorRegressor(mode=mode, width=width, linear_term=False, random_state=state)
-                    errors[name] = float(np.mean((model.fit(X[:n], y[:n]).predict(check) - truth) ** 2))
+                    errors[name] = mean_square(model.fit(X[:n], y[:n]).predict(check) - truth)
                 for name, error in errors.items():
-                    found.setdefault((DENSE[name] if kind else name, n), []).append(error)
-    return [row(series, n, None, values) for (series, n), values in found.items()]
+                    found.add(DENSE[name] if kind else name, n, error)
+    return found.rows()
 
 
 def claims(rows: Rows, settings: Settings) -> list[Claim]:
@@ -66,18 +68,5 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
 
 
 def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
-    """Error against rows."""
-    shown = [one for one in rows if one["series"] not in DENSE.values()]
-    return [panel(shown, xlabel="samples", ylabel="test error", xscale="log", ylim=(0.0, 1.2))]
-
-
-SPEC = Spec(
-    name="escape-ntk",
-    about="Quadratic models, and networks under random signs, learn a product of two columns where kernels do not.",
-    source="Bai & Lee 2020",
-    settings={"d": 40, "samples": (80, 120, 160, 240, 400), "width": 256, "draws": 5, "test": 2000},
-    quick={"samples": (120, 400), "draws": 2, "test": 1000},
-    simulate=simulate,
-    claims=claims,
-    panels=panels,
-)
+    """Show error against rows."""
+    return [panel(without(rows, *DENSE.values()), xlabel="samples", ylabel="test error", xscale="log", ylim=(0.0, 1.2))]

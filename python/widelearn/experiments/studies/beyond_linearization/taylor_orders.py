@@ -6,14 +6,16 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from widelearn.experiments.studies.ensembles import draws, panel, sphere
-from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Spec, Step, apart, of, row, within
+from widelearn.experiments.studies.ensembles import draws, mean_square, sphere
+from widelearn.experiments.studies.spec import Claim, Found, Row, Rows, Settings, Step, apart, of, panel, row, within
 from widelearn.nets import Expansion, TwoLayer
 from widelearn.theory import hermite_coefficients
 
-Array = NDArray[np.float64]
+ABOUT = "For movements of size m^{-1/4} the quadratic term is what random signs leave of a wide network."
+SOURCE = "Bai & Lee 2020; its expansion in the movement of the first layer"
+SETTINGS = {"d": 40, "rows": 100, "widths": (256, 1024, 4096, 16384), "draws": 60}
+QUICK = {"widths": (256, 1024, 4096), "draws": 30}
 ACTIVATION, ORDERS = "softplus", (1, 2, 3)
 NOISE, ALIGNED, SIGNS = (
     "spread of the network with random signs",
@@ -33,7 +35,7 @@ def left(k: int) -> str:
     return f"left after order {k}"
 
 
-def mean_square(k: int) -> float:
+def second_moment(k: int) -> float:
     """Return E σ^(k)(z)², z ~ N(0, 1), by quadrature."""
     z, weights = np.polynomial.hermite_e.hermegauss(200)
     s = 1 / (1 + np.exp(-z))
@@ -45,13 +47,13 @@ def mean_square(k: int) -> float:
 def size(k: int, m: float) -> float:
     """Return the root mean square of f^(k) for rows w ~ N(0, I/(d √m)): E v^{2k} = (2k - 1)!! m^{-k/2}."""
     odd = math.prod(range(1, 2 * k, 2))
-    return math.sqrt(mean_square(k) * odd) / math.factorial(k) * m ** (-k / 4)
+    return math.sqrt(second_moment(k) * odd) / math.factorial(k) * m ** (-k / 4)
 
 
 def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Draw networks with output weights ±1/√m, movements of size m^{-1/4}, rows on the sphere of radius √d."""
     d, n = settings["d"], settings["rows"]
-    found: dict[tuple[str, int], list[float]] = {}
+    found = Found()
     for rng in draws(settings["draws"], seed, step):
         X = sphere(rng, n, d)
         for m in settings["widths"]:
@@ -64,26 +66,24 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
             rest = TwoLayer(W0 + W, none, a, ACTIVATION).outputs(X) - start
             for k, values in zip(ORDERS, terms, strict=True):
                 rest = rest - values
-                found.setdefault((term(k), m), []).append(float(np.mean(values**2)))
-                found.setdefault((left(k), m), []).append(float(np.mean(rest**2)))
+                found.add(term(k), m, mean_square(values))
+                found.add(left(k), m, mean_square(rest))
             signs = np.where(rng.uniform(size=(m, 1)) < 0.5, -1.0, 1.0)
             again = net.terms(X, signs * W)[1]
-            found.setdefault((SIGNS, m), []).append(float(np.abs(again - terms[1]).max()))
+            found.add(SIGNS, m, np.abs(again - terms[1]).max())
             # Movements along one direction with the signs of the outputs: the linear term adds up.
             one = np.sign(a) * (np.ones(d) / np.sqrt(d)) * m**-0.25
             linear, quadratic = net.terms(X, one)[:2]
-            found.setdefault((ALIGNED, m), []).append(float(np.mean(linear**2)))
+            found.add(ALIGNED, m, mean_square(linear))
             mixed = TwoLayer(W0 + signs * one, none, a, ACTIVATION).outputs(X) - start
-            found.setdefault((NOISE, m), []).append(float(np.mean((mixed - quadratic) ** 2)))
-    return predictions(settings, found)
+            found.add(NOISE, m, mean_square(mixed - quadratic))
+    return predictions(found)
 
 
-def predictions(settings: Settings, found: dict[tuple[str, int], list[float]]) -> list[Row]:
-    """Put sizes from Gaussian means beside the mean squares of terms."""
+def predictions(found: Found) -> list[Row]:
+    """Put sizes from Gaussian means beside the root mean squares of terms."""
     rows = []
-    for (series, m), values in found.items():
-        # Squares are averaged, and their mean's root is shown: to first order its error is halved and divided.
-        mean = float(np.mean(values))
+    for (series, m), values in found.values.items():
         theory: float | None = None
         if series in map(term, ORDERS):
             theory = size(ORDERS[list(map(term, ORDERS)).index(series)], m)
@@ -91,14 +91,17 @@ def predictions(settings: Settings, found: dict[tuple[str, int], list[float]]) -
             theory = size(1, m)
         elif series == ALIGNED:
             theory = float(hermite_coefficients("softplus", 0, derivative=1)[0]) * m**0.25
-        shown = [math.sqrt(mean) + (v - mean) / (2 * math.sqrt(mean)) if mean else 0.0 for v in values]
-        rows.append(row(series, m, theory, values if series == SIGNS else shown))
-    quadratic = {m: values for (series, m), values in found.items() if series == term(2)}
-    for m, values in quadratic.items():
-        root = math.sqrt(float(np.mean(values)))
-        shown = [root + (v - root**2) / (2 * root) for v in values]
-        rows.append(row(WRONG, m, size(2, float(m)) * m**-0.5, shown))
+        rows.append(row(series, m, theory, values if series == SIGNS else roots(values)))
+        if series == term(2):
+            rows.append(row(WRONG, m, size(2, m) * m**-0.5, roots(values)))
     return rows
+
+
+def roots(squares: list[float]) -> list[float]:
+    """Return values whose mean is the root of the mean of squares, with its standard error to first order."""
+    mean = float(np.mean(squares))
+    root = math.sqrt(mean)
+    return [root + (square - mean) / (2 * root) if root else 0.0 for square in squares]
 
 
 def slope(rows: Rows) -> float:
@@ -108,7 +111,7 @@ def slope(rows: Rows) -> float:
 
 
 def claims(rows: Rows, settings: Settings) -> list[Claim]:
-    """Sizes of terms, what is left after each, cancellation by signs."""
+    """Judge the sizes of terms, what is left after each, and cancellation by signs."""
     made = [
         within(of(rows, *map(term, ORDERS)), "a term of order k is m^{-k/4} times a Gaussian mean", 0.05),
         within(of(rows, ALIGNED), "movements with the outputs' signs make the linear term grow like m^{1/4}", 0.1),
@@ -124,21 +127,9 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
 
 
 def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
-    """Terms, and what is left after them."""
+    """Show terms, and what is left after them."""
     options = {"xlabel": "neurons", "xscale": "log", "yscale": "log"}
     return [
         panel(of(rows, *map(term, ORDERS), ALIGNED, NOISE), ylabel="root mean square", **options),
         panel(of(rows, *map(left, ORDERS)), ylabel="left after the terms", **options),
     ]
-
-
-SPEC = Spec(
-    name="taylor-orders",
-    about="For movements of size m^{-1/4} the quadratic term is what random signs leave of a wide network.",
-    source="Bai & Lee 2020; its expansion in the movement of the first layer",
-    settings={"d": 40, "rows": 100, "widths": (256, 1024, 4096, 16384), "draws": 60},
-    quick={"widths": (256, 1024, 4096), "draws": 30},
-    simulate=simulate,
-    claims=claims,
-    panels=panels,
-)

@@ -7,10 +7,19 @@ from typing import Any
 from widelearn import RandomFeatures, TwoLayerClassifier
 from widelearn.datasets import parity
 from widelearn.experiments.studies.baselines import at, at_least, at_most, best_accuracy, far_from
-from widelearn.experiments.studies.ensembles import draws, panel
-from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Spec, Step, row
+from widelearn.experiments.studies.ensembles import draws, new_seed
+from widelearn.experiments.studies.spec import Claim, Found, Row, Rows, Settings, Step, panel
 from widelearn.kernels import NTK, RBF, DotProduct
 
+ABOUT = "Networks find the bits of a sparse parity with rows that tell kernels and random features nothing."
+SOURCE = "Shi, Wei & Liang 2023; Barak et al. 2022"
+SETTINGS = {
+    "problems": ((100, 2, (200, 400, 800, 1600)), (40, 3, (500, 1000, 1500, 3000))),
+    "features": 2000,
+    "draws": 5,
+    "test": 2000,
+}
+QUICK = {"problems": ((100, 2, (800,)), (40, 3, (1500,))), "features": 500, "draws": 2, "test": 1000}
 NETWORK, FROZEN = "network", "network, first layer frozen"
 KERNELS = ("NTK", "RBF")
 FEATURES = "random features"
@@ -23,25 +32,25 @@ def names(k: int) -> dict[str, str]:
 
 def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Fit every model to the same rows; kernels and random features take the ridge that is best on the test rows."""
-    found: dict[tuple[str, int], list[float]] = {}
+    found = Found()
     problems = settings["problems"]
     for index, (d, k, samples) in enumerate(problems):
         span = (index / len(problems), (index + 1) / len(problems))
         for rng in draws(settings["draws"], seed, step, *span):
-            data = parity(max(samples) + settings["test"], d, k, random_state=int(rng.integers(2**31)))
+            data = parity(max(samples) + settings["test"], d, k, random_state=new_seed(rng))
             X, y = data.X[: max(samples)], data.y[: max(samples)].astype(float)
             test, truth = data.X[max(samples) :], data.y[max(samples) :]
-            state = int(rng.integers(2**31))
+            state = new_seed(rng)
             features = RandomFeatures(settings["features"], bias_scale=1.0, random_state=state).fit(X[:1])
-            rivals: dict[str, Any] = {"NTK": NTK(), "RBF": RBF(1 / d), FEATURES: products(features)}
+            kernels: dict[str, Any] = {"NTK": NTK(), "RBF": RBF(1 / d), FEATURES: products(features)}
             for n in samples:
-                scores = {name: best_accuracy(kernel, X[:n], y[:n], test, truth) for name, kernel in rivals.items()}
+                scores = {name: best_accuracy(kernel, X[:n], y[:n], test, truth) for name, kernel in kernels.items()}
                 for name, algorithm in ((NETWORK, "gd"), (FROZEN, "frozen")):
                     net = TwoLayerClassifier(preset="parity", algorithm=algorithm, random_state=state)
                     scores[name] = float(net.fit(X[:n], y[:n]).score(test, truth))
                 for name, score in scores.items():
-                    found.setdefault((names(k)[name], n), []).append(score)
-    return [row(series, n, None, values) for (series, n), values in found.items()]
+                    found.add(names(k)[name], n, score)
+    return found.rows()
 
 
 def products(features: RandomFeatures) -> Any:
@@ -72,26 +81,9 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
 
 
 def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
-    """One panel a problem: accuracy against rows."""
+    """Show accuracy against rows, a panel for each problem."""
     options = {"xlabel": "samples", "ylabel": "test accuracy", "xscale": "log", "ylim": (0.45, 1.02)}
     return [
         panel([one for one in rows if one["series"].endswith(f"k = {k}")], title=f"{k} bits of {d}", **options)
         for d, k, _ in settings["problems"]
     ]
-
-
-SPEC = Spec(
-    name="parity",
-    about="Networks find the bits of a sparse parity with rows that tell kernels and random features nothing.",
-    source="Shi, Wei & Liang 2023; Barak et al. 2022",
-    settings={
-        "problems": ((100, 2, (200, 400, 800, 1600)), (40, 3, (500, 1000, 1500, 3000))),
-        "features": 2000,
-        "draws": 5,
-        "test": 2000,
-    },
-    quick={"problems": ((100, 2, (800,)), (40, 3, (1500,))), "features": 500, "draws": 2, "test": 1000},
-    simulate=simulate,
-    claims=claims,
-    panels=panels,
-)

@@ -9,22 +9,26 @@ import numpy as np
 from widelearn import TwoLayerClassifier
 from widelearn.datasets import parity
 from widelearn.experiments.studies.baselines import at, at_least, at_most, best_accuracy, far_from
-from widelearn.experiments.studies.ensembles import draws, panel
-from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Spec, Step, of, row
+from widelearn.experiments.studies.ensembles import draws, new_seed
+from widelearn.experiments.studies.spec import Claim, Found, Row, Rows, Settings, Step, of, panel, without
 from widelearn.kernels import NTK, RBF
 from widelearn.nets import simplified_gradient
 
+ABOUT = "Where inputs show the bits of a parity, one gradient step finds them; without that structure it does not."
+SOURCE = "Daniely & Malach 2020; Shi, Wei & Liang 2022 and 2023"
+SETTINGS = {"d": 100, "k": 5, "samples": (600, 1200, 2500, 5000), "draws": 5, "test": 4000}
+QUICK = {"d": 60, "samples": (1500,), "draws": 2, "test": 1500}
 ONE_STEP, GD, TWIN = "one step", "algorithm 1", "one step, structure removed"
 KERNELS = ("NTK", "RBF")
 COSINE = "cosine of gradient and hidden direction"
 
 
 def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
-    """Score on the uniform component: on the other one everybody is right."""
+    """Score on the uniform component; every model is right on the other one."""
     d, k = settings["d"], settings["k"]
-    found: dict[tuple[str, int], list[float]] = {}
+    found = Found()
     for rng in draws(settings["draws"], seed, step):
-        state = int(rng.integers(2**31))
+        state = new_seed(rng)
         samples, most = settings["samples"], max(settings["samples"])
         data = parity(most + settings["test"], d, k, kind="structured", random_state=state)
         twin = parity(most + settings["test"], d, k, kind="uniform", random_state=state)
@@ -33,21 +37,20 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
         for n in samples:
             X, y = data.X[:n], data.y[:n].astype(float)
             for name, kernel in zip(KERNELS, (NTK(), RBF(1 / d)), strict=True):
-                found.setdefault((name, n), []).append(best_accuracy(kernel, X, y, test, truth))
+                found.add(name, n, best_accuracy(kernel, X, y, test, truth))
             for name, algorithm in ((ONE_STEP, "one_step"), (GD, "algorithm1")):
                 net = TwoLayerClassifier(preset="structured_parity", algorithm=algorithm, random_state=state)
-                found.setdefault((name, n), []).append(float(net.fit(X, y).score(test, truth)))
+                found.add(name, n, net.fit(X, y).score(test, truth))
             net = TwoLayerClassifier(preset="structured_parity", random_state=state).fit(twin.X[:n], twin.y[:n])
-            found.setdefault((TWIN, n), []).append(float(net.score(twin.X[most:], twin.y[most:])))
+            found.add(TWIN, n, net.score(twin.X[most:], twin.y[most:]))
             W = rng.standard_normal((100, d)) / np.sqrt(d)
             G = simplified_gradient(X, y[:, None], W, np.zeros(100))[0]
-            cosines = np.abs(G @ data.directions[0]) / np.linalg.norm(G, axis=1)
-            found.setdefault((COSINE, n), []).append(float(cosines.mean()))
-    return [row(series, n, None, values) for (series, n), values in found.items()]
+            found.add(COSINE, n, np.mean(np.abs(G @ data.directions[0]) / np.linalg.norm(G, axis=1)))
+    return found.rows()
 
 
 def claims(rows: Rows, settings: Settings) -> list[Claim]:
-    """One step suffices; kernels do not see the bits; neither does the step where nothing shows them."""
+    """Claim that one step suffices where inputs show the bits, and that kernels do not see them."""
     n = max(settings["samples"])
     return [
         at_least(at(rows, [ONE_STEP], n), f"one gradient step and a convex fit learn from {n} rows", 0.97),
@@ -59,22 +62,9 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
 
 
 def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
-    """Accuracy on the uniform component, and how well the gradient is aligned."""
-    scores = [one for one in rows if one["series"] != COSINE]
+    """Show accuracy on the uniform component, and how well the gradient is aligned."""
     options = {"xlabel": "samples", "xscale": "log", "ylim": (0.4, 1.02)}
     return [
-        panel(scores, ylabel="accuracy on the uniform component", **options),
+        panel(without(rows, COSINE), ylabel="accuracy on the uniform component", **options),
         panel(of(rows, COSINE), ylabel=COSINE, **options),
     ]
-
-
-SPEC = Spec(
-    name="structured-parity",
-    about="Where inputs show the bits of a parity, one gradient step finds them; without that structure it does not.",
-    source="Daniely & Malach 2020; Shi, Wei & Liang 2022 and 2023",
-    settings={"d": 100, "k": 5, "samples": (600, 1200, 2500, 5000), "draws": 5, "test": 4000},
-    quick={"d": 60, "samples": (1500,), "draws": 2, "test": 1500},
-    simulate=simulate,
-    claims=claims,
-    panels=panels,
-)

@@ -7,8 +7,21 @@ from typing import Any
 import numpy as np
 
 from widelearn.datasets import hypercube
-from widelearn.experiments.studies.ensembles import Array, draws, kernel_fit, panel, sphere
-from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Spec, Step, apart, of, row, within
+from widelearn.experiments.studies.ensembles import Array, draws, kernel_fit, mean_square, new_seed, sphere
+from widelearn.experiments.studies.spec import (
+    Claim,
+    Found,
+    Row,
+    Rows,
+    Settings,
+    Step,
+    apart,
+    of,
+    on_panel,
+    panel,
+    row,
+    within,
+)
 from widelearn.kernels import NNGP, RBF
 from widelearn.theory import (
     kernel_spectrum,
@@ -20,13 +33,24 @@ from widelearn.theory import (
     single_neuron_floor,
 )
 
+ABOUT = "Fixed features fail on quadratics, single neurons and parities that trained networks learn."
+SOURCE = "Ghorbani et al. 2019, 2021; Ba et al. 2022; Six Lectures, chapter 6"
+SETTINGS = {
+    "d": 60,
+    "shares": (0.25, 0.5, 0.75),
+    "d_neuron": 30,
+    "samples": (100, 300, 1000),
+    "d_step": 200,
+    "draws": 80,
+}
+QUICK = {"d_neuron": 20, "samples": (60, 200, 600), "draws": 40}
 TANGENT, TRACE, NETWORK, CONTROL = "tangent, q = 0", "tangent, q = 1/2", "best network, q = 1/2", "trace forgotten"
 KERNEL, FLOOR = "relu kernel on one relu neuron", "degrees up to 1 learned"
 STEP, PARITY = "first step", "parity of 4 bits"
 
 
 def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
-    """Quadratics under tangent features, one neuron under its kernel, the first gradient step, a parity."""
+    """Simulate quadratics under tangent features, one neuron under its kernel, the first gradient step, a parity."""
     return [
         *quadratics(settings, seed, step),
         *one_neuron(settings, seed, step),
@@ -38,7 +62,7 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
 def quadratics(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Project ⟨x, B x⟩ on the tangent features of N = ρ d neurons: ‖P B P‖²/‖B‖², exactly."""
     d, shares = settings["d"], settings["shares"]
-    found: dict[tuple[str, float], list[float]] = {}
+    found = Found()
     for rng in draws(settings["draws"], seed, step, 0.0, 0.2):
         G = rng.standard_normal((d, d))
         plain = (G + G.T) / 2
@@ -48,18 +72,19 @@ def quadratics(settings: Settings, seed: int, step: Step) -> list[Row]:
         for rho in shares:
             rest = Q[:, round(rho * d) :]
             for series, B in ((TANGENT, plain), (TRACE, (plain + np.eye(d) / np.sqrt(d)) / np.sqrt(2))):
-                found.setdefault((series, rho), []).append(float(np.sum((rest.T @ B @ rest) ** 2)))
+                found.add(series, rho, np.sum((rest.T @ B @ rest) ** 2))
             # the same target as the last
-            found.setdefault((NETWORK, rho), []).append(quadratic_network_residual(B, round(rho * d)))
+            found.add(NETWORK, rho, quadratic_network_residual(B, round(rho * d)))
     q = {TANGENT: 0.0, TRACE: 0.5}
-    rows = [
-        row(s, rho, float(quadratic_nt_residual(rho, q[s], d)) if s in q else None, values, panel="quadratic")
-        for (s, rho), values in found.items()
-    ]
+
+    def theory(series: str, rho: float) -> float | None:
+        return float(quadratic_nt_residual(rho, q[series], d)) if series in q else None
+
+    rows = found.rows(theory, panel="quadratic")
     curve = np.linspace(0, 1, 41)
-    rows += [row(s, x, float(quadratic_nt_residual(x, q[s], d)), panel="quadratic") for s in q for x in curve]
+    rows += [row(s, x, theory(s, x), panel="quadratic") for s in q for x in curve]
     wrong = float(quadratic_nt_residual(shares[1], 0.0, d))
-    return [*rows, row(CONTROL, shares[1], wrong, found[TRACE, shares[1]])]
+    return [*rows, row(CONTROL, shares[1], wrong, found.values[TRACE, shares[1]])]
 
 
 def one_neuron(settings: Settings, seed: int, step: Step) -> list[Row]:
@@ -74,7 +99,7 @@ def one_neuron(settings: Settings, seed: int, step: Step) -> list[Row]:
         y, truth = np.maximum(X @ u, 0), np.maximum(test @ u, 0)
         for n in samples:
             fit = cross[:, :n] @ kernel_fit(K[:n, :n], y[:n], 1e-3)
-            found[n].append(float(np.mean((fit - truth) ** 2)))
+            found[n].append(mean_square(fit - truth))
     masses, tail = spectrum.masses, spectrum.tail
 
     def theory(n: float) -> float:
@@ -110,16 +135,16 @@ def parity(settings: Settings, seed: int, step: Step) -> list[Row]:
     kernel = RBF(gamma=0.5 / d)
     values = []
     for rng in draws(settings["draws"], seed, step, 0.9, 1.0):
-        X = hypercube(n + 1000, d, random_state=int(rng.integers(2**31)))
+        X = hypercube(n + 1000, d, random_state=new_seed(rng))
         y = X[:, :4].prod(axis=1)
         fit = kernel(X[n:], X[:n]) @ kernel_fit(kernel(X[:n]), y[:n], 0.1)
-        values.append(float(np.mean((fit - y[n:]) ** 2)))
+        values.append(mean_square(fit - y[n:]))
     spectrum = kernel_spectrum(kernel, d, d, "hypercube")
     return [row(PARITY, n, float(risk(spectrum, np.eye(d + 1)[4], n, 0.1, 0.0).excess), values)]
 
 
 def claims(rows: Rows, settings: Settings) -> list[Claim]:
-    """Each prediction, and what a network with learned directions does better."""
+    """Judge each prediction, and what a network with learned directions does better."""
     network = {one["x"]: one["simulation"] for one in of(rows, NETWORK)}
     tangent = {one["x"]: one["simulation"] for one in of(rows, TRACE)}
     better = all(network[x] < tangent[x] for x in network)
@@ -136,30 +161,11 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
 
 
 def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
-    """Quadratics, one neuron, the first step."""
-    by = {name: [one for one in rows if one.get("panel") == name] for name in ("quadratic", "neuron", "step")}
+    """Show quadratics, one neuron, the first step."""
+    quadratic, neuron, step = (on_panel(rows, name) for name in ("quadratic", "neuron", "step"))
     d = settings["d_neuron"]
     return [
-        panel(by["quadratic"], title="quadratic target", xlabel="neurons / dimensions", ylabel="residual"),
-        panel(by["neuron"], title=f"d = {d}", xlabel="samples", ylabel="excess risk", xscale="log", yscale="log"),
-        panel(by["step"], title="one gradient step", xlabel="samples / dimensions", ylabel="overlap²", xscale="log"),
+        panel(quadratic, title="quadratic target", xlabel="neurons / dimensions", ylabel="residual"),
+        panel(neuron, title=f"d = {d}", xlabel="samples", ylabel="excess risk", xscale="log", yscale="log"),
+        panel(step, title="one gradient step", xlabel="samples / dimensions", ylabel="overlap²", xscale="log"),
     ]
-
-
-SPEC = Spec(
-    name="curse-of-linearization",
-    about="Fixed features fail on quadratics, single neurons and parities that trained networks learn.",
-    source="Ghorbani et al. 2019, 2021; Ba et al. 2022; Six Lectures, chapter 6",
-    settings={
-        "d": 60,
-        "shares": (0.25, 0.5, 0.75),
-        "d_neuron": 30,
-        "samples": (100, 300, 1000),
-        "d_step": 200,
-        "draws": 80,
-    },
-    quick={"d_neuron": 20, "samples": (60, 200, 600), "draws": 40},
-    simulate=simulate,
-    claims=claims,
-    panels=panels,
-)

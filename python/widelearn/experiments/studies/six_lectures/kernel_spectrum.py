@@ -6,11 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from widelearn.experiments.studies.ensembles import draws, panel, sphere
-from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Spec, Step, apart, of, row, within
+from widelearn.experiments.studies.ensembles import draws, sphere
+from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Step, apart, of, panel, row, within
 from widelearn.kernels import RBF
 from widelearn.theory import kernel_spectrum, marchenko_pastur_edges, self_induced_ridge
 
+ABOUT = "Kernel matrices have a cluster of eigenvalues for each degree; all higher degrees act as a ridge."
+SOURCE = "Six Lectures, chapter 3; Misiakiewicz 2022"
+SETTINGS = {"d": 30, "n": 1400, "draws": 20}
+QUICK = {"draws": 4}
 SORTED, CLUSTERS = "eigenvalues of one draw", "n c_k / B_k + c_{>k}"
 UPPER, LOWER, BULK = "upper edge of degree 2", "lower edge of degree 2", "mean of the bulk"
 CONTROL = "edge without shift"
@@ -44,12 +48,12 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
 
 
 def _shown(index: int) -> bool:
-    """Few of many: all of the first, then ever fewer."""
+    """Whether a rank is drawn: all of the first, then ever fewer."""
     return index < 40 or index % max(1, index // 30) == 0
 
 
 def claims(rows: Rows, settings: Settings) -> list[Claim]:
-    """Edges and bulk where theory puts them; without the shift by higher degrees they are elsewhere."""
+    """Judge edges and bulk; without the shift by higher degrees they are elsewhere."""
     return [
         within(of(rows, UPPER), "the largest eigenvalue of degree 2 is at its Marchenko-Pastur edge", 0.04),
         within(of(rows, LOWER), "the smallest is at its own", 0.08),
@@ -59,18 +63,6 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
 
 
 def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
-    """One panel: eigenvalues by rank, and the clusters."""
+    """Show eigenvalues by rank, and the clusters."""
     shown = [one for one in rows if one["series"] == SORTED or one["series"].startswith((CLUSTERS, "c_"))]
     return [panel(shown, xlabel="rank of the eigenvalue", ylabel="eigenvalue of K", xscale="log", yscale="log")]
-
-
-SPEC = Spec(
-    name="kernel-spectrum",
-    about="Kernel matrices have a cluster of eigenvalues for each degree; all higher degrees act as a ridge.",
-    source="Six Lectures, chapter 3; Misiakiewicz 2022",
-    settings={"d": 30, "n": 1400, "draws": 20},
-    quick={"draws": 4},
-    simulate=simulate,
-    claims=claims,
-    panels=panels,
-)

@@ -6,11 +6,29 @@ from typing import Any
 
 import numpy as np
 
-from widelearn.experiments.studies.ensembles import draws, kernel_fit, noisy, panel, polynomial, sphere
-from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Spec, Step, apart, of, row, within
+from widelearn.experiments.studies.ensembles import draws, kernel_fit, mean_square, noisy, polynomial, sphere
+from widelearn.experiments.studies.spec import (
+    Claim,
+    Found,
+    Row,
+    Rows,
+    Settings,
+    Step,
+    apart,
+    of,
+    on_panel,
+    panel,
+    row,
+    within,
+    without,
+)
 from widelearn.kernels import RBF
 from widelearn.theory import Spectrum, kernel_spectrum, risk, staircase
 
+ABOUT = "Kernel ridge regression learns degree after degree of the target as samples pass powers of d."
+SOURCE = "Ghorbani et al. 2021; Six Lectures, chapter 3"
+SETTINGS = {"d": 24, "noise": 0.05, "samples": (40, 80, 150, 299, 600, 1200), "draws": 40, "test": 2000}
+QUICK = {"samples": (60, 150, 299, 600), "draws": 30, "test": 1000}
 RIDGELESS, RIDGE, NO_TAIL, STEPS = "ridgeless", "Λ = 0.1", "without self-induced ridge", "limit d = 1000"
 TARGET = (0.0, 0.5, 0.5)
 
@@ -29,7 +47,7 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Fit growing parts of the same samples, and test on fresh ones."""
     d, noise, samples = settings["d"], settings["noise"], settings["samples"]
     kernel = kernel_of(d)
-    found: dict[tuple[str, int], list[float]] = {}
+    found = Found()
     for rng in draws(settings["draws"], seed, step):
         f = polynomial(rng, d, TARGET[1], TARGET[2])
         X, test = sphere(rng, max(samples), d), sphere(rng, settings["test"], d)
@@ -38,11 +56,11 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
         for n in samples:
             for series, ridge in ((RIDGELESS, 0.0), (RIDGE, 0.1)):
                 fit = cross[:, :n] @ kernel_fit(K[:n, :n], y[:n], ridge)
-                found.setdefault((series, n), []).append(float(np.mean((fit - truth) ** 2)))
+                found.add(series, n, mean_square(fit - truth))
     spectrum, target = spectrum_of(d)
     bare = Spectrum(spectrum.eigenvalues[:3], spectrum.multiplicities[:3])
     rows = []
-    for (series, n), values in found.items():
+    for (series, n), values in found.values.items():
         ridge = 0.1 if series == RIDGE else 0.0
         rows.append(row(series, n, float(risk(spectrum, target, n, ridge, noise).excess), values))
         if series == RIDGELESS and n > 0.9 * bare.rank:
@@ -67,9 +85,8 @@ def large(noise: float) -> list[Row]:
 
 
 def claims(rows: Rows, settings: Settings) -> list[Claim]:
-    """Equality along the curve; interpolation costs little off the peaks; the tail must not be forgotten."""
-    curve = [one for one in rows if one.get("panel") == "large"]
-    middle = [one for one in curve if any(abs(one["x"] - at) < 0.011 for at in (0.5, 1.5, 2.5))]
+    """Judge equality along the curve; interpolation costs little off the peaks; the tail must not be forgotten."""
+    middle = [one for one in on_panel(rows, "large") if any(abs(one["x"] - at) < 0.011 for at in (0.5, 1.5, 2.5))]
     finite = {round(one["x"], 2): one["theory"] for one in middle if one["series"] != STEPS}
     limit = {round(one["x"], 2): one["theory"] for one in middle if one["series"] == STEPS}
     worst = max(abs(finite[x] - limit[x]) for x in limit)
@@ -83,22 +100,8 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
 
 def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
     """Show simulation at moderate d, the staircase at large d."""
-    small = [one for one in rows if one.get("panel") is None and one["series"] != NO_TAIL]
-    big = [one for one in rows if one.get("panel") == "large"]
-    d = settings["d"]
+    small, title = without(on_panel(rows, None), NO_TAIL), f"d = {settings['d']}"
     return [
-        panel(small, title=f"d = {d}", xlabel="samples", ylabel="excess risk", xscale="log", ylim=(0.0, 1.2)),
-        panel(big, title="d = 1000", xlabel="log n / log d", ylabel="excess risk", ylim=(0.0, 1.2)),
+        panel(small, title=title, xlabel="samples", ylabel="excess risk", xscale="log", ylim=(0.0, 1.2)),
+        panel(on_panel(rows, "large"), title="d = 1000", xlabel="log n / log d", ylabel="excess risk", ylim=(0.0, 1.2)),
     ]
-
-
-SPEC = Spec(
-    name="krr-staircase",
-    about="Kernel ridge regression learns degree after degree of the target as samples pass powers of d.",
-    source="Ghorbani et al. 2021; Six Lectures, chapter 3",
-    settings={"d": 24, "noise": 0.05, "samples": (40, 80, 150, 299, 600, 1200), "draws": 40, "test": 2000},
-    quick={"samples": (60, 150, 299, 600), "draws": 30, "test": 1000},
-    simulate=simulate,
-    claims=claims,
-    panels=panels,
-)

@@ -7,10 +7,34 @@ from typing import Any
 
 import numpy as np
 
-from widelearn.experiments.studies.ensembles import draws, noisy, panel, ridge_fit
-from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Spec, Step, apart, of, row, within
+from widelearn.experiments.studies.ensembles import draws, noisy, ridge_fit
+from widelearn.experiments.studies.spec import (
+    Claim,
+    Found,
+    Row,
+    Rows,
+    Settings,
+    Step,
+    apart,
+    of,
+    panel,
+    row,
+    within,
+    without,
+)
 from widelearn.theory import Spectrum, isotropic_ridge, latent_space, optimal_ridge
 
+ABOUT = "With features that are noisy views of few hidden variables, more features help even without ridge."
+SOURCE = "Hastie et al. 2022; Six Lectures, section 2.3"
+SETTINGS = {
+    "n": 200,
+    "hidden": 20,
+    "mu": 1.0,
+    "noise": 0.1,
+    "gammas": (0.2, 0.5, 0.75, 1.5, 2, 4, 8, 16),
+    "draws": 60,
+}
+QUICK = {"n": 100, "hidden": 10, "draws": 80, "gammas": (0.2, 0.5, 0.75, 1.5, 2.0, 4.0, 12.0)}
 RIDGELESS, BEST, CONTROL = "ridgeless", "best ridge", "isotropic theory"
 
 
@@ -36,7 +60,7 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
     n, d, mu, noise = (settings[key] for key in ("n", "hidden", "mu", "noise"))
     sizes = [round(g * n) for g in settings["gammas"]]
     ridges = {(series, p): ridge_of(series, settings, p) for series in (RIDGELESS, BEST) for p in sizes}
-    found: dict[tuple[str, int], list[float]] = {}
+    found = Found()
     for rng in draws(settings["draws"], seed, step):
         z, u = rng.standard_normal((n, d)), rng.standard_normal((n, max(sizes)))
         theta = rng.standard_normal(d)
@@ -47,17 +71,17 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
             X = z @ W.T + u[:, :p]
             for series in (RIDGELESS, BEST):
                 w = ridge_fit(X, y, ridges[series, p])
-                found.setdefault((series, p), []).append(float(w @ w + np.sum((W.T @ w - theta) ** 2)))
-    rows = [row(s, p / n, predicted(s, settings, p), values) for (s, p), values in found.items()]
+                found.add(series, p / n, w @ w + np.sum((W.T @ w - theta) ** 2))
+    rows = found.rows(lambda series, gamma: predicted(series, settings, gamma * n))
     for g in np.geomspace(min(settings["gammas"]), max(settings["gammas"]), 41):
         rows += [row(series, g, predicted(series, settings, g * n)) for series in (RIDGELESS, BEST)]
     last = max(sizes)
     plain = float(isotropic_ridge(n, last, 0.0, 1.0, noise).excess)
-    return [*rows, row(CONTROL, last / n, plain, found[RIDGELESS, last])]
+    return [*rows, row(CONTROL, last / n, plain, found.values[RIDGELESS, last / n])]
 
 
 def claims(rows: Rows, settings: Settings) -> list[Claim]:
-    """Equality; the best number of features is the largest; isotropic theory misses the hidden structure."""
+    """Judge equality; the best number of features is the largest; isotropic theory misses the hidden structure."""
     curve = sorted(of(rows, RIDGELESS), key=lambda one: one["x"])
     least = min(curve, key=lambda one: one["simulation"])
     beyond = [one["simulation"] for one in curve if one["x"] > 1]
@@ -73,26 +97,6 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
 
 
 def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
-    """One panel: risk against p/n."""
-    shown = [one for one in rows if one["series"] != CONTROL]
+    """Show risk against p/n."""
     labels = {"xlabel": "features / samples", "ylabel": "excess risk"}
-    return [panel(shown, **labels, xscale="log", yscale="log", ylim=(0.02, 20.0))]
-
-
-SPEC = Spec(
-    name="latent-space",
-    about="With features that are noisy views of few hidden variables, more features help even without ridge.",
-    source="Hastie et al. 2022; Six Lectures, section 2.3",
-    settings={
-        "n": 200,
-        "hidden": 20,
-        "mu": 1.0,
-        "noise": 0.1,
-        "gammas": (0.2, 0.5, 0.75, 1.5, 2, 4, 8, 16),
-        "draws": 60,
-    },
-    quick={"n": 100, "hidden": 10, "draws": 80, "gammas": (0.2, 0.5, 0.75, 1.5, 2.0, 4.0, 12.0)},
-    simulate=simulate,
-    claims=claims,
-    panels=panels,
-)
+    return [panel(without(rows, CONTROL), **labels, xscale="log", yscale="log", ylim=(0.02, 20.0))]

@@ -6,15 +6,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from widelearn.experiments.studies.ensembles import Array, draws, panel
-from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Spec, Step, apart, row
+from widelearn.experiments.studies.ensembles import Array, draws
+from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Step, apart, on_panel, panel, row
 from widelearn.theory import gradient_flow, lazy_condition
 
+ABOUT = "Networks with a large output scale follow their linearisation; symmetric starts follow it more closely."
+SOURCE = "Chizat, Oyallon & Bach 2019; Six Lectures, chapter 1"
+SETTINGS = {"n": 10, "d": 6, "width": 200, "scales": (4.0, 8.0, 16.0, 32.0, 64.0), "draws": 16}
+QUICK = {"width": 120, "scales": (4.0, 16.0, 64.0), "draws": 8}
 GENERIC, PAIRED, CONTROL = "generic start", "antisymmetric start", "slope -2 for the generic start"
 
 
 class Trained(NamedTuple):
-    """What one training run of α f left: the widest gap to the linearisation, and how far parameters went."""
+    """How one training run of α f ended: its widest gap to the linearisation, and how far parameters moved."""
 
     gap: float
     moved: float
@@ -78,7 +82,7 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
 
 def claims(rows: Rows, settings: Settings) -> list[Claim]:
     """Judge the slopes, the bound on the path, and the wrong slope."""
-    slopes = {one["series"]: one for one in rows if one.get("panel") == "slope"}
+    slopes = {one["series"]: one for one in on_panel(rows, "slope")}
 
     def slope(series: str) -> Claim:
         one = slopes[f"slope, {series}"]
@@ -95,19 +99,6 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
 
 
 def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
-    """One panel: gap against scale."""
-    shown = [one for one in rows if one.get("panel") != "slope"]
+    """Show the gap against the scale."""
     labels = {"xlabel": "scale α of the output", "ylabel": "largest gap to the linearised path"}
-    return [panel(shown, **labels, xscale="log", yscale="log")]
-
-
-SPEC = Spec(
-    name="lazy-training",
-    about="Networks with a large output scale follow their linearisation; symmetric starts follow it more closely.",
-    source="Chizat, Oyallon & Bach 2019; Six Lectures, chapter 1",
-    settings={"n": 10, "d": 6, "width": 200, "scales": (4.0, 8.0, 16.0, 32.0, 64.0), "draws": 16},
-    quick={"width": 120, "scales": (4.0, 16.0, 64.0), "draws": 8},
-    simulate=simulate,
-    claims=claims,
-    panels=panels,
-)
+    return [panel(on_panel(rows, None), **labels, xscale="log", yscale="log")]

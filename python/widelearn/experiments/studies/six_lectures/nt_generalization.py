@@ -6,10 +6,35 @@ from typing import Any
 
 import numpy as np
 
-from widelearn.experiments.studies.ensembles import draws, kernel_fit, noisy, panel, polynomial, sphere
-from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Spec, Step, apart, of, row, within
+from widelearn.experiments.studies.ensembles import draws, kernel_fit, mean_square, noisy, polynomial, sphere
+from widelearn.experiments.studies.spec import (
+    Claim,
+    Found,
+    Row,
+    Rows,
+    Settings,
+    Step,
+    apart,
+    of,
+    panel,
+    row,
+    within,
+    without,
+)
 from widelearn.theory import Spectrum, hermite_coefficients, neuron_spectrum, nt_effective_ridge, risk
 
+ABOUT = "Tangent features with n of the order of d are linear ridge regression with a larger ridge."
+SOURCE = "Montanari & Zhong 2022; Six Lectures, chapter 5"
+SETTINGS = {
+    "d": 80,
+    "width": 800,
+    "noise": 0.1,
+    "samples": (40, 80, 160, 320),
+    "ridges": (0.0, 0.3),
+    "draws": 30,
+    "test": 2000,
+}
+QUICK = {"samples": (80, 160, 320), "draws": 24, "test": 1000}
 CONTROL, QUADRATIC = "without the ridge of higher degrees", "quadratic target"
 
 
@@ -21,7 +46,7 @@ def name_of(ridge: float) -> str:
 def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Fit finite tangent models, never forming their features: K_N is a Hadamard product."""
     d, N, noise = settings["d"], settings["width"], settings["noise"]
-    found: dict[tuple[str, int], list[float]] = {}
+    found = Found()
     limits: list[list[float]] = []
     for rng in draws(settings["draws"], seed, step):
         samples = settings["samples"]
@@ -35,11 +60,11 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
             for n in samples:
                 for ridge in settings["ridges"] if not label else settings["ridges"][-1:]:
                     fit = cross[:, :n] @ kernel_fit(K[:n, :n], y[:n], ridge)
-                    error = float(np.mean((fit - truth) ** 2))
-                    found.setdefault((label or name_of(ridge), n), []).append(error)
+                    error = mean_square(fit - truth)
+                    found.add(label or name_of(ridge), n, error)
                     if label and n == max(samples):
                         other = wide_cross[:, :n] @ kernel_fit(wide[:n, :n], y[:n], ridge)
-                        limits.append([error, float(np.mean((other - truth) ** 2))])
+                        limits.append([error, mean_square(other - truth)])
     gap = float(np.mean([a for a, _ in limits]) / np.mean([b for _, b in limits]) - 1)
     return predictions(settings, found, gap)
 
@@ -49,7 +74,7 @@ def limit(t: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return t * (0.5 - np.arccos(np.clip(t, -1, 1)) / (2 * np.pi))
 
 
-def predictions(settings: Settings, found: dict[tuple[str, int], list[float]], gap: float) -> list[Row]:
+def predictions(settings: Settings, found: Found, gap: float) -> list[Row]:
     """Put linear-ridge theory beside linear targets, and the kernel's own spectrum beside the quadratic one."""
     d, noise = settings["d"], settings["noise"]
     spectrum, last = neuron_spectrum("relu", d, 6, tangent=True), settings["ridges"][-1]
@@ -62,16 +87,16 @@ def predictions(settings: Settings, found: dict[tuple[str, int], list[float]], g
         ridge = next(one for one in settings["ridges"] if name_of(one) == series)
         return float(risk(linear, [1.0], n, d * nt_effective_ridge("relu", ridge), noise).excess)
 
-    rows = [row(series, n, theory(series, n), values, wide_gap=gap) for (series, n), values in found.items()]
+    rows = found.rows(theory, wide_gap=gap)
     curve = np.geomspace(min(settings["samples"]) / 2, 2 * max(settings["samples"]), 61)
-    rows += [row(series, n, theory(series, n)) for series in dict.fromkeys(s for s, _ in found) for n in curve]
+    rows += [row(series, n, theory(series, n)) for series in dict.fromkeys(s for s, _ in found.values) for n in curve]
     n = max(settings["samples"])
     wrong = float(risk(linear, [1.0], n, d * last / mean**2, noise).excess)
-    return [*rows, row(CONTROL, n, wrong, found[name_of(last), n])]
+    return [*rows, row(CONTROL, n, wrong, found.values[name_of(last), n])]
 
 
 def claims(rows: Rows, settings: Settings) -> list[Claim]:
-    """Both theories; the finite width costs little; the ridge of higher degrees must not be forgotten."""
+    """Judge both theories; the finite width costs little; the ridge of higher degrees must not be forgotten."""
     gap = next(one["wide_gap"] for one in of(rows, QUADRATIC))
     return [
         within(of(rows, *(name_of(r) for r in settings["ridges"])), "linear ridge with γ = (Λ + v_1)/μ_0²", 0.05),
@@ -82,26 +107,5 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
 
 
 def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
-    """One panel: risk against n."""
-    shown = [one for one in rows if one["series"] != CONTROL]
-    return [panel(shown, xlabel="samples", ylabel="excess risk", xscale="log", ylim=(0.0, 1.1))]
-
-
-SPEC = Spec(
-    name="nt-generalization",
-    about="Tangent features with n of the order of d are linear ridge regression with a larger ridge.",
-    source="Montanari & Zhong 2022; Six Lectures, chapter 5",
-    settings={
-        "d": 80,
-        "width": 800,
-        "noise": 0.1,
-        "samples": (40, 80, 160, 320),
-        "ridges": (0.0, 0.3),
-        "draws": 30,
-        "test": 2000,
-    },
-    quick={"samples": (80, 160, 320), "draws": 24, "test": 1000},
-    simulate=simulate,
-    claims=claims,
-    panels=panels,
-)
+    """Show risk against n."""
+    return [panel(without(rows, CONTROL), xlabel="samples", ylabel="excess risk", xscale="log", ylim=(0.0, 1.1))]

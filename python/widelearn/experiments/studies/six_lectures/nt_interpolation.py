@@ -6,10 +6,30 @@ from typing import Any
 
 import numpy as np
 
-from widelearn.experiments.studies.ensembles import draws, panel, sphere
-from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Spec, Step, apart, of, row, within
+from widelearn.experiments.studies.ensembles import draws, mean_square, sphere
+from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Step, apart, of, on_panel, panel, row, within
 from widelearn.theory import nt_lambda_min, nt_noise_train, nt_threshold
 
+ABOUT = "The tangent model interpolates any labels once its N d parameters outnumber the samples."
+SOURCE = "Montanari & Zhong 2022; Six Lectures, chapter 5"
+SETTINGS = {
+    "d": 20,
+    "n": 400,
+    "shares": (0.25, 0.5, 0.75, 0.9, 1.2, 1.5),
+    "draws": 30,
+    "d_kernel": 40,
+    "width": 4000,
+    "samples": (80, 160, 320),
+    "kernel_draws": 6,
+}
+QUICK = {
+    "d": 16,
+    "n": 160,
+    "shares": (0.3, 0.5, 0.8, 1.3, 1.6),
+    "draws": 60,
+    "samples": (80, 320),
+    "kernel_draws": 4,
+}
 TRAIN, CONTROL, SMALLEST = "min-norm fit", "neurons counted", "relu, many neurons"
 
 
@@ -24,7 +44,7 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
             features = ((X @ W[:N].T > 0)[:, :, None] * X[:, None, :]).reshape(n, N * d)
             U, s, _ = np.linalg.svd(features, full_matrices=False)
             left = y - U[:, s > 1e-10 * s[0]] @ (U[:, s > 1e-10 * s[0]].T @ y)
-            found[N].append(float(np.mean(left**2)))
+            found[N].append(mean_square(left))
     rows = [row(TRAIN, N * d / n, nt_noise_train(n, N, d), values) for N, values in found.items()]
     curve = np.linspace(0, max(settings["shares"]), 101)
     rows += [row(TRAIN, share, max(0.0, 1 - share)) for share in curve]
@@ -34,7 +54,7 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
 
 
 def smallest(settings: Settings, seed: int, step: Step) -> list[Row]:
-    """Return the smallest eigenvalue of the tangent kernel matrix at several n."""
+    """Decompose tangent kernel matrices at several n for their smallest eigenvalues."""
     d, N = settings["d_kernel"], settings["width"]
     found: dict[int, list[float]] = {n: [] for n in settings["samples"]}
     for rng in draws(settings["kernel_draws"], seed, step, 0.6, 1.0):
@@ -65,12 +85,11 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
 def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
     """Training error against N d / n, and the smallest eigenvalue against n."""
     train = [one for one in rows if one["series"] == TRAIN]
-    kernel = [one for one in rows if one.get("panel") == "kernel"]
     d, N = settings["d_kernel"], settings["width"]
     return [
         panel(train, xlabel="parameters / samples", ylabel="training error on pure noise"),
         panel(
-            kernel,
+            on_panel(rows, "kernel"),
             title=f"d = {d}, N = {N:,}",
             xlabel="samples",
             ylabel="smallest eigenvalue of K",
@@ -78,31 +97,3 @@ def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
             ylim=(0.0, 0.35),
         ),
     ]
-
-
-SPEC = Spec(
-    name="nt-interpolation",
-    about="The tangent model interpolates any labels once its N d parameters outnumber the samples.",
-    source="Montanari & Zhong 2022; Six Lectures, chapter 5",
-    settings={
-        "d": 20,
-        "n": 400,
-        "shares": (0.25, 0.5, 0.75, 0.9, 1.2, 1.5),
-        "draws": 30,
-        "d_kernel": 40,
-        "width": 4000,
-        "samples": (80, 160, 320),
-        "kernel_draws": 6,
-    },
-    quick={
-        "d": 16,
-        "n": 160,
-        "shares": (0.3, 0.5, 0.8, 1.3, 1.6),
-        "draws": 60,
-        "samples": (80, 320),
-        "kernel_draws": 4,
-    },
-    simulate=simulate,
-    claims=claims,
-    panels=panels,
-)

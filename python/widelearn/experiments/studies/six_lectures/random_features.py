@@ -6,10 +6,35 @@ from typing import Any
 
 import numpy as np
 
-from widelearn.experiments.studies.ensembles import draws, noisy, panel, polynomial, ridge_fit, sphere
-from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Spec, Step, apart, of, row, within
+from widelearn.experiments.studies.ensembles import draws, mean_square, noisy, polynomial, ridge_fit, sphere
+from widelearn.experiments.studies.spec import (
+    Claim,
+    Found,
+    Row,
+    Rows,
+    Settings,
+    Step,
+    apart,
+    of,
+    panel,
+    row,
+    within,
+    without,
+)
 from widelearn.theory import convert_ridge, hermite_coefficients, mei_montanari
 
+ABOUT = "Random-feature ridge regression: double descent in the number of neurons, wide is best with some ridge."
+SOURCE = "Mei & Montanari 2022; Six Lectures, chapter 4"
+SETTINGS = {
+    "d": 120,
+    "psi1": (0.3, 0.7, 1.2, 1.5, 2.0, 3.0, 6.0, 12.0),
+    "psi2": 1.5,
+    "ridges": (1e-3, 0.1),
+    "noise": 0.2,
+    "draws": 40,
+    "test": 2000,
+}
+QUICK = {"psi1": (0.3, 0.7, 1.5, 3.0, 6.0), "draws": 40, "test": 1000}
 CONTROL = "infinitely wide theory"
 LINEAR, QUADRATIC = 1.0, 0.3
 MU0, MU1 = (float(value) for value in hermite_coefficients("relu", 1))
@@ -30,7 +55,7 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Fit growing parts of the same random features on the same samples."""
     d, psi2, noise = settings["d"], settings["psi2"], settings["noise"]
     n, widths = round(psi2 * d), [round(psi1 * d) for psi1 in settings["psi1"]]
-    found: dict[tuple[float, int], list[float]] = {}
+    found = Found()
     for rng in draws(settings["draws"], seed, step):
         W, X, test = sphere(rng, max(widths), d), sphere(rng, n, d), sphere(rng, settings["test"], d)
         f = polynomial(rng, d, LINEAR, QUADRATIC)
@@ -40,17 +65,18 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
             for ridge in settings["ridges"]:
                 alpha = convert_ridge(ridge, "mei_montanari", "unscaled", n=n, d=d, n_features=N)
                 fit = Z_test[:, :N] @ ridge_fit(Z[:, :N], y, alpha)
-                found.setdefault((ridge, N), []).append(float(np.mean((fit - truth) ** 2)))
-    rows = [row(name_of(r), N / d, predicted(N / d, n / d, r, noise), values) for (r, N), values in found.items()]
+                found.add(name_of(ridge), N / d, mean_square(fit - truth))
+    ridges = {name_of(ridge): ridge for ridge in settings["ridges"]}
+    rows = found.rows(lambda series, psi1: predicted(psi1, n / d, ridges[series], noise))
     for ridge in settings["ridges"]:
         grid = np.geomspace(min(settings["psi1"]), max(settings["psi1"]), 161)
         rows += [row(name_of(ridge), psi1, predicted(psi1, n / d, ridge, noise)) for psi1 in grid]
     low, N = min(settings["ridges"]), min(widths)
-    return [*rows, row(CONTROL, N / d, predicted(np.inf, n / d, low, noise), found[low, N])]
+    return [*rows, row(CONTROL, N / d, predicted(np.inf, n / d, low, noise), found.values[name_of(low), N / d])]
 
 
 def claims(rows: Rows, settings: Settings) -> list[Claim]:
-    """Equality; the peak at N = n; kernel theory misses narrow models."""
+    """Judge equality and the peak at N = n; kernel theory misses narrow models."""
     small, large = (name_of(pick(settings["ridges"])) for pick in (min, max))
     curve = {one["x"]: one["simulation"] for one in of(rows, small)}
     peak = max(curve, key=lambda x: curve[x])
@@ -67,27 +93,6 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
 
 
 def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
-    """One panel: risk against N/d."""
-    shown = [one for one in rows if one["series"] != CONTROL]
+    """Show risk against N/d."""
     labels = {"xlabel": "neurons / dimensions", "ylabel": "excess risk"}
-    return [panel(shown, **labels, xscale="log", yscale="log", ylim=(0.3, 30.0))]
-
-
-SPEC = Spec(
-    name="random-features",
-    about="Random-feature ridge regression: double descent in the number of neurons, wide is best with some ridge.",
-    source="Mei & Montanari 2022; Six Lectures, chapter 4",
-    settings={
-        "d": 120,
-        "psi1": (0.3, 0.7, 1.2, 1.5, 2.0, 3.0, 6.0, 12.0),
-        "psi2": 1.5,
-        "ridges": (1e-3, 0.1),
-        "noise": 0.2,
-        "draws": 40,
-        "test": 2000,
-    },
-    quick={"psi1": (0.3, 0.7, 1.5, 3.0, 6.0), "draws": 40, "test": 1000},
-    simulate=simulate,
-    claims=claims,
-    panels=panels,
-)
+    return [panel(without(rows, CONTROL), **labels, xscale="log", yscale="log", ylim=(0.3, 30.0))]

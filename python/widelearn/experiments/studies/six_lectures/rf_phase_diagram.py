@@ -6,10 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from widelearn.experiments.studies.ensembles import draws, noisy, panel, polynomial, ridge_fit, sphere
-from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Spec, Step, apart, of, row, within
+from widelearn.experiments.studies.ensembles import draws, mean_square, noisy, polynomial, ridge_fit, sphere
+from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Step, apart, of, panel, row, within
 from widelearn.theory import neuron_spectrum, phase_diagram, risk, sphere_multiplicity
 
+ABOUT = "Random features learn what the smaller of samples and neurons allows; N = n costs extra."
+SOURCE = "Mei, Misiakiewicz & Montanari 2022; Defilippis et al. 2024; Six Lectures, chapter 4"
+SETTINGS = {
+    "dimensions": (14, 20),
+    "points": ((3.8, 1.2), (1.0, 3.0), (1.5, 1.5), (0.5, 0.5)),
+    "draws": 80,
+    "test": 1500,
+    "grid": 100,
+}
+QUICK = {"dimensions": (14,), "draws": 60, "test": 800, "grid": 60}
 POINTS, MAP, CONTROL = "simulated", "theory", "infinitely wide theory"
 TARGET = (0.0, 0.5, 0.5, 0.0, 0.0)
 NOISE, RIDGE = 0.05, 0.5
@@ -33,7 +43,7 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
             f = polynomial(rng, d, TARGET[1], TARGET[2])
             Z, Z_test = (activation(A @ W.T / np.sqrt(d)) / np.sqrt(N) for A in (X, test))
             fit = Z_test @ ridge_fit(Z, noisy(rng, f(X), NOISE), RIDGE)
-            values.append(float(np.mean((fit - f(test)) ** 2)))
+            values.append(mean_square(fit - f(test)))
         spectrum = neuron_spectrum((activation,), d, 4)
         theory, wide = (float(risk(spectrum, TARGET, n, RIDGE, NOISE, size).excess) for size in (N, np.inf))
         place = {"y": float(np.log(N) / np.log(d)), "d": d}
@@ -57,7 +67,7 @@ def mapped(size: int, d: int, series: str, ridge: float) -> list[Row]:
 
 
 def claims(rows: Rows, settings: Settings) -> list[Claim]:
-    """Equality at the simulated points; the plateaus of the map; width matters."""
+    """Judge equality at the simulated points, and the plateaus of the map; width matters."""
     at = {(round(one["x"], 6), round(one["y"], 6)): one["theory"] for one in rows if one["series"] == "d = 100"}
 
     def nearest(x: float, y: float) -> float:
@@ -86,21 +96,3 @@ def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
         panel(small, title=f"excess risk, d = {d}, Λ = {RIDGE:g}; discs are simulations", **axes),
         panel([one for one in rows if one["series"] == "d = 100"], title="d = 100, Λ = 0.001", **axes),
     ]
-
-
-SPEC = Spec(
-    name="rf-phase-diagram",
-    about="Random features learn what the smaller of samples and neurons allows; N = n costs extra.",
-    source="Mei, Misiakiewicz & Montanari 2022; Defilippis et al. 2024; Six Lectures, chapter 4",
-    settings={
-        "dimensions": (14, 20),
-        "points": ((3.8, 1.2), (1.0, 3.0), (1.5, 1.5), (0.5, 0.5)),
-        "draws": 80,
-        "test": 1500,
-        "grid": 100,
-    },
-    quick={"dimensions": (14,), "draws": 60, "test": 800, "grid": 60},
-    simulate=simulate,
-    claims=claims,
-    panels=panels,
-)
