@@ -10,8 +10,9 @@ from widelearn import plots
 from widelearn.__main__ import main
 from widelearn.experiments import studies
 from widelearn.experiments.errors import InputError
+from widelearn.experiments.studies.rows import row
 from widelearn.experiments.studies.runner import failed, run
-from widelearn.experiments.studies.spec import Claim, Spec, apart, row, within
+from widelearn.experiments.studies.spec import Claim, Spec, apart, within
 
 
 @pytest.fixture(scope="module")

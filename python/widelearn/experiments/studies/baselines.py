@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from scipy.linalg import eigh
 
 from widelearn.experiments.studies.ensembles import Array, mean_square
-from widelearn.experiments.studies.spec import APART, Claim, Row, Rows
+from widelearn.experiments.studies.rows import Row, Rows
+from widelearn.experiments.studies.spec import APART, Claim
 
 # Ridges relative to the kernel's mean diagonal entry.
 RIDGES = tuple(10.0**power for power in range(-6, 5))
@@ -71,8 +71,3 @@ def far_from(rows: Rows, others: Rows, text: str) -> Claim:
 
 def _means(rows: Rows) -> str:
     return ", ".join(f"{one['simulation']:.3f} ± {one['se']:.2g}" for one in rows) or "no rows"
-
-
-def at(rows: Rows, series: Sequence[str], x: float) -> list[Row]:
-    """Return the simulated rows of these series at a place."""
-    return [one for one in rows if one["series"] in series and one["x"] == x and one["simulation"] is not None]

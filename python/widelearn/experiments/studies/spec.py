@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike
+from widelearn.experiments.studies.rows import Row, Rows
 
-Row = dict[str, Any]
-Rows = Sequence[Row]
 Settings = Mapping[str, Any]
 Step = Callable[[float], None]
-Theory = Callable[[str, float], float | None]
+Panels = list[dict[str, Any]]
 
 # A claim of equality allows this many standard errors; a negative control must miss by that many.
 EQUAL, APART = 3.0, 10.0
@@ -71,7 +68,7 @@ class Spec:
     quick: Settings
     simulate: Callable[[Settings, int, Step], list[Row]]
     claims: Callable[[Rows, Settings], list[Claim]]
-    panels: Callable[[Rows, Settings], list[dict[str, Any]]]
+    panels: Callable[[Rows, Settings], Panels]
 
     @staticmethod
     def of(name: str, module: ModuleType) -> Spec:
@@ -84,56 +81,12 @@ class Spec:
         return {**self.settings, **(self.quick if quick else {})}
 
 
-def row(series: str, x: float, theory: float | None, values: ArrayLike | None = None, **more: Any) -> Row:
-    """Put a prediction and the draws of its simulation in one row: mean and standard error of the mean.
-
-    Examples
-    --------
-    >>> row("ridgeless", 2.0, 0.5, [0.4, 0.6])["simulation"]
-    0.5
-    """
-    made: Row = {"series": series, "x": float(x), "theory": _number(theory), "simulation": None, "se": None, "draws": 0}
-    if values is not None:
-        draws = np.asarray(values, dtype=float)
-        error = float(draws.std(ddof=1) / math.sqrt(len(draws))) if len(draws) > 1 else 0.0
-        made |= {"simulation": _number(float(draws.mean())), "se": _number(error), "draws": len(draws)}
-    return made | more
-
-
-class Found:
-    """Values that the draws of a simulation gave, by series and place.
-
-    Examples
-    --------
-    >>> found = Found()
-    >>> for value in (0.4, 0.6):
-    ...     found.add("ridgeless", 2.0, value)
-    >>> found.rows(lambda series, x: 1 / x)[0]["simulation"]
-    0.5
-    """
-
-    def __init__(self) -> None:
-        self.values: dict[tuple[str, float], list[float]] = {}
-
-    def add(self, series: str, x: float, value: float) -> None:
-        """Add the value of one draw."""
-        self.values.setdefault((series, x), []).append(float(value))
-
-    def rows(self, theory: Theory = lambda series, x: None, **more: Any) -> list[Row]:
-        """Return a row for each series and place, with the theory's prediction there."""
-        return [row(series, x, theory(series, x), values, **more) for (series, x), values in self.values.items()]
-
-
-def _number(value: float | None) -> float | None:
-    """Return a number that JSON knows."""
-    return None if value is None or not math.isfinite(value) else float(value)
-
-
 def within(rows: Rows, text: str, share: float) -> Claim:
     """Claim that simulation is theory, row by row, within max(3 standard errors, a share of the prediction).
 
     Examples
     --------
+    >>> from widelearn.experiments.studies.rows import row
     >>> within([row("a", 1.0, 1.0, [0.99, 1.03])], "equal", 0.02).held
     True
     """
@@ -157,6 +110,7 @@ def apart(rows: Rows, text: str) -> Claim:
 
     Examples
     --------
+    >>> from widelearn.experiments.studies.rows import row
     >>> apart([row("a", 1.0, 1.0, [2.0, 2.1])], "unequal").held
     True
     """
@@ -173,23 +127,3 @@ def apart(rows: Rows, text: str) -> Claim:
 def _show(which: str, one: Row) -> str:
     theory, found, error = (math.nan if one[k] is None else one[k] for k in ("theory", "simulation", "se"))
     return f"{which} {one['series']} at {one['x']:.4g}: theory {theory:.4g}, simulation {found:.4g} ± {error:.2g}"
-
-
-def of(rows: Rows, *series: str) -> list[Row]:
-    """Return the rows of these series that were simulated."""
-    return [one for one in rows if one["series"] in series and one["simulation"] is not None]
-
-
-def without(rows: Rows, *series: str) -> list[Row]:
-    """Return the rows of all other series."""
-    return [one for one in rows if one["series"] not in series]
-
-
-def on_panel(rows: Rows, name: str | None) -> list[Row]:
-    """Return the rows that name this panel; None: those that name none."""
-    return [one for one in rows if one.get("panel") == name]
-
-
-def panel(rows: Rows, **options: Any) -> dict[str, Any]:
-    """Return what a panel of the figure shows, and how."""
-    return {"rows": list(rows), **options}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 from widelearn import TaylorRegressor
 from widelearn.datasets import hypercube
-from widelearn.experiments.studies.baselines import at, at_most, best_error
+from widelearn.experiments.studies.baselines import at_most, best_error
 from widelearn.experiments.studies.ensembles import draws, mean_square, new_seed
-from widelearn.experiments.studies.spec import Claim, Found, Row, Rows, Settings, Step, panel
+from widelearn.experiments.studies.rows import Found, Row, Rows, at, panel
+from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step
 from widelearn.kernels import NTK
 
 ABOUT = "A product of two columns takes the quadratic model n of the order of d rows, and kernels of d²."
@@ -63,7 +63,7 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
     ]
 
 
-def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
+def panels(rows: Rows, settings: Settings) -> Panels:
     """Show error against n/d for models and kernels."""
     options = {"xlabel": "samples / dimension", "ylabel": "test error", "xscale": "log", "ylim": (0.0, 1.2)}
     return [panel([one for one in rows if one["series"].startswith(name)], **options) for name in ("quadratic", "NTK")]

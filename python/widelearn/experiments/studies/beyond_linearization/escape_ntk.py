@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from widelearn import TaylorRegressor
 from widelearn.datasets import hypercube
-from widelearn.experiments.studies.baselines import at, at_least, at_most, best_error
+from widelearn.experiments.studies.baselines import at_least, at_most, best_error
 from widelearn.experiments.studies.ensembles import draws, mean_square, new_seed
-from widelearn.experiments.studies.spec import Claim, Found, Row, Rows, Settings, Step, panel, without
+from widelearn.experiments.studies.rows import Found, Row, Rows, at, panel, without
+from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step
 from widelearn.kernels import NTK, TaylorKernel
 
 ABOUT = "Quadratic models, and networks under random signs, learn a product of two columns where kernels do not."
@@ -67,6 +66,6 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
     ]
 
 
-def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
+def panels(rows: Rows, settings: Settings) -> Panels:
     """Show error against rows."""
     return [panel(without(rows, *DENSE.values()), xlabel="samples", ylabel="test error", xscale="log", ylim=(0.0, 1.2))]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from widelearn.experiments.studies.ensembles import draws, mean_square, sphere
-from widelearn.experiments.studies.spec import Claim, Found, Row, Rows, Settings, Step, apart, of, panel, row, within
+from widelearn.experiments.studies.rows import Found, Row, Rows, of, panel, row
+from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.nets import Expansion, TwoLayer
 from widelearn.theory import hermite_coefficients
 
@@ -126,7 +126,7 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
     return [*made, apart(of(rows, WRONG), "the quadratic term is not negligible as for movements of m^{-1/2}")]
 
 
-def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
+def panels(rows: Rows, settings: Settings) -> Panels:
     """Show terms, and what is left after them."""
     options = {"xlabel": "neurons", "xscale": "log", "yscale": "log"}
     return [

@@ -6,9 +6,10 @@ from typing import Any
 
 from widelearn import RandomFeatures, TwoLayerClassifier
 from widelearn.datasets import parity
-from widelearn.experiments.studies.baselines import at, at_least, at_most, best_accuracy, far_from
+from widelearn.experiments.studies.baselines import at_least, at_most, best_accuracy, far_from
 from widelearn.experiments.studies.ensembles import draws, new_seed
-from widelearn.experiments.studies.spec import Claim, Found, Row, Rows, Settings, Step, panel
+from widelearn.experiments.studies.rows import Found, Row, Rows, at, panel
+from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step
 from widelearn.kernels import NTK, RBF, DotProduct
 
 ABOUT = "Networks find the bits of a sparse parity with rows that tell kernels and random features nothing."
@@ -80,7 +81,7 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
     return made
 
 
-def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
+def panels(rows: Rows, settings: Settings) -> Panels:
     """Show accuracy against rows, a panel for each problem."""
     options = {"xlabel": "samples", "ylabel": "test accuracy", "xscale": "log", "ylim": (0.45, 1.02)}
     return [

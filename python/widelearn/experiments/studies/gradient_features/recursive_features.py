@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from widelearn import RecursiveFeatureMachineClassifier
 from widelearn.datasets import parity
-from widelearn.experiments.studies.baselines import at, at_least, at_most, far_from
+from widelearn.experiments.studies.baselines import at_least, at_most, far_from
 from widelearn.experiments.studies.ensembles import draws, new_seed
-from widelearn.experiments.studies.spec import Claim, Found, Row, Rows, Settings, Step, of, panel
+from widelearn.experiments.studies.rows import Found, Row, Rows, at, of, panel
+from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step
 
 ABOUT = "Kernel ridge in a metric from its own gradients finds two bits of a parity, and nothing in three."
 SOURCE = "Radhakrishnan et al. 2024, beside Shi, Wei & Liang 2023"
@@ -49,7 +48,7 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
     ]
 
 
-def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
+def panels(rows: Rows, settings: Settings) -> Panels:
     """Show accuracy against rows."""
     options = {"xlabel": "samples", "ylabel": "test accuracy", "xscale": "log", "ylim": (0.45, 1.02)}
     return [panel(of(rows, MACHINE, KERNEL, HIDDEN), **options)]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from widelearn import TwoLayerClassifier
 from widelearn.datasets import parity
-from widelearn.experiments.studies.baselines import at, at_least, at_most, best_accuracy, far_from
+from widelearn.experiments.studies.baselines import at_least, at_most, best_accuracy, far_from
 from widelearn.experiments.studies.ensembles import draws, new_seed
-from widelearn.experiments.studies.spec import Claim, Found, Row, Rows, Settings, Step, of, panel, without
+from widelearn.experiments.studies.rows import Found, Row, Rows, at, of, panel, without
+from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step
 from widelearn.kernels import NTK, RBF
 from widelearn.nets import simplified_gradient
 
@@ -61,7 +60,7 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
     ]
 
 
-def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
+def panels(rows: Rows, settings: Settings) -> Panels:
     """Show accuracy on the uniform component, and how well the gradient is aligned."""
     options = {"xlabel": "samples", "xscale": "log", "ylim": (0.4, 1.02)}
     return [

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from widelearn import TwoLayerClassifier
 from widelearn.datasets import xor_mixture
-from widelearn.experiments.studies.baselines import at, at_least, at_most, best_accuracy, far_from
+from widelearn.experiments.studies.baselines import at_least, at_most, best_accuracy, far_from
 from widelearn.experiments.studies.ensembles import draws, new_seed
-from widelearn.experiments.studies.spec import Claim, Found, Row, Rows, Settings, Step, of, panel, without
+from widelearn.experiments.studies.rows import Found, Row, Rows, at, of, panel, without
+from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step
 from widelearn.kernels import NTK, RBF
 
 ABOUT = "On clusters labelled by an exclusive or, n of the order of d teaches networks, and kernels nothing."
@@ -55,6 +54,6 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
     ]
 
 
-def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
+def panels(rows: Rows, settings: Settings) -> Panels:
     """Show accuracy against the dimension."""
     return [panel(without(rows, SHARE), xlabel="dimension d", ylabel="test accuracy", xscale="log", ylim=(0.45, 1.02))]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from widelearn.experiments.studies.ensembles import draws
-from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Step, apart, of, panel, row, within, without
+from widelearn.experiments.studies.rows import Row, Rows, of, panel, row, without
+from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.theory import Spectrum, benign_overfitting, risk
 
 ABOUT = "Interpolating noise is benign, tempered or catastrophic, as effective ranks say."
@@ -84,6 +83,6 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
     ]
 
 
-def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
+def panels(rows: Rows, settings: Settings) -> Panels:
     """Show variance against n."""
     return [panel(without(rows, CONTROL), xlabel="samples", ylabel="variance / noise", xscale="log", yscale="log")]

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from widelearn.datasets import hypercube
 from widelearn.experiments.studies.ensembles import Array, draws, kernel_fit, mean_square, new_seed, sphere
-from widelearn.experiments.studies.spec import (
-    Claim,
-    Found,
-    Row,
-    Rows,
-    Settings,
-    Step,
-    apart,
-    of,
-    on_panel,
-    panel,
-    row,
-    within,
-)
+from widelearn.experiments.studies.rows import Found, Row, Rows, of, on_panel, panel, row
+from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.kernels import NNGP, RBF
 from widelearn.theory import (
     kernel_spectrum,
@@ -51,12 +37,7 @@ STEP, PARITY = "first step", "parity of 4 bits"
 
 def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Simulate quadratics under tangent features, one neuron under its kernel, the first gradient step, a parity."""
-    return [
-        *quadratics(settings, seed, step),
-        *one_neuron(settings, seed, step),
-        *first_step(settings, seed, step),
-        *parity(settings, seed, step),
-    ]
+    return [one for part in (quadratics, one_neuron, first_step, parity) for one in part(settings, seed, step)]
 
 
 def quadratics(settings: Settings, seed: int, step: Step) -> list[Row]:
@@ -92,22 +73,22 @@ def one_neuron(settings: Settings, seed: int, step: Step) -> list[Row]:
     d, samples = settings["d_neuron"], settings["samples"]
     kernel = NNGP()
     spectrum = neuron_spectrum("relu", d, 40)
-    found: dict[int, list[float]] = {n: [] for n in samples}
+    found = Found()
     for rng in draws(settings["draws"], seed, step, 0.2, 0.8):
         X, test, u = sphere(rng, max(samples), d), sphere(rng, 1000, d), sphere(rng, 1, d, 1.0)[0]
         K, cross = kernel(X), kernel(test, X)
         y, truth = np.maximum(X @ u, 0), np.maximum(test @ u, 0)
         for n in samples:
             fit = cross[:, :n] @ kernel_fit(K[:n, :n], y[:n], 1e-3)
-            found[n].append(mean_square(fit - truth))
+            found.add(KERNEL, n, mean_square(fit - truth))
     masses, tail = spectrum.masses, spectrum.tail
 
-    def theory(n: float) -> float:
+    def theory(series: str, n: float) -> float:
         return float(risk(spectrum, masses, n, 1e-3, 0.0, target_tail=tail).excess)
 
-    rows = [row(KERNEL, n, theory(n), values, panel="neuron") for n, values in found.items()]
+    rows = found.rows(theory, panel="neuron")
     curve = np.geomspace(min(samples) / 2, 20 * max(samples), 81)
-    rows += [row(KERNEL, n, theory(n), panel="neuron") for n in curve]
+    rows += [row(KERNEL, n, theory(KERNEL, n), panel="neuron") for n in curve]
     floor = single_neuron_floor("relu", 1)
     return rows + [row(FLOOR, n, floor, panel="neuron") for n in (curve[0], curve[-1])]
 
@@ -116,17 +97,20 @@ def first_step(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Measure how well the first gradient points at a relu neuron's direction."""
     d, noise = settings["d_step"], 0.1
     ratios = (0.5, 2.0, 8.0)
-    found: dict[float, list[float]] = {ratio: [] for ratio in ratios}
+    found = Found()
     for rng in draws(settings["draws"], seed, step, 0.8, 0.9):
         X = rng.standard_normal((int(max(ratios) * d), d))
         y = np.maximum(X[:, 0], 0) + np.sqrt(noise) * rng.standard_normal(len(X))
         for ratio in ratios:
             n = int(ratio * d)
             g: Array = X[:n].T @ (y[:n] - y[:n].mean())
-            found[ratio].append(float(g[0] ** 2 / (g @ g)))
-    rows = [row(STEP, r, float(one_step_overlap("relu", r * d, d, noise)), v, panel="step") for r, v in found.items()]
-    curve = np.geomspace(0.25, 16, 61)
-    return rows + [row(STEP, r, float(one_step_overlap("relu", r * d, d, noise)), panel="step") for r in curve]
+            found.add(STEP, ratio, g[0] ** 2 / (g @ g))
+
+    def theory(series: str, ratio: float) -> float:
+        return float(one_step_overlap("relu", ratio * d, d, noise))
+
+    curve = [row(STEP, ratio, theory(STEP, ratio), panel="step") for ratio in np.geomspace(0.25, 16, 61)]
+    return found.rows(theory, panel="step") + curve
 
 
 def parity(settings: Settings, seed: int, step: Step) -> list[Row]:
@@ -160,7 +144,7 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
     ]
 
 
-def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
+def panels(rows: Rows, settings: Settings) -> Panels:
     """Show quadratics, one neuron, the first step."""
     quadratic, neuron, step = (on_panel(rows, name) for name in ("quadratic", "neuron", "step"))
     d = settings["d_neuron"]

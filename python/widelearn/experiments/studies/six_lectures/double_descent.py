@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from widelearn.datasets import elliptical
 from widelearn.experiments.studies.ensembles import draws, new_seed, noisy, ridge_fit
-from widelearn.experiments.studies.spec import (
-    Claim,
-    Found,
-    Row,
-    Rows,
-    Settings,
-    Step,
-    apart,
-    of,
-    panel,
-    row,
-    within,
-    without,
-)
+from widelearn.experiments.studies.rows import Found, Row, Rows, of, panel, row, without
+from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.theory import isotropic_ridge
 
 ABOUT = "Test error peaks where features interpolate the samples; the best ridge removes the peak."
@@ -77,7 +63,7 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
     ]
 
 
-def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
+def panels(rows: Rows, settings: Settings) -> Panels:
     """Show risk against p/n."""
     labels = {"xlabel": "features / samples", "ylabel": "excess risk"}
     return [panel(without(rows, CONTROL), **labels, xscale="log", yscale="log", ylim=(0.1, 20.0))]

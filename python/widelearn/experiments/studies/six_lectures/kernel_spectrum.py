@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from widelearn.experiments.studies.ensembles import draws, sphere
-from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Step, apart, of, panel, row, within
+from widelearn.experiments.studies.rows import Row, Rows, of, panel, row
+from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.kernels import RBF
 from widelearn.theory import kernel_spectrum, marchenko_pastur_edges, self_induced_ridge
 
@@ -62,7 +61,7 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
     ]
 
 
-def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
+def panels(rows: Rows, settings: Settings) -> Panels:
     """Show eigenvalues by rank, and the clusters."""
     shown = [one for one in rows if one["series"] == SORTED or one["series"].startswith((CLUSTERS, "c_"))]
     return [panel(shown, xlabel="rank of the eigenvalue", ylabel="eigenvalue of K", xscale="log", yscale="log")]

@@ -7,21 +7,8 @@ from typing import Any
 import numpy as np
 
 from widelearn.experiments.studies.ensembles import draws, kernel_fit, mean_square, noisy, polynomial, sphere
-from widelearn.experiments.studies.spec import (
-    Claim,
-    Found,
-    Row,
-    Rows,
-    Settings,
-    Step,
-    apart,
-    of,
-    on_panel,
-    panel,
-    row,
-    within,
-    without,
-)
+from widelearn.experiments.studies.rows import Found, Row, Rows, of, on_panel, panel, row, without
+from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.kernels import RBF
 from widelearn.theory import Spectrum, kernel_spectrum, risk, staircase
 
@@ -98,7 +85,7 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
     ]
 
 
-def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
+def panels(rows: Rows, settings: Settings) -> Panels:
     """Show simulation at moderate d, the staircase at large d."""
     small, title = without(on_panel(rows, None), NO_TAIL), f"d = {settings['d']}"
     return [

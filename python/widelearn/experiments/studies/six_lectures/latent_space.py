@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from widelearn.experiments.studies.ensembles import draws, noisy, ridge_fit
-from widelearn.experiments.studies.spec import (
-    Claim,
-    Found,
-    Row,
-    Rows,
-    Settings,
-    Step,
-    apart,
-    of,
-    panel,
-    row,
-    within,
-    without,
-)
+from widelearn.experiments.studies.rows import Found, Row, Rows, of, panel, row, without
+from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.theory import Spectrum, isotropic_ridge, latent_space, optimal_ridge
 
 ABOUT = "With features that are noisy views of few hidden variables, more features help even without ridge."
@@ -96,7 +83,7 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
     ]
 
 
-def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
+def panels(rows: Rows, settings: Settings) -> Panels:
     """Show risk against p/n."""
     labels = {"xlabel": "features / samples", "ylabel": "excess risk"}
     return [panel(without(rows, CONTROL), **labels, xscale="log", yscale="log", ylim=(0.02, 20.0))]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from widelearn.experiments.studies.ensembles import Array, draws
-from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Step, apart, on_panel, panel, row
+from widelearn.experiments.studies.rows import Row, Rows, on_panel, panel, row
+from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart
 from widelearn.theory import gradient_flow, lazy_condition
 
 ABOUT = "Networks with a large output scale follow their linearisation; symmetric starts follow it more closely."
@@ -98,7 +99,7 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
     ]
 
 
-def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
+def panels(rows: Rows, settings: Settings) -> Panels:
     """Show the gap against the scale."""
     labels = {"xlabel": "scale α of the output", "ylabel": "largest gap to the linearised path"}
     return [panel(on_panel(rows, None), **labels, xscale="log", yscale="log")]

@@ -7,20 +7,8 @@ from typing import Any
 import numpy as np
 
 from widelearn.experiments.studies.ensembles import draws, kernel_fit, mean_square, noisy, polynomial, sphere
-from widelearn.experiments.studies.spec import (
-    Claim,
-    Found,
-    Row,
-    Rows,
-    Settings,
-    Step,
-    apart,
-    of,
-    panel,
-    row,
-    within,
-    without,
-)
+from widelearn.experiments.studies.rows import Found, Row, Rows, of, panel, row, without
+from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.theory import Spectrum, hermite_coefficients, neuron_spectrum, nt_effective_ridge, risk
 
 ABOUT = "Tangent features with n of the order of d are linear ridge regression with a larger ridge."
@@ -106,6 +94,6 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
     ]
 
 
-def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
+def panels(rows: Rows, settings: Settings) -> Panels:
     """Show risk against n."""
     return [panel(without(rows, CONTROL), xlabel="samples", ylabel="excess risk", xscale="log", ylim=(0.0, 1.1))]

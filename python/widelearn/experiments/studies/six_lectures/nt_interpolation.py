@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from widelearn.experiments.studies.ensembles import draws, mean_square, sphere
-from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Step, apart, of, on_panel, panel, row, within
+from widelearn.experiments.studies.rows import Found, Row, Rows, of, on_panel, panel, row
+from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.theory import nt_lambda_min, nt_noise_train, nt_threshold
 
 ABOUT = "The tangent model interpolates any labels once its N d parameters outnumber the samples."
@@ -37,33 +36,33 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Fit pure noise with growing parts of the same neurons; then smallest eigenvalues of wide kernels."""
     d, n = settings["d"], settings["n"]
     widths = [round(share * n / d) for share in settings["shares"]]
-    found: dict[int, list[float]] = {N: [] for N in widths}
+    found = Found()
     for rng in draws(settings["draws"], seed, step, 0.0, 0.6):
         X, W, y = sphere(rng, n, d), sphere(rng, max(widths), d, 1.0), rng.standard_normal(n)
         for N in widths:
             features = ((X @ W[:N].T > 0)[:, :, None] * X[:, None, :]).reshape(n, N * d)
             U, s, _ = np.linalg.svd(features, full_matrices=False)
             left = y - U[:, s > 1e-10 * s[0]] @ (U[:, s > 1e-10 * s[0]].T @ y)
-            found[N].append(mean_square(left))
-    rows = [row(TRAIN, N * d / n, nt_noise_train(n, N, d), values) for N, values in found.items()]
+            found.add(TRAIN, N * d / n, mean_square(left))
+    rows = found.rows(lambda series, share: nt_noise_train(n, round(share * n / d), d))
     curve = np.linspace(0, max(settings["shares"]), 101)
     rows += [row(TRAIN, share, max(0.0, 1 - share)) for share in curve]
     N = widths[0]
-    rows.append(row(CONTROL, N * d / n, 1 - N / n, found[N]))
+    rows.append(row(CONTROL, N * d / n, 1 - N / n, found.values[TRAIN, N * d / n]))
     return rows + smallest(settings, seed, step)
 
 
 def smallest(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Decompose tangent kernel matrices at several n for their smallest eigenvalues."""
     d, N = settings["d_kernel"], settings["width"]
-    found: dict[int, list[float]] = {n: [] for n in settings["samples"]}
+    found = Found()
     for rng in draws(settings["kernel_draws"], seed, step, 0.6, 1.0):
         X, W = sphere(rng, max(settings["samples"]), d), sphere(rng, N, d, 1.0)
         active = (X @ W.T > 0).astype(float)
         K = (active @ active.T / N) * (X @ X.T / d)
         for n in settings["samples"]:
-            found[n].append(float(np.linalg.eigvalsh(K[:n, :n])[0]))
-    rows = [row(SMALLEST, n, nt_lambda_min("relu", n, d), values, panel="kernel") for n, values in found.items()]
+            found.add(SMALLEST, n, np.linalg.eigvalsh(K[:n, :n])[0])
+    rows = found.rows(lambda series, n: nt_lambda_min("relu", n, d), panel="kernel")
     curve = np.geomspace(min(settings["samples"]) / 2, 2 * max(settings["samples"]), 81)
     return rows + [row(SMALLEST, n, nt_lambda_min("relu", n, d), panel="kernel") for n in curve]
 
@@ -82,7 +81,7 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
     ]
 
 
-def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
+def panels(rows: Rows, settings: Settings) -> Panels:
     """Training error against N d / n, and the smallest eigenvalue against n."""
     train = [one for one in rows if one["series"] == TRAIN]
     d, N = settings["d_kernel"], settings["width"]

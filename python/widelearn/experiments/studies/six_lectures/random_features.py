@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from widelearn.experiments.studies.ensembles import draws, mean_square, noisy, polynomial, ridge_fit, sphere
-from widelearn.experiments.studies.spec import (
-    Claim,
-    Found,
-    Row,
-    Rows,
-    Settings,
-    Step,
-    apart,
-    of,
-    panel,
-    row,
-    within,
-    without,
-)
+from widelearn.experiments.studies.rows import Found, Row, Rows, of, panel, row, without
+from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.theory import convert_ridge, hermite_coefficients, mei_montanari
 
 ABOUT = "Random-feature ridge regression: double descent in the number of neurons, wide is best with some ridge."
@@ -92,7 +78,7 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
     ]
 
 
-def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
+def panels(rows: Rows, settings: Settings) -> Panels:
     """Show risk against N/d."""
     labels = {"xlabel": "neurons / dimensions", "ylabel": "excess risk"}
     return [panel(without(rows, CONTROL), **labels, xscale="log", yscale="log", ylim=(0.3, 30.0))]

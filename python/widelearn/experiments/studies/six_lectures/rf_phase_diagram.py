@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from widelearn.experiments.studies.ensembles import draws, mean_square, noisy, polynomial, ridge_fit, sphere
-from widelearn.experiments.studies.spec import Claim, Row, Rows, Settings, Step, apart, of, panel, row, within
+from widelearn.experiments.studies.rows import Row, Rows, of, panel, row
+from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.theory import neuron_spectrum, phase_diagram, risk, sphere_multiplicity
 
 ABOUT = "Random features learn what the smaller of samples and neurons allows; N = n costs extra."
@@ -20,7 +21,7 @@ SETTINGS = {
     "grid": 100,
 }
 QUICK = {"dimensions": (14,), "draws": 60, "test": 800, "grid": 60}
-POINTS, MAP, CONTROL = "simulated", "theory", "infinitely wide theory"
+POINTS, MAP, LARGE, CONTROL = "simulated", "theory", "d = 100", "infinitely wide theory"
 TARGET = (0.0, 0.5, 0.5, 0.0, 0.0)
 NOISE, RIDGE = 0.05, 0.5
 
@@ -50,11 +51,8 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
         rows.append(row(POINTS, float(np.log(n) / np.log(d)), theory, values, **place))
         if n > N:
             rows.append(row(CONTROL, float(np.log(n) / np.log(d)), wide, values, **place))
-    return (
-        rows
-        + mapped(settings["grid"], min(settings["dimensions"]), MAP, RIDGE)
-        + mapped(settings["grid"], 100, "d = 100", 1e-3)
-    )
+    size, d = settings["grid"], min(settings["dimensions"])
+    return rows + mapped(size, d, MAP, RIDGE) + mapped(size, 100, LARGE, 1e-3)
 
 
 def mapped(size: int, d: int, series: str, ridge: float) -> list[Row]:
@@ -62,13 +60,12 @@ def mapped(size: int, d: int, series: str, ridge: float) -> list[Row]:
     powers = np.linspace(0.4, 3.4, size)
     spectrum = neuron_spectrum((activation,), d, 4)
     grid = phase_diagram(spectrum, TARGET, d**powers, d**powers, ridge, NOISE)
-    places = [(i, j) for i in range(size) for j in range(size)]
-    return [row(series, powers[i], float(grid[i, j]), y=float(powers[j])) for i, j in places]
+    return [row(series, x, float(grid[i, j]), y=y) for i, x in enumerate(powers) for j, y in enumerate(powers.tolist())]
 
 
 def claims(rows: Rows, settings: Settings) -> list[Claim]:
     """Judge equality at the simulated points, and the plateaus of the map; width matters."""
-    at = {(round(one["x"], 6), round(one["y"], 6)): one["theory"] for one in rows if one["series"] == "d = 100"}
+    at = {(round(one["x"], 6), round(one["y"], 6)): one["theory"] for one in rows if one["series"] == LARGE}
 
     def nearest(x: float, y: float) -> float:
         key = min(at, key=lambda k: (k[0] - x) ** 2 + (k[1] - y) ** 2)
@@ -87,12 +84,12 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
     ]
 
 
-def panels(rows: Rows, settings: Settings) -> list[dict[str, Any]]:
+def panels(rows: Rows, settings: Settings) -> Panels:
     """Show the map of the simulated dimension with its points, and that of d = 100."""
     d = min(settings["dimensions"])
     small = [one for one in rows if one["series"] == MAP or (one["series"] == POINTS and one["d"] == d)]
     axes = {"xlabel": "log n / log d", "ylabel": "log N / log d", "heat": True}
     return [
         panel(small, title=f"excess risk, d = {d}, Λ = {RIDGE:g}; discs are simulations", **axes),
-        panel([one for one in rows if one["series"] == "d = 100"], title="d = 100, Λ = 0.001", **axes),
+        panel([one for one in rows if one["series"] == LARGE], title=f"{LARGE}, Λ = 0.001", **axes),
     ]

@@ -1,0 +1,84 @@
+"""Rows of a study: a series, a place, the theory's prediction there, and what simulation found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+Row = dict[str, Any]
+Rows = Sequence[Row]
+Theory = Callable[[str, float], float | None]
+
+
+def row(series: str, x: float, theory: float | None, values: ArrayLike | None = None, **more: Any) -> Row:
+    """Put a prediction and the draws of its simulation in one row: mean and standard error of the mean.
+
+    Examples
+    --------
+    >>> row("ridgeless", 2.0, 0.5, [0.4, 0.6])["simulation"]
+    0.5
+    """
+    made: Row = {"series": series, "x": float(x), "theory": _number(theory), "simulation": None, "se": None, "draws": 0}
+    if values is not None:
+        draws = np.asarray(values, dtype=float)
+        error = float(draws.std(ddof=1) / math.sqrt(len(draws))) if len(draws) > 1 else 0.0
+        made |= {"simulation": _number(float(draws.mean())), "se": _number(error), "draws": len(draws)}
+    return made | more
+
+
+def _number(value: float | None) -> float | None:
+    """Return a number that JSON knows."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+class Found:
+    """Values that the draws of a simulation gave, by series and place.
+
+    Examples
+    --------
+    >>> found = Found()
+    >>> for value in (0.4, 0.6):
+    ...     found.add("ridgeless", 2.0, value)
+    >>> found.rows(lambda series, x: 1 / x)[0]["simulation"]
+    0.5
+    """
+
+    def __init__(self) -> None:
+        self.values: dict[tuple[str, float], list[float]] = {}
+
+    def add(self, series: str, x: float, value: float) -> None:
+        """Add the value of one draw."""
+        self.values.setdefault((series, x), []).append(float(value))
+
+    def rows(self, theory: Theory = lambda series, x: None, **more: Any) -> list[Row]:
+        """Return a row for each series and place, with the theory's prediction there."""
+        return [row(series, x, theory(series, x), values, **more) for (series, x), values in self.values.items()]
+
+
+def of(rows: Rows, *series: str) -> list[Row]:
+    """Return the rows of these series that were simulated."""
+    return [one for one in rows if one["series"] in series and one["simulation"] is not None]
+
+
+def at(rows: Rows, series: Sequence[str], x: float) -> list[Row]:
+    """Return the rows of these series that were simulated at a place."""
+    return [one for one in of(rows, *series) if one["x"] == x]
+
+
+def without(rows: Rows, *series: str) -> list[Row]:
+    """Return the rows of all other series."""
+    return [one for one in rows if one["series"] not in series]
+
+
+def on_panel(rows: Rows, name: str | None) -> list[Row]:
+    """Return the rows that name this panel; None: those that name none."""
+    return [one for one in rows if one.get("panel") == name]
+
+
+def panel(rows: Rows, **options: Any) -> dict[str, Any]:
+    """Return what a panel of the figure shows, and how."""
+    return {"rows": list(rows), **options}
