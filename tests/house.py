@@ -19,7 +19,8 @@ from source import CORE, PACKAGE, ROOT, code_files, plant
 
 FILE_LINES, FUNCTION_LINES = 400, 60
 OWN_CLASSES, FOREIGN_CALLS = 4, 5
-SIGNATURE = 400
+# Characters of a signature, and of each parameter where there are many.
+SIGNATURE, PARAMETER = 400, 40
 # Families of classes whose entries of one name are read side by side.
 SISTERS = [
     ("FeatureRidge", "FeatureRidgeCV", "FeatureRidgeClassifier", "FeatureRidgeClassifierCV"),
@@ -299,14 +300,20 @@ def test_only_runtime_warns():
     assert found == {"runtime.py: warnings.warn"}
 
 
-PUBLIC_CALLABLES = {name: value for room in ROOMS for name in room.__all__ if callable(value := getattr(room, name))}
+PUBLIC_CALLABLES = {
+    name: value
+    for room in ROOMS
+    for name in room.__all__
+    if callable(value := getattr(room, name)) and not (inspect.isclass(value) and issubclass(value, Exception))
+}
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC_CALLABLES))
 def test_signatures_can_be_read(name):
-    """What a notebook shows of a class or function."""
-    shown = str(inspect.signature(PUBLIC_CALLABLES[name]))
-    assert len(shown) <= SIGNATURE, f"{name}{shown} has {len(shown)} characters"
+    """What a notebook shows of a class or function; one with many parameters needs room for each."""
+    signature = inspect.signature(PUBLIC_CALLABLES[name])
+    room = max(SIGNATURE, PARAMETER * len(signature.parameters))
+    assert len(str(signature)) <= room, f"{name}{signature} has {len(str(signature))} characters"
 
 
 @pytest.mark.parametrize("name", sorted(ESTIMATORS))
