@@ -49,7 +49,12 @@ def parser() -> Parser:
     add("file", metavar="FILE", nargs="?", help="CSV (.csv, .tsv, .txt, perhaps .gz, .bz2, .xz), Parquet or NPZ")
     add("--data", choices=BUILTIN, help="a table of scikit-learn instead of FILE (default: digits)")
     add("--target", metavar="COL", help="the column to predict")
-    add("--task", choices=("auto", "classification", "regression"), default="auto", help="default: by the target")
+    add(
+        "--task",
+        choices=("auto", "classification", "regression"),
+        default="auto",
+        help="default: by the target",
+    )
     add("--weight", metavar="COL", help="sample weights, for the fits of methods that take them and for every score")
     add("--group", metavar="COL", help="rows of one group stay on one side of the split and of every fold")
     add("--time", metavar="COL", help="hold out the latest rows by this date or number")
@@ -61,7 +66,7 @@ def parser() -> Parser:
     add("--save", metavar="MODEL", help="save the model with the best held-out score, for `widelearn predict`")
     add("--out", metavar="DIR", help="folder for results (default: first free of widelearn-compare, -2, ...)")
     add("--force", action="store_true", help="let --out and --save replace files")
-    add("--resume", action="store_true", help="continue a run into --out that was stopped after its last whole method")
+    add("--resume", action="store_true", help="continue a stopped run into --out; methods that it finished are kept")
     add("--quiet", action="store_true", help="no progress bar")
 
     predict = commands.add_parser("predict", help="predict from a table with a saved model", description=PREDICT)

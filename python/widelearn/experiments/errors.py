@@ -1,4 +1,4 @@
-"""What is said when an input is wrong: one exception, one line, with the remedy in it."""
+"""Refusals of wrong input: one exception, one line, with the remedy in it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class InputError(ValueError):
 
 
 def nearest(name: str, names: Sequence[str]) -> str:
-    """Say which of the names the user may have meant.
+    """Say which of the names the user may have meant, or list them.
 
     Examples
     --------

@@ -6,15 +6,7 @@ from typing import Self
 
 
 class Progress:
-    """Show how far a comparison is; silent where no terminal would show it.
-
-    Parameters
-    ----------
-    names : list of str
-        The methods, in order.
-    quiet : bool
-        Show nothing.
-    """
+    """Show how far the methods or studies of these names have come; nothing without a terminal, or if `quiet`."""
 
     def __init__(self, names: list[str], quiet: bool) -> None:
         from rich import progress
@@ -41,7 +33,7 @@ class Progress:
         return self
 
     def __call__(self, name: str, fraction: float) -> None:
-        """Move the bar to where a method is."""
+        """Move the bar to a share of the work of this name."""
         position = self.names.index(name)
         which = f"{position + 1} of {len(self.names)}"
         self.bar.update(self.task, description=name, completed=position + fraction, which=which)

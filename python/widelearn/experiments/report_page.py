@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 LEGEND = (
-    "± one standard error over the held-out rows. Fit and predict: the chosen setting on the training and the held-out "
+    "± one standard error over the held-out rows. Fit and predict: the chosen setting on all training and all held-out "
     "rows. Peak memory: of the method's own process, tuning included, beyond libraries and data."
 )
 
@@ -53,14 +53,7 @@ def headline(results: dict[str, Any]) -> str:
 
 
 def print_comparison(results: dict[str, Any], console: Console) -> None:
-    """Print headline, table, legend and notes.
-
-    Parameters
-    ----------
-    results : dict
-        What results.json holds.
-    console : rich.console.Console
-    """
+    """Print headline, table, legend and notes from what results.json holds."""
     from rich.markup import escape
     from rich.table import Table
     from rich.text import Text
@@ -95,14 +88,7 @@ def print_comparison(results: dict[str, Any], console: Console) -> None:
 
 
 def print_study(results: dict[str, Any], console: Console) -> None:
-    """Print what a study claims and whether its rows bear it out.
-
-    Parameters
-    ----------
-    results : dict
-        What the study's results.json holds.
-    console : rich.console.Console
-    """
+    """Print a study's claims from what its results.json holds, and whether the rows bear them out."""
     from rich.markup import escape
     from rich.table import Table
     from rich.text import Text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import secrets
 from collections.abc import Iterator
@@ -18,17 +19,9 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Offer a temporary path in the same folder, which takes the place of `path` when the block ends well.
+    """Yield a temporary path in the same folder, which takes the place of `path` when the block ends well.
 
-    Parameters
-    ----------
-    path : Path
-        Afterwards the old file or the whole new one, even if the machine stops in between.
-
-    Yields
-    ------
-    Path
-        To be written in the block.
+    Even if the machine stops in between, `path` is the old file or the whole new one.
 
     Examples
     --------
@@ -51,13 +44,18 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename last; not every file system offers it."""
+    """Make a rename durable, where the file system offers it."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def number(value: float | None) -> float | None:
+    """Return a number that JSON knows, None for what is not finite."""
+    return None if value is None or not math.isfinite(value) else float(value)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

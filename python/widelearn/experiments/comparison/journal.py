@@ -1,4 +1,4 @@
-"""What a comparison has found so far, on disk, so that it can go on after it was stopped."""
+"""What a comparison has found so far, kept on disk so that a stopped one can continue."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCHEMA = "widelearn-checkpoint/1"
 
 
 class Journal:
-    """The finished methods of a comparison, written after each of them, whole or not at all.
+    """The finished methods of a comparison, each written at its end, whole or not at all.
 
     Parameters
     ----------
@@ -24,12 +24,12 @@ class Journal:
     mark : str
         What the results depend on, as :func:`mark` makes it.
     resume : bool
-        Whether to take what an earlier run left; else that is removed.
+        Whether to take what an earlier run left; otherwise it is removed.
 
     Raises
     ------
     InputError
-        If what an earlier run left is damaged, or of other data or settings.
+        If what an earlier run left is damaged, or belongs to other data or settings.
     """
 
     def __init__(self, folder: Path, mark: str, resume: bool) -> None:

@@ -9,7 +9,7 @@ _STATUS = Path("/proc/self/status")
 
 
 def forget_peak() -> None:
-    """Let the peak start anew at what is held now, where the system allows it (Linux)."""
+    """Reset the peak to what is held now, where the system allows it (Linux)."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
@@ -19,8 +19,8 @@ def forget_peak() -> None:
 def peak() -> int | None:
     """Return the peak resident memory of this process in bytes, None where it cannot be read.
 
-    On Linux it is VmHWM of this program alone; getrusage's ru_maxrss would include what the parent held when it
-    started us, and serves elsewhere.
+    On Linux it is VmHWM of this program alone. Elsewhere it is getrusage's ru_maxrss, which includes what the parent
+    held when it started this process.
 
     Examples
     --------

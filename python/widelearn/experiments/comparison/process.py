@@ -1,4 +1,4 @@
-"""Run one method in a process of its own, and hear how far it is."""
+"""Run one method in a process of its own, and follow its progress."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run(
 ) -> dict[str, Any]:
     """Run a job of `worker.run` in a fresh Python process and wait for it.
 
-    The process ends with this call, whatever happens to either.
+    The process never outlives this call.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def run(
     job : dict
         As `worker.run` takes it.
     on_step : callable (fraction)
-        Called while tuning goes on.
+        Called during tuning.
     threads : int or None
         How many threads the method may use; None leaves the choice to each library.
 
@@ -71,7 +71,7 @@ def run(
 
 
 def _listen(child: subprocess.Popen[str], on_step: Callable[[float], None]) -> dict[str, Any] | None:
-    """Read the child's messages until it is done; None if it ended without a result."""
+    """Read the child's messages until its result or error; None if it ends without."""
     if child.stdout is None:
         return None
     for line in child.stdout:

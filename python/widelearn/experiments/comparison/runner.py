@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from widelearn.experiments import store
 from widelearn.experiments.comparison import process
 from widelearn.experiments.comparison.fitted import FittedModel
 from widelearn.experiments.comparison.journal import Journal
@@ -58,8 +58,6 @@ def compare(
 
     Parameters
     ----------
-    problem : Problem
-    methods : sequence of Method
     seed : int
         The same seed gives the same scores.
     threads : int or None
@@ -69,10 +67,6 @@ def compare(
     on_step : callable (method's name, fraction done)
     journal : Journal or None
         Keeps what each method found; methods that it holds already are not run again.
-
-    Returns
-    -------
-    Comparison
     """
     rows: list[Row] = []
     notes = list(problem.data["notes"])
@@ -148,13 +142,9 @@ def _row(problem: Problem, method: Method, outcome: dict[str, Any], folder: Path
         row["error"] = f"{int((~np.isfinite(prediction)).sum())} of {len(prediction)} predictions are not finite"
         return row
     truth, weight, group = arrays["y_test"], arrays.get("w_test"), arrays.get("group_test")
-    row["score"] = _finite(score(problem.task, truth, prediction, weight))
-    row["score_se"] = _finite(standard_error(problem.task, truth, prediction, weight, group))
+    row["score"] = store.number(score(problem.task, truth, prediction, weight))
+    row["score_se"] = store.number(standard_error(problem.task, truth, prediction, weight, group))
     return row
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _fitted(problem: Problem, row: Row, folder: Path) -> FittedModel:

@@ -16,17 +16,6 @@ def score(task: str, y: NDArray[Any], prediction: NDArray[Any], weight: Array | 
 
     Accuracy is Σ w [y = p] / Σ w, R² is 1 - Σ w (y - p)² / Σ w (y - ȳ)² with the weighted mean ȳ; nan if y is constant.
 
-    Parameters
-    ----------
-    task : {"classification", "regression"}
-    y, prediction : array of shape (n,)
-    weight : array of shape (n,) or None
-        None weighs all rows the same.
-
-    Returns
-    -------
-    float
-
     Examples
     --------
     >>> score("classification", np.array([0, 1, 1, 0]), np.array([0, 1, 0, 0]))
@@ -43,18 +32,7 @@ def standard_error(
 
     Accuracy of independent rows: binomial, sqrt(a (1 - a) / n), with weights sqrt(Σ w² ([y = p] - a)²) / Σ w.
     R², and either metric when rows come in groups: the delete-one jackknife over rows or groups, in closed form.
-
-    Parameters
-    ----------
-    task, y, prediction, weight
-        As in `score`.
-    group : array of shape (n,) or None
-        Rows of one group are taken to depend on each other, groups not.
-
-    Returns
-    -------
-    float
-        nan where it is not defined (one row or group, constant y).
+    Rows of one group may depend on each other. One row or group, or a constant y, gives nan.
 
     Examples
     --------

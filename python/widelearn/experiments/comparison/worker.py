@@ -1,4 +1,4 @@
-"""Run one method in this process and say what it took: ``python -m widelearn.experiments.comparison.worker FOLDER``.
+"""Run one method in this process and measure it: ``python -m widelearn.experiments.comparison.worker FOLDER``.
 
 `process.run` starts it. FOLDER holds job.json and problem.npz. Predictions go to FOLDER/prediction.npy, the fitted
 model to FOLDER/model.joblib if wanted. Every line on standard output is one JSON object: {"done", "of"} while
@@ -34,7 +34,7 @@ Say = Callable[[dict[str, Any]], None]
 
 def main(folder: Path) -> int:
     """Do the job in `folder`; return the exit code."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and ends us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent receives Ctrl-C and ends this process
     threading.Thread(target=_end_with_parent, daemon=True).start()
     channel = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # whatever a library prints stays out of the channel
@@ -53,7 +53,7 @@ def main(folder: Path) -> int:
 
 
 def _end_with_parent() -> None:
-    """End at once when the parent's end of standard input closes: no orphan keeps computing."""
+    """End at once when the parent's end of standard input closes, so that no orphan goes on computing."""
     while os.read(0, 4096):
         pass
     os._exit(3)
@@ -70,11 +70,6 @@ def run(job: dict[str, Any], folder: Path, say: Say) -> dict[str, Any]:
         Holds problem.npz, takes prediction.npy and model.joblib.
     say : callable
         Takes messages for the parent.
-
-    Returns
-    -------
-    dict
-        params, n_used, tune_s, tune_score, fit_s, predict_s, peak_bytes, warnings.
     """
     from threadpoolctl import threadpool_limits
 

@@ -1,4 +1,4 @@
-"""Studies by name; a study's module loads when it is asked for."""
+"""Studies by name; the module of a study loads when it is found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What feature learning is compared with: kernels at their best ridge; claims about accuracies."""
+"""Kernels at their best ridge, which feature learning is compared with, and claims about accuracies."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def best_error(kernel: Any, X: Array, y: Array, test: Array, truth: Array) -> fl
 
 def at_least(rows: Rows, text: str, value: float) -> Claim:
     """Claim that every mean is at least a value."""
-    return Claim(text, bool(rows) and all(one["simulation"] >= value for one in rows), _means(rows))
+    return Claim(text, bool(rows) and all(one["simulation"] >= value for one in rows), means(rows))
 
 
 def at_most(rows: Rows, text: str, value: float) -> Claim:
     """Claim that every mean is at most a value."""
-    return Claim(text, bool(rows) and all(one["simulation"] <= value for one in rows), _means(rows))
+    return Claim(text, bool(rows) and all(one["simulation"] <= value for one in rows), means(rows))
 
 
 def far_from(rows: Rows, others: Rows, text: str) -> Claim:
@@ -66,8 +66,9 @@ def far_from(rows: Rows, others: Rows, text: str) -> Claim:
 
     gaps = [errors(one, other) for one, other in zip(rows, others, strict=True)]
     held = bool(gaps) and min(gaps) > APART
-    return Claim(text, held, f"{_means(rows)} and without it {_means(others)}", control=True)
+    return Claim(text, held, f"{means(rows)} and without it {means(others)}", control=True)
 
 
-def _means(rows: Rows) -> str:
+def means(rows: Rows) -> str:
+    """Write means with their standard errors."""
     return ", ".join(f"{one['simulation']:.3f} ± {one['se']:.2g}" for one in rows) or "no rows"

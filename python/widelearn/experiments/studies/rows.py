@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from widelearn.experiments.store import number
+
 Row = dict[str, Any]
 Rows = Sequence[Row]
 Theory = Callable[[str, float], float | None]
@@ -22,17 +24,12 @@ def row(series: str, x: float, theory: float | None, values: ArrayLike | None = 
     >>> row("ridgeless", 2.0, 0.5, [0.4, 0.6])["simulation"]
     0.5
     """
-    made: Row = {"series": series, "x": float(x), "theory": _number(theory), "simulation": None, "se": None, "draws": 0}
+    made: Row = {"series": series, "x": float(x), "theory": number(theory), "simulation": None, "se": None, "draws": 0}
     if values is not None:
         draws = np.asarray(values, dtype=float)
         error = float(draws.std(ddof=1) / math.sqrt(len(draws))) if len(draws) > 1 else 0.0
-        made |= {"simulation": _number(float(draws.mean())), "se": _number(error), "draws": len(draws)}
+        made |= {"simulation": number(float(draws.mean())), "se": number(error), "draws": len(draws)}
     return made | more
-
-
-def _number(value: float | None) -> float | None:
-    """Return a number that JSON knows."""
-    return None if value is None or not math.isfinite(value) else float(value)
 
 
 class Found:

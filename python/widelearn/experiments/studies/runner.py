@@ -1,4 +1,4 @@
-"""Run a study: rows, claims about them, and a record of both."""
+"""Run a study: simulate its rows, judge its claims, and record both."""
 
 from __future__ import annotations
 
@@ -13,27 +13,15 @@ SCHEMA = "widelearn-study/1"
 
 
 def run(spec: Spec, *, quick: bool = False, seed: int = 0, on_step: Step | None = None) -> dict[str, Any]:
-    """Simulate a study and judge its claims.
+    """Simulate a study and judge its claims; return what results.json holds.
 
-    Parameters
-    ----------
-    spec : Spec
-    quick : bool
-        Smaller sizes and fewer draws.
-    seed : int
-        The same seed gives the same rows.
-    on_step : callable (fraction done)
-
-    Returns
-    -------
-    dict
-        What results.json holds: study, settings, rows, claims, versions, seconds.
+    The same seed gives the same rows; `quick` takes smaller sizes and fewer draws.
     """
     from threadpoolctl import threadpool_limits
 
     started = time.perf_counter()
     settings = spec.settings_for(quick)
-    # Small matrices: more threads wait for each other, many times as long on a busy machine.
+    # On small matrices threads wait for each other, on a busy machine many times as long.
     with threadpool_limits(1):
         rows = spec.simulate(settings, seed, on_step or (lambda fraction: None))
     claims = spec.claims(rows, settings)

@@ -1,4 +1,4 @@
-"""How many rows a product of two columns takes: of the order of d for the quadratic model, of d² for kernels."""
+"""The quadratic model learns a product of two columns from O(d) rows; kernels need O(d²)."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from itertools import pairwise
 
 from widelearn import TaylorRegressor
 from widelearn.datasets import hypercube
-from widelearn.experiments.studies.baselines import at_most, best_error
+from widelearn.experiments.studies.baselines import at_most, best_error, means
 from widelearn.experiments.studies.ensembles import draws, mean_square, new_seed
 from widelearn.experiments.studies.rows import Found, Row, Rows, at, panel
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step
 from widelearn.kernels import NTK
 
-ABOUT = "A product of two columns takes the quadratic model n of the order of d rows, and kernels of d²."
+ABOUT = "The quadratic model learns a product of two columns from O(d) rows; kernels need O(d²)."
 SOURCE = "Bai & Lee 2020"
 SETTINGS = {"dimensions": (20, 40, 80), "ratios": (3, 4, 6, 8, 12), "ratio": 6, "draws": 5, "test": 2000}
 QUICK = {"ratios": (4, 6, 8), "draws": 2, "test": 1000}
 
 
 def model(d: int) -> str:
-    """Return a series' name."""
+    """Name the series of the quadratic model."""
     return f"quadratic model, d = {d}"
 
 
 def kernel(d: int) -> str:
-    """Return a series' name."""
+    """Name the series of the kernel."""
     return f"NTK, d = {d}"
 
 
@@ -55,9 +55,9 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
         at_most(models, f"{ratio:g} d rows are enough at d = {', '.join(map(str, dimensions))}", 0.05),
         Claim(f"at {most:g} d rows the kernel's error grows with d", grows, ", ".join(f"{e:.3f}" for e in behind)),
         Claim(
-            f"d rows are not enough for the kernel: at d = {max(dimensions)} and {most:g} d it is far from done",
+            f"the kernel has not learned the product from {most:g} d rows at d = {max(dimensions)}",
             bool(largest) and largest[0]["simulation"] - 0.05 > 10 * largest[0]["se"],
-            f"{largest[0]['simulation']:.3f} ± {largest[0]['se']:.2g}",
+            means(largest),
             control=True,
         ),
     ]

@@ -1,4 +1,4 @@
-"""What each term of a wide network's expansion in its first layer's movement weighs, and what random signs do to it."""
+"""The size of each term in a wide network's expansion in its first layer's movement, and what random signs change."""
 
 from __future__ import annotations
 
@@ -17,21 +17,17 @@ SOURCE = "Bai & Lee 2020; its expansion in the movement of the first layer"
 SETTINGS = {"d": 40, "rows": 100, "widths": (256, 1024, 4096, 16384), "draws": 60}
 QUICK = {"widths": (256, 1024, 4096), "draws": 30}
 ACTIVATION, ORDERS = "softplus", (1, 2, 3)
-NOISE, ALIGNED, SIGNS = (
-    "spread of the network with random signs",
-    "aligned, linear term",
-    "quadratic term, signs changed",
-)
-WRONG = "a quadratic term as in the kernel regime"
+NOISE, ALIGNED = "spread of the network with random signs", "aligned, linear term"
+SIGNS, WRONG = "quadratic term, signs changed", "a quadratic term as in the kernel regime"
 
 
 def term(k: int) -> str:
-    """Return a series' name."""
+    """Name the series of a term."""
     return f"term of order {k}"
 
 
 def left(k: int) -> str:
-    """Return the series of what is left after a term."""
+    """Name the series of what is left after a term."""
     return f"left after order {k}"
 
 
@@ -82,14 +78,10 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
 
 def predictions(found: Found) -> list[Row]:
     """Put sizes from Gaussian means beside the root mean squares of terms."""
-    rows = []
+    rows, order = [], {NOISE: 1} | {term(k): k for k in ORDERS}
     for (series, m), values in found.values.items():
-        theory: float | None = None
-        if series in map(term, ORDERS):
-            theory = size(ORDERS[list(map(term, ORDERS)).index(series)], m)
-        elif series == NOISE:
-            theory = size(1, m)
-        elif series == ALIGNED:
+        theory = size(order[series], m) if series in order else None
+        if series == ALIGNED:
             theory = float(hermite_coefficients("softplus", 0, derivative=1)[0]) * m**0.25
         rows.append(row(series, m, theory, values if series == SIGNS else roots(values)))
         if series == term(2):

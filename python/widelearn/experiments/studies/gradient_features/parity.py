@@ -1,4 +1,4 @@
-"""Parities of few bits: networks find the bits, kernels and random features would need all of their degree."""
+"""Parities of few bits: networks find the bits, kernels and random features need rows for every product of as many."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from widelearn.experiments.studies.rows import Found, Row, Rows, at, panel
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step
 from widelearn.kernels import NTK, RBF, DotProduct
 
-ABOUT = "Networks find the bits of a sparse parity with rows that tell kernels and random features nothing."
+ABOUT = "Networks find the bits of a sparse parity from rows that are too few for kernels and random features."
 SOURCE = "Shi, Wei & Liang 2023; Barak et al. 2022"
 SETTINGS = {
     "problems": ((100, 2, (200, 400, 800, 1600)), (40, 3, (500, 1000, 1500, 3000))),
@@ -66,7 +66,7 @@ def products(features: RandomFeatures) -> Any:
 
 
 def claims(rows: Rows, settings: Settings) -> list[Claim]:
-    """Claim that the network learns from rows that leave the others near chance, fixed first layers among them."""
+    """Claim that the network learns from rows that leave kernels and fixed first layers near chance."""
     made = []
     for d, k, samples in settings["problems"]:
         n, called = max(samples), names(k)

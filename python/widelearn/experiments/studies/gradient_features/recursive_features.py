@@ -1,4 +1,4 @@
-"""Kernel ridge that learns a metric from its own gradients: it finds two bits of a parity, and nothing in three."""
+"""Kernel ridge that learns a metric from its own gradients: it finds two bits of a parity, and none of three."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from widelearn.experiments.studies.ensembles import draws, new_seed
 from widelearn.experiments.studies.rows import Found, Row, Rows, at, of, panel
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step
 
-ABOUT = "Kernel ridge in a metric from its own gradients finds two bits of a parity, and nothing in three."
+ABOUT = "Kernel ridge in a metric from its own gradients finds two bits of a parity, and none of three."
 SOURCE = "Radhakrishnan et al. 2024, beside Shi, Wei & Liang 2023"
 SETTINGS = {"d": 100, "samples": (400, 800, 1200), "draws": 5, "test": 2000}
 QUICK = {"samples": (800,), "draws": 2, "test": 1000}
@@ -43,7 +43,7 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
     return [
         at_least(at(rows, [MACHINE], n), f"the machine learns 2 bits of {settings['d']} from {n} rows", 0.9),
         at_most(at(rows, [KERNEL], n), "its own kernel stays near chance", 0.65),
-        at_least(at(rows, [SHARE], n), "the metric turns to the bits", 10 * 2 / settings["d"]),
+        at_least(at(rows, [SHARE], n), "the metric concentrates on the bits", 10 * 2 / settings["d"]),
         far_from(at(rows, [MACHINE], n), at(rows, [HIDDEN], n), "a parity of three bits is not found"),
     ]
 

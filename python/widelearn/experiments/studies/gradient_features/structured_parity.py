@@ -1,4 +1,4 @@
-"""A parity whose inputs show its bits: one gradient step reads them off, and nothing else does."""
+"""A parity whose inputs show its bits: one gradient step finds them, kernels do not."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
     n = max(settings["samples"])
     return [
         at_least(at(rows, [ONE_STEP], n), f"one gradient step and a convex fit learn from {n} rows", 0.97),
-        at_least(at(rows, [GD], n), "so does a forgetting step with small steps after it", 0.93),
+        at_least(at(rows, [GD], n), "so do a forgetting step and small steps after it", 0.93),
         at_least(at(rows, [COSINE], n), "the gradient at the start points along the hidden bits", 0.9),
         at_most(at(rows, KERNELS, n), "kernels stay far behind, at the ridge that is best for these rows", 0.75),
         far_from(at(rows, [ONE_STEP], n), at(rows, [TWIN], n), "without structure in the inputs it fails"),

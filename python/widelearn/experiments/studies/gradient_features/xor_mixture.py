@@ -1,4 +1,4 @@
-"""Four clusters labelled by an exclusive or: networks come near the best classifier, kernels stay near chance."""
+"""Four clusters labelled by exclusive or: networks come near the best classifier, kernels stay near chance."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from widelearn.experiments.studies.rows import Found, Row, Rows, at, of, panel, 
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step
 from widelearn.kernels import NTK, RBF
 
-ABOUT = "On clusters labelled by an exclusive or, n of the order of d teaches networks, and kernels nothing."
+ABOUT = "On clusters labelled by exclusive or, networks learn from O(d) rows and kernels do not."
 SOURCE = "Shi, Wei & Liang 2023; Refinetti et al. 2021"
 SETTINGS = {"dimensions": (250, 500, 1000), "ratio": 1.5, "radius": 4.0, "draws": 5, "test": 2000}
 QUICK = {"dimensions": (400, 800), "draws": 2, "test": 1000}
@@ -43,7 +43,7 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
 
 
 def claims(rows: Rows, settings: Settings) -> list[Claim]:
-    """Claim that networks are near the best classifier with n of the order of d, and kernels near chance."""
+    """Claim that networks are near the best classifier with n in O(d), and kernels near chance."""
     largest = max(settings["dimensions"])
     network, frozen = of(rows, NETWORK), of(rows, FROZEN)
     return [

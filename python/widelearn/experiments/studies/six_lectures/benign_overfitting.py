@@ -1,15 +1,16 @@
-"""Interpolating noise costs nothing, something or everything, by the decay of the eigenvalues."""
+"""The decay of eigenvalues decides whether interpolating noise costs nothing, something or everything."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from widelearn.experiments.store import number
 from widelearn.experiments.studies.ensembles import draws
 from widelearn.experiments.studies.rows import Row, Rows, of, panel, row, without
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.theory import Spectrum, benign_overfitting, risk
 
-ABOUT = "Interpolating noise is benign, tempered or catastrophic, as effective ranks say."
+ABOUT = "Interpolating noise is benign, tempered or catastrophic, as effective ranks predict."
 SOURCE = "Bartlett et al. 2020; Mallinar et al. 2022; Six Lectures, section 2.4"
 SETTINGS = {"samples": (25, 50, 100, 200), "flat": 8000, "size": 4000, "draws": 150}
 QUICK = {"samples": (20, 40, 80), "flat": 3000, "size": 2000, "draws": 120}
@@ -45,15 +46,11 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
         for n, values in found.items():
             kind = benign_overfitting(spectrum, n)
             theory = float(risk(spectrum, nothing, n, 0.0, 1.0).variance)
-            rows.append(row(series, n, theory, values, kind=kind.kind, bound=_finite(kind.bound)))
+            rows.append(row(series, n, theory, values, kind=kind.kind, bound=number(kind.bound)))
         if series == BENIGN:
             # as many features of equal variance spread the noise as thin as n/p, with no spikes to fit it
             rows += [row(CONTROL, n, n / (len(s) - n), found[n]) for n in found]
     return rows
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def claims(rows: Rows, settings: Settings) -> list[Claim]:

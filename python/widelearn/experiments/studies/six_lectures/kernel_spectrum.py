@@ -55,7 +55,7 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
     """Judge edges and bulk; without the shift by higher degrees they are elsewhere."""
     return [
         within(of(rows, UPPER), "the largest eigenvalue of degree 2 is at its Marchenko-Pastur edge", 0.04),
-        within(of(rows, LOWER), "the smallest is at its own", 0.08),
+        within(of(rows, LOWER), "the smallest eigenvalue of degree 2 is at its own edge", 0.08),
         within(of(rows, BULK), "the bulk lies around the mass of all higher degrees", 0.02),
         apart(of(rows, CONTROL), "without the shift by higher degrees the edge is elsewhere"),
     ]

@@ -1,4 +1,4 @@
-"""Scaled networks stay near their linearisation: the gap falls like 1/α, and like 1/α² for antisymmetric starts."""
+"""Scaled networks stay near their linearisation: the gap falls like 1/α, for antisymmetric starts like 1/α²."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ CONTROL, QUADRATIC = "without the ridge of higher degrees", "quadratic target"
 
 
 def name_of(ridge: float) -> str:
-    """Return a series' name."""
+    """Name the series of a ridge."""
     return f"linear target, Λ = {ridge:g}"
 
 
@@ -87,7 +87,7 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
     """Judge both theories; the finite width costs little; the ridge of higher degrees must not be forgotten."""
     gap = next(one["wide_gap"] for one in of(rows, QUADRATIC))
     return [
-        within(of(rows, *(name_of(r) for r in settings["ridges"])), "linear ridge with γ = (Λ + v_1)/μ_0²", 0.05),
+        within(of(rows, *map(name_of, settings["ridges"])), "linear ridge has the risk at γ = (Λ + v_1)/μ_0²", 0.05),
         within(of(rows, QUADRATIC), "the tangent kernel's spectrum predicts a quadratic target too", 0.05),
         Claim("finite width costs at most 2 % beside the infinitely wide kernel", abs(gap) < 0.02, f"{gap:+.2%}"),
         apart(of(rows, CONTROL), "without the ridge that higher degrees induce the risk is another"),

@@ -76,7 +76,7 @@ def claims(rows: Rows, settings: Settings) -> list[Claim]:
     return [
         within(below, "below the threshold 1 - N d/n of the noise is left", 0.05),
         Claim("above it nothing is left", worst < 1e-3, f"at most {worst:.1e}; the threshold is {least} neurons"),
-        within(of(rows, SMALLEST), "the smallest eigenvalue of the wide kernel", 0.03),
+        within(of(rows, SMALLEST), "theory predicts the smallest eigenvalue of the wide kernel", 0.03),
         apart(of(rows, CONTROL), "counting neurons instead of parameters predicts another error"),
     ]
 

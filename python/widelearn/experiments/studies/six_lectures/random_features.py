@@ -9,7 +9,7 @@ from widelearn.experiments.studies.rows import Found, Row, Rows, of, panel, row,
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.theory import convert_ridge, hermite_coefficients, mei_montanari
 
-ABOUT = "Random-feature ridge regression: double descent in the number of neurons, wide is best with some ridge."
+ABOUT = "Random-feature ridge regression has a double descent in its neurons; with some ridge wide models are best."
 SOURCE = "Mei & Montanari 2022; Six Lectures, chapter 4"
 SETTINGS = {
     "d": 120,
@@ -28,7 +28,7 @@ MU_STAR2 = 0.5 - MU0**2 - MU1**2  # E relu(G)² = 1/2
 
 
 def name_of(ridge: float) -> str:
-    """Return a series' name."""
+    """Name the series of a ridge."""
     return f"λ = {ridge:g}"
 
 

@@ -32,7 +32,7 @@ def activation(t: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
-    """Fit at a few sizes in the scale of B_2, the number of quadratics; map theory over all."""
+    """Fit at a few multiples of B_2, the number of quadratics, and map theory over all sizes."""
     rows: list[Row] = []
     cases = [(d, a, b) for d in settings["dimensions"] for a, b in settings["points"]]
     for index, (d, a, b) in enumerate(cases):
