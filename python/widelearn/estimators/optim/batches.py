@@ -2,23 +2,18 @@
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from widelearn.estimators.optim.adam import Adam
+from widelearn.estimators.optim.sgd import Sgd
 from widelearn.estimators.optim.trace import DivergedError, LossGradient, Trace, evaluate
 
 Array = NDArray[Any]
-
-
-class Rule(Protocol):
-    """How a vector moves, given a gradient: Adam or Sgd."""
-
-    count: int
-
-    def step(self, theta: Array, gradient: Array, rate: float) -> None:
-        """Move a vector against a gradient, both in place."""
+# How a vector moves, given a gradient.
+Rule = Adam | Sgd
 
 
 def pass_over(

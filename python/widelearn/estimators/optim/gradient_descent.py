@@ -9,9 +9,13 @@ from widelearn.estimators.optim.sgd import point_in_ball
 from widelearn.estimators.optim.trace import DivergedError, LossGradient, Trace, evaluate, square
 
 Array = NDArray[Any]
-# Gradient below which descent kicks, radius of the kick, steps until it must have paid.
-SMALL_GRADIENT, RADIUS, PATIENCE = 1e-4, 1e-3, 50
-# Steps are halved at most so often.
+# Norm of the gradient below which descent kicks.
+SMALL_GRADIENT = 1e-4
+# Radius of the kick.
+RADIUS = 1e-3
+# Steps after which a kick must have paid.
+PATIENCE = 50
+# Largest number of times that a step is halved.
 HALVINGS = 40
 
 

@@ -6,8 +6,10 @@ from scipy.optimize import minimize
 
 from widelearn.estimators.optim.trace import Array, LossGradient, Trace, evaluate
 
-# Pairs that are kept, and iterations that must all gain little for the descent to end.
-PAIRS, STEADY = 20, 5
+# Pairs of steps and gradients that are kept.
+PAIRS = 20
+# Iterations in a row that must gain little for the descent to end.
+STEADY = 5
 
 
 def lbfgs_descent(

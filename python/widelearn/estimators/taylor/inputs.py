@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-# Up to so many columns the linear part is turned to principal axes, at d³ flops.
+# Largest number of columns whose linear part is turned to principal axes, at d³ flops.
 ROTATED = 1000
 
 

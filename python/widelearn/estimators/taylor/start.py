@@ -10,10 +10,14 @@ from widelearn.estimators.optim.trace import DivergedError, evaluate
 from widelearn.estimators.taylor.objective import Objective
 
 Array = NDArray[Any]
-# Products with the Hessian that look for the most negative curvature, factors tried on it, share of noise.
-KRYLOV, FACTORS, NOISE = 20, 2.0 ** np.arange(-6, 7), 1e-3
-# What the products may hold; a wider net makes do with fewer.
+# Products with the Hessian that look for the most negative curvature.
+KRYLOV = 20
+# Bytes that the products may hold; a wider net makes do with fewer products.
 KRYLOV_BYTES = 512 << 20
+# Multiples of the start that are tried.
+FACTORS = 2.0 ** np.arange(-6, 7)
+# Share of a random start that is added.
+NOISE = 1e-3
 
 
 def first_point(objective: Objective, init: str, rng: np.random.RandomState) -> Array:

@@ -25,10 +25,13 @@ from widelearn.runtime import one_blas_thread, warn
 
 Array = NDArray[Any]
 MAX_ORDER = 4
-# First rates of the solvers, rows of a batch, radius of the noise of "sgd".
+# First rates of the solvers.
 RATES = {"pgd": 1.0, "sgd": 0.3, "adam": 3e-3, "lbfgs": 1.0}
-BATCH, NOISE = 64, 1e-3
-# Share of the objective without the net above which an odd term is said to fit nothing.
+# Rows of a batch.
+BATCH = 64
+# Radius of the noise of "sgd".
+NOISE = 1e-3
+# Share of the objective without the net above which an odd term fits nothing.
 STUCK = 0.9
 
 
@@ -39,13 +42,10 @@ class Training:
         orders = check_orders(chosen.order, chosen.mode, chosen.width)
         self.chosen, self.units, self.solver = chosen, units, check_solver(chosen, orders)
         self.rng = check_random_state(chosen.random_state)
-        # The real network is not scaled, for signs would shake it the more; the penalty then means the same.
-        scale, alpha, real = (
-            activation_scale(chosen.activation, max(orders)),
-            float(chosen.alpha),
-            chosen.mode != "taylor",
-        )
-        self.activation_scale, penalty = (1.0, alpha * scale**2) if real else (scale, alpha)
+        # The real network is not scaled, because signs would move its outputs more; a scaled penalty means the same.
+        scale, alpha = activation_scale(chosen.activation, max(orders)), float(chosen.alpha)
+        scaled = chosen.mode == "taylor"
+        self.activation_scale, penalty = (scale, alpha) if scaled else (1.0, alpha * scale**2)
         self.rows = RowUnits.of(X, whiten=chosen.whiten)
         X = self.rows.apply(X)
         W0, self.a = (part.astype(X.dtype) for part in draw_net(self.rng, chosen.width, X.shape[1], Y.shape[1]))
