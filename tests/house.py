@@ -20,7 +20,7 @@ from source import CORE, PACKAGE, ROOT, code_files, plant
 FILE_LINES, FUNCTION_LINES = 400, 60
 OWN_CLASSES, FOREIGN_CALLS = 4, 5
 # Characters of a signature, and of each parameter where there are many.
-SIGNATURE, PARAMETER = 400, 40
+SIGNATURE, PARAMETER = 400, 45
 # Families of classes whose entries of one name are read side by side.
 SISTERS = [
     ("FeatureRidge", "FeatureRidgeCV", "FeatureRidgeClassifier", "FeatureRidgeClassifierCV"),

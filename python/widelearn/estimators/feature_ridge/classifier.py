@@ -1,5 +1,7 @@
 """Ridge classification on any feature map."""
 
+from __future__ import annotations
+
 import os
 from functools import partial
 from typing import Any, ClassVar, Self

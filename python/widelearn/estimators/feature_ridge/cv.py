@@ -1,5 +1,7 @@
 """Ridge regression and classification on any feature map, the penalty chosen on the whole path."""
 
+from __future__ import annotations
+
 from typing import Any, ClassVar
 
 import numpy as np

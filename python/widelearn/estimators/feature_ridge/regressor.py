@@ -1,5 +1,7 @@
 """Ridge regression on any feature map."""
 
+from __future__ import annotations
+
 from functools import partial
 from typing import Any, Self
 
