@@ -21,18 +21,18 @@ from widelearn.estimators.state import checks_parameters, refitting
 class FeatureRidgeClassifier(SignClassifier, BaseFeatureRidge):
     """Classify by ridge regression on a feature map, with +1 for a row's class and -1 for every other.
 
-    The objective, with those codes for y, is that of :class:`FeatureRidge`; two classes share one column, and each
-    label of a multilabel indicator has its own.
+    The objective, with those codes for y, is that of :class:`FeatureRidge`. Targets are the columns of codes: two
+    classes share one, and each label of a multilabel indicator has its own.
 
     Parameters
     ----------
     features : transformer, "passthrough" or None, default=None
         The feature map: any object with fit and transform. None means ``RandomFeatures()``, "passthrough" X itself.
         It is cloned, never changed. Nested names set its parameters: ``features__n_components``.
-    alpha : float or array-like of shape (n_columns,), default=1.0
-        Penalty, non-negative.
+    alpha : float or array-like of shape (n_targets,), default=1.0
+        Penalty, non-negative, one for all targets or one each. It is scikit-learn's alpha: not divided by n.
     fit_intercept : bool, default=True
-        Whether there is an unpenalised intercept.
+        Whether there is an unpenalised intercept b.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied with the sample weights; "balanced" is n / (n_classes n_c), and not for
         :meth:`partial_fit` and :meth:`fit_blocks`.
@@ -43,7 +43,7 @@ class FeatureRidgeClassifier(SignClassifier, BaseFeatureRidge):
         :meth:`partial_fit` or :meth:`fit_blocks` cannot be passed again and are summed as by "auto", as are fewer rows
         than features.
     random_state : int, RandomState or None, default=None
-        Where seeds come from that `features` leaves None.
+        Source of a seed for every ``random_state`` of `features` that is None.
 
     Attributes
     ----------
@@ -51,10 +51,10 @@ class FeatureRidgeClassifier(SignClassifier, BaseFeatureRidge):
         The classes; column numbers for a multilabel indicator.
     multilabel_ : bool
         Whether the targets were a multilabel indicator.
-    coef_ : ndarray of shape (p,) or (n_columns, p)
-        Coefficients; those of the one column for two classes.
-    intercept_ : float or ndarray of shape (n_columns,)
-        Intercept.
+    coef_ : ndarray of shape (p,) or (n_targets, p)
+        Coefficients c.
+    intercept_ : float or ndarray of shape (n_targets,)
+        Intercept b.
     features_ : transformer or "passthrough"
         The fitted feature map.
     moments_ : Moments
@@ -134,7 +134,8 @@ class FeatureRidgeClassifier(SignClassifier, BaseFeatureRidge):
         blocks : iterable or path
             As in :meth:`FeatureRidge.fit_blocks`, with labels or multilabel indicators for targets.
         classes : array-like of shape (n_classes,), default=None
-            All classes. They are needed but for indicators, and for a file, whose target column is read once more.
+            All classes. Blocks of labels need them; indicators do not. Those of a file are found by reading its target
+            column once before.
         callback : callable, default=None
             Called with the number of rows so far after every block; what it returns is ignored.
 

@@ -47,35 +47,36 @@ class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):
     alphas : array-like of shape (n_alphas,), default=(0.001, ..., 1000.0)
         Penalties to choose from, non-negative; by default the powers of ten.
     fit_intercept : bool, default=True
-        Whether there is an unpenalised intercept.
+        Whether there is an unpenalised intercept b.
     cv : int, splitter, iterable, "gcv" or None, default=None
         None: the mean squared error of leaving out each row, in closed form, as RidgeCV takes it. "gcv": generalised
         cross-validation with n = Σ w, from moments alone, so that rows may come by :meth:`partial_fit` and
-        :meth:`fit_blocks`, or as a Dask collection. Else refits to folds, feature map included, and the mean R² of the
-        rows left out.
+        :meth:`fit_blocks`, or as a Dask collection. Else refits to folds, feature map included, and the mean score of
+        the rows left out: R², or a classifier's accuracy.
     alpha_per_target : bool, default=False
         Whether every target has a penalty of its own; not with refits.
     store_cv_results : bool, default=False
         Whether to keep every left-out error; with ``cv=None`` alone.
     random_state : int, RandomState or None, default=None
-        Where seeds come from that `features` leaves None.
+        Source of a seed for every ``random_state`` of `features` that is None.
 
     Attributes
     ----------
     alpha_ : float or ndarray of shape (n_targets,)
-        The chosen penalty, one a target with `alpha_per_target`.
+        The chosen penalty, one for all targets or one each.
     best_score_ : float or ndarray of shape (n_targets,)
-        Its score: minus the mean squared left-out error, w_i r_i² with weights; minus the GCV error; or the mean R².
+        Its score: minus the mean squared left-out error, w_i r_i² with weights; minus the GCV error; or the mean score
+        of folds.
     cv_results_ : ndarray of shape (n, n_alphas) or (n, n_targets, n_alphas)
         Squared left-out errors, with `store_cv_results`.
     coef_ : ndarray of shape (p,) or (n_targets, p)
-        Coefficients.
+        Coefficients c.
     intercept_ : float or ndarray of shape (n_targets,)
-        Intercept.
+        Intercept b.
     features_ : transformer or "passthrough"
         The fitted feature map.
     moments_ : Moments
-        What :meth:`partial_fit` has summed; not there after :meth:`fit`.
+        What :meth:`partial_fit` has summed; not there after :meth:`fit` or :meth:`fit_blocks`.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -174,8 +175,8 @@ class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):
 class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
     """Classify by ridge regression on a feature map, the penalty chosen by leaving out rows.
 
-    The objective is that of :class:`FeatureRidgeClassifier`: least squares on +1 for a row's class and -1 for every
-    other; one decomposition serves all penalties.
+    The objective is that of :class:`FeatureRidgeClassifier`: least squares on codes, +1 for a row's class and -1 for
+    every other, whose columns are the targets. One decomposition serves all penalties.
 
     Parameters
     ----------
@@ -185,41 +186,41 @@ class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
     alphas : array-like of shape (n_alphas,), default=(0.001, ..., 1000.0)
         Penalties to choose from, non-negative; by default the powers of ten.
     fit_intercept : bool, default=True
-        Whether there is an unpenalised intercept.
+        Whether there is an unpenalised intercept b.
     cv : int, splitter, iterable, "gcv" or None, default=None
         None: the mean squared error of leaving out each row, in closed form, as RidgeCV takes it. "gcv": generalised
         cross-validation with n = Σ w, from moments alone, so that rows may come by :meth:`partial_fit` and
-        :meth:`fit_blocks`, or as a Dask collection. Else refits to folds, feature map included, and the mean accuracy
-        of the rows left out.
+        :meth:`fit_blocks`, or as a Dask collection. Else refits to folds, feature map included, and the mean score of
+        the rows left out: R², or a classifier's accuracy.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied with the sample weights; "balanced" is n / (n_classes n_c), and not for
         :meth:`partial_fit` and :meth:`fit_blocks`.
     store_cv_results : bool, default=False
         Whether to keep every left-out error; with ``cv=None`` alone.
     random_state : int, RandomState or None, default=None
-        Where seeds come from that `features` leaves None.
+        Source of a seed for every ``random_state`` of `features` that is None.
 
     Attributes
     ----------
-    alpha_ : float
-        The chosen penalty.
-    best_score_ : float
-        Its score: minus the mean squared left-out error, w_i r_i² with weights; minus the GCV error; or the mean
-        accuracy.
-    cv_results_ : ndarray of shape (n, n_alphas) or (n, n_columns, n_alphas)
+    alpha_ : float or ndarray of shape (n_targets,)
+        The chosen penalty, one for all targets or one each.
+    best_score_ : float or ndarray of shape (n_targets,)
+        Its score: minus the mean squared left-out error, w_i r_i² with weights; minus the GCV error; or the mean score
+        of folds.
+    cv_results_ : ndarray of shape (n, n_alphas) or (n, n_targets, n_alphas)
         Squared left-out errors, with `store_cv_results`.
     classes_ : ndarray of shape (n_classes,)
         The classes; column numbers for a multilabel indicator.
     multilabel_ : bool
         Whether the targets were a multilabel indicator.
-    coef_ : ndarray of shape (p,) or (n_columns, p)
-        Coefficients.
-    intercept_ : float or ndarray of shape (n_columns,)
-        Intercept.
+    coef_ : ndarray of shape (p,) or (n_targets, p)
+        Coefficients c.
+    intercept_ : float or ndarray of shape (n_targets,)
+        Intercept b.
     features_ : transformer or "passthrough"
         The fitted feature map.
     moments_ : Moments
-        What :meth:`partial_fit` has summed; not there after :meth:`fit`.
+        What :meth:`partial_fit` has summed; not there after :meth:`fit` or :meth:`fit_blocks`.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of shape (n_features_in_,)

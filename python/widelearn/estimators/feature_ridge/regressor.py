@@ -39,7 +39,7 @@ class FeatureRidge(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):
         :meth:`partial_fit` or :meth:`fit_blocks` cannot be passed again and are summed as by "auto", as are fewer rows
         than features.
     random_state : int, RandomState or None, default=None
-        Where seeds come from that `features` leaves None.
+        Source of a seed for every ``random_state`` of `features` that is None.
 
     Attributes
     ----------
