@@ -2,17 +2,17 @@
 Ridge on random features of a Dask array, on a laptop or a cluster
 ==================================================================
 
-Every block of rows becomes moments where it lies; their sum is solved here, and predictions are made where the rows
-lie. Which machines do it is the client's matter alone:
+Each block of rows is reduced to moments where it is stored. Their sum is solved here, and predictions are computed
+where the rows are stored. The client alone decides on which machines:
 
 - ``python dask_cluster.py``: processes on this machine;
-- ``python dask_cluster.py tcp://HOST:8786``: a scheduler that runs, whoever started it and its workers;
-- ``python dask_cluster.py slurm``: workers that SLURM starts as jobs, from a machine that has ``sbatch``. What your
-  queues ask for (``queue``, ``account``, ``memory``, ``job_script_prologue=["module load python"]``) goes into the call
+- ``python dask_cluster.py tcp://HOST:8786``: a scheduler that is running already, with its workers;
+- ``python dask_cluster.py slurm``: workers that SLURM starts as jobs, from a machine that has ``sbatch``. Options of
+  your queues (``queue``, ``account``, ``memory``, ``job_script_prologue=["module load python"]``) go into the call
   below, or under ``jobqueue.slurm`` in Dask's configuration.
 
-Workers need the same Python and widelearn. Each uses as many threads as Dask gives it, and one that dies costs time:
-its blocks are computed again, to the same bits. ``WIDELEARN_SIMD=avx2`` makes machines of several kinds agree.
+Workers need the same Python and widelearn, and use as many threads as Dask gives them. The blocks of a worker that dies
+are computed again, to the same bits. ``WIDELEARN_SIMD=avx2`` makes machines of several kinds agree.
 """
 
 import sys
@@ -30,7 +30,7 @@ BLOCKS, WORKERS = 20, 2
 
 @contextmanager
 def connected(where):
-    """Lend a client of processes here, of SLURM jobs, or of a scheduler's address."""
+    """Yield a client of processes here, of SLURM jobs, or of a scheduler's address."""
     if where == "laptop":
         cluster = LocalCluster(n_workers=WORKERS, threads_per_worker=1, dashboard_address=":0")
     elif where == "slurm":
@@ -43,13 +43,13 @@ def connected(where):
 
 
 def main(where, rows):
-    """Fit a function of two kinds of terms, and compare with a fit that does without Dask."""
+    """Fit a smooth term and a product of two columns, and compare with a fit without Dask."""
     with connected(where) as client:
         client.wait_for_workers(WORKERS, timeout=600)
         # On a cluster of your own: da.from_zarr(path), or dask.dataframe.read_parquet(path) and its columns.
         X = da.random.default_rng(0).standard_normal((rows, 8), chunks=(rows // BLOCKS, 8))
         y = da.sin(X[:, 0]) + X[:, 1] * X[:, 2]
-        # Blocks that are made once and kept, for fitting and predicting pass over them.
+        # Blocks are made once and kept, because fitting and predicting both pass over them.
         X, y = client.persist([X, y])
 
         features = wl.RandomFeatures(n_components=256, bias_scale=1.0, random_state=0)

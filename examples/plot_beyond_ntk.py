@@ -2,11 +2,11 @@
 Beyond the tangent kernel: a product of two columns
 ===================================================
 
-Rows are vertices of the cube {±1}^d and y = x1 x2. The tangent kernel, as every kernel that depends on inner products
-alone, needs rows in the order of d² to see one of d(d - 1)/2 products. ``TaylorRegressor`` trains the next term of the
-same network's expansion, quadratic in the movement of the weights, with a penalty that favours few directions: a
-multiple of d rows is enough. Left: test error against n / d; the kernel gets the penalty that is best on the test rows.
-Right: the movement of every neuron, a row of ``W_``, lies in the two columns of X that matter.
+Rows are vertices of the cube {±1}^d and y = x1 x2. The tangent kernel needs O(d²) rows to see one of d(d - 1)/2
+products, as does every kernel that depends on inner products alone. ``TaylorRegressor`` trains the next term of the
+same network's expansion, quadratic in the movement of the weights. Its penalty favours few directions, so that O(d)
+rows are enough. Left: test error against n / d; the kernel gets the penalty that is best on the test rows. Right: the
+movement of every neuron, a row of ``W_``, lies in the two columns of X that matter.
 """
 
 import sys
@@ -47,7 +47,7 @@ for color, d in enumerate(dimensions):
     for style, name, error in (("o-", "quadratic term", quadratic), ("s:", "tangent kernel", tangent)):
         errors = [np.median([error(*sample(d, k * d, seed)) for seed in range(draws)]) for k in ratios]
         left.semilogy(ratios, errors, style, color=f"C{color}", label=f"{name}, d = {d}")
-left.set_xlabel("rows a column, n / d")
+left.set_xlabel("rows / columns, n / d")
 left.set_ylabel("test error / variance of y")
 left.legend(fontsize=8)
 

@@ -3,9 +3,9 @@ Features that kernels do not have
 =================================
 
 The label is the product of two of a hundred bits. Kernels treat all pairs of bits alike and need far more rows than 800
-to find this one; a two-layer network trained by gradient descent finds it. Left: test accuracy along training, with the
-best of several ridges for two kernel methods, chosen on the test rows, in their favour. Right: how much of the first
-layer's weights lies on the two bits: the best neuron has found them while the network is still often wrong.
+to find this one; a two-layer network trained by gradient descent finds it. Left: test accuracy during training. Two
+kernel methods stand beside it, with the ridge that is best on the test rows, in their favour. Right: how much of the
+first layer's weights lies on the two bits. The best neuron finds them while the network is still often wrong.
 """
 
 import sys

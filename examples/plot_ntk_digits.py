@@ -2,8 +2,8 @@
 An infinitely wide network on handwritten digits
 ================================================
 
-Kernel ridge regression with the neural tangent kernel (NTK) is what training an infinitely wide network for a long time
-gives. Here its test error on 8 x 8 digits is compared with an RBF kernel and with a linear model, as the training set
+Training an infinitely wide network for a long time gives kernel ridge regression with the neural tangent kernel (NTK).
+Here its test error on 8 x 8 digits is compared with that of an RBF kernel and of a linear model, as the training set
 grows. The ridge and the width of the RBF are chosen by cross-validation on the training rows alone.
 """
 

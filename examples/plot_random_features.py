@@ -4,9 +4,9 @@ Random features converge to their kernel
 
 The inner product of ``n_components`` random features is an average over random neurons. Its error, relative to
 sqrt(k(x, x) k(x', x')), falls like one over the square root of their number, whatever the dimension of the input.
-Orthogonal directions take a part of it away, as products of Hadamard matrices do at a fraction of the cost. The right
-panel is about the tangent kernel of a wide relu network: gradients of a finite layer share each neuron among all
-inputs, where ``NTKFeatures`` draws every column anew.
+Orthogonal directions reduce it, and products of Hadamard matrices do the same at a fraction of the cost. The right
+panel is about the tangent kernel of a wide relu network. Gradients of a finite layer share each neuron among all
+inputs; ``NTKFeatures`` draws every column independently.
 """
 
 import sys
@@ -66,5 +66,5 @@ for axes in (left, right):
 left.set_ylabel("root mean square error of the kernel")
 left.set_title("NNGP and RBF kernels")
 right.set_title("tangent kernels")
-right.set_ylabel("the same of tangent kernels")
+right.set_ylabel("root mean square error of the tangent kernel")
 plt.show()
