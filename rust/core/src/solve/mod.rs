@@ -1,4 +1,4 @@
-//! Dense symmetric solves. Knows matrices, never kernels.
+//! Dense symmetric solves, which know matrices and never kernels.
 
 mod cholesky;
 mod condition;
