@@ -5,7 +5,7 @@ import pytest
 from scipy import special, stats
 
 from widelearn import FourierFeatures, RandomFeatures, _core
-from widelearn.kernels import NNGP, RBF, ArcCosine, Laplace, Linear, Matern
+from widelearn.kernels import NNGP, RBF, ArcCosine, Laplace, Linear, Matern, specs
 from widelearn.runtime import NoDerivativeError
 
 WEIGHTS = ["gaussian", "sphere", "orthogonal", "hadamard"]
@@ -53,7 +53,7 @@ SMOOTH = {"step": 0, "relu": 1, "leaky_relu": 1, "relu2": 2, "relu3": 3}
 def values(name, order, t):
     """The derivative of this order at `t`, by a map whose only weight is 1."""
     out = np.empty((len(t), 1))
-    spec = ("random", 1, "sphere", 0, (name, 0.01), order, 0.0)
+    spec = specs.Features(1, "sphere", 0, specs.Neurons(specs.Activation(name, 0.01), order))
     weight = np.empty((1, 1))
     _core.feature_weights(spec, 1, weight)
     _core.transform(spec, np.ascontiguousarray(t[:, None] * weight[0, 0]), out)

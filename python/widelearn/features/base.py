@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from widelearn import _core
-from widelearn.kernels import Kernel
+from widelearn.kernels import Kernel, specs
 from widelearn.runtime import check_memory, core_blocks, empty, row_blocks
 
 Array = NDArray[Any]
@@ -172,7 +172,7 @@ class ProjectionMap(FeatureMap):
     n_components: int
     weights: str
     # What the core reads, kept whole, so that parameters set later change the next fit and not this one.
-    _spec: tuple[Any, ...]
+    _spec: specs.Features
 
     def directions(self) -> NDArray[np.float64]:
         """Return the directions w_j that rows are projected on, one a row."""
@@ -186,12 +186,11 @@ class ProjectionMap(FeatureMap):
         self._n_features_out = int(self.n_components)
         formula = self._formula()
         # Parameters are the core's to check: here, not at the first transform.
-        one = np.zeros((1, 1))
-        _core.transform((formula[0], 1, "gaussian", 0, *formula[1:]), one, np.empty((1, 1)))
-        self._spec = (formula[0], self._n_features_out, self.weights, self.seed_, *formula[1:])
+        _core.transform(specs.Features(1, "gaussian", 0, formula), np.zeros((1, 1)), np.empty((1, 1)))
+        self._spec = specs.Features(self._n_features_out, self.weights, self.seed_, formula)
 
-    def _formula(self) -> tuple[Any, ...]:
-        """Return the name of the map and what it is made from, as the core reads it."""
+    def _formula(self) -> specs.Neurons | specs.Waves:
+        """Return what is made of projections, as the core reads it."""
         raise NotImplementedError
 
     def _n_directions(self) -> int:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from widelearn.features.base import ProjectionMap
-from widelearn.kernels import RBF, Kernel, Laplace, Matern, as_kernel
+from widelearn.kernels import RBF, Kernel, Laplace, Matern, as_kernel, specs
 from widelearn.kernels.parameters import DefaultObjects
 
 
@@ -99,7 +99,7 @@ class FourierFeatures(DefaultObjects, ProjectionMap):
         self.weights = weights
         self.random_state = random_state
 
-    def _formula(self) -> tuple[Any, ...]:
+    def _formula(self) -> specs.Waves:
         kernel = as_kernel(self.kernel, RBF())
         if not isinstance(kernel, RBF | Laplace | Matern):
             raise ValueError(
@@ -107,12 +107,12 @@ class FourierFeatures(DefaultObjects, ProjectionMap):
                 " NystromFeatures takes any kernel."
             )
         spec = kernel.spec(self.n_features_in_)
-        if spec[0] == "manhattan" and self.weights != "gaussian":
+        if isinstance(spec, specs.Manhattan) and self.weights != "gaussian":
             raise ValueError(
                 f"weights={self.weights!r}, but frequencies of {kernel!r} have independent coordinates: take"
                 " weights='gaussian', or norm=2."
             )
-        return ("fourier", spec)
+        return specs.Waves(spec)
 
     def _n_directions(self) -> int:
         return -(-self._n_features_out // 2)

@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import Interval
 
 from widelearn import _core
 from widelearn.features.base import Array, FeatureMap
+from widelearn.kernels import specs
 from widelearn.runtime import core_blocks, empty
 
 # Inputs from here on are projected by fast transforms, fewer by orthogonal matrices.
@@ -123,5 +124,6 @@ class NTKFeatures(FeatureMap):
     def _project(self, x: Array, activation: str, seed: int) -> Array:
         weights = "hadamard" if x.shape[1] >= FAST else "orthogonal"
         out = empty((len(x), self._n_features_out), x.dtype)
-        _core.transform(("random", self._n_features_out, weights, seed, (activation, 0.0), 0, 0.0), x, out)
+        formula = specs.Neurons(specs.Activation(activation))
+        _core.transform(specs.Features(self._n_features_out, weights, seed, formula), x, out)
         return out

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from widelearn.features.base import Array, ProjectionMap
+from widelearn.kernels import specs
 from widelearn.kernels.deep import Activation, activation_spec, is_functions
 from widelearn.kernels.quadrature import values_of
 
@@ -105,12 +106,12 @@ class RandomFeatures(ProjectionMap):
         self.bias_scale = bias_scale
         self.random_state = random_state
 
-    def _formula(self) -> tuple[Any, ...]:
+    def _formula(self) -> specs.Neurons:
         functions: Any = self.activation if is_functions(self.activation) else (None,)
         self._function = functions[0]
         # The core gives projections to a function of the user's.
         activation = activation_spec("identity" if self._function else self.activation)
-        return ("random", activation, 0, float(self.bias_scale))
+        return specs.Neurons(activation, bias_scale=float(self.bias_scale))
 
     def _write(self, x: Any, out: Array) -> None:
         super()._write(x, out)

@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import Interval
 
 from widelearn import _core
 from widelearn.features.base import Array, FeatureMap
-from widelearn.kernels import FiniteNTK
+from widelearn.kernels import FiniteNTK, specs
 from widelearn.kernels.deep import Activation, activation_spec, is_functions
 from widelearn.kernels.quadrature import values_of
 from widelearn.runtime import core_blocks, empty, row_blocks
@@ -99,10 +99,9 @@ class TangentFeatures(FeatureMap):
         """Return σ'(w_j.x) / sqrt(width d) of some rows."""
         out = empty((len(x), self._width), x.dtype)
         own = is_functions(self._activation)
-        activation = ("identity", 0.0) if own else activation_spec(self._activation)
-        spec = ("random", self._width, "sphere", self.seed_, activation, 0 if own else 1, 0.0)
+        formula = specs.Neurons(activation_spec("identity" if own else self._activation), 0 if own else 1)
         for rows, block in core_blocks(x):
-            _core.transform(spec, block, out[rows])
+            _core.transform(specs.Features(self._width, "sphere", self.seed_, formula), block, out[rows])
         scale = out.dtype.type(x.shape[1] ** -0.5)
         if own:
             out *= out.dtype.type(self._width**0.5)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from widelearn import _core
+from widelearn.kernels import specs
 from widelearn.kernels.operators import KernelOperator
 from widelearn.kernels.parameters import Parameters
 from widelearn.kernels.rows import Array, as_pair, as_rows
@@ -42,8 +43,6 @@ class Kernel(Parameters):
     __array_ufunc__ = None
     # The string that stands for this kernel with its defaults.
     name: ClassVar[str | None] = None
-    # Whether the compiled core evaluates it.
-    compiled = True
     names: ClassVar[dict[str, type["Kernel"]]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -51,8 +50,13 @@ class Kernel(Parameters):
         if "name" in vars(cls) and cls.name is not None:
             Kernel.names[cls.name] = cls
 
-    def spec(self, d: int) -> tuple[Any, ...]:
-        """Return the kernel of rows with `d` features as the nested tuple that the core reads."""
+    @property
+    def compiled(self) -> bool:
+        """Whether the compiled core evaluates it."""
+        return True
+
+    def spec(self, d: int) -> specs.Kernel:
+        """Return the kernel of rows with `d` features as the core reads it."""
         raise NotImplementedError(f"{type(self).__name__} has no compiled form.")
 
     def __call__(self, X: ArrayLike, Y: ArrayLike | None = None) -> Array:
@@ -114,13 +118,38 @@ class Kernel(Parameters):
             raise ValueError(f"{self!r} overflows {diag.dtype} at row {row} of {name}. Scale {name} down.")
 
     def _gram(self, x: Array, y: Array | None, out: Array) -> None:
-        _core.gram(self.spec(x.shape[1]), x, y, out)
+        if self.compiled:
+            _core.gram(self.spec(x.shape[1]), x, y, out)
+        else:
+            self._own_gram(x, y, out)
 
     def _diag(self, x: Array, out: Array) -> None:
-        _core.gram_diag(self.spec(x.shape[1]), x, out)
+        if self.compiled:
+            _core.gram_diag(self.spec(x.shape[1]), x, out)
+        else:
+            self._own_diag(x, out)
 
     def _dot(self, x: Array, y: Array | None, v: Array, out: Array) -> None:
-        _core.gram_dot(self.spec(x.shape[1]), x, y, v, out)
+        if self.compiled:
+            _core.gram_dot(self.spec(x.shape[1]), x, y, v, out)
+        else:
+            self._own_dot(x, y, v, out)
+
+    # What a kernel that the core does not know does itself; diagonal and products come from rows of K.
+    def _own_gram(self, x: Array, y: Array | None, out: Array) -> None:
+        raise NotImplementedError
+
+    def _own_diag(self, x: Array, out: Array) -> None:
+        # Row by row: a block would compute its square to keep its diagonal.
+        for i in range(len(x)):
+            self._gram(x[i : i + 1], None, out[i : i + 1, None])
+
+    def _own_dot(self, x: Array, y: Array | None, v: Array, out: Array) -> None:
+        y = x if y is None else y
+        for block in row_blocks(len(x), BLOCK_ROWS):
+            gram = np.empty((block.stop - block.start, len(y)), x.dtype)
+            self._gram(x[block], y, gram)
+            out[block] = gram @ v
 
     def __add__(self, other: object) -> "Kernel":
         return Sum(self, term(other)) if is_term(other) else NotImplemented
@@ -135,32 +164,8 @@ class Kernel(Parameters):
         return Product(term(other), self) if is_term(other) else NotImplemented
 
 
-class BlockedKernel(Kernel):
-    """A kernel that may be outside the core: the diagonal and products come from blocks of rows of K."""
-
-    def _diag(self, x: Array, out: Array) -> None:
-        if self.compiled:
-            return super()._diag(x, out)
-        # Row by row: a block would compute its square to keep its diagonal.
-        for i in range(len(x)):
-            value = np.empty((1, 1), x.dtype)
-            self._gram(x[i : i + 1], None, value)
-            out[i] = value[0, 0]
-        return None
-
-    def _dot(self, x: Array, y: Array | None, v: Array, out: Array) -> None:
-        if self.compiled:
-            return super()._dot(x, y, v, out)
-        y = x if y is None else y
-        for block in row_blocks(len(x), BLOCK_ROWS):
-            gram = np.empty((block.stop - block.start, len(y)), x.dtype)
-            self._gram(x[block], y, gram)
-            out[block] = gram @ v
-        return None
-
-
 @dataclass(eq=False, repr=False)
-class CallableKernel(BlockedKernel):
+class CallableKernel(Kernel):
     """A kernel given as a function ``(X, Y) -> (n, m)`` of two blocks of rows.
 
     Parameters
@@ -172,7 +177,7 @@ class CallableKernel(BlockedKernel):
     function: Callable[[Array, Array], ArrayLike]
     compiled = False
 
-    def _gram(self, x: Array, y: Array | None, out: Array) -> None:
+    def _own_gram(self, x: Array, y: Array | None, out: Array) -> None:
         values = np.asarray(self.function(x, x if y is None else y))
         if values.shape != out.shape:
             raise ValueError(
@@ -207,45 +212,42 @@ class Constant(Kernel):
 
     value: float = 1.0
 
-    def spec(self, d: int) -> tuple[Any, ...]:
+    def spec(self, d: int) -> specs.Constant:
         """Return what the core reads."""
-        return ("constant", self._real("value"))
+        return specs.Constant(self._real("value"))
 
 
-class Combination(BlockedKernel):
+class Combination(Kernel):
     """Two kernels joined entry by entry."""
 
     k1: Any
     k2: Any
-    _tag: ClassVar[str]
+    _spec: ClassVar[type[specs.Sum] | type[specs.Product]]
     _join: ClassVar[np.ufunc]
 
     @property
-    def compiled(self) -> bool:  # type: ignore[override]
+    def compiled(self) -> bool:
         """Whether both parts are in the core."""
-        return as_kernel(self.k1).compiled and as_kernel(self.k2).compiled
+        return all(kernel.compiled for kernel in self._parts())
 
-    def spec(self, d: int) -> tuple[Any, ...]:
+    def spec(self, d: int) -> specs.Sum | specs.Product:
         """Return what the core reads."""
-        return (self._tag, as_kernel(self.k1).spec(d), as_kernel(self.k2).spec(d))
+        return self._spec(*(kernel.spec(d) for kernel in self._parts()))
 
-    def _gram(self, x: Array, y: Array | None, out: Array) -> None:
-        if self.compiled:
-            return super()._gram(x, y, out)
-        other = np.empty_like(out)
-        as_kernel(self.k1)._gram(x, y, out)
-        as_kernel(self.k2)._gram(x, y, other)
-        self._join(out, other, out=out)
-        return None
+    def _parts(self) -> tuple[Kernel, Kernel]:
+        return as_kernel(self.k1), as_kernel(self.k2)
 
-    def _diag(self, x: Array, out: Array) -> None:
-        if self.compiled:
-            return super()._diag(x, out)
-        other = np.empty_like(out)
-        as_kernel(self.k1)._diag(x, out)
-        as_kernel(self.k2)._diag(x, other)
+    def _own_gram(self, x: Array, y: Array | None, out: Array) -> None:
+        (k1, k2), other = self._parts(), np.empty_like(out)
+        k1._gram(x, y, out)
+        k2._gram(x, y, other)
         self._join(out, other, out=out)
-        return None
+
+    def _own_diag(self, x: Array, out: Array) -> None:
+        (k1, k2), other = self._parts(), np.empty_like(out)
+        k1._diag(x, out)
+        k2._diag(x, other)
+        self._join(out, other, out=out)
 
 
 @dataclass(eq=False, repr=False)
@@ -272,7 +274,7 @@ class Sum(Combination):
 
     k1: Any
     k2: Any
-    _tag = "sum"
+    _spec = specs.Sum
     _join = np.add
 
 
@@ -298,7 +300,7 @@ class Product(Combination):
 
     k1: Any
     k2: Any
-    _tag = "product"
+    _spec = specs.Product
     _join = np.multiply
 
 

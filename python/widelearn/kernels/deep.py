@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from widelearn.kernels.base import BLOCK_ROWS, BlockedKernel, Kernel
+from widelearn.kernels import specs
+from widelearn.kernels.base import BLOCK_ROWS, Kernel
 from widelearn.kernels.recursion import Recursion, Rows
 from widelearn.kernels.rows import Array
 from widelearn.runtime import row_blocks
@@ -44,9 +45,9 @@ class ArcCosine(Kernel):
 
     order: int = 1
 
-    def spec(self, d: int) -> tuple[Any, ...]:
+    def spec(self, d: int) -> specs.ArcCosine:
         """Return what the core reads."""
-        return ("arccos", self._integer("order"))
+        return specs.ArcCosine(self._integer("order"))
 
 
 # The slope of "leaky_relu" where none is given.
@@ -62,13 +63,13 @@ def is_functions(activation: Any) -> bool:
     return isinstance(activation, tuple) and len(activation) > 0 and all(map(callable, activation))
 
 
-def activation_spec(activation: Any) -> tuple[str, float]:
+def activation_spec(activation: Any) -> specs.Activation:
     """Return an activation, a name or ``("leaky_relu", slope)``, as the core reads it."""
-    if isinstance(activation, str):
-        return (activation, LEAKY_SLOPE if activation == "leaky_relu" else 0.0)
     match activation:
+        case str():
+            return specs.Activation(activation, LEAKY_SLOPE if activation == "leaky_relu" else 0.0)
         case ("leaky_relu", Real() as slope):
-            return ("leaky_relu", float(slope))
+            return specs.Activation("leaky_relu", float(slope))
     hint = ": write (function, derivative)" if callable(activation) else ""
     raise TypeError(
         'activation must be a name, ("leaky_relu", slope) or a tuple of functions (σ, σ\', ...), got'
@@ -76,26 +77,43 @@ def activation_spec(activation: Any) -> tuple[str, float]:
     )
 
 
-class DeepKernel(BlockedKernel):
-    """A kernel of a fully connected network, layer by layer: in the core, or in NumPy for functions of the user."""
+class ActivationKernel(Kernel):
+    """A kernel with an activation: in the core, or in NumPy for functions of the user."""
+
+    activation: Activation
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the activation is in the core."""
+        return not is_functions(self.activation)
+
+    def _function(self, order: int) -> Callable[[Array], Any]:
+        """Return the derivative of some order, for functions of the user."""
+        functions: Any = self.activation
+        if order < len(functions):
+            return functions[order]
+        raise ValueError(
+            f"{type(self).__name__} needs derivative {order} of the activation, but the tuple holds"
+            f" {len(functions)} functions: give ({', '.join('σ' + k * chr(39) for k in range(order + 1))})."
+        )
+
+
+class DeepKernel(ActivationKernel):
+    """A kernel of a fully connected network, layer by layer."""
 
     depth: int
-    activation: Activation
     weight_variance: float
     bias_variance: float
     name: ClassVar[str]
     # How many of σ, σ', ... the recursion takes.
     _functions: ClassVar[int]
 
-    @property
-    def compiled(self) -> bool:  # type: ignore[override]
-        """Whether the activation is in the core."""
-        return not is_functions(self.activation)
-
-    def spec(self, d: int) -> tuple[Any, ...]:
+    def spec(self, d: int) -> specs.Network:
         """Return what the core reads."""
         variances = (self._real("weight_variance"), self._real("bias_variance"))
-        return (self.name, self._integer("depth"), activation_spec(self.activation), *variances)
+        return specs.Network(
+            self._integer("depth"), activation_spec(self.activation), *variances, tangent=self._functions > 1
+        )
 
     def _recursion(self) -> Recursion:
         """Return the recursion over functions, its parameters checked as the core checks them."""
@@ -118,23 +136,15 @@ class DeepKernel(BlockedKernel):
         self._check_finite(rows.diag, name)
         return rows
 
-    def _gram(self, x: Array, y: Array | None, out: Array) -> None:
-        if self.compiled:
-            return super()._gram(x, y, out)
+    def _own_gram(self, x: Array, y: Array | None, out: Array) -> None:
         recursion = self._recursion()
         recursion.fill(self._rows(recursion, x), None if y is None else self._rows(recursion, y, "Y"), out)
-        return None
 
-    def _diag(self, x: Array, out: Array) -> None:
-        if self.compiled:
-            return super()._diag(x, out)
+    def _own_diag(self, x: Array, out: Array) -> None:
         with np.errstate(over="ignore"):
             out[:] = self._recursion().rows(x).diag
-        return None
 
-    def _dot(self, x: Array, y: Array | None, v: Array, out: Array) -> None:
-        if self.compiled:
-            return super()._dot(x, y, v, out)
+    def _own_dot(self, x: Array, y: Array | None, v: Array, out: Array) -> None:
         recursion = self._recursion()
         left = self._rows(recursion, x)
         right = left if y is None else self._rows(recursion, y, "Y")
@@ -142,7 +152,6 @@ class DeepKernel(BlockedKernel):
             gram = np.empty((block.stop - block.start, len(v)))
             recursion.fill(left.part(block), right, gram)
             out[block] = gram @ v
-        return None
 
 
 @dataclass(eq=False, repr=False)

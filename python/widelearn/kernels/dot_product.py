@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
 
+from widelearn.kernels import specs
 from widelearn.kernels.base import Kernel
 
 
@@ -25,9 +25,9 @@ class Linear(Kernel):
 
     name = "linear"
 
-    def spec(self, d: int) -> tuple[Any, ...]:
+    def spec(self, d: int) -> specs.Linear:
         """Return what the core reads."""
-        return ("linear",)
+        return specs.Linear()
 
 
 @dataclass(eq=False, repr=False)
@@ -63,10 +63,10 @@ class Polynomial(Kernel):
     coef0: float = 1.0
     name = "polynomial"
 
-    def spec(self, d: int) -> tuple[Any, ...]:
+    def spec(self, d: int) -> specs.Polynomial:
         """Return what the core reads."""
         gamma = 1.0 / d if self.gamma is None else self._real("gamma")
-        return ("polynomial", self._integer("degree"), gamma, self._real("coef0"))
+        return specs.Polynomial(self._integer("degree"), gamma, self._real("coef0"))
 
 
 @dataclass(eq=False, repr=False)
@@ -100,10 +100,10 @@ class DotProduct(Kernel):
 
     coefficients: tuple[float, ...]
 
-    def spec(self, d: int) -> tuple[Any, ...]:
+    def spec(self, d: int) -> specs.DotProduct:
         """Return what the core reads."""
         given = self.coefficients
         numbers = isinstance(given, tuple | list) and all(isinstance(c, Real) for c in given)
         if not numbers or any(isinstance(c, bool) for c in given):
             raise TypeError(f"DotProduct: coefficients must be a tuple of numbers, got {given!r}.")
-        return ("dot_product", [float(c) for c in given])
+        return specs.DotProduct([float(c) for c in given])

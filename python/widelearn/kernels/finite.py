@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from widelearn import _core
-from widelearn.kernels.base import BlockedKernel
-from widelearn.kernels.deep import Activation, activation_spec, is_functions
+from widelearn.kernels import specs
+from widelearn.kernels.deep import Activation, ActivationKernel, activation_spec
 from widelearn.kernels.quadrature import values_of
 from widelearn.kernels.rows import Array
 from widelearn.runtime import row_blocks
@@ -17,24 +17,18 @@ from widelearn.runtime import row_blocks
 BLOCK_VALUES = 1 << 22
 
 
-class FiniteKernel(BlockedKernel):
+class FiniteKernel(ActivationKernel):
     """A kernel that sums over neurons whose weights are a function of the seed."""
 
     width: int
-    activation: Activation
     random_state: int
-    _name: ClassVar[str]
     # Derivative of the activation that is taken.
     _order: ClassVar[int]
 
-    @property
-    def compiled(self) -> bool:  # type: ignore[override]
-        """Whether the core knows the activation."""
-        return not is_functions(self.activation)
-
-    def spec(self, d: int) -> tuple[Any, ...]:
+    def spec(self, d: int) -> specs.Finite:
         """Return what the core reads."""
-        return (self._name, self._integer("width"), activation_spec(self.activation), self._seed())
+        width, activation = self._integer("width"), activation_spec(self.activation)
+        return specs.Finite(width, activation, self._seed(), tangent=self._order == 1)
 
     def _seed(self) -> int:
         if not isinstance(self.random_state, Integral) or isinstance(self.random_state, bool) or self.random_state < 0:
@@ -44,9 +38,7 @@ class FiniteKernel(BlockedKernel):
             )
         return int(self.random_state)
 
-    def _gram(self, x: Array, y: Array | None, out: Array) -> None:
-        if self.compiled:
-            return super()._gram(x, y, out)
+    def _own_gram(self, x: Array, y: Array | None, out: Array) -> None:
         y = x if y is None else y
         step = max(BLOCK_VALUES // self._integer("width"), 1)
         for rows in row_blocks(len(x), step):
@@ -55,22 +47,16 @@ class FiniteKernel(BlockedKernel):
                 out[rows, cols] = left @ self._neurons(y[cols]).T
         if self._order:
             out *= (x @ y.T) / x.shape[1]
-        return None
 
     def _neurons(self, x: Array) -> Array:
         """Return σ(w_j.x) / sqrt(width), or σ', for functions of the user's."""
-        functions: Any = self.activation
-        if len(functions) <= self._order:
-            raise ValueError(
-                f"{type(self).__name__} needs derivative {self._order} of the activation, but the tuple holds"
-                f" {len(functions)} functions: give (σ, σ')."
-            )
-        width = self._integer("width")
+        function, width = self._function(self._order), self._integer("width")
         out = np.empty((len(x), width), x.dtype)
-        _core.transform(("random", width, "sphere", self._seed(), ("identity", 0.0), 0, 0.0), x, out)
+        formula = specs.Neurons(specs.Activation("identity"))
+        _core.transform(specs.Features(width, "sphere", self._seed(), formula), x, out)
         scale = out.dtype.type(width**0.5)
         out *= scale
-        return values_of(functions[self._order], out).astype(out.dtype, copy=False) / scale
+        return values_of(function, out).astype(out.dtype, copy=False) / scale
 
 
 @dataclass(eq=False, repr=False)
@@ -111,7 +97,6 @@ class FiniteRF(FiniteKernel):
     width: int
     activation: Activation = "relu"
     random_state: int = 0
-    _name = "finite_rf"
     _order = 0
 
 
@@ -155,5 +140,4 @@ class FiniteNTK(FiniteKernel):
     width: int
     activation: Activation = "relu"
     random_state: int = 0
-    _name = "finite_ntk"
     _order = 1

@@ -1,6 +1,6 @@
 """A kernel matrix that is never formed: products, columns and diagonal of K(X, X)."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -8,8 +8,18 @@ from scipy.sparse.linalg import LinearOperator
 
 from widelearn.kernels.rows import Array
 
-if TYPE_CHECKING:
-    from widelearn.kernels.base import Kernel
+
+class Pairwise(Protocol):
+    """What an operator asks of a kernel."""
+
+    def __call__(self, X: Array, Y: Array | None = None, /) -> Array:
+        """Return K(X, Y)."""
+
+    def diag(self, X: Array, /) -> Array:
+        """Return k(x, x) for every row."""
+
+    def dot(self, X: Array, Y: Array | None, V: Array, /) -> Array:
+        """Return K(X, Y) @ V."""
 
 
 class KernelOperator(LinearOperator):
@@ -43,7 +53,7 @@ class KernelOperator(LinearOperator):
     array([0.368, 1.   , 0.368])
     """
 
-    def __init__(self, kernel: "Kernel", x: Array) -> None:
+    def __init__(self, kernel: Pairwise, x: Array) -> None:
         super().__init__(x.dtype, (len(x), len(x)))  # type: ignore[call-arg]
         self.kernel, self.x = kernel, x
 
@@ -58,10 +68,6 @@ class KernelOperator(LinearOperator):
     def entries(self, rows: ArrayLike, columns: ArrayLike) -> Array:
         """Return the entries where `rows` and `columns` cross, as a (len(rows), len(columns)) matrix."""
         return np.asarray(self.kernel(self.x[np.asarray(rows)], self.x[np.asarray(columns)]))
-
-    def dense(self) -> Array:
-        """Return the whole matrix."""
-        return np.asarray(self.kernel(self.x))
 
     def _matmat(self, V: Array) -> Array:
         return self.kernel.dot(self.x, None, V)

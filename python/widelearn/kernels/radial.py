@@ -1,8 +1,8 @@
 """Kernels of the distance between two rows."""
 
 from dataclasses import dataclass
-from typing import Any
 
+from widelearn.kernels import specs
 from widelearn.kernels.base import Kernel
 
 
@@ -34,9 +34,9 @@ class RBF(Kernel):
     gamma: float | None = None
     name = "rbf"
 
-    def spec(self, d: int) -> tuple[Any, ...]:
+    def spec(self, d: int) -> specs.Rbf:
         """Return what the core reads."""
-        return ("rbf", 1.0 / d if self.gamma is None else self._real("gamma"))
+        return specs.Rbf(1.0 / d if self.gamma is None else self._real("gamma"))
 
 
 @dataclass(eq=False, repr=False)
@@ -78,14 +78,14 @@ class Laplace(Kernel):
     power: float = 1.0
     name = "laplacian"
 
-    def spec(self, d: int) -> tuple[Any, ...]:
+    def spec(self, d: int) -> specs.Laplace | specs.Manhattan:
         """Return what the core reads."""
         gamma = 1.0 / d if self.gamma is None else self._real("gamma")
         norm, power = self._integer("norm"), self._real("power")
         if norm == 2:
-            return ("laplace", gamma, power)
+            return specs.Laplace(gamma, power)
         if norm == 1 and power == 1:
-            return ("manhattan", gamma)
+            return specs.Manhattan(gamma)
         raise ValueError(f"norm must be 2, or 1 with power 1; got norm={norm} and power={power}.")
 
 
@@ -120,6 +120,6 @@ class Matern(Kernel):
     length_scale: float = 1.0
     nu: float = 1.5
 
-    def spec(self, d: int) -> tuple[Any, ...]:
+    def spec(self, d: int) -> specs.Matern:
         """Return what the core reads."""
-        return ("matern", self._real("length_scale"), self._real("nu"))
+        return specs.Matern(self._real("length_scale"), self._real("nu"))

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from widelearn.kernels import specs
 from widelearn.kernels.base import Kernel
 from widelearn.kernels.radial import RBF, Laplace, Matern
 from widelearn.kernels.rows import Array
@@ -70,14 +71,17 @@ def slopes(kernel: Kernel, X: Array, Y: Array) -> Array:
     >>> bool(np.allclose(slopes(RBF(gamma=0.5), x, y) * (x - y), -np.exp(-0.5)))
     True
     """
-    tag, scale, *more = kernel.spec(X.shape[1])
-    if tag == "rbf":
-        return multiple(kernel(X, Y), -2.0 * scale)
-    if tag == "matern" and more[0] == 1.5:
-        return multiple(Laplace(math.sqrt(3.0) / scale)(X, Y), -3.0 / scale**2)
-    if tag == "matern" and more[0] == 2.5:
-        return multiple(Matern(scale * math.sqrt(3.0 / 5.0), 1.5)(X, Y), -5.0 / (3.0 * scale**2))
-    gamma, power = (1.0 / scale, 1.0) if tag == "matern" else (scale, more[0])
+    match kernel.spec(X.shape[1]):
+        case specs.Rbf(gamma):
+            return multiple(kernel(X, Y), -2.0 * gamma)
+        case specs.Matern(scale, 1.5):
+            return multiple(Laplace(math.sqrt(3.0) / scale)(X, Y), -3.0 / scale**2)
+        case specs.Matern(scale, 2.5):
+            return multiple(Matern(scale * math.sqrt(3.0 / 5.0), 1.5)(X, Y), -5.0 / (3.0 * scale**2))
+        case specs.Matern(scale):
+            gamma, power = 1.0 / scale, 1.0
+        case specs.Laplace(gamma, power):
+            pass
     out = kernel(X, Y)
     if power == 2.0:
         return multiple(out, -2.0 * gamma)

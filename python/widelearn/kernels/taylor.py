@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass
 from math import factorial
-from typing import Any
 
-from widelearn.kernels.base import BlockedKernel
-from widelearn.kernels.deep import NNGP, Activation, activation_spec, is_functions
+from widelearn.kernels import specs
+from widelearn.kernels.deep import NNGP, Activation, ActivationKernel, activation_spec
 from widelearn.kernels.rows import Array
 
 
 @dataclass(eq=False, repr=False)
-class TaylorKernel(BlockedKernel):
+class TaylorKernel(ActivationKernel):
     """Take the order-k term of a wide two-layer network's expansion in its first layer.
 
     k(x, x') = (x.x')^k E[σ^(k)(w.x) σ^(k)(w.x')] / (k!)² with w ~ N(0, I/d): the features of the k-th Taylor term
@@ -50,24 +49,11 @@ class TaylorKernel(BlockedKernel):
     order: int = 2
     activation: Activation = "erf"
 
-    @property
-    def compiled(self) -> bool:  # type: ignore[override]
-        """Whether the activation is in the core."""
-        return not is_functions(self.activation)
-
-    def spec(self, d: int) -> tuple[Any, ...]:
+    def spec(self, d: int) -> specs.Taylor:
         """Return what the core reads."""
-        return ("taylor", self._integer("order"), activation_spec(self.activation))
+        return specs.Taylor(self._integer("order"), activation_spec(self.activation))
 
-    def _gram(self, x: Array, y: Array | None, out: Array) -> None:
-        if self.compiled:
-            return super()._gram(x, y, out)
-        order, functions = self._integer("order"), self.activation
-        if order >= len(functions):
-            raise ValueError(
-                f"TaylorKernel of order {order} needs derivative {order} of the activation, but the tuple holds"
-                f" {len(functions)} functions: give (σ, σ', ...) up to it."
-            )
-        NNGP(activation=(functions[order],))._gram(x, y, out)  # type: ignore[arg-type]
+    def _own_gram(self, x: Array, y: Array | None, out: Array) -> None:
+        order = self._integer("order")
+        NNGP(activation=(self._function(order),))._gram(x, y, out)
         out *= (x @ (x if y is None else y).T) ** order / factorial(order) ** 2
-        return None

@@ -6,6 +6,7 @@
 pub mod activation;
 pub mod error;
 pub mod features;
+pub mod flops;
 pub mod gram;
 pub mod kernels;
 pub mod math;

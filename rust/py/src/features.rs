@@ -1,55 +1,42 @@
 //! Feature maps.
 
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
-use widelearn_core::features::{FeatureMap, Features, Formula, Spectral, Weights};
-use widelearn_core::gram;
+use widelearn_core::features::{FeatureMap, Features, Formula, Weights};
+use widelearn_core::{flops, gram};
 
 use crate::call::call;
 use crate::convert::{Indices, Matrix, MatrixMut, Vector, by_type};
 use crate::error::to_py;
-use crate::kernels::activation;
+use crate::kernels::{Named, Spec, field};
 
-/// A feature map as Python spells it.
+/// A feature map as Python spells it, the named tuple `widelearn.kernels.specs.Features`.
 pub(crate) struct FeatureSpec(pub(crate) Features);
 
 impl<'a, 'py> FromPyObject<'a, 'py> for FeatureSpec {
     type Error = PyErr;
 
     fn extract(spec: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
-        let spec = spec.cast::<PyTuple>()?;
-        let name: String = spec.get_item(0)?.extract()?;
-        let formula = match name.as_str() {
-            "random" => Formula::Random {
-                activation: activation(&spec.get_item(4)?)?,
-                order: spec.get_item(5)?.extract()?,
-                bias_scale: spec.get_item(6)?.extract()?,
+        let core = |e| to_py(spec.py(), &e);
+        let formula = spec.getattr("formula")?;
+        let class = formula.get_type().name()?;
+        let formula = match class.to_str()? {
+            "Neurons" => Formula::Random {
+                activation: field::<Named>(&formula, "activation")?.0,
+                order: field(&formula, "order")?,
+                bias_scale: field(&formula, "bias_scale")?,
             },
-            "fourier" => Formula::Fourier(spectral(spec.get_item(4)?.cast::<PyTuple>()?)?),
-            _ => return Err(PyValueError::new_err(format!("unknown feature map {name:?}"))),
+            "Waves" => Formula::Fourier(field::<Spec>(&formula, "kernel")?.0.spectral().map_err(core)?),
+            other => return Err(PyTypeError::new_err(format!("a formula is Neurons or Waves, got {other}"))),
         };
-        let weights: String = spec.get_item(2)?.extract()?;
+        let weights = Weights::parse(&field::<String>(&spec, "weights")?).map_err(core)?;
         Ok(Self(Features {
             formula,
-            n_components: spec.get_item(1)?.extract()?,
-            weights: Weights::parse(&weights).map_err(|e| to_py(spec.py(), &e))?,
-            seed: spec.get_item(3)?.extract()?,
+            n_components: field(&spec, "n_components")?,
+            weights,
+            seed: field(&spec, "seed")?,
         }))
     }
-}
-
-/// The spectral measure of a kernel as Python spells it.
-fn spectral(spec: &Bound<'_, PyTuple>) -> PyResult<Spectral> {
-    let name: String = spec.get_item(0)?.extract()?;
-    let number = |i: usize| -> PyResult<f64> { spec.get_item(i)?.extract() };
-    Ok(match name.as_str() {
-        "rbf" => Spectral::Rbf { gamma: number(1)? },
-        "laplace" => Spectral::Laplace { gamma: number(1)?, power: number(2)? },
-        "matern" => Spectral::Matern { length_scale: number(1)?, nu: number(2)? },
-        "manhattan" => Spectral::Manhattan { gamma: number(1)? },
-        _ => return Err(PyValueError::new_err(format!("kernel {name:?} has no spectral measure here"))),
-    })
 }
 
 /// The rows of the weight matrix for inputs of length `d`.
@@ -57,15 +44,9 @@ fn spectral(spec: &Bound<'_, PyTuple>) -> PyResult<Spectral> {
 pub(crate) fn feature_weights(py: Python<'_>, features: FeatureSpec, d: usize, out: &Bound<'_, PyAny>) -> PyResult<()> {
     by_type!(out, T => {
         let mut out = MatrixMut::<T>::new(out, "out")?;
-        let shape = out.shape();
         let out = out.slice()?;
-        call(py, 20.0 * out.len() as f64, |context| {
-            let map = FeatureMap::<T>::new(&features.0, context, d)?;
-            if (map.directions(), d) != shape {
-                let message = format!("out must be {} x {d}, got {shape:?}", map.directions());
-                return Err(widelearn_core::error::Error::Invalid(message));
-            }
-            gram::weights(context, &map, out)
+        call(py, flops::random(out.len()), |context| {
+            gram::weights(context, &FeatureMap::<T>::new(&features.0, context, d)?, out)
         })
     })
 }
@@ -81,7 +62,7 @@ pub(crate) fn transform(
     by_type!(x, T => {
         let (x, mut out) = (Matrix::<T>::new(x, "x")?, MatrixMut::<T>::new(out, "out")?);
         let (x, out) = (x.rows()?, out.slice()?);
-        call(py, out.len() as f64 * (2 * x.d + 20) as f64, |context| {
+        call(py, flops::features(out.len(), x.d), |context| {
             let map = FeatureMap::<T>::new(&features.0, context, x.d)?;
             gram::transform(context, &map, x, out)
         })
@@ -104,7 +85,7 @@ pub(crate) fn transform_sparse(
     by_type!(values, T => {
         let (values, mut out) = (Vector::<T>::new(values, "values")?, MatrixMut::<T>::new(out, "out")?);
         let (values, out) = (values.slice()?, out.slice()?);
-        call(py, (2 * values.len() * features.0.n_components + 20 * out.len()) as f64, |context| {
+        call(py, flops::sparse_features(values.len(), features.0.n_components, out.len()), |context| {
             gram::transform_sparse(context, &features.0, gram::Sparse::new(indptr, indices, values, d)?, out)
         })
     })
@@ -123,7 +104,7 @@ pub(crate) fn predict(
         let (x, coef) = (Matrix::<T>::new(x, "x")?, Matrix::<T>::new(coef, "coef")?);
         let mut out = MatrixMut::<T>::new(out, "out")?;
         let (x, coef, out) = (x.rows()?, coef.rows()?, out.slice()?);
-        call(py, (x.n * coef.n) as f64 * (2 * x.d + 2 * coef.d + 20) as f64, |context| {
+        call(py, flops::predict((x.n, x.d), (coef.n, coef.d)), |context| {
             let map = FeatureMap::<T>::new(&features.0, context, x.d)?;
             gram::predict(context, &map, x, coef.data, coef.d, out)
         })

@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 use widelearn_core::features::FeatureMap;
+use widelearn_core::flops;
 use widelearn_core::gram as core;
 use widelearn_core::kernels::Plan;
 
@@ -9,11 +10,6 @@ use crate::call::call;
 use crate::convert::{Matrix, MatrixMut, Vector, VectorMut, by_type};
 use crate::features::FeatureSpec;
 use crate::kernels::Spec;
-
-/// Flops of one element: the inner product and a kernel.
-fn cost(d: usize) -> f64 {
-    (2 * d + 40) as f64
-}
 
 /// `out = k(x, y)`; `y` None means `x`.
 #[pyfunction]
@@ -30,7 +26,7 @@ pub(crate) fn gram(
         let mut out = MatrixMut::<T>::new(out, "out")?;
         let (x, y) = (x.rows()?, y.as_ref().map(Matrix::rows).transpose()?);
         let out = out.slice()?;
-        call(py, out.len() as f64 * cost(x.d), |context| {
+        call(py, flops::kernel(out.len(), x.d), |context| {
             core::assemble(context, &Plan::new(context, &kernel.0, x.d)?, x, y, out)
         })
     })
@@ -42,7 +38,7 @@ pub(crate) fn gram_diag(py: Python<'_>, kernel: Spec, x: &Bound<'_, PyAny>, out:
     by_type!(x, T => {
         let (x, mut out) = (Matrix::<T>::new(x, "x")?, VectorMut::<T>::new(out, "out")?);
         let (x, out) = (x.rows()?, out.slice()?);
-        call(py, out.len() as f64 * cost(x.d), |context| {
+        call(py, flops::kernel(out.len(), x.d), |context| {
             core::diagonal(context, &Plan::new(context, &kernel.0, x.d)?, x, out)
         })
     })
@@ -64,7 +60,7 @@ pub(crate) fn gram_dot(
         let mut out = MatrixMut::<T>::new(out, "out")?;
         let (x, y, v) = (x.rows()?, y.as_ref().map(Matrix::rows).transpose()?, v.rows()?);
         let out = out.slice()?;
-        call(py, (x.n * v.n) as f64 * (cost(x.d) + 2.0 * v.d as f64), |context| {
+        call(py, flops::product((x.n, x.d), (v.n, v.d)), |context| {
             core::product(context, &Plan::new(context, &kernel.0, x.d)?, x, y, v.data, v.d, out)
         })
     })
@@ -83,7 +79,7 @@ pub(crate) fn inner_products(
     by_type!(x, T => {
         let (x, shift) = (Matrix::<T>::new(x, "x")?, Vector::<T>::new(shift, "shift")?);
         let (x, shift) = (x.rows()?, shift.slice()?);
-        call(py, (x.n * x.n * x.d) as f64, |context| core::inner_products(context, x, shift, out))
+        call(py, flops::inner_products(x.n, x.d), |context| core::inner_products(context, x, shift, out))
     })
 }
 
@@ -118,7 +114,7 @@ pub(crate) fn moments(
         let x = Matrix::<T>::new(x, "x")?;
         let x = x.rows()?;
         let p = into.shift_z.len();
-        call(py, x.n as f64 * p as f64 * (p + 2 * x.d) as f64, |context| {
+        call(py, flops::moments((x.n, x.d), p), |context| {
             let map = features.as_ref().map(|f| FeatureMap::<T>::new(&f.0, context, x.d)).transpose()?;
             core::moments(context, map.as_ref(), x, y.data, weight, &mut into)
         })

@@ -1,8 +1,8 @@
-//! Kernel specifications, nested tuples, as core kernels.
+//! Kernels as Python spells them, the named tuples of `widelearn.kernels.specs`, as core kernels.
 
-use pyo3::exceptions::PyValueError;
+use pyo3::conversion::FromPyObjectOwned;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 use widelearn_core::activation::Activation;
 use widelearn_core::kernels::{Kernel, Network};
 
@@ -15,58 +15,66 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Spec {
     type Error = PyErr;
 
     fn extract(spec: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
-        Ok(Self(kernel(&spec.cast::<PyTuple>()?.to_owned(), 0)?))
+        Ok(Self(kernel(&spec, 0)?))
+    }
+}
+
+/// An activation as Python spells it.
+pub(crate) struct Named(pub(crate) Activation);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Named {
+    type Error = PyErr;
+
+    fn extract(spec: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        let name: String = field(&spec, "name")?;
+        let parsed = Activation::parse(&name, field(&spec, "parameter")?);
+        Ok(Self(parsed.map_err(|e| to_py(spec.py(), &e))?))
     }
 }
 
 /// Levels of sums and products, at most.
 const NESTED: usize = 100;
 
-fn kernel(spec: &Bound<'_, PyTuple>, level: usize) -> PyResult<Kernel> {
+/// What a named tuple holds under a name.
+pub(crate) fn field<'py, T: FromPyObjectOwned<'py>>(spec: &Bound<'py, PyAny>, name: &str) -> PyResult<T> {
+    spec.getattr(name)?.extract().map_err(Into::into)
+}
+
+fn kernel(spec: &Bound<'_, PyAny>, level: usize) -> PyResult<Kernel> {
     if level > NESTED {
         return Err(PyValueError::new_err(format!("kernels are nested more than {NESTED} levels deep")));
     }
-    let name: String = spec.get_item(0)?.extract()?;
-    let number = |i: usize| -> PyResult<f64> { spec.get_item(i)?.extract() };
-    let part =
-        |i: usize| -> PyResult<Box<Kernel>> { Ok(Box::new(kernel(spec.get_item(i)?.cast::<PyTuple>()?, level + 1)?)) };
-    let network = || -> PyResult<Network> {
-        Ok(Network {
-            depth: spec.get_item(1)?.extract()?,
-            activation: activation(&spec.get_item(2)?)?,
-            weight_variance: number(3)?,
-            bias_variance: number(4)?,
-        })
-    };
-    Ok(match name.as_str() {
-        "constant" => Kernel::Constant(number(1)?),
-        "linear" => Kernel::Linear,
-        "polynomial" => {
-            Kernel::Polynomial { degree: spec.get_item(1)?.extract()?, gamma: number(2)?, coef0: number(3)? }
+    let number = |name: &str| field::<f64>(spec, name);
+    let activation = || field::<Named>(spec, "activation").map(|named| named.0);
+    let part = |name: &str| kernel(&spec.getattr(name)?, level + 1).map(Box::new);
+    let class = spec.get_type().name()?;
+    Ok(match class.to_str()? {
+        "Constant" => Kernel::Constant(number("value")?),
+        "Linear" => Kernel::Linear,
+        "Polynomial" => {
+            Kernel::Polynomial { degree: field(spec, "degree")?, gamma: number("gamma")?, coef0: number("coef0")? }
         }
-        "rbf" => Kernel::Rbf { gamma: number(1)? },
-        "laplace" => Kernel::Laplace { gamma: number(1)?, power: number(2)? },
-        "manhattan" => Kernel::Manhattan { gamma: number(1)? },
-        "matern" => Kernel::Matern { length_scale: number(1)?, nu: number(2)? },
-        "arccos" => Kernel::ArcCosine { order: spec.get_item(1)?.extract()? },
-        "nngp" => Kernel::Nngp(network()?),
-        "ntk" => Kernel::Ntk(network()?),
-        "finite_rf" | "finite_ntk" => Kernel::Finite {
-            width: spec.get_item(1)?.extract()?,
-            activation: activation(&spec.get_item(2)?)?,
-            seed: spec.get_item(3)?.extract()?,
-            tangent: name == "finite_ntk",
+        "DotProduct" => Kernel::DotProduct(field(spec, "coefficients")?),
+        "Rbf" => Kernel::Rbf { gamma: number("gamma")? },
+        "Laplace" => Kernel::Laplace { gamma: number("gamma")?, power: number("power")? },
+        "Manhattan" => Kernel::Manhattan { gamma: number("gamma")? },
+        "Matern" => Kernel::Matern { length_scale: number("length_scale")?, nu: number("nu")? },
+        "ArcCosine" => Kernel::ArcCosine { order: field(spec, "order")? },
+        "Network" => {
+            let (depth, activation) = (field(spec, "depth")?, activation()?);
+            let (weight_variance, bias_variance) = (number("weight_variance")?, number("bias_variance")?);
+            let network = Network { depth, activation, weight_variance, bias_variance };
+            if field(spec, "tangent")? { Kernel::Ntk(network) } else { Kernel::Nngp(network) }
+        }
+        "Finite" => Kernel::Finite {
+            width: field(spec, "width")?,
+            activation: activation()?,
+            seed: field(spec, "seed")?,
+            tangent: field(spec, "tangent")?,
         },
-        "taylor" => Kernel::Taylor { order: spec.get_item(1)?.extract()?, activation: activation(&spec.get_item(2)?)? },
-        "dot_product" => Kernel::DotProduct(spec.get_item(1)?.extract()?),
-        "sum" => Kernel::Sum(part(1)?, part(2)?),
-        "product" => Kernel::Product(part(1)?, part(2)?),
-        _ => return Err(PyValueError::new_err(format!("unknown kernel {name:?}"))),
+        "Taylor" => Kernel::Taylor { order: field(spec, "order")?, activation: activation()? },
+        "Sum" => Kernel::Sum(part("k1")?, part("k2")?),
+        "Product" => Kernel::Product(part("k1")?, part("k2")?),
+        other => return Err(PyTypeError::new_err(format!("a kernel is one of widelearn.kernels.specs, got {other}"))),
     })
-}
-
-/// An activation as Python spells it: `(name, parameter)`.
-pub(crate) fn activation(spec: &Bound<'_, PyAny>) -> PyResult<Activation> {
-    let (name, parameter): (String, f64) = spec.extract()?;
-    Activation::parse(&name, parameter).map_err(|e| to_py(spec.py(), &e))
 }

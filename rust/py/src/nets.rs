@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 use widelearn_core::activation::Activation;
+use widelearn_core::flops;
 use widelearn_core::nets::{self as core, Expansion, Labels, Loss, Net, NetGradient, Shape, Signs, Terms};
 
 use crate::call::call;
@@ -27,11 +28,6 @@ fn optional<'py, T: Scalar>(array: Option<&Bound<'py, PyAny>>, name: &str) -> Py
     array.map(|array| Matrix::new(array, name)).transpose()
 }
 
-/// Flops of so many products of rows with a layer, and of what lies between them.
-fn work(products: usize, n: usize, m: usize, d: usize) -> f64 {
-    n as f64 * m as f64 * (2 * products * d + 20) as f64
-}
-
 /// The outputs of a two-layer net.
 #[pyfunction]
 pub(crate) fn net_forward(
@@ -49,7 +45,7 @@ pub(crate) fn net_forward(
         let (b, mut out) = (Vector::<T>::new(b, "b")?, MatrixMut::<T>::new(out, "out")?);
         let (x, net) = (x.rows()?, Net { w: w.rows()?, b: b.slice()?, a: a.rows()?, shape });
         let out = out.slice()?;
-        call(py, work(1, x.n, net.w.n, x.d), |context| core::forward(context, x, net, out))
+        call(py, flops::net(1, x.n, net.w.n, x.d), |context| core::forward(context, x, net, out))
     })
 }
 
@@ -119,7 +115,7 @@ pub(crate) fn net_gradient(
         let (x, net) = (x.rows()?, Net { w: w.rows()?, b: b.slice()?, a: a.rows()?, shape });
         let labels = Labels { loss, y: y.rows()?.data, weight: weight.slice()?, offset: None };
         let out = NetGradient { w: by_w.slice()?, b: by_b.slice()?, a: by_a.slice()? };
-        call(py, work(2, x.n, net.w.n, x.d), |context| core::gradient(context, x, net, labels, out))
+        call(py, flops::net(2, x.n, net.w.n, x.d), |context| core::gradient(context, x, net, labels, out))
     })
 }
 
@@ -140,7 +136,7 @@ pub(crate) fn net_simplified(
         let (weight, mut out) = (Vector::<f64>::new(weight, "weight")?, MatrixMut::<T>::new(out, "out")?);
         let (x, y, layer) = (x.rows()?, y.rows()?, (w.rows()?, b.slice()?));
         let (weight, out) = (weight.slice()?, out.slice()?);
-        call(py, work(1 + y.d, x.n, layer.0.n, x.d), |context| core::simplified(context, x, layer, y, weight, out))
+        call(py, flops::net(1 + y.d, x.n, layer.0.n, x.d), |context| core::simplified(context, x, layer, y, weight, out))
     })
 }
 
@@ -162,7 +158,7 @@ pub(crate) fn tangent_product(
         let (b, v, mut out) = (Vector::<T>::new(b, "b")?, Matrix::<T>::new(v, "v")?, MatrixMut::<T>::new(out, "out")?);
         let (x, net) = (x.rows()?, Net { w: w.rows()?, b: b.slice()?, a: a.rows()?, shape });
         let (v, out) = (v.rows()?, out.slice()?);
-        call(py, work(2, x.n, net.w.n, x.d), |context| core::tangent_product(context, x, net, v, out))
+        call(py, flops::net(2, x.n, net.w.n, x.d), |context| core::tangent_product(context, x, net, v, out))
     })
 }
 
@@ -184,7 +180,7 @@ pub(crate) fn tangent_transpose(
         let (b, r, mut out) = (Vector::<T>::new(b, "b")?, Matrix::<T>::new(r, "r")?, MatrixMut::<T>::new(out, "out")?);
         let (x, net) = (x.rows()?, Net { w: w.rows()?, b: b.slice()?, a: a.rows()?, shape });
         let (r, out) = (r.rows()?.data, out.slice()?);
-        call(py, work(2, x.n, net.w.n, x.d), |context| core::tangent_transpose(context, x, net, r, out))
+        call(py, flops::net(2, x.n, net.w.n, x.d), |context| core::tangent_transpose(context, x, net, r, out))
     })
 }
 
@@ -211,7 +207,7 @@ pub(crate) fn taylor_terms(
         let net = Expansion { start, movement, a, activation, orders: &orders };
         let offset = offset.as_ref().map(Matrix::rows).transpose()?.map(|rows| rows.data);
         let (terms, out) = (if each { Terms::Each } else { Terms::Sum }, out.slice()?);
-        call(py, work(2, x.n, w0.rows()?.n, x.d), |context| core::taylor_terms(context, x, net, terms, offset, out))
+        call(py, flops::net(2, x.n, w0.rows()?.n, x.d), |context| core::taylor_terms(context, x, net, terms, offset, out))
     })
 }
 
@@ -243,7 +239,7 @@ pub(crate) fn taylor_gradient(
         let offset = offset.as_ref().map(Matrix::rows).transpose()?.map(|rows| rows.data);
         let labels = Labels { loss, y: y.rows()?.data, weight: weight.slice()?, offset };
         let (by_w, residual) = (by_w.slice()?, residual.slice()?);
-        call(py, work(3, x.n, start.n, x.d), |context| core::taylor_gradient(context, x, net, labels, by_w, residual))
+        call(py, flops::net(3, x.n, start.n, x.d), |context| core::taylor_gradient(context, x, net, labels, by_w, residual))
     })
 }
 
@@ -275,7 +271,7 @@ pub(crate) fn taylor_hessian(
         let offset = offset.as_ref().map(Matrix::rows).transpose()?.map(|rows| rows.data);
         let labels = Labels { loss, y: y.rows()?.data, weight: weight.slice()?, offset };
         let (v, out) = (v.rows()?, out.slice()?);
-        call(py, work(4, x.n, start.n, x.d), |context| core::hessian_product(context, x, net, labels, v, out))
+        call(py, flops::net(4, x.n, start.n, x.d), |context| core::hessian_product(context, x, net, labels, v, out))
     })
 }
 
@@ -298,7 +294,7 @@ pub(crate) fn signs_forward(
         let (mut mean, mut variance) = (MatrixMut::<T>::new(mean, "mean")?, MatrixMut::<T>::new(variance, "variance")?);
         let (x, net) = (x.rows()?, Signs { start: w0.rows()?, movement: w.rows()?, a: a.rows()?, shape });
         let (mean, variance) = (mean.slice()?, variance.slice()?);
-        call(py, work(2, x.n, net.start.n, x.d), |context| core::signs_forward(context, x, net, mean, variance))
+        call(py, flops::net(2, x.n, net.start.n, x.d), |context| core::signs_forward(context, x, net, mean, variance))
     })
 }
 
@@ -331,7 +327,7 @@ pub(crate) fn signs_gradient(
         let offset = offset.as_ref().map(Matrix::rows).transpose()?.map(|rows| rows.data);
         let labels = Labels { loss, y: y.rows()?.data, weight: weight.slice()?, offset };
         let (rule, by_w, residual) = ((nodes.slice()?, heights.slice()?), by_w.slice()?, residual.slice()?);
-        call(py, work(3, x.n, net.start.n, x.d), |context| {
+        call(py, flops::net(3, x.n, net.start.n, x.d), |context| {
             core::signs_gradient(context, x, net, labels, rule, by_w, residual)
         })
     })

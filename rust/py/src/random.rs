@@ -1,6 +1,7 @@
 //! Random numbers from counters.
 
 use pyo3::prelude::*;
+use widelearn_core::flops;
 use widelearn_core::random::{self as core, Stream};
 
 use crate::call::call;
@@ -21,6 +22,6 @@ pub(crate) fn normals(py: Python<'_>, out: &Bound<'_, PyAny>, seed: u64, purpose
         let mut out = MatrixMut::<T>::new(out, "out")?;
         let (_, d) = out.shape();
         let out = out.slice()?;
-        call(py, 40.0 * out.len() as f64, |context| Stream::new(seed, purpose).matrix(context, row_start, d, out))
+        call(py, flops::normals(out.len()), |context| Stream::new(seed, purpose).matrix(context, row_start, d, out))
     })
 }

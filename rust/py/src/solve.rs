@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use widelearn_core::solve as core;
+use widelearn_core::{flops, solve as core};
 
 use crate::call::call;
 use crate::convert::{Indices, Matrix, MatrixMut, Vector, VectorMut, by_type};
@@ -18,7 +18,7 @@ pub(crate) fn cholesky(py: Python<'_>, a: &Bound<'_, PyAny>) -> PyResult<()> {
         let mut a = MatrixMut::<T>::new(a, "a")?;
         let n = order(a.shape())?;
         let a = a.slice()?;
-        call(py, (n as f64).powi(3) / 3.0, |context| core::factor(context, a, n))
+        call(py, flops::cholesky(n), |context| core::factor(context, a, n))
     })
 }
 
@@ -39,9 +39,9 @@ pub(crate) fn cholesky_solve(
             Ok(value) => vec![value; n],
             Err(_) => Vector::<f64>::new(ridge, "ridge")?.slice()?.to_vec(),
         };
-        let (rows, targets) = b.shape();
+        let targets = b.shape().1;
         let (a, b) = (a.slice()?, b.slice()?);
-        call(py, (n as f64).powi(3) / 3.0 + 4.0 * (rows * rows * targets) as f64, |context| {
+        call(py, flops::solve(n, targets), |context| {
             core::solve(context, a, n, &ridge, b, refine).map(|s| (s.rcond, s.residual))
         })
     })
@@ -71,8 +71,7 @@ pub(crate) fn extend_factor(
         let width = last.shape().1;
         let k = known.iter().map(|p| p.d).sum::<usize>() + at;
         let (fresh, l, chosen, u) = (fresh.rows()?.data, l.rows()?.data, chosen.slice()?, u.slice()?);
-        let work = (fresh.len() * (2 * k + chosen.len())) as f64;
         let to = core::Columns { known: &known, last: last.slice()?, width, at };
-        call(py, work, |context| core::extend(context, to, fresh, chosen, l, u))
+        call(py, flops::extend(fresh.len(), k, chosen.len()), |context| core::extend(context, to, fresh, chosen, l, u))
     })
 }

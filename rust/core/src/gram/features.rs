@@ -1,6 +1,6 @@
 //! The sweep of rows against a feature map's projections, by tiles of products or by fast transforms.
 
-use crate::error::Result;
+use crate::error::{Result, fits};
 use crate::features::{FeatureMap, Hadamard, LANES, Projection};
 use crate::matrix::{Rows, TILE};
 use crate::memory::alloc;
@@ -97,8 +97,9 @@ fn transformed<T: Real, E: Epilogue<T, Side = ()>, C: Consumer<T>>(
 /// The weights of a map, one row for each projection.
 ///
 /// # Errors
-/// [`crate::error::Error::Memory`], [`crate::error::Error::Cancelled`].
+/// Shapes that do not fit, memory, interruption.
 pub fn weights<T: Real>(context: &Context<'_>, map: &FeatureMap<T>, out: &mut [T]) -> Result<()> {
+    fits("elements of out", map.directions() * map.d(), out.len())?;
     let h = match map.projection() {
         Projection::Dense(w) => {
             out.copy_from_slice(w);

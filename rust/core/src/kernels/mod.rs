@@ -15,6 +15,7 @@ pub use plan::Plan;
 
 use crate::activation::Activation;
 use crate::error::{Error, Result};
+use crate::features::Spectral;
 
 /// A kernel's formula and parameters.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,6 +119,20 @@ fn finite(name: &str, value: f64) -> Result<()> {
 }
 
 impl Kernel {
+    /// The law of frequencies whose waves have this kernel for mean product.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for kernels whose law is not here.
+    pub fn spectral(&self) -> Result<Spectral> {
+        match *self {
+            Self::Rbf { gamma } => Ok(Spectral::Rbf { gamma }),
+            Self::Laplace { gamma, power } => Ok(Spectral::Laplace { gamma, power }),
+            Self::Matern { length_scale, nu } => Ok(Spectral::Matern { length_scale, nu }),
+            Self::Manhattan { gamma } => Ok(Spectral::Manhattan { gamma }),
+            _ => Err(Error::Invalid(format!("{self:?} has no spectral measure here"))),
+        }
+    }
+
     /// Check every parameter.
     ///
     /// # Errors
