@@ -15,7 +15,7 @@ from widelearn.estimators.recursive.machine import ALPHAS
 from widelearn.estimators.recursive.metric import gradients, outer_product
 from widelearn.estimators.recursive.recursion import Recursion
 from widelearn.kernels import NTK, RBF, Laplace, Linear, Matern
-from widelearn.kernels.slopes import slopes
+from widelearn.kernels.gradients import slopes
 from widelearn.runtime import row_blocks
 
 RADIAL = [

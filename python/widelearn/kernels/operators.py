@@ -69,6 +69,10 @@ class KernelOperator(LinearOperator):
         """Return the entries where `rows` and `columns` cross, as a (len(rows), len(columns)) matrix."""
         return np.asarray(self.kernel(self.x[np.asarray(rows)], self.x[np.asarray(columns)]))
 
+    def dense(self) -> Array:
+        """Return the whole matrix, of which the core computes one half."""
+        return np.asarray(self.kernel(self.x))
+
     def _matmat(self, V: Array) -> Array:
         return self.kernel.dot(self.x, None, V)
 

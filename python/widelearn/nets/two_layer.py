@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from widelearn import _core
+from widelearn.kernels import specs
 from widelearn.nets.arrays import Array, Shapes, activation_spec, check_labels, check_result, check_room
 from widelearn.runtime import check_memory
 
@@ -165,8 +166,8 @@ class TwoLayer:
         left = self._layer(X, slopes=True) * size
         right = None if Z is None else self._layer(Z, slopes=True) * size
         kernel, products = np.empty((2, n, k), X.dtype)
-        _core.gram(("linear",), X, Z, kernel)
-        _core.gram(("linear",), left, right, products)
+        _core.gram(specs.Linear(), X, Z, kernel)
+        _core.gram(specs.Linear(), left, right, products)
         kernel *= products
         return kernel
 

@@ -65,7 +65,7 @@ pub(crate) fn net_hidden(
         let (x, w, b) = (Matrix::<T>::new(x, "x")?, Matrix::<T>::new(w, "w")?, Vector::<T>::new(b, "b")?);
         let mut out = MatrixMut::<T>::new(out, "out")?;
         let (x, layer, out) = (x.rows()?, (w.rows()?, b.slice()?), out.slice()?);
-        call(py, work(1, x.n, layer.0.n, x.d), |context| core::hidden(context, x, layer, shape, slopes, out))
+        call(py, flops::net(1, x.n, layer.0.n, x.d), |context| core::hidden(context, x, layer, shape, slopes, out))
     })
 }
 
@@ -85,7 +85,7 @@ pub(crate) fn net_loss(
         let mut residual = MatrixMut::<T>::new(residual, "residual")?;
         let (f, residual) = (f.rows()?, residual.slice()?);
         let labels = Labels { loss, y: y.rows()?.data, weight: weight.slice()?, offset: None };
-        call(py, work(0, f.n, f.d, 0), |context| core::loss(context, f, labels, residual))
+        call(py, flops::net(0, f.n, f.d, 0), |context| core::loss(context, f, labels, residual))
     })
 }
 

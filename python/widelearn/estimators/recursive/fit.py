@@ -17,8 +17,8 @@ from widelearn.estimators.recursive.metric import applied, gradients
 from widelearn.estimators.recursive.recursion import Learned, Recursion
 from widelearn.estimators.state import snapshot
 from widelearn.kernels import Kernel, Laplace, as_kernel
+from widelearn.kernels.gradients import check_radial
 from widelearn.kernels.parameters import DefaultObjects
-from widelearn.kernels.slopes import check_radial
 from widelearn.runtime import check_memory, one_blas_thread
 
 Array = NDArray[Any]

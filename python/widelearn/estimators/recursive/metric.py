@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from widelearn.kernels import Kernel
-from widelearn.kernels.slopes import slopes
+from widelearn.kernels.gradients import slopes
 from widelearn.runtime import check_memory, row_blocks
 
 Array = NDArray[Any]
