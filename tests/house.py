@@ -32,7 +32,7 @@ SISTERS = [
     ("NTK", "NNGP"),
 ]
 # Entry -> why sisters explain it in different words.
-DIFFERENT: dict[str, str] = {}
+DIFFERENT: dict[str, str] = {"kernel": "estimators that choose take a list of kernels, too"}
 RUST_FUNCTION = re.compile(r'^(\s*)(?:pub(?:\([^)]*\))? )?(?:(?:const|async|unsafe|extern "C") )*fn (\w+)')
 
 

@@ -2,8 +2,7 @@
 
 from widelearn.ridge.conjugate_gradients import pcg
 from widelearn.ridge.moments import Moments
-from widelearn.ridge.one_penalty import solve
-from widelearn.ridge.paths import gcv, loo, path
+from widelearn.ridge.paths import gcv, loo, path, solve
 from widelearn.ridge.rpcholesky import rp_cholesky
 
 __all__ = ["Moments", "gcv", "loo", "path", "pcg", "rp_cholesky", "solve"]

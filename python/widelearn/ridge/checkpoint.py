@@ -1,4 +1,4 @@
-"""The state of an iteration on disk: written whole or not at all, and taken up by the same problem alone."""
+"""The state of an iteration in a file, which always holds a whole one and belongs to one problem alone."""
 
 import hashlib
 import os

@@ -1,5 +1,7 @@
 """Ridge systems of kernel matrices that need not be formed, by preconditioned conjugate gradients."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
@@ -72,8 +74,8 @@ def pcg(
     callback : callable, optional
         Called after each iteration with its number and the residuals so far of all columns, of shape (t,).
     checkpoint : str or path, optional
-        A file that holds the state after each iteration, written whole or not at all. If it exists the iterations go
-        on from there: the numbers are those of a run that was never interrupted.
+        File for the state after every iteration; an interrupted write leaves the state before. If the file exists, the
+        iterations go on from it, with the numbers of a run that was never interrupted.
     preconditioner : Preconditioner, optional
         One that :func:`widelearn.ridge.preconditioner.precondition` has made for this system, instead of another.
 

@@ -1,7 +1,5 @@
 """Kernel ridge with an intercept by conjugate gradients, and whether they are worth it."""
 
-from collections.abc import Callable
-from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -19,24 +17,12 @@ FEW_ROWS = 3000
 
 
 def solve_iteratively(
-    A: Operator,
-    y: Array,
-    alpha: Array,
-    weight: Array | None,
-    *,
-    fit_intercept: bool,
-    tol: float,
-    rank: int | None = None,
-    max_iter: int = 1000,
-    random_state: Any = 0,
-    callback: Callable[[int, Array], object] | None = None,
-    checkpoint: str | PathLike[str] | None = None,
-    preconditioner: Preconditioner | None = None,
+    A: Operator, y: Array, alpha: Array, weight: Array | None, *, fit_intercept: bool, tol: float, **options: Any
 ) -> Solution:
     """Solve (K + alpha W⁻¹) a + b 1 = y with 1'a = 0, or without b, from products with K.
 
     With a_y and a_1 the solutions for y and for ones, b = 1'a_y / 1'a_1 and a = a_y - b a_1; what is left of the whole
-    system is the same combination of what is left of the two.
+    system is the same combination of what is left of the two. Options are those of :func:`pcg`.
     """
     t = y.shape[1]
     root = np.ones(len(y)) if weight is None else np.sqrt(weight)
@@ -48,19 +34,7 @@ def solve_iteratively(
         distinct = np.unique(alpha)
         right = np.column_stack([y - origin, np.ones((len(y), len(distinct)))])
         penalties, part = np.concatenate([alpha, distinct]), tol / 2
-    found = pcg(
-        A,
-        right,
-        penalties,
-        sample_weight=weight,
-        rank=rank,
-        tol=part,
-        max_iter=max_iter,
-        random_state=random_state,
-        callback=callback,
-        checkpoint=checkpoint,
-        preconditioner=preconditioner,
-    )
+    found = pcg(A, right, penalties, sample_weight=weight, tol=part, **options)
     coef, left, offset = found.coef[:, :t], np.asarray(found.left)[:, :t], np.zeros(t)
     if fit_intercept:
         ones = t + np.searchsorted(distinct, alpha)

@@ -58,27 +58,9 @@ def solve_dual(
     With S = √W: (S K S + alpha I) β + b √w = S y, a = S β, a system whose conditioning does not suffer from small
     weights.
 
-    Parameters
-    ----------
-    K : ndarray of shape (n, n)
-        Kernel matrix, C-contiguous; it is destroyed.
-    y : ndarray of shape (n, t)
-        Targets, float64.
-    alpha : ndarray of shape (t,)
-        Penalties.
-    weight : ndarray of shape (n,) or None
-        Sample weights, not all zero. Rows without weight are left out.
-    fit_intercept : bool, default=False
-        Whether there is an unpenalised intercept b.
-    symmetric : bool, default=False
-        Whether K is known to be symmetric; otherwise that is checked, and refused if it is not.
-    definite : bool, default=False
-        Whether K is known to be positive semidefinite but for rounding.
-
-    Returns
-    -------
-    Solution
-        Dual coefficients a (n, t), zero where the weight is zero, and b (t,).
+    K (n, n) is C-contiguous and destroyed. Rows without weight are left out, and not all may be; their coefficients are
+    zero. `symmetric` says that K is known to be so, otherwise that is checked and refused; `definite`, that it is
+    positive semidefinite but for rounding.
     """
     if not (symmetric or definite):
         symmetric_kernel_matrix(K)

@@ -21,7 +21,8 @@ Array = NDArray[Any]
 # Rows whose errors are held for all penalties at once.
 ERROR_ROWS = 2048
 # Up to n / ROWS_A_PENALTY + LEAST penalties, one Cholesky factor and its inverse for each cost less than eigenvectors.
-ROWS_A_PENALTY, LEAST = 3000, 3
+ROWS_A_PENALTY = 3000
+LEAST = 3
 # Shares of one that leave-one-out leverages reach in vain: the row alone determines its fitted value.
 FULL = 1e-13
 
@@ -41,22 +42,9 @@ class Path(Protocol):
 
 
 class DualPath:
-    """The path of (S K S + alpha I) with the border u: leave-one-out errors, and solutions.
+    """The path of (S K S + alpha I) with the border u, for a kernel matrix K, C-contiguous, which is destroyed.
 
-    Parameters
-    ----------
-    K : ndarray of shape (n, n)
-        Symmetric kernel matrix, C-contiguous; it is destroyed.
-    y : ndarray of shape (n, t)
-        Targets, float64.
-    alphas : ndarray of shape (a,)
-        Penalties.
-    weight : ndarray of shape (n,) or None
-        Positive sample weights.
-    fit_intercept : bool
-        Whether there is an unpenalised intercept.
-    definite : bool
-        Whether K is positive semidefinite but for rounding.
+    All weights are positive; `definite` says whether K is positive semidefinite but for rounding.
     """
 
     def __init__(
@@ -173,22 +161,9 @@ def divide(errors: Array, diagonal: Array) -> Array:
 
 
 class PrimalPath:
-    """The path of at least as many rows as features, from their moments and a second pass over blocks of features.
+    """The path of at least as many rows as features, from their moments, which are left as they are.
 
-    Parameters
-    ----------
-    moments : Moments
-        Of all rows; they are left as they are.
-    alphas : ndarray of shape (a,)
-        Penalties.
-    blocks : callable
-        Returns blocks of rows (slice, features), every time anew.
-    y : ndarray of shape (n, t)
-        Targets.
-    weight : ndarray of shape (n,) or None
-        Sample weights.
-    fit_intercept : bool
-        Whether there is an unpenalised intercept.
+    Errors take a second pass over the rows: `blocks` returns blocks of features, every time anew.
     """
 
     def __init__(

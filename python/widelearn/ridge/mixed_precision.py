@@ -14,7 +14,8 @@ from widelearn.runtime import check_memory
 
 Array = NDArray[Any]
 # Relative errors in the norm of fitted values: what is left when refinement ends, what its first correction may be.
-LEFT, TOO_LARGE = 1e-10, 0.1
+LEFT = 1e-10
+TOO_LARGE = 0.1
 # A first correction of relative size s says that errors shrink by about s a pass, in the worst direction by so much
 # less.
 WORSE = 100.0
@@ -51,26 +52,8 @@ def solve_refined(
     correction is (A + alpha I)⁻¹ (Z'W r - alpha c). Its size is that of the error before it, and its ratio to the last
     one the rate at which errors shrink; one pass is enough where single precision was nearly so.
 
-    Parameters
-    ----------
-    moments : Moments
-        Of the features in single precision; destroyed.
-    alpha : ndarray of shape (t,)
-        Penalties.
-    blocks : callable
-        Returns blocks of rows (slice, features in float64), every time anew.
-    y : ndarray of shape (n, t)
-        Targets.
-    weight : ndarray of shape (n,) or None
-        Sample weights.
-    fit_intercept : bool
-        Whether there is an unpenalised intercept.
-
-    Returns
-    -------
-    Solution or None
-        Coefficients (p, t) and intercepts (t,); None if the corrections do not shrink: then double precision must do
-        all.
+    The moments are of features in single precision, and destroyed; blocks of rows come with features in double
+    precision, every time anew. None says that the corrections do not shrink: then double precision must do all.
     """
     p, t = moments.n_features, moments.n_targets
     n_factors = len(np.unique(alpha))

@@ -1,5 +1,7 @@
 """Sufficient statistics of ridge regression that merge: weighted means and centred second moments."""
 
+from __future__ import annotations
+
 import copy
 from typing import Any, Self
 
@@ -124,7 +126,7 @@ class Moments:
         zy -= weight * np.outer(dz, dy)
         return self._merge(weight, shift_z + dz, shift_y + dy, zz, zy, np.maximum(yy - weight * dy * dy, 0.0))
 
-    def merge(self, other: "Moments") -> Self:
+    def merge(self, other: Moments) -> Self:
         """Add the rows that another object has summed, and return this one; `other` is left as it is."""
         if (self.n_features, self.n_targets) != (other.n_features, other.n_targets):
             raise ValueError(
@@ -139,7 +141,7 @@ class Moments:
         arrays = (other.mean_z, other.mean_y, other.zz, other.zy, other.yy)
         return self._merge(other.weight, *(array.copy() for array in arrays))
 
-    def joined(self, other: "Moments") -> "Moments":
+    def joined(self, other: Moments) -> Moments:
         """Return the moments of both sets of rows: `other` is used up, and this object left as it is."""
         if self.weight == 0.0 or other.weight == 0.0:
             return other if self.weight == 0.0 else self

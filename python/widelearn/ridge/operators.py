@@ -40,15 +40,7 @@ class Operator(Protocol):
 
 
 class Dense:
-    """A symmetric matrix in memory.
-
-    Parameters
-    ----------
-    matrix : ndarray of shape (n, n)
-        The matrix; float32 and float64 are kept, other types become float64.
-    exact : Operator, optional
-        The operator whose entries these are but for their rounding: residuals are taken with it.
-    """
+    """A symmetric matrix in memory, float32 or float64; residuals are taken with another that these entries round."""
 
     def __init__(self, matrix: Array, exact: Operator | None = None) -> None:
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
@@ -148,18 +140,8 @@ def as_operator(given: Any, *, products: bool = True) -> Operator:
 def cached(operator: Operator, form: Callable[[], Array] | None = None) -> Operator:
     """Return the operator with its entries in memory if half of what is available holds them, or else as it is.
 
-    Parameters
-    ----------
-    operator : Operator
-        The matrix.
-    form : callable, optional
-        Makes the whole matrix, where that costs less than its columns do.
-
-    Returns
-    -------
-    Operator
-        A :class:`Dense` matrix of the operator's dtype; of float32 where only that fits, with the operator itself as
-        what residuals are taken with; or the operator, which makes its entries anew for each product.
+    Where the entries fit in float32 only, residuals are taken with the operator itself. `form` makes the whole matrix,
+    where that costs less than its columns do.
 
     Examples
     --------

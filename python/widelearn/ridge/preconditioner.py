@@ -13,14 +13,20 @@ from widelearn.ridge.rpcholesky import factor
 from widelearn.runtime import available_memory, check_memory, row_blocks
 
 Array = NDArray[np.float64]
-# Columns of a panel of the factor, which grows by panels; pivots proposed at once.
-WIDTH, PROPOSED = 512, 192
+# Columns of a panel of the factor, which grows by panels.
+WIDTH = 512
+# Pivots proposed at once.
+PROPOSED = 192
 # What things cost in units of one operation of a matrix product: an entry of a product with a matrix in memory, with
 # one that is made anew, an entry of the factor applied, and n k² of making the factor and its Gram matrix.
-KEPT_ENTRY, MADE_ENTRY, APPLIED_ENTRY, FACTOR = 14.0, 45.0, 35.0, 3.0
-# A factor of single precision serves penalties of so many of its rounding errors of the trace, or more; the products of
-# so many of its rows are summed in single precision.
-SINGLE, SUMMED_ROWS = 16.0, 2048
+KEPT_ENTRY = 14.0
+MADE_ENTRY = 45.0
+APPLIED_ENTRY = 35.0
+FACTOR = 3.0
+# A factor of single precision serves penalties of so many of its rounding errors of the trace, or more.
+SINGLE = 16.0
+# The products of so many rows of such a factor are summed in single precision.
+SUMMED_ROWS = 2048
 # How many times fewer iterations it takes than the bound foresees, as seen on tables: few eigenvalues are near λ.
 EARLY = 2.5
 
@@ -28,16 +34,8 @@ EARLY = 2.5
 class Preconditioner:
     """Apply (F F' + alpha I)⁻¹ = (I - F (F'F + alpha I)⁻¹ F') / alpha, one alpha a column.
 
-    Parameters
-    ----------
-    panels : list of ndarrays of shape (n, k_j)
-        The columns of F.
-    alphas : ndarray of shape (t,)
-        Penalties of the columns.
-    pivots : ndarray of shape (k,)
-        The rows that F was made from.
-    foreseen : float
-        How many iterations it may take, where that was looked at.
+    F comes in panels (n, k_j) of its columns, and was made from some rows, the pivots; `foreseen` says how many
+    iterations it may take, where that was looked at.
     """
 
     def __init__(

@@ -1,5 +1,7 @@
 """Low-rank factors of positive semidefinite matrices: randomly pivoted Cholesky, in blocks with rejection."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 

@@ -43,23 +43,9 @@ def solve_symmetric(
     solved by LDLᵀ of the whole system, and what is singular by the eigenvectors of A whose eigenvalues are not
     rounding errors: the solution of smallest norm. Either way says so in one LinAlgWarning.
 
-    Parameters
-    ----------
-    A : ndarray of shape (n, n)
-        Symmetric, float32 or float64; its lower triangle and diagonal are destroyed.
-    B : ndarray of shape (n, t)
-        Right-hand sides, float64.
-    alpha : ndarray of shape (t,)
-        Penalties.
-    border : ndarray of shape (n,), optional
-        The vector u.
-    definite : bool, default=True
-        Whether A is positive semidefinite but for rounding; False allows LDLᵀ.
-
-    Returns
-    -------
-    Solution
-        X in the dtype of A, b, the solver of the worst column, and the residual of the whole system relative to B.
+    The lower triangle and the diagonal of A (n, n) are destroyed; `definite` says whether A is positive semidefinite
+    but for rounding, False allows LDLᵀ. X comes in the dtype of A, and with it the solver of the worst column, and the
+    residual of the whole system relative to B.
     """
     u = None if border is None else border.astype(np.float64)
     # Solving for what an intercept alone leaves over keeps the digits of targets far from zero.

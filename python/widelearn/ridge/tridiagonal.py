@@ -12,18 +12,9 @@ Array = NDArray[Any]
 
 
 class Tridiagonal:
-    """A positive semidefinite matrix A = Q T Q' with tridiagonal T, and right-hand sides Q' B.
+    """A positive semidefinite matrix A = Q T Q' with tridiagonal T, and right-hand sides Q' B; A may be destroyed.
 
-    Parameters
-    ----------
-    A : ndarray of shape (m, m)
-        Symmetric, float64, in any order; it may be destroyed.
-    B : ndarray of shape (m, t)
-        Right-hand sides.
-
-    Notes
-    -----
-    Costs 4 m³ / 3 flops, a seventh of all eigenvectors; then each penalty O(m t).
+    Costs 4 m³ / 3 flops for A (m, m), a seventh of all eigenvectors; then each penalty O(m t) for B (m, t).
     """
 
     def __init__(self, A: Array, B: Array) -> None:

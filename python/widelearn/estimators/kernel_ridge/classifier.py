@@ -26,7 +26,7 @@ Array = NDArray[Any]
 class KernelRidgeClassifier(SignClassifier, BaseKernelRidge):
     """Classify by kernel ridge regression on +1 for a row's class and -1 for every other.
 
-    The objective, with those codes for y, is that of :class:`KernelRidge`; two classes share one column, and each
+    The objective, with those codes for y, is that of :class:`KernelRidge`; two classes share one target, and each
     label of a multilabel indicator has its own.
 
     Parameters
@@ -35,10 +35,10 @@ class KernelRidgeClassifier(SignClassifier, BaseKernelRidge):
         An object of :mod:`widelearn.kernels`, one of the names "rbf", "polynomial", "linear", "ntk" and "nngp", a
         function ``(X, Y) -> (n, m)``, or "precomputed". None means ``NTK()``. Nested names set its parameters:
         ``kernel__depth``.
-    alpha : float or array-like of shape (n_columns,), default=1.0
-        Penalty, non-negative.
+    alpha : float or array-like of shape (n_targets,), default=1.0
+        Penalty, non-negative, one for all targets or one each. It is scikit-learn's alpha: not divided by n.
     fit_intercept : bool, default=True
-        Whether there is an unpenalised intercept.
+        Whether there is an unpenalised intercept b.
     solver : {"auto", "cholesky", "pcg", "nystrom"}, default="auto"
         "cholesky" factors the n x n matrix. "pcg" solves the same system by preconditioned conjugate gradients, from
         products with a matrix that is kept where memory lets it, and else made anew, tile by tile. "auto" takes one of
@@ -57,7 +57,8 @@ class KernelRidgeClassifier(SignClassifier, BaseKernelRidge):
     callback : callable, default=None
         Called by "pcg" after every iteration with its number and the residuals of all columns.
     checkpoint : str or path, default=None
-        File that "pcg" writes its state to after every iteration, whole or not at all, and goes on from if it is there.
+        File for the state of "pcg" after every iteration; an interrupted write leaves the state before. If the file
+        exists, the iterations go on from it.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied with the sample weights; "balanced" is n / (n_classes n_c).
 
@@ -67,21 +68,21 @@ class KernelRidgeClassifier(SignClassifier, BaseKernelRidge):
         The classes; column numbers for a multilabel indicator.
     multilabel_ : bool
         Whether the targets were a multilabel indicator.
-    dual_coef_ : ndarray of shape (n,) or (n, n_columns)
-        Dual coefficients; those of the one column for two classes.
-    intercept_ : float or ndarray of shape (n_columns,)
-        Intercept.
+    dual_coef_ : ndarray of shape (n,) or (n, n_targets)
+        Dual coefficients a of the rows in `X_fit_`, zero for rows of weight zero.
+    intercept_ : float or ndarray of shape (n_targets,)
+        Intercept b.
     solver_ : str
-        What solved the system: "cholesky", "pcg" or "nystrom"; "ldlt" if the kernel matrix plus alpha was indefinite,
-        "eigen" if it was singular.
+        What solved the system: "cholesky", or another `solver` that was chosen; "ldlt" if the kernel matrix plus alpha
+        was indefinite, "eigen" if it was singular.
     n_iter_ : int
-        Iterations of "pcg", 1 for direct solvers.
+        Iterations; 1 for direct solvers.
     residual_ : float
-        Residual of the whole system, relative to the codes; the largest over columns.
+        Residual of the whole system, relative to the targets; the largest over targets.
     kernel_ : Kernel or str
         The kernel used.
     X_fit_ : ndarray of shape (n, d)
-        The rows, of "nystrom" the centres among them; not there for a precomputed kernel.
+        The rows that were fitted, or the centres among them; not there for a precomputed kernel.
     n_features_in_ : int
         Number of features, d; n for a precomputed kernel.
     feature_names_in_ : ndarray of shape (d,)

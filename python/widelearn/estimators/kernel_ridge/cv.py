@@ -35,32 +35,32 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
     alphas : array-like of shape (n_alphas,), default=(0.001, ..., 1000.0)
         Penalties to choose from, non-negative; by default the powers of ten.
     fit_intercept : bool, default=True
-        Whether there is an unpenalised intercept.
+        Whether there is an unpenalised intercept b.
     cv : int, splitter, iterable or None, default=None
-        None: the mean squared error of leaving out each row, in closed form. Else refits to folds, and the mean R²
-        of the rows left out.
+        None: the mean squared error of leaving out each row, in closed form. Else refits to folds, and the mean score
+        of the rows left out: R², or the accuracy of a classifier.
 
     Attributes
     ----------
     alpha_ : float
         The chosen penalty.
     kernel_ : Kernel or str
-        The chosen kernel.
+        The kernel used.
     best_score_ : float
-        Their score: minus the mean squared left-out error, w_i r_i² with weights, or the mean R².
+        Their score: minus the mean squared left-out error, w_i r_i² with weights, or the mean score of the folds.
     dual_coef_ : ndarray of shape (n,) or (n, n_targets)
-        Dual coefficients, zero for rows of weight zero.
+        Dual coefficients a of the rows in `X_fit_`, zero for rows of weight zero.
     intercept_ : float or ndarray of shape (n_targets,)
-        Intercept.
+        Intercept b.
     solver_ : str
-        What solved the chosen system: "cholesky"; "ldlt" if the kernel matrix plus alpha was indefinite, "eigen" if it
-        was singular.
+        What solved the system: "cholesky", or another `solver` that was chosen; "ldlt" if the kernel matrix plus alpha
+        was indefinite, "eigen" if it was singular.
     n_iter_ : int
-        1: the solvers are direct.
+        Iterations; 1 for direct solvers.
     residual_ : float
-        Residual of the chosen system, relative to the targets; the largest over targets.
+        Residual of the whole system, relative to the targets; the largest over targets.
     X_fit_ : ndarray of shape (n, d)
-        The rows; not there for a precomputed kernel.
+        The rows that were fitted, or the centres among them; not there for a precomputed kernel.
     n_features_in_ : int
         Number of features, d; n for a precomputed kernel.
     feature_names_in_ : ndarray of shape (d,)
@@ -155,10 +155,10 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
     alphas : array-like of shape (n_alphas,), default=(0.001, ..., 1000.0)
         Penalties to choose from, non-negative; by default the powers of ten.
     fit_intercept : bool, default=True
-        Whether there is an unpenalised intercept.
+        Whether there is an unpenalised intercept b.
     cv : int, splitter, iterable or None, default=None
-        None: the mean squared error of leaving out each row, in closed form. Else refits to folds, and the mean
-        accuracy of the rows left out.
+        None: the mean squared error of leaving out each row, in closed form. Else refits to folds, and the mean score
+        of the rows left out: R², or the accuracy of a classifier.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied with the sample weights; "balanced" is n / (n_classes n_c).
 
@@ -167,57 +167,35 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
     alpha_ : float
         The chosen penalty.
     kernel_ : Kernel or str
-        The chosen kernel.
+        The kernel used.
     best_score_ : float
-        Their score: minus the mean squared left-out error, w_i r_i² with weights, or the mean accuracy.
+        Their score: minus the mean squared left-out error, w_i r_i² with weights, or the mean score of the folds.
     classes_ : ndarray of shape (n_classes,)
         The classes; column numbers for a multilabel indicator.
     multilabel_ : bool
         Whether the targets were a multilabel indicator.
-    dual_coef_ : ndarray of shape (n,) or (n, n_columns)
-        Dual coefficients, zero for rows of weight zero.
-    intercept_ : float or ndarray of shape (n_columns,)
-        Intercept.
+    dual_coef_ : ndarray of shape (n,) or (n, n_targets)
+        Dual coefficients a of the rows in `X_fit_`, zero for rows of weight zero.
+    intercept_ : float or ndarray of shape (n_targets,)
+        Intercept b.
     solver_ : str
-        What solved the chosen system: "cholesky"; "ldlt" if the kernel matrix plus alpha was indefinite, "eigen" if it
-        was singular.
+        What solved the system: "cholesky", or another `solver` that was chosen; "ldlt" if the kernel matrix plus alpha
+        was indefinite, "eigen" if it was singular.
     n_iter_ : int
-        1: the solvers are direct.
+        Iterations; 1 for direct solvers.
     residual_ : float
-        Residual of the chosen system, relative to the targets; the largest over targets.
+        Residual of the whole system, relative to the targets; the largest over targets.
     X_fit_ : ndarray of shape (n, d)
-        The rows; not there for a precomputed kernel.
+        The rows that were fitted, or the centres among them; not there for a precomputed kernel.
     n_features_in_ : int
         Number of features, d; n for a precomputed kernel.
     feature_names_in_ : ndarray of shape (d,)
         Names of the features, if they were strings.
 
-    Raises
-    ------
-    ValueError
-        If a penalty is negative or a precomputed kernel matrix is not symmetric.
-    MemoryError
-        If the eigenvectors of the kernel matrix do not fit, with the bytes.
-
-    Warns
-    -----
-    LinAlgWarning
-        Once, with the reciprocal condition number and the remedy, if the chosen system is indefinite or singular.
-
     See Also
     --------
     KernelRidgeClassifier : One kernel and one penalty.
-    KernelRidgeCV : The regression.
-
-    Notes
-    -----
-    For every kernel n² d flops for its matrix and 9 n³ for eigenvectors, or n³ a penalty where there are few; 24 n²
-    bytes. Each further penalty costs 2 n² (t + 1) flops.
-
-    References
-    ----------
-    Golub, Heath & Wahba, "Generalized cross-validation as a method for choosing a good ridge parameter", Technometrics
-    21, 1979, section 2.
+    KernelRidgeCV : The regression; its costs, errors and sources are the same.
 
     Examples
     --------

@@ -58,25 +58,26 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
     callback : callable, default=None
         Called by "pcg" after every iteration with its number and the residuals of all columns.
     checkpoint : str or path, default=None
-        File that "pcg" writes its state to after every iteration, whole or not at all, and goes on from if it is there.
+        File for the state of "pcg" after every iteration; an interrupted write leaves the state before. If the file
+        exists, the iterations go on from it.
 
     Attributes
     ----------
     dual_coef_ : ndarray of shape (n,) or (n, n_targets)
-        Dual coefficients a, zero for rows of weight zero; of "nystrom" those of the rows in `X_fit_`.
+        Dual coefficients a of the rows in `X_fit_`, zero for rows of weight zero.
     intercept_ : float or ndarray of shape (n_targets,)
         Intercept b.
     solver_ : str
-        What solved the system: "cholesky", "pcg" or "nystrom"; "ldlt" if the kernel matrix plus alpha was indefinite,
-        "eigen" if it was singular.
+        What solved the system: "cholesky", or another `solver` that was chosen; "ldlt" if the kernel matrix plus alpha
+        was indefinite, "eigen" if it was singular.
     n_iter_ : int
-        Iterations of "pcg", 1 for direct solvers.
+        Iterations; 1 for direct solvers.
     residual_ : float
         Residual of the whole system, relative to the targets; the largest over targets.
     kernel_ : Kernel or str
         The kernel used.
     X_fit_ : ndarray of shape (n, d)
-        The rows, of "nystrom" the centres among them; not there for a precomputed kernel.
+        The rows that were fitted, or the centres among them; not there for a precomputed kernel.
     n_features_in_ : int
         Number of features, d; n for a precomputed kernel.
     feature_names_in_ : ndarray of shape (d,)

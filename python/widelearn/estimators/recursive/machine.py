@@ -190,7 +190,7 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
 class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
     """Classify by kernel ridge on +1 and -1 in a metric learned from its own gradients.
 
-    The recursion, with those codes for y, is that of :class:`RecursiveFeatureMachine`; two classes share one column,
+    The recursion, with those codes for y, is that of :class:`RecursiveFeatureMachine`; two classes share one target,
     and each label of a multilabel indicator has its own.
 
     Parameters
@@ -242,15 +242,15 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
     n_iter_ : int
         The chosen iteration: how often the metric was changed. 0 is kernel ridge.
     history_ : ndarray of shape (n_iter + 1,)
-        Mean squared leave-one-out error of every iteration of the kept run, over rows and columns; shorter if gradients
+        Mean squared leave-one-out error of every iteration of the kept run, over rows and targets; shorter if gradients
         vanish.
     best_score_ : float
         Minus that of the chosen iteration.
     X_fit_ : ndarray of shape (n, d)
         The rows as the kernel sees them, (x - mean_) / scale_ times root_.
-    dual_coef_ : ndarray of shape (n,) or (n, n_columns)
+    dual_coef_ : ndarray of shape (n,) or (n, n_targets)
         Dual coefficients a.
-    intercept_ : float or ndarray of shape (n_columns,)
+    intercept_ : float or ndarray of shape (n_targets,)
         Intercept b.
     n_features_in_ : int
         Number of features, d.
@@ -259,12 +259,7 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
 
     See Also
     --------
-    RecursiveFeatureMachine : The regression; its costs, errors and choice are the same.
-
-    References
-    ----------
-    Radhakrishnan, Beaglehole, Pandit & Belkin, "Mechanism for feature learning in neural networks and
-    backpropagation-free machine learning models", Science 383, 2024 (the recursion, with exponent=1).
+    RecursiveFeatureMachine : The regression; its costs, errors, choice and source are the same.
 
     Examples
     --------
