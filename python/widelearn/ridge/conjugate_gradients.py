@@ -153,9 +153,10 @@ def pcg(
     inverse = preconditioner
     if inverse is None:
         inverse = precondition(A, alphas, rank, tol, max_iter, check_random_state(random_state))
-    path = None if checkpoint is None else Path(checkpoint)
-    run = Run(A, right, alphas, inverse, start, tol, max_iter, callback)
-    if path is not None:
+    run = Run(A, right, alphas, inverse, start, tol, max_iter)
+    run.callback = callback
+    if checkpoint is not None:
+        path = Path(checkpoint)
         mark = disk.fingerprint(A, right, alphas, inverse.pivots, start)
         run.keep = lambda state: disk.write(path, mark, state)
         run.state = disk.read(path, mark) or run.state
@@ -169,20 +170,15 @@ def pcg(
 class Run:
     """Conjugate gradients on all columns at once, restarted from the true residual until that is small."""
 
+    # Called after every iteration: with the state, and with its number and the residuals.
+    keep: Callable[[dict[str, Array]], None] | None = None
+    callback: Callable[[int, Array], object] | None = None
+
     def __init__(
-        self,
-        A: Operator,
-        right: Array,
-        alphas: Array,
-        inverse: Preconditioner,
-        start: Array,
-        tol: float,
-        max_iter: int,
-        callback: Callable[[int, Array], object] | None,
+        self, A: Operator, right: Array, alphas: Array, inverse: Preconditioner, start: Array, tol: float, max_iter: int
     ) -> None:
         self.A, self.exact, self.right, self.alphas, self.inverse = A, exact(A), right, alphas, inverse
-        self.tol, self.max_iter, self.callback = tol, max_iter, callback
-        self.keep: Callable[[dict[str, Array]], None] = lambda state: None
+        self.tol, self.max_iter = tol, max_iter
         size = np.linalg.norm(right, axis=0)
         self.size = np.where(size > 0, size, 1.0)
         # A pass with single-precision products is not believed beyond half their digits more.
@@ -206,7 +202,8 @@ class Run:
         while True:
             while state["active"].any() and state["iteration"] < self.max_iter:
                 self.step()
-                self.keep(state)
+                if self.keep is not None:
+                    self.keep(state)
                 if self.callback is not None:
                     self.callback(int(state["iteration"]), np.linalg.norm(state["R"], axis=0) / self.size)
             R = self.left = self.right - double_product(self.exact, state["X"]) - state["X"] * self.alphas

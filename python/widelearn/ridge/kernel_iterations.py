@@ -47,14 +47,7 @@ def solve_iteratively(
 
 
 def worth_iterating(
-    A: Operator,
-    alpha: Array,
-    weight: Array | None,
-    *,
-    fit_intercept: bool,
-    tol: float,
-    max_iter: int,
-    random_state: Any,
+    A: Operator, alpha: Array, weight: Any, *, fit_intercept: bool, tol: float, max_iter: int, random_state: Any
 ) -> Preconditioner | None:
     """Return the preconditioner with which iterations beat a factorisation, or None if they do not."""
     if A.shape[0] < FEW_ROWS or not (alpha > 0).all():

@@ -8,9 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from widelearn.estimators.kernel_ridge.centres import default_centres
 from widelearn.estimators.kernel_ridge.model import KernelModel, is_precomputed, kernel_of
-from widelearn.estimators.kernel_ridge.solver import Solver
+from widelearn.estimators.kernel_ridge.solver import Solver, default_centres
 from widelearn.estimators.labels import Labels
 from widelearn.features import NystromFeatures
 from widelearn.kernels import NTK, as_kernel

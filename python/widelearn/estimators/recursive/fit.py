@@ -14,7 +14,7 @@ from widelearn.estimators.kernel_ridge.fit import DTYPES
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, is_precomputed
 from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.recursive.metric import applied, gradients
-from widelearn.estimators.recursive.recursion import Learned, Recursion
+from widelearn.estimators.recursive.recursion import Recursion
 from widelearn.estimators.state import snapshot
 from widelearn.kernels import Kernel, Laplace, as_kernel
 from widelearn.kernels.gradients import check_radial
@@ -89,18 +89,12 @@ def learn(draft: Any, X: Array, Y: Array, weight: Array | None, *, flat: bool) -
         scale = np.where(spread > 10 * np.finfo(X.dtype).eps * np.abs(mean), spread, 1.0)
     Z = ((X - mean) / scale).astype(X.dtype)
     with one_blas_thread() if len(X) <= FEW_ROWS else nullcontext():
-        found = Recursion.of(draft).learn(KernelProblem(kernel, Z, Y, weight, draft.fit_intercept), order)
-    draft._model = RecursiveModel(found.model, found.root, mean, scale)
-    draft.mean_, draft.scale_ = mean, scale
-    show(draft, found, flat)
-
-
-def show(draft: Any, found: Learned, flat: bool) -> None:
-    """Set the public attributes of what was learned."""
-    rows, (coef, offset, *_), run = np.asarray(found.model.rows), found.model.solution, found.run
-    draft.X_fit_, draft.kernel_ = rows, found.model.kernel
+        problem = KernelProblem(kernel, Z, Y, weight, draft.fit_intercept)
+        model, M, root, run = Recursion.of(draft).learn(problem, order)
+    draft._model, draft.mean_, draft.scale_ = RecursiveModel(model, root, mean, scale), mean, scale
+    draft.M_, draft.root_, draft.X_fit_, draft.kernel_ = M.astype(Z.dtype), root, model.rows, model.kernel
+    coef, offset = model.solution[:2]
     draft.dual_coef_, draft.intercept_ = (coef[:, 0], offset[0]) if flat else (coef, offset)
-    draft.M_, draft.root_ = found.M.astype(rows.dtype), found.root
     draft.n_iter_, draft.alpha_ = run.best, run.alphas[run.best]
     draft.history_ = np.array([float(errors.mean()) for errors in run.history])
     draft.best_score_ = -float(draft.history_[run.best])

@@ -79,15 +79,6 @@ class Run(NamedTuple):
         return best
 
 
-class Learned(NamedTuple):
-    """The model in its metric M, the metric's root, and the run that chose the iteration."""
-
-    model: KernelModel
-    M: Array
-    root: Array
-    run: Run
-
-
 @dataclass(frozen=True)
 class Recursion:
     """The recursion's options: the fields are :class:`RecursiveFeatureMachine`'s parameters of that name."""
@@ -104,8 +95,11 @@ class Recursion:
         """Return the recursion that an estimator's parameters describe."""
         return cls(**{field.name: getattr(estimator, field.name) for field in fields(cls)})
 
-    def learn(self, problem: KernelProblem, order: Array) -> Learned:
-        """Choose length, penalties and iteration on the first rows in some order; then iterate with all rows."""
+    def learn(self, problem: KernelProblem, order: Array) -> tuple[KernelModel, Array, Array, Run]:
+        """Choose length, penalties and iteration on the first rows in some order, and then iterate with all rows.
+
+        Returns the model of the mapped rows, the metric M, its root, and the run that chose the iteration.
+        """
         first, alphas = taken(problem, order[:LENGTH_ROWS]), check_alphas(self.alphas)
         shared = first.X, first.Y, first.weight, first.fit_intercept
         found, start = choose_kernel(candidates(problem.kernel, first.X), LeaveOneOutByRow(alphas), *shared)
@@ -114,7 +108,8 @@ class Recursion:
         runs = [self.run(part, start, cap) for cap in self.caps(start.alpha)]
         run = min(runs, key=lambda run: float(run.history[run.best].mean()))
         penalties = [min(alpha, run.cap) for alpha in run.alphas[: run.best]]
-        return self.iterate(problem, penalties, np.sort(order[:GRADIENT_ROWS]), run)
+        M, root = self.iterate(problem, penalties, np.sort(order[:GRADIENT_ROWS]))
+        return solved(problem, root, run.alphas[run.best]), M, root, run
 
     def caps(self, alpha: float) -> list[float]:
         """Return the largest penalties of gradients to try: none, and a small one if the best penalty is larger."""
@@ -163,8 +158,8 @@ class Recursion:
         product = outer_product(problem.kernel, rows, dual, problem.weight, sample, diagonal=diagonal)
         return next_metric(root, product, self.exponent)
 
-    def iterate(self, problem: KernelProblem, alphas: list[float], sample: Array, run: Run) -> Learned:
-        """Change the metric of all rows with one penalty after another, and fit with that of the best iteration."""
+    def iterate(self, problem: KernelProblem, alphas: list[float], sample: Array) -> tuple[Array, Array]:
+        """Change the metric of all rows with one penalty after another; return it and its root."""
         d = problem.X.shape[1]
         root, M = np.ones(d), np.ones(d) if self.metric == "diagonal" else np.eye(d)
         for alpha in alphas:
@@ -172,7 +167,7 @@ class Recursion:
             if found is None:
                 break
             M, root = found
-        return Learned(solved(problem, root, run.alphas[run.best]), M, root, run)
+        return M, root
 
 
 def under(problem: KernelProblem, root: Array) -> KernelProblem:
