@@ -84,6 +84,25 @@ def factor(n: int, dtype: str) -> Job:
     )
 
 
+def fits(
+    name: str,
+    shape: str,
+    least: float,
+    sides: dict[str, Callable[[], object]],
+    difference: Callable[[], float],
+    tolerance: float,
+    flops: float,
+    *,
+    dtype: str = "float64",
+    rounds: int = ROUNDS,
+    **more: Any,
+) -> Job:
+    """Return a job of whole fits, ours and a peer's."""
+    clocks = {side: timed(fit) for side, fit in sides.items()}
+    more |= {"flops": flops, "rounds": rounds}
+    return Job(name, shape, dtype, "fresh", least, clocks, difference, tolerance, **more)
+
+
 def features(n: int, p: int) -> Iterator[Job]:
     """Ridge on random Fourier features; the peer draws others, so ours are held to a fit in double precision."""
     for dtype, precision, least in (("float64", "auto", 2.4), ("float64", "mixed", 3.5), ("float32", "auto", 1.1)):
@@ -102,22 +121,20 @@ def features(n: int, p: int) -> Iterator[Job]:
         def difference(ours: Any = ours, x: Array = x, y: Array = y, wanted: Any = wanted) -> float:
             return float(np.abs(ours.fit(x, y).predict(x) - wanted()).max() / np.abs(wanted()).max())
 
-        yield Job(
-            name="FeatureRidge" if precision == "auto" else "FeatureRidge, mixed",
-            shape=f"n={n} d=64 features={p}",
-            dtype=dtype,
-            output="fresh",
-            least=least,
-            sides={
-                "widelearn": timed(lambda ours=ours, x=x, y=y: ours.fit(x, y)),
-                "RBFSampler + Ridge": timed(lambda theirs=theirs, x=x, y=y: theirs.fit(x, y)),
+        yield fits(
+            "FeatureRidge" if precision == "auto" else "FeatureRidge, mixed",
+            f"n={n} d=64 features={p}",
+            least,
+            {
+                "widelearn": lambda ours=ours, x=x, y=y: ours.fit(x, y),
+                "RBFSampler + Ridge": lambda theirs=theirs, x=x, y=y: theirs.fit(x, y),
             },
-            difference=difference,
-            tolerance=1e-6 if dtype == "float64" else 1e-3,
-            flops=n * p * (p + 128),
+            difference,
+            1e-6 if dtype == "float64" else 1e-3,
+            n * p * (p + 128),
+            dtype=dtype,
             notes=(lambda: {"peak_MB": peak_megabytes(n, p)}) if measured else dict,
             most={"peak_MB": 300.0} if measured else {},
-            rounds=ROUNDS,
         )
 
 
@@ -133,18 +150,8 @@ def path(n: int, p: int) -> Job:
         gap = np.abs(one.cv_results_ - other.cv_results_).max() / np.abs(other.cv_results_).max()
         return float(gap if one.alpha_ == other.alpha_ else np.inf)
 
-    return Job(
-        name="FeatureRidgeCV",
-        shape=f"n={n} p={p} alphas=13",
-        dtype="float64",
-        output="fresh",
-        least=5.0,
-        sides={"widelearn": timed(lambda: ours.fit(x, y)), "RidgeCV": timed(lambda: theirs.fit(x, y))},
-        difference=difference,
-        tolerance=1e-6,
-        flops=3 * n * p * p + 9 * p**3,
-        rounds=ROUNDS,
-    )
+    sides = {"widelearn": lambda: ours.fit(x, y), "RidgeCV": lambda: theirs.fit(x, y)}
+    return fits("FeatureRidgeCV", f"n={n} p={p} alphas=13", 5.0, sides, difference, 1e-6, 3 * n * p * p + 9 * p**3)
 
 
 def wide_classes(n: int, p: int) -> Job:
@@ -159,17 +166,9 @@ def wide_classes(n: int, p: int) -> Job:
         gap = float((one.predict(x) != other.predict(x)).mean())
         return gap if one.alpha_ == other.alpha_ else np.inf
 
-    return Job(
-        name="FeatureRidgeClassifierCV",
-        shape=f"n={n} p={p} alphas=10",
-        dtype="float64",
-        output="fresh",
-        least=3.0,
-        sides={"widelearn": timed(lambda: ours.fit(x, y)), "RidgeClassifierCV": timed(lambda: theirs.fit(x, y))},
-        difference=difference,
-        tolerance=0.0,
-        flops=n * n * p + 9 * n**3,
-    )
+    sides, shape = {"widelearn": lambda: ours.fit(x, y), "RidgeClassifierCV": lambda: theirs.fit(x, y)}, f"n={n} p={p}"
+    flops = n * n * p + 9 * n**3
+    return fits("FeatureRidgeClassifierCV", f"{shape} alphas=10", 3.0, sides, difference, 0.0, flops, rounds=Job.rounds)
 
 
 def kernel_path(n: int) -> Job:
@@ -185,18 +184,8 @@ def kernel_path(n: int) -> Job:
         same = KernelRidge(kernel="rbf", gamma=0.05, alpha=model.alpha_).fit(x, y)
         return float(np.abs(model.predict(x) - same.predict(x)).max() / np.abs(y).max())
 
-    return Job(
-        name="KernelRidgeCV",
-        shape=f"n={n} d=20 alphas=13",
-        dtype="float64",
-        output="fresh",
-        least=5.0,
-        sides={"widelearn": timed(lambda: ours.fit(x, y)), "GridSearchCV(cv=5)": timed(lambda: theirs.fit(x, y))},
-        difference=difference,
-        tolerance=1e-8,
-        flops=9 * n**3,
-        rounds=ROUNDS,
-    )
+    sides = {"widelearn": lambda: ours.fit(x, y), "GridSearchCV(cv=5)": lambda: theirs.fit(x, y)}
+    return fits("KernelRidgeCV", f"n={n} d=20 alphas=13", 5.0, sides, difference, 1e-8, 9 * n**3)
 
 
 def gradients(n: int, alpha: float, least: float) -> Job:
@@ -206,25 +195,16 @@ def gradients(n: int, alpha: float, least: float) -> Job:
     kernel, theirs = wl.kernels.RBF(0.1), KernelRidge(kernel="rbf", gamma=0.1, alpha=alpha)
 
     def ours() -> Array:
-        return np.asarray(wl.ridge.pcg(cached(kernel.operator(x)), y, alpha).coef)
+        operator = kernel.operator(x)
+        return np.asarray(wl.ridge.pcg(cached(operator, operator.dense), y, alpha).coef)
 
     def difference() -> float:
         fitted = kernel.dot(x, None, ours() - theirs.fit(x, y).dual_coef_)
         return float(np.linalg.norm(fitted) / np.linalg.norm(y))
 
-    return Job(
-        name="pcg",
-        shape=f"n={n} d=9 alpha={alpha:g}",
-        dtype="float64",
-        output="fresh",
-        least=least,
-        sides={"widelearn": timed(ours), "KernelRidge": timed(lambda: theirs.fit(x, y))},
-        difference=difference,
-        # K / (K + alpha) <= 1: fitted values differ by the residual at most, and by what Cholesky rounds.
-        tolerance=2e-8,
-        flops=n**3 / 3,
-        rounds=ROUNDS,
-    )
+    sides = {"widelearn": ours, "KernelRidge": lambda: theirs.fit(x, y)}
+    # K / (K + alpha) <= 1: fitted values differ by the residual at most, and by what Cholesky rounds.
+    return fits("pcg", f"n={n} d=9 alpha={alpha:g}", least, sides, difference, 2e-8, n**3 / 3)
 
 
 def tables(n: int) -> Array:
@@ -249,23 +229,9 @@ def nystrom(n: int, p: int) -> Job:
         ours_left, theirs_left = (n - float((side.fit_transform(x) ** 2).sum()) for side in (ours, theirs))
         return {"trace_error_of_theirs": ours_left / theirs_left}
 
-    return Job(
-        name="NystromFeatures",
-        shape=f"n={n} d=9 components={p}",
-        dtype="float64",
-        output="fresh",
-        least=1.0,
-        sides={
-            "widelearn": timed(lambda: ours.fit_transform(x)),
-            "Nystroem": timed(lambda: theirs.fit_transform(x)),
-        },
-        difference=difference,
-        tolerance=1e-6,
-        flops=n * p * p,
-        notes=errors,
-        most={"trace_error_of_theirs": 1.0},
-        rounds=ROUNDS,
-    )
+    sides = {"widelearn": lambda: ours.fit_transform(x), "Nystroem": lambda: theirs.fit_transform(x)}
+    limits: dict[str, Any] = {"notes": errors, "most": {"trace_error_of_theirs": 1.0}}
+    return fits("NystromFeatures", f"n={n} d=9 components={p}", 1.0, sides, difference, 1e-6, n * p * p, **limits)
 
 
 # VmHWM, because ru_maxrss starts from the parent's.
