@@ -85,22 +85,12 @@ def factor(n: int, dtype: str) -> Job:
 
 
 def fits(
-    name: str,
-    shape: str,
-    least: float,
-    sides: dict[str, Callable[[], object]],
-    difference: Callable[[], float],
-    tolerance: float,
-    flops: float,
-    *,
-    dtype: str = "float64",
-    rounds: int = ROUNDS,
-    **more: Any,
+    name: str, shape: str, least: float, sides: Any, difference: Any, tolerance: float, flops: float, **more: Any
 ) -> Job:
     """Return a job of whole fits, ours and a peer's."""
     clocks = {side: timed(fit) for side, fit in sides.items()}
-    more |= {"flops": flops, "rounds": rounds}
-    return Job(name, shape, dtype, "fresh", least, clocks, difference, tolerance, **more)
+    more = {"dtype": "float64", "rounds": ROUNDS} | more | {"output": "fresh", "least": least, "flops": flops}
+    return Job(name=name, shape=shape, sides=clocks, difference=difference, tolerance=tolerance, **more)
 
 
 def features(n: int, p: int) -> Iterator[Job]:

@@ -11,7 +11,6 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
 from widelearn import _core
-from widelearn.ridge.solution import Solution
 from widelearn.ridge.symmetric_systems import check_alpha, solve_symmetric
 from widelearn.ridge.tridiagonal import Tridiagonal, gcv_errors
 from widelearn.runtime import check_memory, core_blocks, row_blocks
@@ -175,21 +174,18 @@ class Moments:
         LinAlgWarning. Costs p³ / 3 flops; the moments are left as they are.
         """
         check_memory(8 * self.n_features**2, f"The factor of {self.n_features} features", "Take fewer features.")
-        return self._pair(self._solve(self.zz.copy(), alpha, fit_intercept))
+        return self._solve(self.zz.copy(), alpha, fit_intercept)
 
     def solve_once(self, alpha: ArrayLike, fit_intercept: bool = False) -> tuple[Array, Any]:
         """Solve as :meth:`solve` does and forget all rows: the matrix is factored in place, not copied."""
-        found = self._pair(self._solve(self.zz, alpha, fit_intercept))
+        found = self._solve(self.zz, alpha, fit_intercept)
         self._clear()
         return found
 
-    def _solve(self, zz: Array, alpha: ArrayLike, fit_intercept: bool) -> Solution:
-        zy = self.system(zz, fit_intercept)
-        found = solve_symmetric(zz, zy, check_alpha(alpha, self.n_targets))
-        return found._replace(offset=self.mean_y - self.mean_z @ found.coef) if fit_intercept else found
-
-    def _pair(self, found: Solution) -> tuple[Array, Any]:
-        return (found.coef[:, 0], found.offset[0]) if self.flat else (found.coef, found.offset)
+    def _solve(self, zz: Array, alpha: ArrayLike, fit_intercept: bool) -> tuple[Array, Any]:
+        found = solve_symmetric(zz, self.system(zz, fit_intercept), check_alpha(alpha, self.n_targets))
+        coef, intercept = found.coef, self.mean_y - self.mean_z @ found.coef if fit_intercept else found.offset
+        return (coef[:, 0], intercept[0]) if self.flat else (coef, intercept)
 
     def gcv(self, alphas: ArrayLike, fit_intercept: bool = False) -> Array:
         """Return the generalised cross-validation error of every alpha, of shape (n_alphas,) or (n_alphas, t).

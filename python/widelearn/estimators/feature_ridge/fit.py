@@ -63,8 +63,9 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
 
     _read: Callable[..., Rows]
     _values = predicted
-    # Whether targets and weights are needed in float64, all at once.
+    # Whether targets and weights are needed in float64, all at once; what validation says to sparse rows.
     _in_doubles = False
+    _accept_sparse: str | bool = "csr"
     precision = "auto"
     features: Any
     alpha: Any
@@ -197,7 +198,7 @@ def read_numbers(
 
     `flat` says of earlier rows whether they had one target without an axis; None fixes the columns by these rows.
     """
-    options = {"dtype": DTYPES, "accept_sparse": "csr", "multi_output": True, "reset": flat is None}
+    options = {"dtype": DTYPES, "accept_sparse": draft._accept_sparse, "multi_output": True, "reset": flat is None}
     x, y = validate_data(draft, X, y, y_numeric=True, **options)
     weight = check_weight(sample_weight, x, idle=idle, in_doubles=draft._in_doubles)
     if flat is not None and flat != (y.ndim == 1):
@@ -217,7 +218,7 @@ def read_labels(
     idle: bool = False,
 ) -> Rows:
     """Return validated rows, codes of their labels and weights, as :func:`read_numbers` does."""
-    options = {"dtype": DTYPES, "accept_sparse": "csr", "multi_output": True, "reset": flat is None}
+    options = {"dtype": DTYPES, "accept_sparse": draft._accept_sparse, "multi_output": True, "reset": flat is None}
     x, y = validate_data(draft, X, y, **options)
     if flat is not None and draft.multilabel_ != is_multilabel(y):
         raise ValueError("Some batches have one label a row, and others a multilabel indicator: give one kind.")

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from os import PathLike
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import StrOptions
 
 from widelearn.estimators.feature_ridge.classifier import FeatureRidgeClassifier
-from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, check_labels, fit_lazily, show
-from widelearn.estimators.kernel_ridge.model import KernelProblem, kernel_of
+from widelearn.estimators.feature_ridge.fit import read_labels
+from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, solve_one
 from widelearn.estimators.kernel_ridge.regressor import KernelRidge
-from widelearn.estimators.kernel_ridge.solver import Solver
 from widelearn.estimators.labels import SignClassifier
-from widelearn.estimators.state import checks_parameters, draft_of, keep
 from widelearn.kernels import Kernel
-from widelearn.ridge.symmetric_systems import check_alpha
 
 Array = NDArray[Any]
 
@@ -106,6 +103,9 @@ class KernelRidgeClassifier(SignClassifier, BaseKernelRidge):
         **KernelRidge._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
+    _read = read_labels
+    _solve = solve_one
+    _by_blocks = FeatureRidgeClassifier
 
     def __init__(
         self,
@@ -133,15 +133,3 @@ class KernelRidgeClassifier(SignClassifier, BaseKernelRidge):
         self.callback = callback
         self.checkpoint = checkpoint
         self.class_weight = class_weight
-
-    @checks_parameters()
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Self:
-        """Fit to rows `X` (n, d) and labels `y` (n,), or an indicator (n, t), of Dask too; returns the estimator."""
-        draft = draft_of(self)
-        if hasattr(X, "__dask_graph__"):
-            fit_lazily(draft, FeatureRidgeClassifier, X, y, sample_weight, class_weight=self.class_weight)
-        else:
-            x, Y, weight, _ = check_labels(draft, X, y, sample_weight)
-            problem = KernelProblem(kernel_of(self.kernel), x, Y, weight, self.fit_intercept)
-            show(draft, Solver.of(draft).solve(problem, check_alpha(self.alpha, Y.shape[1])), Y.shape[1] == 1)
-        return keep(self, draft)

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import StrOptions
 
-from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, check_labels, check_targets, show
-from widelearn.estimators.kernel_ridge.model import choose_kernel, kernels_of
-from widelearn.estimators.kernel_ridge.solver import Solver
+from widelearn.estimators.feature_ridge.fit import read_labels, read_numbers
+from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, solve_best
 from widelearn.estimators.labels import SignClassifier
-from widelearn.estimators.lazy import refuse_lazy
-from widelearn.estimators.penalty import ALPHAS, choice_of
-from widelearn.estimators.state import checks_parameters, draft_of, keep, snapshot
+from widelearn.estimators.penalty import ALPHAS
 from widelearn.kernels import Kernel
-
-Array = NDArray[Any]
 
 
 class KernelRidgeCV(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
@@ -112,6 +107,8 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
         "fit_intercept": ["boolean"],
         "cv": ["cv_object"],
     }
+    _read = read_numbers
+    _solve = solve_best
 
     def __init__(
         self, kernel: Any = None, alphas: ArrayLike = ALPHAS, *, fit_intercept: bool = True, cv: Any = None
@@ -120,24 +117,6 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
         self.alphas = alphas
         self.fit_intercept = fit_intercept
         self.cv = cv
-
-    @checks_parameters()
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Self:
-        """Fit to rows `X` (n, d) and targets `y` (n,) or (n, t); returns the estimator."""
-        refuse_lazy(X, type(self).__name__)
-        draft = draft_of(self)
-        x, Y, weight, flat = check_targets(draft, X, y, sample_weight)
-        penalty = choice_of(self.cv, self.alphas)
-        problem, choice = choose_kernel(kernels_of(self.kernel), penalty, x, Y, weight, self.fit_intercept)
-        show(draft, Solver().solve(problem, choice.penalties), flat)
-        draft.alpha_, draft.best_score_ = choice.alpha, choice.score
-        return keep(self, draft)
-
-    def predict(self, X: ArrayLike) -> Array:
-        """Return the values at the rows of `X`, of shape (n,) or (n, t); lazily for Dask's."""
-        fitted = snapshot(self)
-        values = fitted._values(X)
-        return values[:, 0] if fitted.dual_coef_.ndim == 1 else values
 
 
 class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
@@ -211,6 +190,8 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
         **KernelRidgeCV._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
+    _read = read_labels
+    _solve = solve_best
 
     def __init__(
         self,
@@ -226,15 +207,3 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
         self.fit_intercept = fit_intercept
         self.cv = cv
         self.class_weight = class_weight
-
-    @checks_parameters()
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Self:
-        """Fit to rows `X` (n, d) and labels `y` (n,), or an indicator (n, t); returns the estimator."""
-        refuse_lazy(X, type(self).__name__)
-        draft = draft_of(self)
-        x, Y, weight, labels = check_labels(draft, X, y, sample_weight)
-        penalty = choice_of(self.cv, self.alphas, labels=labels)
-        problem, choice = choose_kernel(kernels_of(self.kernel), penalty, x, Y, weight, self.fit_intercept)
-        show(draft, Solver().solve(problem, choice.penalties), Y.shape[1] == 1)
-        draft.alpha_, draft.best_score_ = choice.alpha, choice.score
-        return keep(self, draft)

@@ -1,44 +1,104 @@
-"""What kernel ridge estimators share: checked rows and targets, and the model that they keep."""
+"""What kernel ridge estimators share: one way to fit, and the model that they keep."""
 
 import math
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.utils.validation import validate_data
 
-from widelearn.estimators.kernel_ridge.model import KernelModel, is_precomputed, kernel_of
+from widelearn.estimators.feature_ridge.fit import DTYPES, NO_WEIGHT
+from widelearn.estimators.feature_ridge.systems import Rows
+from widelearn.estimators.kernel_ridge.model import (
+    KernelModel,
+    KernelProblem,
+    choose_kernel,
+    is_precomputed,
+    kernel_of,
+    kernels_of,
+)
 from widelearn.estimators.kernel_ridge.solver import Solver, default_centres
-from widelearn.estimators.labels import Labels
+from widelearn.estimators.lazy import refuse_lazy
+from widelearn.estimators.penalty import choice_of
+from widelearn.estimators.state import checks_parameters, refitting, snapshot
 from widelearn.features import NystromFeatures
 from widelearn.kernels import NTK, as_kernel
 from widelearn.kernels.parameters import DefaultObjects
 from widelearn.ridge.solution import Solution
+from widelearn.ridge.symmetric_systems import check_alpha
 
 Array = NDArray[Any]
-DTYPES = [np.float64, np.float32]
+
+
+def predicted(fitted: Any, X: Any) -> Array:
+    """Return the values K(X, X_fit) a + b (n, t) of a fitted estimator; lazy for a Dask collection."""
+    if hasattr(X, "__dask_graph__"):
+        from widelearn.distributed import by_rows
+
+        return by_rows(fitted, "_values", X, len(fitted._model.solution.offset))
+    return fitted._model.values(validate_data(fitted, X, dtype=DTYPES, reset=False))
 
 
 class BaseKernelRidge(DefaultObjects, BaseEstimator):
-    """What keeps a kernel model: its values at new rows, and its tags."""
+    """A kernel model, its values at new rows, and its tags.
+
+    Estimators say how they read targets (`_read`), what model they keep (`_solve`), and which of the estimators that
+    are fitted block by block fits them to a Dask collection (`_by_blocks`).
+    """
 
     _stands_for: ClassVar[dict[str, Any]] = {"kernel": lambda kernel: as_kernel(kernel, NTK())}
-    _model: KernelModel
+    _read: Callable[..., Rows]
+    _solve: Callable[..., KernelModel]
+    _by_blocks: Any = None
+    _values = predicted
+    _in_doubles = True
+    _accept_sparse = False
     kernel: Any
 
-    def _values(self, X: ArrayLike) -> Array:
-        """Return K(X, X_fit) a + b, of shape (n, t); lazy for a Dask collection."""
-        if hasattr(X, "__dask_graph__"):
-            from widelearn.distributed import by_rows
+    @checks_parameters()
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit to rows `X` (n, d) and targets or labels `y` (n,) or (n, t), and return the estimator.
 
-            return by_rows(self, "_values", X, len(self._model.solution.offset))
-        return self._model.values(validate_data(self, X, dtype=DTYPES, reset=False))
+        With solver="nystrom" they may be Dask's.
+        """
+        with refitting(self) as draft:
+            if self._by_blocks is None:
+                refuse_lazy(X, type(self).__name__)
+            if hasattr(X, "__dask_graph__"):
+                fit_lazily(draft, X, y, sample_weight)
+            else:
+                rows = draft._read(X, y, sample_weight)
+                if rows.weight is not None and not rows.weight.any():
+                    raise ValueError(NO_WEIGHT)
+                show(draft, draft._solve(rows), rows.flat)
+        return self
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Return the values at the rows of `X`, of shape (n,) or (n, t); lazily for Dask's."""
+        fitted = snapshot(self)
+        values = fitted._values(X)
+        return values[:, 0] if fitted.dual_coef_.ndim == 1 else values
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.pairwise = is_precomputed(self.kernel)
         return tags
+
+
+def solve_one(draft: Any, rows: Rows) -> KernelModel:
+    """Return the model of the kernel and the penalties that an estimator names."""
+    problem = KernelProblem(kernel_of(draft.kernel), *rows[:3], draft.fit_intercept)
+    return Solver.of(draft).solve(problem, check_alpha(draft.alpha, rows.Y.shape[1]))
+
+
+def solve_best(draft: Any, rows: Rows) -> KernelModel:
+    """Return the model of the best of the kernels and penalties that an estimator names, and set their score."""
+    penalty = choice_of(draft.cv, draft.alphas, labels=rows.labels)
+    problem, choice = choose_kernel(kernels_of(draft.kernel), penalty, *rows[:3], draft.fit_intercept)
+    draft.alpha_, draft.best_score_ = choice.alpha, choice.score
+    return Solver().solve(problem, choice.penalties)
 
 
 def show(draft: Any, model: KernelModel, flat: bool) -> None:
@@ -51,32 +111,7 @@ def show(draft: Any, model: KernelModel, flat: bool) -> None:
         draft.X_fit_ = model.rows
 
 
-def check_targets(draft: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Array, Array, Array | None, bool]:
-    """Return rows, targets (n, t), weights, and whether the targets have no axis of their own."""
-    x, targets = validate_data(draft, X, y, dtype=DTYPES, multi_output=True, y_numeric=True)
-    Y = targets.astype(np.float64).reshape(len(x), -1)
-    return x, Y, check_weight(sample_weight, x), targets.ndim == 1
-
-
-def check_labels(draft: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Array, Array, Array | None, Labels]:
-    """Return rows, codes (n, t), weights times those of the classes, and the labels, which the draft gets."""
-    x, y = validate_data(draft, X, y, dtype=DTYPES, multi_output=True)
-    labels = Labels.from_targets(y)
-    draft.classes_, draft.multilabel_ = labels.classes, labels.multilabel
-    weight = labels.weights(y, draft.class_weight, check_weight(sample_weight, x))
-    if weight is not None and not weight.any():
-        raise ValueError("All rows have weight zero: give at least one row, and one class, a positive weight.")
-    return x, labels.encode(y), weight, labels
-
-
-def check_weight(sample_weight: Any, X: Array) -> Array | None:
-    """Return validated sample weights, not all of them zero."""
-    if sample_weight is None:
-        return None
-    return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-
-
-def fit_lazily(draft: Any, regression: Any, X: Any, y: Any, sample_weight: Any, **options: Any) -> None:
+def fit_lazily(draft: Any, X: Any, y: Any, sample_weight: Any) -> None:
     """Fit the draft of an estimator to a Dask collection by ridge regression on Nyström features."""
     if draft.solver != "nystrom" or is_precomputed(draft.kernel):
         raise ValueError(
@@ -96,7 +131,9 @@ def fit_lazily(draft: Any, regression: Any, X: Any, y: Any, sample_weight: Any, 
         p = default_centres(int(n))
     kernel = kernel_of(draft.kernel)
     features = NystromFeatures(kernel, p, random_state=Solver.of(draft).seed)
-    found = regression(features, draft.alpha, fit_intercept=draft.fit_intercept, **options).fit(X, y, sample_weight)
+    options = {"class_weight": draft.class_weight} if is_classifier(draft) else {}
+    ridge = draft._by_blocks(features, draft.alpha, fit_intercept=draft.fit_intercept, **options)
+    found = ridge.fit(X, y, sample_weight)
     for name in ("n_features_in_", "feature_names_in_", "classes_", "multilabel_"):
         if hasattr(found, name):
             setattr(draft, name, getattr(found, name))

@@ -46,11 +46,6 @@ class KernelProblem:
     weight: Array | None
     fit_intercept: bool
 
-    @property
-    def own_rows(self) -> Array | None:
-        """The rows that a model keeps."""
-        return self.X if isinstance(self.kernel, Kernel) else None
-
     def checked(self, K: Array) -> Array:
         """Return the kernel matrix, which is refused if it is not symmetric; ours are."""
         return K if isinstance(self.kernel, Kernel) and self.kernel.compiled else symmetric_kernel_matrix(K)
@@ -71,7 +66,7 @@ class KernelProblem:
 
     def model(self, found: Solution) -> KernelModel:
         """Return the model of a solution for all rows."""
-        return KernelModel(self.kernel, self.own_rows, found)
+        return KernelModel(self.kernel, self.X if isinstance(self.kernel, Kernel) else None, found)
 
     def path(self, K: Array, rows: Array, alphas: Array) -> DualPath:
         """Return the path of some rows that have a weight; all of K is destroyed where they are all rows."""

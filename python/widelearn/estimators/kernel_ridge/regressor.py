@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from numbers import Integral, Real
 from os import PathLike
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from widelearn.estimators.feature_ridge.fit import read_numbers
 from widelearn.estimators.feature_ridge.regressor import FeatureRidge
-from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, check_targets, fit_lazily, show
-from widelearn.estimators.kernel_ridge.model import KernelProblem, kernel_of
-from widelearn.estimators.kernel_ridge.solver import Solver
-from widelearn.estimators.state import checks_parameters, draft_of, keep, snapshot
+from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, solve_one
 from widelearn.kernels import Kernel
-from widelearn.ridge.symmetric_systems import check_alpha
 
 Array = NDArray[Any]
 
@@ -146,6 +143,9 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
         "callback": [callable, None],
         "checkpoint": [str, PathLike, None],
     }
+    _read = read_numbers
+    _solve = solve_one
+    _by_blocks = FeatureRidge
 
     def __init__(
         self,
@@ -171,21 +171,3 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
         self.random_state = random_state
         self.callback = callback
         self.checkpoint = checkpoint
-
-    @checks_parameters()
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Self:
-        """Fit to rows `X` (n, d) and targets `y` (n,) or (n, t), of Dask too with "nystrom"; returns the estimator."""
-        draft = draft_of(self)
-        if hasattr(X, "__dask_graph__"):
-            fit_lazily(draft, FeatureRidge, X, y, sample_weight)
-        else:
-            x, Y, weight, flat = check_targets(draft, X, y, sample_weight)
-            problem = KernelProblem(kernel_of(self.kernel), x, Y, weight, self.fit_intercept)
-            show(draft, Solver.of(draft).solve(problem, check_alpha(self.alpha, Y.shape[1])), flat)
-        return keep(self, draft)
-
-    def predict(self, X: ArrayLike) -> Array:
-        """Return the values at the rows of `X`, of shape (n,) or (n, t); lazily for Dask's."""
-        fitted = snapshot(self)
-        values = fitted._values(X)
-        return values[:, 0] if fitted.dual_coef_.ndim == 1 else values

@@ -1,8 +1,9 @@
 """What recursive feature machines share: the model that they keep, its values and its gradients."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,12 +11,13 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
-from widelearn.estimators.kernel_ridge.fit import DTYPES
+from widelearn.estimators.feature_ridge.fit import DTYPES
+from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, is_precomputed
 from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.recursive.metric import applied, gradients
 from widelearn.estimators.recursive.recursion import Recursion
-from widelearn.estimators.state import snapshot
+from widelearn.estimators.state import checks_parameters, refitting, snapshot
 from widelearn.kernels import Kernel, Laplace, as_kernel
 from widelearn.kernels.gradients import check_radial
 from widelearn.kernels.parameters import DefaultObjects
@@ -54,16 +56,34 @@ class RecursiveModel:
         return out
 
 
+def predicted(fitted: Any, X: Any) -> Array:
+    """Return the values K_M(X, X_fit) a + b (n, t) of a fitted estimator."""
+    refuse_lazy(X, type(fitted).__name__)
+    return fitted._model.values(validate_data(fitted, X, dtype=DTYPES, reset=False))
+
+
 class BaseRecursive(DefaultObjects, BaseEstimator):
-    """What keeps such a model: its values at new rows, and its gradients."""
+    """A recursive model, its values at new rows and its gradients; estimators say how they read targets."""
 
     _stands_for: ClassVar[dict[str, Any]] = {"kernel": lambda kernel: as_kernel(kernel, Laplace())}
-    _model: RecursiveModel
+    _read: Callable[..., Rows]
+    _values = predicted
+    _in_doubles = True
+    _accept_sparse = False
 
-    def _values(self, X: ArrayLike) -> Array:
-        """Return K_M(X, X_fit) a + b, of shape (n, t)."""
-        refuse_lazy(X, type(self).__name__)
-        return self._model.values(validate_data(self, X, dtype=DTYPES, reset=False))
+    @checks_parameters()
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Fit to rows `X` (n, d) and targets or labels `y` (n,) or (n, t), and return the estimator."""
+        with refitting(self) as draft:
+            refuse_lazy(X, type(self).__name__)
+            learn(draft, draft._read(X, y, None))
+        return self
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Return the values at the rows of `X`, of shape (n,) or (n, t)."""
+        fitted = snapshot(self)
+        values = fitted._values(X)
+        return values[:, 0] if fitted.dual_coef_.ndim == 1 else values
 
     def gradient(self, X: ArrayLike) -> Array:
         """Return the gradients of the fitted function at the rows of `X`, in its units: (n, d), or (n, d, t)."""
@@ -73,13 +93,16 @@ class BaseRecursive(DefaultObjects, BaseEstimator):
         return out[:, :, 0] if fitted.dual_coef_.ndim == 1 else out
 
 
-def learn(draft: Any, X: Array, Y: Array, weight: Array | None, *, flat: bool) -> None:
-    """Fit the draft of an estimator to validated rows, targets (n, t) and weights."""
+def learn(draft: Any, rows: Rows) -> None:
+    """Fit the draft of an estimator to validated rows."""
     if is_precomputed(draft.kernel):
         raise ValueError("kernel='precomputed' has no gradients: give the rows and RBF, Laplace or Matern.")
     kernel: Kernel = clone(as_kernel(draft.kernel, Laplace()))
     check_radial(kernel)
+    X, Y, weight = rows[:3]
     if weight is not None:
+        if not weight.any():
+            raise ValueError("All rows have weight zero: give at least one class a positive weight.")
         X, Y, weight = X[weight > 0], Y[weight > 0], weight[weight > 0]
     rng = check_random_state(0 if draft.random_state is None else draft.random_state)
     order = rng.permutation(len(X))
@@ -94,7 +117,7 @@ def learn(draft: Any, X: Array, Y: Array, weight: Array | None, *, flat: bool) -
     draft._model, draft.mean_, draft.scale_ = RecursiveModel(model, root, mean, scale), mean, scale
     draft.M_, draft.root_, draft.X_fit_, draft.kernel_ = M.astype(Z.dtype), root, model.rows, model.kernel
     coef, offset = model.solution[:2]
-    draft.dual_coef_, draft.intercept_ = (coef[:, 0], offset[0]) if flat else (coef, offset)
+    draft.dual_coef_, draft.intercept_ = (coef[:, 0], offset[0]) if rows.flat else (coef, offset)
     draft.n_iter_, draft.alpha_ = run.best, run.alphas[run.best]
     draft.history_ = np.array([float(errors.mean()) for errors in run.history])
     draft.best_score_ = -float(draft.history_[run.best])

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from widelearn.estimators.kernel_ridge.fit import check_labels, check_targets
+from widelearn.estimators.feature_ridge.fit import read_labels, read_numbers
 from widelearn.estimators.labels import SignClassifier
-from widelearn.estimators.lazy import refuse_lazy
-from widelearn.estimators.recursive.fit import BaseRecursive, learn
-from widelearn.estimators.state import checks_parameters, draft_of, keep, snapshot
+from widelearn.estimators.recursive.fit import BaseRecursive
 from widelearn.kernels import Kernel
 
-Array = NDArray[Any]
 ALPHAS = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3)
 
 
@@ -145,6 +142,7 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
         "random_state": ["random_state"],
         "callback": [callable, None],
     }
+    _read = read_numbers
 
     def __init__(
         self,
@@ -170,21 +168,6 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
         self.fit_intercept = fit_intercept
         self.random_state = random_state
         self.callback = callback
-
-    @checks_parameters()
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit to rows `X` (n, d) and targets `y` (n,) or (n, t); returns the estimator."""
-        refuse_lazy(X, type(self).__name__)
-        draft = draft_of(self)
-        x, Y, weight, flat = check_targets(draft, X, y, None)
-        learn(draft, x, Y, weight, flat=flat)
-        return keep(self, draft)
-
-    def predict(self, X: ArrayLike) -> Array:
-        """Return the values at the rows of `X`, of shape (n,) or (n, t)."""
-        fitted = snapshot(self)
-        values = fitted._values(X)
-        return values[:, 0] if fitted.dual_coef_.ndim == 1 else values
 
 
 class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
@@ -276,6 +259,7 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
         **RecursiveFeatureMachine._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
+    _read = read_labels
 
     def __init__(
         self,
@@ -303,12 +287,3 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
         self.random_state = random_state
         self.callback = callback
         self.class_weight = class_weight
-
-    @checks_parameters()
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit to rows `X` (n, d) and labels `y` (n,), or an indicator (n, t); returns the estimator."""
-        refuse_lazy(X, type(self).__name__)
-        draft = draft_of(self)
-        x, Y, weight, _ = check_labels(draft, X, y, None)
-        learn(draft, x, Y, weight, flat=Y.shape[1] == 1)
-        return keep(self, draft)
