@@ -17,7 +17,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2, help="threads, and CPUs, of each side (2)")
     parser.add_argument("--rounds", type=int, default=9, help="timed iterations of each side (9)")
     parser.add_argument("--peer", type=Path, metavar="DIR", help="environment of neural-tangents, made if absent")
-    parser.add_argument("--peer-python", default=sys.executable, help="what makes it: Python 3.9 to 3.12")
+    parser.add_argument("--peer-python", default=sys.executable, help="the Python that makes it, 3.9 to 3.12")
     parser.add_argument("--out", type=Path, default=Path("target/benches"), help="folder of results.json, results.png")
     parser.add_argument("--quick", action="store_true", help="small shapes, one round: only to see that it runs")
     return parser.parse_args(arguments)

@@ -16,8 +16,8 @@ ROUNDS = 5
 
 
 def jobs(quick: bool) -> Iterator[Job]:
-    """Every job on a cluster, which is there while it is measured."""
-    # As many threads in all as the other side has: Dask gives each process one.
+    """Yield every job on a cluster, which runs while they are measured."""
+    # Dask gives each process one thread: as many processes as the other side has threads.
     workers = wl.get_num_threads()
     alone = {name: "1" for name in os.environ if name.endswith("_NUM_THREADS")}
     options = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": ":0", "env": alone}
@@ -32,7 +32,7 @@ def load() -> None:
 
 
 def fit(n: int, p: int, workers: int) -> Job:
-    """Rows as many as in plotnine's diamonds, in a graph that the first side sends out each time."""
+    """Fit as many rows as plotnine's diamonds has; the first side sends its graph out each time."""
     x = 3 * gaussian(n, 9, "float64")
     y = np.sin(x[:, 0]) + x[:, 1] * x[:, 2]
     chunk = -(-n // BLOCKS)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
-    """One line a job: a dot at its ratio, a bar at the ratio asked for."""
+    """Draw a line for each job: a dot at its ratio, a bar at the ratio asked for."""
     figure = Figure(figsize=(10, 1.4 + 0.3 * len(rows)), layout="constrained")
     axes = figure.subplots()
     for place, row in enumerate(rows):

@@ -1,4 +1,4 @@
-"""What the machine gives in this run: matmul and copy rates, versions, threads."""
+"""The machine in this run: rates of matmul and copy, versions, threads."""
 
 import os
 import platform
@@ -46,7 +46,7 @@ def cpu() -> str:
 
 
 def touch(size: int) -> None:
-    """Write to `size` bytes once: pages that the host had taken back are slow on their first touch."""
+    """Write to `size` bytes once: pages that the host has reclaimed are slow on their first touch."""
     np.empty(size // 8).fill(0.0)
 
 

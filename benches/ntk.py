@@ -23,7 +23,7 @@ TOLERANCE = {"float64": 1e-12, "float32": 2e-6}
 
 
 def jobs(folder: Path, python: str, quick: bool) -> Iterator[Job]:
-    """One job a case; a child for each dtype, because jax has one precision a process."""
+    """Yield a job for each case; each dtype has its child, because jax has one precision in a process."""
     interpreter = environment(folder, python)
     n = 200 if quick else 4000
     for dtype in ("float64", "float32"):

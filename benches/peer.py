@@ -1,4 +1,4 @@
-"""A peer that needs an environment of its own: a child process that runs one timed iteration when told to."""
+"""A peer in an environment of its own: a child process that runs one timed iteration on request."""
 
 import json
 import subprocess

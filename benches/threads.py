@@ -1,4 +1,4 @@
-"""What the second thread brings, beside what it brings to NumPy's matmul in the same run."""
+"""The gain of a second thread, beside its gain for NumPy's matmul in the same run."""
 
 from collections.abc import Iterator
 
@@ -49,7 +49,7 @@ def scaling(name: str, kernel: wl.kernels.RBF, x: np.ndarray, least: float) -> J
 
 
 def with_threads(threads: int, side: Side) -> Side:
-    """Set the width of both worlds before the clock starts, and put it back after."""
+    """Set the threads of widelearn and BLAS before the clock starts, and restore them afterwards."""
 
     def run() -> float:
         before = wl.get_num_threads()

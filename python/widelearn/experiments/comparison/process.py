@@ -15,10 +15,7 @@ WIDTHS = ("WIDELEARN_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "M
 
 
 def run(
-    folder: Path,
-    job: dict[str, Any],
-    on_step: Callable[[float], None] = lambda fraction: None,
-    threads: int | None = None,
+    folder: Path, job: dict[str, Any], on_step: Callable[[float], None] | None = None, threads: int | None = None
 ) -> dict[str, Any]:
     """Run a job of `worker.run` in a fresh Python process and wait for it.
 
@@ -55,7 +52,7 @@ def run(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, env=environment, text=True
         )
         try:
-            result = _listen(child, on_step)
+            result = _listen(child, on_step or (lambda fraction: None))
             code = child.wait()
         finally:
             child.kill()

@@ -51,7 +51,7 @@ def compare(
     seed: int = 0,
     threads: int | None = None,
     keep: bool = False,
-    on_step: Callable[[str, float], None] = lambda name, fraction: None,
+    on_step: Callable[[str, float], None] | None = None,
     journal: Journal | None = None,
 ) -> Comparison:
     """Tune, fit and score methods, one after the other.
@@ -68,6 +68,7 @@ def compare(
     journal : Journal or None
         Keeps what each method found; methods that it holds already are not run again.
     """
+    hear = on_step or (lambda name, fraction: None)
     rows: list[Row] = []
     notes = list(problem.data["notes"])
     best: FittedModel | None = None
@@ -80,7 +81,7 @@ def compare(
                 best = journal.model() if journal.best == method.name else best
             else:
                 job = {"model": method.name, "task": problem.task, "seed": seed, "keep": keep}
-                outcome = process.run(folder, job, _step_of(method, on_step), threads)
+                outcome = process.run(folder, job, _step_of(method, hear), threads)
                 row, warned = _row(problem, method, outcome, folder), _warned(problem, method, outcome)
                 wins = keep and _wins(row, best)
                 best = _fitted(problem, row, folder) if wins else best
@@ -88,7 +89,7 @@ def compare(
                     journal.add(method.name, row, warned, best if wins else None)
             rows.append(row)
             notes += warned
-            on_step(method.name, 1.0)
+            hear(method.name, 1.0)
     results: dict[str, Any] = {
         "schema": SCHEMA,
         "task": problem.task,
@@ -102,8 +103,8 @@ def compare(
     return Comparison(results, best)
 
 
-def _step_of(method: Method, on_step: Callable[[str, float], None]) -> Callable[[float], None]:
-    return lambda fraction: on_step(method.name, min(fraction, 0.99))
+def _step_of(method: Method, hear: Callable[[str, float], None]) -> Callable[[float], None]:
+    return lambda fraction: hear(method.name, min(fraction, 0.99))
 
 
 def _wins(row: Row, best: FittedModel | None) -> bool:
