@@ -39,7 +39,7 @@ def watch(t, state):
     best.append(share.max())
 
 
-network = wl.TwoLayerClassifier(preset="parity", max_iter=steps, random_state=0, callback=watch)
+network = wl.TwoLayerClassifier.preset("parity", max_iter=steps, random_state=0, callback=watch)
 print("network:", network.fit(X, y).score(X_test, y_test))
 
 features = wl.RandomFeatures(2000, bias_scale=0.5, random_state=0)

@@ -1,12 +1,9 @@
-"""Two-layer nets: what they learn and kernels do not, the identities of their first step, stops, states on disk."""
-
-import pickle
+"""Two-layer nets: what they learn and kernels do not, the identities of their first step, options and stops."""
 
 import numpy as np
 import pytest
 from scipy.special import expit
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 import widelearn as wl
@@ -31,7 +28,7 @@ def table(rng, n=120, d=5):
 @pytest.mark.parametrize(("d", "k", "n", "most"), [(100, 2, 800, 0.65), (40, 3, 1500, 0.60)])
 def test_uniform_parities(d, k, n, most):
     X, y, X_test, y_test = halves(datasets.parity(n + 1500, d, k, random_state=0), n)
-    model = TwoLayerClassifier(preset="parity", max_iter=300, random_state=0).fit(X.astype("f4"), y)
+    model = TwoLayerClassifier.preset("parity", max_iter=300, random_state=0).fit(X.astype("f4"), y)
     assert model.score(X_test.astype("f4"), y_test) >= 0.95
     features = wl.RandomFeatures(1000, bias_scale=0.5, random_state=0)
     for other in (wl.KernelRidgeClassifier(alpha=0.1), wl.FeatureRidgeClassifier(features, alpha=0.01)):
@@ -40,7 +37,7 @@ def test_uniform_parities(d, k, n, most):
 
 def test_xor_mixture():
     X, y, X_test, y_test = halves(datasets.xor_mixture(3000, 1000, 4.0, random_state=0), 1500)
-    model = TwoLayerClassifier(preset="xor_mixture", random_state=0).fit(X.astype("f4"), y)
+    model = TwoLayerClassifier.preset("xor_mixture", random_state=0).fit(X.astype("f4"), y)
     assert model.score(X_test.astype("f4"), y_test) >= 0.97
     assert wl.KernelRidgeClassifier(alpha=0.1).fit(X, y).score(X_test, y_test) <= 0.60
 
@@ -49,8 +46,8 @@ def test_structured_parity_in_one_step():
     data = datasets.parity(4500, 100, 5, "structured", random_state=0)
     X, y, X_test, y_test = halves(data, 2500)
     flat = data.uniform[2500:]
-    for settings in ({"preset": "structured_parity"}, {"algorithm": "one_step"}):
-        model = TwoLayerClassifier(random_state=0, **settings).fit(X, y)
+    for model in (TwoLayerClassifier.preset("structured_parity"), TwoLayerClassifier(algorithm="one_step")):
+        model.set_params(random_state=0).fit(X, y)
         assert model.score(X_test[flat], y_test[flat]) >= 0.97
         cosines = model.W_ @ data.directions[0] / np.linalg.norm(model.W_, axis=1)
         assert np.median(np.abs(cosines)) > 0.9
@@ -61,9 +58,8 @@ def test_structured_parity_in_one_step():
 @pytest.mark.parametrize("loss", ["logistic", "hinge"])
 def test_algorithm_1(loss):
     X, y, X_test, y_test = halves(datasets.parity(4500, 100, 5, "structured", random_state=0), 2500)
-    model = TwoLayerClassifier(
-        preset="structured_parity", algorithm="algorithm1", loss=loss, max_iter=200, random_state=0
-    )
+    options = {"algorithm": "algorithm1", "loss": loss, "max_iter": 200, "random_state": 0}
+    model = TwoLayerClassifier.preset("structured_parity", **options)
     assert model.fit(X.astype("f4"), y).score(X_test.astype("f4"), y_test) >= 0.97
 
 
@@ -281,7 +277,7 @@ def test_fresh_samples():
         return datasets.parity(n, 20, 2, random_state=seed, support=support)
 
     data = sample(1000, 12345)
-    model = TwoLayerClassifier(preset="parity", batch_size=400, max_iter=150, random_state=0)
+    model = TwoLayerClassifier.preset("parity", batch_size=400, max_iter=150, random_state=0)
     assert model.fit_stream(sample).score(data.X, data.y) >= 0.95
     assert model.n_iter_ == 150
     batches = [(data.X[:300], data.y[:300]), (data.X[300:], data.y[300:])]
@@ -299,101 +295,3 @@ def test_fresh_samples():
         TwoLayerClassifier(checkpoint="x").fit_stream(batches)
     with pytest.raises(ValueError, match="early_stopping leaves out rows of a table"):
         TwoLayerClassifier(early_stopping=True).fit_stream(batches)
-
-
-# What goes wrong.
-
-
-def test_a_start_that_training_cannot_leave(rng):
-    X, y = table(rng)
-    with pytest.warns(ConvergenceWarning, match="The gradient is zero at the start"):
-        TwoLayerRegressor(8, weight_scale=0.0, bias_scale=0.0, random_state=0).fit(X, y)
-    with pytest.warns(ConvergenceWarning, match="The gradient is zero at the start"):
-        TwoLayerClassifier(8, bias="constant", bias_scale=100.0, random_state=0).fit(X, y > 0)
-    assert TwoLayerRegressor(8, random_state=0).fit(X, np.ones(len(X))).predict(X).tolist() == [1.0] * len(X)
-
-
-@pytest.mark.parametrize("dtype", ["f4", "f8"])
-def test_divergence_leaves_finite_weights(dtype, rng):
-    X, y = table(rng)
-    model = TwoLayerRegressor(8, solver="sgd", learning_rate_init=1e6, max_iter=500, tol=None, random_state=0)
-    with pytest.warns(ConvergenceWarning, match=r"diverged in iteration \d+ at learning rate 1e\+06"):
-        model.fit(X.astype(dtype), y)
-    assert all(np.isfinite(part).all() for part in (model.W_, model.b_, model.a_))
-    assert np.isfinite(model.loss_curve_).all()
-    assert model.n_iter_ == len(model.loss_curve_) < 500
-
-
-def test_an_interruption_keeps_the_weights(rng):
-    X, y = table(rng)
-    options = {"width": 16, "random_state": 0, "tol": None}
-
-    def stop(t, state):
-        if t == 7:
-            raise KeyboardInterrupt
-
-    model = TwoLayerRegressor(max_iter=50, callback=stop, **options)
-    with pytest.raises(KeyboardInterrupt):
-        model.fit(X, y)
-    np.testing.assert_array_equal(model.W_, TwoLayerRegressor(max_iter=7, **options).fit(X, y).W_)
-    assert model.predict(X).shape == y.shape
-
-
-@pytest.mark.parametrize("settings", [{}, {"algorithm": "algorithm1"}, {"solver": "sgd", "early_stopping": True}])
-@pytest.mark.parametrize("random_state", [0, None])
-def test_checkpoints_go_on_bit_for_bit(settings, random_state, rng, tmp_path):
-    X, y = table(rng)
-    path = tmp_path / "net.npz"
-    options = {"width": 16, "batch_size": 50, "max_iter": 12, "random_state": random_state, **settings}
-
-    def stop(t, state):
-        if t == 5:
-            raise RuntimeError("power cut")
-
-    with pytest.raises(RuntimeError, match="power cut"):
-        TwoLayerRegressor(**options, callback=stop, checkpoint=path).fit(X, y)
-    seen = []
-    resumed = TwoLayerRegressor(**options, callback=lambda t, _: seen.append(t), checkpoint=path).fit(X, y)
-    assert seen[0] == 6
-    if random_state == 0:
-        whole = TwoLayerRegressor(**options).fit(X, y)
-        for name in ("W_", "b_", "a_"):
-            np.testing.assert_array_equal(getattr(resumed, name), getattr(whole, name))
-        assert resumed.loss_curve_ == whole.loss_curve_
-    longer = TwoLayerRegressor(**(options | {"max_iter": 20}), checkpoint=path).fit(X, y)
-    assert longer.n_iter_ == 20
-    with pytest.raises(ValueError, match="the checkpoint of another problem"):
-        TwoLayerRegressor(**options, checkpoint=path).fit(X, y + 1)
-    with pytest.raises(ValueError, match="the checkpoint of another problem"):
-        TwoLayerRegressor(**(options | {"alpha": 0.5}), checkpoint=path).fit(X, y)
-    assert [part.name for part in tmp_path.iterdir()] == ["net.npz"]
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ValueError, match="is no checkpoint"):
-        TwoLayerRegressor(**options, checkpoint=path).fit(X, y)
-
-
-def test_refusals(rng):
-    X, y = table(rng)
-    with pytest.raises(ValueError, match="at least 2 classes"):
-        TwoLayerClassifier().fit(X, np.ones(len(X)))
-    with pytest.raises(ValueError, match='loss="logistic" or "squared" in place of "hinge"'):
-        TwoLayerClassifier(loss="hinge", algorithm="one_step").fit(X, y > 0)
-    with pytest.raises(ValueError, match=r"of shapes \(\(4, 5\), \(4,\), \(4, 1\)\)"):
-        TwoLayerRegressor(4, init=(np.ones((5, 4)), np.ones(4), np.ones(4))).fit(X, y)
-    one = TwoLayerRegressor().fit(X[:1], y[:1])
-    # one step of Adam is 0.01
-    assert one.predict(X[:1]) == pytest.approx(y[:1], abs=0.01)
-
-
-def test_types_threads_and_pickles(rng, threads):
-    X, y = table(rng, 600)
-    found = []
-    for count in (1, 2):
-        threads(count)
-        found.append(TwoLayerRegressor(max_iter=10, random_state=0).fit(X, y))
-    np.testing.assert_array_equal(found[0].W_, found[1].W_)
-    model = TwoLayerRegressor(max_iter=10, random_state=0).fit(X.astype("f4"), y.astype("f4"))
-    assert {part.dtype.name for part in (model.W_, model.b_, model.a_)} == {"float32"}
-    assert model.predict(X.astype("f4")).dtype == np.float32
-    copy = pickle.loads(pickle.dumps(model))
-    np.testing.assert_array_equal(copy.predict(X), model.predict(X))

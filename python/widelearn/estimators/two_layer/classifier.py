@@ -1,24 +1,32 @@
 """Two-layer networks that learn their features, for classes."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from os import PathLike
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, softmax
-from sklearn.base import _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from widelearn.estimators.labels import SignCoding
-from widelearn.estimators.two_layer.fit import DTYPES, BaseTwoLayer
+from widelearn.estimators.labels import SignClassifier
+from widelearn.estimators.state import checks_parameters, snapshot
+from widelearn.estimators.two_layer.fit import BaseTwoLayer, fit_fresh, fit_table
+from widelearn.estimators.two_layer.targets import ClassTargets
 
 Array = NDArray[Any]
 
 
-class TwoLayerClassifier(SignCoding, BaseTwoLayer):
+def has_probabilities(estimator: Any) -> bool:
+    """Whether the loss is a logistic one: that of the last fit, if there was one."""
+    if hasattr(estimator, "_model"):
+        return estimator._model.targets.loss in ("logistic", "softmax")
+    return bool(estimator.loss == "logistic")
+
+
+class TwoLayerClassifier(SignClassifier, BaseTwoLayer):
     """Classify by a two-layer network f(x) = Σ_r a_r σ(<w_r, x> - b_r), trained by gradient descent on all its weights.
 
     Minimises mean ℓ(y_i, f(x_i)) + (alpha/2)(‖W‖² + ‖a‖²) over W, b and a, from a start at which f = 0. Two classes
@@ -32,29 +40,84 @@ class TwoLayerClassifier(SignCoding, BaseTwoLayer):
     activation : str or ("leaky_relu", slope), default="relu"
         σ: a name that :class:`~widelearn.RandomFeatures` takes, or "truncated_relu", min(1, max(z, 0)).
     algorithm : {"gd", "algorithm1", "one_step", "k_step", "frozen"}, default="gd"
-        As for :class:`TwoLayerRegressor`. "one_step", "k_step" and "frozen" fit a by logistic regression, or by ridge
-        regression on ±1 with loss="squared".
+        "gd" trains all weights together. "algorithm1" takes one step that forgets the start, W = -η ∇_W and a = -η ∇_a
+        with η = `first_step` (a step with penalty 1/η), then small steps with b held. "one_step" replaces the first
+        layer by its gradient at f = 0, its rows scaled so that <w, x> has mean square 1, draws b uniformly from
+        -bias_range to bias_range and fits a exactly. "k_step" repeats the gradient `n_forgetting_steps` times.
+        "frozen" fits a alone: random features. The exact fit of a is ridge regression on a squared loss, and L-BFGS on
+        a logistic one.
     loss : {"logistic", "hinge", "squared"}, default="logistic"
-        "logistic" is log(1 + e^(-y f)), and the cross entropy of the softmax for several classes; "hinge" max(0, 1 - y
-        f) and "squared" ½(f - y)², summed over outputs with y = 1 for a row's class and -1 for the others.
-    alpha : float or None, default=None
-        Penalty, beside the mean loss; None is 1e-3, and 1e-4 where a is fitted alone.
-    solver, learning_rate_init, learning_rate, momentum, batch_size, max_iter, tol, n_iter_no_change
-        Steps and their end, as for :class:`TwoLayerRegressor`.
-    early_stopping, validation_fraction
-        Rows left out, of every class alike; as for :class:`TwoLayerRegressor`.
-    init, weight_scale, bias, bias_scale, output, output_scale
-        The start, as for :class:`TwoLayerRegressor`.
-    train_bias, train_output, mask, smoothing
-        What is trained, as for :class:`TwoLayerRegressor`.
-    first_step, n_forgetting_steps, bias_range
-        Of the algorithms that forget the start, as for :class:`TwoLayerRegressor`.
+        "logistic" is log(1 + e^(-y f)), and the cross entropy of the softmax for several classes. "hinge" is
+        max(0, 1 - y f) and "squared" ½(f - y)², summed over outputs with y = 1 for a row's class and -1 for the others.
+    alpha : float or None
+        Penalty. It is beside the mean loss, not the sum: n times this is scikit-learn's ridge alpha. The regressor's
+        default is 1e-2. None, the classifier's, is 1e-3, and 1e-4 where a is fitted alone.
+    solver : {"auto", "adam", "sgd"}, default="auto"
+        Adam with the constants of MLPRegressor, or gradient descent with momentum. "auto" is "adam", but "sgd" for
+        "algorithm1", whose later steps are to leave its features in place.
+    learning_rate_init : float or None, default=None
+        Length of steps; None is 0.01 for "adam" and 0.05 for "sgd", but what is safely stable for "algorithm1" on a
+        squared loss.
+    learning_rate : {"constant", "invscaling", "cosine"} or callable, default="constant"
+        The length times 1, 1/√t in iteration t, (1 + cos(π (t - 1)/max_iter))/2, or a function of t - 1.
+    momentum : float, default=0.9
+        Of "sgd": v ← momentum v + gradient, step = -learning_rate v. 0 is plain gradient descent.
+    batch_size : int or None, default=None
+        Rows of a step; None takes all of them.
+    max_iter : int or None, default=None
+        Largest number of passes over the rows (steps, if batch_size is None); None is 100 for "gd" and 200 else.
+        Reaching it gives no warning: how long to train is a choice, like alpha.
+    tol : float or None, default=1e-5
+        Training ends when the objective, or the validation loss, has not fallen by more than this for
+        `n_iter_no_change` iterations. None trains to max_iter, which features that emerge after a plateau need.
+        "algorithm1" trains to max_iter and returns the weights of the least objective.
+    n_iter_no_change : int, default=20
+        See `tol`.
+    early_stopping : bool, default=False
+        Whether to leave out rows, stop by their loss and keep the weights that were best on them. Every class has the
+        same share of them.
+    validation_fraction : float, default=0.1
+        Share of the rows left out.
+    init : {"pairs", "quadruples"} or tuple of arrays, default="pairs"
+        The start: neurons (w, b, a) and (w, b, -a), or these of (w, b, a) and (-w, -b, -a), so that f = 0; or the
+        arrays (W, b, a) themselves. A neuron without partner has a = 0.
+    weight_scale : float, default=1.0
+        w ~ N(0, weight_scale² I/d).
+    bias : {"normal", "constant"}, default="normal"
+        b ~ N(0, bias_scale²), or b = bias_scale.
+    bias_scale : float, default=1.0
+        See `bias`.
+    output : {"normal", "signs"}, default="normal"
+        a ~ N(0, output_scale²), or ±output_scale.
+    output_scale : float or None, default=None
+        See `output`; None is 1/√width, and 1 for "algorithm1".
+    train_bias : bool, default=True
+        Whether b is trained.
+    train_output : bool, default=True
+        Whether a is trained.
+    mask : array-like of shape (width,) or (width, d), default=None
+        Zeros take neurons or weights out, from the start on.
+    smoothing : float, default=0.0
+        Standard deviation s of noise in the pre-activations that is integrated out: σ(z) is E σ(z + s ξ). For "relu"
+        and "truncated_relu".
+    first_step : float or None, default=None
+        η of "algorithm1". None makes the root mean square of <w, x> twice that of b.
+    n_forgetting_steps : int, default=2
+        Gradients of "k_step". On the same rows, more than 2 or 3 make it worse; :meth:`fit_stream` has fresh ones.
+    bias_range : float, default=2.0
+        Of "one_step" and "k_step".
     scaling : {"standard", "scalar"} or None, default="standard"
-        Columns of X less their means, divided by their standard deviations, or by √(mean ‖x‖²/d) alone, or as they are.
-    preset : {"parity", "xor_mixture", "structured_parity"} or None, default=None
-        Settings that learn these problems of :mod:`widelearn.datasets`, for every parameter left at its default.
-    checkpoint, random_state, callback
-        As for :class:`TwoLayerRegressor`.
+        Columns of X less their means, divided by their standard deviations, or by √(mean ‖x‖²/d) alone. Targets of a
+        regression are standardised by both. None changes neither X nor y.
+    checkpoint : str or path, default=None
+        File to which "gd" and "algorithm1" write their state: at most once a second, at the end and when interrupted.
+        A state is written whole or not at all. If there is one, training goes on from it, with the bits of an
+        uninterrupted one; `max_iter` may have grown.
+    random_state : int, RandomState or None, default=None
+        The seed of the start, the batches and the rows left out.
+    callback : callable, default=None
+        Called after every iteration with its number and a named tuple (loss, validation_loss, W, b, a) of views; a true
+        value ends the training.
 
     Attributes
     ----------
@@ -66,8 +129,15 @@ class TwoLayerClassifier(SignCoding, BaseTwoLayer):
         Weights, in scaled columns.
     x_offset_, x_scale_ : ndarray of shape (d,)
         Columns are taken as (x - x_offset_)/x_scale_.
-    n_iter_, loss_curve_, history_, best_loss_, best_iter_
-        As for :class:`TwoLayerRegressor`.
+    n_iter_ : int
+        Iterations; of the fit of a for algorithms that train it alone.
+    loss_curve_ : list of float
+        Objective before each iteration's steps.
+    history_ : dict of ndarray
+        "loss", "objective", "gradient_norm", "learning_rate" and "validation_loss" (without the penalty) of every
+        iteration.
+    best_loss_, best_iter_ : float, int
+        Smallest validation loss, or objective without validation rows, and its iteration.
     n_features_in_ : int
         Number of columns, d.
     feature_names_in_ : ndarray of shape (d,)
@@ -98,7 +168,7 @@ class TwoLayerClassifier(SignCoding, BaseTwoLayer):
     >>> from widelearn import TwoLayerClassifier
     >>> from widelearn.datasets import parity
     >>> data = parity(1800, 100, 2, random_state=0)
-    >>> model = TwoLayerClassifier(preset="parity", random_state=0)
+    >>> model = TwoLayerClassifier.preset("parity", random_state=0)
     >>> model.fit(data.X[:800], data.y[:800]).score(data.X[800:], data.y[800:]) > 0.95
     True
     """
@@ -140,7 +210,6 @@ class TwoLayerClassifier(SignCoding, BaseTwoLayer):
         n_forgetting_steps: int = 2,
         bias_range: float = 2.0,
         scaling: str | None = "standard",
-        preset: str | None = None,
         checkpoint: str | PathLike[str] | None = None,
         random_state: int | np.random.RandomState | None = None,
         callback: Callable[[int, Any], object] | None = None,
@@ -174,50 +243,32 @@ class TwoLayerClassifier(SignCoding, BaseTwoLayer):
         self.n_forgetting_steps = n_forgetting_steps
         self.bias_range = bias_range
         self.scaling = scaling
-        self.preset = preset
         self.checkpoint = checkpoint
         self.random_state = random_state
         self.callback = callback
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @checks_parameters(nested=False)
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit to rows `X` (n, d) and labels `y` (n,), or an indicator (n, t); returns the estimator."""
-        x, Y, loss = self._encode_rows(X, y, True)
-        self._fit_table(x, Y, loss, None if self.multilabel_ else Y.argmax(axis=1) if Y.shape[1] > 1 else Y[:, 0])
-        return self
+        return fit_table(self, X, y, lambda y: ClassTargets.of(y, self.loss))
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @checks_parameters(nested=False)
     def fit_stream(self, stream: Any, classes: ArrayLike | None = None) -> Self:
         """Fit to fresh rows in every iteration; returns the estimator.
 
         `stream` is as for :meth:`TwoLayerRegressor.fit_stream`; `classes` names all classes, those of the first batch
         if None.
         """
-        self._fit_fresh(stream, lambda X, y, reset: self._encode_rows(X, y, reset, classes))
-        return self
+        return fit_fresh(self, stream, lambda y: ClassTargets.of(y, self.loss, classes))
 
-    def _encode_rows(self, X: Any, y: Any, reset: bool, classes: ArrayLike | None = None) -> tuple[Array, Array, str]:
-        """Check rows and encode their labels."""
-        x, labels = validate_data(self, X, y, dtype=DTYPES, multi_output=True, reset=reset)
-        Y = self._encode(labels, classes if reset else self.classes_, x.dtype)[1]
-        if not self.multilabel_ and len(self.classes_) == 1:
-            raise ValueError(
-                f"y has one class only, {self.classes_[0]!r}, but a classifier needs samples of at least 2 classes."
-            )
-        if self.loss != "logistic" or self.multilabel_ or Y.shape[1] == 1:
-            return x, Y, self.loss
-        return x, (Y > 0).astype(x.dtype), "softmax"
-
-    @available_if(lambda self: self.loss == "logistic")
+    @available_if(has_probabilities)
     def predict_proba(self, X: ArrayLike) -> Array:
         """Return the probability of every class (n, n_classes), or of every label (n, t) of a multilabel indicator."""
-        check_is_fitted(self)
-        values = self._values(X)
-        if self.multilabel_:
-            return expit(values)
-        return np.hstack([expit(-values), expit(values)]) if values.shape[1] == 1 else softmax(values, axis=1)
+        fitted = snapshot(self)
+        values: Array = fitted._model.targets.probabilities(fitted._values(X))
+        return values
 
-    @available_if(lambda self: self.loss == "logistic")
+    @available_if(has_probabilities)
     def predict_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithms of :meth:`predict_proba`."""
         with np.errstate(divide="ignore"):

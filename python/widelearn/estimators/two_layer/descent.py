@@ -1,8 +1,6 @@
-"""Gradient descent on a two-layer net: steps, stopping, the best iterate, what is left when it diverges."""
+"""Gradient descent on a two-layer net: stopping, the best iterate, what is left when it diverges."""
 
-import math
 import time
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -11,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from widelearn.estimators.two_layer.network import Model, Network, square
-from widelearn.nets import loss as loss_of
+from widelearn.estimators.optim.adam import Adam
+from widelearn.estimators.optim.batches import pass_over
+from widelearn.estimators.optim.sgd import Sgd
+from widelearn.estimators.optim.trace import DivergedError
+from widelearn.estimators.two_layer.network import Network, Objective
+from widelearn.runtime import NumberOverflowError, warn
 
 Array = NDArray[Any]
 Batch = tuple[Array, Array]
-# Adam's decay rates and offset, those of MLPClassifier.
-BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 # Seconds between two writes of a checkpoint: the last state is written in any case.
 BETWEEN_WRITES = 1.0
 # Rows that are looked at first for a gradient at the start.
@@ -52,14 +52,13 @@ class Descent:
     """A run of gradient descent that can be stopped after any iteration and taken up again, bit for bit."""
 
     net: Network
-    model: Model
+    objective: Objective
     steps: Steps
     # 1 where a weight is trained, 0 where it stays; None trains all.
     free: Array | None = None
     # Whether to end with the weights of the least training objective, where no rows are left out.
     returns_best: bool = False
     iteration: int = 0
-    count: int = 0
     best: float = np.inf
     best_iteration: int = 0
     stale: int = 0
@@ -67,9 +66,10 @@ class Descent:
     kept: Array | None = None
 
     def __post_init__(self) -> None:
-        self.velocity = np.zeros_like(self.net.theta)
-        self.square = np.zeros_like(self.net.theta) if self.steps.solver == "adam" else np.zeros(0)
-        self.before = self.net.theta.copy()
+        theta, steps = self.net.theta, self.steps
+        self.rule = Adam(theta) if steps.solver == "adam" else Sgd(theta, momentum=steps.momentum)
+        # The last weights with a finite loss: those to go back to.
+        self.before = theta.copy()
 
     def run(
         self,
@@ -104,46 +104,40 @@ class Descent:
 
     def iterate(self, batches: Iterable[Batch], validation: Batch | None) -> bool:
         """Pass over the batches of one iteration; False if there were none or the steps diverged."""
-        total, rows, norm, rate = 0.0, 0, 0.0, self.steps.rate(self.iteration)
-        penalty = self.model.penalty(self.net)
-        for X, Y in batches:
-            found = self.finite_gradient(X, Y)
-            if found is None:
-                return self.diverged(rate)
-            loss, g, norm = found
-            # The last weights with a finite loss are those to go back to.
-            self.before[:] = self.net.theta
-            with np.errstate(over="ignore", invalid="ignore"):
-                self.step(g, rate)
-            if not np.isfinite(self.net.theta).all():
-                return self.diverged(rate)
-            total, rows = total + loss * len(X), rows + len(X)
-        if not rows:
-            return False
-        self.record(total / rows, penalty, norm, rate, validation)
-        return True
-
-    def finite_gradient(self, X: Array, Y: Array) -> tuple[float, Array, float] | None:
-        """Return loss, gradient and its norm; None if they are not finite."""
+        penalty, rate = self.objective.penalty(self.net), float(self.steps.rate(self.iteration))
+        sized = ((len(batch[0]), batch) for batch in batches)
+        theta = self.net.theta
         try:
-            loss, g = self.model.gradient(self.net, X, Y)
-        except ValueError:
-            # Rows and weights were taken before: what the core refuses now is an overflow.
-            if not self.count:
+            loss, rows, norm = pass_over(sized, self.gradient, theta, self.rule, lambda _: rate, self.before)
+        except DivergedError:
+            theta[:] = self.before
+            warn(
+                f"Training diverged in iteration {self.iteration + 1} at learning rate {rate:.3g}: the last weights"
+                " with a finite loss are kept. Lower learning_rate_init, or scale the inputs.",
+                ConvergenceWarning,
+            )
+            return False
+        if rows:
+            self.record(loss, penalty, norm, rate, validation)
+        return rows > 0
+
+    def gradient(self, theta: Array, batch: Batch) -> tuple[float, Array]:
+        """Return the mean loss of a batch, and the gradient of the objective by what is trained of `theta`."""
+        try:
+            loss, g = self.objective.gradient(self.net, *batch)
+        except NumberOverflowError:
+            # Before the first step it is the rows that are too large, and the user is told so.
+            if not self.rule.count:
                 raise
-            return None
+            raise DivergedError from None
         if self.free is not None:
             g *= self.free
-        with np.errstate(over="ignore", invalid="ignore"):
-            norm = math.sqrt(square(g))
-        return (loss, g, norm) if math.isfinite(loss + norm) else None
+        return loss, g
 
     def record(self, loss: float, penalty: float, norm: float, rate: float, validation: Batch | None) -> None:
         """Count the iteration, and whether its loss is the best."""
         self.iteration += 1
-        left_out = np.nan
-        if validation is not None:
-            left_out = mean_loss(self.model, self.net, *validation)
+        left_out = np.nan if validation is None else self.objective.mean_loss(self.net, *validation)
         for name, value in zip(MEASURES, (loss, loss + penalty, norm, rate, left_out), strict=True):
             self.history[name].append(value)
         judged = loss + penalty if validation is None else left_out
@@ -156,41 +150,6 @@ class Descent:
                 # Those that had this objective: before the step.
                 self.kept = self.before.copy()
 
-    def step(self, g: Array, rate: float) -> None:
-        """Move the weights against a gradient."""
-        self.count += 1
-        if self.steps.solver == "adam":
-            self.velocity *= BETA_1
-            self.velocity += (1 - BETA_1) * g
-            self.square *= BETA_2
-            g *= g
-            g *= 1 - BETA_2
-            self.square += g
-            scale = rate * np.sqrt(1 - BETA_2**self.count) / (1 - BETA_1**self.count)
-            np.sqrt(self.square, out=g)
-            g += EPSILON
-            np.divide(self.velocity, g, out=g)
-            g *= scale
-            self.net.theta -= g
-        elif self.steps.momentum:
-            self.velocity *= self.steps.momentum
-            self.velocity += g
-            self.net.theta -= rate * self.velocity
-        else:
-            g *= rate
-            self.net.theta -= g
-
-    def diverged(self, rate: float) -> bool:
-        """Go back to the last weights with a finite loss, and say so."""
-        self.net.theta[:] = self.before
-        warnings.warn(
-            f"Training diverged in iteration {self.iteration + 1} at learning rate {rate:.3g}: the last weights with a"
-            " finite loss are kept. Lower learning_rate_init, or scale the inputs.",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
-        return False
-
     def seen(self) -> TrainingState:
         """Return what a callback is shown."""
         net = self.net
@@ -200,10 +159,10 @@ class Descent:
         """Return copies of all that the next iterations depend on."""
         return {
             "theta": self.net.theta.copy(),
-            "velocity": self.velocity.copy(),
-            "square": self.square.copy(),
+            "velocity": self.rule.velocity.copy(),
+            "square": self.rule.square.copy(),
             "kept": np.zeros(0) if self.kept is None else self.kept.copy(),
-            "counts": np.array([self.iteration, self.count, self.best_iteration, self.stale]),
+            "counts": np.array([self.iteration, self.rule.count, self.best_iteration, self.stale]),
             "best": np.array(self.best),
             "history": np.array([self.history[name] for name in MEASURES]),
         }
@@ -212,31 +171,21 @@ class Descent:
         """Go on from a state."""
         self.net.theta[:] = state["theta"]
         self.before = self.net.theta.copy()
-        self.velocity, self.square = state["velocity"], state["square"]
+        self.rule.velocity, self.rule.square = state["velocity"], state["square"]
         self.kept = state["kept"] if state["kept"].size else None
-        self.iteration, self.count, self.best_iteration, self.stale = (int(value) for value in state["counts"])
+        self.iteration, self.rule.count, self.best_iteration, self.stale = (int(value) for value in state["counts"])
         self.best = float(state["best"])
         self.history = {name: list(map(float, row)) for name, row in zip(MEASURES, state["history"], strict=True)}
 
 
-def mean_loss(model: Model, net: Network, X: Array, Y: Array) -> float:
-    """Return the mean loss of a net, without its penalty."""
-    try:
-        F = model.outputs(net, X)
-    except ValueError:  # they overflow
-        return np.inf
-    return loss_of(F, Y, model.loss)[0]
-
-
-def trapped(model: Model, net: Network, X: Array, Y: Array) -> None:
+def warn_if_trapped(net: Network, loss: str, X: Array, Y: Array) -> None:
     """Warn of a start from which no gradient leads away although there is something to learn."""
     for rows in (slice(0, FEW), slice(None)):
-        loss, g = model.gradient(net, X[rows], Y[rows], penalised=False)
-        if loss == 0 or not np.isfinite(loss) or g.any():
+        value, g = net.gradient(X[rows], Y[rows], loss)
+        if value == 0 or not np.isfinite(value) or g.any():
             return
-    warnings.warn(
-        f"The gradient is zero at the start (loss {loss:.3g}), and training cannot leave it: no neuron is active on any"
-        " row, or all weights are zero. Take weight_scale above 0, or a smaller bias_scale.",
+    warn(
+        f"The gradient is zero at the start (loss {value:.3g}), and training cannot leave it: no neuron is active on"
+        " any row, or all weights are zero. Take weight_scale above 0, or a smaller bias_scale.",
         ConvergenceWarning,
-        stacklevel=2,
     )

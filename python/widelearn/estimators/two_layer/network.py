@@ -1,81 +1,72 @@
-"""The weights of a two-layer net, in one vector, and laws of their start."""
+"""Two-layer nets on their way: weights in one vector, the law of their start, and the objective that they lower."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from widelearn.nets import TwoLayer
+from widelearn.estimators.optim.trace import square
+from widelearn.nets import TwoLayer, loss
+from widelearn.runtime import NumberOverflowError
 
 Array = NDArray[Any]
 
 
-class Network:
-    """First layer W (m, d), thresholds b (m,) and output weights a (m, c), views of one vector `theta`.
+class Weights(NamedTuple):
+    """First layer (m, d), thresholds (m,) and output weights (m, c)."""
 
-    A step of an optimiser is then one sweep over the vector.
-    """
+    W: Array
+    b: Array
+    a: Array
 
-    def __init__(self, W: Array, b: Array, a: Array) -> None:
+
+class Network(TwoLayer):
+    """A two-layer net whose weights are views of one vector `theta`: an optimiser's step is one sweep over it."""
+
+    def __init__(self, weights: Weights, activation: Any, smoothing: float = 0.0) -> None:
+        W, b, a = weights
         self.theta = np.concatenate([W.ravel(), b, a.ravel()])
-        self.W = self.theta[: W.size].reshape(W.shape)
-        self.b = self.theta[W.size : W.size + b.size]
-        self.a = self.theta[W.size + b.size :].reshape(a.shape)
+        first, thresholds, outputs = np.split(self.theta, [W.size, W.size + b.size])
+        super().__init__(first.reshape(W.shape), thresholds, outputs.reshape(a.shape), activation, smoothing=smoothing)
 
-    def copy(self) -> Self:
-        """Return a net of equal weights."""
-        return type(self)(self.W, self.b, self.a)
+    def gradient(self, X: Array, Y: Array, loss: str) -> tuple[float, Array]:
+        """Return the mean loss, and its gradient as one vector."""
+        found = self.loss_gradient(X, Y, loss)
+        return found.loss, np.concatenate([found.W.ravel(), found.b, found.a.ravel()])
 
-    def keep(self, mask: Array) -> None:
+    def apply(self, mask: Array) -> None:
         """Set weights to 0 where a mask (m,) of neurons or (m, d) of weights is 0."""
         self.W *= mask if mask.ndim == 2 else mask[:, None]
         if mask.ndim == 1:
             self.a *= mask[:, None]
 
-    def squares(self) -> float:
-        """Return ‖W‖² + ‖a‖²."""
-        return square(self.theta[: self.W.size]) + square(self.theta[-self.a.size :])
-
-
-def square(v: Array) -> float:
-    """Return ‖v‖², without the threads of BLAS, which cost more than they save and change bits."""
-    return float(np.einsum("i,i", v, v))
-
 
 @dataclass(frozen=True)
-class Model:
-    """What a net's weights become a loss by: activation, smoothing, loss and penalty."""
+class Objective:
+    """The mean loss of a network plus (alpha/2)(‖W‖² + ‖a‖²)."""
 
-    activation: Any
-    smoothing: float
     loss: str
     alpha: float
 
-    def compiled(self, net: Network) -> TwoLayer:
-        """Return the net on its arrays."""
-        return TwoLayer(net.W, net.b, net.a, self.activation, smoothing=self.smoothing)
-
-    def outputs(self, net: Network, X: Array) -> Array:
-        """Return f (n, c)."""
-        return self.compiled(net).outputs(X)
-
-    def hidden(self, net: Network, X: Array) -> Array:
-        """Return σ(<w_r, x_i> - b_r), of shape (n, m)."""
-        return self.compiled(net).hidden(X)
-
-    def gradient(self, net: Network, X: Array, Y: Array, *, penalised: bool = True) -> tuple[float, Array]:
-        """Return the mean loss, and the gradient of the loss and the penalty as one vector."""
-        found = self.compiled(net).loss_gradient(X, Y, self.loss)
-        g = np.concatenate([found.W.ravel(), found.b, found.a.ravel()])
-        if penalised and self.alpha:
-            g[: net.W.size] += self.alpha * net.theta[: net.W.size]
-            g[-net.a.size :] += self.alpha * net.theta[-net.a.size :]
-        return found.loss, g
+    def gradient(self, net: Network, X: Array, Y: Array) -> tuple[float, Array]:
+        """Return the mean loss without the penalty, and the gradient of both as one vector."""
+        value, g = net.gradient(X, Y, self.loss)
+        if self.alpha:
+            for part in (slice(net.W.size), slice(-net.a.size, None)):
+                g[part] += self.alpha * net.theta[part]
+        return value, g
 
     def penalty(self, net: Network) -> float:
         """Return (alpha/2)(‖W‖² + ‖a‖²)."""
-        return 0.5 * self.alpha * net.squares()
+        return 0.5 * self.alpha * (square(net.W.ravel()) + square(net.a.ravel()))
+
+    def mean_loss(self, net: Network, X: Array, Y: Array) -> float:
+        """Return the mean loss without the penalty, infinite where outputs overflow."""
+        try:
+            return loss(net.outputs(X), Y, self.loss)[0]
+        except NumberOverflowError:
+            return np.inf
 
 
 @dataclass(frozen=True)
@@ -94,10 +85,10 @@ class Start:
     output: str
     output_scale: float | None
 
-    def draw(self, m: int, d: int, c: int, rng: np.random.Generator, dtype: DTypeLike) -> Network:
-        """Draw a net of m neurons, d inputs and c outputs."""
+    def draw(self, m: int, d: int, c: int, rng: np.random.Generator, dtype: DTypeLike) -> Weights:
+        """Draw the weights of m neurons, d inputs and c outputs."""
         if not isinstance(self.init, str):
-            return given(self.init, m, d, c, dtype)
+            return given_weights(self.init, m, d, c, dtype)
         group = 2 if self.init == "pairs" else 4
         k = m // group
         scale = 1 / np.sqrt(m) if self.output_scale is None else self.output_scale
@@ -110,16 +101,15 @@ class Start:
         W, extra_W, b, extra_b = W[:k], W[k:], b[:k], b[k:]
         if self.init == "quadruples":
             W, b, a = np.concatenate([W, -W]), np.concatenate([b, -b]), np.concatenate([a, -a])
-        parts = (
-            np.concatenate([W, W, extra_W]),
-            np.concatenate([b, b, extra_b]),
-            np.concatenate([a, -a, np.zeros((m % group, c))]),
+        return Weights(
+            np.concatenate([W, W, extra_W]).astype(dtype, copy=False),
+            np.concatenate([b, b, extra_b]).astype(dtype, copy=False),
+            np.concatenate([a, -a, np.zeros((m % group, c))]).astype(dtype, copy=False),
         )
-        return Network(*(np.ascontiguousarray(part, dtype=dtype) for part in parts))
 
 
-def given(init: ArrayLike, m: int, d: int, c: int, dtype: DTypeLike) -> Network:
-    """Return the net of three arrays that a user gave."""
+def given_weights(init: ArrayLike, m: int, d: int, c: int, dtype: DTypeLike) -> Weights:
+    """Return the three arrays that a user gave, checked."""
     shapes = ((m, d), (m,), (m, c))
     arrays = [np.array(part, dtype=dtype) for part in init]  # type: ignore[union-attr]
     if len(arrays) == 3 and c == 1 and arrays[2].ndim == 1:
@@ -127,4 +117,4 @@ def given(init: ArrayLike, m: int, d: int, c: int, dtype: DTypeLike) -> Network:
     found = tuple(part.shape for part in arrays)
     if found != shapes or not all(np.isfinite(part).all() for part in arrays):
         raise ValueError(f"init must be finite arrays (W, b, a) of shapes {shapes}, got {found}.")
-    return Network(*arrays)
+    return Weights(*arrays)

@@ -1,9 +1,6 @@
-"""Settings of two-layer nets that learn the synthetic families of :mod:`widelearn.datasets`."""
+"""Parameters of two-layer nets that learn the synthetic families of :mod:`widelearn.datasets`."""
 
-from types import SimpleNamespace
 from typing import Any
-
-from sklearn.base import BaseEstimator
 
 # A small symmetric start, steps that are large for it, and a penalty that forgets what does not grow.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -53,13 +50,8 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-def settings(estimator: BaseEstimator) -> SimpleNamespace:
-    """Return an estimator's parameters, with the preset's values in place of those left at their defaults."""
-    values = estimator.get_params(deep=False)
-    if values["preset"] is not None:
-        defaults = type(estimator)().get_params(deep=False)
-        for name, value in PRESETS[values["preset"]].items():
-            # A mask or a start given as arrays is no default, and has no truth value.
-            if isinstance(values[name], type(defaults[name])) and values[name] == defaults[name]:
-                values[name] = value
-    return SimpleNamespace(**values)
+def parameters_of(preset: str, overrides: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a preset with those that are given in their place."""
+    if preset not in PRESETS:
+        raise ValueError(f"Unknown preset {preset!r}. The presets are: {', '.join(PRESETS)}.")
+    return PRESETS[preset] | overrides

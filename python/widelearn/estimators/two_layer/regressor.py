@@ -1,16 +1,18 @@
 """Two-layer networks that learn their features."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from os import PathLike
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import MultiOutputMixin, RegressorMixin, _fit_context
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.base import MultiOutputMixin, RegressorMixin
 
-from widelearn.estimators.two_layer.fit import DTYPES, BaseTwoLayer
-from widelearn.estimators.two_layer.rows import Scaling
+from widelearn.estimators.state import checks_parameters, snapshot
+from widelearn.estimators.two_layer.fit import BaseTwoLayer, fit_fresh, fit_table
+from widelearn.estimators.two_layer.targets import NumberTargets
 
 Array = NDArray[Any]
 
@@ -31,13 +33,15 @@ class TwoLayerRegressor(MultiOutputMixin, RegressorMixin, BaseTwoLayer):
         "gd" trains all weights together. "algorithm1" takes one step that forgets the start, W = -η ∇_W and a = -η ∇_a
         with η = `first_step` (a step with penalty 1/η), then small steps with b held. "one_step" replaces the first
         layer by its gradient at f = 0, its rows scaled so that <w, x> has mean square 1, draws b uniformly from
-        -bias_range to bias_range and fits a exactly, by ridge regression; "k_step" repeats the gradient
-        `n_forgetting_steps` times. "frozen" fits a alone: random features.
-    alpha : float, default=1e-2
-        Penalty. It is beside the mean loss, not the sum: n times this is scikit-learn's ridge alpha.
+        -bias_range to bias_range and fits a exactly. "k_step" repeats the gradient `n_forgetting_steps` times.
+        "frozen" fits a alone: random features. The exact fit of a is ridge regression on a squared loss, and L-BFGS on
+        a logistic one.
+    alpha : float or None
+        Penalty. It is beside the mean loss, not the sum: n times this is scikit-learn's ridge alpha. The regressor's
+        default is 1e-2. None, the classifier's, is 1e-3, and 1e-4 where a is fitted alone.
     solver : {"auto", "adam", "sgd"}, default="auto"
-        Adam with the constants of MLPRegressor, or gradient descent with momentum; "auto" is "sgd" for "algorithm1",
-        whose later steps are to leave its features in place, and "adam" else.
+        Adam with the constants of MLPRegressor, or gradient descent with momentum. "auto" is "adam", but "sgd" for
+        "algorithm1", whose later steps are to leave its features in place.
     learning_rate_init : float or None, default=None
         Length of steps; None is 0.01 for "adam" and 0.05 for "sgd", but what is safely stable for "algorithm1" on a
         squared loss.
@@ -48,8 +52,8 @@ class TwoLayerRegressor(MultiOutputMixin, RegressorMixin, BaseTwoLayer):
     batch_size : int or None, default=None
         Rows of a step; None takes all of them.
     max_iter : int or None, default=None
-        Largest number of passes over the rows (steps, if batch_size is None); None is 100 for "gd" and 200 else. To
-        reach it is no fault: how long to train is a choice, as alpha is.
+        Largest number of passes over the rows (steps, if batch_size is None); None is 100 for "gd" and 200 else.
+        Reaching it gives no warning: how long to train is a choice, like alpha.
     tol : float or None, default=1e-5
         Training ends when the objective, or the validation loss, has not fallen by more than this for
         `n_iter_no_change` iterations. None trains to max_iter, which features that emerge after a plateau need.
@@ -57,7 +61,8 @@ class TwoLayerRegressor(MultiOutputMixin, RegressorMixin, BaseTwoLayer):
     n_iter_no_change : int, default=20
         See `tol`.
     early_stopping : bool, default=False
-        Whether to leave out rows, stop by their loss and keep the weights that were best on them.
+        Whether to leave out rows, stop by their loss and keep the weights that were best on them. Every class has the
+        same share of them.
     validation_fraction : float, default=0.1
         Share of the rows left out.
     init : {"pairs", "quadruples"} or tuple of arrays, default="pairs"
@@ -89,16 +94,12 @@ class TwoLayerRegressor(MultiOutputMixin, RegressorMixin, BaseTwoLayer):
     bias_range : float, default=2.0
         Of "one_step" and "k_step".
     scaling : {"standard", "scalar"} or None, default="standard"
-        Columns of X less their means, divided by their standard deviations, or by √(mean ‖x‖²/d) alone; targets are
-        standardised by both. None changes neither X nor y.
-    preset : {"parity", "xor_mixture", "structured_parity"} or None, default=None
-        Settings that learn these problems of :mod:`widelearn.datasets`, for every parameter left at its default:
-        momentum descent from a small start with weight decay ("parity", "xor_mixture"), and "one_step", or with
-        algorithm="algorithm1" that, from quadruples with b = 1.
+        Columns of X less their means, divided by their standard deviations, or by √(mean ‖x‖²/d) alone. Targets of a
+        regression are standardised by both. None changes neither X nor y.
     checkpoint : str or path, default=None
-        File to which "gd" and "algorithm1" write their state, whole or not at all, at most once a second, at the end
-        and when interrupted. If it is there, training goes on from it, with the bits of an uninterrupted one;
-        `max_iter` may have grown.
+        File to which "gd" and "algorithm1" write their state: at most once a second, at the end and when interrupted.
+        A state is written whole or not at all. If there is one, training goes on from it, with the bits of an
+        uninterrupted one; `max_iter` may have grown.
     random_state : int, RandomState or None, default=None
         The seed of the start, the batches and the rows left out.
     callback : callable, default=None
@@ -107,7 +108,7 @@ class TwoLayerRegressor(MultiOutputMixin, RegressorMixin, BaseTwoLayer):
 
     Attributes
     ----------
-    W_, b_, a_ : ndarray of shape (width, d), (width,) and (width, n_targets)
+    W_, b_, a_ : ndarray of shape (width, d), (width,) and (width, n_outputs)
         Weights, in scaled columns.
     x_offset_, x_scale_ : ndarray of shape (d,)
         Columns are taken as (x - x_offset_)/x_scale_.
@@ -198,7 +199,6 @@ class TwoLayerRegressor(MultiOutputMixin, RegressorMixin, BaseTwoLayer):
         n_forgetting_steps: int = 2,
         bias_range: float = 2.0,
         scaling: str | None = "standard",
-        preset: str | None = None,
         checkpoint: str | PathLike[str] | None = None,
         random_state: int | np.random.RandomState | None = None,
         callback: Callable[[int, Any], object] | None = None,
@@ -231,19 +231,16 @@ class TwoLayerRegressor(MultiOutputMixin, RegressorMixin, BaseTwoLayer):
         self.n_forgetting_steps = n_forgetting_steps
         self.bias_range = bias_range
         self.scaling = scaling
-        self.preset = preset
         self.checkpoint = checkpoint
         self.random_state = random_state
         self.callback = callback
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @checks_parameters(nested=False)
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit to rows `X` (n, d) and targets `y` (n,) or (n, t); returns the estimator."""
-        x, Y, loss = self._encode_rows(X, y, True)
-        self._fit_table(x, Y, loss)
-        return self
+        return fit_table(self, X, y, lambda y: NumberTargets.of(y, self.scaling))
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @checks_parameters(nested=False)
     def fit_stream(self, stream: Any) -> Self:
         """Fit to fresh rows in every iteration; returns the estimator.
 
@@ -251,22 +248,10 @@ class TwoLayerRegressor(MultiOutputMixin, RegressorMixin, BaseTwoLayer):
         iterator of pairs (X, y), which ends the training when it ends. Pairs may be Bunches with X and y. Columns and
         targets are scaled by the first batch. `tol` has no effect.
         """
-        self._fit_fresh(stream, self._encode_rows)
-        return self
-
-    def _encode_rows(self, X: Any, y: Any, reset: bool) -> tuple[Array, Array, str]:
-        """Check rows and scale their targets."""
-        x, targets = validate_data(self, X, y, dtype=DTYPES, multi_output=True, y_numeric=True, reset=reset)
-        Y = targets.reshape(len(x), -1).astype(np.float64)
-        if reset:
-            scaling = Scaling.of(Y, None if self._settings().scaling is None else "standard")
-            self.y_offset_, self.y_scale_, self._flat = scaling.offset, scaling.scale, targets.ndim == 1
-        elif Y.shape[1] != len(self.y_scale_):
-            raise ValueError(f"y has {Y.shape[1]} targets, but the first batch had {len(self.y_scale_)}.")
-        return x, Scaling(self.y_offset_, self.y_scale_).apply(Y).astype(x.dtype), "squared"
+        return fit_fresh(self, stream, lambda y: NumberTargets.of(y, self.scaling))
 
     def predict(self, X: ArrayLike) -> Array:
         """Return the values at the rows of `X`, of shape (n,) or (n, t)."""
-        check_is_fitted(self)
-        values = Scaling(self.y_offset_, self.y_scale_).undo(self._values(X))
-        return values[:, 0] if self._flat else values
+        fitted = snapshot(self)
+        values: Array = fitted._model.targets.decode(fitted._values(X))
+        return values

@@ -1,59 +1,77 @@
-"""Where a net's rows come from: scaled tables, minibatches of them, streams of fresh ones."""
+"""Rows that a net is trained on: scaled tables, minibatches of them, streams of fresh ones."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from widelearn.estimators.scaling import Scaling
 from widelearn.runtime import row_blocks
 
 Array = NDArray[Any]
-# Rows scaled at once for predictions.
-ROWS = 4096
+Batch = tuple[Array, Array]
 STREAM_ROWS = 256
 
 
 @dataclass(frozen=True)
-class Scaling:
-    """Offsets and scales of columns: values are taken as (x - offset)/scale."""
+class Rows:
+    """Scaled rows with their codes: those of the first iteration, the batches of every iteration, rows left out."""
 
-    offset: Array
-    scale: Array
+    scaling: Scaling
+    first: Batch
+    batches: Callable[[int], Iterable[Batch]]
+    left_out: Batch | None = None
+    # Whether every iteration has others.
+    fresh: bool = False
 
     @classmethod
-    def of(cls, X: Array, kind: str | None) -> "Scaling":
-        """Measure a table: "standard" means and standard deviations, "scalar" √(mean ‖x‖²/d) alone, None nothing."""
-        d = X.shape[1]
-        if kind == "standard":
-            # With what it loads it would double the time to import the package.
-            from sklearn.preprocessing import StandardScaler
+    def of_table(cls, kept: Batch, left_out: Batch | None, scaling: str | None, size: int | None, seed: int) -> Self:
+        """Scale a table by the rows that are kept, which are cut into batches."""
+        scale = Scaling.of(kept[0], scaling)
+        first = (scale.apply(kept[0]), kept[1])
+        validation = None if left_out is None else (scale.apply(left_out[0]), left_out[1])
+        return cls(scale, first, table_batches(*first, size, seed), validation)
 
-            found = StandardScaler().fit(X.astype(np.float64, copy=False))
-            return cls(found.mean_, found.scale_)
-        size = 1.0
-        if kind == "scalar":
-            size = float(np.sqrt(np.mean(np.square(X, dtype=np.float64)))) or 1.0
-        return cls(np.zeros(d), np.full(d, size))
+    @classmethod
+    def of_stream(cls, first: Batch, draw: Callable[[int], Batch | None], scaling: str | None) -> Self:
+        """Scale every batch by the first; None, the end of the stream, is no batch."""
+        scale = Scaling.of(first[0], scaling)
+        scaled = (scale.apply(first[0]), first[1])
 
-    def apply(self, X: Array) -> Array:
-        """Return scaled rows of the same type."""
-        if not self.offset.any() and (self.scale == 1).all():
-            return np.require(X, requirements=["C", "ALIGNED"])
-        # In double precision: an offset far larger than the spread would cancel the digits of single precision.
-        out = np.empty(X.shape, X.dtype)
-        for rows in row_blocks(len(X), ROWS):
-            out[rows] = (X[rows] - self.offset) / self.scale
-        return out
+        def batches(iteration: int) -> list[Batch]:
+            if iteration == 0:
+                return [scaled]
+            found = draw(iteration)
+            return [] if found is None else [(scale.apply(found[0]), found[1])]
 
-    def undo(self, X: Array) -> Array:
-        """Return what was scaled."""
-        return (X * self.scale + self.offset).astype(X.dtype, copy=False)
+        return cls(scale, scaled, batches, fresh=True)
 
 
-def table_batches(X: Array, Y: Array, size: int | None, seed: int) -> Callable[[int], Iterable[tuple[Array, Array]]]:
+def leave_out(
+    X: Array, Y: Array, strata: Array | None, fraction: float | None, seed: int
+) -> tuple[Batch, Batch | None]:
+    """Return rows that are kept and a share that is left out, of every stratum alike; without a fraction none."""
+    if fraction is None:
+        return (X, Y), None
+    n = len(X)
+    if int(n * fraction) < 1 or n - int(np.ceil(n * fraction)) < 1:
+        raise ValueError(
+            f"validation_fraction = {fraction:g} of {n} rows leaves no rows on one side: set early_stopping=False."
+        )
+    # With what it loads it would double the time to import the package.
+    from sklearn.model_selection import train_test_split
+
+    counts = np.zeros(1) if strata is None else np.unique(strata, return_counts=True)[1]
+    # Strata too small to be shared out are not looked at.
+    fits = strata is not None and counts.min() >= 2 and min(int(n * fraction), n - int(n * fraction) - 1) >= len(counts)
+    parts = train_test_split(X, Y, test_size=fraction, random_state=seed, stratify=strata if fits else None)
+    x, left_x, y, left_y = (np.ascontiguousarray(part) for part in parts)
+    return (x, y), (left_x, left_y)
+
+
+def table_batches(X: Array, Y: Array, size: int | None, seed: int) -> Callable[[int], Iterable[Batch]]:
     """Return the function from an iteration to its batches: all rows, or a permutation of them cut into batches.
 
     The permutation is a function of the seed and the iteration, so that a run can be taken up anywhere.
@@ -61,7 +79,7 @@ def table_batches(X: Array, Y: Array, size: int | None, seed: int) -> Callable[[
     if size is None or size >= len(X):
         return lambda iteration: [(X, Y)]
 
-    def batches(iteration: int) -> Iterator[tuple[Array, Array]]:
+    def batches(iteration: int) -> Iterator[Batch]:
         order = np.random.default_rng([seed, 2, iteration]).permutation(len(X))
         for rows in row_blocks(len(X), size):
             yield X[order[rows]], Y[order[rows]]
@@ -94,21 +112,3 @@ def pair(item: Any) -> tuple[Any, Any]:
     except (TypeError, ValueError):
         raise ValueError(f"A stream must give pairs (X, y), got {type(item).__name__}.") from None
     return X, y
-
-
-def digest(parameters: dict[str, Any], *arrays: Array) -> str:
-    """Return a fingerprint of arrays and parameters, the same in every process."""
-    found = hashlib.sha256()
-    for name, value in sorted(parameters.items()):
-        shown = value
-        if callable(value):
-            shown = f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', type(value).__name__)}"
-        elif isinstance(value, np.random.RandomState):
-            shown = "RandomState"
-        elif name in ("init", "mask") and value is not None and not isinstance(value, str):
-            shown = [np.asarray(part).tolist() for part in value]
-        found.update(f"{name}={shown!r};".encode())
-    for array in arrays:
-        found.update(f"{array.shape} {array.dtype};".encode())
-        found.update(np.ascontiguousarray(array).tobytes())
-    return found.hexdigest()

@@ -47,7 +47,7 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
             for n in samples:
                 scores = {name: best_accuracy(kernel, X[:n], y[:n], test, truth) for name, kernel in kernels.items()}
                 for name, algorithm in ((NETWORK, "gd"), (FROZEN, "frozen")):
-                    net = TwoLayerClassifier(preset="parity", algorithm=algorithm, random_state=state)
+                    net = TwoLayerClassifier.preset("parity", algorithm=algorithm, random_state=state)
                     scores[name] = float(net.fit(X[:n], y[:n]).score(test, truth))
                 for name, score in scores.items():
                     found.add(names(k)[name], n, score)

@@ -38,9 +38,9 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
             for name, kernel in zip(KERNELS, (NTK(), RBF(1 / d)), strict=True):
                 found.add(name, n, best_accuracy(kernel, X, y, test, truth))
             for name, algorithm in ((ONE_STEP, "one_step"), (GD, "algorithm1")):
-                net = TwoLayerClassifier(preset="structured_parity", algorithm=algorithm, random_state=state)
+                net = TwoLayerClassifier.preset("structured_parity", algorithm=algorithm, random_state=state)
                 found.add(name, n, net.fit(X, y).score(test, truth))
-            net = TwoLayerClassifier(preset="structured_parity", random_state=state).fit(twin.X[:n], twin.y[:n])
+            net = TwoLayerClassifier.preset("structured_parity", random_state=state).fit(twin.X[:n], twin.y[:n])
             found.add(TWIN, n, net.score(twin.X[most:], twin.y[most:]))
             W = rng.standard_normal((100, d)) / np.sqrt(d)
             G = simplified_gradient(X, y[:, None], W, np.zeros(100))[0]

@@ -32,7 +32,7 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
             for name, kernel in zip(KERNELS, (NTK(), RBF(1 / d)), strict=True):
                 found.add(name, d, best_accuracy(kernel, X, y, test, truth))
             for name, algorithm in ((NETWORK, "gd"), (FROZEN, "frozen")):
-                net = TwoLayerClassifier(preset="xor_mixture", algorithm=algorithm, random_state=state).fit(X, y)
+                net = TwoLayerClassifier.preset("xor_mixture", algorithm=algorithm, random_state=state).fit(X, y)
                 found.add(name, d, net.score(test, truth))
                 if name == NETWORK:
                     inside = net.W_ @ data.directions.T

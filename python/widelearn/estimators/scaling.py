@@ -1,0 +1,55 @@
+"""Scales of numbers: of all entries of an array, and of columns."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from widelearn.runtime import row_blocks
+
+Array = NDArray[Any]
+# Rows scaled at once.
+ROWS = 4096
+
+
+def root_mean_square(values: Array) -> float:
+    """Return sqrt(mean v²) in double precision, free of overflow; 0 where all values are 0."""
+    # A power of two, which rounds nothing.
+    unit = float(np.ldexp(1.0, np.frexp(np.abs(values).max(initial=0.0))[1] - 1))
+    return float(unit * np.sqrt(np.mean(np.square(values / values.dtype.type(unit), dtype=np.float64))))
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Offsets and scales of columns: values are taken as (x - offset)/scale."""
+
+    offset: Array
+    scale: Array
+
+    @classmethod
+    def of(cls, X: Array, kind: str | None) -> Self:
+        """Measure a table: "standard" means and standard deviations, "scalar" √(mean ‖x‖²/d) alone, None nothing."""
+        d = X.shape[1]
+        if kind == "standard":
+            # With what it loads it would double the time to import the package.
+            from sklearn.preprocessing import StandardScaler
+
+            found = StandardScaler().fit(X.astype(np.float64, copy=False))
+            return cls(found.mean_, found.scale_)
+        size = (root_mean_square(X) or 1.0) if kind == "scalar" else 1.0
+        return cls(np.zeros(d), np.full(d, size))
+
+    def apply(self, X: Array) -> Array:
+        """Return scaled rows of the same type."""
+        if not self.offset.any() and (self.scale == 1).all():
+            return np.require(X, requirements=["C", "ALIGNED"])
+        # In double precision: an offset far larger than the spread would cancel the digits of single precision.
+        out = np.empty(X.shape, X.dtype)
+        for rows in row_blocks(len(X), ROWS):
+            out[rows] = (X[rows] - self.offset) / self.scale
+        return out
+
+    def undo(self, X: Array) -> Array:
+        """Return what was scaled."""
+        return (X * self.scale + self.offset).astype(X.dtype, copy=False)

@@ -1,0 +1,53 @@
+"""The file of a training's state, which only the same problem takes up."""
+
+import hashlib
+from collections.abc import Callable
+from numbers import Integral
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from widelearn.ridge import checkpoint as disk
+
+Array = NDArray[Any]
+# What may differ between the parts of one run, or is only how it is watched.
+MAY_DIFFER = ("max_iter", "callback", "checkpoint", "random_state")
+
+
+class Checkpoint:
+    """The file of a run: read once, and refused if it is another problem's."""
+
+    def __init__(self, chosen: SimpleNamespace, loss: str, X: Array, Y: Array) -> None:
+        parameters = {name: value for name, value in vars(chosen).items() if name not in MAY_DIFFER} | {"loss": loss}
+        if chosen.learning_rate != "constant":
+            parameters["max_iter"] = chosen.max_iter
+        if isinstance(chosen.random_state, Integral):
+            parameters["random_state"] = int(chosen.random_state)
+        self.path, self.mark = Path(chosen.checkpoint), digest(parameters, X, Y)
+        self.state = disk.read(self.path, self.mark)
+        self.seed = None if self.state is None else int(self.state.pop("seed"))
+
+    def writer(self, seed: int) -> Callable[[dict[str, Array]], None]:
+        """Return the function that writes a state."""
+        return lambda state: disk.write(self.path, self.mark, {**state, "seed": np.array(seed)})
+
+
+def digest(parameters: dict[str, Any], *arrays: Array) -> str:
+    """Return a fingerprint of arrays and parameters, the same in every process."""
+    found = hashlib.sha256()
+    for name, value in sorted(parameters.items()):
+        shown = value
+        if callable(value):
+            shown = f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', type(value).__name__)}"
+        elif isinstance(value, np.random.RandomState):
+            shown = "RandomState"
+        elif name in ("init", "mask") and value is not None and not isinstance(value, str):
+            shown = [np.asarray(part).tolist() for part in value]
+        found.update(f"{name}={shown!r};".encode())
+    for array in arrays:
+        found.update(f"{array.shape} {array.dtype};".encode())
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
