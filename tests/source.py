@@ -1,10 +1,20 @@
 """What the tests of the house's structure share: planted trees, and circles in a graph of files."""
 
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "python" / "widelearn"
 CORE = ROOT / "rust" / "core" / "src"
+
+
+def doors(heading: str) -> dict[str, list[set[str]]]:
+    """A table of CONTRIBUTING: room -> names in the second column, and those after its semicolon."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.search(rf"^\| {heading} \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", text, flags=re.MULTILINE)[1]
+    cells = [row.strip("| ").split(" | ") for row in rows.splitlines()]
+    named = [[re.findall(r"`(\w+)`", part) for part in (rooms, *may.split(";"))] for rooms, may in cells]
+    return {room: [set(part) for part in parts] for rooms, *parts in named for room in rooms}
 
 
 def plant(folder: Path, sources: dict[str, str]) -> Path:

@@ -7,31 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from source import PACKAGE, circles, plant
+from source import PACKAGE, circles, doors, plant
 from widelearn.experiments.studies import NAMES, PAPERS
 
-# Room -> rooms it may import. `runtime` is open to every room but the three that know nothing of ours.
-BASE = {"runtime"}
-ENGINE = {"kernels", "features", "ridge"}
-ROOMS = ENGINE | {"datasets", "distributed", "estimators", "experiments", "nets", "plots", "theory"}
-PYTHON = {
-    "__init__": ROOMS | BASE,
-    "__main__": {"experiments", "plots"} | BASE,
-    "experiments": ROOMS | BASE | {"__init__"},
-    "estimators": ENGINE | {"distributed", "nets"} | BASE,
-    "distributed": ENGINE | BASE,
-    "features": {"kernels", "ridge", "distributed"} | BASE,
-    "kernels": BASE,
-    "nets": {"kernels"} | BASE,
-    "ridge": BASE,
-    "runtime": set(),
-    "theory": set(),
-    "plots": set(),
-    "datasets": set(),
-}
-# Doors that open only inside a branch of a function: (room, what it imports).
-BRANCH_ONLY = {("estimators", "distributed"), ("features", "distributed")}
-CORE_USERS = ENGINE | BASE | {"nets"}
+# Room -> rooms it may import; what stands after a semicolon, only inside a branch of a function.
+TABLE = doors("room")
+CORE_USERS = {room for room, (always, *_) in TABLE.items() if "_core" in always}
+BRANCH_ONLY = {(room, target) for room, (_, *branch) in TABLE.items() for target in set().union(*branch)}
+ROOMS = set(TABLE) - {"__main__"}
+PYTHON = {room: set().union(*parts) - {"_core"} for room, parts in TABLE.items()}
+PYTHON |= {"__init__": ROOMS, "experiments": ROOMS | {"__init__"}}
 # Import-time weight: these load only when used, so never at the top of a room that `import widelearn` opens.
 HEAVY = {"click", "dask", "distributed", "matplotlib", "pandas", "polars", "pyarrow", "rich", "tqdm", "typer"}
 LAZY_ROOMS = {"__main__", "distributed", "experiments", "plots"}

@@ -6,21 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from source import CORE, ROOT, circles, plant
+from source import CORE, ROOT, circles, doors, plant
 
-# Rust, inside the core: module -> modules it may use.
-RUST_BASE = {"real", "scalar", "simd", "matrix", "math", "memory", "random", "threads", "error"}
-RUST = {name: RUST_BASE - {name} for name in RUST_BASE} | {
-    "lib": RUST_BASE | {"activation", "flops", "tiles", "features", "kernels", "gram", "solve", "nets"},
-    "activation": RUST_BASE,
-    "flops": set(),
-    "tiles": RUST_BASE,
-    "kernels": RUST_BASE | {"activation", "tiles", "features"},
-    "features": RUST_BASE | {"activation", "tiles"},
-    "gram": RUST_BASE | {"activation", "tiles", "kernels", "features"},
-    "solve": RUST_BASE | {"tiles"},
-    "nets": RUST_BASE | {"tiles", "activation"},
-}
+# Module of the core -> modules it may use; the first row is the base.
+TABLE = {module: names for module, (names, *_) in doors("module of the core").items()}
+BASE = set(list(TABLE)[: list(TABLE).index("flops")])
+RUST = {module: names | BASE if "base" in names else names for module, names in TABLE.items()} | {"lib": set(TABLE)}
 USE = r"^[ \t]*(pub(?:\([^)]*\))? )?use ([^;]+);"
 ITEM = r"^(?:pub(?:\([^)]*\))? )?(?:(?:unsafe|const|async|extern \"\") )*"
 ITEM += r"(?:fn|struct|enum|trait|type|const|static|union|macro_rules!) (\w+)"
@@ -174,6 +165,10 @@ def file_edges(core: Path) -> dict[str, set[str]]:
 
 def test_no_two_files_use_each_other():
     assert len(circles(file_edges(CORE))) <= 3
+
+
+def test_the_table_names_the_modules_that_exist():
+    assert {path.stem for path in CORE.iterdir()} == set(RUST)
 
 
 def test_rust_modules_keep_to_their_doors():
