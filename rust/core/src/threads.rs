@@ -1,7 +1,7 @@
-//! The worker pool: built when first used, one for a width and a process, never rayon's global one.
+//! The worker pool: built when first used, one for a process, never rayon's global one.
 
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -12,34 +12,46 @@ use crate::simd::{self, Level};
 /// The widest pool that is ever built.
 pub const MAX_THREADS: usize = 1024;
 
-struct Cell {
+/// The pool of one process, and its width.
+struct Home {
     process: u32,
-    pool: ThreadPool,
+    pool: Mutex<Option<(usize, Arc<ThreadPool>)>>,
 }
 
-static POOLS: [AtomicPtr<Cell>; MAX_THREADS + 1] = [const { AtomicPtr::new(std::ptr::null_mut()) }; MAX_THREADS + 1];
+static HOME: AtomicPtr<Home> = AtomicPtr::new(std::ptr::null_mut());
 
-/// The pool of `width` workers of this process. In a forked child the parent's pool, whose threads do not exist there,
-/// is left behind (dropping it would wait for them) and a new one is built.
-fn pool(width: usize) -> Result<&'static ThreadPool> {
-    let width = width.clamp(1, MAX_THREADS);
+/// This process's home of the pool. In a forked child the parent's is left behind, whose threads do not exist there and
+/// whose lock may be held for ever.
+fn home() -> &'static Home {
     let process = std::process::id();
     loop {
-        let current = POOLS[width].load(Ordering::Acquire);
-        // SAFETY: a non-null pointer in POOLS came from Box::into_raw and is never freed.
-        if let Some(cell) = unsafe { current.as_ref() }
-            && cell.process == process
+        let current = HOME.load(Ordering::Acquire);
+        // SAFETY: a non-null pointer in HOME came from Box::into_raw and is never freed.
+        if let Some(home) = unsafe { current.as_ref() }
+            && home.process == process
         {
-            return Ok(&cell.pool);
+            return home;
         }
-        let built = ThreadPoolBuilder::new().num_threads(width).thread_name(|i| format!("widelearn-{i}")).build();
-        let pool = built.map_err(|e| Error::Threads { threads: width, reason: e.to_string() })?;
-        let new = Box::into_raw(Box::new(Cell { process, pool }));
-        if POOLS[width].compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire).is_err() {
+        let new = Box::into_raw(Box::new(Home { process, pool: Mutex::new(None) }));
+        if HOME.compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire).is_err() {
             // SAFETY: nobody else has seen this pointer.
             drop(unsafe { Box::from_raw(new) });
         }
     }
+}
+
+/// The pool, of `width` workers. One of another width ends with the last computation that holds it.
+fn pool(width: usize) -> Result<Arc<ThreadPool>> {
+    let mut kept = lock(&home().pool);
+    if let Some((of, pool)) = &*kept
+        && *of == width
+    {
+        return Ok(pool.clone());
+    }
+    *kept = None;
+    let built = ThreadPoolBuilder::new().num_threads(width).thread_name(|i| format!("widelearn-{i}")).build();
+    let pool = built.map_err(|e| Error::Threads { threads: width, reason: e.to_string() })?;
+    Ok(kept.insert((width, Arc::new(pool))).1.clone())
 }
 
 /// What a computation may use: an instruction set, some threads, and a flag that asks it to stop.
@@ -154,9 +166,10 @@ pub fn run<R: Send>(
     mut poll: impl FnMut() -> bool,
     job: impl FnOnce(&Context<'_>) -> Result<R> + Send,
 ) -> Result<R> {
+    let width = width.clamp(1, MAX_THREADS);
     let pool = pool(width)?;
     let stop = AtomicBool::new(false);
-    let context = Context { level: simd::level(), threads: width.clamp(1, MAX_THREADS), stop: &stop };
+    let context = Context { level: simd::level(), threads: width, stop: &stop };
     let (sender, receiver) = std::sync::mpsc::sync_channel::<Result<R>>(1);
     let mut answer = None;
     pool.in_place_scope(|s| {
@@ -179,4 +192,50 @@ pub fn run<R: Send>(
         }
     });
     answer.unwrap_or(Err(Error::Cancelled))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Context, run};
+    use crate::error::Error;
+    use std::sync::atomic::AtomicBool;
+
+    #[test]
+    fn every_part_is_worked_on_once_for_any_width() {
+        for width in [1, 2, 5] {
+            let mut out = vec![0; 1000];
+            run(
+                width,
+                || true,
+                |c| {
+                    c.each_part(
+                        out.chunks_mut(7),
+                        || Ok(()),
+                        |(), i, part| {
+                            part.iter_mut().for_each(|v| *v += i + 1);
+                            Ok(())
+                        },
+                    )
+                },
+            )
+            .unwrap();
+            assert!(out.iter().enumerate().all(|(at, &v)| v == at / 7 + 1), "{width}");
+        }
+    }
+
+    #[test]
+    fn the_first_error_is_returned_and_ends_the_rest() {
+        let stop = AtomicBool::new(false);
+        let fail = |at: usize| Err(Error::Invalid(at.to_string()));
+        let serial = Context::serial(&stop).each(10, || Ok(()), |(), i| if i < 4 { Ok(()) } else { fail(i) });
+        assert_eq!(serial, fail(4));
+        let cancelled = run(
+            2,
+            || false,
+            |c| loop {
+                c.check()?
+            },
+        );
+        assert_eq!(cancelled, Err::<(), _>(Error::Cancelled));
+    }
 }

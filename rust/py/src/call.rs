@@ -1,4 +1,7 @@
 //! The only door into the core: detach from the interpreter, run on our pool, poll signals, map errors and panics.
+//!
+//! While a call runs, no other thread may write to the arrays that it was given: the core reads and writes them without
+//! the interpreter's lock.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;

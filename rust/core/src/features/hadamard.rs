@@ -22,7 +22,7 @@ use crate::simd::{Job, Level, dispatch};
 use crate::threads::Context;
 
 /// Rows transformed together, one in each lane.
-pub const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 /// The smallest block: directions of less are far from uniform.
 const SMALLEST: usize = 64;
 /// Order of the transforms that are finished while they are in the nearest cache.
@@ -30,9 +30,7 @@ const NEAR: usize = 256;
 
 /// The projections of a feature map, without a weight matrix.
 #[derive(Debug)]
-pub struct Hadamard<T> {
-    /// Length of an input row.
-    d: usize,
+pub(crate) struct Hadamard<T> {
     /// Order of the transform.
     order: usize,
     /// Three times `order` signs for each block.
@@ -43,7 +41,7 @@ pub struct Hadamard<T> {
 
 /// Buffers of one thread: rows, one in each lane, and their projections.
 #[derive(Debug)]
-pub struct Scratch<T> {
+pub(crate) struct Scratch<T> {
     rows: Buffer<T>,
     values: Buffer<T>,
 }
@@ -76,46 +74,41 @@ impl<T: Real> Hadamard<T> {
                 Ok(())
             },
         )?;
-        Ok(Self { d, order, signs, lengths })
+        Ok(Self { order, signs, lengths })
     }
 
     /// Projections of rows of length `d` that make a block.
-    pub fn order_of(d: usize) -> usize {
+    pub(crate) fn order_of(d: usize) -> usize {
         d.next_power_of_two().max(SMALLEST)
     }
 
     /// Projections that make a block.
-    pub fn order(&self) -> usize {
+    pub(crate) fn order(&self) -> usize {
         self.order
     }
 
     /// Number of projections.
-    pub fn directions(&self) -> usize {
+    pub(crate) fn directions(&self) -> usize {
         self.lengths.len()
-    }
-
-    /// Length of the rows that are projected.
-    pub fn d(&self) -> usize {
-        self.d
     }
 
     /// Buffers of one thread.
     ///
     /// # Errors
     /// [`crate::error::Error::Memory`].
-    pub fn scratch(&self) -> Result<Scratch<T>> {
+    pub(crate) fn scratch(&self) -> Result<Scratch<T>> {
         let size = self.order * LANES;
         Ok(Scratch { rows: alloc(size, "rows to be transformed")?, values: alloc(size, "projections")? })
     }
 
     /// Take up to [`LANES`] rows.
-    pub fn load(&self, level: Level, scratch: &mut Scratch<T>, rows: Rows<'_, T>) {
+    pub(crate) fn load(&self, level: Level, scratch: &mut Scratch<T>, rows: Rows<'_, T>) {
         scratch.rows.fill(T::ZERO);
         T::transpose(level, rows.data, rows.d, rows.n, rows.d, &mut scratch.rows, LANES);
     }
 
     /// Project the loaded rows on block number `block`.
-    pub fn project(&self, level: Level, scratch: &mut Scratch<T>, block: usize) {
+    pub(crate) fn project(&self, level: Level, scratch: &mut Scratch<T>, block: usize) {
         let signs = &self.signs[block * 3 * self.order..(block + 1) * 3 * self.order];
         let first = block * self.order;
         let lengths = &self.lengths[first..self.lengths.len().min(first + self.order)];
@@ -124,7 +117,7 @@ impl<T: Real> Hadamard<T> {
     }
 
     /// Write projections `at .. at + n` of the last block of the first `rows` loaded rows, rows `ld` apart.
-    pub fn write(
+    pub(crate) fn write(
         &self,
         level: Level,
         scratch: &Scratch<T>,
@@ -139,7 +132,7 @@ impl<T: Real> Hadamard<T> {
 
 impl<T: Real> Hadamard<T> {
     /// Projection `at` of the last block of loaded row `row`.
-    pub fn value(&self, scratch: &Scratch<T>, at: usize, row: usize) -> T {
+    pub(crate) fn value(&self, scratch: &Scratch<T>, at: usize, row: usize) -> T {
         scratch.values[at * LANES + row]
     }
 }

@@ -28,7 +28,7 @@ pub struct FeatureMap<T> {
 
 /// How rows are projected.
 #[derive(Debug)]
-pub enum Projection<T> {
+pub(crate) enum Projection<T> {
     /// By a product with a weight matrix, one row for each projection.
     Dense(Buffer<T>),
     /// By fast transforms.
@@ -101,7 +101,7 @@ impl<T: Real> FeatureMap<T> {
     }
 
     /// How rows are projected.
-    pub fn projection(&self) -> &Projection<T> {
+    pub(crate) fn projection(&self) -> &Projection<T> {
         &self.projection
     }
 

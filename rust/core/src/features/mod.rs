@@ -9,7 +9,8 @@ mod spectral;
 mod weights;
 
 pub use formula::{Features, Formula};
-pub use hadamard::{Hadamard, LANES};
+pub(crate) use hadamard::{Hadamard, LANES};
 pub use law::{WEIGHTS, Weights};
-pub use map::{FeatureMap, Projection};
+pub use map::FeatureMap;
+pub(crate) use map::Projection;
 pub use spectral::Spectral;

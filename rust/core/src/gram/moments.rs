@@ -30,12 +30,12 @@ pub struct Moments<'a> {
 }
 
 /// Adds tiles of one triangle to an f64 matrix.
-pub(super) struct Accumulate {
-    pub(super) out: Shared<f64>,
+pub(super) struct Accumulate<'a> {
+    pub(super) out: Shared<'a, f64>,
     pub(super) p: usize,
 }
 
-impl<T: Real> Consumer<T> for Accumulate {
+impl<T: Real> Consumer<T> for Accumulate<'_> {
     type State = ();
 
     fn triangle(&self) -> bool {
@@ -46,11 +46,11 @@ impl<T: Real> Consumer<T> for Accumulate {
         Ok(())
     }
 
-    fn take(&self, (): &mut (), tile: &[T], Place { rows, cols, .. }: &Place) {
+    unsafe fn take(&self, (): &mut (), tile: &[T], Place { rows, cols, .. }: &Place) {
         for i in rows.clone() {
             let n = cols.end.min(i + 1).saturating_sub(cols.start);
             let values = &tile[(i - rows.start) * TILE..][..n];
-            // SAFETY: tiles do not overlap.
+            // SAFETY: no place is taken twice.
             let out = unsafe { self.out.part(i * self.p + cols.start, n) };
             for (o, v) in out.iter_mut().zip(values) {
                 *o += v.to_f64();
@@ -193,7 +193,7 @@ pub(super) fn mirror(a: &mut [f64], p: usize) {
 /// features with features.
 struct Center<'a, T> {
     level: Level,
-    filler: Filler<T>,
+    filler: Filler<'a, T>,
     shift: &'a [T],
     roots: &'a [T],
     /// For each output of the epilogue: its first feature and how many there are.
@@ -202,8 +202,11 @@ struct Center<'a, T> {
 
 impl<T: Real> Center<'_, T> {
     /// Take features `first ..` of sample `k`.
+    ///
+    /// # Safety
+    /// As [`Filler::step`].
     #[inline]
-    fn step(&self, k: usize, first: usize, values: &[T]) {
+    unsafe fn step(&self, k: usize, first: usize, values: &[T]) {
         let shift = &self.shift[first..first + values.len()];
         dispatch(self.level, Step { filler: self.filler, k, first, values, shift, root: self.roots[k] });
     }
@@ -220,18 +223,19 @@ impl<T: Real> Consumer<T> for Center<'_, T> {
         Ok(())
     }
 
-    fn take(&self, (): &mut (), tile: &[T], Place { output, rows, cols, .. }: &Place) {
+    unsafe fn take(&self, (): &mut (), tile: &[T], Place { output, rows, cols, .. }: &Place) {
         let (first, n) = self.spans[*output];
         let n = cols.end.min(n).saturating_sub(cols.start);
         for k in rows.clone() {
-            self.step(k, first + cols.start, &tile[(k - rows.start) * TILE..][..n]);
+            // SAFETY: no place is taken twice, and outputs have features of their own.
+            unsafe { self.step(k, first + cols.start, &tile[(k - rows.start) * TILE..][..n]) };
         }
     }
 }
 
-/// Some features of one sample.
+/// Some features of one sample, whose place nobody else writes.
 struct Step<'a, T> {
-    filler: Filler<T>,
+    filler: Filler<'a, T>,
     k: usize,
     first: usize,
     values: &'a [T],
@@ -244,7 +248,7 @@ impl<T: Real> Job for Step<'_, T> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        // SAFETY: samples and features are disjoint between tasks.
+        // SAFETY: whoever makes a step promises that its place is its own.
         unsafe {
             self.filler.step(self.k, self.first, self.values.len(), |at, out| {
                 for ((o, &v), &c) in out.iter_mut().zip(&self.values[at..]).zip(&self.shift[at..]) {

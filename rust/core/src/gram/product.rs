@@ -5,8 +5,8 @@ use std::ops::Range;
 use crate::error::{Result, fits};
 use crate::features::FeatureMap;
 use crate::kernels::Plan;
-use crate::matrix::{Rows, TILE};
-use crate::memory::{Buffer, Shared, alloc};
+use crate::matrix::{Rows, TILE, block};
+use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::simd::{Level, dispatch};
 use crate::threads::Context;
@@ -31,7 +31,6 @@ struct Multiply<'a, T> {
     /// For each strip of the sweep, or each group, one column of `rows` sums after the other.
     partial: Buffer<T>,
     strips: usize,
-    shared: Option<Shared<T>>,
     /// The result, one column after the other.
     out: Buffer<T>,
 }
@@ -65,7 +64,6 @@ impl<'a, T: Real> Multiply<'a, T> {
             rows,
             partial: Buffer::default(),
             strips: 0,
-            shared: None,
             out: alloc(rows * targets, "products")?,
         })
     }
@@ -84,14 +82,11 @@ impl<T: Real> Multiply<'_, T> {
     /// Sums of target `t` over `rows` in strip or group `strip`.
     ///
     /// # Safety
-    /// As [`Shared::part`].
+    /// As [`Buffer::part`].
     #[allow(clippy::mut_from_ref)]
     unsafe fn sums(&self, strip: usize, t: usize, rows: Range<usize>) -> &mut [T] {
-        match &self.shared {
-            // SAFETY: the caller's promise.
-            Some(shared) => unsafe { shared.part((strip * self.targets + t) * self.rows + rows.start, rows.len()) },
-            None => &mut [],
-        }
+        // SAFETY: the caller's promise.
+        unsafe { self.partial.part((strip * self.targets + t) * self.rows + rows.start, rows.len()) }
     }
 
     fn panels(&self) -> usize {
@@ -110,12 +105,7 @@ impl<T: Real> Multiply<'_, T> {
             for p in 0..self.panels() {
                 let panel = self.right.panel(p, start, cols);
                 let out = &mut sums[p * mr * TILE..(p + 1) * mr * TILE];
-                assert!(panel.len() == cols * mr && cols * nr <= turned.len());
-                // SAFETY: `cols` rows of `turned`, `mr` rows of `out`, and `nr` divides their length.
-                unsafe {
-                    let out = out.as_mut_ptr().add(i);
-                    T::kernel(self.level, cols, panel.as_ptr(), mr, turned.as_ptr(), nr, out, TILE, true);
-                }
+                block(self.level, panel, (turned, nr), (&mut out[i..], TILE), true);
             }
         }
     }
@@ -138,7 +128,6 @@ impl<T: Real> Consumer<T> for Multiply<'_, T> {
             self.strips = strips;
         }
         self.partial.fill(T::ZERO);
-        self.shared = Some(Shared::new(&mut self.partial));
         Ok(())
     }
 
@@ -155,7 +144,7 @@ impl<T: Real> Consumer<T> for Multiply<'_, T> {
         state.sums.fill(T::ZERO);
     }
 
-    fn take(&self, state: &mut State<T>, tile: &[T], Place { strip, output, rows, cols }: &Place) {
+    unsafe fn take(&self, state: &mut State<T>, tile: &[T], Place { strip, output, rows, cols }: &Place) {
         let (first, n) = self.spans[*output];
         let n = cols.end.min(n).saturating_sub(cols.start);
         let mirror = self.symmetric && rows != cols;
@@ -187,7 +176,7 @@ impl<T: Real> Consumer<T> for Multiply<'_, T> {
         }
     }
 
-    fn end(&self, state: &mut State<T>, strip: usize, rows: Range<usize>) {
+    unsafe fn end(&self, state: &mut State<T>, strip: usize, rows: Range<usize>) {
         for t in 0..self.targets {
             // SAFETY: every task has its own strip and rows, or its own group.
             let out = unsafe { self.sums(strip, t, rows.clone()) };

@@ -1,7 +1,7 @@
 //! The right-hand factor of a product, in panels, and what a tile makes of some of its rows.
 
 use crate::error::Result;
-use crate::matrix::{TILE, dot};
+use crate::matrix::{TILE, block, dot};
 use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::simd::{Job, Level};
@@ -34,14 +34,9 @@ impl<T: Real> Right<T> {
 
 /// `out[t][j] = sum_k panel[k][t] tile[k][j]` for all columns of a tile, which are [`TILE`] apart in `out`.
 pub(super) fn combine<T: Real>(level: Level, panel: &[T], tile: &[T], out: &mut [T]) {
-    let (mr, nr) = T::block(level);
-    let k = panel.len() / mr;
-    assert!(k * TILE <= tile.len() && mr * TILE <= out.len());
+    let nr = T::block(level).1;
     for j in (0..TILE).step_by(nr) {
-        // SAFETY: `k` rows of the tile, `mr` rows of `out`, and `nr` divides their length.
-        unsafe {
-            T::kernel(level, k, panel.as_ptr(), mr, tile.as_ptr().add(j), TILE, out.as_mut_ptr().add(j), TILE, false);
-        }
+        block(level, panel, (&tile[j..], TILE), (&mut out[j..], TILE), false);
     }
 }
 

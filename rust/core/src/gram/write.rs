@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::matrix::TILE;
-use crate::memory::{Buffer, Pages, Shared, alloc, fence, stream};
+use crate::memory::{Buffer, Pages, Shared, Stream, alloc};
 use crate::real::Real;
 use crate::simd::Level;
 use crate::threads::Context;
@@ -14,8 +14,8 @@ const STREAM: usize = 8 << 20;
 /// Writes tiles to a row-major matrix.
 #[derive(Debug)]
 pub(super) struct Write<'a, T> {
-    out: Shared<T>,
-    pages: Pages<T>,
+    out: Shared<'a, T>,
+    pages: Pages<'a, T>,
     /// Distance between rows of `out`.
     ld: usize,
     /// Mirror what lies below the diagonal.
@@ -30,14 +30,14 @@ impl<'a, T: Real> Write<'a, T> {
     /// A writer to `out`, whose rows are `ld` apart; `spans` are those of the epilogue's outputs.
     pub(super) fn new(
         context: &Context<'_>,
-        out: &mut [T],
+        out: &'a mut [T],
         ld: usize,
         mirror: bool,
         spans: &'a [(usize, usize)],
     ) -> Self {
         let streams = size_of_val(out) >= STREAM;
-        let pages = Pages::new(out);
-        Self { out: Shared::new(out), pages, ld, mirror, spans, level: context.level, streams }
+        let out = Shared::new(out);
+        Self { out, pages: Pages::new(out), ld, mirror, spans, level: context.level, streams }
     }
 
     /// Write `values` from element `at` on.
@@ -45,55 +45,52 @@ impl<'a, T: Real> Write<'a, T> {
     /// # Safety
     /// As [`Shared::part`].
     #[inline]
-    unsafe fn write(&self, at: usize, values: &[T]) {
+    unsafe fn write(&self, stream: &mut Option<Stream>, at: usize, values: &[T]) {
         // SAFETY: the caller's promise.
         let out = unsafe { self.out.part(at, values.len()) };
-        if self.streams {
-            stream(self.level, out, values);
-        } else {
-            out.copy_from_slice(values);
+        match stream {
+            Some(stream) => stream.write(out, values),
+            None => out.copy_from_slice(values),
         }
     }
 }
 
 impl<T: Real> Consumer<T> for Write<'_, T> {
-    type State = Buffer<T>;
+    type State = (Buffer<T>, Option<Stream>);
 
     fn triangle(&self) -> bool {
         self.mirror
     }
 
     fn ahead(&self) -> usize {
-        self.pages.count
+        self.pages.count()
     }
 
     fn prepare(&self, task: usize) {
         self.pages.get(task);
     }
 
-    fn state(&self) -> Result<Buffer<T>> {
-        alloc(if self.mirror { TILE * TILE } else { 0 }, "a tile")
+    fn state(&self) -> Result<Self::State> {
+        let mirrored = alloc(if self.mirror { TILE * TILE } else { 0 }, "a tile")?;
+        Ok((mirrored, self.streams.then(|| Stream::new(self.level))))
     }
 
-    fn take(&self, mirrored: &mut Buffer<T>, tile: &[T], Place { output, rows, cols, .. }: &Place) {
+    unsafe fn take(&self, (mirrored, stream): &mut Self::State, tile: &[T], place: &Place) {
+        let Place { output, rows, cols, .. } = place;
         let (first, n) = self.spans[*output];
         let n = cols.end.min(n).saturating_sub(cols.start);
         for i in rows.clone() {
             let at = i * self.ld + first + cols.start;
-            // SAFETY: tiles do not overlap, and mirrored tiles lie on the other side of the diagonal.
-            unsafe { self.write(at, &tile[(i - rows.start) * TILE..][..n]) };
+            // SAFETY: no place is taken twice, and mirrored ones lie on the other side of the diagonal.
+            unsafe { self.write(stream, at, &tile[(i - rows.start) * TILE..][..n]) };
         }
         if self.mirror && rows != cols {
             T::transpose(self.level, tile, TILE, rows.len(), n, mirrored, TILE);
             for j in 0..n {
                 let at = (cols.start + j) * self.ld + rows.start;
                 // SAFETY: as above.
-                unsafe { self.write(at, &mirrored[j * TILE..][..rows.len()]) };
+                unsafe { self.write(stream, at, &mirrored[j * TILE..][..rows.len()]) };
             }
         }
-    }
-
-    fn end(&self, _state: &mut Buffer<T>, _strip: usize, _rows: std::ops::Range<usize>) {
-        fence();
     }
 }

@@ -13,7 +13,7 @@ use crate::tiles::{Edge, Epilogue, Which};
 
 /// What a plan derives from a group of rows.
 #[derive(Debug)]
-pub struct Side<T> {
+pub(crate) struct Side<T> {
     len: usize,
     inverse: Buffer<T>,
     leaves: Vec<Buffer<T>>,
@@ -22,7 +22,7 @@ pub struct Side<T> {
 
 /// A plan's buffers of one thread.
 #[derive(Debug)]
-pub struct Scratch<T> {
+pub(crate) struct Scratch<T> {
     /// The inner products, where leaves need them beside something made from them.
     inner: Buffer<T>,
     /// The last geometry computed, for the leaves that follow.

@@ -1,11 +1,10 @@
 //! Dot products of plain rows.
 
 use crate::real::Real;
-use crate::simd::Job;
 
 /// A dot product in sixteen interleaved chains, whatever the vector width.
 #[inline(always)]
-pub fn dot<T: Real, const FMA: bool>(a: &[T], b: &[T]) -> T {
+pub(crate) fn dot<T: Real, const FMA: bool>(a: &[T], b: &[T]) -> T {
     let mut acc = [T::ZERO; 16];
     let whole = a.len() - a.len() % 16;
     for (a, b) in a[..whole].chunks_exact(16).zip(b[..whole].chunks_exact(16)) {
@@ -20,16 +19,4 @@ pub fn dot<T: Real, const FMA: bool>(a: &[T], b: &[T]) -> T {
         acc[l] += acc[l + 8];
     }
     ((acc[0] + acc[4]) + (acc[2] + acc[6])) + ((acc[1] + acc[5]) + (acc[3] + acc[7]))
-}
-
-/// [`dot`] as a job of its own.
-#[derive(Debug)]
-pub struct Dot<'a, T>(pub &'a [T], pub &'a [T]);
-
-impl<T: Real> Job for Dot<'_, T> {
-    type Output = T;
-    #[inline(always)]
-    fn run<const FMA: bool>(self) -> T {
-        dot::<T, FMA>(self.0, self.1)
-    }
 }

@@ -5,13 +5,13 @@ mod packed;
 mod product;
 mod rows;
 
-pub use dot::{Dot, dot};
-pub use packed::{Filler, Packed, Panels};
-pub use product::{inner, product, product_steps};
+pub(crate) use dot::dot;
+pub(crate) use packed::{Filler, Packed, Panels};
+pub(crate) use product::{block, inner, product, product_steps};
 pub use rows::Rows;
 
 /// Steps of `k` after which a partial product is added to the tile; part of the definition of every product's bits.
-pub const DEPTH: usize = 256;
+pub(crate) const DEPTH: usize = 256;
 
 /// Rows and columns of a tile: a multiple of every register block's extents.
-pub const TILE: usize = 96;
+pub(crate) const TILE: usize = 96;

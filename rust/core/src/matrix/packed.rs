@@ -9,7 +9,7 @@ use crate::threads::Context;
 
 /// Rows copied into panels of `width` rows, `k` outermost within a panel, in blocks of [`DEPTH`] steps.
 #[derive(Debug)]
-pub struct Packed<T> {
+pub(crate) struct Packed<T> {
     data: Buffer<T>,
     pub(super) width: usize,
     pub(super) rows: usize,
@@ -18,12 +18,12 @@ pub struct Packed<T> {
 
 impl<T: Real> Packed<T> {
     /// An empty pack of panels `width` wide.
-    pub fn new(width: usize) -> Self {
+    pub(crate) fn new(width: usize) -> Self {
         Self { data: Buffer::default(), width, rows: 0, depth: 0 }
     }
 
     /// Room for `rows` rows of length `depth`; contents are undefined until [`Self::fill`].
-    pub fn reserve(&mut self, rows: usize, depth: usize) -> Result<()> {
+    pub(crate) fn reserve(&mut self, rows: usize, depth: usize) -> Result<()> {
         self.rows = rows.next_multiple_of(self.width);
         self.depth = depth;
         let need = self.rows * depth;
@@ -34,7 +34,7 @@ impl<T: Real> Packed<T> {
     }
 
     /// Copy all of `x` in.
-    pub fn fill(&mut self, x: Rows<'_, T>) {
+    pub(crate) fn fill(&mut self, x: Rows<'_, T>) {
         self.whole().fill(x, 0, None);
     }
 
@@ -42,7 +42,7 @@ impl<T: Real> Packed<T> {
     ///
     /// # Errors
     /// [`crate::error::Error::Memory`], [`crate::error::Error::Cancelled`].
-    pub fn pack(
+    pub(crate) fn pack(
         &mut self,
         context: &Context<'_>,
         x: Rows<'_, T>,
@@ -65,19 +65,19 @@ impl<T: Real> Packed<T> {
     }
 
     /// Rows that make a task when many are worked on: whole panels of a few hundred kilobytes.
-    pub fn share(&self) -> usize {
+    pub(crate) fn share(&self) -> usize {
         ((1 << 18) / (self.depth.max(1) * size_of::<T>())).max(1).next_multiple_of(self.width)
     }
 
     /// All panels.
-    pub fn whole(&mut self) -> Panels<'_, T> {
+    pub(crate) fn whole(&mut self) -> Panels<'_, T> {
         let need = self.rows * self.depth;
         let blocks = self.data[..need].chunks_mut((self.rows * DEPTH).max(1)).collect();
         Panels { blocks, width: self.width, depth: self.depth }
     }
 
     /// The panels of every `rows` rows, for a task each; `rows` is a multiple of the panel width.
-    pub fn parts(&mut self, rows: usize) -> Vec<Panels<'_, T>> {
+    pub(crate) fn parts(&mut self, rows: usize) -> Vec<Panels<'_, T>> {
         assert!(rows.is_multiple_of(self.width));
         let (all, width, depth) = (self.rows, self.width, self.depth);
         let empty = || Panels { blocks: Vec::with_capacity(depth.div_ceil(DEPTH)), width, depth };
@@ -92,7 +92,7 @@ impl<T: Real> Packed<T> {
     }
 
     /// A handle through which several tasks write steps of rows at once.
-    pub fn filler(&mut self) -> Filler<T> {
+    pub(crate) fn filler(&mut self) -> Filler<'_, T> {
         let need = self.rows * self.depth;
         Filler { values: Shared::new(&mut self.data[..need]), width: self.width, rows: self.rows, depth: self.depth }
     }
@@ -105,20 +105,15 @@ impl<T: Real> Packed<T> {
     }
 
     /// Step `k` of the rows that follow `row`, where they lie next to each other in one panel; for products with them.
-    pub fn panel(&self, k: usize, row: usize) -> &[T] {
+    pub(crate) fn panel(&self, k: usize, row: usize) -> &[T] {
         let k0 = k / DEPTH * DEPTH;
         let (panel, kc) = self.panels(k0, row / self.width * self.width);
         &panel[(k - k0) * self.width + row % self.width..kc * self.width]
     }
 
-    /// Rows in a panel.
-    pub fn width(&self) -> usize {
-        self.width
-    }
-
     /// Squared norms of the rows `start .. start + out.len()`, in exactly the order of a product of a row with itself.
     #[inline(always)]
-    pub fn norms<const FMA: bool>(&self, start: usize, out: &mut [T]) {
+    pub(crate) fn norms<const FMA: bool>(&self, start: usize, out: &mut [T]) {
         out.fill(T::ZERO);
         let mut chain = [T::ZERO; 64];
         for k0 in (0..self.depth).step_by(DEPTH) {
@@ -144,7 +139,7 @@ impl<T: Real> Packed<T> {
 
 /// Some panels of a [`Packed`], whole, for one task.
 #[derive(Debug)]
-pub struct Panels<'a, T> {
+pub(crate) struct Panels<'a, T> {
     /// One for each block of steps.
     blocks: Vec<&'a mut [T]>,
     width: usize,
@@ -153,7 +148,7 @@ pub struct Panels<'a, T> {
 
 impl<T: Real> Panels<'_, T> {
     /// Copy columns of `x` from `first` on, less `shift`; what is left of the last panel becomes zero.
-    pub fn fill(&mut self, x: Rows<'_, T>, first: usize, shift: Option<&[T]>) {
+    pub(crate) fn fill(&mut self, x: Rows<'_, T>, first: usize, shift: Option<&[T]>) {
         let (width, level) = (self.width, simd::level());
         for (block, k0) in self.blocks.iter_mut().zip((0..).step_by(DEPTH)) {
             let kc = DEPTH.min(self.depth - k0);
@@ -172,7 +167,7 @@ impl<T: Real> Panels<'_, T> {
 
     /// Write step `k` of the rows `row .. row + n`: `write` gets the offset of some of them and where they lie.
     #[inline(always)]
-    pub fn step(&mut self, k: usize, row: usize, n: usize, mut write: impl FnMut(usize, &mut [T])) {
+    pub(crate) fn step(&mut self, k: usize, row: usize, n: usize, mut write: impl FnMut(usize, &mut [T])) {
         let block = &mut *self.blocks[k / DEPTH];
         let kc = DEPTH.min(self.depth - k / DEPTH * DEPTH);
         spans(self.width, (k % DEPTH, kc), row, n, |done, at, len| write(done, &mut block[at..at + len]));
@@ -193,21 +188,28 @@ fn spans(width: usize, (k, kc): (usize, usize), row: usize, n: usize, mut each: 
 }
 
 /// Writes steps of rows of a [`Packed`].
-#[derive(Debug, Clone, Copy)]
-pub struct Filler<T> {
-    values: Shared<T>,
+#[derive(Debug)]
+pub(crate) struct Filler<'a, T> {
+    values: Shared<'a, T>,
     width: usize,
     rows: usize,
     depth: usize,
 }
 
-impl<T: Real> Filler<T> {
+impl<T> Clone for Filler<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Filler<'_, T> {}
+
+impl<T: Real> Filler<'_, T> {
     /// As [`Panels::step`].
     ///
     /// # Safety
-    /// The pack is still exclusively borrowed, and no other task writes the same step of the same rows.
+    /// No other task writes the same step of the same rows at the same time.
     #[inline(always)]
-    pub unsafe fn step(&self, k: usize, row: usize, n: usize, mut write: impl FnMut(usize, &mut [T])) {
+    pub(crate) unsafe fn step(&self, k: usize, row: usize, n: usize, mut write: impl FnMut(usize, &mut [T])) {
         let k0 = k / DEPTH * DEPTH;
         let kc = DEPTH.min(self.depth - k0);
         spans(self.width, (k - k0, kc), row, n, |done, at, len| {

@@ -10,7 +10,7 @@ use crate::simd::{self, Job, Level};
 /// `tile[i][j] = a_i . b_j` for `rows` rows of `a` from `a0`, a multiple of the register block's height, and `cols` rows
 /// of `b` from `b0`, which starts a panel; `a` may be packed as `b` is. The tile's rows are `ld` apart; whole register
 /// blocks are written, so it holds multiples of them; with `lower` those above the diagonal are left out.
-pub fn product<T: Real>(
+pub(crate) fn product<T: Real>(
     level: Level,
     a: &Packed<T>,
     (a0, rows): (usize, usize),
@@ -25,7 +25,7 @@ pub fn product<T: Real>(
     assert!((lda == mr || lda == nr) && b.width == nr && a.depth == b.depth);
     let (m, n) = (rows.next_multiple_of(mr), cols.next_multiple_of(nr));
     assert!(a0 + m <= a.rows && b0 + n <= b.rows && a0 % mr == 0 && b0 % nr == 0);
-    assert!(n <= ld && (m == 0 || (m - 1) * ld + n <= tile.len()));
+    assert!(n <= ld && m <= tile.len() / ld.max(1) + 1 && m.saturating_sub(1) * ld + n <= tile.len());
     if a.depth == 0 {
         tile.fill(T::ZERO);
     }
@@ -35,11 +35,9 @@ pub fn product<T: Real>(
         for i in (0..m).step_by(mr) {
             let ap = &a.panel(k0, a0 + i)[..(kc - 1) * lda + mr];
             for j in (0..if lower { n.min(i + mr) } else { n }).step_by(nr) {
-                // SAFETY: the assertions above bound every access; `level` comes from `simd`, which detected it.
-                unsafe {
-                    let c = tile.as_mut_ptr().add(i * ld + j);
-                    T::kernel(level, kc, ap.as_ptr(), lda, bp.as_ptr().add(j * kc), nr, c, ld, k0 > 0);
-                }
+                let (bp, c) = (bp.as_ptr().wrapping_add(j * kc), tile.as_mut_ptr().wrapping_add(i * ld + j));
+                // SAFETY: the assertions above bound every access.
+                unsafe { T::kernel(level, kc, ap.as_ptr(), lda, bp, nr, c, ld, k0 > 0) };
             }
         }
     }
@@ -48,7 +46,7 @@ pub fn product<T: Real>(
 /// `tile[i][j] = sum_k a_i[k] b[k][j]` for `rows` rows of `a`, from its first, and `cols` columns of `b`, whose steps lie
 /// `ldb` apart, row-major: what [`product`] gives, of a factor whose steps are rows already. Whole register blocks are
 /// read and written.
-pub fn product_steps<T: Real>(
+pub(crate) fn product_steps<T: Real>(
     level: Level,
     a: &Packed<T>,
     rows: usize,
@@ -66,18 +64,26 @@ pub fn product_steps<T: Real>(
             for i in (0..m).step_by(mr) {
                 let (ap, kc) = a.panels(k0, i);
                 assert!(ap.len() >= kc * mr);
-                // SAFETY: the assertions above bound every access; `level` comes from `simd`, which detected it.
-                unsafe {
-                    let c = tile.as_mut_ptr().add(i * ld + j);
-                    T::kernel(level, kc, ap.as_ptr(), mr, b.as_ptr().add(k0 * ldb + j), ldb, c, ld, k0 > 0);
-                }
+                let (b, c) = (b.as_ptr().wrapping_add(k0 * ldb + j), tile.as_mut_ptr().wrapping_add(i * ld + j));
+                // SAFETY: the assertions above bound every access.
+                unsafe { T::kernel(level, kc, ap.as_ptr(), mr, b, ldb, c, ld, k0 > 0) };
             }
         }
     }
 }
 
+/// `c (+)= sum_k a[k] b[k]` over one register block, whose height is the length of a step of `a`; steps of `b` and rows of
+/// `c` are so far apart.
+pub(crate) fn block<T: Real>(level: Level, a: &[T], (b, ldb): (&[T], usize), (c, ldc): (&mut [T], usize), add: bool) {
+    let (mr, nr) = T::block(level);
+    let k = a.len() / mr;
+    assert!(k.saturating_sub(1) * ldb + nr <= b.len() && (mr - 1) * ldc + nr <= c.len());
+    // SAFETY: the assertion bounds every access.
+    unsafe { T::kernel(level, k, a.as_ptr(), mr, b.as_ptr(), ldb, c.as_mut_ptr(), ldc, add) };
+}
+
 /// `a_i . b_j` of two packed rows, with the bits that [`product`] gives.
-pub fn inner<T: Real>(level: Level, a: &Packed<T>, i: usize, b: &Packed<T>, j: usize) -> T {
+pub(crate) fn inner<T: Real>(level: Level, a: &Packed<T>, i: usize, b: &Packed<T>, j: usize) -> T {
     simd::dispatch(level, Inner { a, i, b, j })
 }
 

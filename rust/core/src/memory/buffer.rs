@@ -1,15 +1,16 @@
 //! Aligned buffers whose allocation may fail.
 
 use std::alloc::{Layout, dealloc};
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
-use super::{HUGE, LINE};
+use super::{HUGE, LINE, Shared};
 use crate::error::{Error, Result};
 
 /// Numbers on a cache line's boundary.
 #[derive(Debug)]
-pub struct Buffer<T> {
+pub(crate) struct Buffer<T> {
     data: NonNull<T>,
     len: usize,
     layout: Layout,
@@ -19,6 +20,20 @@ pub struct Buffer<T> {
 unsafe impl<T: Send> Send for Buffer<T> {}
 // SAFETY: as above.
 unsafe impl<T: Sync> Sync for Buffer<T> {}
+
+impl<T> Buffer<T> {
+    /// Elements `start .. start + n`, for tasks that share the buffer and its owner.
+    ///
+    /// # Safety
+    /// While they are held nobody else refers to any of these elements.
+    #[inline]
+    #[allow(clippy::mut_from_ref)]
+    pub(crate) unsafe fn part(&self, start: usize, n: usize) -> &mut [T] {
+        let all = Shared { data: self.data.as_ptr(), len: self.len, life: PhantomData };
+        // SAFETY: the caller's promise.
+        unsafe { all.part(start, n) }
+    }
+}
 
 impl<T> Default for Buffer<T> {
     fn default() -> Self {
@@ -64,16 +79,22 @@ impl<'a, T> IntoIterator for &'a Buffer<T> {
 }
 
 /// Numbers whose zero is a word of zero bits.
-pub trait Number: Copy {}
-impl Number for f32 {}
-impl Number for f64 {}
-impl Number for u64 {}
+///
+/// # Safety
+/// Zero bits are a value of the type.
+pub unsafe trait Number: Copy {}
+// SAFETY: zero bits are the number zero.
+unsafe impl Number for f32 {}
+// SAFETY: as above.
+unsafe impl Number for f64 {}
+// SAFETY: as above.
+unsafe impl Number for u64 {}
 
 /// A buffer of `len` zeros whose allocation may fail without ending the process.
 ///
 /// # Errors
 /// [`Error::Memory`].
-pub fn alloc<T: Number>(len: usize, what: &'static str) -> Result<Buffer<T>> {
+pub(crate) fn alloc<T: Number>(len: usize, what: &'static str) -> Result<Buffer<T>> {
     if len == 0 {
         return Ok(Buffer::default());
     }
@@ -93,7 +114,7 @@ pub fn alloc<T: Number>(len: usize, what: &'static str) -> Result<Buffer<T>> {
 /// Whether a buffer of so many bytes is mapped from the system, whose pages are zero until they are written to: they
 /// come as huge pages, on whose walks less time is lost to address translation, and to whichever thread needs them.
 fn mapped(bytes: usize) -> bool {
-    cfg!(target_os = "linux") && bytes >= 2 * HUGE
+    cfg!(all(target_os = "linux", not(miri))) && bytes >= 2 * HUGE
 }
 
 #[cfg(target_os = "linux")]
@@ -126,3 +147,32 @@ fn map(_bytes: usize) -> Option<NonNull<u8>> {
 /// Nothing is ever mapped here.
 #[cfg(not(target_os = "linux"))]
 unsafe fn unmap(_data: *mut u8, _bytes: usize) {}
+
+#[cfg(test)]
+mod tests {
+    use super::{HUGE, alloc};
+
+    #[test]
+    fn buffers_are_zero_and_aligned_whatever_their_size() {
+        for len in [0, 1, 7, 4096, 2 * HUGE / 8 - 1, 2 * HUGE / 8, 9 * HUGE / 16 + 3] {
+            let mut b = alloc::<f64>(len, "a test").unwrap();
+            assert_eq!(b.len(), len);
+            assert!(b.iter().all(|&v| v == 0.0));
+            assert!(len == 0 || b.as_ptr().align_offset(64) == 0);
+            b.fill(1.0);
+            assert!(b.iter().all(|&v| v == 1.0));
+        }
+        let e = alloc::<f64>(1 << 58, "a test").unwrap_err();
+        assert!(e.to_string().contains("bytes for a test"), "{e}");
+    }
+
+    #[test]
+    fn parts_of_a_buffer_are_written_side_by_side() {
+        let b = alloc::<u64>(100, "a test").unwrap();
+        // SAFETY: the parts do not overlap.
+        unsafe { b.part(0, 50) }.fill(1);
+        // SAFETY: as above.
+        unsafe { b.part(50, 50) }.fill(2);
+        assert_eq!(b.iter().sum::<u64>(), 150);
+    }
+}

@@ -5,10 +5,10 @@ mod pages;
 mod parts;
 mod stream;
 
-pub use buffer::{Buffer, Number, alloc};
-pub use pages::Pages;
-pub use parts::Shared;
-pub use stream::{fence, stream};
+pub(crate) use buffer::{Buffer, Number, alloc};
+pub(crate) use pages::Pages;
+pub(crate) use parts::Shared;
+pub(crate) use stream::Stream;
 
 /// Bytes of a cache line, and the alignment of every buffer: vectors of panels and tiles never straddle two lines.
 const LINE: usize = 64;

@@ -4,32 +4,51 @@ use super::{HUGE, Shared};
 
 /// A matrix about to be written for which the system may not have found memory yet: [`Pages::get`] has it do so for one
 /// huge page, without changing what is there, so that other tasks need not wait for it in the middle of their work.
-#[derive(Debug, Clone, Copy)]
-pub struct Pages<T> {
-    out: Shared<T>,
+#[derive(Debug)]
+pub(crate) struct Pages<'a, T> {
+    out: Shared<'a, T>,
     first: usize,
-    /// Number of huge pages that begin in the matrix; none where there are too few to matter.
-    pub count: usize,
+    count: usize,
 }
 
-impl<T> Pages<T> {
+impl<'a, T> Pages<'a, T> {
     /// The pages under `out`.
-    pub fn new(out: &mut [T]) -> Self {
-        let first = out.as_ptr().align_offset(HUGE).min(out.len());
-        let count = size_of_val(&out[first..]) / HUGE;
-        let worthwhile = cfg!(target_os = "linux") && count >= 4;
-        Self { out: Shared::new(out), first, count: if worthwhile { count } else { 0 } }
+    pub(crate) fn new(out: Shared<'a, T>) -> Self {
+        let first = out.data.align_offset(HUGE).min(out.len);
+        let count = (out.len - first) * size_of::<T>() / HUGE;
+        let worthwhile = cfg!(all(target_os = "linux", not(miri))) && count >= 4;
+        Self { out, first, count: if worthwhile { count } else { 0 } }
+    }
+
+    /// Number of huge pages that begin in the matrix; none where there are too few to matter.
+    pub(crate) fn count(&self) -> usize {
+        self.count
     }
 
     /// Have the system find memory for page `i`.
-    pub fn get(&self, i: usize) {
+    pub(crate) fn get(&self, i: usize) {
         assert!(i < self.count);
         #[cfg(target_os = "linux")]
-        // SAFETY: a whole page of the matrix by the assertion; its contents stay what they are. Where the system does
-        // not know the request, pages come when they are first written to.
-        unsafe {
-            let page = self.out.data.add(self.first).cast::<u8>().add(i * HUGE);
-            libc::madvise(page.cast(), HUGE, libc::MADV_POPULATE_WRITE);
+        {
+            let page = self.out.data.wrapping_add(self.first).cast::<u8>().wrapping_add(i * HUGE);
+            // SAFETY: a whole page of the matrix by the assertion; its contents stay what they are. Where the system does
+            // not know the request, pages come when they are first written to.
+            unsafe { libc::madvise(page.cast(), HUGE, libc::MADV_POPULATE_WRITE) };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HUGE, Pages, Shared};
+
+    #[test]
+    fn asking_for_pages_keeps_what_is_there() {
+        let mut out = vec![3.0f64; 10 * HUGE / 8];
+        let pages = Pages::new(Shared::new(&mut out));
+        assert!(pages.count() == 0 || (8..=10).contains(&pages.count()));
+        (0..pages.count()).for_each(|i| pages.get(i));
+        assert!(out.iter().all(|&v| v == 3.0));
+        assert_eq!(Pages::new(Shared::new(&mut out[..1000])).count(), 0);
     }
 }

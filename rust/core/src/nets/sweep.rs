@@ -184,7 +184,8 @@ impl<T: Real, C: Cell<T>, G: Target> Sweep<'_, T, C, G> {
         for (part, head) in parts.iter_mut().zip(self.heads) {
             (*part, rest) = rest.split_at_mut(n * head.outputs);
         }
-        self.target.take(first, n, parts)
+        // SAFETY: blocks share no rows, and every block is taken forward once.
+        unsafe { self.target.take(first, n, parts) }
     }
 
     /// Pack a block's rows with their columns as rows, and likewise its coefficients where output weights take them.

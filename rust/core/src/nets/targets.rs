@@ -15,11 +15,14 @@ pub(super) type Outputs<'a> = [&'a mut [f64]; VALUES];
 
 /// Takes outputs.
 pub(super) trait Target: Sync {
-    /// Take the outputs of the `n` rows from `first` on, once each; the sum of their losses.
+    /// Take the outputs of the `n` rows from `first` on; the sum of their losses.
+    ///
+    /// # Safety
+    /// While a target is borrowed, no row is taken twice.
     ///
     /// # Errors
     /// [`Error::Invalid`] for outputs that are not finite.
-    fn take(&self, first: usize, n: usize, outputs: Outputs<'_>) -> Result<f64>;
+    unsafe fn take(&self, first: usize, n: usize, outputs: Outputs<'_>) -> Result<f64>;
 }
 
 /// Labels of the rows and what is asked of the outputs.
@@ -76,15 +79,15 @@ fn add_offset<T: Real>(offset: Option<&[T]>, first: usize, n: usize, outputs: &m
 #[derive(Debug)]
 pub(super) struct Write<'a, T> {
     pub(super) offset: Option<&'a [T]>,
-    pub(super) out: Vec<Shared<T>>,
+    pub(super) out: Vec<Shared<'a, T>>,
 }
 
 impl<T: Real> Target for Write<'_, T> {
-    fn take(&self, first: usize, n: usize, outputs: Outputs<'_>) -> Result<f64> {
+    unsafe fn take(&self, first: usize, n: usize, outputs: Outputs<'_>) -> Result<f64> {
         for (values, out) in outputs.into_iter().zip(&self.out) {
             add_offset(self.offset, first, n, values)?;
             let c = values.len() / n;
-            // SAFETY: rows are taken once each.
+            // SAFETY: no row is taken twice.
             let out = unsafe { out.part(first * c, n * c) };
             out.iter_mut().zip(values).for_each(|(o, v)| *o = T::from_f64(*v));
         }
@@ -100,7 +103,7 @@ pub(super) struct Given<'a, T> {
 }
 
 impl<T: Real> Target for Given<'_, T> {
-    fn take(&self, first: usize, n: usize, [out, ..]: Outputs<'_>) -> Result<f64> {
+    unsafe fn take(&self, first: usize, n: usize, [out, ..]: Outputs<'_>) -> Result<f64> {
         let c = out.len() / n;
         for (i, row) in out.chunks_exact_mut(c).enumerate() {
             let by = self.weight.map_or(1.0, |w| w[first + i]);
@@ -116,13 +119,13 @@ impl<T: Real> Target for Given<'_, T> {
 pub(super) struct Slopes<'a, T> {
     pub(super) labels: Labels<'a, T>,
     /// Where the derivatives go, n x c.
-    pub(super) residual: Option<Shared<T>>,
+    pub(super) residual: Option<Shared<'a, T>>,
     /// For means over normal outputs, whose second moments are the second head's.
     pub(super) rule: Option<Rule<'a>>,
 }
 
 impl<T: Real> Target for Slopes<'_, T> {
-    fn take(&self, first: usize, n: usize, [f, v, ..]: Outputs<'_>) -> Result<f64> {
+    unsafe fn take(&self, first: usize, n: usize, [f, v, ..]: Outputs<'_>) -> Result<f64> {
         let Labels { loss, weight, .. } = self.labels;
         self.labels.complete(first, n, f)?;
         let (c, q) = (f.len() / n, v.len() / n);
@@ -137,7 +140,7 @@ impl<T: Real> Target for Slopes<'_, T> {
             f.iter_mut().chain(v).for_each(|r| *r *= w);
         }
         if let Some(residual) = &self.residual {
-            // SAFETY: rows are taken once each.
+            // SAFETY: no row is taken twice.
             let out = unsafe { residual.part(first * c, n * c) };
             out.iter_mut().zip(f).for_each(|(o, r)| *o = T::from_f64(*r));
         }
@@ -164,7 +167,8 @@ pub fn loss<T: Real>(context: &Context<'_>, f: Rows<'_, T>, labels: Labels<'_, T
         let rows = f.slice(span.start, span.len());
         let outputs = &mut outputs[..rows.data.len()];
         outputs.iter_mut().zip(rows.data).for_each(|(o, v)| *o = v.to_f64());
-        total += target.take(span.start, rows.n, [outputs, &mut [], &mut [], &mut [], &mut []])?;
+        // SAFETY: blocks share no rows.
+        total += unsafe { target.take(span.start, rows.n, [outputs, &mut [], &mut [], &mut [], &mut []]) }?;
     }
     Ok(total)
 }
@@ -176,7 +180,7 @@ pub(super) struct Curves<'a, T> {
 }
 
 impl<T: Real> Target for Curves<'_, T> {
-    fn take(&self, first: usize, n: usize, [f, change, ..]: Outputs<'_>) -> Result<f64> {
+    unsafe fn take(&self, first: usize, n: usize, [f, change, ..]: Outputs<'_>) -> Result<f64> {
         let Labels { loss, weight, .. } = self.labels;
         self.labels.complete(first, n, f)?;
         let c = f.len() / n;

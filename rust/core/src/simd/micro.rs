@@ -1,6 +1,7 @@
 //! The register blocks: one for each instruction set and scalar type.
 
-use crate::simd::Level;
+use super::{Level, Set};
+use crate::scalar::Scalar;
 
 /// A scalar type that has register blocks.
 pub trait Micro: Copy {
@@ -45,30 +46,27 @@ macro_rules! vector_kernel {
             let (mut a, mut b) = (a, b);
             let mut acc = [[$zero(); $nv]; $mr];
             for _ in 0..k {
-                // SAFETY: the caller promises k rows of MR and of NR values.
-                unsafe {
-                    let mut row = [$zero(); $nv];
-                    for v in 0..$nv {
-                        row[v] = $load(b.add(v * $lanes));
-                    }
-                    for i in 0..$mr {
-                        let x = $splat(*a.add(i));
-                        for v in 0..$nv {
-                            acc[i][v] = $fma(x, row[v], acc[i][v]);
-                        }
-                    }
-                    a = a.add(lda);
-                    b = b.add(ldb);
+                let mut row = [$zero(); $nv];
+                for v in 0..$nv {
+                    // SAFETY: the caller promises rows of NR values.
+                    row[v] = unsafe { $load(b.wrapping_add(v * $lanes)) };
                 }
+                for i in 0..$mr {
+                    // SAFETY: the caller promises rows of MR values.
+                    let x = $splat(unsafe { *a.wrapping_add(i) });
+                    for v in 0..$nv {
+                        acc[i][v] = $fma(x, row[v], acc[i][v]);
+                    }
+                }
+                (a, b) = (a.wrapping_add(lda), b.wrapping_add(ldb));
             }
             for i in 0..$mr {
                 for v in 0..$nv {
+                    let p = c.wrapping_add(i * ldc + v * $lanes);
                     // SAFETY: the caller promises MR rows of NR values.
-                    unsafe {
-                        let p = c.add(i * ldc + v * $lanes);
-                        let x = if add { $add($load(p), acc[i][v]) } else { acc[i][v] };
-                        $store(p, x);
-                    }
+                    let x = if add { $add(unsafe { $load(p) }, acc[i][v]) } else { acc[i][v] };
+                    // SAFETY: as above.
+                    unsafe { $store(p, x) };
                 }
             }
         }
@@ -142,15 +140,49 @@ mod x86 {
 
 const BASE_ROWS: usize = 4;
 
+/// # Safety
+/// As [`Micro::kernel`], for [`BASE_ROWS`] rows of `COLS` values.
+#[inline(always)]
+unsafe fn portable<T: Scalar, const COLS: usize>(
+    k: usize,
+    a: *const T,
+    lda: usize,
+    b: *const T,
+    ldb: usize,
+    c: *mut T,
+    ldc: usize,
+    add: bool,
+) {
+    let mut acc = [[T::ZERO; COLS]; BASE_ROWS];
+    for step in 0..k {
+        // SAFETY: the caller promises rows of MR values.
+        let a = unsafe { *a.wrapping_add(step * lda).cast::<[T; BASE_ROWS]>() };
+        // SAFETY: the caller promises rows of NR values.
+        let b = unsafe { *b.wrapping_add(step * ldb).cast::<[T; COLS]>() };
+        for (row, x) in acc.iter_mut().zip(a) {
+            for (s, y) in row.iter_mut().zip(b) {
+                *s = if cfg!(target_arch = "aarch64") { x.mul_add::<true>(y, *s) } else { x * y + *s };
+            }
+        }
+    }
+    for (i, row) in acc.iter().enumerate() {
+        // SAFETY: the caller promises MR rows of NR values.
+        let out = unsafe { &mut *c.wrapping_add(i * ldc).cast::<[T; COLS]>() };
+        for (o, &s) in out.iter_mut().zip(row) {
+            *o = if add { *o + s } else { s };
+        }
+    }
+}
+
 macro_rules! micro {
     ($t:ty, $base_cols:literal, $avx2:literal, $avx512:literal, $table:ident) => {
         impl Micro for $t {
             #[inline]
             fn block(level: Level) -> (usize, usize) {
-                match level {
-                    Level::Baseline => (BASE_ROWS, $base_cols),
-                    Level::Avx2 => (4, $avx2),
-                    Level::Avx512 => (8, $avx512),
+                match level.0 {
+                    Set::Baseline => (BASE_ROWS, $base_cols),
+                    Set::Avx2 => (4, $avx2),
+                    Set::Avx512 => (8, $avx512),
                 }
             }
 
@@ -166,37 +198,15 @@ macro_rules! micro {
                 ldc: usize,
                 add: bool,
             ) {
-                match level {
+                match level.0 {
                     // SAFETY: forwarded from the caller.
                     #[cfg(target_arch = "x86_64")]
-                    Level::Avx2 => unsafe { x86::$table[0](k, a, lda, b, ldb, c, ldc, add) },
+                    Set::Avx2 => unsafe { x86::$table[0](k, a, lda, b, ldb, c, ldc, add) },
                     // SAFETY: forwarded from the caller.
                     #[cfg(target_arch = "x86_64")]
-                    Level::Avx512 => unsafe { x86::$table[1](k, a, lda, b, ldb, c, ldc, add) },
-                    _ => {
-                        let mut acc = [[0.0; $base_cols]; BASE_ROWS];
-                        for step in 0..k {
-                            // SAFETY: the caller promises k rows of MR and NR values, `lda` and `ldb` apart.
-                            let (a, b) = unsafe {
-                                (
-                                    std::slice::from_raw_parts(a.add(step * lda), BASE_ROWS),
-                                    std::slice::from_raw_parts(b.add(step * ldb), $base_cols),
-                                )
-                            };
-                            for (row, &x) in acc.iter_mut().zip(a) {
-                                for (s, &y) in row.iter_mut().zip(b) {
-                                    *s = if cfg!(target_arch = "aarch64") { x.mul_add(y, *s) } else { x * y + *s };
-                                }
-                            }
-                        }
-                        for (i, row) in acc.iter().enumerate() {
-                            // SAFETY: the caller promises MR rows of NR values, `ldc` apart.
-                            let out = unsafe { std::slice::from_raw_parts_mut(c.add(i * ldc), $base_cols) };
-                            for (o, &s) in out.iter_mut().zip(row) {
-                                *o = if add { *o + s } else { s };
-                            }
-                        }
-                    }
+                    Set::Avx512 => unsafe { x86::$table[1](k, a, lda, b, ldb, c, ldc, add) },
+                    // SAFETY: forwarded from the caller.
+                    _ => unsafe { portable::<$t, $base_cols>(k, a, lda, b, ldb, c, ldc, add) },
                 }
             }
         }

@@ -6,13 +6,21 @@ mod transpose;
 pub use micro::Micro;
 pub use transpose::Transpose;
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
 
-/// An instruction set that the core has a path for.
+/// An instruction set that the core has a path for and this processor has: only [`available`], [`level`] and [`force`] give
+/// one, so that whoever holds it may use its instructions.
+///
+/// ```compile_fail
+/// let everywhere = widelearn_core::simd::Level(widelearn_core::simd::Set::Avx512);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
+pub struct Level(Set);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Set {
     /// The target's baseline: SSE2 on x86-64, NEON (with fused multiply-add) on aarch64.
     Baseline,
     /// AVX2 and FMA.
@@ -21,23 +29,17 @@ pub enum Level {
     Avx512,
 }
 
-const UNSET: u8 = u8::MAX;
-static CHOSEN: AtomicU8 = AtomicU8::new(UNSET);
+/// The level in force, 1 more than its place in [`SETS`]; 0 until it is chosen.
+static CHOSEN: AtomicUsize = AtomicUsize::new(0);
+/// Best first.
+const SETS: [Set; 3] = [Set::Avx512, Set::Avx2, Set::Baseline];
 
-impl Level {
-    /// The name that `WIDELEARN_SIMD` and `show_versions` use.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Baseline if cfg!(target_arch = "aarch64") => "neon",
-            Self::Baseline => "portable",
-            Self::Avx2 => "avx2",
-            Self::Avx512 => "avx512",
-        }
-    }
-
+impl Set {
     fn supported(self) -> bool {
         match self {
             Self::Baseline => true,
+            // Tools that do not know newer instructions are given the baseline alone.
+            _ if cfg!(any(feature = "portable", miri)) => false,
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => {
                 is_x86_feature_detected!("avx2")
@@ -51,6 +53,8 @@ impl Level {
                     && is_x86_feature_detected!("avx512vl")
                     && is_x86_feature_detected!("avx512bw")
                     && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("bmi1")
+                    && is_x86_feature_detected!("bmi2")
             }
             #[cfg(not(target_arch = "x86_64"))]
             _ => false,
@@ -58,22 +62,49 @@ impl Level {
     }
 }
 
+impl Level {
+    /// The name that `WIDELEARN_SIMD` and `show_versions` use.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Set::Baseline if cfg!(target_arch = "aarch64") => "neon",
+            Set::Baseline => "portable",
+            Set::Avx2 => "avx2",
+            Set::Avx512 => "avx512",
+        }
+    }
+
+    /// Whether multiply-add is one instruction.
+    pub fn fused(self) -> bool {
+        self.0 != Set::Baseline || cfg!(target_arch = "aarch64")
+    }
+
+    /// Whether AVX2 and FMA may be used.
+    pub(crate) fn has_avx2(self) -> bool {
+        self.0 != Set::Baseline
+    }
+
+    /// Whether AVX-512 may be used.
+    pub(crate) fn has_avx512(self) -> bool {
+        self.0 == Set::Avx512
+    }
+
+    fn choose(self) -> Self {
+        let place = SETS.iter().position(|&set| set == self.0);
+        CHOSEN.store(place.map_or(0, |place| place + 1), Ordering::Relaxed);
+        self
+    }
+}
+
 /// The levels this processor has, best first.
 pub fn available() -> Vec<Level> {
-    [Level::Avx512, Level::Avx2, Level::Baseline].into_iter().filter(|l| l.supported()).collect()
+    SETS.into_iter().filter(|set| set.supported()).map(Level).collect()
 }
 
 /// The level in force: the forced one, else the best this processor has.
 pub fn level() -> Level {
-    match CHOSEN.load(Ordering::Relaxed) {
-        0 => Level::Baseline,
-        1 => Level::Avx2,
-        2 => Level::Avx512,
-        _ => {
-            let best = available().first().copied().unwrap_or(Level::Baseline);
-            CHOSEN.store(best as u8, Ordering::Relaxed);
-            best
-        }
+    match CHOSEN.load(Ordering::Relaxed).checked_sub(1) {
+        Some(place) => Level(SETS[place]),
+        None => available().first().copied().unwrap_or(Level(Set::Baseline)).choose(),
     }
 }
 
@@ -82,12 +113,8 @@ pub fn level() -> Level {
 /// # Errors
 /// The name is unknown or this processor lacks the instructions.
 pub fn force(name: &str) -> Result<Level> {
-    let found = available().into_iter().find(|l| l.name() == name);
-    match found {
-        Some(l) => {
-            CHOSEN.store(l as u8, Ordering::Relaxed);
-            Ok(l)
-        }
+    match available().into_iter().find(|l| l.name() == name) {
+        Some(l) => Ok(l.choose()),
         None => Err(Error::Invalid(format!(
             "instruction set {name:?} is not available here; choose one of {:?}",
             available().iter().map(|l| l.name()).collect::<Vec<_>>()
@@ -103,34 +130,29 @@ pub trait Job {
     fn run<const FMA: bool>(self) -> Self::Output;
 }
 
-/// Run `job` compiled for the level in force.
+/// Run `job` compiled for a level.
 #[inline]
 pub fn dispatch<J: Job>(level: Level, job: J) -> J::Output {
-    match level {
-        // SAFETY: `level()` and `force()` only ever yield levels whose features were detected.
+    match level.0 {
+        // SAFETY: whoever made the level detected its features.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => unsafe { run_avx512(job) },
+        Set::Avx512 => unsafe { run_avx512(job) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => unsafe { run_avx2(job) },
-        _ => {
-            if cfg!(target_arch = "aarch64") {
-                job.run::<true>()
-            } else {
-                job.run::<false>()
-            }
-        }
+        Set::Avx2 => unsafe { run_avx2(job) },
+        _ if cfg!(target_arch = "aarch64") => job.run::<true>(),
+        _ => job.run::<false>(),
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,bmi1,bmi2,popcnt")]
-unsafe fn run_avx512<J: Job>(job: J) -> J::Output {
+fn run_avx512<J: Job>(job: J) -> J::Output {
     job.run::<true>()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,popcnt")]
-unsafe fn run_avx2<J: Job>(job: J) -> J::Output {
+fn run_avx2<J: Job>(job: J) -> J::Output {
     job.run::<true>()
 }

@@ -1,6 +1,6 @@
 //! Transposition in small blocks of registers, for panels and for tiles.
 
-use crate::simd::Level;
+use super::Level;
 
 /// Rows and columns of a block of registers.
 const BLOCK: usize = 4;
@@ -9,6 +9,14 @@ const BLOCK: usize = 4;
 pub trait Transpose: Copy {
     /// `to[j * ldt + i] = from[i * ldf + j]` for `rows` x `cols` values of `from`.
     fn transpose(level: Level, from: &[Self], ldf: usize, rows: usize, cols: usize, to: &mut [Self], ldt: usize);
+}
+
+/// Whether `rows` rows of `cols` values, `ld` apart, lie within `len`.
+#[cfg(target_arch = "x86_64")]
+fn within(rows: usize, cols: usize, ld: usize, len: usize) -> bool {
+    rows == 0
+        || cols == 0
+        || (rows - 1).checked_mul(ld).and_then(|start| start.checked_add(cols)).is_some_and(|end| end <= len)
 }
 
 fn portable<T: Copy>(from: &[T], ldf: usize, rows: usize, cols: usize, to: &mut [T], ldt: usize) {
@@ -24,7 +32,7 @@ fn portable<T: Copy>(from: &[T], ldf: usize, rows: usize, cols: usize, to: &mut 
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{BLOCK, portable};
+    use super::{BLOCK, portable, within};
     use std::arch::x86_64::*;
 
     macro_rules! blocks {
@@ -32,17 +40,14 @@ mod x86 {
             #[target_feature(enable = $features)]
             pub(super) fn $name(from: &[$t], ldf: usize, rows: usize, cols: usize, to: &mut [$t], ldt: usize) {
                 let (whole_rows, whole_cols) = (rows - rows % BLOCK, cols - cols % BLOCK);
-                if rows > 0 && cols > 0 {
-                    assert!((rows - 1) * ldf + cols <= from.len() && (cols - 1) * ldt + rows <= to.len());
-                }
+                assert!(within(rows, cols, ldf, from.len()) && within(cols, rows, ldt, to.len()));
                 // Two columns of blocks at a time, so that the cache lines of `from` are used whole.
                 for j0 in (0..whole_cols).step_by(2 * BLOCK) {
                     for i in (0..whole_rows).step_by(BLOCK) {
                         for j in (j0..whole_cols.min(j0 + 2 * BLOCK)).step_by(BLOCK) {
+                            let (from, to) = (&from[i * ldf + j..], &mut to[j * ldt + i..]);
                             // SAFETY: the block lies within both, by the assertion.
-                            unsafe {
-                                $block(from.as_ptr().add(i * ldf + j), ldf, to.as_mut_ptr().add(j * ldt + i), ldt)
-                            };
+                            unsafe { $block(from.as_ptr(), ldf, to.as_mut_ptr(), ldt) };
                         }
                     }
                 }
@@ -64,18 +69,19 @@ mod x86 {
     #[target_feature(enable = "avx")]
     unsafe fn block_f64(from: *const f64, ldf: usize, to: *mut f64, ldt: usize) {
         // SAFETY: the caller's promise.
-        unsafe {
-            // Halves of two rows in one register: loads put them there, which leaves four shuffles.
-            let pair = |i: usize, j: usize| {
-                let low = _mm256_castpd128_pd256(_mm_loadu_pd(from.add(i * ldf + j)));
-                _mm256_insertf128_pd::<1>(low, _mm_loadu_pd(from.add((i + 2) * ldf + j)))
-            };
-            let (a, b) = (pair(0, 0), pair(1, 0));
-            let (c, d) = (pair(0, 2), pair(1, 2));
-            _mm256_storeu_pd(to, _mm256_unpacklo_pd(a, b));
-            _mm256_storeu_pd(to.add(ldt), _mm256_unpackhi_pd(a, b));
-            _mm256_storeu_pd(to.add(2 * ldt), _mm256_unpacklo_pd(c, d));
-            _mm256_storeu_pd(to.add(3 * ldt), _mm256_unpackhi_pd(c, d));
+        let half = |i: usize, j: usize| unsafe { _mm_loadu_pd(from.wrapping_add(i * ldf + j)) };
+        // Halves of two rows in one register: loads put them there, which leaves four shuffles.
+        let pair = |i: usize, j: usize| {
+            let low = _mm256_castpd128_pd256(half(i, j));
+            _mm256_insertf128_pd::<1>(low, half(i + 2, j))
+        };
+        let (a, b) = (pair(0, 0), pair(1, 0));
+        let (c, d) = (pair(0, 2), pair(1, 2));
+        let turned =
+            [_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b), _mm256_unpacklo_pd(c, d), _mm256_unpackhi_pd(c, d)];
+        for (i, row) in turned.into_iter().enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe { _mm256_storeu_pd(to.wrapping_add(i * ldt), row) };
         }
     }
 
@@ -85,37 +91,72 @@ mod x86 {
     #[target_feature(enable = "sse2")]
     unsafe fn block_f32(from: *const f32, ldf: usize, to: *mut f32, ldt: usize) {
         // SAFETY: the caller's promise.
-        unsafe {
-            let r: [__m128; 4] = std::array::from_fn(|i| _mm_loadu_ps(from.add(i * ldf)));
-            let (a, b) = (_mm_unpacklo_ps(r[0], r[1]), _mm_unpackhi_ps(r[0], r[1]));
-            let (c, d) = (_mm_unpacklo_ps(r[2], r[3]), _mm_unpackhi_ps(r[2], r[3]));
-            _mm_storeu_ps(to, _mm_movelh_ps(a, c));
-            _mm_storeu_ps(to.add(ldt), _mm_movehl_ps(c, a));
-            _mm_storeu_ps(to.add(2 * ldt), _mm_movelh_ps(b, d));
-            _mm_storeu_ps(to.add(3 * ldt), _mm_movehl_ps(d, b));
+        let row = |i: usize| unsafe { _mm_loadu_ps(from.wrapping_add(i * ldf)) };
+        let r: [__m128; 4] = [row(0), row(1), row(2), row(3)];
+        let (a, b) = (_mm_unpacklo_ps(r[0], r[1]), _mm_unpackhi_ps(r[0], r[1]));
+        let (c, d) = (_mm_unpacklo_ps(r[2], r[3]), _mm_unpackhi_ps(r[2], r[3]));
+        let turned = [_mm_movelh_ps(a, c), _mm_movehl_ps(c, a), _mm_movelh_ps(b, d), _mm_movehl_ps(d, b)];
+        for (i, row) in turned.into_iter().enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe { _mm_storeu_ps(to.wrapping_add(i * ldt), row) };
         }
     }
 }
 
 impl Transpose for f64 {
     fn transpose(level: Level, from: &[f64], ldf: usize, rows: usize, cols: usize, to: &mut [f64], ldt: usize) {
-        match level {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: `simd` detected AVX2, and with it AVX.
-            Level::Avx2 | Level::Avx512 => unsafe { x86::f64_avx(from, ldf, rows, cols, to, ldt) },
-            _ => portable(from, ldf, rows, cols, to, ldt),
+        #[cfg(target_arch = "x86_64")]
+        if level.has_avx2() {
+            // SAFETY: a processor that has AVX2 has AVX.
+            return unsafe { x86::f64_avx(from, ldf, rows, cols, to, ldt) };
         }
+        let _ = level;
+        portable(from, ldf, rows, cols, to, ldt);
     }
 }
 
 impl Transpose for f32 {
     fn transpose(_level: Level, from: &[f32], ldf: usize, rows: usize, cols: usize, to: &mut [f32], ldt: usize) {
-        #[cfg(target_arch = "x86_64")]
         // SAFETY: every x86-64 processor has SSE2.
+        #[cfg(target_arch = "x86_64")]
         unsafe {
             x86::f32_sse(from, ldf, rows, cols, to, ldt);
         }
         #[cfg(not(target_arch = "x86_64"))]
         portable(from, ldf, rows, cols, to, ldt);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Transpose;
+    use crate::simd::available;
+
+    #[test]
+    fn transposes_of_any_shape() {
+        fn check<T: Transpose + From<u16> + PartialEq + std::fmt::Debug>() {
+            for level in available() {
+                for (rows, cols) in [(0, 3), (1, 1), (3, 9), (4, 4), (8, 12), (13, 7), (24, 31), (96, 96)] {
+                    let (ldf, ldt) = (cols + 5, rows + 3);
+                    let from: Vec<T> = (0..(rows.max(1) * ldf) as u16).map(T::from).collect();
+                    let mut to = vec![T::from(u16::MAX); cols * ldt];
+                    T::transpose(level, &from, ldf, rows, cols, &mut to, ldt);
+                    for (at, v) in to.iter().enumerate() {
+                        let (j, i) = (at / ldt, at % ldt);
+                        let expected = if i < rows { from[i * ldf + j] } else { T::from(u16::MAX) };
+                        assert_eq!(*v, expected, "{level:?} {rows} x {cols}: {i}, {j}");
+                    }
+                }
+            }
+        }
+        check::<f32>();
+        check::<f64>();
+    }
+
+    #[test]
+    #[should_panic(expected = "within")]
+    fn no_stride_reaches_past_the_end() {
+        let level = available()[0];
+        f32::transpose(level, &[0.0; 64], usize::MAX / 7, 8, 8, &mut [0.0; 64], 8);
     }
 }

@@ -12,13 +12,13 @@ use crate::tiles::{Consumer, Place, run_packed};
 const PANEL: usize = 3 * TILE;
 
 /// Subtracts tiles of one triangle from the trailing matrix.
-struct Subtract<T> {
-    out: Shared<T>,
+struct Subtract<'a, T> {
+    out: Shared<'a, T>,
     n: usize,
     from: usize,
 }
 
-impl<T: Real> Consumer<T> for Subtract<T> {
+impl<T: Real> Consumer<T> for Subtract<'_, T> {
     type State = ();
 
     fn triangle(&self) -> bool {
@@ -29,11 +29,11 @@ impl<T: Real> Consumer<T> for Subtract<T> {
         Ok(())
     }
 
-    fn take(&self, (): &mut (), tile: &[T], Place { rows, cols, .. }: &Place) {
+    unsafe fn take(&self, (): &mut (), tile: &[T], Place { rows, cols, .. }: &Place) {
         for i in rows.clone() {
             let width = cols.end.min(i + 1).saturating_sub(cols.start);
             let values = &tile[(i - rows.start) * TILE..][..width];
-            // SAFETY: tiles do not overlap.
+            // SAFETY: no place is taken twice.
             let out = unsafe { self.out.part((self.from + i) * self.n + self.from + cols.start, width) };
             for (o, &v) in out.iter_mut().zip(values) {
                 *o -= v;

@@ -3,8 +3,8 @@
 mod packed;
 mod sweep;
 
-pub use packed::{packed_norms, run_packed};
-pub use sweep::run;
+pub(crate) use packed::{packed_norms, run_packed};
+pub(crate) use sweep::run;
 
 use std::ops::Range;
 
@@ -21,22 +21,22 @@ const TASKS: usize = 48;
 
 /// Some rows on one edge of a tile.
 #[derive(Debug)]
-pub struct Edge<'a, T, S> {
+pub(crate) struct Edge<'a, T, S> {
     /// The rows themselves.
-    pub rows: Rows<'a, T>,
+    pub(crate) rows: Rows<'a, T>,
     /// Their squared norms.
-    pub norms: &'a [T],
+    pub(crate) norms: &'a [T],
     /// What [`Epilogue::side`] derived from the norms of the group these rows belong to.
-    pub side: &'a S,
+    pub(crate) side: &'a S,
     /// Index of the first of these rows within that group.
-    pub at: usize,
+    pub(crate) at: usize,
     /// Index of the first of these rows within the matrix.
-    pub start: usize,
+    pub(crate) start: usize,
 }
 
 /// Which edge a group of rows forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Which {
+pub(crate) enum Which {
     /// Rows of the result.
     Row,
     /// Columns of the result.
@@ -44,7 +44,7 @@ pub enum Which {
 }
 
 /// What is done to a tile of inner products.
-pub trait Epilogue<T: Real>: Sync {
+pub(crate) trait Epilogue<T: Real>: Sync {
     /// Values derived once from a group of rows.
     type Side: Send + Sync;
     /// Buffers of one thread.
@@ -89,21 +89,21 @@ pub trait Epilogue<T: Real>: Sync {
 
 /// Where a tile lies.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub(crate) struct Place {
     /// Number of its strip or group.
-    pub strip: usize,
+    pub(crate) strip: usize,
     /// Which of the epilogue's outputs it is.
-    pub output: usize,
+    pub(crate) output: usize,
     /// Its rows.
-    pub rows: Range<usize>,
+    pub(crate) rows: Range<usize>,
     /// Its columns.
-    pub cols: Range<usize>,
+    pub(crate) cols: Range<usize>,
 }
 
 /// Where tiles go.
-pub trait Consumer<T: Real>: Sync {
-    /// State of one strip: tiles that share their rows.
-    type State: Send;
+pub(crate) trait Consumer<T: Real>: Sync {
+    /// State of one strip, tiles that share their rows; it stays on the thread that made it.
+    type State;
 
     /// Whether only tiles on and below the diagonal are wanted when rows and columns are the same.
     fn triangle(&self) -> bool;
@@ -133,9 +133,16 @@ pub trait Consumer<T: Real>: Sync {
     /// Begin a strip.
     fn begin(&self, _state: &mut Self::State) {}
     /// Take a tile, its rows [`TILE`] apart.
-    fn take(&self, state: &mut Self::State, tile: &[T], place: &Place);
+    ///
+    /// # Safety
+    /// Between [`Self::sweep`] and [`Self::collect`] no place of an output is taken twice, and of a triangle no tile above
+    /// the diagonal. Calls for the same strip of the same rows, or for the same group, come one at a time.
+    unsafe fn take(&self, state: &mut Self::State, tile: &[T], place: &Place);
     /// End `rows` of strip or group number `strip`.
-    fn end(&self, _state: &mut Self::State, _strip: usize, _rows: Range<usize>) {}
+    ///
+    /// # Safety
+    /// As [`Self::take`].
+    unsafe fn end(&self, _state: &mut Self::State, _strip: usize, _rows: Range<usize>) {}
     /// Combine the strips of a finished sweep.
     fn collect(&mut self, _context: &Context<'_>) -> Result<()> {
         Ok(())

@@ -23,7 +23,7 @@ impl<T: Real> Job for Norms<'_, T> {
 }
 
 /// Squared norms of the packed rows from `start` on.
-pub fn packed_norms<T: Real>(level: Level, pack: &Packed<T>, start: usize, out: &mut [T]) {
+pub(crate) fn packed_norms<T: Real>(level: Level, pack: &Packed<T>, start: usize, out: &mut [T]) {
     dispatch(level, Norms { pack, start, out });
 }
 
@@ -35,7 +35,7 @@ pub fn packed_norms<T: Real>(level: Level, pack: &Packed<T>, start: usize, out: 
 ///
 /// # Cost
 /// `n^2` times the pack's depth flops; memory: a tile for each thread.
-pub fn run_packed<T: Real, C: Consumer<T>>(
+pub(crate) fn run_packed<T: Real, C: Consumer<T>>(
     context: &Context<'_>,
     pack: &Packed<T>,
     n: usize,
@@ -59,7 +59,8 @@ pub fn run_packed<T: Real, C: Consumer<T>>(
                     let (a, b) = ((rows.start, rows.len()), (cols.start, cols.len()));
                     // Of a tile on the diagonal the consumer takes what is below it.
                     product(context.level, pack, a, pack, b, tile, TILE, i == j);
-                    shared.take(state, tile, &Place { strip, output: 0, rows, cols });
+                    // SAFETY: strips share no columns of the same rows.
+                    unsafe { shared.take(state, tile, &Place { strip, output: 0, rows, cols }) };
                 }
             }
             Ok(())

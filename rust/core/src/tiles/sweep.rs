@@ -27,7 +27,7 @@ struct Scratch<T, E, C> {
 /// # Cost
 /// `2 n m d` flops, half of that for a triangle; memory beyond the consumer's: `min(m d, 64 MiB)` and, for each thread,
 /// two row tiles of `x` and some tiles.
-pub fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
+pub(crate) fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
     context: &Context<'_>,
     x: Rows<'_, T>,
     y: Option<Rows<'_, T>>,
@@ -93,13 +93,15 @@ pub fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
                         let mut place = Place { strip, output: 0, rows, cols };
                         for (output, tile) in s.tile.chunks_exact(TILE * TILE).enumerate() {
                             place.output = output;
-                            shared.take(state, tile, &place);
+                            // SAFETY: strips share no columns of the same rows, outputs no tile.
+                            unsafe { shared.take(state, tile, &place) };
                         }
                     }
                 }
             }
             for (i, state) in tiles.zip(&mut s.states) {
-                shared.end(state, strip, i * TILE..x.n.min((i + 1) * TILE));
+                // SAFETY: one task at a time works on a strip, or on a group.
+                unsafe { shared.end(state, strip, i * TILE..x.n.min((i + 1) * TILE)) };
             }
             Ok(())
         };
