@@ -6,7 +6,7 @@ use crate::matrix::{Rows, TILE};
 use crate::memory::alloc;
 use crate::real::Real;
 use crate::threads::Context;
-use crate::tiles::{Consumer, Edge, Epilogue, Place, Which, run};
+use crate::tiles::{Consumer, Edge, Epilogue, Which, hand, run};
 
 /// Tasks a sweep is cut into, at least, so that threads can share it.
 const TASKS: usize = 48;
@@ -79,13 +79,8 @@ fn transformed<T: Real, E: Epilogue<T, Side = ()>, C: Consumer<T>>(
                     let cols = Rows::new(&[], n, 0);
                     let col_edge = Edge { rows: cols, norms: &[], side: &(), at: first + at, start: first + at };
                     epilogue.apply(level, epilogue_scratch, tile, &row_edge, &col_edge);
-                    let cols = first + at..first + at + n;
-                    let mut place = Place { strip, output: 0, rows: start..start + rows.n, cols };
-                    for (output, tile) in tile.chunks_exact(TILE * TILE).enumerate() {
-                        place.output = output;
-                        // SAFETY: groups share no rows, strips of a group no columns, outputs no tile.
-                        unsafe { shared.take(state, tile, &place) };
-                    }
+                    // SAFETY: groups share no rows, strips of a group no columns.
+                    unsafe { hand(shared, state, tile, strip, &row_edge, &col_edge) };
                 }
             }
             // SAFETY: every task has its own strip of its own rows.

@@ -9,7 +9,7 @@ pub(crate) use sweep::run;
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::matrix::Rows;
+use crate::matrix::{Rows, TILE};
 use crate::real::Real;
 use crate::simd::Level;
 use crate::threads::Context;
@@ -32,6 +32,16 @@ pub(crate) struct Edge<'a, T, S> {
     pub(crate) at: usize,
     /// Index of the first of these rows within the matrix.
     pub(crate) start: usize,
+}
+
+impl<T, S> Edge<'_, T, S> {
+    /// Tile number `i` of these rows.
+    fn tile(&self, i: usize) -> Self {
+        let at = i * TILE;
+        let n = TILE.min(self.rows.n - at);
+        let (rows, norms) = (self.rows.slice(at, n), &self.norms[at..at + n]);
+        Self { rows, norms, side: self.side, at: self.at + at, start: self.start + at }
+    }
 }
 
 /// Which edge a group of rows forms.
@@ -100,6 +110,27 @@ pub(crate) struct Place {
     pub(crate) cols: Range<usize>,
 }
 
+/// Hand the epilogue's outputs for rows `x` and columns `y`, one tile after the other, to a consumer.
+///
+/// # Safety
+/// As [`Consumer::take`].
+pub(crate) unsafe fn hand<T: Real, S, C: Consumer<T>>(
+    consumer: &C,
+    state: &mut C::State,
+    tiles: &[T],
+    strip: usize,
+    x: &Edge<'_, T, S>,
+    y: &Edge<'_, T, S>,
+) {
+    let (rows, cols) = (x.start..x.start + x.rows.n, y.start..y.start + y.rows.n);
+    let mut place = Place { strip, output: 0, rows, cols };
+    for (output, tile) in tiles.chunks_exact(TILE * TILE).enumerate() {
+        place.output = output;
+        // SAFETY: the caller's promise; outputs share no place.
+        unsafe { consumer.take(state, tile, &place) };
+    }
+}
+
 /// Where tiles go.
 pub(crate) trait Consumer<T: Real>: Sync {
     /// State of one strip, tiles that share their rows; it stays on the thread that made it.
@@ -107,8 +138,8 @@ pub(crate) trait Consumer<T: Real>: Sync {
 
     /// Whether only tiles on and below the diagonal are wanted when rows and columns are the same.
     fn triangle(&self) -> bool;
-    /// Tasks, where each is to take every so many-th band of row tiles from top to bottom rather than one strip of one tile: for
-    /// consumers whose sums are too large to keep for every strip.
+    /// The number of groups, for consumers whose sums are too large to keep for every strip. Group `g` of `n` is one task,
+    /// which takes bands of row tiles `g`, `g + n`, `g + 2 n` and so on, each whole.
     fn groups(&self) -> Option<usize> {
         None
     }

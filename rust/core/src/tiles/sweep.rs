@@ -1,7 +1,9 @@
 //! A sweep over the grid of some rows against others.
 
+use std::ops::Range;
+
 use super::packed::pack_columns;
-use super::{Consumer, Edge, Epilogue, Place, TALL, TASKS, Which, packed_norms};
+use super::{Consumer, Edge, Epilogue, TALL, TASKS, Which, hand, packed_norms};
 use crate::error::Result;
 use crate::matrix::{Packed, Rows, TILE, product};
 use crate::memory::{Buffer, alloc};
@@ -10,14 +12,6 @@ use crate::threads::Context;
 
 /// Bytes of packed columns held at once; more columns are taken in several sweeps.
 const SWEEP_BYTES: usize = 64 << 20;
-
-struct Scratch<T, E, C> {
-    a: Packed<T>,
-    norms: Buffer<T>,
-    tile: Buffer<T>,
-    epilogue: E,
-    states: Vec<C>,
-}
 
 /// Sweep the grid of `x` against `y` (against itself when `None`).
 ///
@@ -34,103 +28,156 @@ pub(crate) fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
     epilogue: &E,
     consumer: &mut C,
 ) -> Result<()> {
-    let (symmetric, triangle) = (y.is_none(), y.is_none() && consumer.triangle());
-    let y = y.unwrap_or(x);
-    let (level, (mr, nr)) = (context.level, T::block(context.level));
-    let (row_tiles, bands) = (x.n.div_ceil(TILE), x.n.div_ceil(TALL * TILE));
-    let sweep = (SWEEP_BYTES / ((y.d + epilogue.depth()).max(1) * size_of::<T>())).max(TILE) / TILE * TILE;
-    let mut b = Packed::new(nr);
-    for first in (0..y.n).step_by(sweep) {
-        let columns = y.slice(first, sweep.min(y.n - first));
-        let col_tiles = columns.n.div_ceil(TILE);
-        let mut norms = alloc(columns.n, "squared norms")?;
-        pack_columns(context, &mut b, columns, &mut norms)?;
-        let side = epilogue.side(context, Which::Column, first, columns, &norms)?;
-        let groups = consumer.groups();
-        let strips = groups.unwrap_or(TASKS.div_ceil(bands).clamp(1, col_tiles));
-        consumer.sweep(strips, first..first + columns.n)?;
+    let (symmetric, y) = (y.is_none(), y.unwrap_or(x));
+    let step = (SWEEP_BYTES / ((y.d + epilogue.depth()).max(1) * size_of::<T>())).max(TILE) / TILE * TILE;
+    let mut pack = Packed::new(T::block(context.level).1);
+    for first in (0..y.n).step_by(step) {
+        let rows = y.slice(first, step.min(y.n - first));
+        let mut norms = alloc(rows.n, "squared norms")?;
+        pack_columns(context, &mut pack, rows, &mut norms)?;
+        let side = epilogue.side(context, Which::Column, first, rows, &norms)?;
+        let columns = Edge { rows, norms: &norms, side: &side, at: 0, start: first };
+        let bands = x.n.div_ceil(TALL * TILE);
+        let strips = consumer.groups().unwrap_or(TASKS.div_ceil(bands.max(1)).clamp(1, rows.n.div_ceil(TILE)));
+        consumer.sweep(strips, first..first + rows.n)?;
+        let triangle = symmetric && consumer.triangle();
         let shared: &C = consumer;
-        let band_of = |s: &mut Scratch<T, E::Scratch, C::State>, band: usize, strip: usize| -> Result<()> {
-            let row0 = band * TALL * TILE;
-            let rows = x.slice(row0, (TALL * TILE).min(x.n - row0));
-            let tiles = band * TALL..row_tiles.min((band + 1) * TALL);
-            let wanted = |i: usize, j: usize| !triangle || first / TILE + j <= i;
-            let part = if groups.is_some() {
-                0..col_tiles
-            } else {
-                strip * col_tiles / strips..(strip + 1) * col_tiles / strips
-            };
-            let mine = part.filter(|&j| wanted(tiles.end - 1, j));
-            s.states.iter_mut().for_each(|state| shared.begin(state));
-            if mine.clone().next().is_some() {
-                // Where these rows are columns of this sweep too, they are packed already.
-                let packed = symmetric && first <= row0 && row0 + rows.n <= first + columns.n;
-                let own;
-                let (a, a0, row_norms, row_side) = if packed {
-                    (&b, row0 - first, &norms[row0 - first..row0 - first + rows.n], &side)
-                } else {
-                    s.a.reserve(rows.n, x.d)?;
-                    s.a.fill(rows);
-                    packed_norms(level, &s.a, 0, &mut s.norms[..rows.n]);
-                    own = epilogue.side(&context.alone(), Which::Row, row0, rows, &s.norms[..rows.n])?;
-                    (&s.a, 0, &s.norms[..rows.n], &own)
-                };
-                for j in mine {
-                    let at = j * TILE;
-                    let cols = columns.slice(at, TILE.min(columns.n - at));
-                    let col_edge =
-                        Edge { rows: cols, norms: &norms[at..at + cols.n], side: &side, at, start: first + at };
-                    for (i, state) in tiles.clone().zip(&mut s.states).filter(|(i, _)| wanted(*i, j)) {
-                        context.check()?;
-                        let down = (i - tiles.start) * TILE;
-                        let rows = rows.slice(down, TILE.min(rows.n - down));
-                        product(level, a, (a0 + down, rows.n), &b, (at, cols.n), &mut s.tile, TILE, false);
-                        let norms = &row_norms[down..down + rows.n];
-                        let row_edge = Edge { rows, norms, side: row_side, at: a0 + down, start: row0 + down };
-                        epilogue.apply(level, &mut s.epilogue, &mut s.tile, &row_edge, &col_edge);
-                        let start = row0 + down;
-                        let (rows, cols) = (start..start + rows.n, first + at..first + at + cols.n);
-                        let mut place = Place { strip, output: 0, rows, cols };
-                        for (output, tile) in s.tile.chunks_exact(TILE * TILE).enumerate() {
-                            place.output = output;
-                            // SAFETY: strips share no columns of the same rows, outputs no tile.
-                            unsafe { shared.take(state, tile, &place) };
-                        }
-                    }
-                }
-            }
-            for (i, state) in tiles.zip(&mut s.states) {
-                // SAFETY: one task at a time works on a strip, or on a group.
-                unsafe { shared.end(state, strip, i * TILE..x.n.min((i + 1) * TILE)) };
-            }
-            Ok(())
-        };
-        let ahead = if first == 0 { shared.ahead() } else { 0 };
-        context.each(
-            ahead + if groups.is_some() { strips } else { bands * strips },
-            || {
-                Ok(Scratch {
-                    a: Packed::new(mr),
-                    norms: alloc(TALL * TILE, "squared norms")?,
-                    tile: alloc(TILE * TILE * epilogue.outputs(), "a tile")?,
-                    epilogue: epilogue.scratch()?,
-                    states: (0..TALL).map(|_| shared.state()).collect::<Result<_>>()?,
-                })
-            },
-            |s, task| match groups {
-                _ if task < ahead => {
-                    shared.prepare(task);
-                    Ok(())
-                }
-                Some(n) => {
-                    let group = task - ahead;
-                    (group..bands).step_by(n).try_for_each(|band| band_of(s, band, group))
-                }
-                // From the bottom up: in a triangle the longest strips come first.
-                None => band_of(s, bands - 1 - (task - ahead) / strips, (task - ahead) % strips),
-            },
-        )?;
+        Sweep { context, x, columns, pack: &pack, symmetric, triangle, bands, strips, epilogue, consumer: shared }
+            .run()?;
         consumer.collect(context)?;
     }
     Ok(())
+}
+
+/// All rows against some columns.
+struct Sweep<'a, T: Real, E: Epilogue<T>, C> {
+    context: &'a Context<'a>,
+    x: Rows<'a, T>,
+    columns: Edge<'a, T, E::Side>,
+    /// The columns, packed.
+    pack: &'a Packed<T>,
+    /// Whether columns are rows.
+    symmetric: bool,
+    /// Whether only tiles on and below the diagonal are wanted.
+    triangle: bool,
+    /// Groups of row tiles that are taken together.
+    bands: usize,
+    strips: usize,
+    epilogue: &'a E,
+    consumer: &'a C,
+}
+
+/// Buffers of one thread.
+struct Scratch<T, E, C> {
+    a: Packed<T>,
+    norms: Buffer<T>,
+    tile: Buffer<T>,
+    epilogue: E,
+    states: Vec<C>,
+}
+
+impl<T: Real, E: Epilogue<T>, C: Consumer<T>> Sweep<'_, T, E, C> {
+    /// Do a strip of a band in each task, or all bands of a group.
+    fn run(&self) -> Result<()> {
+        let (bands, strips, groups) = (self.bands, self.strips, self.consumer.groups().is_some());
+        let ahead = if self.columns.start == 0 { self.consumer.ahead() } else { 0 };
+        self.context.each(
+            ahead + if groups { strips } else { bands * strips },
+            || self.scratch(),
+            |s, task| match task.checked_sub(ahead) {
+                None => {
+                    self.consumer.prepare(task);
+                    Ok(())
+                }
+                Some(group) if groups => {
+                    (group..bands).step_by(strips).try_for_each(|band| self.band(s, band, group, (0, 1)))
+                }
+                // From the bottom up: in a triangle the longest strips come first.
+                Some(task) => {
+                    let strip = task % strips;
+                    self.band(s, bands - 1 - task / strips, strip, (strip, strips))
+                }
+            },
+        )
+    }
+
+    fn scratch(&self) -> Result<Scratch<T, E::Scratch, C::State>> {
+        Ok(Scratch {
+            a: Packed::new(T::block(self.context.level).0),
+            norms: alloc(TALL * TILE, "squared norms")?,
+            tile: alloc(TILE * TILE * self.epilogue.outputs(), "a tile")?,
+            epilogue: self.epilogue.scratch()?,
+            states: (0..TALL).map(|_| self.consumer.state()).collect::<Result<_>>()?,
+        })
+    }
+
+    /// Whether row tile `i` and column tile `j` of the sweep make a tile that is wanted.
+    fn wanted(&self, i: usize, j: usize) -> bool {
+        !self.triangle || self.columns.start / TILE + j <= i
+    }
+
+    /// Do part `part.0` of `part.1` of a band, as strip or group number `strip`.
+    fn band(
+        &self,
+        s: &mut Scratch<T, E::Scratch, C::State>,
+        band: usize,
+        strip: usize,
+        part: (usize, usize),
+    ) -> Result<()> {
+        let (start, col_tiles) = (band * TALL * TILE, self.columns.rows.n.div_ceil(TILE));
+        let rows = self.x.slice(start, (TALL * TILE).min(self.x.n - start));
+        let tiles = band * TALL..self.x.n.div_ceil(TILE).min((band + 1) * TALL);
+        let mut mine = part.0 * col_tiles / part.1..(part.0 + 1) * col_tiles / part.1;
+        while !mine.is_empty() && !self.wanted(tiles.end - 1, mine.end - 1) {
+            mine.end -= 1;
+        }
+        s.states.iter_mut().for_each(|state| self.consumer.begin(state));
+        if !mine.is_empty() {
+            self.tiles(s, tiles.clone(), rows, strip, mine)?;
+        }
+        for (i, state) in tiles.zip(&mut s.states) {
+            // SAFETY: one task at a time works on a strip, or on a group.
+            unsafe { self.consumer.end(state, strip, i * TILE..self.x.n.min((i + 1) * TILE)) };
+        }
+        Ok(())
+    }
+
+    /// Do the tiles of row tiles `tiles`, which are `rows`, and of column tiles `mine`.
+    fn tiles(
+        &self,
+        s: &mut Scratch<T, E::Scratch, C::State>,
+        tiles: Range<usize>,
+        rows: Rows<'_, T>,
+        strip: usize,
+        mine: Range<usize>,
+    ) -> Result<()> {
+        let (level, start) = (self.context.level, tiles.start * TILE);
+        let known = self.columns.start..self.columns.start + self.columns.rows.n;
+        let own;
+        // Where these rows are columns of this sweep too, they are packed already.
+        let (a, band) = if self.symmetric && known.start <= start && start + rows.n <= known.end {
+            let at = start - known.start;
+            let norms = &self.columns.norms[at..at + rows.n];
+            (self.pack, Edge { rows, norms, side: self.columns.side, at, start })
+        } else {
+            s.a.reserve(rows.n, rows.d)?;
+            s.a.fill(rows);
+            let norms = &mut s.norms[..rows.n];
+            packed_norms(level, &s.a, 0, norms);
+            own = self.epilogue.side(&self.context.alone(), Which::Row, start, rows, norms)?;
+            (&s.a, Edge { rows, norms, side: &own, at: 0, start })
+        };
+        for j in mine {
+            let cols = self.columns.tile(j);
+            for (i, state) in tiles.clone().zip(&mut s.states).filter(|(i, _)| self.wanted(*i, j)) {
+                self.context.check()?;
+                let rows = band.tile(i - tiles.start);
+                product(level, a, (rows.at, rows.rows.n), self.pack, (cols.at, cols.rows.n), &mut s.tile, TILE, false);
+                self.epilogue.apply(level, &mut s.epilogue, &mut s.tile, &rows, &cols);
+                // SAFETY: strips share no columns of the same rows, and one task at a time works on a group.
+                unsafe { hand(self.consumer, state, &s.tile, strip, &rows, &cols) };
+            }
+        }
+        Ok(())
+    }
 }
