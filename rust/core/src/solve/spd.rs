@@ -5,7 +5,7 @@ use super::condition::reciprocal;
 use super::symmetric::{multiply, norm1};
 use super::triangular::substitute;
 use crate::error::{Result, fits};
-use crate::memory::alloc;
+use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::threads::Context;
 
@@ -44,21 +44,12 @@ pub fn solve<T: Real>(
     }
     let t = b.len() / n;
     fits("elements of b", n * t, b.len())?;
-    let mut diagonal = alloc::<f64>(n, "the diagonal")?;
-    for i in 0..n {
-        diagonal[i] = a[i * n + i].to_f64() + ridge[i];
-        a[i * n + i] = T::from_f64(diagonal[i]);
-    }
+    let diagonal = add_to_diagonal(a, ridge)?;
     let norm = norm1(context, a, &diagonal)?;
     factor(context, a, n)?;
     let rcond = reciprocal(context, a, n, norm)?;
 
-    let mut right = alloc::<f64>(n * t, "right-hand sides")?;
-    for (i, row) in b.chunks_exact(t).enumerate() {
-        for (k, v) in row.iter().enumerate() {
-            right[k * n + i] = v.to_f64();
-        }
-    }
+    let right = one_after_the_other(b, n)?;
     let mut x = alloc::<f64>(n * t, "solutions")?;
     let mut step = alloc::<T>(n * t, "corrections")?;
     let mut product = alloc::<f64>(n * t, "residuals")?;
@@ -93,6 +84,27 @@ pub fn solve<T: Real>(
         }
     }
     Ok(Solution { rcond, residual: best })
+}
+
+/// Add `ridge` to the diagonal of `a`; the sum in f64.
+fn add_to_diagonal<T: Real>(a: &mut [T], ridge: &[f64]) -> Result<Buffer<f64>> {
+    let mut diagonal = alloc(ridge.len(), "the diagonal")?;
+    for ((d, ridge), a) in diagonal.iter_mut().zip(ridge).zip(a.iter_mut().step_by(ridge.len() + 1)) {
+        *d = a.to_f64() + ridge;
+        *a = T::from_f64(*d);
+    }
+    Ok(diagonal)
+}
+
+/// The columns of `b`, n values each.
+fn one_after_the_other<T: Real>(b: &[T], n: usize) -> Result<Buffer<f64>> {
+    let mut right = alloc(b.len(), "right-hand sides")?;
+    for (i, row) in b.chunks_exact(b.len() / n).enumerate() {
+        for (k, v) in row.iter().enumerate() {
+            right[k * n + i] = v.to_f64();
+        }
+    }
+    Ok(right)
 }
 
 /// The largest error of a solution `x` of `A x = b` with the product `p = A x`, relative to `b` and to rounding `A`.
