@@ -13,9 +13,9 @@ EPSILON = 1e-8
 class Adam:
     """Steps of Adam for vectors like `theta`, with the running means `velocity` and `square` and their `count`.
 
-    `weights` are the shares of a new gradient and of its square in the means v and s. A step is rate v / (√s + ε) with
-    both means corrected for their start at 0. Without `corrects_root` the algorithm has its cheaper order, where ε is
-    added to the root of s as it is, and the rate is corrected.
+    `weights` are the shares of a new gradient and of its square in the means v and s; the defaults are MLPClassifier's
+    to the last bit. A step is rate v / (√s + ε) with both means corrected for their start at 0. Without `corrects_root`
+    the algorithm has its cheaper order, where ε is added to the root of s as it is, and the rate is corrected.
 
     References
     ----------

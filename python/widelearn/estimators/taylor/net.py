@@ -16,13 +16,7 @@ Array = NDArray[Any]
 
 
 def activation_scale(activation: Any, order: int) -> float:
-    """Return sqrt(E σ^(order)(z)²), z standard normal, by which σ is divided.
-
-    Raises
-    ------
-    ValueError
-        If the derivative is no function, or zero.
-    """
+    """Return sqrt(E σ^(order)(z)²), z standard normal, by which σ is divided; refuse no function and zero."""
     if is_functions(activation):
         raise ValueError(
             f"activation is a tuple of {len(activation)} functions, which the compiled nets do not take: give a"
