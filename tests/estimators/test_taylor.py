@@ -11,7 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Ridge
 
 from widelearn import TaylorClassifier, TaylorRegressor
-from widelearn.estimators.taylor.inputs import LinearPart, root_mean_square, whitening
+from widelearn.estimators.scaling import root_mean_square
+from widelearn.estimators.taylor.inputs import LinearPart, whitening
 from widelearn.estimators.taylor.net import TaylorNet, activation_scale, draw_net
 from widelearn.estimators.taylor.objective import Objective
 from widelearn.estimators.taylor.start import bottom_of_blocks, random_start

@@ -53,3 +53,8 @@ class Scaling:
     def undo(self, X: Array) -> Array:
         """Return what was scaled."""
         return (X * self.scale + self.offset).astype(X.dtype, copy=False)
+
+
+def columns(y: Array) -> Array:
+    """Return targets in double precision, a column each."""
+    return y.reshape(len(y), -1).astype(np.float64)

@@ -47,6 +47,20 @@ def refitting(estimator: Any, *, further: bool = False) -> Iterator[Any]:
     keep(estimator, draft)
 
 
+def run_and_keep(
+    estimator: Estimator, draft: Estimator, run: Callable[[], None], show: Callable[[Any], Any]
+) -> Estimator:
+    """Run a training, show on a draft where it stands, and keep that; also where Ctrl-C stops it."""
+    try:
+        run()
+    except KeyboardInterrupt:
+        show(draft)
+        keep(estimator, draft)
+        raise
+    show(draft)
+    return keep(estimator, draft)
+
+
 def snapshot(estimator: Any) -> Any:
     """Return the estimator as it is fitted now, whatever other threads fit; an unfitted one is refused."""
     found = object.__new__(type(estimator))

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.lazy import refuse_lazy
-from widelearn.estimators.state import keep
+from widelearn.estimators.state import run_and_keep
 from widelearn.estimators.taylor.inputs import TargetUnits
 from widelearn.estimators.taylor.model import TaylorModel
 from widelearn.estimators.taylor.training import MAX_ORDER, Training
@@ -92,11 +92,6 @@ class BaseTaylor(BaseEstimator):
 def train(estimator: Estimator, draft: Estimator, X: Array, Y: Array, loss: str, units: TargetUnits) -> Estimator:
     """Fit a draft to validated rows and targets in their units, and keep that; also what was reached before Ctrl-C."""
     training = Training(SimpleNamespace(**draft.get_params(deep=False)), X, Y, loss, units)
-    try:
-        training.run()
-    except KeyboardInterrupt:
-        keep(estimator, training.fill(draft))
-        raise
-    keep(estimator, training.fill(draft))
+    run_and_keep(estimator, draft, training.run, training.show)
     training.warn()
     return estimator

@@ -6,24 +6,25 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from widelearn.estimators.scaling import columns, root_mean_square
+
 Array = NDArray[Any]
 # Largest number of columns whose linear part is turned to principal axes, at d³ flops.
 ROTATED = 1000
 
 
-def root_mean_square(values: Array) -> float:
-    """Return sqrt(mean v²), free of overflow; 1 where all values are 0."""
-    largest = float(np.abs(values).max(initial=0.0))
-    if largest == 0:
-        return 1.0
-    return largest * float(np.sqrt(np.mean(np.square(values / largest), dtype=np.float64)))
+def size(values: Array) -> float:
+    """Return the root mean square of values, 1 where all are 0."""
+    # The largest value is taken out first because the last bits of all fits hang on it.
+    largest = float(np.abs(values).max(initial=0.0)) or 1.0
+    return largest * root_mean_square(values / largest) or 1.0
 
 
 def whitening(X: Array) -> tuple[Array, Array]:
     """Return the mean of rows and the symmetric S^(-1/2) of their covariance S, zero where S has no spread."""
     mean = X.mean(axis=0, dtype=np.float64)
     Z = X - mean
-    scale = root_mean_square(Z)
+    scale = size(Z)
     spread, axes = np.linalg.eigh((Z / scale).T @ (Z / scale) / len(Z))
     seen = spread > len(spread) * np.finfo(X.dtype).eps * spread.max(initial=0.0)
     root = np.where(seen, 1 / np.sqrt(np.where(seen, spread, 1.0)), 0.0) / scale
@@ -42,7 +43,7 @@ class RowUnits:
     def of(cls, X: Array, *, whiten: bool) -> Self:
         """Measure rows."""
         mean, root = (part.astype(X.dtype) for part in whitening(X)) if whiten else (None, None)
-        return cls(mean, root, root_mean_square(X if mean is None else (X - mean) @ root))
+        return cls(mean, root, size(X if mean is None else (X - mean) @ root))
 
     def apply(self, X: Array) -> Array:
         """Return rows in these units."""
@@ -72,7 +73,7 @@ class TargetUnits:
         """Measure targets (n,) or (n, c): their mean, or 0, and the root mean square about it."""
         Y = columns(y)
         mean = Y.mean(axis=0) if centred else np.zeros(Y.shape[1])
-        spread = np.array([root_mean_square(column) for column in (Y - mean).T])
+        spread = np.array([size(column) for column in (Y - mean).T])
         # What differs by rounding alone is a constant, and the net has no part in it.
         varies = (mean != Y).any(axis=0) & (spread > 10 * np.finfo(float).eps * np.abs(mean))
         return cls(mean, np.where(varies, spread, 0.0), y.ndim == 1)
@@ -90,11 +91,6 @@ class TargetUnits:
     def without_axis(self, values: Array, axis: int = 0) -> Any:
         """Return an array without its axis of targets where they have none."""
         return values.take(0, axis) if self.flat else values
-
-
-def columns(y: Array) -> Array:
-    """Return targets (n, c) in double precision."""
-    return y.reshape(len(y), -1).astype(np.float64)
 
 
 @dataclass(frozen=True)

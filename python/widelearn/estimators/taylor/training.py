@@ -36,7 +36,7 @@ STUCK = 0.9
 
 
 class Training:
-    """A Taylor model on its way: made at its start, moved by `run`, read as `model` at any time."""
+    """A Taylor model on its way: made at its start, moved by `run`, shown on an estimator at any time."""
 
     def __init__(self, chosen: SimpleNamespace, X: Array, Y: Array, loss: str, units: TargetUnits) -> None:
         orders = check_orders(chosen.order, chosen.mode, chosen.width)
@@ -95,8 +95,8 @@ class Training:
         coef, offset = (beta * units.scale).T.astype(dtype), (offset * units.scale + units.mean).astype(dtype)
         return TaylorModel(self.rows, self.objective.net, W.astype(dtype), units, coef, offset)
 
-    def fill(self, draft: Any) -> Any:
-        """Set what is fitted on a draft of an estimator, and return it; one column of targets has no axis."""
+    def show(self, draft: Any) -> None:
+        """Set what is fitted on a draft of an estimator; one column of targets has no axis."""
         model, trace, only = self.model(), self.trace, self.units.without_axis
         draft.__dict__ |= {
             "_model": model,
@@ -115,7 +115,6 @@ class Training:
         }
         if self.chosen.whiten:
             draft.mean_, draft.whitening_ = self.rows.mean, self.rows.whitening
-        return draft
 
     def warn(self) -> None:
         """Say what went wrong, if anything did."""

@@ -265,7 +265,7 @@ class TwoLayerClassifier(SignClassifier, BaseTwoLayer):
     def predict_proba(self, X: ArrayLike) -> Array:
         """Return the probability of every class (n, n_classes), or of every label (n, t) of a multilabel indicator."""
         fitted = snapshot(self)
-        values: Array = fitted._model.targets.probabilities(fitted._values(X))
+        values: Array = fitted._model.targets.labels.probabilities(fitted._values(X))
         return values
 
     @available_if(has_probabilities)

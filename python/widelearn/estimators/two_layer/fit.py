@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.lazy import refuse_lazy
-from widelearn.estimators.state import draft_of, keep
+from widelearn.estimators.state import draft_of, run_and_keep
 from widelearn.estimators.two_layer.checkpoint import Checkpoint
 from widelearn.estimators.two_layer.model import TwoLayerModel
 from widelearn.estimators.two_layer.presets import parameters_of
@@ -103,7 +103,8 @@ def fit_table(estimator: Estimator, X: Any, y: Any, targets_of: Callable[[Array]
     fraction = chosen.validation_fraction if chosen.early_stopping else None
     parts = leave_out(x, Y, targets.strata(Y), fraction, seed)
     rows = Rows.of_table(*parts, chosen.scaling, chosen.batch_size, seed)
-    return follow(estimator, draft, Training(chosen, targets, rows, seed, file))
+    training = Training(chosen, targets, rows, seed, file)
+    return run_and_keep(estimator, draft, training.follow, training.show)
 
 
 def fit_fresh(estimator: Estimator, stream: Any, targets_of: Callable[[Array], Targets]) -> Estimator:
@@ -134,25 +135,8 @@ def fit_fresh(estimator: Estimator, stream: Any, targets_of: Callable[[Array], T
         return x, targets.encode(y, x.dtype)
 
     rows = Rows.of_stream((x, Y), encoded, chosen.scaling)
-    return follow(estimator, draft, Training(chosen, targets, rows, seed, file))
-
-
-def follow(estimator: Estimator, draft: Estimator, training: Training) -> Estimator:
-    """Train, and keep where the training stands at its end, or when it is interrupted."""
-    try:
-        training.follow()
-    except KeyboardInterrupt:
-        show(draft, training)
-        keep(estimator, draft)
-        raise
-    show(draft, training)
-    return keep(estimator, draft)
-
-
-def show(draft: BaseTwoLayer, training: Training) -> None:
-    """Put what a training has found on the draft of an estimator."""
-    draft._model = training.model()
-    draft.__dict__ |= training.attributes(draft._model)
+    training = Training(chosen, targets, rows, seed, file)
+    return run_and_keep(estimator, draft, training.follow, training.show)
 
 
 def check_rows(draft: BaseTwoLayer, X: Any, y: Any, *, reset: bool) -> tuple[Array, Array]:

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, Self
 
-import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
-from scipy.special import expit, softmax
 
 from widelearn.estimators.labels import Labels
-from widelearn.estimators.scaling import Scaling
+from widelearn.estimators.scaling import Scaling, columns
 
 Array = NDArray[Any]
 
@@ -78,24 +76,9 @@ class ClassTargets:
         labels: Array = Y.argmax(axis=1) if Y.shape[1] > 1 else Y[:, 0]
         return labels
 
-    def probabilities(self, values: Array) -> Array:
-        """Return the probability of every class, or of every label of an indicator, at outputs (n, c)."""
-        if self.labels.multilabel:
-            found = expit(values)
-        elif values.shape[1] == 1:
-            found = np.hstack([expit(-values), expit(values)])
-        else:
-            found = softmax(values, axis=1)
-        return np.asarray(found)
-
     def attributes(self) -> dict[str, Any]:
         """Return the classes."""
         return {"classes_": self.labels.classes, "multilabel_": self.labels.multilabel}
 
 
 Targets = NumberTargets | ClassTargets
-
-
-def columns(y: Array) -> Array:
-    """Return targets in double precision, a column each."""
-    return y.reshape(len(y), -1).astype(np.float64)

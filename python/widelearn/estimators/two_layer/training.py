@@ -25,7 +25,7 @@ HEADS = ("one_step", "k_step", "frozen")
 
 
 class Training:
-    """A net on its way: made at its start, moved by `follow`, read as `model` and `attributes` at any time."""
+    """A net on its way: made at its start, moved by `follow`, shown on an estimator at any time."""
 
     def __init__(
         self, chosen: SimpleNamespace, targets: Targets, rows: Rows, seed: int, file: Checkpoint | None
@@ -143,14 +143,15 @@ class Training:
         parts = (net.W.copy(), net.b.copy(), net.a.copy())
         return TwoLayerModel(TwoLayer(*parts, net.activation, smoothing=net.smoothing), self.rows.scaling, self.targets)
 
-    def attributes(self, model: TwoLayerModel) -> dict[str, Any]:
-        """Return the public fitted attributes."""
-        run, net = self.run, model.net
+    def show(self, draft: Any) -> None:
+        """Set what is fitted on a draft of an estimator."""
+        model, run = self.model(), self.run
         objective = run.history["objective"]
-        return {
-            "W_": net.W,
-            "b_": net.b,
-            "a_": net.a,
+        draft.__dict__ |= {
+            "_model": model,
+            "W_": model.net.W,
+            "b_": model.net.b,
+            "a_": model.net.a,
             "x_offset_": model.scaling.offset,
             "x_scale_": model.scaling.scale,
             "n_iter_": self.n_iter or run.iteration,
