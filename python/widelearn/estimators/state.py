@@ -1,24 +1,15 @@
 """Fitted state: made on a draft of the estimator, and kept at one stroke."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sklearn.base import _fit_context
 from sklearn.utils.validation import check_is_fitted
 
+from widelearn.kernels.parameters import checks_parameters as checks_parameters
+
 Estimator = TypeVar("Estimator")
-Method = TypeVar("Method", bound=Callable[..., Any])
-
-
-def checks_parameters(*, nested: bool = True) -> Callable[[Method], Method]:
-    """Check an estimator's parameters before a method runs; with `nested`, those of estimators that it holds too.
-
-    It is scikit-learn's decorator with the type of the method that it decorates.
-    """
-    decorate: Callable[[Method], Method] = _fit_context(prefer_skip_nested_validation=not nested)
-    return decorate
 
 
 def draft_of(estimator: Estimator) -> Estimator:

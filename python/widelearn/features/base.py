@@ -6,13 +6,15 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from widelearn import _core
 from widelearn.kernels import Kernel, specs
+from widelearn.kernels.parameters import checks_parameters
+from widelearn.kernels.quadrature import values_of
 from widelearn.runtime import check_memory, core_blocks, empty, row_blocks
 
 Array = NDArray[Any]
@@ -45,7 +47,7 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """Number of features, fixed by fitting."""
         return self._n_features_out
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @checks_parameters(nested=False)
     def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Draw the seed and remember the number of features of `X`; `y` is ignored."""
         if hasattr(X, "__dask_graph__"):
@@ -107,7 +109,11 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """Return the features of validated rows."""
         shape = (x.shape[0], self._n_features_out)
         check_memory(shape[0] * shape[1] * x.dtype.itemsize, f"The feature matrix of {shape[0]} x {shape[1]}", STREAM)
-        out = empty(shape, x.dtype)
+        return self._written(x)
+
+    def _written(self, x: Any) -> Array:
+        """Return the features of validated rows, which are known to fit into memory."""
+        out = empty((x.shape[0], self._n_features_out), x.dtype)
         self._write(x, out)
         return out
 
@@ -123,9 +129,7 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """Yield blocks of rows and their features."""
         step = max(BLOCK_VALUES // max(self._n_features_out, 1), 1)
         for rows in row_blocks(x.shape[0], step):
-            out = empty((rows.stop - rows.start, self._n_features_out), x.dtype)
-            self._write(x[rows], out)
-            yield rows, out
+            yield rows, self._written(x[rows])
 
     def _multiply(self, x: Any, coef: Array, out: Array) -> None:
         """Write features times `coef`."""
@@ -173,6 +177,8 @@ class ProjectionMap(FeatureMap):
     weights: str
     # What the core reads, kept whole, so that parameters set later change the next fit and not this one.
     _spec: specs.Features
+    # A function of the user's that is applied to projections, where the core applies none.
+    _function: Any = None
 
     def directions(self) -> NDArray[np.float64]:
         """Return the directions w_j that rows are projected on, one a row."""
@@ -202,13 +208,17 @@ class ProjectionMap(FeatureMap):
             indptr, indices = (np.require(a, np.int64, ["C", "ALIGNED"]) for a in (csr.indptr, csr.indices))
             values = np.require(csr.data, requirements=["C", "ALIGNED"])
             _core.transform_sparse(self._spec, indptr, indices, values, csr.shape[1], out)
-            return
-        for rows, block in core_blocks(x):
-            _core.transform(self._spec, block, out[rows])
+        else:
+            for rows, block in core_blocks(x):
+                _core.transform(self._spec, block, out[rows])
+        if self._function is not None:
+            scale = out.dtype.type(self._n_features_out**0.5)
+            out *= scale
+            out[:] = values_of(self._function, out) / scale
 
     def _is_fused(self, x: Any) -> bool:
         """Whether the core passes over these rows without storing their features."""
-        return not issparse(x)
+        return self._function is None and not issparse(x)
 
     def _multiply(self, x: Any, coef: Array, out: Array) -> None:
         if not self._is_fused(x):

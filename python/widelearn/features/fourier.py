@@ -35,7 +35,7 @@ class FourierFeatures(DefaultObjects, ProjectionMap):
     Attributes
     ----------
     seed_ : int
-        The seed of all frequencies: with the parameters it determines them.
+        The seed of all weights: with the parameters it determines them.
     n_features_in_ : int
         Number of input features, d.
     feature_names_in_ : ndarray of shape (d,)

@@ -1,5 +1,7 @@
 """Nyström features: a kernel seen from a few of its own rows, chosen by randomly pivoted Cholesky or uniformly."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from numbers import Integral
 from typing import Any, ClassVar, Self
@@ -8,14 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve_triangular
 from scipy.linalg.blas import dtrsm
-from sklearn.base import _fit_context, clone
+from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
 from widelearn.features.base import BLOCK_VALUES, DTYPES, STREAM, Array, FeatureMap
 from widelearn.kernels import RBF, Kernel, as_kernel
-from widelearn.kernels.parameters import DefaultObjects
+from widelearn.kernels.parameters import DefaultObjects, checks_parameters
 from widelearn.ridge import rp_cholesky
 from widelearn.ridge.kernel_systems import symmetric_kernel_matrix
 from widelearn.runtime import check_memory, empty, row_blocks
@@ -121,13 +123,13 @@ class NystromFeatures(DefaultObjects, FeatureMap):
         self.sampling = sampling
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @checks_parameters(nested=False)
     def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Draw the centres from the rows of `X` and factor their kernel matrix; `y` is ignored."""
         self._fit(self._seen(X))
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @checks_parameters(nested=False)
     def fit_transform(self, X: ArrayLike, y: object = None) -> Array:
         """Fit to `X` and return its features, of shape (n, p): the factor that fit made, if it made one of them."""
         x = self._seen(X)

@@ -6,10 +6,9 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
-from widelearn.features.base import Array, ProjectionMap
+from widelearn.features.base import ProjectionMap
 from widelearn.kernels import specs
 from widelearn.kernels.deep import Activation, activation_spec, is_functions
-from widelearn.kernels.quadrature import values_of
 
 
 class RandomFeatures(ProjectionMap):
@@ -112,13 +111,3 @@ class RandomFeatures(ProjectionMap):
         # The core gives projections to a function of the user's.
         activation = activation_spec("identity" if self._function else self.activation)
         return specs.Neurons(activation, bias_scale=float(self.bias_scale))
-
-    def _write(self, x: Any, out: Array) -> None:
-        super()._write(x, out)
-        if self._function is not None:
-            scale = out.dtype.type(self._n_features_out**0.5)
-            out *= scale
-            out[:] = values_of(self._function, out) / scale
-
-    def _is_fused(self, x: Any) -> bool:
-        return self._function is None and super()._is_fused(x)

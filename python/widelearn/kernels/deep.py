@@ -161,7 +161,7 @@ class NNGP(DeepKernel):
     A layer is sqrt(weight_variance / fan_in) W x + sqrt(bias_variance) b with standard normal W and b. So K_0(x, x')
     = weight_variance x.x'/d + bias_variance and, for l = 1, ..., depth, K_l = weight_variance E[σ(u) σ(v)] +
     bias_variance, where (u, v) is Gaussian with the covariance K_{l-1} of x and x'. For relu, E[σ(u) σ(v)] =
-    sqrt(K(x, x) K(x', x')) (sin θ + (π - θ) cos θ) / (2π).
+    sqrt(K(x, x) K(x', x')) (sin θ + (π - θ) cos θ) / (2π), and weight_variance 2 keeps the diagonal at every depth.
 
     Parameters
     ----------
@@ -174,9 +174,9 @@ class NNGP(DeepKernel):
         up to 30, as in "hermite3" (orthonormal). Or a tuple of functions (σ, σ', ...), array in, array out, of which σ
         is used: smooth (analytic) apart from kinks and jumps at 0.
     weight_variance : float, default=1.0
-        Positive; 2 keeps the diagonal of a relu network the same at every depth.
+        Positive; weights enter as sqrt(weight_variance / fan_in) W ("NTK parameterisation").
     bias_variance : float, default=0.0
-        Non-negative.
+        Non-negative; biases enter as sqrt(bias_variance) b.
 
     Raises
     ------
@@ -235,8 +235,9 @@ class NNGP(DeepKernel):
 class NTK(DeepKernel):
     """Take the tangent kernel of an infinitely wide network with all layers trained.
 
-    With K_l of :class:`NNGP`, Θ_0 = K_0 and, for l = 1, ..., depth, Θ_l = K_l + weight_variance E[σ'(u) σ'(v)]
-    Θ_{l-1}; the kernel is Θ_depth. For relu, E[σ'(u) σ'(v)] = (π - θ) / (2π), with relu'(0) = 0.
+    Biases are trained too. With K_l of :class:`NNGP`, Θ_0 = K_0 and, for l = 1, ..., depth, Θ_l = K_l +
+    weight_variance E[σ'(u) σ'(v)] Θ_{l-1}; the kernel is Θ_depth. For relu, E[σ'(u) σ'(v)] = (π - θ) / (2π), with
+    relu'(0) = 0.
 
     Parameters
     ----------
@@ -248,7 +249,7 @@ class NTK(DeepKernel):
     weight_variance : float, default=1.0
         Positive; weights enter as sqrt(weight_variance / fan_in) W ("NTK parameterisation").
     bias_variance : float, default=0.0
-        Non-negative; biases enter as sqrt(bias_variance) b and are trained too.
+        Non-negative; biases enter as sqrt(bias_variance) b.
 
     Raises
     ------

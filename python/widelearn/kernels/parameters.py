@@ -1,9 +1,13 @@
-"""Parameters as scikit-learn knows them: get, set, compare and show the arguments of a constructor."""
+"""Parameters as scikit-learn knows them: get, set, compare, show and check the arguments of a constructor."""
 
 import inspect
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
+
+from sklearn.base import _fit_context
+
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 class Parameters:
@@ -84,3 +88,12 @@ class DefaultObjects:
                 setattr(self, name, self._stands_for[name](value))
         super().set_params(**nested)  # type: ignore[misc]
         return self
+
+
+def checks_parameters(*, nested: bool = True) -> Callable[[Method], Method]:
+    """Check an estimator's parameters before a method runs; with `nested`, those of estimators that it holds too.
+
+    It is scikit-learn's decorator with the type of the method that it decorates.
+    """
+    decorate: Callable[[Method], Method] = _fit_context(prefer_skip_nested_validation=not nested)
+    return decorate
