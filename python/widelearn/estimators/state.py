@@ -1,7 +1,7 @@
 """Fitted state: made on a draft of the estimator, and kept at one stroke."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
