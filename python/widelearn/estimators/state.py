@@ -1,6 +1,5 @@
 """Fitted state: made on a draft of the estimator, and kept at one stroke."""
 
-import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -14,9 +13,9 @@ Estimator = TypeVar("Estimator")
 
 def draft_of(estimator: Estimator) -> Estimator:
     """Return an estimator with the same parameters and nothing fitted: what a fit may fill and drop."""
-    draft = copy.copy(estimator)
-    draft.__dict__ = {name: value for name, value in vars(estimator).items() if not is_fitted_name(name)}
-    return draft
+    return with_attributes(
+        estimator, {name: value for name, value in vars(estimator).items() if not is_fitted_name(name)}
+    )
 
 
 def keep(estimator: Estimator, draft: Estimator) -> Estimator:
@@ -33,7 +32,7 @@ def keep(estimator: Estimator, draft: Estimator) -> Estimator:
 @contextmanager
 def refitting(estimator: Any, *, further: bool = False) -> Iterator[Any]:
     """Give a draft, with what was fitted before if it is fitted further; keep it unless anything is raised."""
-    draft = copy.copy(estimator) if further else draft_of(estimator)
+    draft = with_attributes(estimator, dict(vars(estimator))) if further else draft_of(estimator)
     yield draft
     keep(estimator, draft)
 
@@ -54,10 +53,16 @@ def run_and_keep(
 
 def snapshot(estimator: Any) -> Any:
     """Return the estimator as it is fitted now, whatever other threads fit; an unfitted one is refused."""
-    found = object.__new__(type(estimator))
-    # Not copied: `keep` replaces it and leaves the old one as it is.
-    found.__dict__ = vars(estimator)
+    # Not copied: `keep` replaces them and leaves the old ones as they are.
+    found = with_attributes(estimator, vars(estimator))
     check_is_fitted(found)
+    return found
+
+
+def with_attributes(estimator: Estimator, attributes: dict[str, Any]) -> Estimator:
+    """Return another object of an estimator's class."""
+    found = object.__new__(type(estimator))
+    found.__dict__ = attributes
     return found
 
 

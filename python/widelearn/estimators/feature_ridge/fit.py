@@ -188,7 +188,7 @@ def model_with(draft: Any, read: Callable[..., Rows]) -> SummedRidge:
             warn(FORGOTTEN)
         sums = Accumulator(RidgeFeatures(draft.features, draft.random_state), rows.Y.shape[1]).fit(*rows[:3])
     sums.add(*rows[:3])
-    return SummedRidge(sums, draft._penalty(rows), draft.fit_intercept, rows.flat)
+    return SummedRidge(sums, draft._penalty(rows), fit_intercept=draft.fit_intercept, flat=rows.flat)
 
 
 def read_numbers(

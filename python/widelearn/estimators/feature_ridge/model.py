@@ -1,7 +1,6 @@
 """Fitted ridge models on a feature map, and the sums of rows that they can be solved from."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -98,24 +97,24 @@ class Accumulator:
         )
 
 
-@dataclass(frozen=True, eq=False)
 class SummedRidge:
     """The model of rows that were summed, solved when it is asked for."""
 
-    sums: Accumulator
-    penalty: Any
-    fit_intercept: bool
-    flat: bool
+    def __init__(self, sums: Accumulator, penalty: Any, *, fit_intercept: bool, flat: bool) -> None:
+        self.sums, self.penalty, self.fit_intercept, self.flat = sums, penalty, fit_intercept, flat
+        self._found: FittedRidge | None = None
 
     @property
     def features(self) -> RidgeFeatures:
         """The fitted map."""
         return self.sums.features
 
-    @cached_property
+    @property
     def solved(self) -> FittedRidge:
         """The fitted model."""
-        return self.sums.model(self.penalty, fit_intercept=self.fit_intercept, flat=self.flat)
+        if self._found is None:
+            self._found = self.sums.model(self.penalty, fit_intercept=self.fit_intercept, flat=self.flat)
+        return self._found
 
 
 @dataclass(frozen=True)

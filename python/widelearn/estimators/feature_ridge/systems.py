@@ -1,7 +1,9 @@
 """Ridge problems of rows at hand: the feature map fitted to them, and the smaller of its two systems."""
 
+from __future__ import annotations
+
 import copy
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,27 +59,28 @@ class RowProblem:
         self.X, self.Y, self.weight = rows.X, rows.Y, rows.weight
         self.source = features, random_state
         self.fit_intercept, self.precision, self.path = fit_intercept, precision, path
+        self._system: Tall | Wide | None = None
 
-    @cached_property
-    def features(self) -> RidgeFeatures:
-        """The feature map, fitted to the rows."""
-        return RidgeFeatures(*self.source).fit(self.X, self.Y, self.weight)
+    @property
+    def system(self) -> Tall | Wide:
+        """The smaller of the two systems, of a feature map fitted to the rows."""
+        if self._system is None:
+            self._system = self._smaller_system()
+        return self._system
 
-    @cached_property
-    def system(self) -> "Tall | Wide":
-        """The smaller of the two systems."""
+    def _smaller_system(self) -> Tall | Wide:
         X, Y, weight = self.X, self.Y, self.weight
+        features = RidgeFeatures(*self.source).fit(X, Y, weight)
         n = X.shape[0] if weight is None else int(np.count_nonzero(weight))
-        wide = self.features.is_wide(n, X.shape[1])
         # Eigenvectors of as many rows as features cost the same, and their errors less.
-        wide = wide or (self.path and n == self.features.n_features)
+        wide = features.is_wide(n, X.shape[1]) or (self.path and n == features.n_features)
         mixed = self.precision == "mixed"
         if wide or mixed or self.path:
             X, Y, weight = with_weight(X, Y, weight)
         if wide:
             weight = None if weight is None else weight.astype(np.float64)
-            return Wide(self.features, X, Y.astype(np.float64), weight, self.fit_intercept)
-        return Tall(self.features, X, Y, weight, self.fit_intercept, mixed)
+            return Wide(features, X, Y.astype(np.float64), weight, self.fit_intercept)
+        return Tall(features, X, Y, weight, self.fit_intercept, mixed)
 
     def left_out(self, alphas: Array) -> Errors:
         """Yield rows and scaled leave-one-out errors (a, rows, t), numbered among the rows that have a weight."""
@@ -95,7 +98,7 @@ class RowProblem:
         part.system.decompose(alphas)
         models = [part.solve(Choice(np.full(self.Y.shape[1], alpha), alpha)) for alpha in alphas]
         values = np.empty((len(alphas), len(test), self.Y.shape[1]))
-        for block, Z in part.features.blocks(self.X[test]):
+        for block, Z in part.system.features.blocks(self.X[test]):
             for j, model in enumerate(models):
                 values[j, block] = Z @ model.coef.T + model.intercept
         return values
@@ -103,13 +106,14 @@ class RowProblem:
     def solve(self, choice: Choice, *, flat: bool = False) -> Any:
         """Return the fitted model of the chosen penalties."""
         solution = self.system.solve(choice.penalties)
-        return fitted_ridge(self.features, solution, choice, self.X.dtype, flat=flat)
+        return fitted_ridge(self.system.features, solution, choice, self.X.dtype, flat=flat)
 
 
 class Tall:
     """At least as many rows as features: their moments, and further passes over blocks of features."""
 
     path: PrimalPath | None = None
+    moments: Moments | None = None
 
     def __init__(
         self, features: RidgeFeatures, X: Array, Y: Array, weight: Array | None, fit_intercept: bool, mixed: bool
@@ -117,15 +121,16 @@ class Tall:
         self.features, self.X, self.Y, self.weight = features, X, Y, weight
         self.fit_intercept, self.mixed = fit_intercept, mixed
 
-    @cached_property
-    def moments(self) -> Moments:
-        """The moments of all rows."""
-        return self.features.moments(self.X, self.Y, self.weight)
+    def summed(self) -> Moments:
+        """Return the moments of all rows, in one pass over them."""
+        if self.moments is None:
+            self.moments = self.features.moments(self.X, self.Y, self.weight)
+        return self.moments
 
     def decompose(self, alphas: Array) -> PrimalPath:
         """Take the eigenvectors, which solve for all penalties."""
         blocks, options = partial(self.features.blocks, self.X), {"fit_intercept": self.fit_intercept}
-        self.path = PrimalPath(self.moments, alphas, blocks, self.Y, self.weight, **options)
+        self.path = PrimalPath(self.summed(), alphas, blocks, self.Y, self.weight, **options)
         return self.path
 
     def left_out(self, alphas: Array) -> Errors:
@@ -134,14 +139,14 @@ class Tall:
 
     def gcv(self, alphas: Array) -> Array:
         """Return the generalised cross-validation errors."""
-        return SummedRows(self.moments, self.fit_intercept).gcv(alphas)
+        return SummedRows(self.summed(), self.fit_intercept).gcv(alphas)
 
     def solve(self, alpha: Array) -> tuple[Any, ...]:
         """Return coefficients and intercepts; the moments are used up."""
         if self.path is not None:
             return self.path.solve(alpha)
         found = self._solve_mixed(alpha) if self.mixed else None
-        return self.moments.solve_once(alpha, self.fit_intercept) if found is None else found
+        return self.summed().solve_once(alpha, self.fit_intercept) if found is None else found
 
     def _solve_mixed(self, alpha: Array) -> tuple[Any, ...] | None:
         """Sum moments in float32 and refine their solution in float64; None where that does not converge."""
@@ -163,6 +168,7 @@ class Wide:
     path: DualPath | None = None
 
     def __init__(self, features: RidgeFeatures, X: Array, Y: Array, weight: Array | None, fit_intercept: bool) -> None:
+        self.features = features
         self.rows: StoredRows | KernelRows = features.dual_rows(X, fit_intercept)
         self.Y, self.weight, self.fit_intercept = Y, weight, fit_intercept
 
