@@ -27,8 +27,8 @@ class FourierFeatures(DefaultObjects, ProjectionMap):
         Number of features (columns), p.
     weights : {"gaussian", "sphere", "orthogonal", "hadamard"}, default="gaussian"
         Law of the directions of the frequencies, whose lengths are the kernel's: independent and uniform ("gaussian",
-        "sphere"), orthogonal in blocks of d, or nearly uniform and orthogonal in blocks of the power of two m >= 64
-        that holds d, at the cost n p log m. Laplace with norm 1 takes "gaussian" alone.
+        "sphere"), orthogonal in blocks of d, or ("hadamard") nearly uniform and orthogonal in blocks of m. There m >=
+        64 is the power of two that holds d, and the cost is n p log m. Laplace with norm 1 takes "gaussian" alone.
     random_state : int, RandomState or None, default=None
         The seed itself if it is an integer; otherwise fit draws one.
 

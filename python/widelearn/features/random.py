@@ -22,7 +22,7 @@ class RandomFeatures(ProjectionMap):
     Parameters
     ----------
     n_components : int, default=1024
-        Number of features, p.
+        Number of features (columns), p.
     activation : str, ("leaky_relu", slope) or tuple of callables, default="relu"
         The nonlinearity σ: "relu", "leaky_relu" (slope 0.01), "step", "erf", "tanh", "sigmoid", "gelu", "softplus",
         "swish", "cos", "sin", "exp", "identity", "quadratic" (t²/2), "cubic" (t³/6), "relu2" (relu²/2), "relu3"
@@ -30,8 +30,8 @@ class RandomFeatures(ProjectionMap):
         called.
     weights : {"gaussian", "sphere", "orthogonal", "hadamard"}, default="gaussian"
         Law of the w_j: independent N(0, I/d); independent and uniform on the unit sphere; orthogonal in blocks of d,
-        each N(0, I/d) by itself; or products of Hadamard matrices with random signs, orthogonal in blocks of the power
-        of two m >= 64 that holds d, each nearly N(0, I/d) by itself and the cost n p log m.
+        each N(0, I/d) by itself; or products of Hadamard matrices with random signs, orthogonal in blocks of m, each
+        nearly N(0, I/d) by itself. There m >= 64 is the power of two that holds d, and the cost is n p log m.
     bias_scale : float, default=0.0
         Standard deviation of the biases, non-negative.
     random_state : int, RandomState or None, default=None

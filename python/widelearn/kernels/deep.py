@@ -18,8 +18,8 @@ from widelearn.runtime import row_blocks
 class ArcCosine(Kernel):
     """Take the covariance of one wide layer: k(x, x') = 2 E[relu(w.x)^n relu(w.x')^n], w ~ N(0, I).
 
-    With the angle θ between the rows, k(x, x') = ‖x‖^n ‖x'‖^n J_n(θ) / π, J_0 = π - θ, J_1 = sin θ + (π - θ) cos θ and
-    J_2 = 3 sin θ cos θ + (π - θ)(1 + 2 cos² θ). Order 0 is the step function with step(0) = 0, so a zero row gives 0.
+    For rows at the angle θ, k(x, x') = ‖x‖^n ‖x'‖^n J_n(θ) / π. Here J_0 = π - θ, J_1 = sin θ + (π - θ) cos θ and J_2 =
+    3 sin θ cos θ + (π - θ)(1 + 2 cos² θ). Order 0 is the step function with step(0) = 0, so a zero row gives 0.
 
     Parameters
     ----------
@@ -189,20 +189,20 @@ class NNGP(DeepKernel):
     Notes
     -----
     Costs 2 d flops and `depth` arccosines an entry: the whole recursion runs on the tile that holds the inner products.
-    "tanh", "sigmoid", "softplus" and "swish", mixtures of normal distribution functions, take a series of at most 96
-    terms instead and, where that converges too slowly, for rows of large norm that are nearly parallel, a sum of 144
-    arcsines; they keep 113 numbers a row and layer. Values are within 1e-12 (float32: 1e-5) of
-    sqrt(k(x, x) k(x', x')) for variances up to 1e6.
-    With ``depth=1`` and no biases it is ``ArcCosine(1)`` times weight_variance² / (2d), and the limit of
-    :class:`~widelearn.RandomFeatures` for weight_variance 1.
+    "tanh", "sigmoid", "softplus" and "swish" are mixtures of normal distribution functions: they take a series of at
+    most 96 terms instead, and keep 113 numbers a row and layer. The series converges too slowly for rows of large norm
+    that are nearly parallel, which take a sum of 144 arcsines. Values are within 1e-12 (float32: 1e-5) of
+    sqrt(k(x, x) k(x', x')) for variances up to 1e6. With ``depth=1`` and no biases it is
+    ``ArcCosine(1)`` times weight_variance² / (2d), and the limit of :class:`~widelearn.RandomFeatures` for
+    weight_variance 1.
 
-    Functions are integrated in polar coordinates, where a kink at 0 is an edge, and E[σ(u) σ(v)] is interpolated in the
-    logarithms of both variances and the angle, to 1e-10 of sqrt(k(x, x) k(x', x')) or better; what is not reached is a
-    ValueError. A table is made once for a function and a range of variances, in tenths of a second for norms within a
-    factor of five and seconds for wide ranges or variances above 10², and kept for later calls: functions must be pure.
-    A pair then costs about 2 v + 5 t flops a layer, with v coefficients for each variance (10-30; 1 for rows of one
-    norm and for powers of abs(t) on each side of 0) times t for the angle (20-300). Where σ' jumps at 0, σ is no such
-    power and the network is deeper than 1, rows of different norms nearer than 1e-5 are known to 1e-8.
+    Functions are integrated in polar coordinates, where a kink at 0 is an edge. E[σ(u) σ(v)] is interpolated in the
+    logarithms of both variances and in the angle, to 1e-10 of sqrt(k(x, x) k(x', x')) or better; what is not reached is
+    a ValueError. A table is made once for a function and a range of variances and kept for later calls: functions must
+    be pure. It takes tenths of a second for norms within a factor of five, seconds for wide ranges or variances above
+    10². A pair then costs about 2 v + 5 t flops a layer, with v coefficients for each variance (10-30; 1 for rows of
+    one norm and for powers of abs(t) on each side of 0) times t for the angle (20-300). Where σ' jumps at 0, σ is no
+    such power and the network is deeper than 1, rows of different norms nearer than 1e-5 are known to 1e-8.
 
     References
     ----------

@@ -1,7 +1,8 @@
 //! NumPy arrays as slices: one place that checks layout and dispatches on the type of the elements.
 
-use numpy::{Element, PyArray1, PyArray2, PyArrayDescrMethods, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
-use numpy::{PyReadwriteArray1, PyReadwriteArray2, PyUntypedArray, PyUntypedArrayMethods};
+use numpy::ndarray::Dimension;
+use numpy::{BorrowError, Element, Ix1, Ix2, PyArray, PyArrayDescrMethods, PyArrayMethods, PyReadonlyArray};
+use numpy::{PyReadwriteArray, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use widelearn_core::matrix::Rows;
@@ -58,30 +59,35 @@ fn wrong<T: Element>(array: &Bound<'_, PyAny>, name: &str, ndim: usize) -> PyErr
     PyTypeError::new_err(format!("{name} must be a {ndim}-D array of {}, got {found}", numpy::dtype::<T>(array.py())))
 }
 
-/// A matrix that is only read.
-pub(crate) struct Matrix<'py, T: Element>(PyReadonlyArray2<'py, T>);
+/// An array that is only read.
+pub(crate) struct Read<'py, T: Element, D: Dimension>(PyReadonlyArray<'py, T, D>);
+pub(crate) type Matrix<'py, T> = Read<'py, T, Ix2>;
+pub(crate) type Vector<'py, T> = Read<'py, T, Ix1>;
+/// Places in an array.
+pub(crate) type Indices<'py> = Read<'py, i64, Ix1>;
 
-impl<'py, T: Scalar> Matrix<'py, T> {
-    pub(crate) fn new(array: &Bound<'py, PyAny>, name: &str) -> PyResult<Self> {
-        let a = array.cast::<PyArray2<T>>().map_err(|_| wrong::<T>(array, name, 2))?;
-        check(a.as_untyped(), name)?;
-        Ok(Self(a.try_readonly().map_err(|e| PyValueError::new_err(format!("{name}: {e}")))?))
-    }
+/// An array that is written to.
+pub(crate) struct Write<'py, T: Element, D: Dimension>(PyReadwriteArray<'py, T, D>);
+pub(crate) type MatrixMut<'py, T> = Write<'py, T, Ix2>;
+pub(crate) type VectorMut<'py, T> = Write<'py, T, Ix1>;
 
-    pub(crate) fn rows(&self) -> PyResult<Rows<'_, T>> {
-        let shape = self.0.shape();
-        Ok(Rows::new(self.0.as_slice()?, shape[0], shape[1]))
-    }
+/// The array behind `array`, if it has the type, the dimensions and the layout that are asked for.
+fn checked<'a, 'py, T: Element, D: Dimension>(
+    array: &'a Bound<'py, PyAny>,
+    name: &str,
+) -> PyResult<&'a Bound<'py, PyArray<T, D>>> {
+    let a = array.cast::<PyArray<T, D>>().map_err(|_| wrong::<T>(array, name, D::NDIM.unwrap_or(0)))?;
+    check(a.as_untyped(), name)?;
+    Ok(a)
 }
 
-/// A vector that is only read.
-pub(crate) struct Vector<'py, T: Element>(PyReadonlyArray1<'py, T>);
+fn borrowed(name: &str) -> impl Fn(BorrowError) -> PyErr {
+    move |e| PyValueError::new_err(format!("{name}: {e}"))
+}
 
-impl<'py, T: Scalar> Vector<'py, T> {
+impl<'py, T: Element, D: Dimension> Read<'py, T, D> {
     pub(crate) fn new(array: &Bound<'py, PyAny>, name: &str) -> PyResult<Self> {
-        let a = array.cast::<PyArray1<T>>().map_err(|_| wrong::<T>(array, name, 1))?;
-        check(a.as_untyped(), name)?;
-        Ok(Self(a.try_readonly().map_err(|e| PyValueError::new_err(format!("{name}: {e}")))?))
+        Ok(Self(checked(array, name)?.try_readonly().map_err(borrowed(name))?))
     }
 
     pub(crate) fn slice(&self) -> PyResult<&[T]> {
@@ -89,51 +95,25 @@ impl<'py, T: Scalar> Vector<'py, T> {
     }
 }
 
-/// Places in an array, only read.
-pub(crate) struct Indices<'py>(PyReadonlyArray1<'py, i64>);
-
-impl<'py> Indices<'py> {
-    pub(crate) fn new(array: &Bound<'py, PyAny>, name: &str) -> PyResult<Self> {
-        let a = array.cast::<PyArray1<i64>>().map_err(|_| wrong::<i64>(array, name, 1))?;
-        check(a.as_untyped(), name)?;
-        Ok(Self(a.try_readonly().map_err(|e| PyValueError::new_err(format!("{name}: {e}")))?))
-    }
-
-    pub(crate) fn slice(&self) -> PyResult<&[i64]> {
-        Ok(self.0.as_slice()?)
+impl<T: Scalar> Matrix<'_, T> {
+    pub(crate) fn rows(&self) -> PyResult<Rows<'_, T>> {
+        let shape = self.0.shape();
+        Ok(Rows::new(self.slice()?, shape[0], shape[1]))
     }
 }
 
-/// A matrix that is written to.
-pub(crate) struct MatrixMut<'py, T: Element>(PyReadwriteArray2<'py, T>);
-
-impl<'py, T: Scalar> MatrixMut<'py, T> {
+impl<'py, T: Element, D: Dimension> Write<'py, T, D> {
     pub(crate) fn new(array: &Bound<'py, PyAny>, name: &str) -> PyResult<Self> {
-        let a = array.cast::<PyArray2<T>>().map_err(|_| wrong::<T>(array, name, 2))?;
-        check(a.as_untyped(), name)?;
-        Ok(Self(a.try_readwrite().map_err(|e| PyValueError::new_err(format!("{name}: {e}")))?))
+        Ok(Self(checked(array, name)?.try_readwrite().map_err(borrowed(name))?))
     }
 
+    pub(crate) fn slice(&mut self) -> PyResult<&mut [T]> {
+        Ok(self.0.as_slice_mut()?)
+    }
+}
+
+impl<T: Element> MatrixMut<'_, T> {
     pub(crate) fn shape(&self) -> (usize, usize) {
         (self.0.shape()[0], self.0.shape()[1])
-    }
-
-    pub(crate) fn slice(&mut self) -> PyResult<&mut [T]> {
-        Ok(self.0.as_slice_mut()?)
-    }
-}
-
-/// A vector that is written to.
-pub(crate) struct VectorMut<'py, T: Element>(PyReadwriteArray1<'py, T>);
-
-impl<'py, T: Scalar> VectorMut<'py, T> {
-    pub(crate) fn new(array: &Bound<'py, PyAny>, name: &str) -> PyResult<Self> {
-        let a = array.cast::<PyArray1<T>>().map_err(|_| wrong::<T>(array, name, 1))?;
-        check(a.as_untyped(), name)?;
-        Ok(Self(a.try_readwrite().map_err(|e| PyValueError::new_err(format!("{name}: {e}")))?))
-    }
-
-    pub(crate) fn slice(&mut self) -> PyResult<&mut [T]> {
-        Ok(self.0.as_slice_mut()?)
     }
 }

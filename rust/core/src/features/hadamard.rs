@@ -1,9 +1,9 @@
-//! Structured orthogonal projections: three rounds of random signs and Walsh-Hadamard transforms, for a cost that grows
-//! as the logarithm of the width instead of the width.
+//! Structured orthogonal projections: three rounds of random signs and Walsh-Hadamard transforms, whose cost grows as the
+//! logarithm of the width.
 //!
-//! A block is `c H D3 H D2 H D1`, `H` the Hadamard matrix of order `m`, the power of two of at least 64 that holds a row,
-//! `D` diagonal with random signs. Its rows are orthogonal and nearly uniform in direction; row `j` has length
-//! `chi_m`, so that projections of a row, padded with zeros, are nearly standard normal.
+//! A block is `c H D3 H D2 H D1`. `H` is the Hadamard matrix of order `m`, the power of two of at least 64 that holds a
+//! row; each `D` is diagonal with random signs. Its rows are orthogonal and nearly uniform in direction; row `j` has
+//! length `chi_m`, so that projections of a row, padded with zeros, are nearly standard normal.
 //!
 //! # Source
 //! Yu, Suresh, Choromanski, Holtmann-Rice & Kumar, "Orthogonal random features", NeurIPS 2016, section 4 (SORF).

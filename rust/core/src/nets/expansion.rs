@@ -168,7 +168,7 @@ impl<T: Real> Job for Accumulate<'_, T> {
 /// Terms of the rows of `x`: orders x n x c each for itself, n x c with `offset` added up.
 ///
 /// # Errors
-/// Shapes that do not fit, values that are not finite, orders or derivatives that there are not, memory, interruption.
+/// Shapes that do not fit, values that are not finite, orders or derivatives that do not exist, memory, interruption.
 ///
 /// # Cost
 /// `4 n m d` flops; memory: the packed layers, and for each thread some hundred kilobytes.

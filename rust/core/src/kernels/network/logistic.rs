@@ -3,9 +3,9 @@
 /// `1 / (1 + e^-t) = sum_m w_m Phi(t / sqrt(s_m))`: pairs `(s_m, w_m)`, by increasing `s`.
 ///
 /// The Gauss rule in `log s` of the law of `s = 4 k^2`, `k` Kolmogorov's, computed by `tests/golden/logistic.py`. The
-/// function itself is off by 7e-10 at most (far out, where a step of width `sqrt(s)` is sharp), but what is made of it
-/// here are integrals of it against normal densities, which are smooth in `log s`: Gaussian duals of variances 1e-8 to
-/// 1e6 are off by 1e-13 of their size for the function and its first derivative, by 3e-11 up to the fourth.
+/// function itself is off by 7e-10 at most: far out, where a step of width `sqrt(s)` is sharp. Integrals against normal
+/// densities are smooth in `log s`. So Gaussian duals of variances 1e-8 to 1e6 are off by 1e-13 of their size for the
+/// function and its first derivative, by 3e-11 up to the fourth.
 ///
 /// Source: Stefanski, "A normal scale mixture representation of the logistic distribution", Statistics & Probability Letters
 /// 11 (1991), the theorem.
