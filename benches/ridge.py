@@ -31,7 +31,8 @@ def jobs(quick: bool) -> Iterator[Job]:
         for dtype in ("float64", "float32"):
             yield factor(n, dtype)
     rows, components = (3000, 128) if quick else (50_000, 2048)
-    yield from features(rows, components)
+    for dtype, precision, least in (("float64", "auto", 2.4), ("float64", "mixed", 3.5), ("float32", "auto", 1.1)):
+        yield features(rows, components, dtype, precision, least)
     yield path(*((300, 64) if quick else (6000, 2048)))
     yield wide_classes(*((80, 400) if quick else (1000, 20_000)))
     yield kernel_path(150 if quick else 3000)
@@ -93,39 +94,27 @@ def fits(
     return Job(name=name, shape=shape, sides=clocks, difference=difference, tolerance=tolerance, **more)
 
 
-def features(n: int, p: int) -> Iterator[Job]:
+def features(n: int, p: int, dtype: str, precision: str, least: float) -> Job:
     """Ridge on random Fourier features; the peer draws others, so ours are held to a fit in double precision."""
-    for dtype, precision, least in (("float64", "auto", 2.4), ("float64", "mixed", 3.5), ("float32", "auto", 1.1)):
-        x = 8 * gaussian(n, 64, dtype)
-        y = (np.sin(x[:, 0]) + x[:, 1] * x[:, 2]).astype(dtype)
-        maps = wl.FourierFeatures(wl.kernels.RBF(1 / 128), n_components=p, random_state=0)
-        measured = (dtype, precision) == ("float64", "auto")
-        ours = wl.FeatureRidge(maps, precision=precision)
-        theirs = make_pipeline(RBFSampler(gamma=1 / 128, n_components=p, random_state=0), Ridge())
-        double = wl.FeatureRidge(maps)
+    x = 8 * gaussian(n, 64, dtype)
+    y = (np.sin(x[:, 0]) + x[:, 1] * x[:, 2]).astype(dtype)
+    maps = wl.FourierFeatures(wl.kernels.RBF(1 / 128), n_components=p, random_state=0)
+    ours, double = wl.FeatureRidge(maps, precision=precision), wl.FeatureRidge(maps)
+    theirs = make_pipeline(RBFSampler(gamma=1 / 128, n_components=p, random_state=0), Ridge())
 
-        @cache
-        def wanted(double: Any = double, x: Array = x, y: Array = y) -> Array:
-            return np.asarray(double.fit(x.astype(np.float64), y).predict(x.astype(np.float64)))
+    @cache
+    def wanted() -> Array:
+        return np.asarray(double.fit(x.astype(np.float64), y).predict(x.astype(np.float64)))
 
-        def difference(ours: Any = ours, x: Array = x, y: Array = y, wanted: Any = wanted) -> float:
-            return float(np.abs(ours.fit(x, y).predict(x) - wanted()).max() / np.abs(wanted()).max())
+    def difference() -> float:
+        return float(np.abs(ours.fit(x, y).predict(x) - wanted()).max() / np.abs(wanted()).max())
 
-        yield fits(
-            "FeatureRidge" if precision == "auto" else "FeatureRidge, mixed",
-            f"n={n} d=64 features={p}",
-            least,
-            {
-                "widelearn": lambda ours=ours, x=x, y=y: ours.fit(x, y),
-                "RBFSampler + Ridge": lambda theirs=theirs, x=x, y=y: theirs.fit(x, y),
-            },
-            difference,
-            1e-6 if dtype == "float64" else 1e-3,
-            n * p * (p + 128),
-            dtype=dtype,
-            notes=(lambda: {"peak_MB": peak_megabytes(n, p)}) if measured else dict,
-            most={"peak_MB": 300.0} if measured else {},
-        )
+    name, tolerance = "FeatureRidge" + (", mixed" if precision == "mixed" else ""), 1e-6 if dtype == "float64" else 1e-3
+    sides = {"widelearn": lambda: ours.fit(x, y), "RBFSampler + Ridge": lambda: theirs.fit(x, y)}
+    more: dict[str, Any] = {"dtype": dtype}
+    if (dtype, precision) == ("float64", "auto"):
+        more |= {"notes": lambda: {"peak_MB": peak_megabytes(n, p)}, "most": {"peak_MB": 300.0}}
+    return fits(name, f"n={n} d=64 features={p}", least, sides, difference, tolerance, n * p * (p + 128), **more)
 
 
 def path(n: int, p: int) -> Job:

@@ -8,7 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from widelearn import FeatureRidge, KernelRidge, KernelRidgeClassifier, NystromFeatures
 from widelearn.kernels import NTK, RBF, Laplace
-from widelearn.ridge import kernel_iterations
+from widelearn.ridge import kernel_systems
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_centres_of_more_rows_than_a_factor_holds(table, monkeypatch):
 def test_auto_counts_rows_memory_and_spectrum(table, rng, monkeypatch):
     X, y = table
     assert KernelRidge(RBF(0.01)).fit(X, y).solver_ == "cholesky"
-    monkeypatch.setattr(kernel_iterations, "FEW_ROWS", 100)
+    monkeypatch.setattr(kernel_systems, "FEW_ROWS", 100)
     monkeypatch.setattr("widelearn.estimators.kernel_ridge.solver.FEW_ROWS", 100)
     smooth = KernelRidge(RBF(0.01), 1.0).fit(X, y)
     assert smooth.solver_ == "pcg"
@@ -137,7 +137,7 @@ def test_auto_counts_rows_memory_and_spectrum(table, rng, monkeypatch):
 
 def test_auto_gives_indefinite_kernels_to_the_direct_solver(table, monkeypatch):
     X, y = table
-    monkeypatch.setattr(kernel_iterations, "FEW_ROWS", 100)
+    monkeypatch.setattr(kernel_systems, "FEW_ROWS", 100)
     monkeypatch.setattr("widelearn.estimators.kernel_ridge.solver.FEW_ROWS", 100)
 
     def indefinite(A, B):

@@ -19,7 +19,7 @@ from widelearn.features.base import BLOCK_VALUES, DTYPES, STREAM, Array, Feature
 from widelearn.kernels import RBF, Kernel, as_kernel
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
 from widelearn.ridge import rp_cholesky
-from widelearn.ridge.kernel_systems import symmetric_kernel_matrix
+from widelearn.ridge.operators import symmetric_kernel_matrix
 from widelearn.runtime import check_memory, empty, row_blocks
 
 

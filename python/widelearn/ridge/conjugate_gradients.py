@@ -14,8 +14,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils.validation import _check_sample_weight
 
 from widelearn.ridge import checkpoint as disk
-from widelearn.ridge.kernel_systems import symmetric_kernel_matrix
-from widelearn.ridge.operators import Dense, Operator, Weighted, as_operator, double_product, exact, product
+from widelearn.ridge.operators import Operator, Weighted, as_operator, double_product, exact, product
 from widelearn.ridge.preconditioner import Preconditioner, precondition
 from widelearn.ridge.solution import Solution
 from widelearn.ridge.symmetric_systems import check_alpha
@@ -136,8 +135,6 @@ def pcg(
             f"tol must be positive, max_iter at least 1 and rank not negative, got {tol}, {max_iter} and {rank}."
         )
     A = as_operator(operator)
-    if isinstance(A, Dense) and A is not operator:
-        symmetric_kernel_matrix(A.matrix)
     targets = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
     check_consistent_length(A.diag(), targets)
     right = targets.reshape(len(targets), -1)

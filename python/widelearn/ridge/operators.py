@@ -14,6 +14,8 @@ Array = NDArray[Any]
 SINGLE_COLUMNS = 5
 # Columns of a matrix in memory, or of one that is made, that are held at once.
 HELD_COLUMNS = 256
+# Rows that are compared with their mirror images at once.
+COMPARED_ROWS = 256
 
 
 class Operator(Protocol):
@@ -123,9 +125,10 @@ class ByColumns:
 
 
 def as_operator(given: Any, *, products: bool = True) -> Operator:
-    """Return what a user gave for a symmetric matrix as an operator; products are asked for where they are needed."""
+    """Return what a user gave for a symmetric matrix as an operator; without products less is asked of it."""
     if isinstance(given, np.ndarray):
-        return Dense(given)
+        A = Dense(given)
+        return Dense(symmetric_kernel_matrix(A.matrix)) if products else A
     verbs = {"shape": "shape", "dtype": "dtype", "diag": "diag()", "columns": "columns(indices)"}
     verbs |= {"__matmul__": "operator @ V"} if products else {}
     missing = [text for verb, text in verbs.items() if not hasattr(given, verb)]
@@ -142,15 +145,6 @@ def cached(operator: Operator, form: Callable[[], Array] | None = None) -> Opera
 
     Where the entries fit in float32 only, residuals are taken with the operator itself. `form` makes the whole matrix,
     where that costs less than its columns do.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from widelearn.kernels import RBF
-    >>> from widelearn.ridge.operators import cached
-    >>> A = cached(RBF(gamma=1.0).operator([[0.0], [1.0], [2.0]]))
-    >>> np.round(A @ np.ones((3, 1)), 3).ravel()
-    array([1.386, 1.736, 1.386])
     """
     n, room = operator.shape[0], available_memory()[0] // 2
     dtype: DTypeLike
@@ -172,6 +166,27 @@ def exact(A: Operator) -> Operator:
     if isinstance(A, Weighted):
         return Weighted(exact(A.A), A.root)
     return A.exact if isinstance(A, Dense) and A.exact is not None else A
+
+
+def asymmetry(K: Array) -> float:
+    """Return the largest difference of an entry from its mirror image, relative to the largest entry."""
+    largest, gap = 0.0, 0.0
+    for rows in row_blocks(len(K), COMPARED_ROWS):
+        block = K[rows, : rows.stop]
+        largest = max(largest, float(np.abs(block).max()))
+        gap = max(gap, float(np.abs(block - K[: rows.stop, rows].T).max()))
+    return gap / largest if largest > 0 else 0.0
+
+
+def symmetric_kernel_matrix(K: Array) -> Array:
+    """Return `K` if it is symmetric to half its digits, else refuse it."""
+    gap = asymmetry(K)
+    if gap > np.finfo(K.dtype).eps ** 0.5:
+        raise ValueError(
+            f"The kernel matrix is not symmetric: mirrored entries differ by up to {gap:.2g} of the largest. Pass"
+            " (K + K.T) / 2, or instead of the matrix the rows and an object of class widelearn.kernels.Kernel."
+        )
+    return K
 
 
 def product(A: Operator, V: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,9 +11,10 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
 from widelearn.ridge.dual_rows import StoredRows, solve_rows
-from widelearn.ridge.kernel_systems import own_kernel_matrix, solve_dual, symmetric_kernel_matrix
+from widelearn.ridge.kernel_systems import own_kernel_matrix, solve_dual
 from widelearn.ridge.leave_one_out import DualPath, Path, PrimalPath
 from widelearn.ridge.moments import Moments
+from widelearn.ridge.operators import symmetric_kernel_matrix
 from widelearn.ridge.symmetric_systems import check_alpha
 from widelearn.ridge.tridiagonal import dual_gcv
 from widelearn.runtime import row_blocks

@@ -92,13 +92,7 @@ def inner(left: Array, right: Array) -> Array:
 
 
 def precondition(
-    A: Operator,
-    alphas: Array,
-    rank: int | None,
-    tol: float,
-    max_iter: int,
-    rng: np.random.RandomState,
-    most: float = math.inf,
+    A: Operator, alphas: Array, rank: int | None, tol: float, max_iter: int, rng: Any, most: float = math.inf
 ) -> Preconditioner:
     """Return the preconditioner of A + alpha I; rank None takes what pays, and costs `most` at most."""
     n = A.shape[0]
@@ -116,9 +110,7 @@ def precondition(
     return Preconditioner(panels, alphas, pivots, rule.foreseen)
 
 
-def worth_it(
-    A: Operator, alphas: Array, tol: float, max_iter: int, rng: np.random.RandomState
-) -> Preconditioner | None:
+def worth_it(A: Operator, alphas: Array, tol: float, max_iter: int, rng: Any) -> Preconditioner | None:
     """Return a preconditioner with which iterations cost less than a factor of all of A, or None.
 
     The search costs a quarter of that factor at most.

@@ -11,8 +11,9 @@ from sklearn.base import clone
 
 from widelearn.estimators.penalty import Choice
 from widelearn.kernels import NTK, Kernel, as_kernel
-from widelearn.ridge.kernel_systems import own_kernel_matrix, solve_dual, symmetric_kernel_matrix
+from widelearn.ridge.kernel_systems import own_kernel_matrix, solve_dual
 from widelearn.ridge.leave_one_out import DualPath, Errors
+from widelearn.ridge.operators import symmetric_kernel_matrix
 from widelearn.ridge.solution import Solution
 
 Array = NDArray[Any]
@@ -69,15 +70,14 @@ class KernelProblem:
         return KernelModel(self.kernel, self.X if isinstance(self.kernel, Kernel) else None, found)
 
     def path(self, K: Array, rows: Array, alphas: Array) -> DualPath:
-        """Return the path of some rows that have a weight; all of K is destroyed where they are all rows."""
-        part = K if len(rows) == len(K) else np.ascontiguousarray(K[np.ix_(rows, rows)])
+        """Return the path of some rows that have a weight, whose kernel matrix is destroyed."""
         weight = None if self.weight is None else self.weight[rows]
-        return DualPath(part, self.Y[rows], alphas, weight, fit_intercept=self.fit_intercept, definite=False)
+        return DualPath(K, self.Y[rows], alphas, weight, fit_intercept=self.fit_intercept, definite=False)
 
     def whole_path(self, alphas: Array) -> DualPath:
         """Return the path of all rows that have a weight."""
-        rows = np.arange(len(self.Y)) if self.weight is None else np.flatnonzero(self.weight)
-        return self.path(self.matrix(), rows, alphas)
+        K, rows = self.matrix(), np.arange(len(self.Y)) if self.weight is None else np.flatnonzero(self.weight)
+        return self.path(K if len(rows) == len(K) else K[np.ix_(rows, rows)], rows, alphas)
 
     def left_out(self, alphas: Array) -> Errors:
         """Yield rows and scaled leave-one-out errors (a, rows, t), numbered among the rows that have a weight."""
@@ -86,7 +86,7 @@ class KernelProblem:
     def refit(self, train: Array, test: Array, alphas: Array) -> Iterator[Array]:
         """Yield for every penalty the values (m, t) at m rows of a fit to others; all of them have a weight."""
         K = self.kept
-        found, across = self.path(K, train, alphas), K[np.ix_(test, train)]
+        found, across = self.path(K[np.ix_(train, train)], train, alphas), K[np.ix_(test, train)]
         for alpha in alphas:
             solved = found.solve(np.full(self.Y.shape[1], alpha))
             yield across @ solved.coef + solved.offset

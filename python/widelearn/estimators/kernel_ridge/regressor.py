@@ -161,13 +161,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
         callback: Callable[[int, Array], object] | None = None,
         checkpoint: str | PathLike[str] | None = None,
     ) -> None:
-        self.kernel = kernel
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
-        self.solver = solver
-        self.tol = tol
-        self.n_components = n_components
-        self.max_iter = max_iter
-        self.random_state = random_state
-        self.callback = callback
-        self.checkpoint = checkpoint
+        self.kernel, self.alpha, self.fit_intercept = kernel, alpha, fit_intercept
+        self.solver, self.tol, self.max_iter = solver, tol, max_iter
+        self.n_components, self.random_state = n_components, random_state
+        self.callback, self.checkpoint = callback, checkpoint

@@ -14,9 +14,8 @@ from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem
 from widelearn.features import NystromFeatures
 from widelearn.kernels import Kernel
 from widelearn.ridge import Moments
-from widelearn.ridge.kernel_iterations import FEW_ROWS, solve_iteratively, worth_iterating
-from widelearn.ridge.kernel_systems import own_kernel_matrix, symmetric_kernel_matrix
-from widelearn.ridge.operators import Dense, Operator, cached
+from widelearn.ridge.kernel_systems import FEW_ROWS, own_kernel_matrix, solve_iteratively, worth_iterating
+from widelearn.ridge.operators import Dense, Operator, cached, symmetric_kernel_matrix
 from widelearn.ridge.solution import Solution
 from widelearn.runtime import available_memory
 

@@ -158,16 +158,10 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
         random_state: int | np.random.RandomState | None = None,
         callback: Callable[[int, float], object] | None = None,
     ) -> None:
-        self.kernel = kernel
-        self.alphas = alphas
-        self.n_iter = n_iter
-        self.metric = metric
-        self.exponent = exponent
-        self.n_folds = n_folds
-        self.standardize = standardize
-        self.fit_intercept = fit_intercept
-        self.random_state = random_state
-        self.callback = callback
+        self.kernel, self.alphas, self.fit_intercept = kernel, alphas, fit_intercept
+        self.n_iter, self.n_folds = n_iter, n_folds
+        self.metric, self.exponent, self.standardize = metric, exponent, standardize
+        self.random_state, self.callback = random_state, callback
 
 
 class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
@@ -276,14 +270,8 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
         callback: Callable[[int, float], object] | None = None,
         class_weight: dict[Any, float] | str | None = None,
     ) -> None:
-        self.kernel = kernel
-        self.alphas = alphas
-        self.n_iter = n_iter
-        self.metric = metric
-        self.exponent = exponent
-        self.n_folds = n_folds
-        self.standardize = standardize
-        self.fit_intercept = fit_intercept
-        self.random_state = random_state
-        self.callback = callback
+        self.kernel, self.alphas, self.fit_intercept = kernel, alphas, fit_intercept
+        self.n_iter, self.n_folds = n_iter, n_folds
+        self.metric, self.exponent, self.standardize = metric, exponent, standardize
+        self.random_state, self.callback = random_state, callback
         self.class_weight = class_weight

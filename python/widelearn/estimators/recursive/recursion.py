@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, choose_kernel
 from widelearn.estimators.penalty import Choice
-from widelearn.estimators.recursive.length_scales import candidates
 from widelearn.estimators.recursive.metric import applied, next_metric, outer_product
+from widelearn.kernels import RBF, Kernel, Laplace
 from widelearn.ridge.leave_one_out import Errors
 from widelearn.ridge.paths import check_alphas
 
@@ -21,6 +21,8 @@ Array = NDArray[Any]
 LENGTH_ROWS = 1000
 CHOICE_ROWS = 3000
 GRADIENT_ROWS = 8000
+# Lengths to choose from, as multiples of the median distance between rows.
+FACTORS = (1.0, 0.5, 2.0, 4.0)
 # Penalty up to which gradients learn where the kernel itself prefers to give up; kernel values of equal rows are 1.
 SHARP = 0.1
 # Standard errors by which an iteration must beat the kernel itself.
@@ -186,3 +188,23 @@ def taken(problem: KernelProblem, rows: Array) -> KernelProblem:
     """Return the problem of some rows."""
     weight = None if problem.weight is None else problem.weight[rows]
     return replace(problem, X=np.ascontiguousarray(problem.X[rows]), Y=problem.Y[rows], weight=weight)
+
+
+def median_distance(X: Array) -> float:
+    """Return the median of the distances between distinct rows; 1 where there are none."""
+    x = X.astype(np.float64)
+    squares = np.einsum("ij,ij->i", x, x)
+    r2 = (squares[:, None] + squares - 2.0 * (x @ x.T))[np.triu_indices(len(x), 1)]
+    r2 = r2[r2 > 1e-12 * squares.max(initial=0.0)]
+    return float(np.sqrt(np.median(r2))) if len(r2) else 1.0
+
+
+def candidates(kernel: Kernel, X: Array) -> list[Kernel]:
+    """Return the kernel itself, or if its ``gamma`` is None, one for every length."""
+    if not (isinstance(kernel, RBF | Laplace) and kernel.gamma is None):
+        return [kernel]
+    median = median_distance(X)
+    if isinstance(kernel, RBF):
+        return [RBF(gamma=0.5 / (factor * median) ** 2) for factor in FACTORS]
+    power = float(kernel.power)
+    return [Laplace(gamma=(factor * median) ** -power, power=power) for factor in FACTORS]
