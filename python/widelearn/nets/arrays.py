@@ -29,12 +29,6 @@ class Shapes:
         self.dtype: np.dtype[Any] | None = None
         self.lengths: dict[str, tuple[int, str]] = {}
 
-    def copy(self) -> Self:
-        """Return the same type and lengths, for letters of one call more."""
-        other = type(self)()
-        other.dtype, other.lengths = self.dtype, dict(self.lengths)
-        return other
-
     def check(self, **arrays: tuple[Any, str]) -> list[Any]:
         """Return arrays of one float type, C-contiguous and not empty; each is `name=(array, letters of its shape)`.
 
@@ -48,6 +42,26 @@ class Shapes:
             If shapes do not fit or a value is not finite.
         """
         return [None if value is None else self._checked(name, value, shape) for name, (value, shape) in arrays.items()]
+
+    def check_call(self, **arrays: tuple[Any, str]) -> list[Any]:
+        """Check the arrays of one call, as :meth:`check` does: letters that are new stand for lengths of that call."""
+        return self._copy().check(**arrays)
+
+    def check_labelled(self, loss: str, columns: int, sample_weight: Any, **arrays: tuple[Any, str]) -> list[Any]:
+        """Check what a mean loss and derivatives of so many columns a neuron are made of; the second array is labels.
+
+        The rows' weights, which sum to 1, follow the arrays.
+        """
+        shapes = self._copy()
+        found = shapes.check(**arrays)
+        check_labels(loss, found[1])
+        check_room(self.lengths["m"][0], columns)
+        return [*found, shapes.weights(sample_weight)]
+
+    def _copy(self) -> Self:
+        other = type(self)()
+        other.dtype, other.lengths = self.dtype, dict(self.lengths)
+        return other
 
     def _checked(self, name: str, value: Any, shape: str) -> Array:
         array = np.asarray(value)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from widelearn import _core
-from widelearn.nets.arrays import Array, Shapes, activation_spec, check_labels, check_result, check_room
+from widelearn.nets.arrays import Array, Shapes, activation_spec, check_result
 from widelearn.nets.losses import loss as mean_loss
 from widelearn.nets.two_layer import TwoLayer
 
@@ -100,7 +100,7 @@ class Expansion:
 
     def terms(self, X: Array, W: Array) -> Array:
         """Return the terms f^(k), each for itself: (len(orders), n, c); 4 n m d flops."""
-        X, W = self._shapes.copy().check(X=(X, "nd"), W=(W, "md"))
+        X, W = self._shapes.check_call(X=(X, "nd"), W=(W, "md"))
         out = np.empty((len(self.orders), len(X), self.a.shape[1]), X.dtype)
         rows = out.reshape(-1, self.a.shape[1])
         _core.taylor_terms(X, self.W0, self.a, W, self._spec, self._orders, True, None, rows)
@@ -108,7 +108,7 @@ class Expansion:
 
     def outputs(self, X: Array, W: Array, *, offset: Array | None = None) -> Array:
         """Return f = Σ_{k in orders} f^(k) + offset, of shape (n, c); 4 n m d flops."""
-        X, W, offset = self._shapes.copy().check(X=(X, "nd"), W=(W, "md"), offset=(offset, "nc"))
+        X, W, offset = self._shapes.check_call(X=(X, "nd"), W=(W, "md"), offset=(offset, "nc"))
         out = np.empty((len(X), self.a.shape[1]), X.dtype)
         _core.taylor_terms(X, self.W0, self.a, W, self._spec, self._orders, False, offset, out)
         return out
@@ -131,11 +131,8 @@ class Expansion:
 
     def _labelled(self, X: Array, Y: Array, W: Array, loss: str, offset: Array | None, sample_weight: Any) -> list[Any]:
         """Check what a mean loss is made of; return rows, labels, movement, offset and the rows' weights."""
-        shapes = self._shapes.copy()
-        found = shapes.check(X=(X, "nd"), Y=(Y, "nc"), W=(W, "md"), offset=(offset, "nc"))
-        check_labels(loss, found[1])
-        check_room(*self.W0.shape)
-        return [*found, shapes.weights(sample_weight)]
+        arrays = {"X": (X, "nd"), "Y": (Y, "nc"), "W": (W, "md"), "offset": (offset, "nc")}
+        return self._shapes.check_labelled(loss, self.W0.shape[1], sample_weight, **arrays)
 
     def hessian_product(
         self,
@@ -156,7 +153,7 @@ class Expansion:
         8 n m d + 6 n m c flops.
         """
         X, Y, W, offset, weight = self._labelled(X, Y, W, loss, offset, sample_weight)
-        (V,) = self._shapes.copy().check(V=(V, "md"))
+        (V,) = self._shapes.check_call(V=(V, "md"))
         out = np.empty_like(W)
         net = (self.W0, self.a, W, V, self._spec, self._orders)
         _core.taylor_hessian(X, Y, *net, loss, offset, weight, out)
@@ -170,7 +167,7 @@ class Expansion:
         F = Σ_r a_r ½[σ(u_r + v_r) + σ(u_r - v_r)] and the variance V = Σ_r a_r² (½[σ(u_r + v_r) - σ(u_r - v_r)])²;
         4 n m d flops and two activations an element.
         """
-        X, W = self._shapes.copy().check(X=(X, "nd"), W=(W, "md"))
+        X, W = self._shapes.check_call(X=(X, "nd"), W=(W, "md"))
         F, V = np.empty((2, len(X), self.a.shape[1]), X.dtype)
         _core.signs_forward(X, self.W0, self.a, W, self._spec, F, V)
         return F, V
@@ -215,7 +212,7 @@ class Expansion:
         The net is f(x) = Σ_r a_r σ(<w0_r + s_r w_r, x>); 6 n m d flops.
         """
         X, Y, W, offset, _ = self._labelled(X, Y, W, loss, offset, sample_weight)
-        (signs,) = self._shapes.copy().check(signs=(signs, "m"))
+        (signs,) = self._shapes.check_call(signs=(signs, "m"))
         net = TwoLayer(self.W0 + signs[:, None] * W, np.zeros_like(signs), self.a, self.activation)
         F = net.outputs(X)
         value, residual = mean_loss(F if offset is None else F + offset, Y, loss, sample_weight=sample_weight)

@@ -6,7 +6,7 @@ import numpy as np
 
 from widelearn import _core
 from widelearn.kernels import specs
-from widelearn.nets.arrays import Array, Shapes, activation_spec, check_labels, check_result, check_room
+from widelearn.nets.arrays import Array, Shapes, activation_spec, check_result, check_room
 from widelearn.runtime import check_memory
 
 
@@ -97,7 +97,7 @@ class TwoLayer:
 
     def outputs(self, X: Array) -> Array:
         """Return f at rows `X` (n, d), of shape (n, c) and their type, by 2 n m (d + c) flops."""
-        (X,) = self._shapes.copy().check(X=(X, "nd"))
+        (X,) = self._shapes.check_call(X=(X, "nd"))
         out = np.empty((len(X), self.a.shape[1]), X.dtype)
         _core.net_forward(X, self.W, self.b, self.a, self._spec, out)
         return out
@@ -108,7 +108,7 @@ class TwoLayer:
 
     def _layer(self, X: Array, *, slopes: bool) -> Array:
         """Return hidden activations, or their slopes."""
-        (X,) = self._shapes.copy().check(X=(X, "nd"))
+        (X,) = self._shapes.check_call(X=(X, "nd"))
         out = np.empty((len(X), len(self.b)), X.dtype)
         _core.net_hidden(X, self.W, self.b, self._spec, slopes, out)
         return out
@@ -120,12 +120,9 @@ class TwoLayer:
         `sample_weight` (n,), None being 1 each. With r_i = ∂L/∂f(x_i) and z = W x - b, ∂W_r = Σ_i <r_i, a_r> σ'(z_ir)
         x_i, ∂b_r = -Σ_i <r_i, a_r> σ'(z_ir), ∂a_r = Σ_i σ(z_ir) r_i; 4 n m d + 6 n m c flops.
         """
-        shapes = self._shapes.copy()
-        X, Y = shapes.check(X=(X, "nd"), Y=(Y, "nc"))
-        check_labels(loss, Y)
-        check_room(len(self.W), self.W.shape[1] + self.a.shape[1] + 1)
+        columns = self.W.shape[1] + self.a.shape[1] + 1
+        X, Y, weight = self._shapes.check_labelled(loss, columns, sample_weight, X=(X, "nd"), Y=(Y, "nc"))
         by_W, by_b, by_a = np.empty_like(self.W), np.empty_like(self.b), np.empty_like(self.a)
-        weight = shapes.weights(sample_weight)
         value = _core.net_gradient(X, Y, self.W, self.b, self.a, self._spec, loss, weight, by_W, by_b, by_a)
         check_result(by_W, by_b, by_a)
         return Gradient(value, by_W, by_b, by_a)
@@ -135,7 +132,7 @@ class TwoLayer:
 
         (J V)(x) = Σ_r a_r σ'(<w_r, x> - b_r) <v_r, x>: what the linearised net that has moved by V adds; 4 n m d flops.
         """
-        X, V = self._shapes.copy().check(X=(X, "nd"), V=(V, "md"))
+        X, V = self._shapes.check_call(X=(X, "nd"), V=(V, "md"))
         out = np.empty((len(X), self.a.shape[1]), X.dtype)
         _core.tangent_product(X, self.W, self.b, self.a, self._spec, V, out)
         return out
@@ -145,7 +142,7 @@ class TwoLayer:
 
         (Jᵀ R)_r = Σ_i <r_i, a_r> σ'(<w_r, x_i> - b_r) x_i: the transpose of :meth:`tangent_product`; 4 n m d flops.
         """
-        X, R = self._shapes.copy().check(X=(X, "nd"), R=(R, "nc"))
+        X, R = self._shapes.check_call(X=(X, "nd"), R=(R, "nc"))
         check_room(*self.W.shape)
         out = np.empty_like(self.W)
         _core.tangent_transpose(X, self.W, self.b, self.a, self._spec, R, out)
@@ -158,7 +155,7 @@ class TwoLayer:
         K(x, z) = <x, z> Σ_r ‖a_r‖² σ'(<w_r, x> - b_r) σ'(<w_r, z> - b_r), summed over outputs: J Jᵀ where there is one;
         2 (n + k) m d + 2 n k (m + d) flops, and the memory of the rows' slopes (n, m) and (k, m) beside two results.
         """
-        X, Z = self._shapes.copy().check(X=(X, "nd"), Z=(Z, "kd"))
+        X, Z = self._shapes.check_call(X=(X, "nd"), Z=(Z, "kd"))
         n, k = len(X), len(X if Z is None else Z)
         need = X.itemsize * ((n + k) * len(self.b) + 2 * n * k)
         check_memory(need, f"A tangent kernel of {n} by {k} rows", "Take fewer rows at once.")
