@@ -1,7 +1,8 @@
-"""Full-batch steps of two-layer nets and of their Taylor expansions beside NumPy, scikit-learn and the matmul rate."""
+"""Steps and activations of two-layer nets and Taylor expansions beside NumPy, scikit-learn and the matmul rate."""
 
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ def jobs(quick: bool) -> Iterator[Job]:
     for activation in ("relu", "tanh"):
         yield two_layer(n, d, m, activation)
     yield taylor(n, d, m)
+    yield hidden(n, d, m)
 
 
 def draw(n: int, d: int, m: int) -> list[Array]:
@@ -121,3 +123,17 @@ def taylor(n: int, d: int, m: int) -> Job:
     sides = {"widelearn": steps(ours, W, 0.1), "NumPy, second derivatives stored": steps(numpy, W, 0.1)}
     # Two products a step are needed where second derivatives are stored; ours takes three and stores nothing.
     return job("Taylor order 2 steps", (n, d, m), sides, difference(ours, numpy, W))
+
+
+def hidden(n: int, d: int, m: int) -> Job:
+    X, _, W, _, _ = draw(n, d, m)
+    b, unit = np.zeros(m, np.float32), np.eye(m, dtype=np.float32)
+    net = nets.TwoLayer(W, b, unit, "tanh")
+    sides = {
+        "widelearn": lambda: net.hidden(X),
+        "outputs by an identity matrix": lambda: net.outputs(X),
+        "NumPy": lambda: np.tanh(X @ W.T - b),
+    }
+    error = difference(net.hidden, lambda X: np.tanh(X @ W.T - b), X)
+    made = job("hidden activations", (n, d, m), sides, error)
+    return replace(made, shape=f"n={n} d={d} m={m}", flops=2 * n * m * d)
