@@ -76,7 +76,11 @@ def rust_functions(source: str) -> list[tuple[str, int]]:
     found = []
     for start, line in enumerate(lines):
         if match := RUST_FUNCTION.match(line):
-            ends = (at for at in range(start, len(lines)) if lines[at] == f"{match[1]}}}" or lines[start][-1] in ";}")
+            ends = (
+                at
+                for at in range(start, len(lines))
+                if lines[at] in {f"{match[1]}}}", f"{match[1]});"} or lines[start][-1] in ";}"
+            )
             found.append((match[2], next(ends, start) - start + 1))
     return found
 
@@ -129,7 +133,7 @@ def test_planted_sizes_are_found(tmp_path, file, source, fault):
         ("a.py", "x = 1\n" * 400),
         ("a.py", 'def f():\n    """Do.\n' + "\n    x\n" * 50 + '    """\n' + "    x = 1\n" * 59),
         ("a.py", "class A:\n    def __init__(self, x):\n" + "        self.x = x\n" * 70),
-        ("a.rs", "fn f();\n" + "x\n" * 70 + "fn g() {}\n" + "y\n" * 70),
+        ("a.rs", "fn f();\n" + "x\n" * 70 + "fn g() {}\n" + "y\n" * 70 + "fn h(\n    x: u8,\n);\n" + "z\n" * 70),
     ],
 )
 def test_what_is_within_the_sizes_is_no_fault(tmp_path, file, source):

@@ -1,6 +1,6 @@
 //! Angles: acos and asin, and the angle from 1 - |cos| that keeps its accuracy where acos cannot.
 
-use super::{fma, polynomial};
+use super::polynomials::{fma, polynomial};
 
 /// (asin(t) / t - 1) / z, z = t^2 in [0, 1/4].
 #[inline(always)]

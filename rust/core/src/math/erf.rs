@@ -1,7 +1,7 @@
 //! The error function.
 
 use super::exp::{exp_normal_f32, exp_normal_f64};
-use super::{fma, polynomial};
+use super::polynomials::{fma, polynomial};
 
 /// |x| < 1: x + x P(x^2); elsewhere 1 - e^(-x^2) Q(u), u = (x - 2.625) / (x + 3.5).
 #[inline(always)]

@@ -1,6 +1,6 @@
 //! The exponential function, e^x = 2^n e^r with n = round(x / ln 2) and |r| <= ln 2 / 2.
 
-use super::{fma, polynomial};
+use super::polynomials::{fma, polynomial};
 
 /// (n + BIAS in the low bits, r).
 #[inline(always)]

@@ -1,6 +1,6 @@
 //! The natural logarithm.
 
-use super::{fma, polynomial};
+use super::polynomials::{fma, polynomial};
 
 /// log x = k ln 2 + log m with m in [sqrt(1/2), sqrt 2); with f = m - 1 and s = f / (2 + f), log m = 2 atanh s
 /// = f - f^2/2 + s (f^2/2 + s^2 Q(s^2)).

@@ -5,6 +5,7 @@ mod erf;
 mod exp;
 mod large;
 mod log;
+mod polynomials;
 mod slices;
 mod tanh;
 mod trig;
@@ -135,39 +136,3 @@ functions!(
     acos::asin_f32 as asin -> f32,
     acos::angle_f32 as angle -> f32,
 );
-
-/// a b + c, rounded once where `FMA`.
-#[inline(always)]
-fn fma<const FMA: bool, T: crate::scalar::Scalar>(a: T, b: T, c: T) -> T {
-    a.mul_add::<FMA>(b, c)
-}
-
-/// c0 + x (c1 + x (...)).
-macro_rules! horner {
-    ($fma:ident, $t:ty, $x:expr; $last:expr) => { $last };
-    ($fma:ident, $t:ty, $x:expr; $first:expr, $($rest:expr),+) => {
-        $crate::math::fma::<$fma, $t>($x, $crate::math::horner!($fma, $t, $x; $($rest),+), $first)
-    };
-}
-use horner;
-
-/// c0 + c1 x + c2 x^2 + ... as even + x odd, two Horner schemes in `$square` = x^2 side by side: half the latency.
-macro_rules! polynomial {
-    (@split $fma:ident, $t:ty, $x:expr, $square:expr; [$($even:expr),*] [$($odd:expr),*]) => {
-        $crate::math::fma::<$fma, $t>(
-            $x,
-            $crate::math::horner!($fma, $t, $square; $($odd),*),
-            $crate::math::horner!($fma, $t, $square; $($even),*),
-        )
-    };
-    (@split $fma:ident, $t:ty, $x:expr, $square:expr; [$($even:expr),*] [$($odd:expr),*] $a:expr) => {
-        $crate::math::polynomial!(@split $fma, $t, $x, $square; [$($even,)* $a] [$($odd),*])
-    };
-    (@split $fma:ident, $t:ty, $x:expr, $square:expr; [$($even:expr),*] [$($odd:expr),*] $a:expr, $b:expr $(, $rest:expr)*) => {
-        $crate::math::polynomial!(@split $fma, $t, $x, $square; [$($even,)* $a] [$($odd,)* $b] $($rest),*)
-    };
-    ($fma:ident, $t:ty, $x:expr, $square:expr; $($c:expr),+) => {
-        $crate::math::polynomial!(@split $fma, $t, $x, $square; [] [] $($c),+)
-    };
-}
-use polynomial;

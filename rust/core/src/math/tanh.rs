@@ -1,7 +1,7 @@
 //! The hyperbolic tangent and the logistic function.
 
 use super::exp::{exp_f32, exp_f64, expm1_f32, expm1_f64};
-use super::fma;
+use super::polynomials::fma;
 
 /// a - b y where multiply-add is exact enough for it, 0 elsewhere.
 #[inline(always)]

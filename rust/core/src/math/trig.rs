@@ -1,6 +1,7 @@
 //! Sine and cosine: x = n pi / 2 + r with |r| <= pi / 4, a polynomial for each, and n modulo 4 to place them.
 
-use super::{fma, large, polynomial};
+use super::large;
+use super::polynomials::{fma, polynomial};
 
 /// Largest |x| that the straight-line f64 functions reduce exactly.
 pub(super) const MAX_F64: f64 = 1e6;
