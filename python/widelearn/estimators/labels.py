@@ -108,18 +108,6 @@ class SignClassifier(ClassifierMixin):
         return tags
 
 
-class SignCoding(SignClassifier):
-    """The codes of :class:`Labels` for estimators that set their fitted attributes one by one."""
-
-    def _encode(self, y: Any, classes: ArrayLike | None = None, dtype: DTypeLike = np.float64) -> tuple[Array, Array]:
-        labels = Labels.from_targets(y, classes)
-        self.classes_, self.multilabel_ = labels.classes, labels.multilabel
-        return dense(y) if labels.multilabel else column_or_1d(y), labels.encode(y, dtype)
-
-    def _reweigh(self, labels: Array, sample_weight: Array | None) -> Array | None:
-        return Labels(self.classes_, self.multilabel_).weights(labels, self.class_weight, sample_weight)
-
-
 def dense(y: Any) -> Array:
     """Return a multilabel indicator as an array."""
     return np.asarray(y.toarray() if hasattr(y, "toarray") else y)

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import is_classifier
 
 from widelearn.estimators.labels import Labels
 from widelearn.ridge.leave_one_out import Errors, mean_squares
@@ -163,29 +162,3 @@ def best(scores: Array, alphas: Array, n_targets: int, per_target: bool = False)
     mean = scores.mean(axis=1)
     first = int(mean.argmax())
     return Choice(np.full(n_targets, alphas[first]), float(alphas[first]), float(mean[first]))
-
-
-class ChoosesAlpha:
-    """What estimators with ``alphas`` and ``cv`` share that do not choose by an object yet."""
-
-    _choice_constraints: ClassVar[dict[str, list[Any]]] = {"alphas": ["array-like"], "cv": ["cv_object"]}
-
-    cv: Any
-    alphas: Any
-    multilabel_: bool
-
-    def _refits(self) -> bool:
-        return self.cv is not None and not isinstance(self.cv, str)
-
-    def _folds(self) -> Folds:
-        labels = Labels(self.classes_, self.multilabel_) if is_classifier(self) else None  # type: ignore[attr-defined]
-        return Folds(check_alphas(self.alphas), self.cv, labels)
-
-    def _splits(self, X: Array, y: Array) -> Iterator[tuple[Array, Array]]:
-        return self._folds()._splits(X, y)
-
-    def _score(self, y: Array, values: Array, weight: Array | None) -> float:
-        return self._folds()._score(y, values, weight)
-
-    def _best(self, scores: Array, n_targets: int, per_target: bool = False) -> tuple[Array, Any, Any]:
-        return best(scores, check_alphas(self.alphas), n_targets, per_target)[:3]
