@@ -22,6 +22,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from widelearn import _core
 
+# An array of any type and shape.
+Array = NDArray[Any]
 __version__ = _core.__version__
 NoDerivativeError, NumberOverflowError = _core.NoDerivativeError, _core.NumberOverflowError
 __all__ = [
@@ -235,7 +237,7 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     warnings.warn(message, category, stacklevel=level)
 
 
-def empty(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+def empty(shape: tuple[int, ...], dtype: DTypeLike) -> Array:
     """Return an array like ``np.empty``, large ones on the boundary of a cache line, where the core writes fastest."""
     dtype = np.dtype(dtype)
     size = math.prod(shape) * dtype.itemsize
@@ -251,7 +253,7 @@ def row_blocks(n: int, size: int) -> list[slice]:
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
-def core_blocks(x: NDArray[Any], size: int = 4096) -> Iterator[tuple[slice, NDArray[Any]]]:
+def core_blocks(x: Array, size: int = 4096) -> Iterator[tuple[slice, Array]]:
     """Yield (rows, block) with C-contiguous blocks: all of `x` if it is so already, else copies of some of its rows."""
     ready = x.flags.c_contiguous and x.flags.aligned
     for rows in row_blocks(len(x), len(x) if ready else size):
