@@ -32,12 +32,12 @@ def row(series: str, x: float, theory: float | None, values: ArrayLike | None = 
     return made | more
 
 
-class Found:
+class Values:
     """Values that the draws of a simulation gave, by series and place.
 
     Examples
     --------
-    >>> found = Found()
+    >>> found = Values()
     >>> for value in (0.4, 0.6):
     ...     found.add("ridgeless", 2.0, value)
     >>> found.rows(lambda series, x: 1 / x)[0]["simulation"]
@@ -51,9 +51,10 @@ class Found:
         """Add the value of one draw."""
         self.values.setdefault((series, x), []).append(float(value))
 
-    def rows(self, theory: Theory = lambda series, x: None, **more: Any) -> list[Row]:
+    def rows(self, theory: Theory | None = None, **more: Any) -> list[Row]:
         """Return a row for each series and place, with the theory's prediction there."""
-        return [row(series, x, theory(series, x), values, **more) for (series, x), values in self.values.items()]
+        places = self.values.items()
+        return [row(series, x, theory and theory(series, x), values, **more) for (series, x), values in places]
 
 
 def of(rows: Rows, *series: str) -> list[Row]:

@@ -8,7 +8,7 @@ from widelearn import TaylorRegressor
 from widelearn.datasets import hypercube
 from widelearn.experiments.studies.baselines import at_most, best_error, means
 from widelearn.experiments.studies.ensembles import draws, mean_square, new_seed
-from widelearn.experiments.studies.rows import Found, Row, Rows, at, panel
+from widelearn.experiments.studies.rows import Row, Rows, Values, at, panel
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step
 from widelearn.kernels import NTK
 
@@ -30,7 +30,7 @@ def kernel(d: int) -> str:
 
 def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Fit both to n = ratio d rows of each dimension."""
-    found = Found()
+    found = Values()
     for rng in draws(settings["draws"], seed, step):
         for d in settings["dimensions"]:
             most, state = int(max(settings["ratios"]) * d), new_seed(rng)

@@ -8,7 +8,7 @@ from widelearn import TaylorRegressor
 from widelearn.datasets import hypercube
 from widelearn.experiments.studies.baselines import at_least, at_most, best_error, means
 from widelearn.experiments.studies.ensembles import draws, mean_square, new_seed
-from widelearn.experiments.studies.rows import Found, Row, Rows, at, panel, without
+from widelearn.experiments.studies.rows import Row, Rows, Values, at, panel, without
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step
 from widelearn.kernels import NTK, TaylorKernel
 
@@ -24,7 +24,7 @@ DENSE = {name: f"{name}, dense quadratic form" for name in (QUADRATIC, LIFTED)}
 def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Fit to products of two columns, and to dense quadratic forms, on the cube."""
     d, test = settings["d"], settings["test"]
-    found = Found()
+    found = Values()
     for rng in draws(settings["draws"], seed, step):
         state, most = new_seed(rng), max(settings["samples"])
         X, check = (hypercube(n, d, random_state=new_seed(rng)) for n in (most, test))

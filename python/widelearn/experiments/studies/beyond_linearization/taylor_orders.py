@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from widelearn.experiments.studies.ensembles import draws, mean_square, sphere
-from widelearn.experiments.studies.rows import Found, Row, Rows, of, panel, row
+from widelearn.experiments.studies.rows import Row, Rows, Values, of, panel, row
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.nets import Expansion, TwoLayer
 from widelearn.theory import hermite_coefficients
@@ -49,7 +49,7 @@ def size(k: int, m: float) -> float:
 def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Draw networks with output weights ±1/√m, movements of size m^{-1/4}, rows on the sphere of radius √d."""
     d, n = settings["d"], settings["rows"]
-    found = Found()
+    found = Values()
     for rng in draws(settings["draws"], seed, step):
         X = sphere(rng, n, d)
         for m in settings["widths"]:
@@ -76,7 +76,7 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
     return predictions(found)
 
 
-def predictions(found: Found) -> list[Row]:
+def predictions(found: Values) -> list[Row]:
     """Put sizes from Gaussian means beside the root mean squares of terms."""
     rows, order = [], {NOISE: 1} | {term(k): k for k in ORDERS}
     for (series, m), values in found.values.items():

@@ -8,7 +8,7 @@ from widelearn import RandomFeatures, TwoLayerClassifier
 from widelearn.datasets import parity
 from widelearn.experiments.studies.baselines import at_least, at_most, best_accuracy, far_from
 from widelearn.experiments.studies.ensembles import draws, new_seed
-from widelearn.experiments.studies.rows import Found, Row, Rows, at, panel
+from widelearn.experiments.studies.rows import Row, Rows, Values, at, panel
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step
 from widelearn.kernels import NTK, RBF, DotProduct
 
@@ -33,7 +33,7 @@ def names(k: int) -> dict[str, str]:
 
 def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Fit every model to the same rows; kernels and random features take the ridge that is best on the test rows."""
-    found = Found()
+    found = Values()
     problems = settings["problems"]
     for index, (d, k, samples) in enumerate(problems):
         span = (index / len(problems), (index + 1) / len(problems))

@@ -8,7 +8,7 @@ from widelearn import RecursiveFeatureMachineClassifier
 from widelearn.datasets import parity
 from widelearn.experiments.studies.baselines import at_least, at_most, far_from
 from widelearn.experiments.studies.ensembles import draws, new_seed
-from widelearn.experiments.studies.rows import Found, Row, Rows, at, of, panel
+from widelearn.experiments.studies.rows import Row, Rows, Values, at, of, panel
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step
 
 ABOUT = "Kernel ridge in a metric from its own gradients finds two bits of a parity, and none of three."
@@ -20,7 +20,7 @@ MACHINE, KERNEL, SHARE, HIDDEN = "recursive machine", "its own kernel", "share o
 
 def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Fit the machine, and its kernel alone, which is the machine without iterations."""
-    found = Found()
+    found = Values()
     d = settings["d"]
     for rng in draws(settings["draws"], seed, step):
         state, most = new_seed(rng), max(settings["samples"])

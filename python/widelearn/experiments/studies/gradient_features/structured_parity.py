@@ -8,7 +8,7 @@ from widelearn import TwoLayerClassifier
 from widelearn.datasets import parity
 from widelearn.experiments.studies.baselines import at_least, at_most, best_accuracy, far_from
 from widelearn.experiments.studies.ensembles import draws, new_seed
-from widelearn.experiments.studies.rows import Found, Row, Rows, at, of, panel, without
+from widelearn.experiments.studies.rows import Row, Rows, Values, at, of, panel, without
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step
 from widelearn.kernels import NTK, RBF
 from widelearn.nets import simplified_gradient
@@ -25,7 +25,7 @@ COSINE = "cosine of gradient and hidden direction"
 def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Score on the uniform component; every model is right on the other one."""
     d, k = settings["d"], settings["k"]
-    found = Found()
+    found = Values()
     for rng in draws(settings["draws"], seed, step):
         state = new_seed(rng)
         samples, most = settings["samples"], max(settings["samples"])

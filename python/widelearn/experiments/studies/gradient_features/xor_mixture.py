@@ -8,7 +8,7 @@ from widelearn import TwoLayerClassifier
 from widelearn.datasets import xor_mixture
 from widelearn.experiments.studies.baselines import at_least, at_most, best_accuracy, far_from
 from widelearn.experiments.studies.ensembles import draws, new_seed
-from widelearn.experiments.studies.rows import Found, Row, Rows, at, of, panel, without
+from widelearn.experiments.studies.rows import Row, Rows, Values, at, of, panel, without
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step
 from widelearn.kernels import NTK, RBF
 
@@ -23,7 +23,7 @@ KERNELS = ("NTK", "RBF")
 
 def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Fit networks and kernels to n = ratio d rows."""
-    found = Found()
+    found = Values()
     for rng in draws(settings["draws"], seed, step):
         for d in settings["dimensions"]:
             n, state = int(settings["ratio"] * d), new_seed(rng)

@@ -6,7 +6,7 @@ import numpy as np
 
 from widelearn.datasets import hypercube
 from widelearn.experiments.studies.ensembles import Array, draws, kernel_fit, mean_square, new_seed, sphere
-from widelearn.experiments.studies.rows import Found, Row, Rows, of, on_panel, panel, row
+from widelearn.experiments.studies.rows import Row, Rows, Values, of, on_panel, panel, row
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.kernels import NNGP, RBF
 from widelearn.theory import (
@@ -43,7 +43,7 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
 def quadratics(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Project ⟨x, B x⟩ on the tangent features of N = ρ d neurons: ‖P B P‖²/‖B‖², exactly."""
     d, shares = settings["d"], settings["shares"]
-    found = Found()
+    found = Values()
     for rng in draws(settings["draws"], seed, step, 0.0, 0.2):
         G = rng.standard_normal((d, d))
         plain = (G + G.T) / 2
@@ -73,7 +73,7 @@ def one_neuron(settings: Settings, seed: int, step: Step) -> list[Row]:
     d, samples = settings["d_neuron"], settings["samples"]
     kernel = NNGP()
     spectrum = neuron_spectrum("relu", d, 40)
-    found = Found()
+    found = Values()
     for rng in draws(settings["draws"], seed, step, 0.2, 0.8):
         X, test, u = sphere(rng, max(samples), d), sphere(rng, 1000, d), sphere(rng, 1, d, 1.0)[0]
         K, cross = kernel(X), kernel(test, X)
@@ -97,7 +97,7 @@ def first_step(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Measure how well the first gradient points at a relu neuron's direction."""
     d, noise = settings["d_step"], 0.1
     ratios = (0.5, 2.0, 8.0)
-    found = Found()
+    found = Values()
     for rng in draws(settings["draws"], seed, step, 0.8, 0.9):
         X = rng.standard_normal((int(max(ratios) * d), d))
         y = np.maximum(X[:, 0], 0) + np.sqrt(noise) * rng.standard_normal(len(X))

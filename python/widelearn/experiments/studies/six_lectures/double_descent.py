@@ -6,7 +6,7 @@ import numpy as np
 
 from widelearn.datasets import elliptical
 from widelearn.experiments.studies.ensembles import draws, new_seed, noisy, ridge_fit
-from widelearn.experiments.studies.rows import Found, Row, Rows, of, panel, row, without
+from widelearn.experiments.studies.rows import Row, Rows, Values, of, panel, row, without
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.theory import isotropic_ridge
 
@@ -26,7 +26,7 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Fit isotropic features of every number on the same samples; the population risk is exact."""
     n, noise, count = settings["n"], settings["noise"], settings["draws"]
     sizes = [round(g * n) for g in settings["gammas"]]
-    found = Found()
+    found = Values()
     fooled = []
     for rng in draws(count, seed, step):
         X, errors = rng.standard_normal((n, max(sizes))), noisy(rng, np.zeros(n), noise)

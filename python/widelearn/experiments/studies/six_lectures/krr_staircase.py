@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from widelearn.experiments.studies.ensembles import draws, kernel_fit, mean_square, noisy, polynomial, sphere
-from widelearn.experiments.studies.rows import Found, Row, Rows, of, on_panel, panel, row, without
+from widelearn.experiments.studies.rows import Row, Rows, Values, of, on_panel, panel, row, without
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.kernels import RBF
 from widelearn.theory import Spectrum, kernel_spectrum, risk, staircase
@@ -34,7 +34,7 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Fit growing parts of the same samples, and test on fresh ones."""
     d, noise, samples = settings["d"], settings["noise"], settings["samples"]
     kernel = kernel_of(d)
-    found = Found()
+    found = Values()
     for rng in draws(settings["draws"], seed, step):
         f = polynomial(rng, d, TARGET[1], TARGET[2])
         X, test = sphere(rng, max(samples), d), sphere(rng, settings["test"], d)

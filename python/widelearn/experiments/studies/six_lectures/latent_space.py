@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from widelearn.experiments.studies.ensembles import draws, noisy, ridge_fit
-from widelearn.experiments.studies.rows import Found, Row, Rows, of, panel, row, without
+from widelearn.experiments.studies.rows import Row, Rows, Values, of, panel, row, without
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.theory import Spectrum, isotropic_ridge, latent_space, optimal_ridge
 
@@ -47,7 +47,7 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
     n, d, mu, noise = (settings[key] for key in ("n", "hidden", "mu", "noise"))
     sizes = [round(g * n) for g in settings["gammas"]]
     ridges = {(series, p): ridge_of(series, settings, p) for series in (RIDGELESS, BEST) for p in sizes}
-    found = Found()
+    found = Values()
     for rng in draws(settings["draws"], seed, step):
         z, u = rng.standard_normal((n, d)), rng.standard_normal((n, max(sizes)))
         theta = rng.standard_normal(d)

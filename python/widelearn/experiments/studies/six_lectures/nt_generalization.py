@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from widelearn.experiments.studies.ensembles import draws, kernel_fit, mean_square, noisy, polynomial, sphere
-from widelearn.experiments.studies.rows import Found, Row, Rows, of, panel, row, without
+from widelearn.experiments.studies.rows import Row, Rows, Values, of, panel, row, without
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.theory import Spectrum, hermite_coefficients, neuron_spectrum, nt_effective_ridge, risk
 
@@ -34,7 +34,7 @@ def name_of(ridge: float) -> str:
 def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Fit finite tangent models, never forming their features: K_N is a Hadamard product."""
     d, N, noise = settings["d"], settings["width"], settings["noise"]
-    found = Found()
+    found = Values()
     limits: list[list[float]] = []
     for rng in draws(settings["draws"], seed, step):
         samples = settings["samples"]
@@ -62,7 +62,7 @@ def limit(t: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return t * (0.5 - np.arccos(np.clip(t, -1, 1)) / (2 * np.pi))
 
 
-def predictions(settings: Settings, found: Found, gap: float) -> list[Row]:
+def predictions(settings: Settings, found: Values, gap: float) -> list[Row]:
     """Put linear-ridge theory beside linear targets, and the kernel's own spectrum beside the quadratic one."""
     d, noise = settings["d"], settings["noise"]
     spectrum, last = neuron_spectrum("relu", d, 6, tangent=True), settings["ridges"][-1]

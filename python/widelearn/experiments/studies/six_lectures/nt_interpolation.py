@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from widelearn.experiments.studies.ensembles import draws, mean_square, sphere
-from widelearn.experiments.studies.rows import Found, Row, Rows, of, on_panel, panel, row
+from widelearn.experiments.studies.rows import Row, Rows, Values, of, on_panel, panel, row
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.theory import nt_lambda_min, nt_noise_train, nt_threshold
 
@@ -36,7 +36,7 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Fit pure noise with growing parts of the same neurons; then smallest eigenvalues of wide kernels."""
     d, n = settings["d"], settings["n"]
     widths = [round(share * n / d) for share in settings["shares"]]
-    found = Found()
+    found = Values()
     for rng in draws(settings["draws"], seed, step, 0.0, 0.6):
         X, W, y = sphere(rng, n, d), sphere(rng, max(widths), d, 1.0), rng.standard_normal(n)
         for N in widths:
@@ -55,7 +55,7 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
 def smallest(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Decompose tangent kernel matrices at several n for their smallest eigenvalues."""
     d, N = settings["d_kernel"], settings["width"]
-    found = Found()
+    found = Values()
     for rng in draws(settings["kernel_draws"], seed, step, 0.6, 1.0):
         X, W = sphere(rng, max(settings["samples"]), d), sphere(rng, N, d, 1.0)
         active = (X @ W.T > 0).astype(float)

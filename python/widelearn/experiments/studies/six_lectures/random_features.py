@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from widelearn.experiments.studies.ensembles import draws, mean_square, noisy, polynomial, ridge_fit, sphere
-from widelearn.experiments.studies.rows import Found, Row, Rows, of, panel, row, without
+from widelearn.experiments.studies.rows import Row, Rows, Values, of, panel, row, without
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.theory import convert_ridge, hermite_coefficients, mei_montanari
 
@@ -41,7 +41,7 @@ def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
     """Fit growing parts of the same random features on the same samples."""
     d, psi2, noise = settings["d"], settings["psi2"], settings["noise"]
     n, widths = round(psi2 * d), [round(psi1 * d) for psi1 in settings["psi1"]]
-    found = Found()
+    found = Values()
     for rng in draws(settings["draws"], seed, step):
         W, X, test = sphere(rng, max(widths), d), sphere(rng, n, d), sphere(rng, settings["test"], d)
         f = polynomial(rng, d, LINEAR, QUADRATIC)
