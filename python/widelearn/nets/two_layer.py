@@ -41,8 +41,8 @@ class TwoLayer:
     """Hold a two-layer net f(x) = Σ_r a_r σ(<w_r, x> - b_r), without a factor: scales are in `a`.
 
     With `smoothing` s, σ(z) stands for E σ(z + s ξ), ξ ~ N(0, 1): for relu z Φ(z/s) + s φ(z/s), for truncated relu that
-    at z less that at z - 1. The arrays are checked here, and held, not copied, if they are C-contiguous: who changes
-    them in place trains the net, and sees to it that they stay finite.
+    at z less that at z - 1. The arrays are checked once, here. C-contiguous ones are held, not copied: to
+    change them in place is to train the net. They have to stay finite.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 
 from widelearn.estimators.labels import SignClassifier
 from widelearn.estimators.state import checks_parameters, snapshot
-from widelearn.estimators.two_layer.fit import BaseTwoLayer, fit_fresh, fit_table
+from widelearn.estimators.two_layer.fit import BaseTwoLayer, fit_to_stream, fit_to_table
 from widelearn.estimators.two_layer.targets import ClassTargets
 
 Array = NDArray[Any]
@@ -250,7 +250,7 @@ class TwoLayerClassifier(SignClassifier, BaseTwoLayer):
     @checks_parameters(nested=False)
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit to rows `X` (n, d) and labels `y` (n,), or an indicator (n, t); returns the estimator."""
-        return fit_table(self, X, y, lambda y: ClassTargets.of(y, self.loss))
+        return fit_to_table(self, X, y, lambda y: ClassTargets.of(y, self.loss))
 
     @checks_parameters(nested=False)
     def fit_stream(self, stream: Any, classes: ArrayLike | None = None) -> Self:
@@ -259,7 +259,7 @@ class TwoLayerClassifier(SignClassifier, BaseTwoLayer):
         `stream` is as for :meth:`TwoLayerRegressor.fit_stream`; `classes` names all classes, those of the first batch
         if None.
         """
-        return fit_fresh(self, stream, lambda y: ClassTargets.of(y, self.loss, classes))
+        return fit_to_stream(self, stream, lambda y: ClassTargets.of(y, self.loss, classes))
 
     @available_if(has_probabilities)
     def predict_proba(self, X: ArrayLike) -> Array:

@@ -89,8 +89,8 @@ class BaseTwoLayer(BaseEstimator):
 Estimator = TypeVar("Estimator", bound=BaseTwoLayer)
 
 
-def fit_table(estimator: Estimator, X: Any, y: Any, targets_of: Callable[[Array], Targets]) -> Estimator:
-    """Fit an estimator to a table whose targets a function makes an object of, and keep what was found."""
+def fit_to_table(estimator: Estimator, X: Any, y: Any, targets_of: Callable[[Array], Targets]) -> Estimator:
+    """Fit an estimator to a table, and keep what was found; `targets_of` makes an object of the targets."""
     draft = draft_of(estimator)
     chosen = SimpleNamespace(**draft.get_params(deep=False))
     x, y = check_rows(draft, X, y, reset=True)
@@ -107,8 +107,8 @@ def fit_table(estimator: Estimator, X: Any, y: Any, targets_of: Callable[[Array]
     return run_and_keep(estimator, draft, training.follow, training.show)
 
 
-def fit_fresh(estimator: Estimator, stream: Any, targets_of: Callable[[Array], Targets]) -> Estimator:
-    """Fit an estimator to a stream whose first targets a function makes an object of, and keep what was found."""
+def fit_to_stream(estimator: Estimator, stream: Any, targets_of: Callable[[Array], Targets]) -> Estimator:
+    """Fit an estimator to a stream, and keep what was found; `targets_of` makes an object of the first targets."""
     draft = draft_of(estimator)
     chosen = SimpleNamespace(**draft.get_params(deep=False))
     if chosen.early_stopping:

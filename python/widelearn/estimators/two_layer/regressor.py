@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from widelearn.estimators.state import checks_parameters, snapshot
-from widelearn.estimators.two_layer.fit import BaseTwoLayer, fit_fresh, fit_table
+from widelearn.estimators.two_layer.fit import BaseTwoLayer, fit_to_stream, fit_to_table
 from widelearn.estimators.two_layer.targets import NumberTargets
 
 Array = NDArray[Any]
@@ -238,7 +238,7 @@ class TwoLayerRegressor(MultiOutputMixin, RegressorMixin, BaseTwoLayer):
     @checks_parameters(nested=False)
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit to rows `X` (n, d) and targets `y` (n,) or (n, t); returns the estimator."""
-        return fit_table(self, X, y, lambda y: NumberTargets.of(y, self.scaling))
+        return fit_to_table(self, X, y, lambda y: NumberTargets.of(y, self.scaling))
 
     @checks_parameters(nested=False)
     def fit_stream(self, stream: Any) -> Self:
@@ -248,7 +248,7 @@ class TwoLayerRegressor(MultiOutputMixin, RegressorMixin, BaseTwoLayer):
         iterator of pairs (X, y), which ends the training when it ends. Pairs may be Bunches with X and y. Columns and
         targets are scaled by the first batch. `tol` has no effect.
         """
-        return fit_fresh(self, stream, lambda y: NumberTargets.of(y, self.scaling))
+        return fit_to_stream(self, stream, lambda y: NumberTargets.of(y, self.scaling))
 
     def predict(self, X: ArrayLike) -> Array:
         """Return the values at the rows of `X`, of shape (n,) or (n, t)."""

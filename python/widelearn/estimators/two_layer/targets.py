@@ -1,4 +1,4 @@
-"""Targets of two-layer nets: what is said of them to the loss, and what the net's outputs say of them."""
+"""Targets of two-layer nets: numbers or classes as codes for a loss, and outputs as numbers or classes again."""
 
 from dataclasses import dataclass
 from typing import Any, Self
