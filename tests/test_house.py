@@ -343,7 +343,7 @@ def test_fits_keep_their_types():
 
 
 def print_counts() -> None:
-    """Print the two counts of every estimator: ``python tests/house.py``."""
+    """Print the two counts of every estimator: ``python tests/test_house.py``."""
     for name, cls in ESTIMATORS.items():
         calls = foreign_calls(cls)
         print(f"{name}: {len(own_classes(cls))} own classes, {len(calls)} calls on self that land in another file")
