@@ -25,10 +25,6 @@ RECTIFIED = ("step", "relu", "relu2", "relu3")
 MONOMIALS = ("one", "identity", "quadratic", "cubic")
 
 
-def _sigmoid(t: Array) -> Array:
-    return special.expit(t)
-
-
 def _swish_slope(t: Array) -> Array:
     s = special.expit(t)
     return s + t * s * (1 - s)
@@ -41,9 +37,9 @@ def _gelu_slope(t: Array) -> Array:
 SMOOTH: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
     "erf": (special.erf, lambda t: 2 / np.sqrt(np.pi) * np.exp(-t * t)),
     "tanh": (np.tanh, lambda t: 1 - np.tanh(t) ** 2),
-    "sigmoid": (_sigmoid, lambda t: special.expit(t) * special.expit(-t)),
+    "sigmoid": (special.expit, lambda t: special.expit(t) * special.expit(-t)),
     "gelu": (lambda t: t * special.ndtr(t), _gelu_slope),
-    "softplus": (lambda t: np.logaddexp(0, t), _sigmoid),
+    "softplus": (lambda t: np.logaddexp(0, t), special.expit),
     "swish": (lambda t: t * special.expit(t), _swish_slope),
     "cos": (np.cos, lambda t: -np.sin(t)),
     "sin": (np.sin, np.cos),

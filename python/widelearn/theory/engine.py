@@ -237,10 +237,8 @@ def masses_of(target: ArrayLike, spectrum: Spectrum) -> Array:
     """Return the target's masses, one for each block."""
     masses = np.atleast_1d(non_negative("target", target))
     if masses.shape != spectrum.eigenvalues.shape:
-        raise ValueError(
-            f"target has {masses.size} entries for the spectrum's {len(spectrum)} blocks: give the squared mass of "
-            "each block, zeros included."
-        )
+        blocks = f"the spectrum's {len(spectrum)} blocks: give the squared mass of each block, zeros included"
+        raise ValueError(f"target has {masses.size} entries for {blocks}.")
     return masses
 
 

@@ -225,8 +225,7 @@ def phase_diagram(
     """
     samples = np.atleast_1d(np.asarray(n, dtype=float))[:, None]
     features = np.atleast_1d(np.asarray(n_features, dtype=float))
-    found: Array = risk(spectrum, target, samples, ridge, noise, features, target_tail).excess
-    return found
+    return np.asarray(risk(spectrum, target, samples, ridge, noise, features, target_tail).excess)
 
 
 def marchenko_pastur_edges(spectrum: Spectrum, n: float, degree: int) -> tuple[float, float]:

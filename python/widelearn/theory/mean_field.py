@@ -101,8 +101,7 @@ def mean_field_flow(
     def rhs(_: float, state: Array) -> Array:
         return np.concatenate(_velocities(state[:n], state[n:], outer, norm))
 
-    start = np.concatenate([along, rest])
-    path = _integrate(rhs, start, times)
+    path = _integrate(rhs, np.concatenate([along, rest]), times)
     risks = np.array([_risk(state[:n], state[n:], outer, norm) for state in path])
     return MeanFieldPath(times, risks, path[:, :n], path[:, n:])
 

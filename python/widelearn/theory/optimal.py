@@ -65,8 +65,7 @@ def optimal_ridge(
     learnable = float(masses[spectrum.eigenvalues > 0].sum())
 
     def excess(ridges: Array) -> Array:
-        found: Array = risk(spectrum, masses, n, ridges, noise, n_features, target_tail).excess
-        return found
+        return np.asarray(risk(spectrum, masses, n, ridges, noise, n_features, target_tail).excess)
 
     start = critical_ridge(spectrum, n, n_features) if negative else 0.0
     if learnable == 0:
@@ -76,10 +75,8 @@ def optimal_ridge(
     loss = (float(noise) + target_tail) / learnable
     low = np.log(spectrum.trace) - 30 * np.log(10)
     high = np.log(spectrum.trace + largest) + np.log1p(loss) + 8 * np.log(10)
-    best, value = start, np.inf
-    if start == 0:
-        value = float(excess(np.array([0.0]))[0])
-    at_start = value
+    at_start = float(excess(np.array([0.0]))[0]) if start == 0 else np.inf
+    best, value = start, at_start
     for _ in range(ROUNDS):
         x = np.linspace(low, high, POINTS)
         ridges = start + np.exp(x)

@@ -178,8 +178,7 @@ def nt_noise_train(n: float, width: int, d: float) -> float:
     >>> nt_noise_train(n=400, width=10, d=20)
     0.5
     """
-    share = whole("width", width, 1) * float(positive("d", d)) / float(positive("n", n))
-    return max(0.0, 1 - share)
+    return max(0.0, 1 - whole("width", width, 1) * float(positive("d", d)) / float(positive("n", n)))
 
 
 def nt_concentration(n: float, width: int, d: float) -> float:
