@@ -17,7 +17,7 @@ from sklearn.utils.validation import _num_samples
 
 from widelearn.distributed.cluster import compute, numbered, persist, replicate, use_own_threads
 from widelearn.distributed.labels import find_labels
-from widelearn.distributed.recipes import Block, Recipe, recipes
+from widelearn.distributed.recipes import Block, Recipe, recipes_of
 from widelearn.distributed.rows import Rows, not_numbers
 from widelearn.ridge import Moments
 
@@ -114,7 +114,7 @@ class Collection:
         A map that looks at rows is fitted to some of every block, drawn uniformly, in a pass before.
         """
         task = Task(read, sums, dtype, self.classes is not None)
-        parts = recipes(self._groups(sums.n_features or self.rows.shape[1]))
+        parts = recipes_of(self._groups(sums.n_features or self.rows.shape[1]))
         if sums.looks_at_rows:
             seen = self._show(task)
             total, task = compute(tree([delayed(sum_blocks)(seen, part) for part in parts]), seen)
@@ -133,7 +133,7 @@ class Collection:
         shares = [length / total if total else 1 / len(self.blocks) for length in lengths]
         drawn = [
             delayed(partial(draw_rows, task))(part, math.ceil(most * share))
-            for part, share in zip(recipes([[block] for block in self.blocks]), shares, strict=True)
+            for part, share in zip(recipes_of([[block] for block in self.blocks]), shares, strict=True)
         ]
         # It stays where it is made, and goes to all from there, for some maps are large.
         seen = persist(delayed(partial(see_rows, task))(drawn))

@@ -36,7 +36,7 @@ class Named:
         self.key = key
 
 
-def recipes(groups: list[list[Block]]) -> list[Any]:
+def recipes_of(groups: list[list[Block]]) -> list[Any]:
     """Return each group of lazy blocks as a recipe; as it is, if what it needs is there already or needed by others."""
     graphs = {id(graph): graph for group in groups for block in group for graph in graphs_of(block)}
     whole = {key: task for graph in graphs.values() for key, task in dict(graph).items()}

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -55,10 +54,13 @@ class KernelProblem:
         """Return the kernel matrix, to be destroyed by a solve."""
         return self.checked(self.kernel(self.X) if isinstance(self.kernel, Kernel) else own_kernel_matrix(self.X))
 
-    @cached_property
+    @property
     def kept(self) -> Array:
         """The kernel matrix, made once."""
-        return self.matrix()
+        # Before Python 3.12 a cached_property holds a lock, for which fits in other threads would wait.
+        if "_kept" not in vars(self):
+            vars(self)["_kept"] = self.matrix()
+        return vars(self)["_kept"]
 
     def factored(self, alpha: Array, K: Array) -> KernelModel:
         """Return the model from a factor of the kernel matrix, which is destroyed."""
