@@ -2,6 +2,19 @@
 //!
 //! Pure Rust: no Python, no printing, no environment, no files. Everything is generic over f32 and f64, runs on the
 //! core's own worker pool through a [`threads::Context`], and gives the same bits for any number of threads.
+//!
+//! Safe functions that are public cannot be made to misbehave: what could, handles that several tasks write through above
+//! all, is not to be had from outside.
+//!
+//! ```compile_fail,E0603
+//! use widelearn_core::memory::Shared;
+//! ```
+//! ```compile_fail,E0603
+//! use widelearn_core::tiles::Consumer;
+//! ```
+//! ```compile_fail,E0603
+//! use widelearn_core::matrix::Packed;
+//! ```
 
 pub mod activation;
 pub mod error;

@@ -15,7 +15,7 @@ const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 /// What a stream is for; streams of different purposes are independent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// Directions and lengths of a feature map's weights.
     Weights = 0,
     /// Biases or phases of a feature map.
@@ -63,7 +63,7 @@ impl Stream {
     }
 
     /// Uniform numbers in (0, 1), value `j` of row `row` being `(word + 1/2) / 2^32`.
-    pub fn uniforms<T: Real>(&self, row: u64, out: &mut [T]) {
+    pub(crate) fn uniforms<T: Real>(&self, row: u64, out: &mut [T]) {
         for (block, out) in out.chunks_mut(4).enumerate() {
             for (o, w) in out.iter_mut().zip(self.words(row, block as u32)) {
                 *o = T::from_f64((f64::from(w) + 0.5) * 2f64.powi(-32));
@@ -78,12 +78,12 @@ impl Stream {
     }
 
     /// [`Self::normals`] outside a computation.
-    pub fn normals_at<T: Real>(&self, level: Level, row: u64, out: &mut [T]) {
+    pub(crate) fn normals_at<T: Real>(&self, level: Level, row: u64, out: &mut [T]) {
         dispatch(level, Normals { stream: *self, row, out });
     }
 
     /// [`Self::normals`] for a few values, with the same bits on every processor.
-    pub fn plain_normals(&self, row: u64, out: &mut [f64]) {
+    pub(crate) fn plain_normals(&self, row: u64, out: &mut [f64]) {
         Normals { stream: *self, row, out }.run::<false>();
     }
 

@@ -70,7 +70,7 @@ impl<'a> Context<'a> {
     }
 
     /// The same without the other threads, for what one task does by itself.
-    pub fn alone(&self) -> Self {
+    pub(crate) fn alone(&self) -> Self {
         Self { threads: 1, ..*self }
     }
 
@@ -88,7 +88,7 @@ impl<'a> Context<'a> {
     ///
     /// # Errors
     /// The first error of `scratch` or `body`, or [`Error::Cancelled`].
-    pub fn each<S>(
+    pub(crate) fn each<S>(
         &self,
         tasks: usize,
         scratch: impl Fn() -> Result<S> + Sync,
@@ -102,7 +102,7 @@ impl<'a> Context<'a> {
     ///
     /// # Errors
     /// As [`Self::each`].
-    pub fn each_part<P, S>(
+    pub(crate) fn each_part<P, S>(
         &self,
         parts: impl ExactSizeIterator<Item = P> + Send,
         scratch: impl Fn() -> Result<S> + Sync,

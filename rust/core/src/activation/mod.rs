@@ -70,9 +70,9 @@ pub const NAMES: [&str; 18] = [
 ];
 
 /// The highest Hermite degree.
-pub const MAX_DEGREE: u32 = 30;
+pub(crate) const MAX_DEGREE: u32 = 30;
 /// The highest derivative that [`Activation::scaled`] knows.
-pub const MAX_ORDER: u32 = 4;
+pub(crate) const MAX_ORDER: u32 = 4;
 
 impl Activation {
     /// The activation called `name`; `parameter` is a leaky relu's slope and otherwise ignored.
@@ -114,7 +114,7 @@ impl Activation {
     }
 
     /// How many derivatives are functions; `None` if all are.
-    pub fn smoothness(self) -> Option<u32> {
+    pub(crate) fn smoothness(self) -> Option<u32> {
         match self {
             Self::Step => Some(0),
             Self::Relu | Self::LeakyRelu(_) => Some(1),

@@ -47,7 +47,7 @@ impl Features {
     ///
     /// # Errors
     /// [`Error::Invalid`] names the parameter, its value and its domain.
-    pub fn validate(&self) -> Result<()> {
+    pub(crate) fn validate(&self) -> Result<()> {
         if self.n_components == 0 {
             return Err(Error::Invalid("n_components must be >= 1, got 0".into()));
         }

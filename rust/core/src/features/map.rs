@@ -106,7 +106,7 @@ impl<T: Real> FeatureMap<T> {
     }
 
     /// First feature and number of features of output tile `output`, of a whole map.
-    pub fn span(&self, output: usize) -> (usize, usize) {
+    pub(crate) fn span(&self, output: usize) -> (usize, usize) {
         match (self.kind, output) {
             (Kind::Random(..), _) => (0, self.n_components),
             // Sines first, so that an odd map ends with its one shifted cosine.
@@ -116,12 +116,12 @@ impl<T: Real> FeatureMap<T> {
     }
 
     /// The epilogue that turns projections into features.
-    pub fn epilogue(&self) -> Activate<'_, T> {
+    pub(crate) fn epilogue(&self) -> Activate<'_, T> {
         Activate { map: self }
     }
 
     /// Turn projections `first ..` of one row into features, and into those of the second output where there is one.
-    pub fn activate(&self, level: Level, first: usize, values: &mut [T], second: &mut [T]) {
+    pub(crate) fn activate(&self, level: Level, first: usize, values: &mut [T], second: &mut [T]) {
         let shift = &self.shift[first..first + values.len()];
         dispatch(level, Activated { map: self, first: values, second, rows: 1, cols: shift.len(), shift });
     }
@@ -129,7 +129,7 @@ impl<T: Real> FeatureMap<T> {
 
 /// The epilogue of a [`FeatureMap`].
 #[derive(Debug)]
-pub struct Activate<'a, T> {
+pub(crate) struct Activate<'a, T> {
     map: &'a FeatureMap<T>,
 }
 

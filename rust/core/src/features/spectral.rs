@@ -40,7 +40,7 @@ impl Spectral {
     ///
     /// # Errors
     /// [`Error::Invalid`] names the parameter, its value and its domain.
-    pub fn validate(&self, weights: Weights) -> Result<()> {
+    pub(crate) fn validate(&self, weights: Weights) -> Result<()> {
         let positive = |name: &str, value: f64| match value {
             v if v > 0.0 && v.is_finite() => Ok(()),
             v => Err(Error::Invalid(format!("{name} must be positive and finite, got {v}"))),

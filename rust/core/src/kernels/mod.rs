@@ -137,7 +137,7 @@ impl Kernel {
     ///
     /// # Errors
     /// [`Error::Invalid`] names the parameter, its value and its domain.
-    pub fn validate(&self) -> Result<()> {
+    pub(crate) fn validate(&self) -> Result<()> {
         match self {
             Self::Constant(v) => finite("value", *v),
             Self::Linear => Ok(()),
