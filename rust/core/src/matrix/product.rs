@@ -20,7 +20,7 @@ pub(crate) fn product<T: Real>(
     ld: usize,
     lower: bool,
 ) {
-    let (mr, nr) = T::block(level);
+    let ((mr, nr), kernel) = (T::block(level), T::kernel(level));
     let lda = a.width;
     assert!((lda == mr || lda == nr) && b.width == nr && a.depth == b.depth);
     let (m, n) = (rows.next_multiple_of(mr), cols.next_multiple_of(nr));
@@ -37,7 +37,7 @@ pub(crate) fn product<T: Real>(
             for j in (0..if lower { n.min(i + mr) } else { n }).step_by(nr) {
                 let (bp, c) = (bp.as_ptr().wrapping_add(j * kc), tile.as_mut_ptr().wrapping_add(i * ld + j));
                 // SAFETY: the assertions above bound every access.
-                unsafe { T::kernel(level, kc, ap.as_ptr(), lda, bp, nr, c, ld, k0 > 0) };
+                unsafe { kernel(kc, ap.as_ptr(), lda, bp, nr, c, ld, k0 > 0) };
             }
         }
     }
@@ -55,7 +55,7 @@ pub(crate) fn product_steps<T: Real>(
     tile: &mut [T],
     ld: usize,
 ) {
-    let (mr, nr) = T::block(level);
+    let ((mr, nr), kernel) = (T::block(level), T::kernel(level));
     let (m, n) = (rows.next_multiple_of(mr), cols.next_multiple_of(nr));
     assert!(a.width == mr && m <= a.rows && n <= ldb && n <= ld);
     assert!(a.depth * ldb <= b.len() && (m == 0 || (m - 1) * ld + n <= tile.len()));
@@ -66,7 +66,7 @@ pub(crate) fn product_steps<T: Real>(
                 assert!(ap.len() >= kc * mr);
                 let (b, c) = (b.as_ptr().wrapping_add(k0 * ldb + j), tile.as_mut_ptr().wrapping_add(i * ld + j));
                 // SAFETY: the assertions above bound every access.
-                unsafe { T::kernel(level, kc, ap.as_ptr(), mr, b, ldb, c, ld, k0 > 0) };
+                unsafe { kernel(kc, ap.as_ptr(), mr, b, ldb, c, ld, k0 > 0) };
             }
         }
     }
@@ -79,7 +79,7 @@ pub(crate) fn block<T: Real>(level: Level, a: &[T], (b, ldb): (&[T], usize), (c,
     let k = a.len() / mr;
     assert!(k.saturating_sub(1) * ldb + nr <= b.len() && (mr - 1) * ldc + nr <= c.len());
     // SAFETY: the assertion bounds every access.
-    unsafe { T::kernel(level, k, a.as_ptr(), mr, b.as_ptr(), ldb, c.as_mut_ptr(), ldc, add) };
+    unsafe { T::kernel(level)(k, a.as_ptr(), mr, b.as_ptr(), ldb, c.as_mut_ptr(), ldc, add) };
 }
 
 /// `a_i . b_j` of two packed rows, with the bits that [`product`] gives.

@@ -3,27 +3,20 @@
 use super::{Level, Set};
 use crate::scalar::Scalar;
 
+/// `c (+)= sum_k a[k][..mr] b[k][..nr]` over one register block of `mr` rows and `nr` columns: called with the number of
+/// steps, `a` and the distance of its steps, `b` and the same, `c` and the distance of its rows, and whether to add.
+///
+/// # Safety
+/// `a` and `b` are valid for so many steps of `mr` and `nr` values, `c` for `mr` rows of `nr` values.
+pub(crate) type Kernel<T> = unsafe fn(usize, *const T, usize, *const T, usize, *mut T, usize, bool);
+
 /// A scalar type that has register blocks.
 pub trait Micro: Copy {
     /// Rows and columns of the register block.
     fn block(level: Level) -> (usize, usize);
 
-    /// `c (+)= sum_k a[k][..mr] b[k][..nr]` over one register block.
-    ///
-    /// # Safety
-    /// `a` and `b` are valid for `k` rows of `mr` and `nr` values, `lda` and `ldb` apart, `c` is valid for `mr` rows of `nr` values `ldc` apart, and the
-    /// processor has `level`.
-    unsafe fn kernel(
-        level: Level,
-        k: usize,
-        a: *const Self,
-        lda: usize,
-        b: *const Self,
-        ldb: usize,
-        c: *mut Self,
-        ldc: usize,
-        add: bool,
-    );
+    /// What computes it, where the processor has `level`.
+    fn kernel(level: Level) -> Kernel<Self>;
 }
 
 /// The register block written out with vectors of one instruction set.
@@ -75,74 +68,31 @@ macro_rules! vector_kernel {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    vector_kernel!(
-        f64_avx512,
-        f64,
-        "avx512f",
-        8,
-        3,
-        8,
-        _mm512_setzero_pd,
-        _mm512_loadu_pd,
-        _mm512_storeu_pd,
-        _mm512_set1_pd,
-        _mm512_fmadd_pd,
-        _mm512_add_pd
-    );
-    vector_kernel!(
-        f32_avx512,
-        f32,
-        "avx512f",
-        8,
-        3,
-        16,
-        _mm512_setzero_ps,
-        _mm512_loadu_ps,
-        _mm512_storeu_ps,
-        _mm512_set1_ps,
-        _mm512_fmadd_ps,
-        _mm512_add_ps
-    );
-    vector_kernel!(
-        f64_avx2,
-        f64,
-        "avx2,fma",
-        4,
-        3,
-        4,
-        _mm256_setzero_pd,
-        _mm256_loadu_pd,
-        _mm256_storeu_pd,
-        _mm256_set1_pd,
-        _mm256_fmadd_pd,
-        _mm256_add_pd
-    );
-    vector_kernel!(
-        f32_avx2,
-        f32,
-        "avx2,fma",
-        4,
-        3,
-        8,
-        _mm256_setzero_ps,
-        _mm256_loadu_ps,
-        _mm256_storeu_ps,
-        _mm256_set1_ps,
-        _mm256_fmadd_ps,
-        _mm256_add_ps
-    );
+    vector_kernel! {
+        f64_avx512, f64, "avx512f", 8, 3, 8,
+        _mm512_setzero_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_set1_pd, _mm512_fmadd_pd, _mm512_add_pd
+    }
+    vector_kernel! {
+        f32_avx512, f32, "avx512f", 8, 3, 16,
+        _mm512_setzero_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_add_ps
+    }
+    vector_kernel! {
+        f64_avx2, f64, "avx2,fma", 4, 3, 4,
+        _mm256_setzero_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_set1_pd, _mm256_fmadd_pd, _mm256_add_pd
+    }
+    vector_kernel! {
+        f32_avx2, f32, "avx2,fma", 4, 3, 8,
+        _mm256_setzero_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_add_ps
+    }
 
-    // Visible to the parent without widening the functions themselves.
-    pub(super) type Kernel<T> = unsafe fn(usize, *const T, usize, *const T, usize, *mut T, usize, bool);
-    pub(super) const F64: [Kernel<f64>; 2] = [f64_avx2, f64_avx512];
-    pub(super) const F32: [Kernel<f32>; 2] = [f32_avx2, f32_avx512];
+    pub(super) const F64: [super::Kernel<f64>; 2] = [f64_avx2, f64_avx512];
+    pub(super) const F32: [super::Kernel<f32>; 2] = [f32_avx2, f32_avx512];
 }
 
 const BASE_ROWS: usize = 4;
 
 /// # Safety
-/// As [`Micro::kernel`], for [`BASE_ROWS`] rows of `COLS` values.
-#[inline(always)]
+/// As [`Kernel`], for [`BASE_ROWS`] rows of `COLS` values.
 unsafe fn portable<T: Scalar, const COLS: usize>(
     k: usize,
     a: *const T,
@@ -187,26 +137,13 @@ macro_rules! micro {
             }
 
             #[inline]
-            unsafe fn kernel(
-                level: Level,
-                k: usize,
-                a: *const $t,
-                lda: usize,
-                b: *const $t,
-                ldb: usize,
-                c: *mut $t,
-                ldc: usize,
-                add: bool,
-            ) {
+            fn kernel(level: Level) -> Kernel<Self> {
                 match level.0 {
-                    // SAFETY: forwarded from the caller.
                     #[cfg(target_arch = "x86_64")]
-                    Set::Avx2 => unsafe { x86::$table[0](k, a, lda, b, ldb, c, ldc, add) },
-                    // SAFETY: forwarded from the caller.
+                    Set::Avx2 => x86::$table[0],
                     #[cfg(target_arch = "x86_64")]
-                    Set::Avx512 => unsafe { x86::$table[1](k, a, lda, b, ldb, c, ldc, add) },
-                    // SAFETY: forwarded from the caller.
-                    _ => unsafe { portable::<$t, $base_cols>(k, a, lda, b, ldb, c, ldc, add) },
+                    Set::Avx512 => x86::$table[1],
+                    _ => portable::<$t, $base_cols>,
                 }
             }
         }
