@@ -188,20 +188,13 @@ fn spans(width: usize, (k, kc): (usize, usize), row: usize, n: usize, mut each: 
 }
 
 /// Writes steps of rows of a [`Packed`].
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Filler<'a, T> {
     values: Shared<'a, T>,
     width: usize,
     rows: usize,
     depth: usize,
 }
-
-impl<T> Clone for Filler<'_, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<T> Copy for Filler<'_, T> {}
 
 impl<T: Real> Filler<'_, T> {
     /// As [`Panels::step`].

@@ -3,19 +3,12 @@
 use std::marker::PhantomData;
 
 /// A slice that several tasks write to at once, each to elements that are its own.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Shared<'a, T> {
     pub(super) data: *mut T,
     pub(super) len: usize,
     pub(super) life: PhantomData<&'a mut [T]>,
 }
-
-impl<T> Clone for Shared<'_, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<T> Copy for Shared<'_, T> {}
 
 // SAFETY: access goes through `part`, whose callers promise disjoint ranges.
 unsafe impl<T: Send> Send for Shared<'_, T> {}
@@ -33,7 +26,7 @@ impl<'a, T> Shared<'a, T> {
     /// # Safety
     /// While they are held nobody else refers to any of these elements.
     #[inline]
-    pub(crate) unsafe fn part(self, start: usize, n: usize) -> &'a mut [T] {
+    pub(crate) unsafe fn part(&self, start: usize, n: usize) -> &'a mut [T] {
         assert!(start.checked_add(n).is_some_and(|end| end <= self.len));
         // SAFETY: `start` is in bounds by the assertion.
         let first = unsafe { self.data.add(start) };

@@ -2,7 +2,7 @@
 
 use crate::error::{Result, fits};
 use crate::matrix::{Packed, Rows, TILE, product};
-use crate::memory::{Shared, alloc};
+use crate::memory::alloc;
 use crate::real::Real;
 use crate::threads::Context;
 
@@ -39,10 +39,9 @@ pub fn hidden<T: Real>(
     let (thresholds, layer) = (padded(level, b)?, pack(context, w)?);
     let cell = Layer { shape, thresholds: &thresholds, wanted: (!slopes, slopes) };
     let grid = Grid::new::<T>(level, (x.n, x.d), w.n, None, 0, 0);
-    let out = Shared::new(out);
     let scratch =
         || Ok((Packed::new(T::block(level).0), alloc(grid.rows * TILE, "products")?, alloc(CHUNK, "values")?));
-    context.each(grid.blocks, scratch, |(rows, products, values), block| {
+    context.each_part(out.chunks_mut((grid.rows * w.n).max(1)), scratch, |(rows, products, values), block, out| {
         let span = grid.span(block);
         let (first, n) = (span.start, span.len());
         check_finite(level, x.slice(first, n), first)?;
@@ -61,9 +60,7 @@ pub fn hidden<T: Real>(
                 let products = [piece, &mut [], &mut []];
                 cell.apply(level, Piece { products, values: values_of, slopes: slopes_of, at, width });
                 for (i, row) in values.chunks_exact(width).enumerate() {
-                    // SAFETY: every task has its own rows.
-                    let out = unsafe { out.part((first + chunk * step + i) * w.n + at, count) };
-                    out.copy_from_slice(&row[..count]);
+                    out[(chunk * step + i) * w.n + at..][..count].copy_from_slice(&row[..count]);
                 }
             }
         }
