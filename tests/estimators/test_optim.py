@@ -4,11 +4,8 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from widelearn.estimators.optim.adam import Adam
-from widelearn.estimators.optim.batches import batch_descent, pass_over
-from widelearn.estimators.optim.gradient_descent import perturbed_descent
-from widelearn.estimators.optim.lbfgs import lbfgs_descent
-from widelearn.estimators.optim.sgd import Sgd, point_in_ball
+from widelearn.estimators.optim.descent import batch_descent, lbfgs_descent, pass_over, perturbed_descent
+from widelearn.estimators.optim.rules import Adam, Sgd, point_in_ball
 from widelearn.estimators.optim.trace import DivergedError, Trace, evaluate
 
 N, D = 40, 4

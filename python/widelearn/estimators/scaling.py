@@ -1,14 +1,12 @@
 """Scales of numbers: of all entries of an array, and of columns."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from widelearn.runtime import row_blocks
+from widelearn.runtime import Array, row_blocks
 
-Array = NDArray[Any]
 # Rows scaled at once.
 ROWS = 4096
 

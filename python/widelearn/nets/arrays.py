@@ -4,12 +4,10 @@ from functools import cache
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from widelearn import _core
-from widelearn.runtime import NumberOverflowError, check_memory
+from widelearn.runtime import Array, NumberOverflowError, check_memory
 
-Array = NDArray[Any]
 # Name, parameter, standard deviation of the noise integrated out.
 Spec = tuple[str, float, float]
 

@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from widelearn import _core
-from widelearn.nets.arrays import Array, Shapes, activation_spec, check_result
+from widelearn.nets.arrays import Shapes, activation_spec, check_result
 from widelearn.nets.losses import loss as mean_loss
 from widelearn.nets.two_layer import TwoLayer
+from widelearn.runtime import Array
 
 MAX_ORDER = 4
 # Nodes of the quadrature over normal outputs.

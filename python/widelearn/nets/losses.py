@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from widelearn import _core
-from widelearn.nets.arrays import Array, Shapes, check_labels
+from widelearn.nets.arrays import Shapes, check_labels
+from widelearn.runtime import Array
 
 
 def loss(F: Array, Y: Array, name: str, *, sample_weight: Any = None) -> tuple[float, Array]:

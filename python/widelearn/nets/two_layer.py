@@ -6,8 +6,8 @@ import numpy as np
 
 from widelearn import _core
 from widelearn.kernels import specs
-from widelearn.nets.arrays import Array, Shapes, activation_spec, check_result, check_room
-from widelearn.runtime import check_memory
+from widelearn.nets.arrays import Shapes, activation_spec, check_result, check_room
+from widelearn.runtime import Array, check_memory
 
 
 class Gradient(NamedTuple):

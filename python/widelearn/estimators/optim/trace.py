@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from widelearn.runtime import Array
+
 # Value and gradient at a vector; a descent over batches gives the batch as a second argument.
 LossGradient = Callable[..., tuple[float, Array]]
 

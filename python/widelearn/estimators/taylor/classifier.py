@@ -1,8 +1,8 @@
 """Classification by Taylor terms of wide two-layer nets beyond the linear one."""
 
-from typing import Any, Self
+from typing import Self
 
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.labels import Labels, SignClassifier
@@ -10,8 +10,7 @@ from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.state import checks_parameters, draft_of, snapshot
 from widelearn.estimators.taylor.fit import DTYPES, BaseTaylor, train
 from widelearn.estimators.taylor.inputs import TargetUnits
-
-Array = NDArray[Any]
+from widelearn.runtime import Array
 
 
 class TaylorClassifier(SignClassifier, BaseTaylor):

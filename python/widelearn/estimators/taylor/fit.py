@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
@@ -15,8 +15,8 @@ from widelearn.estimators.state import run_and_keep
 from widelearn.estimators.taylor.inputs import TargetUnits
 from widelearn.estimators.taylor.model import TaylorModel
 from widelearn.estimators.taylor.training import MAX_ORDER, Training
+from widelearn.runtime import Array
 
-Array = NDArray[Any]
 DTYPES = [np.float64, np.float32]
 Estimator = TypeVar("Estimator", bound="BaseTaylor")
 

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from widelearn.estimators.scaling import columns, root_mean_square
+from widelearn.runtime import Array
 
-Array = NDArray[Any]
 # Largest number of columns whose linear part is turned to principal axes, at d³ flops.
 ROTATED = 1000
 

@@ -1,14 +1,66 @@
-"""What a fit of a Taylor model leaves: a moved net and a linear part, in the units of rows and targets."""
+"""A Taylor model: its two-layer net with the loss in each of the three modes, and what a fit leaves."""
 
 from dataclasses import dataclass
+from math import factorial
 from typing import Any
 
-from numpy.typing import NDArray
+import numpy as np
 
 from widelearn.estimators.taylor.inputs import RowUnits, TargetUnits
-from widelearn.estimators.taylor.net import TaylorNet
+from widelearn.kernels import TaylorKernel
+from widelearn.kernels.deep import is_functions
+from widelearn.nets import Expansion, TaylorGradient
+from widelearn.runtime import Array, NoDerivativeError
 
-Array = NDArray[Any]
+
+def activation_scale(activation: Any, order: int) -> float:
+    """Return sqrt(E σ^(order)(z)²), z standard normal, by which σ is divided; refuse no function and zero."""
+    if is_functions(activation):
+        raise ValueError(
+            f"activation is a tuple of {len(activation)} functions, which the compiled nets do not take: give a"
+            ' name, or ("leaky_relu", slope).'
+        )
+    try:
+        second_moment = factorial(order) ** 2 * float(TaylorKernel(order, activation).diag([[1.0]])[0])
+    except NoDerivativeError as error:
+        raise ValueError(
+            f"activation {activation!r} has no term of order {order}: {error}. Take a smooth activation, 'softplus' or"
+            " 'gelu', or a power of relu, 'relu2' or 'relu3', which has that many derivatives."
+        ) from None
+    if not second_moment > 0:
+        raise ValueError(
+            f"activation {activation!r} has no term of order {order}: that derivative is zero. Take 'softplus' or"
+            " 'gelu', or a lower order."
+        )
+    return second_moment**0.5
+
+
+@dataclass(frozen=True)
+class TaylorNet:
+    """An expansion in the movement W, of which a mode takes the terms ("taylor") or the whole net with random signs."""
+
+    expansion: Expansion
+    mode: str
+
+    def outputs(self, X: Array, W: Array) -> Array:
+        """Return the terms' sum, or the mean of the whole net over the signs, at rows: (n, c)."""
+        if self.mode == "taylor":
+            return self.expansion.outputs(X, W)
+        return self.expansion.marginal_moments(X, W)[0]
+
+    def loss_gradient(
+        self, X: Array, Y: Array, W: Array, loss: str, offset: Array | None, rng: np.random.RandomState | None
+    ) -> TaylorGradient:
+        """Return the mean loss and its derivatives by W and by the outputs.
+
+        Of the whole net it is the loss at signs that are drawn, or its mean over all signs where there is no source.
+        """
+        if self.mode == "taylor":
+            return self.expansion.loss_gradient(X, Y, W, loss, offset=offset)
+        if rng is None:
+            return self.expansion.marginal_loss_gradient(X, Y, W, loss, offset=offset)
+        signs = rng.choice(np.array([-1, 1], X.dtype), len(W))
+        return self.expansion.signed_loss_gradient(X, Y, W, signs, loss, offset=offset)
 
 
 @dataclass(frozen=True)
@@ -26,3 +78,19 @@ class TaylorModel:
         """Return the mean network plus the linear part at rows in the user's units: (n, c)."""
         moved = self.net.outputs(self.rows.apply(X.astype(self.W.dtype, copy=False)), self.W)
         return moved * self.targets.scale.astype(moved.dtype) + (X @ self.coef.T + self.intercept)
+
+
+def has_odd_curvature(activation: Any) -> bool:
+    """Whether σ'' is an odd function."""
+    z = np.linspace(0.3, 2.7, 7)
+    x, one = np.column_stack([np.append(z, -z), np.ones(14)]), np.ones((1, 1))
+    curvature = Expansion(np.eye(2)[:1], one, activation, (2,)).terms(x, np.eye(2)[1:]).ravel()
+    return bool(np.abs(curvature[:7] + curvature[7:]).max() < 1e-9 * np.abs(curvature).max())
+
+
+def draw_net(rng: np.random.RandomState, width: int, d: int, n_outputs: int) -> tuple[Array, Array]:
+    """Draw W0 with rows N(0, I/d) and a = ±1/sqrt(width), the second half of the neurons the first with -a."""
+    half = width // 2
+    W0 = np.tile(rng.standard_normal((half, d)) / np.sqrt(d), (2, 1))
+    signs = rng.choice([-1.0, 1.0], (half, n_outputs))
+    return W0, np.concatenate([signs, -signs]) / np.sqrt(width)

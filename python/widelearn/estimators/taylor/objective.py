@@ -1,16 +1,12 @@
 """The objective of a Taylor model as a function of one vector: the movement and the linear part."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from widelearn.estimators.taylor.inputs import LinearPart
-from widelearn.estimators.taylor.net import TaylorNet
-from widelearn.runtime import NumberOverflowError
-
-Array = NDArray[Any]
+from widelearn.estimators.taylor.model import TaylorNet
+from widelearn.runtime import Array, NumberOverflowError
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Regression by Taylor terms of wide two-layer nets beyond the linear one."""
 
-from typing import Any, Self
+from typing import Self
 
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import validate_data
 
@@ -10,8 +10,7 @@ from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.state import checks_parameters, draft_of, snapshot
 from widelearn.estimators.taylor.fit import DTYPES, BaseTaylor, train
 from widelearn.estimators.taylor.inputs import TargetUnits
-
-Array = NDArray[Any]
+from widelearn.runtime import Array
 
 
 class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):

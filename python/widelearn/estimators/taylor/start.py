@@ -1,15 +1,13 @@
 """Where the descent of a Taylor model starts: random, or at the bottom of the objective's curvature at 0."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from widelearn.estimators.optim.trace import DivergedError, evaluate
 from widelearn.estimators.taylor.objective import Objective
+from widelearn.runtime import Array
 
-Array = NDArray[Any]
 # Products with the Hessian that look for the most negative curvature.
 KRYLOV = 20
 # Bytes that the products may hold; a wider net makes do with fewer products.

@@ -5,25 +5,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from widelearn.estimators.optim.adam import Adam
-from widelearn.estimators.optim.batches import batch_descent
-from widelearn.estimators.optim.gradient_descent import perturbed_descent
-from widelearn.estimators.optim.lbfgs import lbfgs_descent
-from widelearn.estimators.optim.sgd import Sgd
+from widelearn.estimators.optim.descent import batch_descent, lbfgs_descent, perturbed_descent
+from widelearn.estimators.optim.rules import Adam, Sgd
 from widelearn.estimators.optim.trace import DivergedError, Trace
 from widelearn.estimators.taylor.inputs import LinearPart, RowUnits, TargetUnits
-from widelearn.estimators.taylor.model import TaylorModel
-from widelearn.estimators.taylor.net import TaylorNet, activation_scale, draw_net, has_odd_curvature
+from widelearn.estimators.taylor.model import TaylorModel, TaylorNet, activation_scale, draw_net, has_odd_curvature
 from widelearn.estimators.taylor.objective import Objective
 from widelearn.estimators.taylor.start import first_point
 from widelearn.nets import Expansion
-from widelearn.runtime import one_blas_thread, warn
+from widelearn.runtime import Array, one_blas_thread, warn
 
-Array = NDArray[Any]
 MAX_ORDER = 4
 # First rates of the solvers.
 RATES = {"pgd": 1.0, "sgd": 0.3, "adam": 3e-3, "lbfgs": 1.0}

@@ -8,11 +8,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from widelearn.ridge import checkpoint as disk
+from widelearn.runtime import Array
 
-Array = NDArray[Any]
 # What may differ between the parts of one run, or is only how it is watched.
 MAY_DIFFER = ("max_iter", "callback", "checkpoint", "random_state")
 

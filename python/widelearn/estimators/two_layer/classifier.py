@@ -7,16 +7,15 @@ from os import PathLike
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from widelearn.estimators.labels import SignClassifier
 from widelearn.estimators.state import checks_parameters, snapshot
 from widelearn.estimators.two_layer.fit import BaseTwoLayer, fit_to_stream, fit_to_table
-from widelearn.estimators.two_layer.targets import ClassTargets
-
-Array = NDArray[Any]
+from widelearn.estimators.two_layer.model import ClassTargets
+from widelearn.runtime import Array
 
 
 def has_probabilities(estimator: Any) -> bool:

@@ -1,22 +1,20 @@
 """Gradient descent on a two-layer net: stopping, the best iterate, what is left when it diverges."""
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from widelearn.estimators.optim.adam import Adam
-from widelearn.estimators.optim.batches import pass_over
-from widelearn.estimators.optim.sgd import Sgd
+from widelearn.estimators.optim.descent import pass_over
+from widelearn.estimators.optim.rules import Adam, Sgd
 from widelearn.estimators.optim.trace import DivergedError
 from widelearn.estimators.two_layer.network import Network, Objective
-from widelearn.runtime import NumberOverflowError, warn
+from widelearn.runtime import Array, NumberOverflowError, warn
 
-Array = NDArray[Any]
 Batch = tuple[Array, Array]
 # Seconds between two writes of a checkpoint: the last state is written in any case.
 BETWEEN_WRITES = 1.0
@@ -33,6 +31,22 @@ class TrainingState(NamedTuple):
     W: Array
     b: Array
     a: Array
+
+
+def learning_rates(schedule: str | Callable[[int], float], initial: float, max_iter: int) -> Callable[[int], float]:
+    """Return the function from an iteration, counted from 0, to its learning rate.
+
+    "constant"; "invscaling": initial / √(t + 1); "cosine": initial (1 + cos(π t / max_iter)) / 2; or initial times what
+    a function of t returns.
+    """
+    match schedule:
+        case "constant":
+            return lambda t: initial
+        case "invscaling":
+            return lambda t: initial / math.sqrt(t + 1)
+        case "cosine":
+            return lambda t: 0.5 * initial * (1 + math.cos(math.pi * t / max_iter))
+    return lambda t: initial * float(schedule(t))  # type: ignore[operator]
 
 
 @dataclass(frozen=True)

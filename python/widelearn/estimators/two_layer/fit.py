@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, is_regressor
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -16,13 +15,12 @@ from sklearn.utils.validation import validate_data
 from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.state import draft_of, run_and_keep
 from widelearn.estimators.two_layer.checkpoint import Checkpoint
-from widelearn.estimators.two_layer.model import TwoLayerModel
+from widelearn.estimators.two_layer.model import Targets, TwoLayerModel
 from widelearn.estimators.two_layer.presets import parameters_of
 from widelearn.estimators.two_layer.rows import Batch, Rows, leave_out, stream_rows
-from widelearn.estimators.two_layer.targets import Targets
 from widelearn.estimators.two_layer.training import HEADS, Training
+from widelearn.runtime import Array
 
-Array = NDArray[Any]
 DTYPES = [np.float64, np.float32]
 
 

@@ -1,20 +1,17 @@
 """Steps that forget the first layer's start, and convex fits of the output weights on what they leave."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from widelearn.estimators.optim.lbfgs import lbfgs_descent
+from widelearn.estimators.optim.descent import lbfgs_descent
 from widelearn.estimators.optim.trace import Trace, square
 from widelearn.estimators.scaling import root_mean_square
 from widelearn.estimators.two_layer.network import Network, Objective, Weights
 from widelearn.nets import loss
 from widelearn.ridge import solve
-from widelearn.runtime import one_blas_thread
+from widelearn.runtime import Array, one_blas_thread
 
-Array = NDArray[Any]
 Batch = tuple[Array, Array]
 # Projected gradient at which the logistic head ends: far below what accuracy or probabilities show.
 HEAD_TOL = 1e-6

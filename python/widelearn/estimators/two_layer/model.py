@@ -1,17 +1,88 @@
-"""What a fit of a two-layer net leaves: the net, and the scales of rows and targets."""
+"""What a fit of a two-layer net leaves: the net, the scales of rows, and targets for which its outputs stand."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
-from widelearn.estimators.scaling import ROWS, Scaling
-from widelearn.estimators.two_layer.targets import Targets
+from widelearn.estimators.labels import Labels
+from widelearn.estimators.scaling import ROWS, Scaling, columns
 from widelearn.nets import TwoLayer
-from widelearn.runtime import row_blocks
+from widelearn.runtime import Array, row_blocks
 
-Array = NDArray[Any]
+
+@dataclass(frozen=True)
+class NumberTargets:
+    """Numbers, scaled; and whether they had no axis of columns."""
+
+    scaling: Scaling
+    flat: bool
+    loss: str = "squared"
+
+    @classmethod
+    def of(cls, y: Array, scaling: str | None) -> Self:
+        """Measure targets, to be standardised unless there is no scaling."""
+        return cls(Scaling.of(columns(y), None if scaling is None else "standard"), y.ndim == 1)
+
+    def encode(self, y: Array, dtype: DTypeLike) -> Array:
+        """Return scaled targets (n, c)."""
+        Y = columns(y)
+        if Y.shape[1] != len(self.scaling.scale):
+            raise ValueError(f"y has {Y.shape[1]} targets, but the first batch had {len(self.scaling.scale)}.")
+        return self.scaling.apply(Y).astype(dtype)
+
+    def decode(self, values: Array) -> Array:
+        """Return the targets that outputs (n, c) stand for."""
+        found = self.scaling.undo(values)
+        return found[:, 0] if self.flat else found
+
+    def strata(self, Y: Array) -> None:
+        """Return None: numbers are not shared out."""
+
+    def attributes(self) -> dict[str, Any]:
+        """Return what targets were scaled by."""
+        return {"y_offset_": self.scaling.offset, "y_scale_": self.scaling.scale}
+
+
+@dataclass(frozen=True)
+class ClassTargets:
+    """Class labels, with the loss of the net: of several classes "softmax" stands for "logistic"."""
+
+    labels: Labels
+    loss: str
+
+    @classmethod
+    def of(cls, y: Array, loss: str, classes: ArrayLike | None = None) -> Self:
+        """Look at labels; where classes are given, they are all."""
+        labels = Labels.from_targets(y, classes)
+        count = len(labels.classes)
+        if not labels.multilabel and count == 1:
+            raise ValueError(
+                f"y has one class only, {labels.classes[0]!r}, but a classifier needs samples of at least 2 classes."
+            )
+        several = not labels.multilabel and count > 2
+        return cls(labels, "softmax" if loss == "logistic" and several else loss)
+
+    def encode(self, y: Array, dtype: DTypeLike) -> Array:
+        """Return codes (n, c) of 1 and -1, for the softmax of 1 and 0, of labels that must be among the classes."""
+        Labels.from_targets(y, self.labels.classes)
+        Y = self.labels.encode(y, dtype)
+        return (Y > 0).astype(dtype) if self.loss == "softmax" else Y
+
+    def strata(self, Y: Array) -> Array | None:
+        """Return the class of every row; an indicator has none."""
+        if self.labels.multilabel:
+            return None
+        labels: Array = Y.argmax(axis=1) if Y.shape[1] > 1 else Y[:, 0]
+        return labels
+
+    def attributes(self) -> dict[str, Any]:
+        """Return the classes."""
+        return {"classes_": self.labels.classes, "multilabel_": self.labels.multilabel}
+
+
+Targets = NumberTargets | ClassTargets
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
 from widelearn.estimators.optim.trace import square
 from widelearn.nets import TwoLayer, loss
-from widelearn.runtime import NumberOverflowError
-
-Array = NDArray[Any]
+from widelearn.runtime import Array, NumberOverflowError
 
 
 class Weights(NamedTuple):

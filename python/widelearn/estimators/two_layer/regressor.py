@@ -7,14 +7,13 @@ from os import PathLike
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from widelearn.estimators.state import checks_parameters, snapshot
 from widelearn.estimators.two_layer.fit import BaseTwoLayer, fit_to_stream, fit_to_table
-from widelearn.estimators.two_layer.targets import NumberTargets
-
-Array = NDArray[Any]
+from widelearn.estimators.two_layer.model import NumberTargets
+from widelearn.runtime import Array
 
 
 class TwoLayerRegressor(MultiOutputMixin, RegressorMixin, BaseTwoLayer):

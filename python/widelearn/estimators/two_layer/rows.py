@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from widelearn.estimators.scaling import Scaling
-from widelearn.runtime import row_blocks
+from widelearn.runtime import Array, row_blocks
 
-Array = NDArray[Any]
 Batch = tuple[Array, Array]
 STREAM_ROWS = 256
 

@@ -6,20 +6,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from widelearn.estimators.optim.trace import square
 from widelearn.estimators.two_layer.checkpoint import Checkpoint
-from widelearn.estimators.two_layer.descent import MEASURES, Descent, Steps, warn_if_trapped
+from widelearn.estimators.two_layer.descent import MEASURES, Descent, Steps, learning_rates, warn_if_trapped
 from widelearn.estimators.two_layer.forgetting import careful_rate, fit_head, forget_all, forget_first_layer
-from widelearn.estimators.two_layer.model import TwoLayerModel
+from widelearn.estimators.two_layer.model import Targets, TwoLayerModel
 from widelearn.estimators.two_layer.network import Network, Objective, Start
 from widelearn.estimators.two_layer.rows import Batch, Rows
-from widelearn.estimators.two_layer.schedules import learning_rates
-from widelearn.estimators.two_layer.targets import Targets
 from widelearn.nets import TwoLayer
+from widelearn.runtime import Array
 
-Array = NDArray[Any]
 RATES = {"adam": 0.01, "sgd": 0.05}
 HEADS = ("one_step", "k_step", "frozen")
 

@@ -1,11 +1,9 @@
-"""Adam: steps along a running mean of gradients over the root of that of their squares."""
-
-from typing import Any
+"""How a vector moves against gradients: Adam, and stochastic gradient descent with momentum or noise."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from widelearn.runtime import Array
+
 # Offset of the root, as in MLPClassifier.
 EPSILON = 1e-8
 
@@ -50,3 +48,35 @@ class Adam:
             np.divide(self.velocity, gradient, out=gradient)
             gradient *= rate * np.sqrt(seen_square) / seen
         theta -= gradient
+
+
+class Sgd:
+    """Steps of gradient descent for vectors like `theta`; `count` are made.
+
+    With `momentum` they go along `velocity` ← momentum velocity + gradient. A `noise`, a radius and a source, adds to
+    every gradient a point drawn uniformly in the ball of that radius.
+    """
+
+    def __init__(
+        self, theta: Array, *, momentum: float = 0.0, noise: tuple[float, np.random.RandomState] | None = None
+    ) -> None:
+        self.velocity, self.square, self.count = np.zeros_like(theta), np.zeros(0), 0
+        self.momentum, self.noise = momentum, noise
+
+    def step(self, theta: Array, gradient: Array, rate: float) -> None:
+        """Move a vector against a gradient, in place; the gradient's memory is used up."""
+        self.count += 1
+        if self.noise is not None:
+            gradient += point_in_ball(self.noise[1], len(theta), self.noise[0])
+        if self.momentum:
+            self.velocity *= self.momentum
+            self.velocity += gradient
+            np.copyto(gradient, self.velocity)
+        gradient *= rate
+        theta -= gradient
+
+
+def point_in_ball(rng: np.random.RandomState, dimension: int, radius: float) -> Array:
+    """Draw a point uniformly in a ball."""
+    direction = rng.standard_normal(dimension)
+    return radius * rng.uniform() ** (1 / dimension) / np.linalg.norm(direction) * direction
