@@ -8,7 +8,7 @@ from sklearn.model_selection import train_test_split
 
 import widelearn as wl
 from widelearn import TwoLayerClassifier, TwoLayerRegressor, datasets, nets
-from widelearn.estimators.two_layer.network import Start
+from widelearn.estimators.two_layer.network import first_weights
 
 EPS = np.finfo(float).eps
 
@@ -114,7 +114,8 @@ def test_raw_regression():
 @pytest.mark.parametrize("m", [1, 7, 64])
 def test_symmetric_starts(init, m, rng):
     X = rng.standard_normal((40, 6))
-    net = Start(init, 1.0, "normal", 0.5, "normal", None).draw(m, 6, 3, np.random.default_rng(0), np.float64)
+    chosen = TwoLayerRegressor(m, init=init, bias_scale=0.5)
+    net = first_weights(chosen, 6, 3, np.random.default_rng(0), np.float64)
     f = nets.TwoLayer(net.W, net.b, net.a, "relu").outputs(X)
     # m products that cancel, of size up to max |h| max |a|
     assert np.abs(f).max() <= m * EPS * np.abs(X @ net.W.T - net.b).max() * np.abs(net.a).max()
@@ -127,12 +128,11 @@ def test_the_first_step_is_the_simplified_gradient(rng):
     X, y = rng.standard_normal((200, 9)), rng.choice([-1.0, 1.0], 200)
     eta = 0.7
     options = {"width": 32, "scaling": None, "algorithm": "algorithm1", "first_step": eta, "random_state": 0}
-    start = Start("pairs", 1.0, "normal", 1.0, "normal", 1.0)
     for loss, slope in (("hinge", 1.0), ("logistic", 0.5)):
         # the best iterate of one iteration is what the first step gave
         model = TwoLayerClassifier(loss=loss, max_iter=1, **options).fit(X, y)
         seed = int(np.random.RandomState(0).randint(2**31 - 1))
-        net = start.draw(32, 9, 1, np.random.default_rng([seed, 1]), np.float64)
+        net = first_weights(model, 9, 1, np.random.default_rng([seed, 1]), np.float64)
         G = nets.simplified_gradient(X, y[:, None], net.W, net.b)[0]
         np.testing.assert_allclose(model.W_, eta * slope * net.a * G, atol=1e-14)
         np.testing.assert_array_equal(model.b_, net.b)

@@ -1,7 +1,7 @@
 """Fitting and evaluating Taylor models: what the regressor and the classifier share."""
 
+from dataclasses import KW_ONLY, dataclass, field
 from numbers import Integral, Real
-from types import SimpleNamespace
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -21,11 +21,29 @@ DTYPES = [np.float64, np.float32]
 Estimator = TypeVar("Estimator", bound="BaseTaylor")
 
 
+@dataclass(eq=False, repr=False)
 class BaseTaylor(BaseEstimator):
     """A Taylor model of a two-layer net: its parameters, and its values at rows."""
 
-    _model: TaylorModel
+    order: int | tuple[int, ...] = 2
+    activation: str | tuple[str, float] = "softplus"
+    _: KW_ONLY
+    width: int = 128
+    mode: str = "taylor"
+    alpha: float = 2e-3
+    penalty_power: int = 1
+    linear_term: bool = True
+    whiten: bool = False
+    solver: str = "lbfgs"
+    init: str = "auto"
+    max_iter: int = 500
+    tol: float = 1e-5
+    learning_rate_init: float | None = None
+    batch_size: int | None = None
+    random_state: int | np.random.RandomState | None = None
+    callback: Any = None
 
+    _model: TaylorModel = field(init=False)
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "order": [Interval(Integral, 1, MAX_ORDER, closed="both"), tuple],
         "activation": [str, tuple],
@@ -45,53 +63,15 @@ class BaseTaylor(BaseEstimator):
         "callback": [callable, None],
     }
 
-    def __init__(
-        self,
-        order: int | tuple[int, ...] = 2,
-        activation: str | tuple[str, float] = "softplus",
-        *,
-        width: int = 128,
-        mode: str = "taylor",
-        alpha: float = 2e-3,
-        penalty_power: int = 1,
-        linear_term: bool = True,
-        whiten: bool = False,
-        solver: str = "lbfgs",
-        init: str = "auto",
-        max_iter: int = 500,
-        tol: float = 1e-5,
-        learning_rate_init: float | None = None,
-        batch_size: int | None = None,
-        random_state: int | np.random.RandomState | None = None,
-        callback: Any = None,
-    ) -> None:
-        self.order = order
-        self.activation = activation
-        self.width = width
-        self.mode = mode
-        self.alpha = alpha
-        self.penalty_power = penalty_power
-        self.linear_term = linear_term
-        self.whiten = whiten
-        self.solver = solver
-        self.init = init
-        self.max_iter = max_iter
-        self.tol = tol
-        self.learning_rate_init = learning_rate_init
-        self.batch_size = batch_size
-        self.random_state = random_state
-        self.callback = callback
-
     def _values(self, X: ArrayLike) -> Array:
         """Return the model's values at rows: (n, c)."""
         refuse_lazy(X, type(self).__name__)
-        values: Array = self._model.values(validate_data(self, X, dtype=DTYPES, reset=False))
-        return values
+        return self._model.values(validate_data(self, X, dtype=DTYPES, reset=False))
 
 
 def train(estimator: Estimator, draft: Estimator, X: Array, Y: Array, loss: str, units: TargetUnits) -> Estimator:
     """Fit a draft to validated rows and targets in their units, and keep that; also what was reached before Ctrl-C."""
-    training = Training(SimpleNamespace(**draft.get_params(deep=False)), X, Y, loss, units)
+    training = Training(draft, X, Y, loss, units)
     run_and_keep(estimator, draft, training.run, training.show)
     training.warn()
     return estimator

@@ -80,11 +80,13 @@ class TaylorModel:
         return moved * self.targets.scale.astype(moved.dtype) + (X @ self.coef.T + self.intercept)
 
 
-def has_odd_curvature(activation: Any) -> bool:
-    """Whether σ'' is an odd function."""
+def is_odd(net: TaylorNet) -> bool:
+    """Whether a net is the quadratic term of an odd σ'', and so itself an odd function."""
+    if net.mode != "taylor" or net.expansion.orders != (2,):
+        return False
     z = np.linspace(0.3, 2.7, 7)
     x, one = np.column_stack([np.append(z, -z), np.ones(14)]), np.ones((1, 1))
-    curvature = Expansion(np.eye(2)[:1], one, activation, (2,)).terms(x, np.eye(2)[1:]).ravel()
+    curvature = Expansion(np.eye(2)[:1], one, net.expansion.activation, (2,)).terms(x, np.eye(2)[1:]).ravel()
     return bool(np.abs(curvature[:7] + curvature[7:]).max() < 1e-9 * np.abs(curvature).max())
 
 

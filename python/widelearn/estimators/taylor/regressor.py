@@ -174,5 +174,4 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
     def predict(self, X: ArrayLike) -> Array:
         """Return the mean network's values at the rows of `X`, of shape (n,) or (n, t)."""
         fitted = snapshot(self)
-        values: Array = fitted._model.targets.without_axis(fitted._values(X), axis=1)
-        return values
+        return fitted._model.targets.without_axis(fitted._values(X), axis=1)

@@ -1,7 +1,6 @@
 """One fit of a Taylor model: its net, its objective, its start and its descent, on rows and targets in their units."""
 
 from numbers import Integral
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from widelearn.estimators.optim.descent import batch_descent, lbfgs_descent, per
 from widelearn.estimators.optim.rules import Adam, Sgd
 from widelearn.estimators.optim.trace import DivergedError, Trace
 from widelearn.estimators.taylor.inputs import LinearPart, RowUnits, TargetUnits
-from widelearn.estimators.taylor.model import TaylorModel, TaylorNet, activation_scale, draw_net, has_odd_curvature
+from widelearn.estimators.taylor.model import TaylorModel, TaylorNet, activation_scale, draw_net, is_odd
 from widelearn.estimators.taylor.objective import Objective
 from widelearn.estimators.taylor.start import first_point
 from widelearn.nets import Expansion
@@ -32,7 +31,7 @@ STUCK = 0.9
 class Training:
     """A Taylor model on its way: made at its start, moved by `run`, shown on an estimator at any time."""
 
-    def __init__(self, chosen: SimpleNamespace, X: Array, Y: Array, loss: str, units: TargetUnits) -> None:
+    def __init__(self, chosen: Any, X: Array, Y: Array, loss: str, units: TargetUnits) -> None:
         orders = check_orders(chosen.order, chosen.mode, chosen.width)
         self.chosen, self.units, self.solver = chosen, units, check_solver(chosen, orders)
         self.rng = check_random_state(chosen.random_state)
@@ -117,7 +116,7 @@ class Training:
         if trace.fault:
             remedy = "Take a smaller learning_rate_init" if "diverged" in trace.fault else "Increase max_iter or tol"
             warn(f"{trace.fault} ({last}). {remedy}, or scale the columns of X.", ConvergenceWarning)
-        elif self._is_odd() and trace.losses:
+        elif trace.losses and is_odd(objective.net):
             _, gamma, b = objective.unpack(trace.theta)
             without = objective(objective.pack(np.zeros(objective.net.expansion.W0.shape), gamma, b))[0]
             if trace.losses[-1] > STUCK * without:
@@ -126,11 +125,6 @@ class Training:
                     f" {trace.losses[-1]:.3g} only: its σ'' is odd, and so is the term in x, which cannot fit an even"
                     " target such as a product of two columns. Take activation='softplus' or 'gelu'."
                 )
-
-    def _is_odd(self) -> bool:
-        """Whether the net is an odd quadratic term."""
-        net = self.objective.net
-        return net.mode == "taylor" and net.expansion.orders == (2,) and has_odd_curvature(self.chosen.activation)
 
 
 def check_orders(order: Any, mode: str, width: int) -> tuple[int, ...]:
@@ -149,7 +143,7 @@ def check_orders(order: Any, mode: str, width: int) -> tuple[int, ...]:
     return tuple(int(k) for k in orders)
 
 
-def check_solver(chosen: SimpleNamespace, orders: tuple[int, ...]) -> str:
+def check_solver(chosen: Any, orders: tuple[int, ...]) -> str:
     """Return the solver that will run; refuse starts and solvers that do not go together."""
     solver: str = chosen.solver
     if chosen.mode == "signs":

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Callable
 from numbers import Integral
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,8 +18,9 @@ MAY_DIFFER = ("max_iter", "callback", "checkpoint", "random_state")
 class Checkpoint:
     """The file of a run: read once, and refused if it is another problem's."""
 
-    def __init__(self, chosen: SimpleNamespace, loss: str, X: Array, Y: Array) -> None:
-        parameters = {name: value for name, value in vars(chosen).items() if name not in MAY_DIFFER} | {"loss": loss}
+    def __init__(self, chosen: Any, loss: str, X: Array, Y: Array) -> None:
+        given = chosen.get_params(deep=False)
+        parameters = {name: value for name, value in given.items() if name not in MAY_DIFFER} | {"loss": loss}
         if chosen.learning_rate != "constant":
             parameters["max_iter"] = chosen.max_iter
         if isinstance(chosen.random_state, Integral):

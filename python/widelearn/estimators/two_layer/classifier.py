@@ -1,9 +1,6 @@
 """Two-layer networks that learn their features, for classes."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from os import PathLike
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -25,6 +22,7 @@ def has_probabilities(estimator: Any) -> bool:
     return bool(estimator.loss == "logistic")
 
 
+@dataclass(eq=False, repr=False)
 class TwoLayerClassifier(SignClassifier, BaseTwoLayer):
     """Classify by a two-layer network f(x) = Σ_r a_r σ(<w_r, x> - b_r), trained by gradient descent on all its weights.
 
@@ -172,79 +170,14 @@ class TwoLayerClassifier(SignClassifier, BaseTwoLayer):
     True
     """
 
+    _: KW_ONLY
+    loss: str = "logistic"
+    alpha: float | None = None
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseTwoLayer._parameter_constraints,
         "loss": [StrOptions({"logistic", "hinge", "squared"})],
     }
-
-    def __init__(
-        self,
-        width: int = 256,
-        activation: Any = "relu",
-        *,
-        algorithm: str = "gd",
-        loss: str = "logistic",
-        alpha: float | None = None,
-        solver: str = "auto",
-        learning_rate_init: float | None = None,
-        learning_rate: str | Callable[[int], float] = "constant",
-        momentum: float = 0.9,
-        batch_size: int | None = None,
-        max_iter: int | None = None,
-        tol: float | None = 1e-5,
-        n_iter_no_change: int = 20,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        init: Any = "pairs",
-        weight_scale: float = 1.0,
-        bias: str = "normal",
-        bias_scale: float = 1.0,
-        output: str = "normal",
-        output_scale: float | None = None,
-        train_bias: bool = True,
-        train_output: bool = True,
-        mask: ArrayLike | None = None,
-        smoothing: float = 0.0,
-        first_step: float | None = None,
-        n_forgetting_steps: int = 2,
-        bias_range: float = 2.0,
-        scaling: str | None = "standard",
-        checkpoint: str | PathLike[str] | None = None,
-        random_state: int | np.random.RandomState | None = None,
-        callback: Callable[[int, Any], object] | None = None,
-    ) -> None:
-        self.width = width
-        self.activation = activation
-        self.algorithm = algorithm
-        self.loss = loss
-        self.alpha = alpha
-        self.solver = solver
-        self.learning_rate_init = learning_rate_init
-        self.learning_rate = learning_rate
-        self.momentum = momentum
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_iter_no_change = n_iter_no_change
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.init = init
-        self.weight_scale = weight_scale
-        self.bias = bias
-        self.bias_scale = bias_scale
-        self.output = output
-        self.output_scale = output_scale
-        self.train_bias = train_bias
-        self.train_output = train_output
-        self.mask = mask
-        self.smoothing = smoothing
-        self.first_step = first_step
-        self.n_forgetting_steps = n_forgetting_steps
-        self.bias_range = bias_range
-        self.scaling = scaling
-        self.checkpoint = checkpoint
-        self.random_state = random_state
-        self.callback = callback
 
     @checks_parameters(nested=False)
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
@@ -264,8 +197,7 @@ class TwoLayerClassifier(SignClassifier, BaseTwoLayer):
     def predict_proba(self, X: ArrayLike) -> Array:
         """Return the probability of every class (n, n_classes), or of every label (n, t) of a multilabel indicator."""
         fitted = snapshot(self)
-        values: Array = fitted._model.targets.labels.probabilities(fitted._values(X))
-        return values
+        return fitted._model.targets.labels.probabilities(fitted._values(X))
 
     @available_if(has_probabilities)
     def predict_log_proba(self, X: ArrayLike) -> Array:

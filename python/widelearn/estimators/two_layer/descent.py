@@ -49,25 +49,19 @@ def learning_rates(schedule: str | Callable[[int], float], initial: float, max_i
     return lambda t: initial * float(schedule(t))  # type: ignore[operator]
 
 
-@dataclass(frozen=True)
-class Steps:
-    """How steps are taken and when they end."""
-
-    solver: str
-    momentum: float
-    rate: Callable[[int], float]
-    max_iter: int
-    tol: float | None
-    patience: int
-
-
 @dataclass
 class Descent:
     """A run of gradient descent that can be stopped after any iteration and taken up again, bit for bit."""
 
     net: Network
     objective: Objective
-    steps: Steps
+    rule: Adam | Sgd
+    # The length of steps by iteration.
+    rate: Callable[[int], float]
+    max_iter: int
+    tol: float | None
+    # Iterations without a better loss after which the descent ends.
+    patience: int
     # 1 where a weight is trained, 0 where it stays; None trains all.
     free: Array | None = None
     # Whether to end with the weights of the least training objective, where no rows are left out.
@@ -80,10 +74,8 @@ class Descent:
     kept: Array | None = None
 
     def __post_init__(self) -> None:
-        theta, steps = self.net.theta, self.steps
-        self.rule = Adam(theta) if steps.solver == "adam" else Sgd(theta, momentum=steps.momentum)
         # The last weights with a finite loss: those to go back to.
-        self.before = theta.copy()
+        self.before = self.net.theta.copy()
 
     def run(
         self,
@@ -94,8 +86,9 @@ class Descent:
     ) -> None:
         """Iterate until the end; an interruption leaves the weights of that moment, and its checkpoint."""
         state, written = None, time.monotonic()
+        judges = self.tol is not None or validation is not None
         try:
-            while self.iteration < self.steps.max_iter and not self.ended(validation is not None):
+            while self.iteration < self.max_iter and not (judges and self.stale >= self.patience):
                 if not self.iterate(batches(self.iteration), validation):
                     break
                 if write is not None:
@@ -103,7 +96,9 @@ class Descent:
                     if time.monotonic() - written > BETWEEN_WRITES:
                         write(state)
                         state, written = None, time.monotonic()
-                if callback is not None and callback(self.iteration, self.seen()):
+                losses = self.history["loss"][-1], self.history["validation_loss"][-1]
+                seen = TrainingState(*losses, self.net.W, self.net.b, self.net.a)
+                if callback is not None and callback(self.iteration, seen):
                     break
         finally:
             if write is not None and state is not None:
@@ -111,14 +106,9 @@ class Descent:
             if self.kept is not None:
                 self.net.theta[:] = self.kept
 
-    def ended(self, validates: bool) -> bool:
-        """Say whether the loss has stopped falling; with validation rows, that of those rows."""
-        wanted = self.steps.tol is not None or validates
-        return wanted and self.stale >= self.steps.patience
-
     def iterate(self, batches: Iterable[Batch], validation: Batch | None) -> bool:
         """Pass over the batches of one iteration; False if there were none or the steps diverged."""
-        penalty, rate = self.objective.penalty(self.net), float(self.steps.rate(self.iteration))
+        penalty, rate = self.objective.penalty(self.net), float(self.rate(self.iteration))
         sized = ((len(batch[0]), batch) for batch in batches)
         theta = self.net.theta
         try:
@@ -155,7 +145,7 @@ class Descent:
         for name, value in zip(MEASURES, (loss, loss + penalty, norm, rate, left_out), strict=True):
             self.history[name].append(value)
         judged = loss + penalty if validation is None else left_out
-        self.stale = 0 if judged < self.best - (self.steps.tol or 0.0) else self.stale + 1
+        self.stale = 0 if judged < self.best - (self.tol or 0.0) else self.stale + 1
         if judged < self.best:
             self.best, self.best_iteration = judged, self.iteration
             if validation is not None:
@@ -163,11 +153,6 @@ class Descent:
             elif self.returns_best:
                 # Those that had this objective: before the step.
                 self.kept = self.before.copy()
-
-    def seen(self) -> TrainingState:
-        """Return what a callback is shown."""
-        net = self.net
-        return TrainingState(self.history["loss"][-1], self.history["validation_loss"][-1], net.W, net.b, net.a)
 
     def state(self) -> dict[str, Array]:
         """Return copies of all that the next iterations depend on."""

@@ -1,9 +1,9 @@
 """Fits of two-layer nets: what the regressor and the classifier share."""
 
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, field
 from numbers import Integral, Real
 from os import PathLike
-from types import SimpleNamespace
 from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
@@ -16,19 +16,63 @@ from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.state import draft_of, run_and_keep
 from widelearn.estimators.two_layer.checkpoint import Checkpoint
 from widelearn.estimators.two_layer.model import Targets, TwoLayerModel
-from widelearn.estimators.two_layer.presets import parameters_of
 from widelearn.estimators.two_layer.rows import Batch, Rows, leave_out, stream_rows
 from widelearn.estimators.two_layer.training import HEADS, Training
 from widelearn.runtime import Array
 
 DTYPES = [np.float64, np.float32]
+# Steps that are large for a small symmetric start, and a penalty that forgets what does not grow.
+PRESET: dict[str, Any] = {"solver": "sgd", "momentum": 0.9, "tol": None, "scaling": None}
+# The steps and the start that learn a family of :mod:`widelearn.datasets`.
+PRESETS: dict[str, dict[str, Any]] = {
+    "parity": {"learning_rate_init": 1.0, "max_iter": 500, "alpha": 1e-3}
+    | {"width": 128, "weight_scale": 0.5, "bias_scale": 0.2, "output_scale": 0.3},
+    "xor_mixture": {"learning_rate_init": 0.05, "max_iter": 60, "alpha": 0.25}
+    | {"width": 64, "weight_scale": 0.3, "bias_scale": 0.0, "output": "signs", "output_scale": 0.3},
+    "structured_parity": {"algorithm": "one_step", "first_step": 2.0}
+    | {"learning_rate_init": 0.05, "max_iter": 400, "alpha": 1e-4}
+    | {"width": 256, "init": "quadruples", "bias": "constant", "bias_scale": 1.0, "output_scale": 1.0},
+}
 
 
+@dataclass(eq=False, repr=False)
 class BaseTwoLayer(BaseEstimator):
     """A two-layer net: its parameters, presets of them, and its outputs at new rows."""
 
-    _model: TwoLayerModel
+    width: int = 256
+    activation: Any = "relu"
+    _: KW_ONLY
+    algorithm: str = "gd"
+    alpha: float | None = 1e-2
+    solver: str = "auto"
+    learning_rate_init: float | None = None
+    learning_rate: str | Callable[[int], float] = "constant"
+    momentum: float = 0.9
+    batch_size: int | None = None
+    max_iter: int | None = None
+    tol: float | None = 1e-5
+    n_iter_no_change: int = 20
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    init: Any = "pairs"
+    weight_scale: float = 1.0
+    bias: str = "normal"
+    bias_scale: float = 1.0
+    output: str = "normal"
+    output_scale: float | None = None
+    train_bias: bool = True
+    train_output: bool = True
+    mask: Any = None
+    smoothing: float = 0.0
+    first_step: float | None = None
+    n_forgetting_steps: int = 2
+    bias_range: float = 2.0
+    scaling: str | None = "standard"
+    checkpoint: str | PathLike[str] | None = None
+    random_state: int | np.random.RandomState | None = None
+    callback: Callable[[int, Any], object] | None = None
 
+    _model: TwoLayerModel = field(init=False)
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "width": [Interval(Integral, 1, None, closed="left")],
         "activation": [str, tuple],
@@ -71,17 +115,14 @@ class BaseTwoLayer(BaseEstimator):
         one forgetting step from quadruples with b = 1, or "algorithm1" if `algorithm` says so. `overrides` are
         parameters in place of the preset's.
         """
-        return cls(**parameters_of(name, overrides))
+        if name not in PRESETS:
+            raise ValueError(f"Unknown preset {name!r}. The presets are: {', '.join(PRESETS)}.")
+        return cls(**PRESET | PRESETS[name] | overrides)
 
     def _values(self, X: Any) -> Array:
         """Return the outputs of the net (n, c) at raw rows."""
         refuse_lazy(X, type(self).__name__)
         return self._model.values(validate_data(self, X, dtype=DTYPES, reset=False))
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = False
-        return tags
 
 
 Estimator = TypeVar("Estimator", bound=BaseTwoLayer)
@@ -90,38 +131,36 @@ Estimator = TypeVar("Estimator", bound=BaseTwoLayer)
 def fit_to_table(estimator: Estimator, X: Any, y: Any, targets_of: Callable[[Array], Targets]) -> Estimator:
     """Fit an estimator to a table, and keep what was found; `targets_of` makes an object of the targets."""
     draft = draft_of(estimator)
-    chosen = SimpleNamespace(**draft.get_params(deep=False))
     x, y = check_rows(draft, X, y, reset=True)
     targets = targets_of(y)
     Y = targets.encode(y, x.dtype)
-    seed = drawn_seed(chosen)
-    file = None if chosen.checkpoint is None else Checkpoint(chosen, targets.loss, x, Y)
+    seed = drawn_seed(draft)
+    file = None if draft.checkpoint is None else Checkpoint(draft, targets.loss, x, Y)
     if file is not None and file.seed is not None:
         seed = file.seed
-    fraction = chosen.validation_fraction if chosen.early_stopping else None
+    fraction = draft.validation_fraction if draft.early_stopping else None
     parts = leave_out(x, Y, targets.strata(Y), fraction, seed)
-    rows = Rows.of_table(*parts, chosen.scaling, chosen.batch_size, seed)
-    training = Training(chosen, targets, rows, seed, file)
+    rows = Rows.of_table(*parts, draft.scaling, draft.batch_size, seed)
+    training = Training(draft, targets, rows, seed, file)
     return run_and_keep(estimator, draft, training.follow, training.show)
 
 
 def fit_to_stream(estimator: Estimator, stream: Any, targets_of: Callable[[Array], Targets]) -> Estimator:
     """Fit an estimator to a stream, and keep what was found; `targets_of` makes an object of the first targets."""
     draft = draft_of(estimator)
-    chosen = SimpleNamespace(**draft.get_params(deep=False))
-    if chosen.early_stopping:
+    if draft.early_stopping:
         raise ValueError("early_stopping leaves out rows of a table: fresh rows need none. Set it to False.")
-    if chosen.checkpoint is not None and not callable(stream):
+    if draft.checkpoint is not None and not callable(stream):
         raise ValueError("A checkpoint needs a sampler, which can be asked for any batch again, not an iterator.")
-    seed = drawn_seed(chosen)
-    draw = stream_rows(stream, chosen.batch_size, seed)
+    seed = drawn_seed(draft)
+    draw = stream_rows(stream, draft.batch_size, seed)
     raw = draw(0)
     if raw is None:
         raise ValueError("The stream is empty: give at least one batch (X, y).")
     x, y = check_rows(draft, *raw, reset=True)
     targets = targets_of(y)
     Y = targets.encode(y, x.dtype)
-    file = None if chosen.checkpoint is None else Checkpoint(chosen, targets.loss, x, Y)
+    file = None if draft.checkpoint is None else Checkpoint(draft, targets.loss, x, Y)
     if file is not None and file.seed not in (None, seed):
         raise ValueError("The checkpoint of a stream needs an integer random_state, the same in every part.")
 
@@ -132,8 +171,8 @@ def fit_to_stream(estimator: Estimator, stream: Any, targets_of: Callable[[Array
         x, y = check_rows(draft, *found, reset=False)
         return x, targets.encode(y, x.dtype)
 
-    rows = Rows.of_stream((x, Y), encoded, chosen.scaling)
-    training = Training(chosen, targets, rows, seed, file)
+    rows = Rows.of_stream((x, Y), encoded, draft.scaling)
+    training = Training(draft, targets, rows, seed, file)
     return run_and_keep(estimator, draft, training.follow, training.show)
 
 
@@ -144,6 +183,6 @@ def check_rows(draft: BaseTwoLayer, X: Any, y: Any, *, reset: bool) -> tuple[Arr
     return x, targets
 
 
-def drawn_seed(chosen: SimpleNamespace) -> int:
+def drawn_seed(draft: BaseTwoLayer) -> int:
     """Return the seed of all that is random in one fit."""
-    return int(check_random_state(chosen.random_state).randint(2**31 - 1))
+    return int(check_random_state(draft.random_state).randint(2**31 - 1))

@@ -61,17 +61,13 @@ def forget_first_layer(net: Network, loss: str, batches: Iterable[Batch]) -> Non
         net.W[alive] = G[alive] / sizes[alive, None].astype(G.dtype)
 
 
-def fit_head(
-    net: Network, objective: Objective, X: Array, Y: Array, max_iter: int, alive: Array | None
-) -> tuple[float, int]:
+def fit_head(net: Network, objective: Objective, X: Array, Y: Array, max_iter: int, alive: Array) -> tuple[float, int]:
     """Set the output weights to the best ones for the first layer; return the mean loss and the iterations.
 
     They minimise mean ℓ + (alpha/2) ‖a‖² exactly: ridge regression for the squared loss, L-BFGS for the logistic one.
-    Neurons that are not `alive` get 0.
+    Neurons of which `alive` is 0 get 0.
     """
-    H = net.hidden(X).astype(np.float64)
-    if alive is not None:
-        H *= alive
+    H = net.hidden(X).astype(np.float64) * alive
     targets, count = Y.astype(np.float64), 1
     if objective.loss == "squared":
         a = solve(H, targets, len(H) * objective.alpha)

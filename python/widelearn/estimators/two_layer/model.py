@@ -74,8 +74,7 @@ class ClassTargets:
         """Return the class of every row; an indicator has none."""
         if self.labels.multilabel:
             return None
-        labels: Array = Y.argmax(axis=1) if Y.shape[1] > 1 else Y[:, 0]
-        return labels
+        return Y.argmax(axis=1) if Y.shape[1] > 1 else Y[:, 0]
 
     def attributes(self) -> dict[str, Any]:
         """Return the classes."""

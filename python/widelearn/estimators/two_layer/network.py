@@ -33,12 +33,6 @@ class Network(TwoLayer):
         found = self.loss_gradient(X, Y, loss)
         return found.loss, np.concatenate([found.W.ravel(), found.b, found.a.ravel()])
 
-    def apply(self, mask: Array) -> None:
-        """Set weights to 0 where a mask (m,) of neurons or (m, d) of weights is 0."""
-        self.W *= mask if mask.ndim == 2 else mask[:, None]
-        if mask.ndim == 1:
-            self.a *= mask[:, None]
-
 
 @dataclass(frozen=True)
 class Objective:
@@ -67,43 +61,31 @@ class Objective:
             return np.inf
 
 
-@dataclass(frozen=True)
-class Start:
-    """A law of first weights, symmetric so that the net is zero on every row.
+def first_weights(chosen: Any, d: int, c: int, rng: np.random.Generator, dtype: DTypeLike) -> Weights:
+    """Draw weights of d inputs and c outputs by the parameters `chosen`, symmetric so that the net is 0 on every row.
 
-    Base neurons have w ~ N(0, weight_scale² I/d), b ~ N(0, bias_scale²) or = bias_scale, a ~ N(0, output_scale²) or
-    ±output_scale. "pairs" are (w, b, a) and (w, b, -a), "quadruples" these of (w, b, a) and of (-w, -b, -a); a neuron
-    that finds no partner has a = 0.
+    "pairs" are (w, b, a) and (w, b, -a), "quadruples" these of (w, b, a) and of (-w, -b, -a).
     """
-
-    init: Any
-    weight_scale: float
-    bias: str
-    bias_scale: float
-    output: str
-    output_scale: float | None
-
-    def draw(self, m: int, d: int, c: int, rng: np.random.Generator, dtype: DTypeLike) -> Weights:
-        """Draw the weights of m neurons, d inputs and c outputs."""
-        if not isinstance(self.init, str):
-            return given_weights(self.init, m, d, c, dtype)
-        group = 2 if self.init == "pairs" else 4
-        k = m // group
-        scale = 1 / np.sqrt(m) if self.output_scale is None else self.output_scale
-        # The leftover neurons are drawn too, with a = 0.
-        W = rng.standard_normal((k + m % group, d)) * (self.weight_scale / np.sqrt(d))
-        b = rng.standard_normal(k + m % group)
-        b = b * self.bias_scale if self.bias == "normal" else np.full_like(b, self.bias_scale)
-        a = rng.standard_normal((k, c))
-        a = scale * (a if self.output == "normal" else np.where(a < 0, -1.0, 1.0))
-        W, extra_W, b, extra_b = W[:k], W[k:], b[:k], b[k:]
-        if self.init == "quadruples":
-            W, b, a = np.concatenate([W, -W]), np.concatenate([b, -b]), np.concatenate([a, -a])
-        return Weights(
-            np.concatenate([W, W, extra_W]).astype(dtype, copy=False),
-            np.concatenate([b, b, extra_b]).astype(dtype, copy=False),
-            np.concatenate([a, -a, np.zeros((m % group, c))]).astype(dtype, copy=False),
-        )
+    if not isinstance(chosen.init, str):
+        return given_weights(chosen.init, chosen.width, d, c, dtype)
+    m, group = chosen.width, 2 if chosen.init == "pairs" else 4
+    k = m // group
+    default = 1.0 if chosen.algorithm == "algorithm1" else 1 / np.sqrt(m)
+    scale = default if chosen.output_scale is None else chosen.output_scale
+    # The leftover neurons are drawn too, with a = 0.
+    W = rng.standard_normal((k + m % group, d)) * (chosen.weight_scale / np.sqrt(d))
+    b = rng.standard_normal(k + m % group)
+    b = b * chosen.bias_scale if chosen.bias == "normal" else np.full_like(b, chosen.bias_scale)
+    a = rng.standard_normal((k, c))
+    a = scale * (a if chosen.output == "normal" else np.where(a < 0, -1.0, 1.0))
+    W, extra_W, b, extra_b = W[:k], W[k:], b[:k], b[k:]
+    if chosen.init == "quadruples":
+        W, b, a = np.concatenate([W, -W]), np.concatenate([b, -b]), np.concatenate([a, -a])
+    return Weights(
+        np.concatenate([W, W, extra_W]).astype(dtype, copy=False),
+        np.concatenate([b, b, extra_b]).astype(dtype, copy=False),
+        np.concatenate([a, -a, np.zeros((m % group, c))]).astype(dtype, copy=False),
+    )
 
 
 def given_weights(init: ArrayLike, m: int, d: int, c: int, dtype: DTypeLike) -> Weights:

@@ -1,12 +1,7 @@
 """Two-layer networks that learn their features."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from os import PathLike
 from typing import Any, Self
 
-import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
@@ -167,73 +162,6 @@ class TwoLayerRegressor(MultiOutputMixin, RegressorMixin, BaseTwoLayer):
     True
     """
 
-    def __init__(
-        self,
-        width: int = 256,
-        activation: Any = "relu",
-        *,
-        algorithm: str = "gd",
-        alpha: float = 1e-2,
-        solver: str = "auto",
-        learning_rate_init: float | None = None,
-        learning_rate: str | Callable[[int], float] = "constant",
-        momentum: float = 0.9,
-        batch_size: int | None = None,
-        max_iter: int | None = None,
-        tol: float | None = 1e-5,
-        n_iter_no_change: int = 20,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        init: Any = "pairs",
-        weight_scale: float = 1.0,
-        bias: str = "normal",
-        bias_scale: float = 1.0,
-        output: str = "normal",
-        output_scale: float | None = None,
-        train_bias: bool = True,
-        train_output: bool = True,
-        mask: ArrayLike | None = None,
-        smoothing: float = 0.0,
-        first_step: float | None = None,
-        n_forgetting_steps: int = 2,
-        bias_range: float = 2.0,
-        scaling: str | None = "standard",
-        checkpoint: str | PathLike[str] | None = None,
-        random_state: int | np.random.RandomState | None = None,
-        callback: Callable[[int, Any], object] | None = None,
-    ) -> None:
-        self.width = width
-        self.activation = activation
-        self.algorithm = algorithm
-        self.alpha = alpha
-        self.solver = solver
-        self.learning_rate_init = learning_rate_init
-        self.learning_rate = learning_rate
-        self.momentum = momentum
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_iter_no_change = n_iter_no_change
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.init = init
-        self.weight_scale = weight_scale
-        self.bias = bias
-        self.bias_scale = bias_scale
-        self.output = output
-        self.output_scale = output_scale
-        self.train_bias = train_bias
-        self.train_output = train_output
-        self.mask = mask
-        self.smoothing = smoothing
-        self.first_step = first_step
-        self.n_forgetting_steps = n_forgetting_steps
-        self.bias_range = bias_range
-        self.scaling = scaling
-        self.checkpoint = checkpoint
-        self.random_state = random_state
-        self.callback = callback
-
     @checks_parameters(nested=False)
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit to rows `X` (n, d) and targets `y` (n,) or (n, t); returns the estimator."""
@@ -252,5 +180,4 @@ class TwoLayerRegressor(MultiOutputMixin, RegressorMixin, BaseTwoLayer):
     def predict(self, X: ArrayLike) -> Array:
         """Return the values at the rows of `X`, of shape (n,) or (n, t)."""
         fitted = snapshot(self)
-        values: Array = fitted._model.targets.decode(fitted._values(X))
-        return values
+        return fitted._model.targets.decode(fitted._values(X))
