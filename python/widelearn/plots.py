@@ -1,4 +1,7 @@
-"""Draw results: rows or fitted objects in, Matplotlib axes out; nothing is computed here."""
+"""Draw results: rows or fitted objects in, the same Matplotlib axes out; nothing is computed here.
+
+Figures are on the Agg canvas, without a window: save them by ``savefig``.
+"""
 
 from __future__ import annotations
 
@@ -20,19 +23,7 @@ METRICS = {"accuracy": "accuracy", "r2": "R²"}
 
 
 def scores(rows: Rows, ax: Axes) -> Axes:
-    """Draw scores with their standard errors, one row below the other.
-
-    Parameters
-    ----------
-    rows : sequence of dict
-        Rows of results.json, the first one on top: model, package, score, score_se, metric, error.
-    ax : matplotlib.axes.Axes
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        The same.
-    """
+    """Draw the scores of results.json with their standard errors, one row below the other, the first on top."""
     for position, row in enumerate(rows):
         color = COLORS[row["package"]]
         beside: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "center"}
@@ -51,19 +42,7 @@ def scores(rows: Rows, ax: Axes) -> Axes:
 
 
 def durations(rows: Rows, ax: Axes) -> Axes:
-    """Draw the seconds that fitting and predicting took, on a logarithmic scale.
-
-    Parameters
-    ----------
-    rows : sequence of dict
-        Rows of results.json: package, fit_s, predict_s.
-    ax : matplotlib.axes.Axes
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        The same.
-    """
+    """Draw the seconds that fitting and predicting took, on a logarithmic scale."""
     for position, row in enumerate(rows):
         if row["fit_s"] is not None:
             color, fit, predict = COLORS[row["package"]], row["fit_s"], row["predict_s"]
@@ -78,19 +57,7 @@ def durations(rows: Rows, ax: Axes) -> Axes:
 
 
 def peaks(rows: Rows, ax: Axes) -> Axes:
-    """Draw the peak memory of each method's own process.
-
-    Parameters
-    ----------
-    rows : sequence of dict
-        Rows of results.json: package, peak_bytes.
-    ax : matplotlib.axes.Axes
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        The same.
-    """
+    """Draw the peak memory of each method's own process."""
     for position, row in enumerate(rows):
         if row["peak_bytes"] is not None:
             ax.barh(position, row["peak_bytes"] / 1024**2, height=0.5, color=COLORS[row["package"]])
@@ -113,27 +80,7 @@ def _lines(rows: Rows, ax: Axes) -> None:
 
 
 def comparison(rows: Rows, title: str = "") -> Figure:
-    """Draw a comparison: scores, seconds and memory side by side, one method below the other.
-
-    Parameters
-    ----------
-    rows : sequence of dict
-        Rows of results.json in the order to draw.
-    title : str
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        On the Agg canvas, without a window; save it by ``savefig``.
-
-    Examples
-    --------
-    >>> row = {"model": "ntk", "package": "widelearn", "metric": "accuracy"}
-    >>> row |= {"score": 0.98, "score_se": 0.01, "error": None}
-    >>> row |= {"fit_s": 0.1, "predict_s": 0.02, "peak_bytes": 10**7}
-    >>> len(comparison([row]).axes)
-    3
-    """
+    """Draw rows of results.json: scores, seconds and memory side by side, one method below the other."""
     from matplotlib.lines import Line2D
 
     figure = _figure(13, 1.6 + 0.42 * len(rows))
@@ -169,17 +116,6 @@ def curves(rows: Rows, ax: Axes) -> Axes:
     """Draw theory as lines and simulation as points with two standard errors, a colour for each series.
 
     A dotted line joins at most twelve points without theory.
-
-    Parameters
-    ----------
-    rows : sequence of dict
-        Rows of a study: series, x, theory, simulation, se.
-    ax : matplotlib.axes.Axes
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        The same.
     """
     names = list(dict.fromkeys(row["series"] for row in rows))
     for index, name in enumerate(names):
@@ -209,16 +145,7 @@ def _columns(rows: Rows, *keys: str) -> list[list[Any]]:
 def heat(rows: Rows, ax: Axes) -> Axes:
     """Draw predictions over two coordinates as colours, and simulations as discs in the same colours.
 
-    Parameters
-    ----------
-    rows : sequence of dict
-        Rows of a study with x, y and theory on a grid, or with simulation at single points.
-    ax : matplotlib.axes.Axes
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        The same.
+    Rows have x, y and theory on a grid, or simulation at single points.
     """
     grid = [row for row in rows if row["theory"] is not None and row["simulation"] is None]
     xs, ys = (sorted({row[key] for row in grid}) for key in ("x", "y"))
@@ -239,23 +166,8 @@ def heat(rows: Rows, ax: Axes) -> Axes:
 def study(panels: Sequence[dict[str, Any]], title: str = "") -> Figure:
     """Draw a study's panels side by side.
 
-    Parameters
-    ----------
-    panels : sequence of dict
-        Each holds `rows`, and perhaps `title`, `xlabel`, `ylabel`, `xscale`, `yscale`, `ylim`, `xlim` and `heat`
-        (True for colours over two coordinates).
-    title : str
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        On the Agg canvas, without a window; save it by ``savefig``.
-
-    Examples
-    --------
-    >>> row = {"series": "ridge", "x": 1.0, "theory": 0.5, "simulation": 0.49, "se": 0.01}
-    >>> len(study([{"rows": [row], "xlabel": "n", "ylabel": "risk"}]).axes)
-    1
+    Each holds `rows`, and perhaps `title`, `xlabel`, `ylabel`, `xscale`, `yscale`, `ylim`, `xlim` and `heat` (True for
+    colours over two coordinates).
     """
     figure = _figure(6.4 * len(panels), 4.6)
     for ax, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):

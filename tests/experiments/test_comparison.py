@@ -9,6 +9,7 @@ import pytest
 from made_tables import curved, problem
 from widelearn.experiments.comparison import methods, process
 from widelearn.experiments.comparison.fitted import TargetScale
+from widelearn.experiments.comparison.journal import mark
 from widelearn.experiments.comparison.runner import compare
 from widelearn.experiments.tables import table as tables
 from widelearn.experiments.tables.problem import Request, build
@@ -106,3 +107,15 @@ def test_the_best_model_predicts_from_raw_rows():
     assert best.about["row"]["score"] == max(row["score"] for row in comparison.results["rows"])
     prediction = best.predict(raw.drop(columns=["label", "y"]).assign(y=0.0))
     assert set(prediction) <= {"up", "down"}
+
+
+def test_targets_are_scaled_and_given_back():
+    scale, y = TargetScale.of(np.array([1.0, 3.0])), np.array([1.0, 3.0])
+    assert scale.forward(y).tolist() == [-1.0, 1.0]
+    assert scale.back(scale.forward(y)).tolist() == y.tolist()
+
+
+def test_a_mark_tells_arrays_and_settings_apart():
+    x = {"x": np.arange(3)}
+    assert mark(x, 1) == mark({"x": np.arange(3)}, 1)
+    assert len({mark(x, 1), mark(x, 2), mark({"x": np.arange(4)}, 1), mark({"y": np.arange(3)}, 1)}) == 4

@@ -10,9 +10,11 @@ from widelearn import plots
 from widelearn.__main__ import main
 from widelearn.experiments import studies
 from widelearn.experiments.errors import InputError
-from widelearn.experiments.studies.rows import row
+from widelearn.experiments.studies.baselines import best_accuracy
+from widelearn.experiments.studies.rows import Values, row
 from widelearn.experiments.studies.runner import failed, run
 from widelearn.experiments.studies.spec import Claim, Spec, apart, within
+from widelearn.kernels import RBF
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +83,20 @@ def test_claims():
     assert not apart([], "").held
     assert not within([row("a", 1.0, np.inf, [1.0, 1.1])], "", 0.1).held
     assert row("a", 1, None, [np.nan, 1.0])["simulation"] is None
+
+
+def test_rows_hold_means_of_draws():
+    found = Values()
+    for value in (0.4, 0.6):
+        found.add("ridgeless", 2.0, value)
+    (one,) = found.rows(lambda series, x: 1 / x)
+    assert one == row("ridgeless", 2.0, 0.5, [0.4, 0.6])
+    assert (one["simulation"], one["theory"], one["draws"]) == (0.5, 0.5, 2)
+
+
+def test_the_best_kernel_fit_separates_a_line():
+    X = np.linspace(-1, 1, 20)[:, None]
+    assert best_accuracy(RBF(gamma=1.0), X, np.sign(X[:, 0]), X, np.sign(X[:, 0])) == 1.0
 
 
 def test_unknown_studies():

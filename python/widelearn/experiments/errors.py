@@ -1,7 +1,5 @@
 """Refusals of wrong input: one exception, one line, with the remedy in it."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
@@ -26,20 +24,11 @@ _SIGNATURES = (
 
 
 class InputError(ValueError):
-    """Refuse an input or a usage with one line that names the remedy.
-
-    The command line prints the message after ``widelearn: `` and exits with code 2.
-    """
+    """Refuse an input or a usage with one line that names the remedy; the command line prints it, exit code 2."""
 
 
 def nearest(name: str, names: Sequence[str]) -> str:
-    """Say which of the names the user may have meant, or list them.
-
-    Examples
-    --------
-    >>> nearest("Prise", ["carat", "price"])
-    "did you mean 'price'?"
-    """
+    """Say which of the names the user may have meant, or list them."""
     lowered = {column.lower(): column for column in reversed(names)}
     close = difflib.get_close_matches(name.lower().strip(), lowered, n=1, cutoff=0.6)
     if close:
@@ -48,13 +37,7 @@ def nearest(name: str, names: Sequence[str]) -> str:
 
 
 def listing(names: Iterable[object], most: int = 8) -> str:
-    """Join names for a sentence, at most `most` of them.
-
-    Examples
-    --------
-    >>> listing(["a", "b", "c"], most=2)
-    'a, b and 1 more'
-    """
+    """Join names for a sentence, at most `most` of them."""
     texts = [str(name) for name in names]
     if len(texts) > most:
         return ", ".join(texts[:most]) + f" and {len(texts) - most} more"
@@ -62,13 +45,7 @@ def listing(names: Iterable[object], most: int = 8) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Write a number of things.
-
-    Examples
-    --------
-    >>> counted(1, "row"), counted(1200, "row")
-    ('1 row', '1,200 rows')
-    """
+    """Write a number of things: 1 row, 1,200 rows."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 

@@ -1,7 +1,5 @@
 """What results were made with: versions of packages, and the machine."""
 
-from __future__ import annotations
-
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -11,13 +9,7 @@ PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "matplotlib")
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what took part.
-
-    Examples
-    --------
-    >>> sorted(versions())[:2]
-    ['matplotlib', 'numpy']
-    """
+    """Return the versions of what took part."""
     import widelearn as wl
 
     found = {"widelearn": wl.__version__, "python": platform.python_version()}

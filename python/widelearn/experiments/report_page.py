@@ -25,14 +25,7 @@ def console() -> Console:
 
 
 def ranked(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows by falling score, those without one last; rows of equal scores keep their order.
-
-    Examples
-    --------
-    >>> rows = [{"score": None}, {"score": -0.3}, {"score": 0.0}]
-    >>> [row["score"] for row in ranked(rows)]
-    [0.0, -0.3, None]
-    """
+    """Return rows by falling score, those without one last; rows of equal scores keep their order."""
     return sorted(rows, key=lambda row: -math.inf if row["score"] is None else row["score"], reverse=True)
 
 
@@ -106,13 +99,7 @@ def print_study(results: dict[str, Any], console: Console) -> None:
 
 
 def score_text(row: dict[str, Any]) -> str:
-    """Write a score with its standard error.
-
-    Examples
-    --------
-    >>> score_text({"score": 0.9876, "score_se": 0.0051})
-    '0.9876 ± 0.0051'
-    """
+    """Write a score with its standard error: 0.9876 ± 0.0051."""
     if row["score"] is None:
         return "undefined"
     error = "" if row["score_se"] is None else f" ± {row['score_se']:.4f}"
@@ -120,23 +107,11 @@ def score_text(row: dict[str, Any]) -> str:
 
 
 def memory_text(size: int | None) -> str:
-    """Write bytes in MiB.
-
-    Examples
-    --------
-    >>> memory_text(3 * 1024**2), memory_text(None)
-    ('3 MiB', 'unknown')
-    """
+    """Write bytes in MiB."""
     return "unknown" if size is None else f"{size / 1024**2:,.0f} MiB"
 
 
 def parameters_text(parameters: dict[str, Any]) -> str:
-    """Write chosen parameters in one line.
-
-    Examples
-    --------
-    >>> parameters_text({"gamma": 0.0625, "alpha": 0.01})
-    'gamma 0.0625, alpha 0.01'
-    """
+    """Write chosen parameters in one line: gamma 0.0625, alpha 0.01."""
     values = ((name, f"{value:g}" if isinstance(value, float) else str(value)) for name, value in parameters.items())
     return ", ".join(f"{name} {value}" for name, value in values)

@@ -22,15 +22,6 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder, which takes the place of `path` when the block ends well.
 
     Even if the machine stops in between, `path` is the old file or the whole new one.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> with replacing(folder / "a.txt") as temporary:
-    ...     _ = temporary.write_text("whole")
-    >>> (folder / "a.txt").read_text()
-    'whole'
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -88,23 +79,8 @@ def write_model(path: Path, model: Any) -> None:
 def reserve(out: str | None, force: bool, default: str) -> Iterator[Path]:
     """Make the folder for results, and remove it if it is still empty when the block ends.
 
-    Parameters
-    ----------
-    out : str or None
-        None: the first free of `default`, `default`-2, ... in the current folder.
-    force : bool
-        Whether `out` may hold files already; those of the same names will be replaced.
-    default : str
-
-    Yields
-    ------
-    Path
-        A folder that takes files.
-
-    Raises
-    ------
-    InputError
-        `out` holds files and `force` is not set, is no folder, or takes no files.
+    Without `out` it is the first free of `default`, `default`-2, ... in the current folder. With `force`, `out` may
+    hold files already; those of the same names will be replaced.
     """
     folder, made = _named(Path(out), force) if out is not None else _first_free(default)
     try:

@@ -11,23 +11,7 @@ from widelearn.kernels.rows import Array
 
 
 def check_radial(kernel: Kernel) -> None:
-    """Refuse a kernel without a gradient in closed form, with the reason.
-
-    Parameters
-    ----------
-    kernel : Kernel
-        Any kernel.
-
-    Raises
-    ------
-    ValueError
-        If it is not a function of the Euclidean distance, or its gradient has no bound.
-
-    Examples
-    --------
-    >>> from widelearn.kernels import RBF
-    >>> check_radial(RBF())
-    """
+    """Refuse a kernel that is not a function of the Euclidean distance, or whose gradient has no bound."""
     if not isinstance(kernel, RBF | Laplace | Matern):
         raise ValueError(
             f"The gradient of {kernel!r} is not here in closed form: take RBF, Laplace (norm 2) or Matern, functions of"
@@ -43,33 +27,10 @@ def check_radial(kernel: Kernel) -> None:
 def slopes(kernel: Kernel, X: Array, Y: Array) -> Array:
     """Return s(x, y) of shape (n, m), such that the gradient of k(x, y) in x is s(x, y) (x - y).
 
-    Parameters
-    ----------
-    kernel : RBF, Laplace or Matern
-        One that :func:`check_radial` lets pass.
-    X : ndarray of shape (n, d)
-        Rows, C-contiguous.
-    Y : ndarray of shape (m, d)
-        Rows of the same dtype.
-
-    Returns
-    -------
-    ndarray of shape (n, m)
-        The factors, zero where a kernel with a cusp has no gradient, at coinciding rows.
-
-    Notes
-    -----
-    RBF: -2 gamma k. Matern: -3/l² e^-t for nu 1.5 and -5/(3 l²) (1 + t) e^-t for 2.5, Matern kernels again. Laplace:
-    -gamma power r^(power - 2) k, with gamma r^power = -log k taken from the kernel's own value, which near-equal rows
-    leave exact; the relative error is that of one rounding over gamma r^power.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from widelearn.kernels import RBF
-    >>> x, y = np.array([[1.0]]), np.array([[0.0]])
-    >>> bool(np.allclose(slopes(RBF(gamma=0.5), x, y) * (x - y), -np.exp(-0.5)))
-    True
+    It is zero at coinciding rows, where a kernel with a cusp has no gradient. RBF: -2 gamma k. Matern: -3/l² e^-t for
+    nu 1.5 and -5/(3 l²) (1 + t) e^-t for 2.5, Matern kernels again. Laplace: -gamma power r^(power - 2) k, with
+    gamma r^power = -log k taken from the kernel's own value, which near-equal rows leave exact; the relative error is
+    that of one rounding over gamma r^power.
     """
     match kernel.spec(X.shape[1]):
         case specs.Rbf(gamma):

@@ -38,13 +38,7 @@ REMEDY = (
 
 
 def values_of(function: Function, t: Array) -> Array:
-    """Return function(t) as finite float64 of the shape of `t`.
-
-    Raises
-    ------
-    ValueError
-        If the function does not take arrays, or returns another shape, complex numbers, NaN or infinity.
-    """
+    """Return function(t) as finite float64 of the shape of `t`; refuse all else with the reason."""
     # Functions written with exp or cosh overflow on their way to a finite value: only the result counts.
     with np.errstate(all="ignore"):
         try:

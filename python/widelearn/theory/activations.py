@@ -48,15 +48,7 @@ SMOOTH: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
 
 
 def parse(activation: Activation) -> tuple[str, Any]:
-    """Return a name and its parameter: a leaky relu's slope, a Hermite degree, the callables, or None.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown.
-    TypeError
-        If it is neither a name, ``("leaky_relu", slope)``, a function nor a tuple of functions.
-    """
+    """Return a name and its parameter: a leaky relu's slope, a Hermite degree, the callables, or None."""
     match activation:
         case str() if activation == "leaky_relu":
             return activation, LEAKY_SLOPE

@@ -35,13 +35,7 @@ def arccosine(t: Values, order: int) -> Values:
 
 
 def dual(activation: Activation, derivative: int = 0, variance: float = 1.0) -> Dual:
-    """Return t -> E[σ^(j)(u) σ^(j)(v)] for Gaussian u, v of this variance and correlation t.
-
-    Raises
-    ------
-    ValueError
-        If σ^(j) is no function of finite second moment, as the derivative of a step.
-    """
+    """Return t -> E[σ^(j)(u) σ^(j)(v)] for Gaussian u, v of this variance and correlation t."""
     name, parameter = parse(activation)
     if name in RECTIFIED or name == "leaky_relu":
         return _rectified_dual(name, parameter, derivative, variance)

@@ -15,7 +15,7 @@ ITERATIONS = 200
 
 
 class Root(NamedTuple):
-    """The solution of the equation, every quantity free of cancellation, one entry a point.
+    """The solution, every quantity free of cancellation, one entry a point.
 
     ν; the gaps 1 - D/n and 1 - D/N; D; δ = D - Σ s²/(s + ν)²; δ/ν.
     """

@@ -42,13 +42,7 @@ def name_and_parameters(kernel: Any) -> tuple[str, Parameters] | None:
 
 
 def function_of(kernel: Any, domain: Domain) -> Function:
-    """Return h with k(x, x') = h(x.x'/d) for inputs of norm √d; it takes complex arrays too.
-
-    Raises
-    ------
-    ValueError
-        If the kernel is no function of the inner product on this domain.
-    """
+    """Return h with k(x, x') = h(x.x'/d) for inputs of norm √d; it takes complex arrays too."""
     found = name_and_parameters(kernel)
     if found is None:
         return kernel

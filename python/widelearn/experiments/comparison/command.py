@@ -1,7 +1,5 @@
 """The commands ``widelearn compare`` and ``widelearn predict``."""
 
-from __future__ import annotations
-
 import sys
 from argparse import Namespace
 from collections.abc import Iterator

@@ -23,14 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TargetScale:
-    """The mean and the scale that regression targets lose before a fit, and get back after it.
-
-    Examples
-    --------
-    >>> scale = TargetScale.of(np.array([1.0, 3.0]))
-    >>> scale.forward(np.array([1.0, 3.0]))
-    array([-1.,  1.])
-    """
+    """The mean and the scale that regression targets lose before a fit, and get back after it."""
 
     mean: float = 0.0
     scale: float = 1.0
@@ -53,28 +46,15 @@ class TargetScale:
 
 @dataclass
 class FittedModel:
-    """Preparation and model in one: predicts the target from raw rows.
-
-    Parameters
-    ----------
-    columns : Columns
-        The fitted preparation.
-    model : estimator
-        Fitted on the prepared columns.
-    scale : TargetScale
-    classes : list or None
-        The labels behind the model's codes; None for regression.
-    target : Reading
-        The target column.
-    about : dict
-        The row of results.json that this model is, and the versions it was fitted with.
-    """
+    """Preparation and model in one: predicts the target from raw rows."""
 
     columns: Columns
     model: Any
     scale: TargetScale
+    # The labels behind the model's codes; None for regression.
     classes: list[Any] | None
     target: Reading
+    # The row of results.json that this model is, and the versions it was fitted with.
     about: dict[str, Any]
 
     @property
@@ -89,28 +69,12 @@ class FittedModel:
         return [f"{name} {then.get(name)} (now {now.get(name)})" for name in names]
 
     def predict(self, frame: pd.DataFrame) -> NDArray[Any]:
-        """Predict one label or number for each raw row.
-
-        Parameters
-        ----------
-        frame : pandas.DataFrame
-            Holds the columns that the model uses, in any order.
-
-        Raises
-        ------
-        InputError
-            If a column is missing.
-        """
+        """Predict one label or number for each raw row, from the columns that the model uses, in any order."""
         prediction = self.scale.back(predict_in_blocks(self.model, self.columns.transform(frame)))
         return prediction if self.classes is None else np.array(self.classes)[prediction.astype(np.intp)]
 
     def score(self, frame: pd.DataFrame, prediction: NDArray[Any]) -> tuple[float, float, int] | None:
-        """Score predictions against the target column, if the table has one.
-
-        Returns
-        -------
-        score, standard error, number of rows with a target; or None
-        """
+        """Return score, standard error and number of rows with a target, None for a table without one."""
         if self.target.name not in frame.columns:
             return None
         column = frame[self.target.name]
@@ -128,11 +92,6 @@ def load(path: str | Path) -> FittedModel:
     """Read a model that ``widelearn compare --save`` wrote.
 
     It is a pickle: reading it can run any code that its author put into it, so read only files that you trust.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, unreadable, or holds something else.
     """
     import joblib
 

@@ -1,7 +1,5 @@
 """What a comparison has found so far, kept on disk so that a stopped one can continue."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path
@@ -17,19 +15,7 @@ SCHEMA = "widelearn-checkpoint/1"
 class Journal:
     """The finished methods of a comparison, each written at its end, whole or not at all.
 
-    Parameters
-    ----------
-    folder : Path
-        The folder of results.
-    mark : str
-        What the results depend on, as :func:`mark` makes it.
-    resume : bool
-        Whether to take what an earlier run left; otherwise it is removed.
-
-    Raises
-    ------
-    InputError
-        If what an earlier run left is damaged, or belongs to other data or settings.
+    What an earlier run left is taken up with `resume`, else removed; one of another :func:`mark` is refused.
     """
 
     def __init__(self, folder: Path, mark: str, resume: bool) -> None:
@@ -78,14 +64,7 @@ class Journal:
 
 
 def mark(arrays: dict[str, Any], *settings: Any) -> str:
-    """Return a digest of arrays and settings.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> mark({"x": np.arange(3)}, 1) == mark({"x": np.arange(3)}, 2)
-    False
-    """
+    """Return a digest of arrays and settings: what results depend on."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
     for name in sorted(arrays):
         array = arrays[name]

@@ -1,7 +1,5 @@
 """The most memory a process held, as the operating system counts it."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 
@@ -21,11 +19,6 @@ def peak() -> int | None:
 
     On Linux it is VmHWM of this program alone. Elsewhere it is getrusage's ru_maxrss, which includes what the parent
     held when it started this process.
-
-    Examples
-    --------
-    >>> (peak() or 1) > 0
-    True
     """
     try:
         lines = _STATUS.read_text().splitlines()

@@ -1,7 +1,5 @@
 """The methods of a comparison by name, in the order in which they run."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -16,24 +14,15 @@ PEER = "sklearn_"
 
 @dataclass(frozen=True)
 class Method:
-    """One method: what it is called, and how much it may take.
+    """One method: what it is called, and how much it may take."""
 
-    Parameters
-    ----------
-    name : str
-        The function that plans it in widelearn_methods.py; after ``sklearn_`` that in sklearn_methods.py.
-    rows : int or None
-        The most training rows it takes, because it holds a matrix that grows with them; None takes all.
-    serial : bool
-        Whether tuning keeps to one thread: many small fits end sooner without waiting for each other's threads,
-        on a busy machine many times sooner. The final fit and the predictions use all threads.
-    weighted : bool
-        Whether its fits take weights; without, weights count in its scores alone.
-    """
-
+    # The function that plans it in widelearn_methods.py; after ``sklearn_`` that in sklearn_methods.py.
     name: str
+    # The most training rows it takes, because it holds a matrix that grows with them; None takes all.
     rows: int | None = None
+    # Whether tuning keeps to one thread: many small fits wait for each other's threads longer than they compute.
     serial: bool = False
+    # Whether its fits take weights; without, weights count in its scores alone.
     weighted: bool = True
 
     @property
@@ -67,18 +56,7 @@ METHODS = (
 
 
 def choose(names: str | None) -> tuple[Method, ...]:
-    """Return the methods that a comma-separated list names, in the order of METHODS; None names all.
-
-    Raises
-    ------
-    InputError
-        If a name is not that of a method.
-
-    Examples
-    --------
-    >>> [method.name for method in choose("rbf,ntk")]
-    ['ntk', 'rbf']
-    """
+    """Return the methods that a comma-separated list names, in the order of METHODS; None names all."""
     known = [method.name for method in METHODS]
     wanted = known if names is None else [name.strip() for name in names.split(",") if name.strip()]
     for name in wanted:

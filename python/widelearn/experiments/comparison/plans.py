@@ -24,18 +24,11 @@ NOTHING: tuple[Parameters, ...] = ({},)
 
 @dataclass(frozen=True)
 class Setting:
-    """What a method may know before it is tuned.
-
-    Parameters
-    ----------
-    task : {"classification", "regression"}
-    seed : int
-    variance : float
-        The sum of the training columns' variances, the scale of squared distances.
-    """
+    """What a method may know before it is tuned."""
 
     task: str
     seed: int
+    # The sum of the training columns' variances, the scale of squared distances.
     variance: float
 
     @property
@@ -50,20 +43,10 @@ class Setting:
 
 @dataclass(frozen=True)
 class TuningPlan:
-    """How one method is tuned and built.
+    """How one method is tuned and built: candidates are pairs of an outer and an inner setting.
 
-    A candidate is a pair of an outer and an inner setting. `represent` turns rows into features or kernel values once
-    for each outer setting and fold. `solver` fits on them for every inner setting, `final` builds the same on raw rows.
-
-    Parameters
-    ----------
-    outer, inner : tuple of dict
-        The grid is their product.
-    represent : callable (outer, X_fit, X_check) -> (A_fit, A_check)
-    solver : callable (inner) -> estimator for represented rows
-    final : callable (outer, inner) -> estimator for raw rows
-    fixed : dict
-        Parameters that are reported, not tuned.
+    `represent` turns rows into features or kernel values once for each outer setting and fold. `solver` fits on them
+    for every inner setting, `final` builds the same on raw rows. `fixed` parameters are reported, not tuned.
     """
 
     outer: tuple[Parameters, ...]

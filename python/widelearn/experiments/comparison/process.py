@@ -1,7 +1,5 @@
 """Run one method in a process of its own, and follow its progress."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
@@ -17,25 +15,9 @@ WIDTHS = ("WIDELEARN_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "M
 def run(
     folder: Path, job: dict[str, Any], on_step: Callable[[float], None] | None = None, threads: int | None = None
 ) -> dict[str, Any]:
-    """Run a job of `worker.run` in a fresh Python process and wait for it.
+    """Run a job of `worker.run` in a fresh Python process; return its result, or {"error": one line}.
 
-    The process never outlives this call.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds problem.npz; the job's files are written beside it.
-    job : dict
-        As `worker.run` takes it.
-    on_step : callable (fraction)
-        Called during tuning.
-    threads : int or None
-        How many threads the method may use; None leaves the choice to each library.
-
-    Returns
-    -------
-    dict
-        The result of `worker.run`, or {"error": one line}.
+    The process never outlives this call. It reads problem.npz in `folder`, and tells `on_step` the fraction done.
     """
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     environment = dict(os.environ)

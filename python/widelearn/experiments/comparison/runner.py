@@ -1,7 +1,5 @@
 """Compare methods on one problem: each is tuned, fitted and measured in a process of its own, then scored here."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,15 +23,7 @@ Row = dict[str, Any]
 
 @dataclass
 class Comparison:
-    """What a comparison found.
-
-    Attributes
-    ----------
-    results : dict
-        What results.json holds.
-    best : FittedModel or None
-        The model with the best held-out score, if models were to be kept and one succeeded.
-    """
+    """What results.json holds, and the model with the best held-out score if models were to be kept."""
 
     results: dict[str, Any]
     best: FittedModel | None = None
@@ -54,19 +44,10 @@ def compare(
     on_step: Callable[[str, float], None] | None = None,
     journal: Journal | None = None,
 ) -> Comparison:
-    """Tune, fit and score methods, one after the other.
+    """Tune, fit and score methods, one after the other; the same seed gives the same scores.
 
-    Parameters
-    ----------
-    seed : int
-        The same seed gives the same scores.
-    threads : int or None
-        Threads for each method; None leaves the choice to each library.
-    keep : bool
-        Whether to return the best model.
-    on_step : callable (method's name, fraction done)
-    journal : Journal or None
-        Keeps what each method found; methods that it holds already are not run again.
+    `threads` of None leaves the choice to each library, `keep` returns the best model, `on_step` hears the share done.
+    Methods that the journal holds already are not run again.
     """
     hear = on_step or (lambda name, fraction: None)
     rows: list[Row] = []

@@ -1,7 +1,5 @@
 """Score predictions on rows that were held out, each score with its standard error."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -15,11 +13,6 @@ def score(task: str, y: NDArray[Any], prediction: NDArray[Any], weight: Array | 
     """Return the accuracy (classification) or R² (regression), weighted by `weight`.
 
     Accuracy is Σ w [y = p] / Σ w, R² is 1 - Σ w (y - p)² / Σ w (y - ȳ)² with the weighted mean ȳ; nan if y is constant.
-
-    Examples
-    --------
-    >>> score("classification", np.array([0, 1, 1, 0]), np.array([0, 1, 0, 0]))
-    0.75
     """
     totals = _totals(task, y, prediction, weight).sum(axis=1)
     return float(_ratio(task, totals))
@@ -33,13 +26,6 @@ def standard_error(
     Accuracy of independent rows: binomial, sqrt(a (1 - a) / n), with weights sqrt(Σ w² ([y = p] - a)²) / Σ w.
     R², and either metric when rows come in groups: the delete-one jackknife over rows or groups, in closed form.
     Rows of one group may depend on each other. One row or group, or a constant y, gives nan.
-
-    Examples
-    --------
-    >>> round(
-    ...     standard_error("classification", np.array([0, 1, 1, 0]), np.array([0, 1, 0, 0])), 4
-    ... )
-    0.2165
     """
     totals = _totals(task, y, prediction, weight)
     if task == "classification" and group is None:

@@ -1,9 +1,7 @@
 """The comparison's methods of scikit-learn."""
 
-from __future__ import annotations
-
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,17 +27,12 @@ from widelearn.experiments.comparison.plans import (
 
 
 class SignCoded(ClassifierMixin, BaseEstimator):
-    """Classify with a regressor of several targets: +1 for the row's class, -1 for the others, the largest wins.
-
-    Parameters
-    ----------
-    regressor : estimator
-    """
+    """Classify with a regressor of several targets: +1 for the row's class, -1 for the others, the largest wins."""
 
     def __init__(self, regressor: Any) -> None:
         self.regressor = regressor
 
-    def fit(self, X: Matrix, y: NDArray[Any], sample_weight: NDArray[np.float64] | None = None) -> SignCoded:
+    def fit(self, X: Matrix, y: NDArray[Any], sample_weight: Matrix | None = None) -> Self:
         """Fit the regressor on signs."""
         self.classes_, codes = np.unique(y, return_inverse=True)
         signs = np.where(codes[:, None] == np.arange(len(self.classes_)), 1.0, -1.0)

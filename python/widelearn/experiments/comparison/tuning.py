@@ -1,7 +1,5 @@
 """Tune a method on folds of the training part, and fit the chosen setting."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,23 +21,8 @@ def tune(
 ) -> tuple[Parameters, Parameters, float | None]:
     """Choose the candidate with the best mean score over the folds; the more regular one if several are best.
 
-    The single candidate of a method that chooses by itself is taken without a fit.
-
-    Parameters
-    ----------
-    plan : TuningPlan
-    task : {"classification", "regression"}
-    arrays : mapping
-        X_train, y_train, perhaps w_train, tune, and fold<k>_fit, fold<k>_check (see `splits.folds`).
-    on_step : callable (done, all)
-        Called after every fit.
-
-    Returns
-    -------
-    outer, inner : dict
-        The chosen settings.
-    mean : float or None
-        Their mean score; None where there was nothing to choose.
+    Return the outer and the inner setting and their score: None for a single candidate, which is taken without a fit.
+    `arrays` hold X_train, y_train, perhaps w_train, tune, and fold<k>_fit, fold<k>_check of `splits.folds`.
     """
     if len(plan.outer) * len(plan.inner) == 1:
         return plan.outer[0], plan.inner[0], None

@@ -1,7 +1,5 @@
 """The comparison's methods of this package."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

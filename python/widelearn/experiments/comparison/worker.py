@@ -60,17 +60,7 @@ def _end_with_parent() -> None:
 
 
 def run(job: dict[str, Any], folder: Path, say: Say) -> dict[str, Any]:
-    """Tune, fit and predict one method.
-
-    Parameters
-    ----------
-    job : dict
-        "model", "task", "seed", "keep" (whether to store the fitted model).
-    folder : Path
-        Holds problem.npz, takes prediction.npy and model.joblib.
-    say : callable
-        Takes messages for the parent.
-    """
+    """Tune, fit and predict the method of a job: its model, task, seed, and whether to keep the fitted model."""
     from threadpoolctl import threadpool_limits
 
     from widelearn.experiments.comparison.fitted import TargetScale

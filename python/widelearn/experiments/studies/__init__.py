@@ -1,7 +1,5 @@
 """Studies by name; the module of a study loads when it is found."""
 
-from __future__ import annotations
-
 from importlib import import_module
 
 from widelearn.experiments.errors import InputError, nearest
@@ -29,18 +27,7 @@ NAMES = tuple(name for names in PAPERS.values() for name in names)
 
 
 def find(name: str) -> Spec:
-    """Return the study of this name.
-
-    Raises
-    ------
-    InputError
-        If there is none; the message names the nearest.
-
-    Examples
-    --------
-    >>> find("double-descent").name
-    'double-descent'
-    """
+    """Return the study of this name."""
     if name not in NAMES:
         raise InputError(f"there is no study {name!r}: {nearest(name, NAMES)}")
     paper = next(paper for paper, names in PAPERS.items() if name in names)

@@ -1,7 +1,5 @@
 """The commands ``widelearn list`` and ``widelearn run``."""
 
-from __future__ import annotations
-
 from argparse import Namespace
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Random ensembles of studies: seeded draws, fits on plain arrays, targets with given masses in each degree."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import numpy as np

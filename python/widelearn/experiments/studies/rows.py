@@ -1,7 +1,5 @@
 """Rows of a study: a series, a place, the theory's prediction there, and what simulation found."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,13 +15,7 @@ Theory = Callable[[str, float], float | None]
 
 
 def row(series: str, x: float, theory: float | None, values: ArrayLike | None = None, **more: Any) -> Row:
-    """Put a prediction and the draws of its simulation in one row: mean and standard error of the mean.
-
-    Examples
-    --------
-    >>> row("ridgeless", 2.0, 0.5, [0.4, 0.6])["simulation"]
-    0.5
-    """
+    """Put a prediction and the draws of its simulation in one row: mean and standard error of the mean."""
     made: Row = {"series": series, "x": float(x), "theory": number(theory), "simulation": None, "se": None, "draws": 0}
     if values is not None:
         draws = np.asarray(values, dtype=float)
@@ -33,16 +25,7 @@ def row(series: str, x: float, theory: float | None, values: ArrayLike | None = 
 
 
 class Values:
-    """Values that the draws of a simulation gave, by series and place.
-
-    Examples
-    --------
-    >>> found = Values()
-    >>> for value in (0.4, 0.6):
-    ...     found.add("ridgeless", 2.0, value)
-    >>> found.rows(lambda series, x: 1 / x)[0]["simulation"]
-    0.5
-    """
+    """Values that the draws of a simulation gave, by series and place."""
 
     def __init__(self) -> None:
         self.values: dict[tuple[str, float], list[float]] = {}

@@ -1,7 +1,5 @@
 """Run a study: simulate its rows, judge its claims, and record both."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import asdict
 from typing import Any
@@ -13,10 +11,7 @@ SCHEMA = "widelearn-study/1"
 
 
 def run(spec: Spec, *, quick: bool = False, seed: int = 0, on_step: Step | None = None) -> dict[str, Any]:
-    """Simulate a study and judge its claims; return what results.json holds.
-
-    The same seed gives the same rows; `quick` takes smaller sizes and fewer draws.
-    """
+    """Simulate a study and judge its claims; return what results.json holds. `quick` takes fewer and smaller draws."""
     from threadpoolctl import threadpool_limits
 
     started = time.perf_counter()

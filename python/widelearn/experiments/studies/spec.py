@@ -1,12 +1,10 @@
 """What a study is: a simulation, the theory beside it, claims about both, and a figure."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, Self
 
 from widelearn.experiments.studies.rows import Row, Rows
 
@@ -20,61 +18,36 @@ EQUAL, APART = 3.0, 10.0
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement about the rows, and whether they bear it out.
-
-    Attributes
-    ----------
-    text : str
-        What is claimed, in one line.
-    held : bool
-        Whether the rows say so.
-    detail : str
-        The numbers that decided it.
-    control : bool
-        Whether it is a negative control: a wrong theory that must be seen to fail.
-    """
+    """A statement about the rows, whether they bear it out, and the numbers that decided it."""
 
     text: str
     held: bool
     detail: str
+    # Whether it is a negative control: a wrong theory that must be seen to fail.
     control: bool = False
 
 
 @dataclass(frozen=True)
 class Spec:
-    """A study: everything that `widelearn run` needs to know of it.
+    """A study: everything that `widelearn run` needs to know of it."""
 
-    Attributes
-    ----------
-    name : str
-        As on the command line.
-    about : str
-        What it shows, in one line.
-    source : str
-        The paper and chapter whose statement it is.
-    settings, quick : mapping
-        Parameters, and those that `--quick` replaces.
-    simulate : callable (settings, seed, step) -> rows
-        Calls ``step(fraction)`` as it goes.
-    claims : callable (rows, settings) -> list of Claim
-    panels : callable (rows, settings) -> list of dict
-        What :func:`widelearn.plots.study` draws.
-    """
-
+    # As on the command line; what it shows, in one line; the paper and chapter whose statement it is.
     name: str
     about: str
     source: str
+    # Parameters, and those that `--quick` replaces.
     settings: Settings
     quick: Settings
     simulate: Callable[[Settings, int, Step], list[Row]]
     claims: Callable[[Rows, Settings], list[Claim]]
+    # What :func:`widelearn.plots.study` draws.
     panels: Callable[[Rows, Settings], Panels]
 
-    @staticmethod
-    def of(name: str, module: ModuleType) -> Spec:
+    @classmethod
+    def of(cls, name: str, module: ModuleType) -> Self:
         """Take a study from its module: ABOUT, SOURCE, SETTINGS, QUICK, simulate, claims and panels."""
         words = ("ABOUT", "SOURCE", "SETTINGS", "QUICK", "simulate", "claims", "panels")
-        return Spec(name, *(getattr(module, word) for word in words))
+        return cls(name, *(getattr(module, word) for word in words))
 
     def settings_for(self, quick: bool) -> dict[str, Any]:
         """Return the parameters of a full or a quick run."""
@@ -82,14 +55,7 @@ class Spec:
 
 
 def within(rows: Rows, text: str, share: float) -> Claim:
-    """Claim that simulation is theory, row by row, within max(3 standard errors, a share of the prediction).
-
-    Examples
-    --------
-    >>> from widelearn.experiments.studies.rows import row
-    >>> within([row("a", 1.0, 1.0, [0.99, 1.03])], "equal", 0.02).held
-    True
-    """
+    """Claim that simulation is theory, row by row, within max(3 standard errors, a share of the prediction)."""
     if not rows:
         return Claim(text, False, "no rows")
     worst = max(rows, key=lambda one: _miss(one, share))
@@ -106,14 +72,7 @@ def _miss(one: Row, share: float) -> float:
 
 
 def apart(rows: Rows, text: str) -> Claim:
-    """Claim that a wrong theory misses the simulation by more than 10 standard errors in every row.
-
-    Examples
-    --------
-    >>> from widelearn.experiments.studies.rows import row
-    >>> apart([row("a", 1.0, 1.0, [2.0, 2.1])], "unequal").held
-    True
-    """
+    """Claim that a wrong theory misses the simulation by more than 10 standard errors in every row."""
     if not rows:
         return Claim(text, False, "no rows", control=True)
 

@@ -1,7 +1,5 @@
 """The quadratic model learns a product of two columns from O(d) rows; kernels need O(d²)."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 from widelearn import TaylorRegressor

@@ -1,7 +1,5 @@
 """A product of two columns: quadratic models and random signs learn it where the tangent kernel does not."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from widelearn import TaylorRegressor

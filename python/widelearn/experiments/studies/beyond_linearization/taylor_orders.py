@@ -1,7 +1,5 @@
 """The size of each term in a wide network's expansion in its first layer's movement, and what random signs change."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Parities of few bits: networks find the bits, kernels and random features need rows for every product of as many."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from widelearn import RandomFeatures, TwoLayerClassifier

@@ -1,7 +1,5 @@
 """Kernel ridge that learns a metric from its own gradients: it finds two bits of a parity, and none of three."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from widelearn import RecursiveFeatureMachineClassifier

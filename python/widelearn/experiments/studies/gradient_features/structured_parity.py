@@ -1,7 +1,5 @@
 """A parity whose inputs show its bits: one gradient step finds them, kernels do not."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from widelearn import TwoLayerClassifier

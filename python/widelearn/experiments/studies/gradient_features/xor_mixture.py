@@ -1,7 +1,5 @@
 """Four clusters labelled by exclusive or: networks come near the best classifier, kernels stay near chance."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from widelearn import TwoLayerClassifier

@@ -1,7 +1,5 @@
 """The decay of eigenvalues decides whether interpolating noise costs nothing, something or everything."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from widelearn.experiments.store import number

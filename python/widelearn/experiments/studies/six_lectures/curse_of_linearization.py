@@ -1,7 +1,5 @@
 """Fixed features fail on simple targets: quadratics, one neuron, parities; learned directions do not."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from widelearn.datasets import hypercube

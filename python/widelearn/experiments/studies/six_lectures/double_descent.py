@@ -1,7 +1,5 @@
 """Test error against the number of features: a peak where they interpolate, none with the best ridge."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from widelearn.datasets import elliptical

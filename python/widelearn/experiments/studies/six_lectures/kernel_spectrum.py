@@ -1,7 +1,5 @@
 """Kernel matrices in high dimension: a cluster of eigenvalues for each degree, and a bulk raised by the rest."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from widelearn.experiments.studies.ensembles import draws, sphere

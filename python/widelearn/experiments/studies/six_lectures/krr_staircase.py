@@ -1,7 +1,5 @@
 """Kernel ridge regression learns one degree after the other, with peaks of interpolation between."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

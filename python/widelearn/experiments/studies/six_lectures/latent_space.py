@@ -1,7 +1,5 @@
 """Noisy views of few hidden variables: more features help without end, even with no ridge."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Scaled networks stay near their linearisation: the gap falls like 1/α, for antisymmetric starts like 1/α²."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

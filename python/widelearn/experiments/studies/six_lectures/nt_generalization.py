@@ -1,7 +1,5 @@
 """The tangent model with n of the order of d is linear ridge regression with a larger ridge."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The tangent model interpolates as soon as its parameters outnumber the samples, not its neurons."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from widelearn.experiments.studies.ensembles import draws, mean_square, sphere

@@ -1,7 +1,5 @@
 """Random features: double descent in the number of neurons, as Mei and Montanari predict it."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from widelearn.experiments.studies.ensembles import draws, mean_square, noisy, polynomial, ridge_fit, sphere

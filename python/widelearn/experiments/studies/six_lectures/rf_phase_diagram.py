@@ -1,7 +1,5 @@
 """Random features over samples and neurons: the smaller number decides, and N = n is a ridge of high risk."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
