@@ -6,8 +6,6 @@ from typing import Any, TypeVar
 
 from sklearn.utils.validation import check_is_fitted
 
-from widelearn.kernels.parameters import checks_parameters as checks_parameters
-
 Estimator = TypeVar("Estimator")
 
 

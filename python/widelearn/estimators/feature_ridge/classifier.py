@@ -15,7 +15,8 @@ from widelearn.estimators.feature_ridge.files import open_table
 from widelearn.estimators.feature_ridge.fit import BaseFeatureRidge, model_with, read_labels
 from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.labels import SignClassifier
-from widelearn.estimators.state import checks_parameters, refitting
+from widelearn.estimators.state import refitting
+from widelearn.kernels.parameters import checks_parameters
 
 
 class FeatureRidgeClassifier(SignClassifier, BaseFeatureRidge):

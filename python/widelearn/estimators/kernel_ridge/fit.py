@@ -22,10 +22,10 @@ from widelearn.estimators.kernel_ridge.model import (
 from widelearn.estimators.kernel_ridge.solver import Solver, default_centres
 from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.penalty import choice_of
-from widelearn.estimators.state import checks_parameters, refitting, snapshot
+from widelearn.estimators.state import refitting, snapshot
 from widelearn.features import NystromFeatures
 from widelearn.kernels import NTK, as_kernel
-from widelearn.kernels.parameters import DefaultObjects
+from widelearn.kernels.parameters import DefaultObjects, checks_parameters
 from widelearn.ridge.solution import Solution
 from widelearn.ridge.symmetric_systems import check_alpha
 

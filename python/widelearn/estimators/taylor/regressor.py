@@ -7,9 +7,10 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.lazy import refuse_lazy
-from widelearn.estimators.state import checks_parameters, draft_of, snapshot
+from widelearn.estimators.state import draft_of, snapshot
 from widelearn.estimators.taylor.fit import DTYPES, BaseTaylor, train
 from widelearn.estimators.taylor.inputs import TargetUnits
+from widelearn.kernels.parameters import checks_parameters
 from widelearn.runtime import Array
 
 
