@@ -9,10 +9,16 @@ from widelearn.runtime import Array, row_blocks
 
 # Rows scaled at once.
 ROWS = 4096
+# Between these a square keeps its digits.
+SAFE = (1e-140, 1e150)
 
 
 def root_mean_square(values: Array) -> float:
     """Return sqrt(mean v²) in double precision, free of overflow; 0 where all values are 0."""
+    with np.errstate(over="ignore", under="ignore"):
+        found = float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
+    if SAFE[0] < found < SAFE[1]:
+        return found
     # A power of two, which rounds nothing.
     unit = float(np.ldexp(1.0, np.frexp(np.abs(values).max(initial=0.0))[1] - 1))
     return float(unit * np.sqrt(np.mean(np.square(values / values.dtype.type(unit), dtype=np.float64))))
