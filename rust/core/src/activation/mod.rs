@@ -2,6 +2,8 @@
 
 mod values;
 
+use std::mem::discriminant;
+
 pub(crate) use values::logistic_pair;
 
 use crate::error::{Error, Result};
@@ -47,26 +49,26 @@ pub enum Activation {
     Hermite(u32),
 }
 
-/// The names that [`Activation::parse`] knows; `hermite` stands for `hermite0`, `hermite1` and so on.
-pub const NAMES: [&str; 18] = [
-    "relu",
-    "leaky_relu",
-    "step",
-    "erf",
-    "tanh",
-    "sigmoid",
-    "gelu",
-    "softplus",
-    "swish",
-    "cos",
-    "sin",
-    "exp",
-    "identity",
-    "quadratic",
-    "cubic",
-    "relu2",
-    "relu3",
-    "hermite",
+/// The names that [`Activation::parse`] knows; a slope and a degree are read beside the name.
+const NAMED: [(&str, Activation); 18] = [
+    ("relu", Activation::Relu),
+    ("leaky_relu", Activation::LeakyRelu(0.0)),
+    ("step", Activation::Step),
+    ("erf", Activation::Erf),
+    ("tanh", Activation::Tanh),
+    ("sigmoid", Activation::Sigmoid),
+    ("gelu", Activation::Gelu),
+    ("softplus", Activation::Softplus),
+    ("swish", Activation::Swish),
+    ("cos", Activation::Cos),
+    ("sin", Activation::Sin),
+    ("exp", Activation::Exp),
+    ("identity", Activation::Identity),
+    ("quadratic", Activation::Quadratic),
+    ("cubic", Activation::Cubic),
+    ("relu2", Activation::Relu2),
+    ("relu3", Activation::Relu3),
+    ("hermite", Activation::Hermite(0)),
 ];
 
 /// The highest Hermite degree.
@@ -80,37 +82,21 @@ impl Activation {
     /// # Errors
     /// [`Error::Invalid`] with the nearest name and the known ones.
     pub fn parse(name: &str, parameter: f64) -> Result<Self> {
-        Ok(match name {
-            "relu" => Self::Relu,
-            "leaky_relu" if parameter.is_finite() => Self::LeakyRelu(parameter),
-            "leaky_relu" => return Err(Error::Invalid(format!("the slope must be finite, got {parameter}"))),
-            "step" => Self::Step,
-            "erf" => Self::Erf,
-            "tanh" => Self::Tanh,
-            "sigmoid" => Self::Sigmoid,
-            "gelu" => Self::Gelu,
-            "softplus" => Self::Softplus,
-            "swish" => Self::Swish,
-            "cos" => Self::Cos,
-            "sin" => Self::Sin,
-            "exp" => Self::Exp,
-            "identity" => Self::Identity,
-            "quadratic" => Self::Quadratic,
-            "cubic" => Self::Cubic,
-            "relu2" => Self::Relu2,
-            "relu3" => Self::Relu3,
-            _ => match name.strip_prefix("hermite").map(str::parse::<u32>) {
-                Some(Ok(degree)) if degree <= MAX_DEGREE => Self::Hermite(degree),
-                Some(Ok(degree)) => {
-                    let message = format!("hermite{degree} is beyond the highest degree, {MAX_DEGREE}");
-                    return Err(Error::Invalid(message));
-                }
-                _ => {
-                    let message = format!("activation {name:?} is unknown; did you mean {:?}? Known: ", nearest(name));
-                    return Err(Error::Invalid(message + &NAMES.join(", ") + " with a degree, as in hermite3"));
-                }
-            },
-        })
+        let known = NAMED.iter().find(|(known, _)| *known == name).map(|&(_, activation)| activation);
+        match (known, name.strip_prefix("hermite").map(str::parse::<u32>)) {
+            (Some(Self::LeakyRelu(_)), _) if parameter.is_finite() => Ok(Self::LeakyRelu(parameter)),
+            (Some(Self::LeakyRelu(_)), _) => Err(Error::Invalid(format!("the slope must be finite, got {parameter}"))),
+            (_, Some(Ok(degree))) if degree <= MAX_DEGREE => Ok(Self::Hermite(degree)),
+            (_, Some(Ok(degree))) => {
+                Err(Error::Invalid(format!("hermite{degree} is beyond the highest degree, {MAX_DEGREE}")))
+            }
+            (Some(activation), None) => Ok(activation),
+            _ => {
+                let message = format!("activation {name:?} is unknown; did you mean {:?}? Known: ", nearest(name));
+                let names = NAMED.map(|(name, _)| name).join(", ");
+                Err(Error::Invalid(message + &names + " with a degree, as in hermite3"))
+            }
+        }
     }
 
     /// How many derivatives are functions; `None` if all are.
@@ -142,26 +128,11 @@ impl Activation {
     /// The name that [`Self::parse`] takes.
     pub fn name(self) -> String {
         match self {
-            Self::Relu => "relu",
-            Self::LeakyRelu(_) => "leaky_relu",
-            Self::Step => "step",
-            Self::Erf => "erf",
-            Self::Tanh => "tanh",
-            Self::Sigmoid => "sigmoid",
-            Self::Gelu => "gelu",
-            Self::Softplus => "softplus",
-            Self::Swish => "swish",
-            Self::Cos => "cos",
-            Self::Sin => "sin",
-            Self::Exp => "exp",
-            Self::Identity => "identity",
-            Self::Quadratic => "quadratic",
-            Self::Cubic => "cubic",
-            Self::Relu2 => "relu2",
-            Self::Relu3 => "relu3",
-            Self::Hermite(degree) => return format!("hermite{degree}"),
+            Self::Hermite(degree) => format!("hermite{degree}"),
+            _ => {
+                NAMED.iter().find(|(_, a)| discriminant(a) == discriminant(&self)).map_or("", |&(name, _)| name).into()
+            }
         }
-        .into()
     }
 }
 
@@ -180,5 +151,5 @@ fn nearest(name: &str) -> &'static str {
         }
         row[other.len()]
     };
-    NAMES.into_iter().min_by_key(|other| distance(other)).unwrap_or(NAMES[0])
+    NAMED.map(|(name, _)| name).into_iter().min_by_key(|other| distance(other)).unwrap_or("relu")
 }

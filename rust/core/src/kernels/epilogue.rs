@@ -98,8 +98,11 @@ impl<T: Real> Epilogue<T> for Plan<T> {
                 Op::Sum | Op::Product => {
                     depth -= 1;
                     let (left, right) = stack.split_at_mut(depth);
-                    let pair = Pair { left: &mut left[depth - 1][..used], right: &right[0][..used] };
-                    if op == Op::Sum { dispatch(level, Add(pair)) } else { dispatch(level, Multiply(pair)) }
+                    let (left, right) = (&mut left[depth - 1][..used], &right[0][..used]);
+                    match op {
+                        Op::Sum => dispatch(level, Combine::<T, false> { left, right }),
+                        _ => dispatch(level, Combine::<T, true> { left, right }),
+                    }
                 }
             }
         }
@@ -163,29 +166,18 @@ fn turn<T: Real>(level: Level, input: Input, tile: &mut [T], x: &Edge<'_, T, Sid
     measure(level, input, tile, edges, (rx, ry));
 }
 
-struct Pair<'a, T> {
+/// Adds one leaf's values to another's, or multiplies them.
+struct Combine<'a, T, const PRODUCT: bool> {
     left: &'a mut [T],
     right: &'a [T],
 }
-struct Add<'a, T>(Pair<'a, T>);
-struct Multiply<'a, T>(Pair<'a, T>);
 
-impl<T: Real> Job for Add<'_, T> {
+impl<T: Real, const PRODUCT: bool> Job for Combine<'_, T, PRODUCT> {
     type Output = ();
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        for (a, &b) in self.0.left.iter_mut().zip(self.0.right) {
-            *a += b;
-        }
-    }
-}
-
-impl<T: Real> Job for Multiply<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        for (a, &b) in self.0.left.iter_mut().zip(self.0.right) {
-            *a *= b;
+        for (a, &b) in self.left.iter_mut().zip(self.right) {
+            *a = if PRODUCT { *a * b } else { *a + b };
         }
     }
 }
