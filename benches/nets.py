@@ -6,14 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from benches.job import Job, gaussian, timed
 from widelearn import nets
+from widelearn.runtime import Array
 
-Array = NDArray[np.floating]
 STEPS = 20
 # Of gradients of float32 nets, relative to the largest element: sums over 20,000 rows.
 TOLERANCE = 1e-4
@@ -96,11 +95,7 @@ def two_layer(n: int, d: int, m: int, activation: str) -> Job:
             warnings.simplefilter("ignore", ConvergenceWarning)
             return peer.fit(X, y[:, 0])
 
-    sides = {
-        "widelearn": steps(ours, W0, 1.0),
-        "NumPy": steps(numpy, W0, 1.0),
-        "scikit-learn MLPClassifier": fit,
-    }
+    sides = {"widelearn": steps(ours, W0, 1.0), "NumPy": steps(numpy, W0, 1.0), "scikit-learn MLPClassifier": fit}
     return job(f"two-layer {activation} steps", (n, d, m), sides, difference(ours, numpy, W0))
 
 

@@ -4,9 +4,16 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from widelearn.estimators.optim.descent import batch_descent, lbfgs_descent, pass_over, perturbed_descent
+from widelearn.estimators.optim.descent import (
+    DivergedError,
+    Trace,
+    batch_descent,
+    evaluate,
+    lbfgs_descent,
+    pass_over,
+    perturbed_descent,
+)
 from widelearn.estimators.optim.rules import Adam, Sgd, point_in_ball
-from widelearn.estimators.optim.trace import DivergedError, Trace, evaluate
 
 N, D = 40, 4
 

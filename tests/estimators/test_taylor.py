@@ -13,8 +13,7 @@ from sklearn.linear_model import Ridge
 from widelearn import TaylorClassifier, TaylorRegressor
 from widelearn.estimators.scaling import root_mean_square
 from widelearn.estimators.taylor.inputs import LinearPart, whitening
-from widelearn.estimators.taylor.model import TaylorNet, activation_scale, draw_net
-from widelearn.estimators.taylor.objective import Objective
+from widelearn.estimators.taylor.model import Objective, TaylorNet, activation_scale, draw_net
 from widelearn.estimators.taylor.start import bottom_of_blocks, random_start
 from widelearn.nets import Expansion
 

@@ -1,4 +1,4 @@
-"""Arrays of a net: types, shapes and finite values, those of its weights checked once."""
+"""Arrays of a net, checked: types, shapes, finite values; and mean losses of the outputs among them."""
 
 from functools import cache
 from typing import Any, Self
@@ -28,16 +28,9 @@ class Shapes:
         self.lengths: dict[str, tuple[int, str]] = {}
 
     def check(self, **arrays: tuple[Any, str]) -> list[Any]:
-        """Return arrays of one float type, C-contiguous and not empty; each is `name=(array, letters of its shape)`.
+        """Return arrays of one float type, C-contiguous, not empty, finite; each is `name=(array, letters of shape)`.
 
         None stays None, as the optional array that it is.
-
-        Raises
-        ------
-        TypeError
-            If an array is not float32 or float64, or not of the type of the others.
-        ValueError
-            If shapes do not fit or a value is not finite.
         """
         return [None if value is None else self._checked(name, value, shape) for name, (value, shape) in arrays.items()]
 
@@ -46,10 +39,7 @@ class Shapes:
         return self._copy().check(**arrays)
 
     def check_labelled(self, loss: str, columns: int, sample_weight: Any, **arrays: tuple[Any, str]) -> list[Any]:
-        """Check what a mean loss and derivatives of so many columns a neuron are made of; the second array is labels.
-
-        The rows' weights, which sum to 1, follow the arrays.
-        """
+        """Check what a mean loss and derivatives of so many columns a neuron need, the second array being labels."""
         shapes = self._copy()
         found = shapes.check(**arrays)
         check_labels(loss, found[1])
@@ -144,6 +134,56 @@ def check_labels(loss: str, Y: Array) -> None:
         raise ValueError(f"The {loss} loss takes labels -1 and 1, got {wrong:g}. Encode the classes as -1 and 1.")
     if loss == "softmax" and (Y < 0).any():
         raise ValueError(f"The softmax loss takes one-hot rows or probabilities, got {Y.min():g}. Encode the classes.")
+
+
+def loss(F: Array, Y: Array, name: str, *, sample_weight: Any = None) -> tuple[float, Array]:
+    """Return the mean loss of outputs and its derivative by them.
+
+    L = Σ_i w_i ℓ(y_i, f_i) / Σ_i w_i, added up in float64.
+
+    Parameters
+    ----------
+    F : array of shape (n, c)
+        Outputs of the rows, float32 or float64.
+    Y : array of shape (n, c)
+        Numbers for "squared", -1 and 1 for "logistic" and "hinge", one-hot rows or probabilities for "softmax"; of the
+        type of `F`.
+    name : {"squared", "logistic", "hinge", "softmax"}
+        ½‖f - y‖², Σ log(1 + e^(-y f)), Σ max(0, 1 - y f) with derivative 0 at the kink, or the cross entropy.
+    sample_weight : array of shape (n,), optional
+        Weights w >= 0; None is 1 each.
+
+    Returns
+    -------
+    loss : float
+        L.
+    residual : array of shape (n, c)
+        ∂L/∂F, of the type of `F`.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a value is not finite, labels do not suit the loss, or the name is unknown.
+    TypeError
+        If the arrays are not both float32 or both float64.
+
+    Notes
+    -----
+    O(n c). Gradients of nets have the same losses inside.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from widelearn.nets import loss
+    >>> loss(np.array([[3.0], [0.0]]), np.array([[1.0], [0.0]]), "squared")
+    (1.0, array([[1.],
+           [0.]]))
+    """
+    shapes = Shapes()
+    F, Y = shapes.check(F=(F, "nc"), Y=(Y, "nc"))
+    check_labels(name, Y)
+    residual = np.empty_like(F)
+    return _core.net_loss(F, Y, name, shapes.weights(sample_weight), residual), residual
 
 
 def activation_spec(activation: Any, smoothing: float = 0.0) -> Spec:

@@ -6,7 +6,7 @@ import numpy as np
 
 from widelearn import _core
 from widelearn.nets.arrays import Shapes, activation_spec, check_result
-from widelearn.nets.losses import loss as mean_loss
+from widelearn.nets.arrays import loss as mean_loss
 from widelearn.nets.two_layer import TwoLayer
 from widelearn.runtime import Array
 

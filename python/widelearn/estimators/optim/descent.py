@@ -1,19 +1,21 @@
-"""Descents of a function of one vector: L-BFGS, gradient descent with kicks, and steps along gradients of batches."""
+"""Descents of a function of one vector: by L-BFGS, by gradients with kicks or by those of batches; and their trace."""
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
 
 from widelearn.estimators.optim.rules import Adam, Sgd, point_in_ball
-from widelearn.estimators.optim.trace import DivergedError, LossGradient, Trace, evaluate, square
 from widelearn.runtime import Array
 
+# Value and gradient at a vector; a descent over batches gives the batch as a second argument.
+LossGradient = Callable[..., tuple[float, Array]]
 # Pairs of steps and gradients that L-BFGS keeps.
 PAIRS = 20
-# Iterations in a row that must gain little for L-BFGS to end.
+# Iterations in a row that must gain little for L-BFGS to end: near a saddle there are many such ones.
 STEADY = 5
 # Norm of the gradient below which gradient descent kicks.
 SMALL_GRADIENT = 1e-4
@@ -25,13 +27,52 @@ PATIENCE = 50
 HALVINGS = 40
 
 
+class DivergedError(Exception):
+    """A value or gradient is not finite."""
+
+
+@dataclass
+class Trace:
+    """The last iterate, and loss and gradient of every iteration; whole at any time, so that an interrupt keeps it."""
+
+    theta: Array
+    callback: Callable[[int, float], object] | None = None
+    losses: list[float] = field(default_factory=list)
+    gradients: list[float] = field(default_factory=list)
+    # Why the descent ended, where that is worth a warning.
+    fault: str = ""
+
+    def add(self, theta: Array, loss: float, gradient: float) -> None:
+        """Take one iteration down: a copy of its end, its loss and its gradient's norm."""
+        self.theta = theta.copy()
+        self.losses.append(loss)
+        self.gradients.append(gradient)
+        if self.callback is not None:
+            self.callback(len(self.losses), loss)
+
+
+def evaluate(loss_gradient: LossGradient, theta: Array, *batch: Any) -> tuple[float, Array, float]:
+    """Return value, gradient and its norm; raise DivergedError where they or the vector are not finite."""
+    if np.isfinite(theta).all():
+        with np.errstate(all="ignore"):
+            value, gradient = loss_gradient(theta, *batch)
+            norm = math.sqrt(square(gradient))
+            if math.isfinite(value + norm):
+                return value, gradient, norm
+    raise DivergedError
+
+
+def square(v: Array) -> float:
+    """Return ‖v‖², without the threads of BLAS, which cost more than they save and change bits."""
+    return float(np.einsum("i,i", v, v))
+
+
 def lbfgs_descent(
     loss_gradient: LossGradient, trace: Trace, *, max_iter: int, tol: float = 0.0, gradient_tol: float = 1e-9
 ) -> None:
     """Minimise by SciPy's L-BFGS until STEADY iterations lower the value by less than `tol` max(1, value) each.
 
-    One iteration that gains little is no sign of a minimum: near a saddle there are many. It also ends where no entry
-    of the gradient exceeds `gradient_tol`.
+    It also ends where no entry of the gradient exceeds `gradient_tol`.
     """
     norm = 0.0
 
@@ -105,12 +146,7 @@ def pass_over(
     """Make a step for every batch, given with its number of rows; return mean loss, rows and the last gradient's norm.
 
     `theta` moves in place; `last` becomes the last vector of a finite loss, also where the pass is interrupted. `rate`
-    is a function of the steps made.
-
-    Raises
-    ------
-    DivergedError
-        If a loss, a gradient or the vector is no longer finite.
+    is a function of the steps made. Where anything is no longer finite, DivergedError is raised.
     """
     total, rows, norm = 0.0, 0, 0.0
     for size, batch in batches:
@@ -135,10 +171,9 @@ def batch_descent(
     max_iter: int,
     rate: float,
 ) -> None:
-    """Descend along gradients of random batches for `max_iter` passes over the rows, by a rate that falls to 0.
+    """Descend along gradients of random batches, arrays of row numbers, for `max_iter` passes over the rows.
 
-    It is constant for the first half of the steps and falls linearly in the second. The function takes a batch as an
-    array of row numbers.
+    The rate is constant for the first half of the steps and falls linearly to 0 in the second.
     """
     theta, per_pass = trace.theta.copy(), -(-n_rows // batch_size)
     steps = max_iter * per_pass

@@ -13,11 +13,8 @@ class Adam:
 
     `weights` are the shares of a new gradient and of its square in the means v and s; the defaults are MLPClassifier's
     to the last bit. A step is rate v / (√s + ε) with both means corrected for their start at 0. Without `corrects_root`
-    the algorithm has its cheaper order, where ε is added to the root of s as it is, and the rate is corrected.
-
-    References
-    ----------
-    Kingma & Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1 and the end of section 2.
+    ε is added to the root of s as it is, and the rate is corrected. Source: Kingma & Ba, "Adam: a method for stochastic
+    optimization", ICLR 2015, algorithm 1 and the end of section 2.
     """
 
     def __init__(

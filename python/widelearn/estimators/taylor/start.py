@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from widelearn.estimators.optim.trace import DivergedError, evaluate
-from widelearn.estimators.taylor.objective import Objective
+from widelearn.estimators.optim.descent import DivergedError, evaluate
+from widelearn.estimators.taylor.model import Objective
 from widelearn.runtime import Array
 
 # Products with the Hessian that look for the most negative curvature.
@@ -21,9 +21,8 @@ NOISE = 1e-3
 def first_point(objective: Objective, init: str, rng: np.random.RandomState) -> Array:
     """Return where the descent starts; of the squared loss with the linear part alone solved."""
     expansion = objective.net.expansion
-    W = np.zeros(expansion.W0.shape)
-    if init != "zeros":
-        W = random_start(rng, expansion.W0.shape, objective.order)
+    shape = expansion.W0.shape
+    W = np.zeros(shape) if init == "zeros" else random_start(rng, shape, objective.order)
     theta = objective.pack(W)
     if objective.linear is not None and objective.loss == "squared":
         Y = objective.Y.astype(np.float64)

@@ -7,12 +7,10 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from widelearn.estimators.optim.descent import batch_descent, lbfgs_descent, perturbed_descent
+from widelearn.estimators.optim.descent import DivergedError, Trace, batch_descent, lbfgs_descent, perturbed_descent
 from widelearn.estimators.optim.rules import Adam, Sgd
-from widelearn.estimators.optim.trace import DivergedError, Trace
 from widelearn.estimators.taylor.inputs import LinearPart, RowUnits, TargetUnits
-from widelearn.estimators.taylor.model import TaylorModel, TaylorNet, activation_scale, draw_net, is_odd
-from widelearn.estimators.taylor.objective import Objective
+from widelearn.estimators.taylor.model import Objective, TaylorModel, TaylorNet, activation_scale, draw_net, is_odd
 from widelearn.estimators.taylor.start import first_point
 from widelearn.nets import Expansion
 from widelearn.runtime import Array, one_blas_thread, warn

@@ -89,10 +89,8 @@ class TwoLayerClassifier(SignClassifier, BaseTwoLayer):
         a ~ N(0, output_scale²), or ±output_scale.
     output_scale : float or None, default=None
         See `output`; None is 1/√width, and 1 for "algorithm1".
-    train_bias : bool, default=True
-        Whether b is trained.
-    train_output : bool, default=True
-        Whether a is trained.
+    train_bias, train_output : bool, default=True
+        Whether b, and whether a, is trained.
     mask : array-like of shape (width,) or (width, d), default=None
         Zeros take neurons or weights out, from the start on.
     smoothing : float, default=0.0

@@ -9,9 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from widelearn.estimators.optim.descent import pass_over
+from widelearn.estimators.optim.descent import DivergedError, pass_over
 from widelearn.estimators.optim.rules import Adam, Sgd
-from widelearn.estimators.optim.trace import DivergedError
 from widelearn.estimators.two_layer.network import Network, Objective
 from widelearn.runtime import Array, NumberOverflowError, warn
 
@@ -34,11 +33,7 @@ class TrainingState(NamedTuple):
 
 
 def learning_rates(schedule: str | Callable[[int], float], initial: float, max_iter: int) -> Callable[[int], float]:
-    """Return the function from an iteration, counted from 0, to its learning rate.
-
-    "constant"; "invscaling": initial / √(t + 1); "cosine": initial (1 + cos(π t / max_iter)) / 2; or initial times what
-    a function of t returns.
-    """
+    """Return the function from an iteration, counted from 0, to its learning rate."""
     match schedule:
         case "constant":
             return lambda t: initial

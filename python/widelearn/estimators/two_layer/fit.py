@@ -13,10 +13,11 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.lazy import refuse_lazy
+from widelearn.estimators.scaling import Scaling
 from widelearn.estimators.state import draft_of, run_and_keep
 from widelearn.estimators.two_layer.checkpoint import Checkpoint
 from widelearn.estimators.two_layer.model import Targets, TwoLayerModel
-from widelearn.estimators.two_layer.rows import Batch, Rows, leave_out, stream_rows
+from widelearn.estimators.two_layer.rows import Batch, Rows, leave_out, stream_rows, table_batches
 from widelearn.estimators.two_layer.training import HEADS, Training
 from widelearn.runtime import Array
 
@@ -139,8 +140,11 @@ def fit_to_table(estimator: Estimator, X: Any, y: Any, targets_of: Callable[[Arr
     if file is not None and file.seed is not None:
         seed = file.seed
     fraction = draft.validation_fraction if draft.early_stopping else None
-    parts = leave_out(x, Y, targets.strata(Y), fraction, seed)
-    rows = Rows.of_table(*parts, draft.scaling, draft.batch_size, seed)
+    kept, left_out = leave_out(x, Y, targets.strata(Y), fraction, seed)
+    scaling = Scaling.of(kept[0], draft.scaling)
+    first = (scaling.apply(kept[0]), kept[1])
+    validation = None if left_out is None else (scaling.apply(left_out[0]), left_out[1])
+    rows = Rows(scaling, first, table_batches(*first, draft.batch_size, seed), validation)
     training = Training(draft, targets, rows, seed, file)
     return run_and_keep(estimator, draft, training.follow, training.show)
 
@@ -164,23 +168,27 @@ def fit_to_stream(estimator: Estimator, stream: Any, targets_of: Callable[[Array
     if file is not None and file.seed not in (None, seed):
         raise ValueError("The checkpoint of a stream needs an integer random_state, the same in every part.")
 
-    def encoded(iteration: int) -> Batch | None:
+    scaling = Scaling.of(x, draft.scaling)
+    first = (scaling.apply(x), Y)
+
+    def batches(iteration: int) -> list[Batch]:
+        if iteration == 0:
+            return [first]
         found = draw(iteration)
         if found is None:
-            return None
+            return []
         x, y = check_rows(draft, *found, reset=False)
-        return x, targets.encode(y, x.dtype)
+        return [(scaling.apply(x), targets.encode(y, x.dtype))]
 
-    rows = Rows.of_stream((x, Y), encoded, draft.scaling)
-    training = Training(draft, targets, rows, seed, file)
+    training = Training(draft, targets, Rows(scaling, first, batches, fresh=True), seed, file)
     return run_and_keep(estimator, draft, training.follow, training.show)
 
 
 def check_rows(draft: BaseTwoLayer, X: Any, y: Any, *, reset: bool) -> tuple[Array, Array]:
     """Return rows and targets as arrays; without `reset` the rows have to be like the first ones."""
     refuse_lazy(X, type(draft).__name__)
-    x, targets = validate_data(draft, X, y, dtype=DTYPES, multi_output=True, y_numeric=is_regressor(draft), reset=reset)
-    return x, targets
+    numeric = is_regressor(draft)
+    return validate_data(draft, X, y, dtype=DTYPES, multi_output=True, y_numeric=numeric, reset=reset)
 
 
 def drawn_seed(draft: BaseTwoLayer) -> int:

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from widelearn.estimators.optim.descent import lbfgs_descent
-from widelearn.estimators.optim.trace import Trace, square
+from widelearn.estimators.optim.descent import Trace, lbfgs_descent, square
 from widelearn.estimators.scaling import root_mean_square
 from widelearn.estimators.two_layer.network import Network, Objective, Weights
 from widelearn.nets import loss

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from widelearn.estimators.optim.trace import square
+from widelearn.estimators.optim.descent import square
 from widelearn.nets import TwoLayer, loss
 from widelearn.runtime import Array, NumberOverflowError
 
@@ -62,10 +62,7 @@ class Objective:
 
 
 def first_weights(chosen: Any, d: int, c: int, rng: np.random.Generator, dtype: DTypeLike) -> Weights:
-    """Draw weights of d inputs and c outputs by the parameters `chosen`, symmetric so that the net is 0 on every row.
-
-    "pairs" are (w, b, a) and (w, b, -a), "quadruples" these of (w, b, a) and of (-w, -b, -a).
-    """
+    """Draw weights of d inputs and c outputs by the parameters `chosen`, symmetric so that the net is 0 everywhere."""
     if not isinstance(chosen.init, str):
         return given_weights(chosen.init, chosen.width, d, c, dtype)
     m, group = chosen.width, 2 if chosen.init == "pairs" else 4

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -23,28 +23,6 @@ class Rows:
     left_out: Batch | None = None
     # Whether every iteration has others.
     fresh: bool = False
-
-    @classmethod
-    def of_table(cls, kept: Batch, left_out: Batch | None, scaling: str | None, size: int | None, seed: int) -> Self:
-        """Scale a table by the rows that are kept, which are cut into batches."""
-        scale = Scaling.of(kept[0], scaling)
-        first = (scale.apply(kept[0]), kept[1])
-        validation = None if left_out is None else (scale.apply(left_out[0]), left_out[1])
-        return cls(scale, first, table_batches(*first, size, seed), validation)
-
-    @classmethod
-    def of_stream(cls, first: Batch, draw: Callable[[int], Batch | None], scaling: str | None) -> Self:
-        """Scale every batch by the first; None, the end of the stream, is no batch."""
-        scale = Scaling.of(first[0], scaling)
-        scaled = (scale.apply(first[0]), first[1])
-
-        def batches(iteration: int) -> list[Batch]:
-            if iteration == 0:
-                return [scaled]
-            found = draw(iteration)
-            return [] if found is None else [(scale.apply(found[0]), found[1])]
-
-        return cls(scale, scaled, batches, fresh=True)
 
 
 def leave_out(
@@ -70,14 +48,12 @@ def leave_out(
 
 
 def table_batches(X: Array, Y: Array, size: int | None, seed: int) -> Callable[[int], Iterable[Batch]]:
-    """Return the function from an iteration to its batches: all rows, or a permutation of them cut into batches.
-
-    The permutation is a function of the seed and the iteration, so that a run can be taken up anywhere.
-    """
+    """Return the function from an iteration to its batches: all rows, or a permutation of them cut into batches."""
     if size is None or size >= len(X):
         return lambda iteration: [(X, Y)]
 
     def batches(iteration: int) -> Iterator[Batch]:
+        # A function of the seed and the iteration, so that a run can be taken up anywhere.
         order = np.random.default_rng([seed, 2, iteration]).permutation(len(X))
         for rows in row_blocks(len(X), size):
             yield X[order[rows]], Y[order[rows]]
@@ -86,10 +62,7 @@ def table_batches(X: Array, Y: Array, size: int | None, seed: int) -> Callable[[
 
 
 def stream_rows(stream: Any, size: int | None, seed: int) -> Callable[[int], tuple[Any, Any] | None]:
-    """Return the function from an iteration to fresh raw rows (X, y); None at the end of an iterator.
-
-    A sampler is called with the number of rows and an integer seed of the iteration.
-    """
+    """Return the function from an iteration to fresh raw rows (X, y); None at the end of an iterator."""
     if callable(stream):
 
         def sample(iteration: int) -> tuple[Any, Any]:

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from widelearn.estimators.optim.descent import square
 from widelearn.estimators.optim.rules import Adam, Sgd
-from widelearn.estimators.optim.trace import square
 from widelearn.estimators.two_layer.checkpoint import Checkpoint
 from widelearn.estimators.two_layer.descent import MEASURES, Descent, learning_rates, warn_if_trapped
 from widelearn.estimators.two_layer.forgetting import careful_rate, fit_head, forget_all, forget_first_layer
@@ -28,7 +28,9 @@ class Training:
         alpha = chosen.alpha if chosen.alpha is not None else 1e-4 if chosen.algorithm in HEADS else 1e-3
         self.objective = Objective(targets.loss, float(alpha))
         self.careful = chosen.algorithm == "algorithm1"
-        self.net = self._start()
+        X, Y = rows.first
+        weights = first_weights(chosen, X.shape[1], Y.shape[1], np.random.default_rng([seed, 1]), X.dtype)
+        self.net = Network(weights, chosen.activation, float(chosen.smoothing))
         self.masks = self._masks()
         self._hold()
         # Adam moves every weight alike, and so away from the features that the first step of algorithm 1 found.
@@ -43,12 +45,6 @@ class Training:
         end = (self.max_iter, tol, chosen.n_iter_no_change)
         self.run = Descent(self.net, self.objective, rule, rates, *end, self._free(), returns_best=self.careful)
         self.n_iter = 0
-
-    def _start(self) -> Network:
-        chosen, (X, Y) = self.chosen, self.rows.first
-        rng = np.random.default_rng([self.seed, 1])
-        weights = first_weights(chosen, X.shape[1], Y.shape[1], rng, X.dtype)
-        return Network(weights, chosen.activation, float(chosen.smoothing))
 
     def _masks(self) -> tuple[Array, Array]:
         """Return 1 for first-layer weights, (m, d) or (m, 1), and for neurons (m,) that stay, and 0 for the others."""
