@@ -71,10 +71,7 @@ def value_at(objective: Objective, theta: Array) -> float:
 
 
 def bottom_of_blocks(objective: Objective, theta: Array, start: Array) -> tuple[Array, Array]:
-    """Return the smallest eigenvalue (m,) and eigenvector (m, d) of every neuron's block of the Hessian at W = 0.
-
-    Lanczos's method for all neurons at once: one product with the Hessian is a step of each.
-    """
+    """Return the smallest eigenvalue (m,) and eigenvector (m, d) of every neuron's block of the Hessian at W = 0."""
     expansion, X, Y = objective.net.expansion, objective.X, objective.Y
     offset, zero = objective.offset(theta), np.zeros_like(expansion.W0)
 
@@ -82,6 +79,7 @@ def bottom_of_blocks(objective: Objective, theta: Array, start: Array) -> tuple[
         found = expansion.hessian_product(X, Y, zero, V.astype(X.dtype), objective.loss, offset=offset)
         return found.astype(np.float64)
 
+    # Lanczos's method for all neurons at once: one product with the Hessian is a step of each.
     steps = max(min(KRYLOV, start.shape[1], KRYLOV_BYTES // (2 * start.nbytes)), 1)
     basis = [start / np.linalg.norm(start, axis=1, keepdims=True)]
     images = [product(basis[0])]

@@ -21,8 +21,7 @@ SOME_ROWS = 2048
 def forget_all(net: Network, loss: str, X: Array, Y: Array, eta: float | None) -> None:
     """Take the first step of algorithm 1: W ← -η ∇_W, a ← -η ∇_a of the mean loss.
 
-    It is a step η of gradient descent with a penalty of 1/η. Without η, its length makes the neurons' pre-activations
-    as large as their thresholds: the root mean square of <w, x> becomes twice that of b, or 2 where there are none.
+    Without η, its length makes the root mean square of <w, x> twice that of b, or 2 where there are no thresholds.
     """
     found = net.loss_gradient(X, Y, loss)
     if eta is None:
@@ -61,11 +60,7 @@ def forget_first_layer(net: Network, loss: str, batches: Iterable[Batch]) -> Non
 
 
 def fit_head(net: Network, objective: Objective, X: Array, Y: Array, max_iter: int, alive: Array) -> tuple[float, int]:
-    """Set the output weights to the best ones for the first layer; return the mean loss and the iterations.
-
-    They minimise mean ℓ + (alpha/2) ‖a‖² exactly: ridge regression for the squared loss, L-BFGS for the logistic one.
-    Neurons of which `alive` is 0 get 0.
-    """
+    """Set output weights of least mean ℓ + (alpha/2) ‖a‖², 0 for neurons not `alive`; return loss and iterations."""
     H = net.hidden(X).astype(np.float64) * alive
     targets, count = Y.astype(np.float64), 1
     if objective.loss == "squared":

@@ -106,21 +106,19 @@ class Training:
                 ' "squared" in place of "hinge".'
             )
         if chosen.algorithm != "frozen":
+            # A step takes all of a table, or a fresh batch.
+            batches = self.rows.batches if self.rows.fresh else lambda t: [self.rows.first]
             count = chosen.n_forgetting_steps if chosen.algorithm == "k_step" else 1
-            forget_first_layer(net, self.objective.loss, (batch for t in range(count) for batch in self._one(t)))
+            forget_first_layer(net, self.objective.loss, (batch for t in range(count) for batch in batches(t)))
             self._hold()
             thresholds = np.random.default_rng([self.seed, 4])
             net.b[:] = thresholds.uniform(-chosen.bias_range, chosen.bias_range, len(net.b))
             if self.rows.fresh:
-                (X, Y) = next(iter(self._one(count)), (X, Y))
+                (X, Y) = next(iter(batches(count)), (X, Y))
         loss, self.n_iter = fit_head(net, self.objective, X, Y, self.max_iter, self.masks[1])
         penalty = 0.5 * self.objective.alpha * square(net.a.ravel())
         for name, value in zip(MEASURES, (loss, loss + penalty, 0.0, 0.0, np.nan), strict=True):
             self.run.history[name].append(value)
-
-    def _one(self, t: int) -> Iterable[Batch]:
-        """Return the rows of one forgetting step: all of a table, or a fresh batch."""
-        return self.rows.batches(t) if self.rows.fresh else [self.rows.first]
 
     def show(self, draft: Any) -> None:
         """Set what is fitted on a draft of an estimator, with copies of the weights as they are now."""
