@@ -30,12 +30,8 @@ def jobs(options: argparse.Namespace) -> Iterator[Any]:
         yield from ntk.jobs(options.peer, options.peer_python, options.quick)
     else:
         print("without --peer DIR the jobs beside neural-tangents are left out")
-    yield from kernels.jobs(options.quick)
-    yield from threads.jobs(options.quick)
-    yield from features.jobs(options.quick)
-    yield from ridge.jobs(options.quick)
-    yield from nets.jobs(options.quick)
-    yield from dask_cluster.jobs(options.quick)
+    for module in (kernels, threads, features, ridge, nets, dask_cluster):
+        yield from module.jobs(options.quick)
 
 
 def line(row: dict[str, Any], machine: dict[str, Any]) -> str:

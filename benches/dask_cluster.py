@@ -48,7 +48,6 @@ def fit(n: int, p: int, workers: int) -> Job:
         name="FeatureRidge on Dask",
         shape=f"n={n} d=9 features={p} blocks={BLOCKS} workers={workers}",
         dtype="float64",
-        output="fresh",
         least=1 / 1.3,
         sides={
             "LocalCluster": timed(lambda: ours.fit(rows, targets)),

@@ -33,7 +33,7 @@ def relative(a: Array, b: Array) -> float:
 
 def job(name: str, shape: str, dtype: str, least: float, sides: dict[str, Callable[[], Any]], **more: Any) -> Job:
     timings = {side: timed(run) for side, run in sides.items()}
-    return Job(name=name, shape=shape, dtype=dtype, least=least, sides=timings, **{"output": "fresh", **more})
+    return Job(name=name, shape=shape, dtype=dtype, least=least, sides=timings, **more)
 
 
 def fourier(x: Array, p: int, least: float) -> Job:

@@ -26,11 +26,12 @@ class Job:
     name: str
     shape: str
     dtype: str
-    output: str  # "fresh": allocated by the call on both sides; "reused": written into memory already touched
     least: float
     sides: dict[str, Side]
     difference: Callable[[], float]
     tolerance: float
+    # "fresh": allocated by the call on both sides; "reused": written into memory already touched
+    output: str = "fresh"
     ratio: Callable[[dict[str, float]], float] = lambda times: list(times.values())[1] / next(iter(times.values()))
     flops: float = 0.0
     bytes: float = 0.0
@@ -68,17 +69,12 @@ def measure(job: Job, rounds: int, pause: float = PAUSE) -> dict[str, object]:
     medians = {name: median(taken) for name, taken in times.items()}
     notes = job.notes()
     return {
-        "name": job.name,
-        "shape": job.shape,
-        "dtype": job.dtype,
-        "output": job.output,
+        **{key: getattr(job, key) for key in ("name", "shape", "dtype", "output", "least", "tolerance")},
         "rounds": rounds,
         "median_s": medians,
         "times_s": times,
         "ratio": job.ratio(medians),
-        "least": job.least,
         "difference": difference,
-        "tolerance": job.tolerance,
         "agree": bool(difference <= job.tolerance),
         "notes": notes,
         "met": job.ratio(medians) >= job.least and all(notes[key] <= bound for key, bound in job.most.items()),

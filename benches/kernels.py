@@ -41,7 +41,6 @@ def gram(kernel: wl.kernels.RBF, x: Array, least: float, peer: str, theirs: Call
         name=f"{type(kernel).__name__} Gram",
         shape=f"n={n} d={d}",
         dtype=str(x.dtype),
-        output="fresh",
         least=least,
         sides={"widelearn": timed(lambda: kernel(x)), peer: timed(theirs)},
         difference=lambda: largest_difference(kernel(x), theirs()),
@@ -113,7 +112,6 @@ def product(x: Array) -> Job:
         name="RBF K V without K",
         shape=f"n={n} d={d} right-hand sides=8",
         dtype="float64",
-        output="fresh",
         least=6.0,
         sides={
             "widelearn": timed(lambda: kernel.dot(x, x, v)),

@@ -61,7 +61,6 @@ def job(name: str, shape: tuple[int, int, int], sides: dict[str, Any], error: Ca
         name=name,
         shape=f"n={n} d={d} m={m}, {STEPS} steps",
         dtype="float32",
-        output="fresh",
         least=1.5,
         sides={side: timed(run) for side, run in sides.items()},
         difference=error,

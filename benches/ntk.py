@@ -55,7 +55,6 @@ def job(peer: Peer, depth: int, x: np.ndarray, least: float) -> Job:
         name=f"NTK depth {depth}",
         shape=f"n={n} d={d}",
         dtype=str(x.dtype),
-        output="fresh",
         least=least,
         sides={
             "widelearn": timed(lambda: kernel(x)),

@@ -37,7 +37,6 @@ def scaling(name: str, kernel: wl.kernels.RBF, x: np.ndarray, least: float) -> J
         name=f"{name} Gram, 1 to 2 threads",
         shape=f"n={n} d={d}",
         dtype="float64",
-        output="fresh",
         least=least,
         sides={"widelearn, 2": ours(2), "widelearn, 1": ours(1), "matmul, 2": theirs(2), "matmul, 1": theirs(1)},
         ratio=lambda t: (t["widelearn, 1"] / t["widelearn, 2"]) / (t["matmul, 1"] / t["matmul, 2"]),

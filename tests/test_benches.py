@@ -27,7 +27,7 @@ def test_disagreement_fails_the_run(tmp_path, monkeypatch):
     from benches.job import Job, measure
 
     sides = {"ours": lambda: 1.0, "theirs": lambda: 2.0}
-    job = Job("x", "n=1", "float64", "fresh", 1.5, sides, difference=lambda: 1e-3, tolerance=1e-6)
+    job = Job("x", "n=1", "float64", 1.5, sides, difference=lambda: 1e-3, tolerance=1e-6)
     row = measure(job, 1)
     assert row["ratio"] == 2.0
     assert row["met"]

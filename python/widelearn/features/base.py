@@ -15,9 +15,8 @@ from widelearn import _core
 from widelearn.kernels import Kernel, specs
 from widelearn.kernels.parameters import checks_parameters
 from widelearn.kernels.quadrature import values_of
-from widelearn.runtime import check_memory, core_blocks, empty, row_blocks
+from widelearn.runtime import Array, check_memory, core_blocks, empty, row_blocks
 
-Array = NDArray[Any]
 DTYPES = [np.float64, np.float32]
 WEIGHTS = StrOptions({"gaussian", "sphere", "orthogonal", "hadamard"})
 # Rows whose mean features serve as origin while moments are summed.

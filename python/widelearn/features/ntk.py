@@ -7,9 +7,9 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from widelearn import _core
-from widelearn.features.base import Array, FeatureMap
+from widelearn.features.base import FeatureMap
 from widelearn.kernels import specs
-from widelearn.runtime import core_blocks, empty
+from widelearn.runtime import Array, core_blocks, empty
 
 # Inputs from here on are projected by fast transforms, fewer by orthogonal matrices.
 FAST = 64

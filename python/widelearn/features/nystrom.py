@@ -15,12 +15,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
-from widelearn.features.base import BLOCK_VALUES, DTYPES, STREAM, Array, FeatureMap
+from widelearn.features.base import BLOCK_VALUES, DTYPES, STREAM, FeatureMap
 from widelearn.kernels import RBF, Kernel, as_kernel
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
 from widelearn.ridge import rp_cholesky
 from widelearn.ridge.operators import symmetric_kernel_matrix
-from widelearn.runtime import check_memory, empty, row_blocks
+from widelearn.runtime import Array, check_memory, empty, row_blocks
 
 
 class NystromFeatures(DefaultObjects, FeatureMap):

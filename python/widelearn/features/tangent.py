@@ -7,11 +7,11 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from widelearn import _core
-from widelearn.features.base import Array, FeatureMap
+from widelearn.features.base import FeatureMap
 from widelearn.kernels import FiniteNTK, specs
 from widelearn.kernels.deep import Activation, activation_spec, is_functions
 from widelearn.kernels.quadrature import values_of
-from widelearn.runtime import core_blocks, empty, row_blocks
+from widelearn.runtime import Array, core_blocks, empty, row_blocks
 
 # Values of neurons held at once.
 BLOCK_VALUES = 1 << 21

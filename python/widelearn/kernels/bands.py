@@ -7,7 +7,7 @@ import numpy as np
 
 from widelearn.kernels.interpolation import Range, is_power, table
 from widelearn.kernels.quadrature import Function, defects
-from widelearn.kernels.rows import Array
+from widelearn.runtime import Array
 
 # One table spans variances up to this ratio, so that a few coefficients do.
 WIDTH = math.log(32.0)

@@ -12,8 +12,8 @@ from widelearn import _core
 from widelearn.kernels import specs
 from widelearn.kernels.operators import KernelOperator
 from widelearn.kernels.parameters import Parameters
-from widelearn.kernels.rows import Array, as_pair, as_rows
-from widelearn.runtime import check_memory, empty, row_blocks
+from widelearn.kernels.rows import as_pair, as_rows
+from widelearn.runtime import Array, check_memory, empty, row_blocks
 
 # Rows of K that a kernel outside the core holds at once.
 BLOCK_ROWS = 256
@@ -166,13 +166,7 @@ class Kernel(Parameters):
 
 @dataclass(eq=False, repr=False)
 class CallableKernel(Kernel):
-    """A kernel given as a function ``(X, Y) -> (n, m)`` of two blocks of rows.
-
-    Parameters
-    ----------
-    function : callable
-        Takes arrays of shapes (n, d) and (m, d) and returns one of shape (n, m).
-    """
+    """A kernel given as a function of two blocks of rows, of shapes (n, d) and (m, d), that returns (n, m) values."""
 
     function: Callable[[Array, Array], ArrayLike]
     compiled = False
@@ -217,6 +211,7 @@ class Constant(Kernel):
         return specs.Constant(self._real("value"))
 
 
+@dataclass(eq=False, repr=False)
 class Combination(Kernel):
     """Two kernels joined entry by entry."""
 
@@ -250,7 +245,6 @@ class Combination(Kernel):
         self._join(out, other, out=out)
 
 
-@dataclass(eq=False, repr=False)
 class Sum(Combination):
     """Add two kernels: k(x, x') = k1(x, x') + k2(x, x').
 
@@ -272,13 +266,10 @@ class Sum(Combination):
     Sum(k1=RBF(gamma=0.1), k2=Linear())
     """
 
-    k1: Any
-    k2: Any
     _spec = specs.Sum
     _join = np.add
 
 
-@dataclass(eq=False, repr=False)
 class Product(Combination):
     """Multiply two kernels: k(x, x') = k1(x, x') k2(x, x').
 
@@ -298,8 +289,6 @@ class Product(Combination):
     15.0
     """
 
-    k1: Any
-    k2: Any
     _spec = specs.Product
     _join = np.multiply
 

@@ -10,8 +10,7 @@ import numpy as np
 from widelearn.kernels import specs
 from widelearn.kernels.base import BLOCK_ROWS, Kernel
 from widelearn.kernels.recursion import Recursion, Rows
-from widelearn.kernels.rows import Array
-from widelearn.runtime import row_blocks
+from widelearn.runtime import Array, row_blocks
 
 
 @dataclass(eq=False, repr=False)
@@ -98,12 +97,14 @@ class ActivationKernel(Kernel):
         )
 
 
+@dataclass(eq=False, repr=False)
 class DeepKernel(ActivationKernel):
     """A kernel of a fully connected network, layer by layer."""
 
-    depth: int
-    weight_variance: float
-    bias_variance: float
+    depth: int = 1
+    activation: Activation = "relu"
+    weight_variance: float = 1.0
+    bias_variance: float = 0.0
     name: ClassVar[str]
     # How many of σ, σ', ... the recursion takes.
     _functions: ClassVar[int]
@@ -154,7 +155,6 @@ class DeepKernel(ActivationKernel):
             out[block] = gram @ v
 
 
-@dataclass(eq=False, repr=False)
 class NNGP(DeepKernel):
     """Take the output covariance of an infinitely wide network at random initialisation.
 
@@ -223,15 +223,10 @@ class NNGP(DeepKernel):
     array([ True])
     """
 
-    depth: int = 1
-    activation: Activation = "relu"
-    weight_variance: float = 1.0
-    bias_variance: float = 0.0
     name = "nngp"
     _functions = 1
 
 
-@dataclass(eq=False, repr=False)
 class NTK(DeepKernel):
     """Take the tangent kernel of an infinitely wide network with all layers trained.
 
@@ -282,9 +277,5 @@ class NTK(DeepKernel):
     True
     """
 
-    depth: int = 1
-    activation: Activation = "relu"
-    weight_variance: float = 1.0
-    bias_variance: float = 0.0
     name = "ntk"
     _functions = 2

@@ -10,18 +10,19 @@ from widelearn import _core
 from widelearn.kernels import specs
 from widelearn.kernels.deep import Activation, ActivationKernel, activation_spec
 from widelearn.kernels.quadrature import values_of
-from widelearn.kernels.rows import Array
-from widelearn.runtime import row_blocks
+from widelearn.runtime import Array, row_blocks
 
 # Values of neurons that a user's function computes at once.
 BLOCK_VALUES = 1 << 22
 
 
+@dataclass(eq=False, repr=False)
 class FiniteKernel(ActivationKernel):
     """A kernel that sums over neurons whose weights are a function of the seed."""
 
     width: int
-    random_state: int
+    activation: Activation = "relu"
+    random_state: int = 0
     # Derivative of the activation that is taken.
     _order: ClassVar[int]
 
@@ -59,7 +60,6 @@ class FiniteKernel(ActivationKernel):
         return values_of(function, out).astype(out.dtype, copy=False) / scale
 
 
-@dataclass(eq=False, repr=False)
 class FiniteRF(FiniteKernel):
     """Take the inner product of random features: k(x, x') = Σ_j σ(w_j.x) σ(w_j.x') / width, w_j on the unit sphere.
 
@@ -94,13 +94,9 @@ class FiniteRF(FiniteKernel):
     True
     """
 
-    width: int
-    activation: Activation = "relu"
-    random_state: int = 0
     _order = 0
 
 
-@dataclass(eq=False, repr=False)
 class FiniteNTK(FiniteKernel):
     """Take the tangent kernel of a random first layer: k(x, x') = (x.x'/d) Σ_j σ'(w_j.x) σ'(w_j.x') / width.
 
@@ -137,7 +133,4 @@ class FiniteNTK(FiniteKernel):
     True
     """
 
-    width: int
-    activation: Activation = "relu"
-    random_state: int = 0
     _order = 1

@@ -7,7 +7,7 @@ import numpy as np
 from widelearn.kernels import specs
 from widelearn.kernels.base import Kernel
 from widelearn.kernels.radial import RBF, Laplace, Matern
-from widelearn.kernels.rows import Array
+from widelearn.runtime import Array
 
 
 def check_radial(kernel: Kernel) -> None:

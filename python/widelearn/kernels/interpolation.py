@@ -22,7 +22,7 @@ from widelearn.kernels.quadrature import (
     sector_grids,
     values_of,
 )
-from widelearn.kernels.rows import Array
+from widelearn.runtime import Array
 
 # Largest numbers of Chebyshev coefficients, in a logarithm of a variance and in the angle.
 MOST_VARIANCE, MOST_ANGLE = 64, 1024

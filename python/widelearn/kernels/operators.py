@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator
 
-from widelearn.kernels.rows import Array
+from widelearn.runtime import Array
 
 
 class Pairwise(Protocol):

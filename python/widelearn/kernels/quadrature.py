@@ -7,14 +7,14 @@ two. In a sector of opening α, at the distance t from 0 and the angle ψ from t
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from widelearn.kernels.rows import Array
+from widelearn.runtime import Array, row_blocks
 
 Function = Callable[[Array], Any]
 
@@ -120,7 +120,9 @@ def moment(function: Function, q: Array, power: int = 2) -> Array:
     rows = np.flatnonzero(q > 0)
     octave = octaves(q[rows])
     for each in np.unique(octave):
-        for block in chunks(rows[octave == each], 4096):
+        members = rows[octave == each]
+        for part in row_blocks(len(members), 4096):
+            block = members[part]
             out[block] = line_integrals(function, np.sqrt(q[block]), int(each), power)
     return out
 
@@ -130,7 +132,7 @@ def line_integrals(function: Function, deviation: Array, octave: int, power: int
     out, todo = np.empty(len(deviation)), np.arange(len(deviation))
     for reach in REACHES:
         done = np.zeros(len(todo), bool)
-        for part in chunks(np.arange(len(todo)), 256):
+        for part in row_blocks(len(todo), 256):
             value, scale, edge = one_reach(function, deviation[todo[part]], octave, power, reach)
             out[todo[part]] = value
             done[part] = edge <= 1e-15 * scale + UNDERFLOW
@@ -184,12 +186,6 @@ def too_fast(function: Function, deviation: float) -> ValueError:
     )
 
 
-def chunks(index: Array, size: int) -> Iterator[Array]:
-    """Cut an array of indices into pieces of at most `size`."""
-    for start in range(0, len(index), size):
-        yield index[start : start + size]
-
-
 def reach_of(function: Function, q: Array, second: Array) -> int:
     """Return where the plane may be cut for variances `q` with the second moments `second`."""
     for reach in REACHES:
@@ -225,8 +221,8 @@ def plane_integrals(function: Function, deviation: Array, factor: Array, angle: 
     """Return E (σ(u) f - σ(v) g)² / 2 by one rule for pairs of deviations and of factors f, g, of shapes (2, pairs)."""
     out = np.empty(len(angle))
     nodes = len(at.distance) * len(at.fraction)
-    for block in chunks(np.arange(len(angle)), max(1, CHUNK // nodes)):
-        total = np.zeros(len(block))
+    for block in row_blocks(len(angle), max(1, CHUNK // nodes)):
+        total = np.zeros(len(angle[block]))
         (a, b), (f, g) = deviation[:, block, None, None], factor[:, block, None, None]
         for opening, sign in ((np.pi - angle[block], 1.0), (angle[block], -1.0)):
             base = at.distance[:, None] * np.sin(opening[:, None] * at.fraction)[:, None, :]
@@ -245,7 +241,7 @@ def sector_grids(function: Function, q: Array, openings: Array, at: Rule) -> tup
     deviation = np.sqrt(q)[:, None, None]
     for k, opening in enumerate(openings):
         sine, share = np.sin(opening * at.fraction), at.share[:half] * (opening / (4 * np.pi))
-        for part in chunks(np.arange(len(at.distance)), max(1, CHUNK // (n * len(sine)))):
+        for part in row_blocks(len(at.distance), max(1, CHUNK // (n * len(sine)))):
             u = deviation * (at.distance[part, None] * sine)
             plus, minus = values_of(function, u), values_of(function, -u)
             # σ(u) σ(v) + σ(-u) σ(-v) and σ(u) σ(-v) + σ(-u) σ(v) are half the sum and difference of products of even
@@ -263,7 +259,7 @@ def sector_defects(function: Function, q: float, openings: Array, at: Rule) -> t
     """Return, for each opening, E (σ(u) - σ(v))² / 2 over the two sectors of equal and of opposite signs, r = q."""
     equal, opposite = np.zeros((2, len(openings)))
     for k, opening in enumerate(openings):
-        for part in chunks(np.arange(len(at.distance)), max(1, CHUNK // len(at.fraction))):
+        for part in row_blocks(len(at.distance), max(1, CHUNK // len(at.fraction))):
             u = math.sqrt(q) * (at.distance[part, None] * np.sin(opening * at.fraction))
             plus, minus = values_of(function, u), values_of(function, -u)
             squares = (plus - plus[:, ::-1]) ** 2 + (minus - minus[:, ::-1]) ** 2, 2 * (plus - minus[:, ::-1]) ** 2

@@ -9,8 +9,7 @@ import numpy as np
 
 from widelearn.kernels.bands import Bands
 from widelearn.kernels.quadrature import Function, moment
-from widelearn.kernels.rows import Array
-from widelearn.runtime import get_num_threads, one_blas_thread, row_blocks
+from widelearn.runtime import Array, get_num_threads, one_blas_thread, row_blocks
 
 # Variances below count as this one: what a function does on scales below 1e-12 is taken to be one power of t.
 SMALLEST = 1e-24

@@ -1,12 +1,10 @@
 """Rows: what kernels take, checked once and made ready for the compiled core."""
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
-Array = NDArray[Any]
+from widelearn.runtime import Array
 
 
 def as_rows(X: ArrayLike, name: str = "X") -> tuple[Array, bool]:

@@ -5,7 +5,7 @@ from math import factorial
 
 from widelearn.kernels import specs
 from widelearn.kernels.deep import NNGP, Activation, ActivationKernel, activation_spec
-from widelearn.kernels.rows import Array
+from widelearn.runtime import Array
 
 
 @dataclass(eq=False, repr=False)

@@ -45,8 +45,8 @@ class Spec:
 
     @classmethod
     def of(cls, name: str, module: ModuleType) -> Self:
-        """Take a study from its module: ABOUT, SOURCE, SETTINGS, QUICK, simulate, claims and panels."""
-        words = ("ABOUT", "SOURCE", "SETTINGS", "QUICK", "simulate", "claims", "panels")
+        """Take a study from its module: its docstring, SOURCE, SETTINGS, QUICK, simulate, claims and panels."""
+        words = ("__doc__", "SOURCE", "SETTINGS", "QUICK", "simulate", "claims", "panels")
         return cls(name, *(getattr(module, word) for word in words))
 
     def settings_for(self, quick: bool) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from widelearn.experiments.studies.rows import Row, Rows, Values, at, panel
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step
 from widelearn.kernels import NTK
 
-ABOUT = "The quadratic model learns a product of two columns from O(d) rows; kernels need O(d²)."
 SOURCE = "Bai & Lee 2020"
 SETTINGS = {"dimensions": (20, 40, 80), "ratios": (3, 4, 6, 8, 12), "ratio": 6, "draws": 5, "test": 2000}
 QUICK = {"ratios": (4, 6, 8), "draws": 2, "test": 1000}

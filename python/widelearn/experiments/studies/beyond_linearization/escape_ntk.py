@@ -1,4 +1,4 @@
-"""A product of two columns: quadratic models and random signs learn it where the tangent kernel does not."""
+"""Quadratic models, and networks under random signs, learn a product of two columns where kernels do not."""
 
 import numpy as np
 
@@ -10,7 +10,6 @@ from widelearn.experiments.studies.rows import Row, Rows, Values, at, panel, wit
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step
 from widelearn.kernels import NTK, TaylorKernel
 
-ABOUT = "Quadratic models, and networks under random signs, learn a product of two columns where kernels do not."
 SOURCE = "Bai & Lee 2020"
 SETTINGS = {"d": 40, "samples": (80, 120, 160, 240, 400), "width": 256, "draws": 5, "test": 2000}
 QUICK = {"samples": (120, 400), "draws": 2, "test": 1000}

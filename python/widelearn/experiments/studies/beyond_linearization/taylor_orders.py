@@ -1,4 +1,4 @@
-"""The size of each term in a wide network's expansion in its first layer's movement, and what random signs change."""
+"""For movements of size m^{-1/4} the quadratic term is what random signs leave of a wide network."""
 
 import math
 
@@ -10,7 +10,6 @@ from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, ap
 from widelearn.nets import Expansion, TwoLayer
 from widelearn.theory import hermite_coefficients
 
-ABOUT = "For movements of size m^{-1/4} the quadratic term is what random signs leave of a wide network."
 SOURCE = "Bai & Lee 2020; its expansion in the movement of the first layer"
 SETTINGS = {"d": 40, "rows": 100, "widths": (256, 1024, 4096, 16384), "draws": 60}
 QUICK = {"widths": (256, 1024, 4096), "draws": 30}

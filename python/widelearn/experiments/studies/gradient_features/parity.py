@@ -1,4 +1,4 @@
-"""Parities of few bits: networks find the bits, kernels and random features need rows for every product of as many."""
+"""Networks find the bits of a sparse parity from rows that are too few for kernels and random features."""
 
 from typing import Any
 
@@ -10,7 +10,6 @@ from widelearn.experiments.studies.rows import Row, Rows, Values, at, panel
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step
 from widelearn.kernels import NTK, RBF, DotProduct
 
-ABOUT = "Networks find the bits of a sparse parity from rows that are too few for kernels and random features."
 SOURCE = "Shi, Wei & Liang 2023; Barak et al. 2022"
 SETTINGS = {
     "problems": ((100, 2, (200, 400, 800, 1600)), (40, 3, (500, 1000, 1500, 3000))),

@@ -1,4 +1,4 @@
-"""Kernel ridge that learns a metric from its own gradients: it finds two bits of a parity, and none of three."""
+"""Kernel ridge in a metric from its own gradients finds two bits of a parity, and none of three."""
 
 import numpy as np
 
@@ -9,7 +9,6 @@ from widelearn.experiments.studies.ensembles import draws, new_seed
 from widelearn.experiments.studies.rows import Row, Rows, Values, at, of, panel
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step
 
-ABOUT = "Kernel ridge in a metric from its own gradients finds two bits of a parity, and none of three."
 SOURCE = "Radhakrishnan et al. 2024, beside Shi, Wei & Liang 2023"
 SETTINGS = {"d": 100, "samples": (400, 800, 1200), "draws": 5, "test": 2000}
 QUICK = {"samples": (800,), "draws": 2, "test": 1000}

@@ -1,4 +1,4 @@
-"""A parity whose inputs show its bits: one gradient step finds them, kernels do not."""
+"""Where inputs show the bits of a parity, one gradient step finds them; without that structure it does not."""
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step
 from widelearn.kernels import NTK, RBF
 from widelearn.nets import simplified_gradient
 
-ABOUT = "Where inputs show the bits of a parity, one gradient step finds them; without that structure it does not."
 SOURCE = "Daniely & Malach 2020; Shi, Wei & Liang 2022 and 2023"
 SETTINGS = {"d": 100, "k": 5, "samples": (600, 1200, 2500, 5000), "draws": 5, "test": 4000}
 QUICK = {"d": 60, "samples": (1500,), "draws": 2, "test": 1500}

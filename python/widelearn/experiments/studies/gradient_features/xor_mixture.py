@@ -1,4 +1,4 @@
-"""Four clusters labelled by exclusive or: networks come near the best classifier, kernels stay near chance."""
+"""On clusters labelled by exclusive or, networks learn from O(d) rows and kernels do not."""
 
 import numpy as np
 
@@ -10,7 +10,6 @@ from widelearn.experiments.studies.rows import Row, Rows, Values, at, of, panel,
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step
 from widelearn.kernels import NTK, RBF
 
-ABOUT = "On clusters labelled by exclusive or, networks learn from O(d) rows and kernels do not."
 SOURCE = "Shi, Wei & Liang 2023; Refinetti et al. 2021"
 SETTINGS = {"dimensions": (250, 500, 1000), "ratio": 1.5, "radius": 4.0, "draws": 5, "test": 2000}
 QUICK = {"dimensions": (400, 800), "draws": 2, "test": 1000}

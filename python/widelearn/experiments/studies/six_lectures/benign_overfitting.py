@@ -1,4 +1,4 @@
-"""The decay of eigenvalues decides whether interpolating noise costs nothing, something or everything."""
+"""Interpolating noise is benign, tempered or catastrophic, as effective ranks predict."""
 
 import numpy as np
 
@@ -8,7 +8,6 @@ from widelearn.experiments.studies.rows import Row, Rows, of, panel, row, withou
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.theory import Spectrum, benign_overfitting, risk
 
-ABOUT = "Interpolating noise is benign, tempered or catastrophic, as effective ranks predict."
 SOURCE = "Bartlett et al. 2020; Mallinar et al. 2022; Six Lectures, section 2.4"
 SETTINGS = {"samples": (25, 50, 100, 200), "flat": 8000, "size": 4000, "draws": 150}
 QUICK = {"samples": (20, 40, 80), "flat": 3000, "size": 2000, "draws": 120}

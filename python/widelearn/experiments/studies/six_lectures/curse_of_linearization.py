@@ -1,4 +1,4 @@
-"""Fixed features fail on simple targets: quadratics, one neuron, parities; learned directions do not."""
+"""Fixed features fail on quadratics, single neurons and parities that trained networks learn."""
 
 import numpy as np
 
@@ -17,7 +17,6 @@ from widelearn.theory import (
     single_neuron_floor,
 )
 
-ABOUT = "Fixed features fail on quadratics, single neurons and parities that trained networks learn."
 SOURCE = "Ghorbani et al. 2019, 2021; Ba et al. 2022; Six Lectures, chapter 6"
 SETTINGS = {
     "d": 60,

@@ -1,4 +1,4 @@
-"""Test error against the number of features: a peak where they interpolate, none with the best ridge."""
+"""Test error peaks where features interpolate the samples; the best ridge removes the peak."""
 
 import numpy as np
 
@@ -8,7 +8,6 @@ from widelearn.experiments.studies.rows import Row, Rows, Values, of, panel, row
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.theory import isotropic_ridge
 
-ABOUT = "Test error peaks where features interpolate the samples; the best ridge removes the peak."
 SOURCE = "Hastie et al. 2022; Six Lectures, chapter 2"
 SETTINGS = {"n": 200, "noise": 0.3, "gammas": (0.2, 0.4, 0.6, 0.8, 1.25, 1.5, 2.0, 3.0, 5.0, 8.0), "draws": 100}
 QUICK = {"n": 100, "draws": 120, "gammas": (0.2, 0.5, 0.8, 1.25, 2.0, 4.0, 8.0)}

@@ -1,4 +1,4 @@
-"""Kernel matrices in high dimension: a cluster of eigenvalues for each degree, and a bulk raised by the rest."""
+"""Kernel matrices have a cluster of eigenvalues for each degree; all higher degrees act as a ridge."""
 
 import numpy as np
 
@@ -8,7 +8,6 @@ from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, ap
 from widelearn.kernels import RBF
 from widelearn.theory import kernel_spectrum, marchenko_pastur_edges, self_induced_ridge
 
-ABOUT = "Kernel matrices have a cluster of eigenvalues for each degree; all higher degrees act as a ridge."
 SOURCE = "Six Lectures, chapter 3; Misiakiewicz 2022"
 SETTINGS = {"d": 30, "n": 1400, "draws": 20}
 QUICK = {"draws": 4}

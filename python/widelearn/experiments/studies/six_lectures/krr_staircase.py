@@ -1,4 +1,4 @@
-"""Kernel ridge regression learns one degree after the other, with peaks of interpolation between."""
+"""Kernel ridge regression learns degree after degree of the target as samples pass powers of d."""
 
 from typing import Any
 
@@ -10,7 +10,6 @@ from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, ap
 from widelearn.kernels import RBF
 from widelearn.theory import Spectrum, kernel_spectrum, risk, staircase
 
-ABOUT = "Kernel ridge regression learns degree after degree of the target as samples pass powers of d."
 SOURCE = "Ghorbani et al. 2021; Six Lectures, chapter 3"
 SETTINGS = {"d": 24, "noise": 0.05, "samples": (40, 80, 150, 299, 600, 1200), "draws": 40, "test": 2000}
 QUICK = {"samples": (60, 150, 299, 600), "draws": 30, "test": 1000}

@@ -1,4 +1,4 @@
-"""Noisy views of few hidden variables: more features help without end, even with no ridge."""
+"""With features that are noisy views of few hidden variables, more features help even without ridge."""
 
 from itertools import pairwise
 
@@ -9,7 +9,6 @@ from widelearn.experiments.studies.rows import Row, Rows, Values, of, panel, row
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.theory import Spectrum, isotropic_ridge, latent_space, optimal_ridge
 
-ABOUT = "With features that are noisy views of few hidden variables, more features help even without ridge."
 SOURCE = "Hastie et al. 2022; Six Lectures, section 2.3"
 SETTINGS = {
     "n": 200,

@@ -1,4 +1,4 @@
-"""Scaled networks stay near their linearisation: the gap falls like 1/α, for antisymmetric starts like 1/α²."""
+"""Networks with a large output scale follow their linearisation; symmetric starts follow it more closely."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,6 @@ from widelearn.experiments.studies.rows import Row, Rows, on_panel, panel, row
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart
 from widelearn.theory import gradient_flow, lazy_condition
 
-ABOUT = "Networks with a large output scale follow their linearisation; symmetric starts follow it more closely."
 SOURCE = "Chizat, Oyallon & Bach 2019; Six Lectures, chapter 1"
 SETTINGS = {"n": 10, "d": 6, "width": 200, "scales": (4.0, 8.0, 16.0, 32.0, 64.0), "draws": 16}
 QUICK = {"width": 120, "scales": (4.0, 16.0, 64.0), "draws": 8}

@@ -1,4 +1,4 @@
-"""The tangent model with n of the order of d is linear ridge regression with a larger ridge."""
+"""Tangent features with n of the order of d are linear ridge regression with a larger ridge."""
 
 from typing import Any
 
@@ -9,7 +9,6 @@ from widelearn.experiments.studies.rows import Row, Rows, Values, of, panel, row
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.theory import Spectrum, hermite_coefficients, neuron_spectrum, nt_effective_ridge, risk
 
-ABOUT = "Tangent features with n of the order of d are linear ridge regression with a larger ridge."
 SOURCE = "Montanari & Zhong 2022; Six Lectures, chapter 5"
 SETTINGS = {
     "d": 80,

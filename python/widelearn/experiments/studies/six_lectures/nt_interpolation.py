@@ -1,4 +1,4 @@
-"""The tangent model interpolates as soon as its parameters outnumber the samples, not its neurons."""
+"""The tangent model interpolates any labels once its N d parameters outnumber the samples."""
 
 import numpy as np
 
@@ -7,7 +7,6 @@ from widelearn.experiments.studies.rows import Row, Rows, Values, of, on_panel, 
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.theory import nt_lambda_min, nt_noise_train, nt_threshold
 
-ABOUT = "The tangent model interpolates any labels once its N d parameters outnumber the samples."
 SOURCE = "Montanari & Zhong 2022; Six Lectures, chapter 5"
 SETTINGS = {
     "d": 20,

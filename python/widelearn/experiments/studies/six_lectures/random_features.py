@@ -1,4 +1,4 @@
-"""Random features: double descent in the number of neurons, as Mei and Montanari predict it."""
+"""Random-feature ridge regression has a double descent in its neurons; with some ridge wide models are best."""
 
 import numpy as np
 
@@ -7,7 +7,6 @@ from widelearn.experiments.studies.rows import Row, Rows, Values, of, panel, row
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.theory import convert_ridge, hermite_coefficients, mei_montanari
 
-ABOUT = "Random-feature ridge regression has a double descent in its neurons; with some ridge wide models are best."
 SOURCE = "Mei & Montanari 2022; Six Lectures, chapter 4"
 SETTINGS = {
     "d": 120,

@@ -1,4 +1,4 @@
-"""Random features over samples and neurons: the smaller number decides, and N = n is a ridge of high risk."""
+"""Random features learn what the smaller of samples and neurons allows; N = n costs extra."""
 
 from typing import Any
 
@@ -9,7 +9,6 @@ from widelearn.experiments.studies.rows import Row, Rows, of, panel, row
 from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
 from widelearn.theory import neuron_spectrum, phase_diagram, risk, sphere_multiplicity
 
-ABOUT = "Random features learn what the smaller of samples and neurons allows; N = n costs extra."
 SOURCE = "Mei, Misiakiewicz & Montanari 2022; Defilippis et al. 2024; Six Lectures, chapter 4"
 SETTINGS = {
     "dimensions": (14, 20),
