@@ -49,10 +49,7 @@ def fit(n: int, p: int, workers: int) -> Job:
         shape=f"n={n} d=9 features={p} blocks={BLOCKS} workers={workers}",
         dtype="float64",
         least=1 / 1.3,
-        sides={
-            "LocalCluster": timed(lambda: ours.fit(rows, targets)),
-            "one process": timed(lambda: theirs.fit(x, y)),
-        },
+        sides={"LocalCluster": timed(lambda: ours.fit(rows, targets)), "one process": timed(lambda: theirs.fit(x, y))},
         difference=difference,
         tolerance=1e-10,
         flops=n * p * (p + 18),

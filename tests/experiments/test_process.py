@@ -8,22 +8,22 @@ from pathlib import Path
 
 import numpy as np
 
-from widelearn.experiments.comparison import memory, process
+from widelearn.experiments.comparison import process, worker
 from widelearn.experiments.tables import table as tables
 from widelearn.experiments.tables.problem import Request, build
 
 
 def test_memory_counts_what_this_process_held():
     code = (
-        "import numpy as np\nfrom widelearn.experiments.comparison import memory\n"
-        "memory.forget_peak(); before = memory.peak(); x = np.ones(40 * 2**20 // 8); del x\n"
-        "print(memory.peak() - before)"
+        "import numpy as np\nfrom widelearn.experiments.comparison import worker\n"
+        "worker.forget_peak(); before = worker.peak(); x = np.ones(40 * 2**20 // 8); del x\n"
+        "print(worker.peak() - before)"
     )
     big = np.ones(200 * 2**20 // 8)  # the parent's size must not count
     size = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
     del big
     assert 35 * 2**20 < size < 80 * 2**20
-    assert memory.peak() > 0
+    assert worker.peak() > 0
 
 
 def test_a_process_that_dies_is_an_error_row(tmp_path, monkeypatch):

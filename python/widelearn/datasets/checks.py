@@ -1,9 +1,12 @@
 """What problems and laws of inputs ask of their arguments."""
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[Any]
 
 
 def sizes(**values: int) -> None:

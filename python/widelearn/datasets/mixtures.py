@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import logsumexp, ndtr
 from sklearn.utils import Bunch, check_random_state
 
-from widelearn.datasets.checks import between, orthonormal, positive, sizes
-
-Array = NDArray[Any]
+from widelearn.datasets.checks import Array, between, orthonormal, positive, sizes
 
 
 def xor_mixture(

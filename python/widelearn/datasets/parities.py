@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils import Bunch, check_random_state
 
-from widelearn.datasets.checks import between, bits, sizes
+from widelearn.datasets.checks import Array, between, bits, sizes
 
-Array = NDArray[Any]
 KINDS = ("uniform", "structured", "grouped")
 
 

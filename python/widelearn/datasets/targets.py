@@ -7,13 +7,11 @@ from math import comb
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils import Bunch, check_random_state
 
-from widelearn.datasets.checks import between, bits, orthonormal, sizes
+from widelearn.datasets.checks import Array, between, bits, orthonormal, sizes
 from widelearn.datasets.inputs import hypercube, sphere
-
-Array = NDArray[Any]
 
 
 def multi_index(
@@ -84,13 +82,7 @@ def multi_index(
 
 
 def staircase(
-    n: int,
-    d: int,
-    degree: int = 3,
-    noise: float = 0.0,
-    random_state: Any = None,
-    *,
-    support: ArrayLike | None = None,
+    n: int, d: int, degree: int = 3, noise: float = 0.0, random_state: Any = None, *, support: ArrayLike | None = None
 ) -> Bunch:
     """Draw a staircase on the cube: y = x_a + x_a x_b + x_a x_b x_c + ... + τ ε, every product one bit longer.
 

@@ -6,22 +6,8 @@ from functools import lru_cache
 import numpy as np
 from scipy.fft import dct
 
-from widelearn.kernels.quadrature import (
-    REFUSED,
-    REMEDY,
-    RULES,
-    TOLERANCE,
-    Function,
-    defects,
-    moment,
-    not_smooth,
-    octaves,
-    reach_of,
-    rule,
-    sector_defects,
-    sector_grids,
-    values_of,
-)
+from widelearn.kernels import quadrature
+from widelearn.kernels.quadrature import Function
 from widelearn.runtime import Array
 
 # Largest numbers of Chebyshev coefficients, in a logarithm of a variance and in the angle.
@@ -47,8 +33,8 @@ class Table:
         self.first, self.second = first, second
         self._function, self._point = function, first == second and first[0] == first[1]
         ends = np.exp(np.array([*first, *second]))
-        self._octave = int(octaves(ends).max())
-        self._reach = reach_of(function, ends, moment(function, ends))
+        self._octave = int(quadrature.octaves(ends).max())
+        self._reach = quadrature.reach_of(function, ends, quadrature.moment(function, ends))
         self._level = self._fine_enough()
         along, counts = self._along_angle(), (1, 1)
         if self._point:
@@ -61,10 +47,11 @@ class Table:
             counts = (min(2 * counts[0], MOST_VARIANCE), min(2 * counts[1], MOST_ANGLE))
             self.coefficients = trimmed(self._interpolate(*counts))
             error = self._error()
-        if error > REFUSED:
+        if error > quadrature.REFUSED:
             raise ValueError(
                 f"The table of {function!r} for variances from {ends.min():.3g} to {ends.max():.3g} only reaches"
-                f" {error:.1e} with {len(self.coefficients)} coefficients for the angle, not {REFUSED:.0e}. {REMEDY}"
+                f" {error:.1e} with {len(self.coefficients)} coefficients for the angle, not"
+                f" {quadrature.REFUSED:.0e}. {quadrature.REMEDY}"
             )
 
     def defects(self, log_q: Array, log_r: Array, angle: Array) -> Array:
@@ -82,17 +69,17 @@ class Table:
 
     def _grid(self, n: int, openings: Array, level: int) -> Array:
         """Return what is interpolated at n nodes a range and angles π - openings, which are symmetric about π/2."""
-        at = rule(level, self._octave, self._reach)
+        at = quadrature.rule(level, self._octave, self._reach)
         if self._point:
             point, angle = math.exp(self.first[0]), np.pi - openings
-            equal, opposite = sector_defects(self._function, point, openings, at)
-            scale = moment(self._function, np.array([point])) * np.where(angle > 0, angle, 1.0)
+            equal, opposite = quadrature.sector_defects(self._function, point, openings, at)
+            scale = quadrature.moment(self._function, np.array([point])) * np.where(angle > 0, angle, 1.0)
             return ((equal + opposite[::-1]) / np.where(scale > 0, scale, 1.0))[:, None, None]
         logs = [nodes(side, n) for side in (self.first, self.second)]
         m = len(logs[0])
         q = np.exp(np.concatenate(logs) if self.first != self.second else logs[0])
-        equal, opposite = sector_grids(self._function, q, openings, at)
-        second = moment(self._function, q)
+        equal, opposite = quadrature.sector_grids(self._function, q, openings, at)
+        second = quadrature.moment(self._function, q)
         scale = np.sqrt(np.outer(second, second))
         values = 1 - (equal + opposite[::-1]) / np.where(scale > 0, scale, 1.0)
         # The ranges may hold different numbers of nodes: one of them may be a point.
@@ -102,14 +89,14 @@ class Table:
         """Return the first rule that agrees with the next one at the ends of the ranges."""
         openings = np.pi * np.array([0.0, 0.05, 0.3, 0.5, 0.7, 0.95, 1.0])
         before, gap = np.array(np.inf), np.inf
-        for level in range(len(RULES)):
+        for level in range(len(quadrature.RULES)):
             now = self._grid(2, openings, level)
             gap, before = float(np.abs(now - before).max()), now
-            if gap <= TOLERANCE:
+            if gap <= quadrature.TOLERANCE:
                 return max(level - 1, 0)
-        if gap > REFUSED:
-            raise not_smooth(self._function, gap, math.exp(max(*self.first, *self.second)))
-        return len(RULES) - 1
+        if gap > quadrature.REFUSED:
+            raise quadrature.not_smooth(self._function, gap, math.exp(max(*self.first, *self.second)))
+        return len(quadrature.RULES) - 1
 
     def _nodes_needed(self) -> int:
         """Return how many nodes the variances need, by grids that are coarse in the angle."""
@@ -144,7 +131,7 @@ class Table:
         rng = np.random.default_rng(0)
         log_q, log_r = (low + (high - low) * rng.random(12) for low, high in (self.first, self.second))
         angle = np.pi * rng.random(12)
-        wanted = defects(self._function, np.exp(log_q), np.exp(log_r), angle)
+        wanted = quadrature.defects(self._function, np.exp(log_q), np.exp(log_r), angle)
         return max(
             float(np.abs(self.defects(log_q[[i]], log_r[[i]], angle[[i], None])[0, 0] - wanted[i]))
             for i in range(len(angle))
@@ -210,7 +197,7 @@ def is_power(function: Function) -> bool:
     """Whether a function is c t^p right of 0 and c' (-t)^p left of it: then variances do not matter to defects."""
     t = np.geomspace(1e-12, 1e8, 500)
     try:
-        sides = [values_of(function, t), values_of(function, -t)]
+        sides = [quadrature.values_of(function, t), quadrature.values_of(function, -t)]
     except ValueError:
         return False
     ratio = [float(side[-1] / side[-2]) for side in sides if side.any() and side[-2] != 0]

@@ -32,13 +32,7 @@ from widelearn.theory.mean_field import MeanFieldPath, correlation_flow, mean_fi
 from widelearn.theory.optimal import learnability, optimal_ridge
 from widelearn.theory.random_features import convert_ridge, mei_montanari, wide_optimal_ridge
 from widelearn.theory.spectrum import Spectrum
-from widelearn.theory.tangent import (
-    nt_concentration,
-    nt_effective_ridge,
-    nt_lambda_min,
-    nt_noise_train,
-    nt_threshold,
-)
+from widelearn.theory.tangent import nt_concentration, nt_effective_ridge, nt_lambda_min, nt_noise_train, nt_threshold
 
 __all__ = [
     "BenignOverfitting",

@@ -186,12 +186,7 @@ def spiked(
 
 
 def power_law(
-    n: float,
-    exponent: float,
-    noise: float,
-    ridge: float = 0.0,
-    signal: float = 0.0,
-    signal_exponent: float = 2.0,
+    n: float, exponent: float, noise: float, ridge: float = 0.0, signal: float = 0.0, signal_exponent: float = 2.0
 ) -> Risk:
     """Predict ridge regression with eigenvalues k^-a, k = 1, 2, ...: tempered overfitting, in closed form.
 

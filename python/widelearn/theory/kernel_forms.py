@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 
 from widelearn.theory.activations import MONOMIALS, RECTIFIED, parse, pointwise
 from widelearn.theory.checks import finite, positive, whole
-from widelearn.theory.duals import Dual, arccosine, dual
+from widelearn.theory.duals import Dual, Values, arccosine, dual
 from widelearn.theory.inputs import Domain, Sphere
 
-Values = NDArray[Any]
 Function = Callable[[Values], Values]
 Parameters = dict[str, Any]
 

@@ -11,11 +11,7 @@ from widelearn.theory.checks import Array, eigenvectors, finite, non_negative, p
 
 
 def gradient_flow(
-    K: ArrayLike,
-    y: ArrayLike,
-    t: ArrayLike,
-    K_test: ArrayLike | None = None,
-    learning_rate: float | None = None,
+    K: ArrayLike, y: ArrayLike, t: ArrayLike, K_test: ArrayLike | None = None, learning_rate: float | None = None
 ) -> Array:
     """Follow a linearised network along gradient flow: f_t = (I - exp(-K t/n)) y on the training inputs, exactly.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import sys
 import threading
@@ -21,8 +22,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from widelearn.experiments.comparison import memory
 
 if TYPE_CHECKING:
     from widelearn.experiments.comparison.methods import Method
@@ -77,8 +76,8 @@ def run(job: dict[str, Any], folder: Path, say: Say) -> dict[str, Any]:
     arrays["y_train"] = scale.forward(arrays["y_train"])
     plan = method.plan(Setting(task, seed, float(arrays["X_train"].var(axis=0).sum()) or 1.0))
     say({"done": 0, "of": 1})
-    memory.forget_peak()
-    before = memory.peak()
+    forget_peak()
+    before = peak()
 
     start = time.perf_counter()
     with threadpool_limits(1) if method.serial else nullcontext():
@@ -92,7 +91,7 @@ def run(job: dict[str, Any], folder: Path, say: Say) -> dict[str, Any]:
         fitted = time.perf_counter()
     prediction = scale.back(predict_in_blocks(model, arrays["X_test"]))
     done = time.perf_counter()
-    after = memory.peak()
+    after = peak()
 
     np.save(folder / "prediction.npy", prediction, allow_pickle=False)
     if job["keep"]:
@@ -106,7 +105,7 @@ def run(job: dict[str, Any], folder: Path, say: Say) -> dict[str, Any]:
         "tune_score": tune_score,
         "fit_s": fitted - ready,
         "predict_s": done - fitted,
-        "peak_bytes": None if before is None or after is None else after - before,
+        "peak_bytes": after - before,
         "warnings": sorted({f"{item.category.__name__}: {first_line(str(item.message))}" for item in caught}),
     }
 
@@ -121,6 +120,28 @@ def _training_rows(method: Method, arrays: Arrays, task: str, seed: int) -> tupl
     some = arrays["some"]
     rows = some if len(some) == method.rows else sample(y, task, method.rows, seed)
     return X[rows], y[rows], None if weight is None else weight[rows]
+
+
+def forget_peak() -> None:
+    """Reset the peak to what is held now, where the system allows it (Linux)."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return
+
+
+def peak() -> int:
+    """Return the peak resident memory of this process in bytes.
+
+    On Linux it is VmHWM of this program alone. Elsewhere it is getrusage's ru_maxrss, which includes what the parent
+    held when it started this process.
+    """
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return usage if sys.platform == "darwin" else usage * 1024
 
 
 if __name__ == "__main__":

@@ -10,14 +10,7 @@ from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, ap
 from widelearn.theory import Spectrum, isotropic_ridge, latent_space, optimal_ridge
 
 SOURCE = "Hastie et al. 2022; Six Lectures, section 2.3"
-SETTINGS = {
-    "n": 200,
-    "hidden": 20,
-    "mu": 1.0,
-    "noise": 0.1,
-    "gammas": (0.2, 0.5, 0.75, 1.5, 2, 4, 8, 16),
-    "draws": 60,
-}
+SETTINGS = {"n": 200, "hidden": 20, "mu": 1.0, "noise": 0.1, "gammas": (0.2, 0.5, 0.75, 1.5, 2, 4, 8, 16), "draws": 60}
 QUICK = {"n": 100, "hidden": 10, "draws": 80, "gammas": (0.2, 0.5, 0.75, 1.5, 2.0, 4.0, 12.0)}
 RIDGELESS, BEST, CONTROL = "ridgeless", "best ridge", "isotropic theory"
 

@@ -18,14 +18,7 @@ SETTINGS = {
     "samples": (80, 160, 320),
     "kernel_draws": 6,
 }
-QUICK = {
-    "d": 16,
-    "n": 160,
-    "shares": (0.3, 0.5, 0.8, 1.3, 1.6),
-    "draws": 60,
-    "samples": (80, 320),
-    "kernel_draws": 4,
-}
+QUICK = {"d": 16, "n": 160, "shares": (0.3, 0.5, 0.8, 1.3, 1.6), "draws": 60, "samples": (80, 320), "kernel_draws": 4}
 TRAIN, CONTROL, SMALLEST = "min-norm fit", "neurons counted", "relu, many neurons"
 
 
