@@ -74,10 +74,7 @@ def factor(n: int, dtype: str) -> Job:
         dtype=dtype,
         output="reused",
         least=0.95,
-        sides={
-            "widelearn": reset(lambda: _core.cholesky(out), out),
-            "SciPy in place": reset(theirs, fortran),
-        },
+        sides={"widelearn": reset(lambda: _core.cholesky(out), out), "SciPy in place": reset(theirs, fortran)},
         difference=difference,
         tolerance=1e-10 if dtype == "float64" else 1e-3,
         flops=n**3 / 3,

@@ -4,15 +4,14 @@ from typing import Any
 
 import numpy as np
 from dask.delayed import delayed
-from numpy.typing import NDArray
 from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _num_samples
 
 from widelearn.distributed.cluster import compute, numbered
 from widelearn.distributed.rows import Rows
+from widelearn.runtime import Array
 
-Array = NDArray[Any]
 # Distinct labels of one column, and how often each occurs.
 Counts = tuple[Array, Array]
 

@@ -6,13 +6,11 @@ from typing import Any
 import dask.array as da
 import numpy as np
 from dask.delayed import delayed
-from numpy.typing import NDArray
 from sklearn.utils.validation import _num_samples, validate_data
 
 from widelearn.distributed.cluster import use_own_threads
 from widelearn.distributed.rows import Rows
-
-Array = NDArray[Any]
+from widelearn.runtime import Array
 
 
 def one_row(X: Any) -> Any:

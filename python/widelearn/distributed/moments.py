@@ -11,7 +11,6 @@ from typing import Any, Protocol
 import numpy as np
 from dask.delayed import delayed
 from dask.sizeof import sizeof
-from numpy.typing import NDArray
 from scipy.sparse import issparse, vstack
 from sklearn.utils.validation import _num_samples
 
@@ -20,8 +19,8 @@ from widelearn.distributed.labels import find_labels
 from widelearn.distributed.recipes import Block, Recipe, recipes_of
 from widelearn.distributed.rows import Rows, not_numbers
 from widelearn.ridge import Moments
+from widelearn.runtime import Array
 
-Array = NDArray[Any]
 NOTHING = "There are no rows with a positive weight: X has no rows, or all sample weights are zero."
 # Neighbours are summed by one task while that takes no more than this many products, a second or two, and this many
 # tasks remain: what it costs to start, add up and move moments is worth about a thousand rows of theirs.

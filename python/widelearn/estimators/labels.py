@@ -14,9 +14,8 @@ from sklearn.utils.multiclass import check_classification_targets, is_multilabel
 from sklearn.utils.validation import column_or_1d
 
 from widelearn.estimators.state import snapshot
-from widelearn.runtime import row_blocks
+from widelearn.runtime import Array, row_blocks
 
-Array = NDArray[Any]
 LABEL_ROWS = 65_536
 
 

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from widelearn.estimators.labels import Labels
 from widelearn.ridge.leave_one_out import Errors, mean_squares
 from widelearn.ridge.paths import check_alphas
-from widelearn.runtime import check_memory
+from widelearn.runtime import Array, check_memory
 
-Array = NDArray[Any]
 ALPHAS = (1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3)
 
 

@@ -18,9 +18,8 @@ from widelearn.ridge.operators import Operator, Weighted, as_operator, double_pr
 from widelearn.ridge.preconditioner import Preconditioner, precondition
 from widelearn.ridge.solution import Solution
 from widelearn.ridge.symmetric_systems import check_alpha
-from widelearn.runtime import warn
+from widelearn.runtime import Array, warn
 
-Array = NDArray[np.float64]
 # Iterations aim at this share of what is asked for, so that the true residual meets it too.
 AIM = 0.5
 # A pass that leaves more than this share of the residual it began with has met rounding errors.

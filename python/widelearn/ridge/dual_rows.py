@@ -1,17 +1,14 @@
 """Rows with more features than there are rows: their inner products, and the way back to coefficients."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from widelearn import _core
 from widelearn.ridge.kernel_systems import solve_dual
 from widelearn.ridge.solution import Solution
-from widelearn.runtime import check_memory, empty, row_blocks
+from widelearn.runtime import Array, check_memory, empty, row_blocks
 
-Array = NDArray[Any]
 # Rows whose mean features serve as origin of inner products, and values centred at once.
 ORIGIN_ROWS = 256
 CENTERED_VALUES = 1 << 19

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from widelearn.ridge.conjugate_gradients import pcg
@@ -11,9 +10,8 @@ from widelearn.ridge.operators import Operator, Weighted, symmetric_kernel_matri
 from widelearn.ridge.preconditioner import Preconditioner, worth_it
 from widelearn.ridge.solution import Solution
 from widelearn.ridge.symmetric_systems import solve_symmetric
-from widelearn.runtime import check_memory
+from widelearn.runtime import Array, check_memory
 
-Array = NDArray[Any]
 # Systems of fewer rows are factored whatever their spectrum.
 FEW_ROWS = 3000
 

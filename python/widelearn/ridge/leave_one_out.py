@@ -9,15 +9,13 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import eigh, lapack
 
 from widelearn.ridge.moments import Moments
 from widelearn.ridge.solution import Solution
 from widelearn.ridge.symmetric_systems import residual, solve_symmetric, take_out
-from widelearn.runtime import check_memory, row_blocks
+from widelearn.runtime import Array, check_memory, row_blocks
 
-Array = NDArray[Any]
 # Rows whose errors are held for all penalties at once.
 ERROR_ROWS = 2048
 # Up to n / ROWS_A_PENALTY + LEAST penalties, one Cholesky factor and its inverse for each cost less than eigenvectors.

@@ -1,18 +1,14 @@
 """Ridge solutions from single-precision moments, refined in double precision by further passes over the rows."""
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from widelearn import _core
 from widelearn.ridge.leave_one_out import Blocks
 from widelearn.ridge.moments import Moments
 from widelearn.ridge.solution import Solution
-from widelearn.runtime import check_memory
+from widelearn.runtime import Array, check_memory
 
-Array = NDArray[Any]
 # Relative errors in the norm of fitted values: what is left when refinement ends, what its first correction may be.
 LEFT = 1e-10
 TOO_LARGE = 0.1

@@ -6,16 +6,15 @@ import copy
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
 from widelearn import _core
 from widelearn.ridge.symmetric_systems import check_alpha, solve_symmetric
 from widelearn.ridge.tridiagonal import Tridiagonal, gcv_errors
-from widelearn.runtime import check_memory, core_blocks, row_blocks
+from widelearn.runtime import Array, check_memory, core_blocks, row_blocks
 
-Array = NDArray[np.float64]
 # Few enough that their products stay in cache.
 OUTER_ROWS = 32
 

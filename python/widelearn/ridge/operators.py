@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy.linalg.blas import dgemm, dgemv, dsymv, sgemm, sgemv, ssymv
 
-from widelearn.runtime import available_memory, empty, row_blocks
+from widelearn.runtime import Array, available_memory, empty, row_blocks
 
-Array = NDArray[Any]
 # Up to so many columns matrix-vector products are faster than the matrix product, which packs both its factors.
 SINGLE_COLUMNS = 5
 # Columns of a matrix in memory, or of one that is made, that are held at once.

@@ -17,9 +17,8 @@ from widelearn.ridge.moments import Moments
 from widelearn.ridge.operators import symmetric_kernel_matrix
 from widelearn.ridge.symmetric_systems import check_alpha
 from widelearn.ridge.tridiagonal import dual_gcv
-from widelearn.runtime import row_blocks
+from widelearn.runtime import Array, row_blocks
 
-Array = NDArray[Any]
 BLOCK_ROWS = 2048
 
 
@@ -91,12 +90,7 @@ def decompose(problem: Problem) -> Path:
 
 
 def solve(
-    A: ArrayLike,
-    y: ArrayLike,
-    alpha: ArrayLike,
-    *,
-    kind: str = "features",
-    sample_weight: ArrayLike | None = None,
+    A: ArrayLike, y: ArrayLike, alpha: ArrayLike, *, kind: str = "features", sample_weight: ArrayLike | None = None
 ) -> Array:
     """Solve one ridge problem without an intercept.
 
@@ -167,12 +161,7 @@ def solve(
 
 
 def path(
-    A: ArrayLike,
-    y: ArrayLike,
-    alphas: ArrayLike,
-    *,
-    kind: str = "features",
-    sample_weight: ArrayLike | None = None,
+    A: ArrayLike, y: ArrayLike, alphas: ArrayLike, *, kind: str = "features", sample_weight: ArrayLike | None = None
 ) -> Array:
     """Solve a ridge problem without intercept for many penalties.
 
@@ -238,12 +227,7 @@ def blocks_of(A: Array) -> Iterator[tuple[slice, Array]]:
 
 
 def loo(
-    A: ArrayLike,
-    y: ArrayLike,
-    alphas: ArrayLike,
-    *,
-    kind: str = "features",
-    sample_weight: ArrayLike | None = None,
+    A: ArrayLike, y: ArrayLike, alphas: ArrayLike, *, kind: str = "features", sample_weight: ArrayLike | None = None
 ) -> Array:
     """Predict every row by the ridge fit, without intercept, to all other rows.
 
@@ -303,12 +287,7 @@ def loo(
 
 
 def gcv(
-    A: ArrayLike,
-    y: ArrayLike,
-    alphas: ArrayLike,
-    *,
-    kind: str = "features",
-    sample_weight: ArrayLike | None = None,
+    A: ArrayLike, y: ArrayLike, alphas: ArrayLike, *, kind: str = "features", sample_weight: ArrayLike | None = None
 ) -> Array:
     """Return the generalised cross-validation error of every penalty, without intercept.
 

@@ -10,9 +10,8 @@ from scipy.linalg.blas import dsyrk, ssyrk
 
 from widelearn.ridge.operators import Dense, Operator, Weighted, tall_product, times
 from widelearn.ridge.rpcholesky import factor
-from widelearn.runtime import available_memory, check_memory, row_blocks
+from widelearn.runtime import Array, available_memory, check_memory, row_blocks
 
-Array = NDArray[np.float64]
 # Columns of a panel of the factor, which grows by panels.
 WIDTH = 512
 # Pivots proposed at once.

@@ -12,9 +12,8 @@ from sklearn.utils import check_random_state
 
 from widelearn import _core
 from widelearn.ridge.operators import Operator, as_operator, times
-from widelearn.runtime import check_memory, empty, warn
+from widelearn.runtime import Array, check_memory, empty, warn
 
-Array = NDArray[Any]
 Doubles = NDArray[np.float64]
 # Pivots proposed at once.
 BLOCK = 192

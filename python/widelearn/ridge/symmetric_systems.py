@@ -1,6 +1,6 @@
 """Symmetric linear systems with a ridge: Cholesky, and what is left when that fails."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -8,9 +8,8 @@ from scipy.linalg import LinAlgWarning, eigh, lapack
 
 from widelearn import _core
 from widelearn.ridge.solution import Solution
-from widelearn.runtime import check_memory, row_blocks, warn
+from widelearn.runtime import Array, check_memory, row_blocks, warn
 
-Array = NDArray[Any]
 MIRROR_ROWS = 512
 
 

@@ -1,14 +1,10 @@
 """Generalised cross-validation of many penalties from a tridiagonal form: no eigenvectors."""
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import eigh_tridiagonal, eigvalsh_tridiagonal, lapack
 
 from widelearn.ridge.symmetric_systems import take_out
-
-Array = NDArray[Any]
+from widelearn.runtime import Array
 
 
 class Tridiagonal:

@@ -109,11 +109,7 @@ class FeatureRidgeClassifier(SignClassifier, BaseFeatureRidge):
 
     @checks_parameters()
     def partial_fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        classes: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
+        self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Self:
         """Add rows to those that earlier calls gave; returns the estimator.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
@@ -16,8 +16,8 @@ from widelearn.estimators.feature_ridge.regressor import FeatureRidge
 from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.labels import SignClassifier
 from widelearn.estimators.penalty import ALPHAS, Penalty, choice_of
+from widelearn.runtime import Array
 
-Array = NDArray[Any]
 CONSTRAINTS: dict[str, list[Any]] = {
     **{name: BaseFeatureRidge._parameter_constraints[name] for name in ("features", "fit_intercept", "random_state")},
     "alphas": ["array-like"],
@@ -116,10 +116,7 @@ class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):
     1e-06
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **CONSTRAINTS,
-        "alpha_per_target": ["boolean"],
-    }
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {**CONSTRAINTS, "alpha_per_target": ["boolean"]}
 
     def __init__(
         self,

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from widelearn.runtime import row_blocks
+from widelearn.runtime import Array, row_blocks
 
-Array = NDArray[Any]
 # A block is of about so many bytes, but of at least and at most so many rows.
 BLOCK_BYTES, LEAST_ROWS, MOST_ROWS = 1 << 26, 1024, 65_536
 

@@ -6,7 +6,7 @@ from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -23,9 +23,8 @@ from widelearn.features import RandomFeatures
 from widelearn.features.base import FeatureMap
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
 from widelearn.ridge.symmetric_systems import check_alpha
-from widelearn.runtime import warn
+from widelearn.runtime import Array, warn
 
-Array = NDArray[Any]
 DTYPES = [np.float64, np.float32]
 NO_WEIGHT = "All sample weights are zero: give at least one row a positive weight."
 NEEDS_GCV = "{} chooses alpha from moments only with cv='gcv'."

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
@@ -13,9 +12,8 @@ from widelearn.features.base import FeatureMap
 from widelearn.kernels import Kernel
 from widelearn.ridge import Moments
 from widelearn.ridge.dual_rows import KernelRows, StoredRows
-from widelearn.runtime import row_blocks
+from widelearn.runtime import Array, row_blocks
 
-Array = NDArray[Any]
 # Rows whose features a map outside the core holds at once, and rows copied at once to leave some out.
 BLOCK_ROWS, COPIED_ROWS = 1024, 1 << 14
 

@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from widelearn.estimators.feature_ridge.maps import RidgeFeatures
 from widelearn.estimators.penalty import Choice
 from widelearn.ridge import Moments
-
-Array = NDArray[Any]
+from widelearn.runtime import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,15 +6,14 @@ from functools import partial
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from widelearn.estimators.feature_ridge.blocks import Blocks, Callback, model_of_blocks
 from widelearn.estimators.feature_ridge.fit import BaseFeatureRidge, model_with, read_numbers
 from widelearn.estimators.state import refitting, snapshot
 from widelearn.kernels.parameters import checks_parameters
-
-Array = NDArray[Any]
+from widelearn.runtime import Array
 
 
 class FeatureRidge(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from widelearn.estimators.feature_ridge.maps import RidgeFeatures, with_weight
@@ -19,9 +18,8 @@ from widelearn.ridge.dual_rows import KernelRows, StoredRows, solve_rows
 from widelearn.ridge.leave_one_out import DualPath, Errors, PrimalPath
 from widelearn.ridge.mixed_precision import solve_refined
 from widelearn.ridge.tridiagonal import dual_gcv
-from widelearn.runtime import row_blocks
+from widelearn.runtime import Array, row_blocks
 
-Array = NDArray[Any]
 # Rows turned to float32 at once, and values whose squares float32 may not hold.
 MIXED_ROWS, LARGEST = 1 << 16, 1e15
 

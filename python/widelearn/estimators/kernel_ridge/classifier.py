@@ -7,7 +7,7 @@ from os import PathLike
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import StrOptions
 
 from widelearn.estimators.feature_ridge.classifier import FeatureRidgeClassifier
@@ -16,8 +16,7 @@ from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, solve_one
 from widelearn.estimators.kernel_ridge.regressor import KernelRidge
 from widelearn.estimators.labels import SignClassifier
 from widelearn.kernels import Kernel
-
-Array = NDArray[Any]
+from widelearn.runtime import Array
 
 
 class KernelRidgeClassifier(SignClassifier, BaseKernelRidge):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils.validation import validate_data
 
@@ -28,8 +28,7 @@ from widelearn.kernels import NTK, as_kernel
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
 from widelearn.ridge.solution import Solution
 from widelearn.ridge.symmetric_systems import check_alpha
-
-Array = NDArray[Any]
+from widelearn.runtime import Array
 
 
 def predicted(fitted: Any, X: Any) -> Array:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import clone
 
 from widelearn.estimators.penalty import Choice
@@ -14,8 +13,7 @@ from widelearn.ridge.kernel_systems import own_kernel_matrix, solve_dual
 from widelearn.ridge.leave_one_out import DualPath, Errors
 from widelearn.ridge.operators import symmetric_kernel_matrix
 from widelearn.ridge.solution import Solution
-
-Array = NDArray[Any]
+from widelearn.runtime import Array
 
 
 @dataclass(frozen=True)

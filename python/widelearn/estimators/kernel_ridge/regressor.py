@@ -8,7 +8,7 @@ from os import PathLike
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -16,8 +16,7 @@ from widelearn.estimators.feature_ridge.fit import read_numbers
 from widelearn.estimators.feature_ridge.regressor import FeatureRidge
 from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, solve_one
 from widelearn.kernels import Kernel
-
-Array = NDArray[Any]
+from widelearn.runtime import Array
 
 
 class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):

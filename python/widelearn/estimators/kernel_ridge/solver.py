@@ -7,7 +7,6 @@ from os import PathLike
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem
@@ -17,9 +16,8 @@ from widelearn.ridge import Moments
 from widelearn.ridge.kernel_systems import FEW_ROWS, own_kernel_matrix, solve_iteratively, worth_iterating
 from widelearn.ridge.operators import Dense, Operator, cached, symmetric_kernel_matrix
 from widelearn.ridge.solution import Solution
-from widelearn.runtime import available_memory
+from widelearn.runtime import Array, available_memory
 
-Array = NDArray[Any]
 # Rows whose factor fits into so large a part of memory choose the centres.
 PART = 3
 

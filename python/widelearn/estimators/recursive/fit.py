@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
@@ -21,9 +21,8 @@ from widelearn.estimators.state import refitting, snapshot
 from widelearn.kernels import Kernel, Laplace, as_kernel
 from widelearn.kernels.gradients import check_radial
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
-from widelearn.runtime import check_memory, one_blas_thread
+from widelearn.runtime import Array, check_memory, one_blas_thread
 
-Array = NDArray[Any]
 # Up to so many rows, factors are too small for the threads of BLAS.
 FEW_ROWS = 1000
 

@@ -1,17 +1,14 @@
 """Metrics learned from gradients: the average gradient outer product of a kernel machine, and its root."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from widelearn.kernels import Kernel
 from widelearn.kernels.gradients import slopes
-from widelearn.runtime import check_memory, row_blocks
+from widelearn.runtime import Array, check_memory, row_blocks
 
-Array = NDArray[Any]
 # Numbers in a tile of gradient factors.
 TILE = 1 << 21
 

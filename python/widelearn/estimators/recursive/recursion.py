@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, choose_kernel
 from widelearn.estimators.penalty import Choice
@@ -15,8 +14,8 @@ from widelearn.estimators.recursive.metric import applied, next_metric, outer_pr
 from widelearn.kernels import RBF, Kernel, Laplace
 from widelearn.ridge.leave_one_out import Errors
 from widelearn.ridge.paths import check_alphas
+from widelearn.runtime import Array
 
-Array = NDArray[Any]
 # Rows that choose the length, that choose penalty and iteration, and whose gradients make the metric.
 LENGTH_ROWS = 1000
 CHOICE_ROWS = 3000
