@@ -11,7 +11,6 @@ from sklearn.datasets import load_iris
 
 from block_fits import CLOSE, left_alone, same
 from widelearn import FeatureRidge, FeatureRidgeClassifier
-from widelearn.estimators.feature_ridge import files
 
 
 @pytest.fixture
@@ -22,7 +21,7 @@ def rows(rng):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(files, "MOST_ROWS", 40)
+    monkeypatch.setattr("widelearn.estimators.feature_ridge.blocks.MOST_ROWS", 40)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, ">f4", np.int16])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from dask.delayed import delayed
@@ -14,10 +14,17 @@ from dask.sizeof import sizeof
 from scipy.sparse import issparse, vstack
 from sklearn.utils.validation import _num_samples
 
-from widelearn.distributed.cluster import compute, numbered, persist, replicate, use_own_threads
-from widelearn.distributed.labels import find_labels
-from widelearn.distributed.recipes import Block, Recipe, recipes_of
-from widelearn.distributed.rows import Rows, not_numbers
+from widelearn.distributed.cluster import (
+    Block,
+    Recipe,
+    compute,
+    numbered,
+    persist,
+    recipes_of,
+    replicate,
+    use_own_threads,
+)
+from widelearn.distributed.rows import Rows, find_labels, not_numbers
 from widelearn.ridge import Moments
 from widelearn.runtime import Array
 
@@ -29,38 +36,6 @@ JOINED_PRODUCTS, LEAST_TASKS = 6e10, 4
 SEEN_ROWS, SEEN_FOR_EACH = 10_000, 4
 # Validates a block: (X, y, sample_weight) -> rows, targets (n, t) and weights.
 Read = Callable[[Any, Any, Any], tuple[Any, Array, Array | None]]
-
-
-class Sums(Protocol):
-    """What sums rows in a feature map; shallow copies share the map, and add rows each for itself."""
-
-    # What was summed, once the map is fitted.
-    moments: Moments
-
-    @property
-    def looks_at_rows(self) -> bool:
-        """Whether the map depends on the rows that it is fitted to; any other one is fitted already."""
-
-    @property
-    def n_components(self) -> int:
-        """How many components a map that looks at rows was asked for, 0 if it has no such number."""
-
-    @property
-    def n_features(self) -> int:
-        """Number of features, 0 as long as the map is not fitted."""
-
-    @property
-    def n_targets(self) -> int:
-        """Number of targets."""
-
-    def fit(self, X: Any, Y: Array, weight: Array | None) -> Any:
-        """Fit the map to validated rows, and return the object."""
-
-    def add(self, X: Any, Y: Array, weight: Array | None) -> Any:
-        """Add validated rows, and return the object."""
-
-    def merge(self, other: Moments) -> Any:
-        """Add what was summed elsewhere, and return the object."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +82,11 @@ class Collection:
             return self.rows.row(), self.targets.row()
         return self.rows.row(), self.classes[:1].reshape((1,) * len(self.targets.shape))
 
-    def summed(self, read: Read, sums: Sums, dtype: np.dtype[Any]) -> Any:
+    def summed(self, read: Read, sums: Any, dtype: np.dtype[Any]) -> Any:
         """Return sums with all rows added, of which each block is validated by `read` and must have a `dtype`.
 
-        A map that looks at rows is fitted to some of every block, drawn uniformly, in a pass before.
+        Shallow copies of sums share their feature map, and add rows each for itself. A map that looks at rows is fitted
+        to some of every block, drawn uniformly, in a pass before.
         """
         task = Task(read, sums, dtype, self.classes is not None)
         parts = recipes_of(self._groups(sums.n_features or self.rows.shape[1]))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy import special
 from sklearn.base import ClassifierMixin
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, is_multilabel
 from sklearn.utils.validation import column_or_1d
@@ -17,6 +18,8 @@ from widelearn.estimators.state import snapshot
 from widelearn.runtime import Array, row_blocks
 
 LABEL_ROWS = 65_536
+# What scikit-learn checks of a classifier's parameter.
+CLASS_WEIGHT: dict[str, list[Any]] = {"class_weight": [dict, StrOptions({"balanced"}), None]}
 
 
 @dataclass(frozen=True)

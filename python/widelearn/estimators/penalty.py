@@ -1,36 +1,22 @@
-"""Choosing the penalty: by left-out rows in closed form, by GCV, or by refits to parts of the rows."""
+"""Choosing the penalty: by left-out rows in closed form, by GCV, or by refits to parts of the rows.
 
-from collections.abc import Iterable, Iterator
+A problem has rows `X`, targets `Y` (n, t) and weights or None, and what its choice asks for: ``left_out(alphas)``,
+scaled leave-one-out errors by row, ``gcv(alphas)``, or ``refit(train, test, alphas)``.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from widelearn.estimators.labels import Labels
-from widelearn.ridge.leave_one_out import Errors, mean_squares
+from widelearn.ridge.leave_one_out import mean_squares
 from widelearn.ridge.paths import check_alphas
 from widelearn.runtime import Array, check_memory
 
 ALPHAS = (1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3)
-
-
-class Problem(Protocol):
-    """A ridge problem as the choice of its penalty sees it; each choice asks for one of the three methods."""
-
-    X: Any
-    # Targets (n, t), and weights of the rows if they have any.
-    Y: Array
-    weight: Array | None
-
-    def left_out(self, alphas: Array) -> Errors:
-        """Yield rows and scaled leave-one-out errors (a, rows, t), numbered among the rows that have a weight."""
-
-    def gcv(self, alphas: Array) -> Array:
-        """Return the generalised cross-validation errors (a, t)."""
-
-    def refit(self, train: Array, test: Array, alphas: Array) -> Iterable[Array]:
-        """Yield for every penalty the values (m, t) at m rows of a fit to others; all of them have a weight."""
 
 
 class Choice(NamedTuple):
@@ -62,7 +48,7 @@ class LeaveOneOut:
     per_target: bool = False
     store: bool = False
 
-    def choose(self, problem: Problem) -> Choice:
+    def choose(self, problem: Any) -> Choice:
         """Return the best penalty, minus its error, and all errors if they are stored."""
         errors, (n, t) = problem.left_out(self.alphas), problem.Y.shape
         if not self.store:
@@ -97,12 +83,12 @@ class Folds:
     cv: Any
     labels: Labels | None = None
 
-    def choose(self, problem: Problem) -> Choice:
+    def choose(self, problem: Any) -> Choice:
         """Return the best penalty and its score."""
         scores = [self._scores(problem, *rows) for rows in self._splits(problem.X, problem.Y)]
         return best(np.mean(scores, axis=0)[:, None], self.alphas, problem.Y.shape[1])
 
-    def _scores(self, problem: Problem, train: Array, test: Array) -> list[float]:
+    def _scores(self, problem: Any, train: Array, test: Array) -> list[float]:
         """Return the score of every penalty on one fold."""
         weight = problem.weight
         if weight is not None:

@@ -16,8 +16,7 @@ from sklearn.utils.validation import _check_sample_weight
 from widelearn.ridge import checkpoint as disk
 from widelearn.ridge.operators import Operator, Weighted, as_operator, double_product, exact, product
 from widelearn.ridge.preconditioner import Preconditioner, precondition
-from widelearn.ridge.solution import Solution
-from widelearn.ridge.symmetric_systems import check_alpha
+from widelearn.ridge.symmetric_systems import Solution, check_alpha
 from widelearn.runtime import Array, warn
 
 # Iterations aim at this share of what is asked for, so that the true residual meets it too.

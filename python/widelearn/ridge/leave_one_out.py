@@ -6,14 +6,13 @@ and G the inverse of S K S + alpha I on the complement of u: the second form los
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from scipy.linalg import eigh, lapack
 
 from widelearn.ridge.moments import Moments
-from widelearn.ridge.solution import Solution
-from widelearn.ridge.symmetric_systems import residual, solve_symmetric, take_out
+from widelearn.ridge.symmetric_systems import Solution, residual, solve_symmetric, take_out
 from widelearn.runtime import Array, check_memory, row_blocks
 
 # Rows whose errors are held for all penalties at once.
@@ -27,16 +26,6 @@ FULL = 1e-13
 # Rows, a slice or their numbers, and what they have.
 Errors = Iterator[tuple[Any, Array]]
 Blocks = Callable[[], Iterable[tuple[slice, Array]]]
-
-
-class Path(Protocol):
-    """A ridge problem that was decomposed once for many penalties."""
-
-    def errors(self) -> Errors:
-        """Yield rows and their scaled leave-one-out errors √w (y - f₋ᵢ), of shape (a, rows, t)."""
-
-    def solve(self, alpha: Array, /) -> Solution:
-        """Return the coefficients and offsets for one penalty a target."""
 
 
 class DualPath:

@@ -6,7 +6,7 @@ from scipy.linalg import lapack
 from widelearn import _core
 from widelearn.ridge.leave_one_out import Blocks
 from widelearn.ridge.moments import Moments
-from widelearn.ridge.solution import Solution
+from widelearn.ridge.symmetric_systems import Solution
 from widelearn.runtime import Array, check_memory
 
 # Relative errors in the norm of fitted values: what is left when refinement ends, what its first correction may be.

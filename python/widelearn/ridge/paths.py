@@ -10,9 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
-from widelearn.ridge.dual_rows import StoredRows, solve_rows
-from widelearn.ridge.kernel_systems import own_kernel_matrix, solve_dual
-from widelearn.ridge.leave_one_out import DualPath, Path, PrimalPath
+from widelearn.ridge.kernel_systems import StoredRows, own_kernel_matrix, solve_dual, solve_rows
+from widelearn.ridge.leave_one_out import DualPath, PrimalPath
 from widelearn.ridge.moments import Moments
 from widelearn.ridge.operators import symmetric_kernel_matrix
 from widelearn.ridge.symmetric_systems import check_alpha
@@ -78,7 +77,7 @@ def check_alphas(alphas: ArrayLike) -> NDArray[np.float64]:
     return check_alpha(values, values.size)
 
 
-def decompose(problem: Problem) -> Path:
+def decompose(problem: Problem) -> DualPath | PrimalPath:
     """Return the path over the smaller of the two systems."""
     A, y, weight, alphas = problem.A, problem.y, problem.weight, problem.alphas
     if problem.kind == "kernel" or len(A) <= A.shape[1]:

@@ -1,8 +1,10 @@
-"""Fitting in one pass over blocks of rows, from an iterable or a file, one block in memory at a time."""
+"""Blocks of rows, from an iterable or a table in a file, and fitting to them in one pass, one block at a time."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,13 +13,15 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _num_samples
 
-from widelearn.estimators.feature_ridge.files import TableFile, open_table
 from widelearn.estimators.feature_ridge.fit import NO_WEIGHT, model_with
 from widelearn.estimators.feature_ridge.model import FittedRidge
 from widelearn.estimators.feature_ridge.systems import Rows
+from widelearn.runtime import Array, row_blocks
 
 Blocks = Iterable[Any] | str | os.PathLike[str]
 Callback = Callable[[int], object]
+# A block is of about so many bytes, but of at least and at most so many rows.
+BLOCK_BYTES, LEAST_ROWS, MOST_ROWS = 1 << 26, 1024, 65_536
 
 
 def model_of_blocks(draft: Any, blocks: Blocks, read: Callable[..., Rows], callback: Callback | None) -> FittedRidge:
@@ -59,6 +63,156 @@ def take_block(draft: Any, number: int, block: Any, read: Callable[..., Rows]) -
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"Block {number}: {error}") from error
     return size
+
+
+class TableFile:
+    """A table in a file: iterating gives pairs of rows (n, d) and targets (n,), one block after another."""
+
+    kind = ""
+    # Names of the columns of rows, if the file has any.
+    names: list[str] | None = None
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        # A file that is not there, or not ours to read, is the system's error.
+        with self.path.open("rb"):
+            pass
+
+    def __iter__(self) -> Iterator[tuple[Array, Array]]:
+        raise NotImplementedError
+
+    def targets(self) -> Iterator[Array]:
+        """Yield the targets (n,) alone, one block after another."""
+        raise NotImplementedError
+
+    def _check_width(self, columns: int, shape: str) -> None:
+        if columns < 2:
+            raise ValueError(f"{self.path} holds {shape}: the last column is the target, so there must be two or more.")
+
+    def _block_rows(self, row_bytes: int) -> int:
+        return min(max(BLOCK_BYTES // row_bytes, LEAST_ROWS), MOST_ROWS)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Name the file in the errors of what reads it."""
+        try:
+            yield
+        except (ValueError, OSError, NotImplementedError) as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ValueError(f"{self.path} cannot be read as {self.kind}, it may be cut off: {reason}") from error
+
+
+class NpyFile(TableFile):
+    """A two-dimensional array that NumPy has saved, mapped into memory."""
+
+    kind = "a .npy file"
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        super().__init__(path)
+        with self._reading():
+            self._array: Array = np.asarray(np.lib.format.open_memmap(self.path, mode="r"))
+        shape, dtype = self._array.shape, self._array.dtype
+        if len(shape) != 2 or dtype.kind not in "fiub":
+            raise ValueError(f"{self.path} holds {dtype} of shape {shape}: it must be numbers in rows and columns.")
+        self._check_width(shape[1], f"{shape[1]} columns")
+        self._blocks = row_blocks(shape[0], self._block_rows(shape[1] * dtype.itemsize))
+
+    def __iter__(self) -> Iterator[tuple[Array, Array]]:
+        for rows in self._blocks:
+            yield self._array[rows, :-1], self._array[rows, -1]
+
+    def targets(self) -> Iterator[Array]:
+        """Yield the targets (n,) alone, one block after another."""
+        for rows in self._blocks:
+            yield self._array[rows, -1]
+
+
+class ParquetFile(TableFile):
+    """A Parquet file, read by pyarrow; a row index that pandas has stored is left out."""
+
+    kind = "a Parquet file"
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        super().__init__(path)
+        with self._reading(), self._open() as file:
+            schema = file.schema_arrow
+            stored = (schema.pandas_metadata or {}).get("index_columns", [])
+        index = [name for name in stored if isinstance(name, str)]
+        fields = [field for field in schema if field.name not in index]
+        self._columns = [field.name for field in fields]
+        self._check_width(len(fields), f"the columns {self._columns}")
+        if repeated := sorted({name for name in self._columns if self._columns.count(name) > 1}):
+            raise ValueError(f"{self.path} has several columns named {repeated}: rename them.")
+        self.names = self._columns[:-1]
+        if texts := [f"{field.name!r} ({field.type})" for field in fields[:-1] if not is_number(field.type)]:
+            raise ValueError(f"{self.path} has columns that are not numbers: {', '.join(texts)}. Encode them first.")
+        singles = all(str(field.type) in ("float", "halffloat") for field in fields[:-1])
+        self._dtype = np.dtype(np.float32 if singles else np.float64)
+
+    def __iter__(self) -> Iterator[tuple[Array, Array]]:
+        for batch in self._batches(self._columns):
+            rows = np.empty((batch.num_rows, len(self._columns) - 1), self._dtype)
+            for j in range(rows.shape[1]):
+                rows[:, j] = numbers(batch.column(j))
+            yield rows, self._target(batch)
+            # The next block is read without this one.
+            del batch, rows
+
+    def targets(self) -> Iterator[Array]:
+        """Yield the targets (n,) alone, one block after another."""
+        for batch in self._batches(self._columns[-1:]):
+            yield self._target(batch)
+
+    def _target(self, batch: Any) -> Array:
+        column = batch.column(batch.num_columns - 1)
+        if column.null_count:
+            raise ValueError(f"{self.path} has {column.null_count} rows without a target in {self._columns[-1]!r}.")
+        return column.to_numpy(zero_copy_only=False)
+
+    def _batches(self, columns: list[str]) -> Iterator[Any]:
+        with self._reading():
+            file = self._open()
+            batches = file.iter_batches(self._block_rows(8 * len(self._columns)), columns=columns)
+        with file:
+            while True:
+                with self._reading():
+                    batch = next(batches, None)
+                if batch is None:
+                    return
+                yield batch
+                del batch
+
+    def _open(self) -> Any:
+        try:
+            from pyarrow import parquet
+        except ImportError as error:
+            raise ImportError(f"Reading {self.path} needs pyarrow: pip install pyarrow") from error
+        # A column of a group of rows is mapped and decoded page by page, not read ahead.
+        return parquet.ParquetFile(self.path, memory_map=True, pre_buffer=False)
+
+
+def is_number(kind: Any) -> bool:
+    """Whether a column of this Arrow type holds numbers."""
+    from pyarrow import types
+
+    tests = (types.is_floating, types.is_integer, types.is_boolean, types.is_decimal)
+    return any(test(kind) for test in tests)
+
+
+def numbers(column: Any) -> Array:
+    """Return an Arrow column as floats, NaN where there is no value."""
+    single = str(column.type) in ("float", "halffloat")
+    return column.cast("float32" if single else "float64", safe=False).to_numpy(zero_copy_only=False)
+
+
+def open_table(path: str | os.PathLike[str]) -> TableFile:
+    """Return the table in a file; the suffix says what the file is."""
+    suffix = Path(path).suffix.lower()
+    if suffix == ".npy":
+        return NpyFile(path)
+    if suffix in (".parquet", ".pq"):
+        return ParquetFile(path)
+    raise ValueError(f"{os.fspath(path)} has the suffix {suffix!r}: .npy and .parquet are read.")
 
 
 def classes_of(table: TableFile) -> ArrayLike | None:

@@ -8,13 +8,11 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils._param_validation import StrOptions
 
-from widelearn.estimators.feature_ridge.blocks import Blocks, Callback, classes_of, model_of_blocks
-from widelearn.estimators.feature_ridge.files import open_table
+from widelearn.estimators.feature_ridge.blocks import Blocks, Callback, classes_of, model_of_blocks, open_table
 from widelearn.estimators.feature_ridge.fit import BaseFeatureRidge, model_with, read_labels
 from widelearn.estimators.feature_ridge.systems import Rows
-from widelearn.estimators.labels import SignClassifier
+from widelearn.estimators.labels import CLASS_WEIGHT, SignClassifier
 from widelearn.estimators.state import refitting
 from widelearn.kernels.parameters import checks_parameters
 
@@ -83,10 +81,7 @@ class FeatureRidgeClassifier(SignClassifier, BaseFeatureRidge):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **BaseFeatureRidge._parameter_constraints,
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-    }
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = BaseFeatureRidge._parameter_constraints | CLASS_WEIGHT
 
     def __init__(
         self,
@@ -98,12 +93,8 @@ class FeatureRidgeClassifier(SignClassifier, BaseFeatureRidge):
         precision: str = "auto",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
-        self.features = features
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
-        self.class_weight = class_weight
-        self.precision = precision
-        self.random_state = random_state
+        self.features, self.alpha, self.fit_intercept = features, alpha, fit_intercept
+        self.class_weight, self.precision, self.random_state = class_weight, precision, random_state
 
     _read = read_labels
 

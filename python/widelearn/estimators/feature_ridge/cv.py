@@ -14,7 +14,7 @@ from widelearn.estimators.feature_ridge.classifier import FeatureRidgeClassifier
 from widelearn.estimators.feature_ridge.fit import NEEDS_GCV, BaseFeatureRidge, read_labels, read_numbers
 from widelearn.estimators.feature_ridge.regressor import FeatureRidge
 from widelearn.estimators.feature_ridge.systems import Rows
-from widelearn.estimators.labels import SignClassifier
+from widelearn.estimators.labels import CLASS_WEIGHT, SignClassifier
 from widelearn.estimators.penalty import ALPHAS, Penalty, choice_of
 from widelearn.runtime import Array
 
@@ -129,12 +129,8 @@ class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):
         store_cv_results: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
-        self.features = features
-        self.alphas = alphas
-        self.fit_intercept = fit_intercept
-        self.cv = cv
-        self.alpha_per_target = alpha_per_target
-        self.store_cv_results = store_cv_results
+        self.features, self.alphas, self.fit_intercept, self.cv = features, alphas, fit_intercept, cv
+        self.alpha_per_target, self.store_cv_results = alpha_per_target, store_cv_results
         self.random_state = random_state
 
     predict = FeatureRidge.predict
@@ -256,10 +252,7 @@ class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
     (0.001, True)
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **CONSTRAINTS,
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-    }
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = CONSTRAINTS | CLASS_WEIGHT
 
     def __init__(
         self,
@@ -272,12 +265,8 @@ class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
         store_cv_results: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
-        self.features = features
-        self.alphas = alphas
-        self.fit_intercept = fit_intercept
-        self.cv = cv
-        self.class_weight = class_weight
-        self.store_cv_results = store_cv_results
+        self.features, self.alphas, self.fit_intercept, self.cv = features, alphas, fit_intercept, cv
+        self.class_weight, self.store_cv_results = class_weight, store_cv_results
         self.random_state = random_state
 
     partial_fit = available_if(takes_batches)(FeatureRidgeClassifier.partial_fit)

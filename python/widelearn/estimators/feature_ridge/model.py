@@ -38,16 +38,10 @@ class Accumulator:
     """Rows summed in a fitted feature map, batch by batch or machine by machine.
 
     Moments are replaced, never written to: a shallow copy goes on from what was summed so far and leaves it as it is.
-
-    Attributes
-    ----------
-    moments : Moments
-        What was summed.
-    dtype : dtype
-        What features and coefficients are computed in.
     """
 
     moments: Moments
+    # What features and coefficients are computed in.
     dtype: np.dtype[Any]
 
     def __init__(self, features: RidgeFeatures, n_targets: int) -> None:

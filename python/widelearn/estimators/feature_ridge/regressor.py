@@ -108,11 +108,8 @@ class FeatureRidge(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):
         precision: str = "auto",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
-        self.features = features
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
-        self.precision = precision
-        self.random_state = random_state
+        self.features, self.alpha, self.fit_intercept = features, alpha, fit_intercept
+        self.precision, self.random_state = precision, random_state
 
     _read = read_numbers
 

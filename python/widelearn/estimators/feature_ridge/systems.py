@@ -14,7 +14,7 @@ from widelearn.estimators.feature_ridge.model import SummedRows, fitted_ridge
 from widelearn.estimators.labels import Labels
 from widelearn.estimators.penalty import Choice
 from widelearn.ridge import Moments
-from widelearn.ridge.dual_rows import KernelRows, StoredRows, solve_rows
+from widelearn.ridge.kernel_systems import KernelRows, StoredRows, solve_rows
 from widelearn.ridge.leave_one_out import DualPath, Errors, PrimalPath
 from widelearn.ridge.mixed_precision import solve_refined
 from widelearn.ridge.tridiagonal import dual_gcv
@@ -35,20 +35,9 @@ class Rows(NamedTuple):
 
 
 class RowProblem:
-    """Ridge regression of rows on a feature map: a :class:`~widelearn.estimators.penalty.Problem`.
+    """Ridge regression of rows on a feature map: a problem as the choice of a penalty sees it.
 
-    Parameters
-    ----------
-    rows : Rows
-        Rows, targets and weights, in float64 if a penalty is to be chosen.
-    features, random_state
-        The feature map, which is cloned, and the source of its seeds.
-    fit_intercept : bool
-        Whether there is an unpenalised intercept.
-    precision : {"auto", "mixed"}
-        How products of a single penalty's system are summed.
-    path : bool
-        Whether a penalty is to be chosen.
+    `path` says that a penalty is to be chosen: then targets and weights are in float64. The map is cloned.
     """
 
     def __init__(

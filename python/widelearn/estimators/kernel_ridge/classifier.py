@@ -8,13 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils._param_validation import StrOptions
 
 from widelearn.estimators.feature_ridge.classifier import FeatureRidgeClassifier
 from widelearn.estimators.feature_ridge.fit import read_labels
 from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, solve_one
 from widelearn.estimators.kernel_ridge.regressor import KernelRidge
-from widelearn.estimators.labels import SignClassifier
+from widelearn.estimators.labels import CLASS_WEIGHT, SignClassifier
 from widelearn.kernels import Kernel
 from widelearn.runtime import Array
 
@@ -98,10 +97,7 @@ class KernelRidgeClassifier(SignClassifier, BaseKernelRidge):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **KernelRidge._parameter_constraints,
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-    }
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = KernelRidge._parameter_constraints | CLASS_WEIGHT
     _read = read_labels
     _solve = solve_one
     _by_blocks = FeatureRidgeClassifier

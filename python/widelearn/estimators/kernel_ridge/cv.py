@@ -6,11 +6,10 @@ from typing import Any, ClassVar
 
 from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
-from sklearn.utils._param_validation import StrOptions
 
 from widelearn.estimators.feature_ridge.fit import read_labels, read_numbers
 from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, solve_best
-from widelearn.estimators.labels import SignClassifier
+from widelearn.estimators.labels import CLASS_WEIGHT, SignClassifier
 from widelearn.estimators.penalty import ALPHAS
 from widelearn.kernels import Kernel
 
@@ -113,10 +112,7 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
     def __init__(
         self, kernel: Any = None, alphas: ArrayLike = ALPHAS, *, fit_intercept: bool = True, cv: Any = None
     ) -> None:
-        self.kernel = kernel
-        self.alphas = alphas
-        self.fit_intercept = fit_intercept
-        self.cv = cv
+        self.kernel, self.alphas, self.fit_intercept, self.cv = kernel, alphas, fit_intercept, cv
 
 
 class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
@@ -186,10 +182,7 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **KernelRidgeCV._parameter_constraints,
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-    }
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = KernelRidgeCV._parameter_constraints | CLASS_WEIGHT
     _read = read_labels
     _solve = solve_best
 
@@ -202,8 +195,5 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
         cv: Any = None,
         class_weight: dict[Any, float] | str | None = None,
     ) -> None:
-        self.kernel = kernel
-        self.alphas = alphas
-        self.fit_intercept = fit_intercept
-        self.cv = cv
+        self.kernel, self.alphas, self.fit_intercept, self.cv = kernel, alphas, fit_intercept, cv
         self.class_weight = class_weight

@@ -26,8 +26,7 @@ from widelearn.estimators.state import refitting, snapshot
 from widelearn.features import NystromFeatures
 from widelearn.kernels import NTK, as_kernel
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
-from widelearn.ridge.solution import Solution
-from widelearn.ridge.symmetric_systems import check_alpha
+from widelearn.ridge.symmetric_systems import Solution, check_alpha
 from widelearn.runtime import Array
 
 

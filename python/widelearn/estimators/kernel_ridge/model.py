@@ -12,7 +12,7 @@ from widelearn.kernels import NTK, Kernel, as_kernel
 from widelearn.ridge.kernel_systems import own_kernel_matrix, solve_dual
 from widelearn.ridge.leave_one_out import DualPath, Errors
 from widelearn.ridge.operators import symmetric_kernel_matrix
-from widelearn.ridge.solution import Solution
+from widelearn.ridge.symmetric_systems import Solution
 from widelearn.runtime import Array
 
 

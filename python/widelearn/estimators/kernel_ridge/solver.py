@@ -15,7 +15,7 @@ from widelearn.kernels import Kernel
 from widelearn.ridge import Moments
 from widelearn.ridge.kernel_systems import FEW_ROWS, own_kernel_matrix, solve_iteratively, worth_iterating
 from widelearn.ridge.operators import Dense, Operator, cached, symmetric_kernel_matrix
-from widelearn.ridge.solution import Solution
+from widelearn.ridge.symmetric_systems import Solution
 from widelearn.runtime import Array, available_memory
 
 # Rows whose factor fits into so large a part of memory choose the centres.

@@ -12,7 +12,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from widelearn.estimators.feature_ridge.fit import read_labels, read_numbers
-from widelearn.estimators.labels import SignClassifier
+from widelearn.estimators.labels import CLASS_WEIGHT, SignClassifier
 from widelearn.estimators.recursive.fit import BaseRecursive
 from widelearn.kernels import Kernel
 
@@ -249,10 +249,9 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **RecursiveFeatureMachine._parameter_constraints,
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-    }
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = (
+        RecursiveFeatureMachine._parameter_constraints | CLASS_WEIGHT
+    )
     _read = read_labels
 
     def __init__(
