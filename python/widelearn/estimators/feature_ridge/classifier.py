@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -81,7 +81,7 @@ class FeatureRidgeClassifier(SignClassifier, BaseFeatureRidge):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = BaseFeatureRidge._parameter_constraints | CLASS_WEIGHT
+    _parameter_constraints = BaseFeatureRidge._parameter_constraints | CLASS_WEIGHT
 
     def __init__(
         self,

@@ -219,28 +219,10 @@ class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the columns, if they were strings.
 
-    Raises
-    ------
-    ValueError
-        If a penalty is negative, or options do not go together.
-    MemoryError
-        If the decomposition does not fit, with the bytes.
-
     See Also
     --------
     FeatureRidgeClassifier : One penalty.
-    FeatureRidgeCV : The regression; its costs are the same.
-
-    Notes
-    -----
-    With n rows of d columns, p features and m = min(n, p): 2 n p (d + m) flops for the system and 9 m³ for its
-    eigenvectors; left-out errors take a second pass over the rows, 2 n p² flops, where n > p. GCV takes 4 p³ / 3 flops
-    in place of both. Memory is 24 m² bytes, and the n x p features where n <= p.
-
-    References
-    ----------
-    Golub, Heath & Wahba, "Generalized cross-validation as a method for choosing a good ridge parameter", Technometrics
-    21, 1979, sections 1 and 2.
+    FeatureRidgeCV : The regression; its costs, errors and sources are the same.
 
     Examples
     --------
@@ -252,7 +234,7 @@ class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
     (0.001, True)
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = CONSTRAINTS | CLASS_WEIGHT
+    _parameter_constraints = CONSTRAINTS | CLASS_WEIGHT
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from numbers import Real
 from typing import Any, ClassVar, Self
 
@@ -160,19 +161,13 @@ def model_of_collection(draft: Any, blocks: Any) -> FittedRidge:
     sums = Accumulator(RidgeFeatures(draft.features, draft.random_state), first.Y.shape[1])
     if not sums.looks_at_rows:
         sums.fit(first.X, first.Y)
-    total = blocks.summed(Reader(draft, first.flat, known), sums, first.X.dtype)
+    total = blocks.summed(partial(read_block, draft, first.flat, known), sums, first.X.dtype)
     return total.model(penalty, fit_intercept=draft.fit_intercept, flat=first.flat)
 
 
-class Reader:
-    """Validates blocks of rows of which the draft of an estimator has read one, as those of all others."""
-
-    def __init__(self, draft: Any, flat: bool, known: dict[str, Any]) -> None:
-        self.draft, self.flat, self.known = draft, flat, known
-
-    def __call__(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Array, Array | None]:
-        """Return rows, targets (n, t) and weights."""
-        return self.draft._read(X, y, sample_weight, flat=self.flat, idle=True, **self.known)[:3]
+def read_block(draft: Any, flat: bool, known: dict[str, Any], *block: Any) -> tuple[Any, Array, Array | None]:
+    """Return a block's rows, targets (n, t) and weights, read as the draft of an estimator has read another block."""
+    return draft._read(*block, flat=flat, idle=True, **known)[:3]
 
 
 def model_with(draft: Any, read: Callable[..., Rows]) -> SummedRidge:

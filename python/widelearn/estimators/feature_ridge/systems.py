@@ -71,7 +71,7 @@ class RowProblem:
 
     def left_out(self, alphas: Array) -> Errors:
         """Yield rows and scaled leave-one-out errors (a, rows, t), numbered among the rows that have a weight."""
-        return self.system.left_out(alphas)
+        return self.system.decompose(alphas).errors()
 
     def gcv(self, alphas: Array) -> Array:
         """Return the generalised cross-validation errors (a, t)."""
@@ -120,10 +120,6 @@ class Tall:
         self.path = PrimalPath(self.summed(), alphas, blocks, self.Y, self.weight, **options)
         return self.path
 
-    def left_out(self, alphas: Array) -> Errors:
-        """Yield rows and scaled leave-one-out errors."""
-        return self.decompose(alphas).errors()
-
     def gcv(self, alphas: Array) -> Array:
         """Return the generalised cross-validation errors."""
         return SummedRows(self.summed(), self.fit_intercept).gcv(alphas)
@@ -164,10 +160,6 @@ class Wide:
         options = {"fit_intercept": self.fit_intercept, "definite": True}
         self.path = DualPath(self.rows.gram(), self.Y, alphas, self.weight, **options)
         return self.path
-
-    def left_out(self, alphas: Array) -> Errors:
-        """Yield rows and scaled leave-one-out errors."""
-        return self.decompose(alphas).errors()
 
     def gcv(self, alphas: Array) -> Array:
         """Return the generalised cross-validation errors."""

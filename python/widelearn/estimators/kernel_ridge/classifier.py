@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from os import PathLike
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -97,7 +97,7 @@ class KernelRidgeClassifier(SignClassifier, BaseKernelRidge):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = KernelRidge._parameter_constraints | CLASS_WEIGHT
+    _parameter_constraints = KernelRidge._parameter_constraints | CLASS_WEIGHT
     _read = read_labels
     _solve = solve_one
     _by_blocks = FeatureRidgeClassifier

@@ -182,7 +182,7 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = KernelRidgeCV._parameter_constraints | CLASS_WEIGHT
+    _parameter_constraints = KernelRidgeCV._parameter_constraints | CLASS_WEIGHT
     _read = read_labels
     _solve = solve_best
 

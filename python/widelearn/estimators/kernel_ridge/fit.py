@@ -11,20 +11,13 @@ from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.feature_ridge.fit import DTYPES, NO_WEIGHT
 from widelearn.estimators.feature_ridge.systems import Rows
-from widelearn.estimators.kernel_ridge.model import (
-    KernelModel,
-    KernelProblem,
-    choose_kernel,
-    is_precomputed,
-    kernel_of,
-    kernels_of,
-)
+from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, choose_kernel, is_precomputed, kernel_of
 from widelearn.estimators.kernel_ridge.solver import Solver, default_centres
 from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.penalty import choice_of
 from widelearn.estimators.state import refitting, snapshot
 from widelearn.features import NystromFeatures
-from widelearn.kernels import NTK, as_kernel
+from widelearn.kernels import NTK, Kernel, as_kernel
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
 from widelearn.ridge.symmetric_systems import Solution, check_alpha
 from widelearn.runtime import Array
@@ -97,6 +90,13 @@ def solve_best(draft: Any, rows: Rows) -> KernelModel:
     problem, choice = choose_kernel(kernels_of(draft.kernel), penalty, *rows[:3], draft.fit_intercept)
     draft.alpha_, draft.best_score_ = choice.alpha, choice.score
     return Solver().solve(problem, choice.penalties)
+
+
+def kernels_of(kernel: Any) -> list[Kernel | str]:
+    """Return the kernels that a parameter lets choose from."""
+    if not isinstance(kernel, list | tuple):
+        return [kernel_of(kernel)]
+    return [] if any(is_precomputed(one) for one in kernel) else [kernel_of(one) for one in kernel]
 
 
 def show(draft: Any, model: KernelModel, flat: bool) -> None:

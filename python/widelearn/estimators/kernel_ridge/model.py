@@ -109,13 +109,6 @@ def kernel_of(kernel: Any) -> Kernel | str:
     return "precomputed" if is_precomputed(kernel) else clone(as_kernel(kernel, NTK()))
 
 
-def kernels_of(kernel: Any) -> list[Kernel | str]:
-    """Return the kernels that a parameter lets choose from."""
-    if not isinstance(kernel, list | tuple):
-        return [kernel_of(kernel)]
-    return [] if any(is_precomputed(one) for one in kernel) else [kernel_of(one) for one in kernel]
-
-
 def is_precomputed(kernel: Any) -> bool:
     """Whether rows are given as their kernel matrix."""
     return isinstance(kernel, str) and kernel == "precomputed"

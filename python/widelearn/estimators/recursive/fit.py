@@ -55,18 +55,11 @@ class RecursiveModel:
         return out
 
 
-def predicted(fitted: Any, X: Any) -> Array:
-    """Return the values K_M(X, X_fit) a + b (n, t) of a fitted estimator."""
-    refuse_lazy(X, type(fitted).__name__)
-    return fitted._model.values(validate_data(fitted, X, dtype=DTYPES, reset=False))
-
-
 class BaseRecursive(DefaultObjects, BaseEstimator):
     """A recursive model, its values at new rows and its gradients; estimators say how they read targets."""
 
     _stands_for: ClassVar[dict[str, Any]] = {"kernel": lambda kernel: as_kernel(kernel, Laplace())}
     _read: Callable[..., Rows]
-    _values = predicted
     _in_doubles = True
     _accept_sparse = False
 
@@ -83,6 +76,10 @@ class BaseRecursive(DefaultObjects, BaseEstimator):
         fitted = snapshot(self)
         values = fitted._values(X)
         return values[:, 0] if fitted.dual_coef_.ndim == 1 else values
+
+    def _values(self, X: ArrayLike) -> Array:
+        refuse_lazy(X, type(self).__name__)
+        return vars(self)["_model"].values(validate_data(self, X, dtype=DTYPES, reset=False))
 
     def gradient(self, X: ArrayLike) -> Array:
         """Return the gradients of the fitted function at the rows of `X`, in its units: (n, d), or (n, d, t)."""

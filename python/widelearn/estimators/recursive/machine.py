@@ -249,9 +249,7 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = (
-        RecursiveFeatureMachine._parameter_constraints | CLASS_WEIGHT
-    )
+    _parameter_constraints = RecursiveFeatureMachine._parameter_constraints | CLASS_WEIGHT
     _read = read_labels
 
     def __init__(
