@@ -120,22 +120,13 @@ class Named:
 
 def recipes_of(groups: list[list[Block]]) -> list[Any]:
     """Return each group of lazy blocks as a recipe; as it is, if what it needs is there already or needed by others."""
-    graphs = {id(graph): graph for group in groups for block in group for graph in graphs_of(block)}
+    lazy = [part for group in groups for block in group for part in block if is_dask_collection(part)]
+    graphs = {id(graph): graph for graph in (part.__dask_graph__() for part in lazy)}
     whole = {key: task for graph in graphs.values() for key, task in dict(graph).items()}
     keys = [[part.key for block in group for part in block if is_dask_collection(part)] for group in groups]
     parts = [cull(whole, needed)[0] for needed in keys]
     alone = sum(map(len, parts)) == len({key for part in parts for key in part})
-    # What a worker holds is a future: its task goes to that worker.
-    if not alone or any(is_future(task) for part in parts for task in part.values()):
+    # What a worker holds is a distributed.Future, which this file does not import: its task goes to that worker.
+    if not alone or any(hasattr(task, "client") and hasattr(task, "key") for part in parts for task in part.values()):
         return groups
     return [Recipe(part, group) for part, group in zip(parts, groups, strict=True)]
-
-
-def graphs_of(block: Block) -> list[Any]:
-    """Return the graphs of a block's lazy parts."""
-    return [part.__dask_graph__() for part in block if is_dask_collection(part)]
-
-
-def is_future(task: Any) -> bool:
-    """Whether it is a ``distributed.Future``, which this module does not import."""
-    return hasattr(task, "client") and hasattr(task, "key")

@@ -89,8 +89,8 @@ class Collection:
         to some of every block, drawn uniformly, in a pass before.
         """
         task = Task(read, sums, dtype, self.classes is not None)
-        parts = recipes_of(self._groups(sums.n_features or self.rows.shape[1]))
-        if sums.looks_at_rows:
+        parts = recipes_of(self._groups(sums.features.n_features or self.rows.shape[1]))
+        if sums.features.looks_at_rows:
             seen = self._show(task)
             total, task = compute(tree([delayed(sum_blocks)(seen, part) for part in parts]), seen)
         else:
@@ -102,7 +102,7 @@ class Collection:
 
     def _show(self, task: Task) -> Any:
         """Return a lazy task whose feature map has seen rows of all blocks that have a weight."""
-        most = max(SEEN_ROWS, SEEN_FOR_EACH * task.sums.n_components)
+        most = max(SEEN_ROWS, SEEN_FOR_EACH * task.sums.features.n_components)
         lengths = self.rows.lengths
         total = sum(lengths) if self.rows.known() else 0.0
         shares = [length / total if total else 1 / len(self.blocks) for length in lengths]

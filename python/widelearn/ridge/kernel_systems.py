@@ -39,14 +39,10 @@ def solve_dual(
     symmetric: bool = False,
     definite: bool = False,
 ) -> Solution:
-    """Solve (K + alpha W⁻¹) a + b 1 = y with 1'a = 0, or without b.
+    """Solve (K + alpha W⁻¹) a + b 1 = y with 1'a = 0, or without b, as (S K S + alpha I) β + b √w = S y, a = S β.
 
-    With S = √W: (S K S + alpha I) β + b √w = S y, a = S β, a system whose conditioning does not suffer from small
-    weights.
-
-    K (n, n) is C-contiguous and destroyed. Rows without weight are left out, and not all may be; their coefficients are
-    zero. `symmetric` says that K is known to be so, otherwise that is checked and refused; `definite`, that it is
-    positive semidefinite but for rounding.
+    With S = √W small weights do no harm. K, C-contiguous, is destroyed. Coefficients of rows without weight are zero.
+    `symmetric` says that K need not be checked; `definite`, that it is positive semidefinite but for rounding.
     """
     if not (symmetric or definite):
         symmetric_kernel_matrix(K)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -85,7 +84,8 @@ def decompose(problem: Problem) -> DualPath | PrimalPath:
         K = StoredRows(A, False).gram() if definite else A
         return DualPath(K, y, alphas, weight, fit_intercept=False, definite=definite)
     moments = Moments(A.shape[1], y.shape[1]).update(A, y, weight)
-    return PrimalPath(moments, alphas, lambda: blocks_of(A), y, weight, fit_intercept=False)
+    blocks = row_blocks(len(A), BLOCK_ROWS)
+    return PrimalPath(moments, alphas, lambda: ((rows, A[rows]) for rows in blocks), y, weight, fit_intercept=False)
 
 
 def solve(
@@ -218,11 +218,6 @@ def path(
         else:
             out[j] = problem.A.T @ coef.astype(problem.A.dtype) if isinstance(found, DualPath) else coef
     return problem.shaped(out)
-
-
-def blocks_of(A: Array) -> Iterator[tuple[slice, Array]]:
-    """Yield blocks of rows."""
-    return ((rows, A[rows]) for rows in row_blocks(len(A), BLOCK_ROWS))
 
 
 def loo(

@@ -137,7 +137,7 @@ def factor(
     n, lowest, largest = len(u), float(u.min(initial=0.0)), float(u.max(initial=0.0))
     u = u.clip(min=0.0)
     noise = (NOISE * epsilon if tol is None else tol) * u
-    panels: list[Doubles] = []
+    panels: list[Array] = []
     pivots = np.empty(rank, np.intp)
     k = room = 0
     while k < rank and u.sum() > noise.sum():
@@ -155,7 +155,10 @@ def factor(
             continue
         chosen = drawn[taken]
         last = slice(panels[-1].shape[1] - room, panels[-1].shape[1] - room + len(taken))
-        extend(panels, last, chosen, np.require(A.columns(chosen), dtype, ["C"]), L, u)
+        fresh = np.require(A.columns(chosen), dtype, ["C"])
+        # Writes the columns (fresh - F F[chosen]') L⁻ᵀ and takes their squares from u.
+        _core.extend_factor(panels, last.start, fresh, chosen.astype(np.int64), L.astype(fresh.dtype), u)
+        panels[-1][chosen, last] = L
         # Zero but for rounding: F[pivots] is lower triangular to the last bit.
         panels[-1][pivots[:k], last] = 0.0
         pivots[k : k + len(taken)] = chosen
@@ -204,9 +207,3 @@ def accept(H: Doubles, u: Doubles, noise: Doubles, uniform: Doubles, most: int) 
             H[i:, i:] -= np.outer(column[i:], column[i:])
             taken.append(i)
     return np.array(taken, np.intp), np.tril(L[taken, : len(taken)])
-
-
-def extend(panels: list[Array], last: slice, chosen: NDArray[np.intp], fresh: Array, L: Doubles, u: Doubles) -> None:
-    """Write the columns (fresh - F F[chosen]') L⁻ᵀ at `last` of the last panel and take their squares from `u`."""
-    _core.extend_factor(panels, last.start, fresh, chosen.astype(np.int64), L.astype(fresh.dtype), u)
-    panels[-1][chosen, last] = L

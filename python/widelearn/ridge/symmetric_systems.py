@@ -19,9 +19,6 @@ class Solution(NamedTuple):
     the intercepts. The residual is that of the whole system relative to its right-hand side, of the worst column or of
     each; zero where it was not looked at. Conjugate gradients have the rank of their preconditioner, and what is left
     of the right-hand sides, S y - (S K S + alpha I) β.
-
-    What is factored once and solved many times has two verbs: its constructor factors, and ``solve`` takes penalties or
-    right-hand sides.
     """
 
     coef: NDArray[Any]

@@ -159,7 +159,7 @@ def model_of_collection(draft: Any, blocks: Any) -> FittedRidge:
     first = draft._read(*blocks.row(numbers=not known), None, idle=True, **known)
     penalty = draft._penalty(first)
     sums = Accumulator(RidgeFeatures(draft.features, draft.random_state), first.Y.shape[1])
-    if not sums.looks_at_rows:
+    if not sums.features.looks_at_rows:
         sums.fit(first.X, first.Y)
     total = blocks.summed(partial(read_block, draft, first.flat, known), sums, first.X.dtype)
     return total.model(penalty, fit_intercept=draft.fit_intercept, flat=first.flat)

@@ -40,6 +40,11 @@ class RidgeFeatures:
         """Whether the map may depend on the rows that it is fitted to."""
         return self.map.looks_at_rows if isinstance(self.map, FeatureMap) else not isinstance(self.map, str)
 
+    @property
+    def n_components(self) -> int:
+        """How many components the map was asked for, 0 if it has no such parameter."""
+        return int(getattr(self.map, "n_components", 0))
+
     def fit(self, X: Array, Y: Array, weight: Array | None = None) -> Self:
         """Fit the map; if it may look at rows it sees those that have a weight, if any has."""
         if self.looks_at_rows:

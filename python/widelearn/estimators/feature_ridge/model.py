@@ -47,25 +47,10 @@ class Accumulator:
     def __init__(self, features: RidgeFeatures, n_targets: int) -> None:
         self.features, self.n_targets = features, n_targets
 
-    @property
-    def looks_at_rows(self) -> bool:
-        """Whether the feature map may depend on the rows that it is fitted to."""
-        return self.features.looks_at_rows
-
-    @property
-    def n_components(self) -> int:
-        """How many components the map was asked for, 0 if it has no such parameter."""
-        return int(getattr(self.features.map, "n_components", 0))
-
-    @property
-    def n_features(self) -> int:
-        """Number of features, known once the map is fitted."""
-        return self.features.n_features
-
     def fit(self, X: Array, Y: Array, weight: Array | None = None) -> Self:
         """Fit the feature map to rows, which are not added."""
         self.features.fit(X, Y, weight)
-        self.moments, self.dtype = Moments(self.n_features, self.n_targets), X.dtype
+        self.moments, self.dtype = Moments(self.features.n_features, self.n_targets), X.dtype
         return self
 
     def add(self, X: Array, Y: Array, weight: Array | None = None) -> Self:
@@ -78,7 +63,7 @@ class Accumulator:
 
     def merge(self, other: Moments) -> Self:
         """Add what was summed elsewhere in the same feature map; `other` is left as it is."""
-        self.moments = Moments(self.n_features, self.n_targets).merge(self.moments).merge(other)
+        self.moments = Moments(self.features.n_features, self.n_targets).merge(self.moments).merge(other)
         return self
 
     def model(self, penalty: Any, *, fit_intercept: bool, flat: bool) -> FittedRidge:
