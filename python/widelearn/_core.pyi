@@ -62,80 +62,32 @@ def extend_factor(
 
 # Two-layer nets; an activation is (name, parameter, standard deviation of the noise integrated out).
 Activation: TypeAlias = tuple[str, float, float]
+# First layer, thresholds, output weights.
+Net: TypeAlias = tuple[Array, Array, Array, Activation]
+# First layer, output weights, movement.
+Signs: TypeAlias = tuple[Array, Array, Array, Activation]
+# The same, and orders.
+Expansion: TypeAlias = tuple[Array, Array, Array, Activation, list[int]]
+# Labels, loss, weights of the rows, and what is added to the outputs.
+Labels: TypeAlias = tuple[Array, str, NDArray[np.float64], Array | None]
 
-def net_forward(x: Array, w: Array, b: Array, a: Array, activation: Activation, out: Array) -> None: ...
+def net_forward(x: Array, net: Net, out: Array) -> None: ...
 def net_hidden(x: Array, w: Array, b: Array, activation: Activation, slopes: bool, out: Array) -> None: ...
-def net_loss(f: Array, y: Array, loss: str, weight: NDArray[np.float64], residual: Array) -> float: ...
-def net_gradient(
-    x: Array,
-    y: Array,
-    w: Array,
-    b: Array,
-    a: Array,
-    activation: Activation,
-    loss: str,
-    weight: NDArray[np.float64],
-    by_w: Array,
-    by_b: Array,
-    by_a: Array,
-) -> float: ...
+def net_loss(f: Array, labels: Labels, residual: Array) -> float: ...
+def net_gradient(x: Array, net: Net, labels: Labels, by_w: Array, by_b: Array, by_a: Array) -> float: ...
 def net_simplified(x: Array, y: Array, w: Array, b: Array, weight: NDArray[np.float64], out: Array) -> None: ...
-def tangent_product(x: Array, w: Array, b: Array, a: Array, activation: Activation, v: Array, out: Array) -> None: ...
-def tangent_transpose(x: Array, w: Array, b: Array, a: Array, activation: Activation, r: Array, out: Array) -> None: ...
-def taylor_terms(
-    x: Array,
-    w0: Array,
-    a: Array,
-    w: Array,
-    activation: Activation,
-    orders: list[int],
-    each: bool,
-    offset: Array | None,
-    out: Array,
-) -> None: ...
-def taylor_gradient(
-    x: Array,
-    y: Array,
-    w0: Array,
-    a: Array,
-    w: Array,
-    activation: Activation,
-    orders: list[int],
-    loss: str,
-    offset: Array | None,
-    weight: NDArray[np.float64],
-    by_w: Array,
-    residual: Array,
-) -> float: ...
-def taylor_hessian(
-    x: Array,
-    y: Array,
-    w0: Array,
-    a: Array,
-    w: Array,
-    v: Array,
-    activation: Activation,
-    orders: list[int],
-    loss: str,
-    offset: Array | None,
-    weight: NDArray[np.float64],
-    out: Array,
-) -> None: ...
-def signs_forward(
-    x: Array, w0: Array, a: Array, w: Array, activation: Activation, mean: Array, variance: Array
-) -> None: ...
+def tangent_product(x: Array, net: Net, v: Array, out: Array) -> None: ...
+def tangent_transpose(x: Array, net: Net, r: Array, out: Array) -> None: ...
+def taylor_terms(x: Array, net: Expansion, each: bool, offset: Array | None, out: Array) -> None: ...
+def taylor_gradient(x: Array, net: Expansion, labels: Labels, by_w: Array, residual: Array) -> float: ...
+def taylor_hessian(x: Array, net: Expansion, labels: Labels, v: Array, out: Array) -> None: ...
+def signs_forward(x: Array, net: Signs, mean: Array, variance: Array) -> None: ...
 def signs_gradient(
     x: Array,
-    y: Array,
-    w0: Array,
-    a: Array,
-    w: Array,
-    activation: Activation,
-    loss: str,
+    net: Signs,
+    labels: Labels,
     nodes: NDArray[np.float64],
     node_weights: NDArray[np.float64],
-    offset: Array | None,
-    weight: NDArray[np.float64],
     by_w: Array,
     residual: Array,
 ) -> float: ...

@@ -183,7 +183,7 @@ def loss(F: Array, Y: Array, name: str, *, sample_weight: Any = None) -> tuple[f
     F, Y = shapes.check(F=(F, "nc"), Y=(Y, "nc"))
     check_labels(name, Y)
     residual = np.empty_like(F)
-    return _core.net_loss(F, Y, name, shapes.weights(sample_weight), residual), residual
+    return _core.net_loss(F, (Y, name, shapes.weights(sample_weight), None), residual), residual
 
 
 def activation_spec(activation: Any, smoothing: float = 0.0) -> Spec:

@@ -97,21 +97,21 @@ class Expansion:
         self.W0, self.a = self._shapes.check(W0=(W0, "md"), a=(a, "mc"))
         one = np.zeros((1, 1))
         # The core refuses derivatives that are no functions.
-        _core.taylor_terms(one, one, one, one, self._spec, self._orders, False, None, np.empty_like(one))
+        _core.taylor_terms(one, (one, one, one, self._spec, self._orders), False, None, np.empty_like(one))
 
     def terms(self, X: Array, W: Array) -> Array:
         """Return the terms f^(k), each for itself: (len(orders), n, c); 4 n m d flops."""
         X, W = self._shapes.check_call(X=(X, "nd"), W=(W, "md"))
         out = np.empty((len(self.orders), len(X), self.a.shape[1]), X.dtype)
         rows = out.reshape(-1, self.a.shape[1])
-        _core.taylor_terms(X, self.W0, self.a, W, self._spec, self._orders, True, None, rows)
+        _core.taylor_terms(X, (self.W0, self.a, W, self._spec, self._orders), True, None, rows)
         return out
 
     def outputs(self, X: Array, W: Array, *, offset: Array | None = None) -> Array:
         """Return f = Σ_{k in orders} f^(k) + offset, of shape (n, c); 4 n m d flops."""
         X, W, offset = self._shapes.check_call(X=(X, "nd"), W=(W, "md"), offset=(offset, "nc"))
         out = np.empty((len(X), self.a.shape[1]), X.dtype)
-        _core.taylor_terms(X, self.W0, self.a, W, self._spec, self._orders, False, offset, out)
+        _core.taylor_terms(X, (self.W0, self.a, W, self._spec, self._orders), False, offset, out)
         return out
 
     def loss_gradient(
@@ -126,7 +126,7 @@ class Expansion:
         X, Y, W, offset, weight = self._labelled(X, Y, W, loss, offset, sample_weight)
         by_W, residual = np.empty_like(W), np.empty_like(Y)
         net = (self.W0, self.a, W, self._spec, self._orders)
-        value = _core.taylor_gradient(X, Y, *net, loss, offset, weight, by_W, residual)
+        value = _core.taylor_gradient(X, net, (Y, loss, weight, offset), by_W, residual)
         check_result(by_W)
         return TaylorGradient(value, by_W, residual)
 
@@ -156,8 +156,8 @@ class Expansion:
         X, Y, W, offset, weight = self._labelled(X, Y, W, loss, offset, sample_weight)
         (V,) = self._shapes.check_call(V=(V, "md"))
         out = np.empty_like(W)
-        net = (self.W0, self.a, W, V, self._spec, self._orders)
-        _core.taylor_hessian(X, Y, *net, loss, offset, weight, out)
+        net = (self.W0, self.a, W, self._spec, self._orders)
+        _core.taylor_hessian(X, net, (Y, loss, weight, offset), V, out)
         check_result(out)
         return out
 
@@ -170,7 +170,7 @@ class Expansion:
         """
         X, W = self._shapes.check_call(X=(X, "nd"), W=(W, "md"))
         F, V = np.empty((2, len(X), self.a.shape[1]), X.dtype)
-        _core.signs_forward(X, self.W0, self.a, W, self._spec, F, V)
+        _core.signs_forward(X, (self.W0, self.a, W, self._spec), F, V)
         return F, V
 
     def marginal_loss_gradient(
@@ -193,7 +193,7 @@ class Expansion:
         nodes, heights = np.polynomial.hermite_e.hermegauss(NODES)
         by_W, residual = np.empty_like(W), np.empty_like(Y)
         net, rule = (self.W0, self.a, W, self._spec), (nodes, heights / heights.sum())
-        value = _core.signs_gradient(X, Y, *net, loss, *rule, offset, weight, by_W, residual)
+        value = _core.signs_gradient(X, net, (Y, loss, weight, offset), *rule, by_W, residual)
         check_result(by_W)
         return TaylorGradient(value, by_W, residual)
 

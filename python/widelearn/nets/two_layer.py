@@ -99,7 +99,7 @@ class TwoLayer:
         """Return f at rows `X` (n, d), of shape (n, c) and their type, by 2 n m (d + c) flops."""
         (X,) = self._shapes.check_call(X=(X, "nd"))
         out = np.empty((len(X), self.a.shape[1]), X.dtype)
-        _core.net_forward(X, self.W, self.b, self.a, self._spec, out)
+        _core.net_forward(X, (self.W, self.b, self.a, self._spec), out)
         return out
 
     def hidden(self, X: Array) -> Array:
@@ -123,7 +123,7 @@ class TwoLayer:
         columns = self.W.shape[1] + self.a.shape[1] + 1
         X, Y, weight = self._shapes.check_labelled(loss, columns, sample_weight, X=(X, "nd"), Y=(Y, "nc"))
         by_W, by_b, by_a = np.empty_like(self.W), np.empty_like(self.b), np.empty_like(self.a)
-        value = _core.net_gradient(X, Y, self.W, self.b, self.a, self._spec, loss, weight, by_W, by_b, by_a)
+        value = _core.net_gradient(X, (self.W, self.b, self.a, self._spec), (Y, loss, weight, None), by_W, by_b, by_a)
         check_result(by_W, by_b, by_a)
         return Gradient(value, by_W, by_b, by_a)
 
@@ -134,7 +134,7 @@ class TwoLayer:
         """
         X, V = self._shapes.check_call(X=(X, "nd"), V=(V, "md"))
         out = np.empty((len(X), self.a.shape[1]), X.dtype)
-        _core.tangent_product(X, self.W, self.b, self.a, self._spec, V, out)
+        _core.tangent_product(X, (self.W, self.b, self.a, self._spec), V, out)
         return out
 
     def tangent_transpose(self, X: Array, R: Array) -> Array:
@@ -145,7 +145,7 @@ class TwoLayer:
         X, R = self._shapes.check_call(X=(X, "nd"), R=(R, "nc"))
         check_room(*self.W.shape)
         out = np.empty_like(self.W)
-        _core.tangent_transpose(X, self.W, self.b, self.a, self._spec, R, out)
+        _core.tangent_transpose(X, (self.W, self.b, self.a, self._spec), R, out)
         check_result(out)
         return out
 

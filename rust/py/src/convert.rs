@@ -27,6 +27,18 @@ macro_rules! by_type {
 }
 pub(crate) use by_type;
 
+/// Shadow arrays by checked views of their values: `views!(Matrix<T>: x, y; MatrixMut<T>: out)`.
+macro_rules! views {
+    ($($kind:ident<$t:ty>: $($name:ident),+);+) => {
+        $($(
+            #[allow(unused_mut)]
+            let mut $name = $kind::<$t>::new($name, stringify!($name))?;
+        )+)+
+        $($(let $name = $name.view()?;)+)+
+    };
+}
+pub(crate) use views;
+
 /// Whether an array is float32; an error unless it is float32 or float64 in native byte order.
 pub(crate) fn is_f32(array: &Bound<'_, PyAny>) -> PyResult<bool> {
     let dtype = array.cast::<PyUntypedArray>()?.dtype();
@@ -63,8 +75,6 @@ fn wrong<T: Element>(array: &Bound<'_, PyAny>, name: &str, ndim: usize) -> PyErr
 pub(crate) struct Read<'py, T: Element, D: Dimension>(PyReadonlyArray<'py, T, D>);
 pub(crate) type Matrix<'py, T> = Read<'py, T, Ix2>;
 pub(crate) type Vector<'py, T> = Read<'py, T, Ix1>;
-/// Places in an array.
-pub(crate) type Indices<'py> = Read<'py, i64, Ix1>;
 
 /// An array that is written to.
 pub(crate) struct Write<'py, T: Element, D: Dimension>(PyReadwriteArray<'py, T, D>);
@@ -89,16 +99,31 @@ impl<'py, T: Element, D: Dimension> Read<'py, T, D> {
     pub(crate) fn new(array: &Bound<'py, PyAny>, name: &str) -> PyResult<Self> {
         Ok(Self(checked(array, name)?.try_readonly().map_err(borrowed(name))?))
     }
+}
 
-    pub(crate) fn slice(&self) -> PyResult<&[T]> {
+impl<T: Element> Vector<'_, T> {
+    pub(crate) fn view(&self) -> PyResult<&[T]> {
         Ok(self.0.as_slice()?)
     }
 }
 
-impl<T: Scalar> Matrix<'_, T> {
-    pub(crate) fn rows(&self) -> PyResult<Rows<'_, T>> {
+impl<T: Element> Matrix<'_, T> {
+    pub(crate) fn view(&self) -> PyResult<Rows<'_, T>> {
         let shape = self.0.shape();
-        Ok(Rows::new(self.slice()?, shape[0], shape[1]))
+        Ok(Rows::new(self.0.as_slice()?, shape[0], shape[1]))
+    }
+}
+
+/// A matrix that need not be there.
+pub(crate) struct Optional<'py, T: Element>(Option<Matrix<'py, T>>);
+
+impl<'py, T: Element> Optional<'py, T> {
+    pub(crate) fn new(array: Option<&Bound<'py, PyAny>>, name: &str) -> PyResult<Self> {
+        Ok(Self(array.map(|array| Matrix::new(array, name)).transpose()?))
+    }
+
+    pub(crate) fn view(&self) -> PyResult<Option<Rows<'_, T>>> {
+        self.0.as_ref().map(Matrix::view).transpose()
     }
 }
 
@@ -107,7 +132,7 @@ impl<'py, T: Element, D: Dimension> Write<'py, T, D> {
         Ok(Self(checked(array, name)?.try_readwrite().map_err(borrowed(name))?))
     }
 
-    pub(crate) fn slice(&mut self) -> PyResult<&mut [T]> {
+    pub(crate) fn view(&mut self) -> PyResult<&mut [T]> {
         Ok(self.0.as_slice_mut()?)
     }
 }

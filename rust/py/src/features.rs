@@ -6,7 +6,7 @@ use widelearn_core::features::{FeatureMap, Features, Formula, Weights};
 use widelearn_core::{flops, gram};
 
 use crate::call::call;
-use crate::convert::{Indices, Matrix, MatrixMut, Vector, by_type};
+use crate::convert::{Matrix, MatrixMut, Vector, by_type, views};
 use crate::error::to_py;
 use crate::kernels::{Named, Spec, field};
 
@@ -43,8 +43,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for FeatureSpec {
 #[pyfunction]
 pub(crate) fn feature_weights(py: Python<'_>, features: FeatureSpec, d: usize, out: &Bound<'_, PyAny>) -> PyResult<()> {
     by_type!(out, T => {
-        let mut out = MatrixMut::<T>::new(out, "out")?;
-        let out = out.slice()?;
+        views!(MatrixMut<T>: out);
         call(py, flops::random(out.len()), |context| {
             gram::weights(context, &FeatureMap::<T>::new(&features.0, context, d)?, out)
         })
@@ -60,8 +59,7 @@ pub(crate) fn transform(
     out: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
     by_type!(x, T => {
-        let (x, mut out) = (Matrix::<T>::new(x, "x")?, MatrixMut::<T>::new(out, "out")?);
-        let (x, out) = (x.rows()?, out.slice()?);
+        views!(Matrix<T>: x; MatrixMut<T>: out);
         call(py, flops::features(out.len(), x.d), |context| {
             let map = FeatureMap::<T>::new(&features.0, context, x.d)?;
             gram::transform(context, &map, x, out)
@@ -80,11 +78,8 @@ pub(crate) fn transform_sparse(
     d: usize,
     out: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
-    let (indptr, indices) = (Indices::new(indptr, "indptr")?, Indices::new(indices, "indices")?);
-    let (indptr, indices) = (indptr.slice()?, indices.slice()?);
     by_type!(values, T => {
-        let (values, mut out) = (Vector::<T>::new(values, "values")?, MatrixMut::<T>::new(out, "out")?);
-        let (values, out) = (values.slice()?, out.slice()?);
+        views!(Vector<i64>: indptr, indices; Vector<T>: values; MatrixMut<T>: out);
         call(py, flops::sparse_features(values.len(), features.0.n_components, out.len()), |context| {
             gram::transform_sparse(context, &features.0, gram::Sparse::new(indptr, indices, values, d)?, out)
         })
@@ -101,9 +96,7 @@ pub(crate) fn predict(
     out: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
     by_type!(x, T => {
-        let (x, coef) = (Matrix::<T>::new(x, "x")?, Matrix::<T>::new(coef, "coef")?);
-        let mut out = MatrixMut::<T>::new(out, "out")?;
-        let (x, coef, out) = (x.rows()?, coef.rows()?, out.slice()?);
+        views!(Matrix<T>: x, coef; MatrixMut<T>: out);
         call(py, flops::predict((x.n, x.d), (coef.n, coef.d)), |context| {
             let map = FeatureMap::<T>::new(&features.0, context, x.d)?;
             gram::predict(context, &map, x, coef.data, coef.d, out)

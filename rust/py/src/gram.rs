@@ -7,7 +7,7 @@ use widelearn_core::gram as core;
 use widelearn_core::kernels::Plan;
 
 use crate::call::call;
-use crate::convert::{Matrix, MatrixMut, Vector, VectorMut, by_type};
+use crate::convert::{Matrix, MatrixMut, Optional, Vector, VectorMut, by_type, views};
 use crate::features::FeatureSpec;
 use crate::kernels::Spec;
 
@@ -21,11 +21,7 @@ pub(crate) fn gram(
     out: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
     by_type!(x, T => {
-        let x = Matrix::<T>::new(x, "x")?;
-        let y = y.map(|y| Matrix::<T>::new(y, "y")).transpose()?;
-        let mut out = MatrixMut::<T>::new(out, "out")?;
-        let (x, y) = (x.rows()?, y.as_ref().map(Matrix::rows).transpose()?);
-        let out = out.slice()?;
+        views!(Matrix<T>: x; Optional<T>: y; MatrixMut<T>: out);
         call(py, flops::kernel(out.len(), x.d), |context| {
             core::assemble(context, &Plan::new(context, &kernel.0, x.d)?, x, y, out)
         })
@@ -36,8 +32,7 @@ pub(crate) fn gram(
 #[pyfunction]
 pub(crate) fn gram_diag(py: Python<'_>, kernel: Spec, x: &Bound<'_, PyAny>, out: &Bound<'_, PyAny>) -> PyResult<()> {
     by_type!(x, T => {
-        let (x, mut out) = (Matrix::<T>::new(x, "x")?, VectorMut::<T>::new(out, "out")?);
-        let (x, out) = (x.rows()?, out.slice()?);
+        views!(Matrix<T>: x; VectorMut<T>: out);
         call(py, flops::kernel(out.len(), x.d), |context| {
             core::diagonal(context, &Plan::new(context, &kernel.0, x.d)?, x, out)
         })
@@ -55,11 +50,7 @@ pub(crate) fn gram_dot(
     out: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
     by_type!(x, T => {
-        let (x, v) = (Matrix::<T>::new(x, "x")?, Matrix::<T>::new(v, "v")?);
-        let y = y.map(|y| Matrix::<T>::new(y, "y")).transpose()?;
-        let mut out = MatrixMut::<T>::new(out, "out")?;
-        let (x, y, v) = (x.rows()?, y.as_ref().map(Matrix::rows).transpose()?, v.rows()?);
-        let out = out.slice()?;
+        views!(Matrix<T>: x, v; Optional<T>: y; MatrixMut<T>: out);
         call(py, flops::product((x.n, x.d), (v.n, v.d)), |context| {
             core::product(context, &Plan::new(context, &kernel.0, x.d)?, x, y, v.data, v.d, out)
         })
@@ -74,11 +65,8 @@ pub(crate) fn inner_products(
     shift: &Bound<'_, PyAny>,
     out: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
-    let mut out = MatrixMut::<f64>::new(out, "out")?;
-    let out = out.slice()?;
     by_type!(x, T => {
-        let (x, shift) = (Matrix::<T>::new(x, "x")?, Vector::<T>::new(shift, "shift")?);
-        let (x, shift) = (x.rows()?, shift.slice()?);
+        views!(Matrix<T>: x; Vector<T>: shift; MatrixMut<f64>: out);
         call(py, flops::inner_products(x.n, x.d), |context| core::inner_products(context, x, shift, out))
     })
 }
@@ -97,22 +85,12 @@ pub(crate) fn moments(
     zy: &Bound<'_, PyAny>,
     sums: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
-    let y = Matrix::<f64>::new(y, "y")?;
+    views!(Matrix<f64>: y; Vector<f64>: shift_z, shift_y; MatrixMut<f64>: zz, zy; VectorMut<f64>: sums);
     let weight = sample_weight.map(|w| Vector::<f64>::new(w, "sample_weight")).transpose()?;
-    let (shift_z, shift_y) = (Vector::<f64>::new(shift_z, "shift_z")?, Vector::<f64>::new(shift_y, "shift_y")?);
-    let (mut zz, mut zy) = (MatrixMut::<f64>::new(zz, "zz")?, MatrixMut::<f64>::new(zy, "zy")?);
-    let mut sums = VectorMut::<f64>::new(sums, "sums")?;
-    let (y, weight) = (y.rows()?, weight.as_ref().map(Vector::slice).transpose()?);
-    let mut into = core::Moments {
-        shift_z: shift_z.slice()?,
-        shift_y: shift_y.slice()?,
-        zz: zz.slice()?,
-        zy: zy.slice()?,
-        sums: sums.slice()?,
-    };
+    let weight = weight.as_ref().map(Vector::view).transpose()?;
+    let mut into = core::Moments { shift_z, shift_y, zz, zy, sums };
     by_type!(x, T => {
-        let x = Matrix::<T>::new(x, "x")?;
-        let x = x.rows()?;
+        views!(Matrix<T>: x);
         let p = into.shift_z.len();
         call(py, flops::moments((x.n, x.d), p), |context| {
             let map = features.as_ref().map(|f| FeatureMap::<T>::new(&f.0, context, x.d)).transpose()?;

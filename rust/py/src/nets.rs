@@ -3,48 +3,110 @@
 use pyo3::prelude::*;
 use widelearn_core::activation::Activation;
 use widelearn_core::flops;
-use widelearn_core::nets::{self as core, Expansion, Labels, Loss, Net, NetGradient, Shape, Signs, Terms};
+use widelearn_core::nets::{self as core, Loss, Shape, Terms};
 
 use crate::call::call;
-use crate::convert::{Matrix, MatrixMut, Scalar, Vector, VectorMut, by_type};
+use crate::convert::{Matrix, MatrixMut, Optional, Scalar, Vector, VectorMut, by_type, views};
 use crate::error::to_py;
 
+type Array<'py> = Bound<'py, PyAny>;
 /// Name, parameter and smoothing of an activation.
 type Spec = (String, f64, f64);
+/// First layer, thresholds, output weights and activation.
+type NetSpec<'py> = (Array<'py>, Array<'py>, Array<'py>, Spec);
+/// First layer, output weights, movement and activation.
+type SignsSpec<'py> = (Array<'py>, Array<'py>, Array<'py>, Spec);
+/// The same and orders.
+type ExpansionSpec<'py> = (Array<'py>, Array<'py>, Array<'py>, Spec, Vec<u32>);
+/// Labels, loss, weights of the rows, and what is added to the outputs.
+type LabelsSpec<'py> = (Array<'py>, String, Array<'py>, Option<Array<'py>>);
 
 fn shape(py: Python<'_>, (name, parameter, smoothing): &Spec) -> PyResult<Shape> {
     Shape::parse(name, *parameter, *smoothing).map_err(|e| to_py(py, &e))
 }
 
-fn activation(py: Python<'_>, (name, parameter, _): &Spec) -> PyResult<Activation> {
-    Activation::parse(name, *parameter).map_err(|e| to_py(py, &e))
+struct Net<'py, T: Scalar> {
+    w: Matrix<'py, T>,
+    b: Vector<'py, T>,
+    a: Matrix<'py, T>,
+    shape: Shape,
 }
 
-fn loss(py: Python<'_>, name: &str) -> PyResult<Loss> {
-    Loss::parse(name).map_err(|e| to_py(py, &e))
+impl<'py, T: Scalar> Net<'py, T> {
+    fn new((w, b, a, activation): NetSpec<'py>, _name: &str) -> PyResult<Self> {
+        let shape = shape(w.py(), &activation)?;
+        Ok(Self { w: Matrix::new(&w, "w")?, b: Vector::new(&b, "b")?, a: Matrix::new(&a, "a")?, shape })
+    }
+
+    fn view(&self) -> PyResult<core::Net<'_, T>> {
+        Ok(core::Net { w: self.w.view()?, b: self.b.view()?, a: self.a.view()?, shape: self.shape })
+    }
 }
 
-fn optional<'py, T: Scalar>(array: Option<&Bound<'py, PyAny>>, name: &str) -> PyResult<Option<Matrix<'py, T>>> {
-    array.map(|array| Matrix::new(array, name)).transpose()
+/// A first layer, its movement and output weights, with an activation or with its expansion.
+struct Moved<'py, T: Scalar, A> {
+    start: Matrix<'py, T>,
+    movement: Matrix<'py, T>,
+    a: Matrix<'py, T>,
+    activation: A,
+}
+type Signs<'py, T> = Moved<'py, T, Shape>;
+type Expansion<'py, T> = Moved<'py, T, (Activation, Vec<u32>)>;
+
+impl<'py, T: Scalar, A> Moved<'py, T, A> {
+    fn with(w0: &Array<'py>, a: &Array<'py>, w: &Array<'py>, activation: A) -> PyResult<Self> {
+        Ok(Self { start: Matrix::new(w0, "w0")?, movement: Matrix::new(w, "w")?, a: Matrix::new(a, "a")?, activation })
+    }
+}
+
+impl<'py, T: Scalar> Signs<'py, T> {
+    fn new((w0, a, w, activation): SignsSpec<'py>, _name: &str) -> PyResult<Self> {
+        Self::with(&w0, &a, &w, shape(a.py(), &activation)?)
+    }
+
+    fn view(&self) -> PyResult<core::Signs<'_, T>> {
+        let (start, movement, a) = (self.start.view()?, self.movement.view()?, self.a.view()?);
+        Ok(core::Signs { start, movement, a, shape: self.activation })
+    }
+}
+
+impl<'py, T: Scalar> Expansion<'py, T> {
+    fn new((w0, a, w, (name, parameter, _), orders): ExpansionSpec<'py>, _name: &str) -> PyResult<Self> {
+        let activation = Activation::parse(&name, parameter).map_err(|e| to_py(a.py(), &e))?;
+        Self::with(&w0, &a, &w, (activation, orders))
+    }
+
+    fn view(&self) -> PyResult<core::Expansion<'_, T>> {
+        let (start, movement, a) = (self.start.view()?, self.movement.view()?, self.a.view()?);
+        Ok(core::Expansion { start, movement, a, activation: self.activation.0, orders: &self.activation.1 })
+    }
+}
+
+struct Labels<'py, T: Scalar> {
+    loss: Loss,
+    y: Matrix<'py, T>,
+    weight: Vector<'py, f64>,
+    offset: Optional<'py, T>,
+}
+
+impl<'py, T: Scalar> Labels<'py, T> {
+    fn new((y, loss, weight, offset): LabelsSpec<'py>, _name: &str) -> PyResult<Self> {
+        let loss = Loss::parse(&loss).map_err(|e| to_py(y.py(), &e))?;
+        let (weight, offset) = (Vector::new(&weight, "weight")?, Optional::new(offset.as_ref(), "offset")?);
+        Ok(Self { loss, y: Matrix::new(&y, "y")?, weight, offset })
+    }
+
+    fn view(&self) -> PyResult<core::Labels<'_, T>> {
+        let offset = self.offset.view()?.map(|rows| rows.data);
+        Ok(core::Labels { loss: self.loss, y: self.y.view()?.data, weight: self.weight.view()?, offset })
+    }
 }
 
 /// The outputs of a two-layer net.
 #[pyfunction]
-pub(crate) fn net_forward(
-    py: Python<'_>,
-    x: &Bound<'_, PyAny>,
-    w: &Bound<'_, PyAny>,
-    b: &Bound<'_, PyAny>,
-    a: &Bound<'_, PyAny>,
-    activation: Spec,
-    out: &Bound<'_, PyAny>,
-) -> PyResult<()> {
-    let shape = shape(py, &activation)?;
+pub(crate) fn net_forward(py: Python<'_>, x: &Array<'_>, net: NetSpec<'_>, out: &Array<'_>) -> PyResult<()> {
     by_type!(x, T => {
-        let (x, w, a) = (Matrix::<T>::new(x, "x")?, Matrix::<T>::new(w, "w")?, Matrix::<T>::new(a, "a")?);
-        let (b, mut out) = (Vector::<T>::new(b, "b")?, MatrixMut::<T>::new(out, "out")?);
-        let (x, net) = (x.rows()?, Net { w: w.rows()?, b: b.slice()?, a: a.rows()?, shape });
-        let out = out.slice()?;
+        views!(Matrix<T>: x; Net<T>: net; MatrixMut<T>: out);
         call(py, flops::net(1, x.n, net.w.n, x.d), |context| core::forward(context, x, net, out))
     })
 }
@@ -53,38 +115,25 @@ pub(crate) fn net_forward(
 #[pyfunction]
 pub(crate) fn net_hidden(
     py: Python<'_>,
-    x: &Bound<'_, PyAny>,
-    w: &Bound<'_, PyAny>,
-    b: &Bound<'_, PyAny>,
+    x: &Array<'_>,
+    w: &Array<'_>,
+    b: &Array<'_>,
     activation: Spec,
     slopes: bool,
-    out: &Bound<'_, PyAny>,
+    out: &Array<'_>,
 ) -> PyResult<()> {
     let shape = shape(py, &activation)?;
     by_type!(x, T => {
-        let (x, w, b) = (Matrix::<T>::new(x, "x")?, Matrix::<T>::new(w, "w")?, Vector::<T>::new(b, "b")?);
-        let mut out = MatrixMut::<T>::new(out, "out")?;
-        let (x, layer, out) = (x.rows()?, (w.rows()?, b.slice()?), out.slice()?);
-        call(py, flops::net(1, x.n, layer.0.n, x.d), |context| core::hidden(context, x, layer, shape, slopes, out))
+        views!(Matrix<T>: x, w; Vector<T>: b; MatrixMut<T>: out);
+        call(py, flops::net(1, x.n, w.n, x.d), |context| core::hidden(context, x, (w, b), shape, slopes, out))
     })
 }
 
 /// The weighted sum of losses of outputs, and its derivatives by them.
 #[pyfunction]
-pub(crate) fn net_loss(
-    py: Python<'_>,
-    f: &Bound<'_, PyAny>,
-    y: &Bound<'_, PyAny>,
-    loss: &str,
-    weight: &Bound<'_, PyAny>,
-    residual: &Bound<'_, PyAny>,
-) -> PyResult<f64> {
-    let loss = self::loss(py, loss)?;
+pub(crate) fn net_loss(py: Python<'_>, f: &Array<'_>, labels: LabelsSpec<'_>, residual: &Array<'_>) -> PyResult<f64> {
     by_type!(f, T => {
-        let (f, y, weight) = (Matrix::<T>::new(f, "f")?, Matrix::<T>::new(y, "y")?, Vector::<f64>::new(weight, "weight")?);
-        let mut residual = MatrixMut::<T>::new(residual, "residual")?;
-        let (f, residual) = (f.rows()?, residual.slice()?);
-        let labels = Labels { loss, y: y.rows()?.data, weight: weight.slice()?, offset: None };
+        views!(Matrix<T>: f; Labels<T>: labels; MatrixMut<T>: residual);
         call(py, flops::net(0, f.n, f.d, 0), |context| core::loss(context, f, labels, residual))
     })
 }
@@ -93,28 +142,16 @@ pub(crate) fn net_loss(
 #[pyfunction]
 pub(crate) fn net_gradient(
     py: Python<'_>,
-    x: &Bound<'_, PyAny>,
-    y: &Bound<'_, PyAny>,
-    w: &Bound<'_, PyAny>,
-    b: &Bound<'_, PyAny>,
-    a: &Bound<'_, PyAny>,
-    activation: Spec,
-    loss: &str,
-    weight: &Bound<'_, PyAny>,
-    by_w: &Bound<'_, PyAny>,
-    by_b: &Bound<'_, PyAny>,
-    by_a: &Bound<'_, PyAny>,
+    x: &Array<'_>,
+    net: NetSpec<'_>,
+    labels: LabelsSpec<'_>,
+    by_w: &Array<'_>,
+    by_b: &Array<'_>,
+    by_a: &Array<'_>,
 ) -> PyResult<f64> {
-    let (shape, loss) = (shape(py, &activation)?, self::loss(py, loss)?);
     by_type!(x, T => {
-        let (x, y) = (Matrix::<T>::new(x, "x")?, Matrix::<T>::new(y, "y")?);
-        let (w, b, a) = (Matrix::<T>::new(w, "w")?, Vector::<T>::new(b, "b")?, Matrix::<T>::new(a, "a")?);
-        let weight = Vector::<f64>::new(weight, "weight")?;
-        let (mut by_w, mut by_b) = (MatrixMut::<T>::new(by_w, "by_w")?, VectorMut::<T>::new(by_b, "by_b")?);
-        let mut by_a = MatrixMut::<T>::new(by_a, "by_a")?;
-        let (x, net) = (x.rows()?, Net { w: w.rows()?, b: b.slice()?, a: a.rows()?, shape });
-        let labels = Labels { loss, y: y.rows()?.data, weight: weight.slice()?, offset: None };
-        let out = NetGradient { w: by_w.slice()?, b: by_b.slice()?, a: by_a.slice()? };
+        views!(Matrix<T>: x; Net<T>: net; Labels<T>: labels; MatrixMut<T>: by_w, by_a; VectorMut<T>: by_b);
+        let out = core::NetGradient { w: by_w, b: by_b, a: by_a };
         call(py, flops::net(2, x.n, net.w.n, x.d), |context| core::gradient(context, x, net, labels, out))
     })
 }
@@ -123,20 +160,16 @@ pub(crate) fn net_gradient(
 #[pyfunction]
 pub(crate) fn net_simplified(
     py: Python<'_>,
-    x: &Bound<'_, PyAny>,
-    y: &Bound<'_, PyAny>,
-    w: &Bound<'_, PyAny>,
-    b: &Bound<'_, PyAny>,
-    weight: &Bound<'_, PyAny>,
-    out: &Bound<'_, PyAny>,
+    x: &Array<'_>,
+    y: &Array<'_>,
+    w: &Array<'_>,
+    b: &Array<'_>,
+    weight: &Array<'_>,
+    out: &Array<'_>,
 ) -> PyResult<()> {
     by_type!(x, T => {
-        let (x, y) = (Matrix::<T>::new(x, "x")?, Matrix::<T>::new(y, "y")?);
-        let (w, b) = (Matrix::<T>::new(w, "w")?, Vector::<T>::new(b, "b")?);
-        let (weight, mut out) = (Vector::<f64>::new(weight, "weight")?, MatrixMut::<T>::new(out, "out")?);
-        let (x, y, layer) = (x.rows()?, y.rows()?, (w.rows()?, b.slice()?));
-        let (weight, out) = (weight.slice()?, out.slice()?);
-        call(py, flops::net(1 + y.d, x.n, layer.0.n, x.d), |context| core::simplified(context, x, layer, y, weight, out))
+        views!(Matrix<T>: x, y, w; Vector<T>: b; Vector<f64>: weight; MatrixMut<T>: out);
+        call(py, flops::net(1 + y.d, x.n, w.n, x.d), |context| core::simplified(context, x, (w, b), y, weight, out))
     })
 }
 
@@ -144,20 +177,13 @@ pub(crate) fn net_simplified(
 #[pyfunction]
 pub(crate) fn tangent_product(
     py: Python<'_>,
-    x: &Bound<'_, PyAny>,
-    w: &Bound<'_, PyAny>,
-    b: &Bound<'_, PyAny>,
-    a: &Bound<'_, PyAny>,
-    activation: Spec,
-    v: &Bound<'_, PyAny>,
-    out: &Bound<'_, PyAny>,
+    x: &Array<'_>,
+    net: NetSpec<'_>,
+    v: &Array<'_>,
+    out: &Array<'_>,
 ) -> PyResult<()> {
-    let shape = shape(py, &activation)?;
     by_type!(x, T => {
-        let (x, w, a) = (Matrix::<T>::new(x, "x")?, Matrix::<T>::new(w, "w")?, Matrix::<T>::new(a, "a")?);
-        let (b, v, mut out) = (Vector::<T>::new(b, "b")?, Matrix::<T>::new(v, "v")?, MatrixMut::<T>::new(out, "out")?);
-        let (x, net) = (x.rows()?, Net { w: w.rows()?, b: b.slice()?, a: a.rows()?, shape });
-        let (v, out) = (v.rows()?, out.slice()?);
+        views!(Matrix<T>: x, v; Net<T>: net; MatrixMut<T>: out);
         call(py, flops::net(2, x.n, net.w.n, x.d), |context| core::tangent_product(context, x, net, v, out))
     })
 }
@@ -166,21 +192,14 @@ pub(crate) fn tangent_product(
 #[pyfunction]
 pub(crate) fn tangent_transpose(
     py: Python<'_>,
-    x: &Bound<'_, PyAny>,
-    w: &Bound<'_, PyAny>,
-    b: &Bound<'_, PyAny>,
-    a: &Bound<'_, PyAny>,
-    activation: Spec,
-    r: &Bound<'_, PyAny>,
-    out: &Bound<'_, PyAny>,
+    x: &Array<'_>,
+    net: NetSpec<'_>,
+    r: &Array<'_>,
+    out: &Array<'_>,
 ) -> PyResult<()> {
-    let shape = shape(py, &activation)?;
     by_type!(x, T => {
-        let (x, w, a) = (Matrix::<T>::new(x, "x")?, Matrix::<T>::new(w, "w")?, Matrix::<T>::new(a, "a")?);
-        let (b, r, mut out) = (Vector::<T>::new(b, "b")?, Matrix::<T>::new(r, "r")?, MatrixMut::<T>::new(out, "out")?);
-        let (x, net) = (x.rows()?, Net { w: w.rows()?, b: b.slice()?, a: a.rows()?, shape });
-        let (r, out) = (r.rows()?.data, out.slice()?);
-        call(py, flops::net(2, x.n, net.w.n, x.d), |context| core::tangent_transpose(context, x, net, r, out))
+        views!(Matrix<T>: x, r; Net<T>: net; MatrixMut<T>: out);
+        call(py, flops::net(2, x.n, net.w.n, x.d), |context| core::tangent_transpose(context, x, net, r.data, out))
     })
 }
 
@@ -188,26 +207,17 @@ pub(crate) fn tangent_transpose(
 #[pyfunction]
 pub(crate) fn taylor_terms(
     py: Python<'_>,
-    x: &Bound<'_, PyAny>,
-    w0: &Bound<'_, PyAny>,
-    a: &Bound<'_, PyAny>,
-    w: &Bound<'_, PyAny>,
-    activation: Spec,
-    orders: Vec<u32>,
+    x: &Array<'_>,
+    net: ExpansionSpec<'_>,
     each: bool,
-    offset: Option<&Bound<'_, PyAny>>,
-    out: &Bound<'_, PyAny>,
+    offset: Option<&Array<'_>>,
+    out: &Array<'_>,
 ) -> PyResult<()> {
-    let activation = self::activation(py, &activation)?;
+    let terms = if each { Terms::Each } else { Terms::Sum };
     by_type!(x, T => {
-        let (x, w0, a) = (Matrix::<T>::new(x, "x")?, Matrix::<T>::new(w0, "w0")?, Matrix::<T>::new(a, "a")?);
-        let (w, offset) = (Matrix::<T>::new(w, "w")?, optional::<T>(offset, "offset")?);
-        let mut out = MatrixMut::<T>::new(out, "out")?;
-        let (x, start, movement, a) = (x.rows()?, w0.rows()?, w.rows()?, a.rows()?);
-        let net = Expansion { start, movement, a, activation, orders: &orders };
-        let offset = offset.as_ref().map(Matrix::rows).transpose()?.map(|rows| rows.data);
-        let (terms, out) = (if each { Terms::Each } else { Terms::Sum }, out.slice()?);
-        call(py, flops::net(2, x.n, w0.rows()?.n, x.d), |context| core::taylor_terms(context, x, net, terms, offset, out))
+        views!(Matrix<T>: x; Expansion<T>: net; Optional<T>: offset; MatrixMut<T>: out);
+        let offset = offset.map(|rows| rows.data);
+        call(py, flops::net(2, x.n, net.start.n, x.d), |context| core::taylor_terms(context, x, net, terms, offset, out))
     })
 }
 
@@ -215,31 +225,17 @@ pub(crate) fn taylor_terms(
 #[pyfunction]
 pub(crate) fn taylor_gradient(
     py: Python<'_>,
-    x: &Bound<'_, PyAny>,
-    y: &Bound<'_, PyAny>,
-    w0: &Bound<'_, PyAny>,
-    a: &Bound<'_, PyAny>,
-    w: &Bound<'_, PyAny>,
-    activation: Spec,
-    orders: Vec<u32>,
-    loss: &str,
-    offset: Option<&Bound<'_, PyAny>>,
-    weight: &Bound<'_, PyAny>,
-    by_w: &Bound<'_, PyAny>,
-    residual: &Bound<'_, PyAny>,
+    x: &Array<'_>,
+    net: ExpansionSpec<'_>,
+    labels: LabelsSpec<'_>,
+    by_w: &Array<'_>,
+    residual: &Array<'_>,
 ) -> PyResult<f64> {
-    let (activation, loss) = (self::activation(py, &activation)?, self::loss(py, loss)?);
     by_type!(x, T => {
-        let (x, y, w0) = (Matrix::<T>::new(x, "x")?, Matrix::<T>::new(y, "y")?, Matrix::<T>::new(w0, "w0")?);
-        let (a, w, offset) = (Matrix::<T>::new(a, "a")?, Matrix::<T>::new(w, "w")?, optional::<T>(offset, "offset")?);
-        let weight = Vector::<f64>::new(weight, "weight")?;
-        let (mut by_w, mut residual) = (MatrixMut::<T>::new(by_w, "by_w")?, MatrixMut::<T>::new(residual, "residual")?);
-        let (x, start, movement, a) = (x.rows()?, w0.rows()?, w.rows()?, a.rows()?);
-        let net = Expansion { start, movement, a, activation, orders: &orders };
-        let offset = offset.as_ref().map(Matrix::rows).transpose()?.map(|rows| rows.data);
-        let labels = Labels { loss, y: y.rows()?.data, weight: weight.slice()?, offset };
-        let (by_w, residual) = (by_w.slice()?, residual.slice()?);
-        call(py, flops::net(3, x.n, start.n, x.d), |context| core::taylor_gradient(context, x, net, labels, by_w, residual))
+        views!(Matrix<T>: x; Expansion<T>: net; Labels<T>: labels; MatrixMut<T>: by_w, residual);
+        call(py, flops::net(3, x.n, net.start.n, x.d), |context| {
+            core::taylor_gradient(context, x, net, labels, by_w, residual)
+        })
     })
 }
 
@@ -247,31 +243,15 @@ pub(crate) fn taylor_gradient(
 #[pyfunction]
 pub(crate) fn taylor_hessian(
     py: Python<'_>,
-    x: &Bound<'_, PyAny>,
-    y: &Bound<'_, PyAny>,
-    w0: &Bound<'_, PyAny>,
-    a: &Bound<'_, PyAny>,
-    w: &Bound<'_, PyAny>,
-    v: &Bound<'_, PyAny>,
-    activation: Spec,
-    orders: Vec<u32>,
-    loss: &str,
-    offset: Option<&Bound<'_, PyAny>>,
-    weight: &Bound<'_, PyAny>,
-    out: &Bound<'_, PyAny>,
+    x: &Array<'_>,
+    net: ExpansionSpec<'_>,
+    labels: LabelsSpec<'_>,
+    v: &Array<'_>,
+    out: &Array<'_>,
 ) -> PyResult<()> {
-    let (activation, loss) = (self::activation(py, &activation)?, self::loss(py, loss)?);
     by_type!(x, T => {
-        let (x, y, w0) = (Matrix::<T>::new(x, "x")?, Matrix::<T>::new(y, "y")?, Matrix::<T>::new(w0, "w0")?);
-        let (a, w, v) = (Matrix::<T>::new(a, "a")?, Matrix::<T>::new(w, "w")?, Matrix::<T>::new(v, "v")?);
-        let (offset, weight) = (optional::<T>(offset, "offset")?, Vector::<f64>::new(weight, "weight")?);
-        let mut out = MatrixMut::<T>::new(out, "out")?;
-        let (x, start, movement, a) = (x.rows()?, w0.rows()?, w.rows()?, a.rows()?);
-        let net = Expansion { start, movement, a, activation, orders: &orders };
-        let offset = offset.as_ref().map(Matrix::rows).transpose()?.map(|rows| rows.data);
-        let labels = Labels { loss, y: y.rows()?.data, weight: weight.slice()?, offset };
-        let (v, out) = (v.rows()?, out.slice()?);
-        call(py, flops::net(4, x.n, start.n, x.d), |context| core::hessian_product(context, x, net, labels, v, out))
+        views!(Matrix<T>: x, v; Expansion<T>: net; Labels<T>: labels; MatrixMut<T>: out);
+        call(py, flops::net(4, x.n, net.start.n, x.d), |context| core::hessian_product(context, x, net, labels, v, out))
     })
 }
 
@@ -279,21 +259,13 @@ pub(crate) fn taylor_hessian(
 #[pyfunction]
 pub(crate) fn signs_forward(
     py: Python<'_>,
-    x: &Bound<'_, PyAny>,
-    w0: &Bound<'_, PyAny>,
-    a: &Bound<'_, PyAny>,
-    w: &Bound<'_, PyAny>,
-    activation: Spec,
-    mean: &Bound<'_, PyAny>,
-    variance: &Bound<'_, PyAny>,
+    x: &Array<'_>,
+    net: SignsSpec<'_>,
+    mean: &Array<'_>,
+    variance: &Array<'_>,
 ) -> PyResult<()> {
-    let shape = shape(py, &activation)?;
     by_type!(x, T => {
-        let (x, w0, a) = (Matrix::<T>::new(x, "x")?, Matrix::<T>::new(w0, "w0")?, Matrix::<T>::new(a, "a")?);
-        let w = Matrix::<T>::new(w, "w")?;
-        let (mut mean, mut variance) = (MatrixMut::<T>::new(mean, "mean")?, MatrixMut::<T>::new(variance, "variance")?);
-        let (x, net) = (x.rows()?, Signs { start: w0.rows()?, movement: w.rows()?, a: a.rows()?, shape });
-        let (mean, variance) = (mean.slice()?, variance.slice()?);
+        views!(Matrix<T>: x; Signs<T>: net; MatrixMut<T>: mean, variance);
         call(py, flops::net(2, x.n, net.start.n, x.d), |context| core::signs_forward(context, x, net, mean, variance))
     })
 }
@@ -302,33 +274,19 @@ pub(crate) fn signs_forward(
 #[pyfunction]
 pub(crate) fn signs_gradient(
     py: Python<'_>,
-    x: &Bound<'_, PyAny>,
-    y: &Bound<'_, PyAny>,
-    w0: &Bound<'_, PyAny>,
-    a: &Bound<'_, PyAny>,
-    w: &Bound<'_, PyAny>,
-    activation: Spec,
-    loss: &str,
-    nodes: &Bound<'_, PyAny>,
-    node_weights: &Bound<'_, PyAny>,
-    offset: Option<&Bound<'_, PyAny>>,
-    weight: &Bound<'_, PyAny>,
-    by_w: &Bound<'_, PyAny>,
-    residual: &Bound<'_, PyAny>,
+    x: &Array<'_>,
+    net: SignsSpec<'_>,
+    labels: LabelsSpec<'_>,
+    nodes: &Array<'_>,
+    node_weights: &Array<'_>,
+    by_w: &Array<'_>,
+    residual: &Array<'_>,
 ) -> PyResult<f64> {
-    let (shape, loss) = (shape(py, &activation)?, self::loss(py, loss)?);
     by_type!(x, T => {
-        let (x, y, w0) = (Matrix::<T>::new(x, "x")?, Matrix::<T>::new(y, "y")?, Matrix::<T>::new(w0, "w0")?);
-        let (a, w, offset) = (Matrix::<T>::new(a, "a")?, Matrix::<T>::new(w, "w")?, optional::<T>(offset, "offset")?);
-        let (nodes, heights) = (Vector::<f64>::new(nodes, "nodes")?, Vector::<f64>::new(node_weights, "node_weights")?);
-        let weight = Vector::<f64>::new(weight, "weight")?;
-        let (mut by_w, mut residual) = (MatrixMut::<T>::new(by_w, "by_w")?, MatrixMut::<T>::new(residual, "residual")?);
-        let (x, net) = (x.rows()?, Signs { start: w0.rows()?, movement: w.rows()?, a: a.rows()?, shape });
-        let offset = offset.as_ref().map(Matrix::rows).transpose()?.map(|rows| rows.data);
-        let labels = Labels { loss, y: y.rows()?.data, weight: weight.slice()?, offset };
-        let (rule, by_w, residual) = ((nodes.slice()?, heights.slice()?), by_w.slice()?, residual.slice()?);
+        views!(Matrix<T>: x; Signs<T>: net; Labels<T>: labels; Vector<f64>: nodes, node_weights);
+        views!(MatrixMut<T>: by_w, residual);
         call(py, flops::net(3, x.n, net.start.n, x.d), |context| {
-            core::signs_gradient(context, x, net, labels, rule, by_w, residual)
+            core::signs_gradient(context, x, net, labels, (nodes, node_weights), by_w, residual)
         })
     })
 }

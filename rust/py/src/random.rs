@@ -21,7 +21,7 @@ pub(crate) fn normals(py: Python<'_>, out: &Bound<'_, PyAny>, seed: u64, purpose
     by_type!(out, T => {
         let mut out = MatrixMut::<T>::new(out, "out")?;
         let (_, d) = out.shape();
-        let out = out.slice()?;
+        let out = out.view()?;
         call(py, flops::normals(out.len()), |context| Stream::new(seed, purpose).matrix(context, row_start, d, out))
     })
 }

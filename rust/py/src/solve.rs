@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use widelearn_core::{flops, solve as core};
 
 use crate::call::call;
-use crate::convert::{Indices, Matrix, MatrixMut, Vector, VectorMut, by_type};
+use crate::convert::{Matrix, MatrixMut, Vector, VectorMut, by_type, views};
 
 fn order((n, m): (usize, usize)) -> PyResult<usize> {
     if n == m { Ok(n) } else { Err(PyValueError::new_err(format!("a must be square, got {n} x {m}"))) }
@@ -17,7 +17,7 @@ pub(crate) fn cholesky(py: Python<'_>, a: &Bound<'_, PyAny>) -> PyResult<()> {
     by_type!(a, T => {
         let mut a = MatrixMut::<T>::new(a, "a")?;
         let n = order(a.shape())?;
-        let a = a.slice()?;
+        let a = a.view()?;
         call(py, flops::cholesky(n), |context| core::factor(context, a, n))
     })
 }
@@ -37,10 +37,10 @@ pub(crate) fn cholesky_solve(
         let n = order(a.shape())?;
         let ridge = match ridge.extract::<f64>() {
             Ok(value) => vec![value; n],
-            Err(_) => Vector::<f64>::new(ridge, "ridge")?.slice()?.to_vec(),
+            Err(_) => Vector::<f64>::new(ridge, "ridge")?.view()?.to_vec(),
         };
         let targets = b.shape().1;
-        let (a, b) = (a.slice()?, b.slice()?);
+        let (a, b) = (a.view()?, b.view()?);
         call(py, flops::solve(n, targets), |context| {
             core::solve(context, a, n, &ridge, b, refine).map(|s| (s.rcond, s.residual))
         })
@@ -63,15 +63,13 @@ pub(crate) fn extend_factor(
         return Err(PyValueError::new_err("there is no panel"));
     };
     by_type!(fresh, T => {
-        let (fresh, l) = (Matrix::<T>::new(fresh, "fresh")?, Matrix::<T>::new(l, "l")?);
-        let (chosen, mut u) = (Indices::new(chosen, "chosen")?, VectorMut::<f64>::new(u, "u")?);
+        views!(Matrix<T>: fresh, l; Vector<i64>: chosen; VectorMut<f64>: u);
         let known = known.iter().map(|p| Matrix::<T>::new(p, "a panel")).collect::<PyResult<Vec<_>>>()?;
-        let known = known.iter().map(Matrix::rows).collect::<PyResult<Vec<_>>>()?;
+        let known = known.iter().map(Matrix::view).collect::<PyResult<Vec<_>>>()?;
         let mut last = MatrixMut::<T>::new(last, "the last panel")?;
         let width = last.shape().1;
         let k = known.iter().map(|p| p.d).sum::<usize>() + at;
-        let (fresh, l, chosen, u) = (fresh.rows()?.data, l.rows()?.data, chosen.slice()?, u.slice()?);
-        let to = core::Columns { known: &known, last: last.slice()?, width, at };
-        call(py, flops::extend(fresh.len(), k, chosen.len()), |context| core::extend(context, to, fresh, chosen, l, u))
+        let to = core::Columns { known: &known, last: last.view()?, width, at };
+        call(py, flops::extend(fresh.data.len(), k, chosen.len()), |context| core::extend(context, to, fresh.data, chosen, l.data, u))
     })
 }

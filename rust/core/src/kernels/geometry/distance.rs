@@ -14,11 +14,8 @@ pub(crate) struct Edges<'a, T> {
     pub(crate) qy: &'a [T],
 }
 
-/// Turns inner products into squared distances.
-pub(crate) struct Distances<'a, T>(pub(crate) &'a mut [T], pub(crate) Edges<'a, T>);
-
-/// Turns inner products into `|x - x'|^2`, or `-|x + x'|^2` where the inner product is negative.
-pub(crate) struct Chords<'a, T>(pub(crate) &'a mut [T], pub(crate) Edges<'a, T>);
+/// Turns inner products into squared distances `|x - x'|^2`; for a chord into `-|x + x'|^2` where they are negative.
+pub(crate) struct Distances<'a, T, const CHORD: bool>(pub(crate) &'a mut [T], pub(crate) Edges<'a, T>);
 
 /// Puts the sums of absolute differences in a tile.
 pub(crate) struct Manhattans<'a, T>(pub(crate) &'a mut [T], pub(crate) Edges<'a, T>);
@@ -29,58 +26,32 @@ fn near<T: Real>() -> T {
     T::from_f64(if size_of::<T>() == 4 { 1e-1 } else { 1e-2 })
 }
 
-impl<T: Real> Job for Distances<'_, T> {
+impl<T: Real, const CHORD: bool> Job for Distances<'_, T, CHORD> {
     type Output = ();
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         let Self(tile, edges) = self;
         let (near, two) = (near::<T>(), T::from_f64(2.0));
+        let size = |s: T| if CHORD { s.abs() } else { s };
+        let signed = |d: T, s: T| if CHORD { d.copysign(s) } else { d };
         for (i, &qx) in edges.qx.iter().enumerate() {
             let row = &mut tile[i * TILE..i * TILE + edges.qy.len()];
             let mut count = 0u32;
             for (s, &qy) in row.iter_mut().zip(edges.qy) {
                 let sum = qx + qy;
-                let d = (sum - two * *s).max(T::ZERO);
+                let d = (sum - two * size(*s)).max(T::ZERO);
                 count += u32::from(d < near * sum);
-                *s = d;
+                *s = signed(d, *s);
             }
             if count == 0 {
                 continue;
             }
             for (j, s) in row.iter_mut().enumerate() {
-                if *s < near * (qx + edges.qy[j]) {
-                    *s = squared_difference::<T, FMA>(edges.x.row(i), T::ONE, edges.y.row(j), T::ONE);
-                }
-            }
-        }
-    }
-}
-
-impl<T: Real> Job for Chords<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let Self(tile, edges) = self;
-        let (near, two) = (near::<T>(), T::from_f64(2.0));
-        for (i, &qx) in edges.qx.iter().enumerate() {
-            let row = &mut tile[i * TILE..i * TILE + edges.qy.len()];
-            let mut count = 0u32;
-            for (s, &qy) in row.iter_mut().zip(edges.qy) {
-                let sum = qx + qy;
-                let d = (sum - two * s.abs()).max(T::ZERO);
-                count += u32::from(d < near * sum);
-                *s = d.copysign(*s);
-            }
-            if count == 0 {
-                continue;
-            }
-            for (j, s) in row.iter_mut().enumerate() {
-                if s.abs() < near * (qx + edges.qy[j]) {
-                    let sign = T::ONE.copysign(*s);
+                if size(*s) < near * (qx + edges.qy[j]) {
+                    let sign = signed(T::ONE, *s);
                     let d = squared_difference::<T, FMA>(edges.x.row(i), T::ONE, edges.y.row(j), sign);
-                    *s = d.copysign(sign);
+                    *s = signed(d, sign);
                 }
             }
         }

@@ -6,7 +6,7 @@ mod distance;
 pub(super) use distance::Edges;
 
 use angle::Angles;
-use distance::{Chords, Distances, Manhattans};
+use distance::{Distances, Manhattans};
 
 use crate::real::Real;
 use crate::simd::{Level, dispatch};
@@ -32,8 +32,8 @@ pub(super) fn measure<T: Real>(
 ) {
     match input {
         Input::Nothing | Input::Inner => (),
-        Input::Distance => dispatch(level, Distances(tile, edges)),
-        Input::Chord => dispatch(level, Chords(tile, edges)),
+        Input::Distance => dispatch(level, Distances::<T, false>(tile, edges)),
+        Input::Chord => dispatch(level, Distances::<T, true>(tile, edges)),
         Input::Manhattan => dispatch(level, Manhattans(tile, edges)),
         Input::Angle => dispatch(level, Angles { tile, x: edges.x, y: edges.y, rx, ry }),
     }
