@@ -38,6 +38,8 @@ LINES = {
     "wl.ridge.rp_cholesky(-K, 5, random_state=0)": "not positive semidefinite",
     "wl.FeatureRidge().fit(X, y).partial_fit(X, y)": "the rows given to fit are forgotten",
     "wl.FeatureRidgeClassifier().fit(X, labels).partial_fit(X, labels)": "the rows given to fit are forgotten",
+    "wl.FeatureRidgeClassifier().fit(X, labels[:, None])": "A column-vector y",
+    "wl.TwoLayerClassifier(8, max_iter=5, random_state=0).fit(X, labels[:, None])": "A column-vector y",
     "wl.TaylorRegressor(width=8, max_iter=1, random_state=0).fit(X, y)": "max_iter",
     "wl.TaylorClassifier(width=8, max_iter=1, random_state=0).fit(X, labels)": "max_iter",
     "wl.TaylorRegressor(activation='tanh', random_state=0).fit(X_cross, y_cross)": "σ'' is odd",

@@ -9,15 +9,21 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy import special
 from sklearn.base import ClassifierMixin
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, is_multilabel
 from sklearn.utils.validation import column_or_1d
 
 from widelearn.estimators.state import snapshot
-from widelearn.runtime import Array, row_blocks
+from widelearn.runtime import Array, row_blocks, warn
 
 LABEL_ROWS = 65_536
+# In scikit-learn's words.
+COLUMN = (
+    "A column-vector y was passed when a 1d array was expected. Please change the shape of y to (n_samples,), for"
+    " example using ravel()."
+)
 # What scikit-learn checks of a classifier's parameter.
 CLASS_WEIGHT: dict[str, list[Any]] = {"class_weight": [dict, StrOptions({"balanced"}), None]}
 
@@ -41,7 +47,9 @@ class Labels:
             check_classification_targets(y[rows])
         if is_multilabel(y):
             return cls(np.arange(y.shape[1]), True)
-        labels = column_or_1d(y, warn=True)
+        labels = column_or_1d(y)
+        if y.ndim == 2:
+            warn(COLUMN, DataConversionWarning)
         found = distinct(labels[rows] for rows in row_blocks(len(labels), LABEL_ROWS))
         known = found if classes is None else np.unique(np.asarray(classes))
         unknown = np.setdiff1d(found, known)

@@ -10,20 +10,23 @@ Estimator = TypeVar("Estimator")
 
 
 def draft_of(estimator: Estimator) -> Estimator:
-    """Return an estimator with the same parameters and nothing fitted: what a fit may fill and drop."""
-    return with_attributes(
-        estimator, {name: value for name, value in vars(estimator).items() if not is_fitted_name(name)}
-    )
+    """Return an estimator with all but what its last fit set: what a fit may fill and drop."""
+    return with_attributes(estimator, unfitted(estimator))
 
 
 def keep(estimator: Estimator, draft: Estimator) -> Estimator:
     """Replace all that was fitted by what a draft was fitted to, by one assignment, and return the estimator.
 
-    Until then the estimator answers as before, to other threads too; parameters set meanwhile stay.
+    Until then the estimator answers as before, to other threads too. Parameters, also those set meanwhile, stay, and so
+    do attributes that others have set, whatever their names.
     """
-    unfitted = {name: value for name, value in vars(estimator).items() if not is_fitted_name(name)}
-    fitted = {name: value for name, value in vars(draft).items() if is_fitted_name(name)}
-    estimator.__dict__ = unfitted | fitted
+    before, after = unfitted(estimator), vars(draft)
+    fitted = {
+        name: value
+        for name, value in after.items()
+        if is_fitted_name(name) and (name not in before or before[name] is not value)
+    }
+    estimator.__dict__ = before | fitted | {"_kept": tuple(fitted)}
     return estimator
 
 
@@ -64,6 +67,14 @@ def with_attributes(estimator: Estimator, attributes: dict[str, Any]) -> Estimat
     return found
 
 
+def unfitted(estimator: Any) -> dict[str, Any]:
+    """Return an estimator's attributes without those that its last fit set."""
+    attributes = dict(vars(estimator))
+    for name in attributes.pop("_kept", ()):
+        attributes.pop(name, None)
+    return attributes
+
+
 def is_fitted_name(name: str) -> bool:
-    """Whether an attribute is set by fitting: its name ends with an underscore, or it is the private model."""
+    """Whether fits set an attribute of this name: it ends with an underscore, or is the private model."""
     return name == "_model" or (name.endswith("_") and not name.endswith("__"))

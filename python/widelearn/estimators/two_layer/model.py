@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
+from sklearn.utils.validation import column_or_1d
 
 from widelearn.estimators.labels import Labels
 from widelearn.estimators.scaling import ROWS, Scaling, columns
@@ -66,6 +67,7 @@ class ClassTargets:
 
     def encode(self, y: Array, dtype: DTypeLike) -> Array:
         """Return codes (n, c) of 1 and -1, for the softmax of 1 and 0, of labels that must be among the classes."""
+        y = y if self.labels.multilabel else column_or_1d(y)
         Labels.from_targets(y, self.labels.classes)
         Y = self.labels.encode(y, dtype)
         return (Y > 0).astype(dtype) if self.loss == "softmax" else Y
