@@ -100,12 +100,28 @@ impl Stream {
             out.chunks_mut(step * d),
             || Ok(()),
             |(), t, part| {
-                for (i, row) in (t * step..).zip(part.chunks_exact_mut(d)) {
-                    self.normals(context, first + i as u64, row);
-                }
+                dispatch(context.level, NormalRows { stream: *self, first: first + (t * step) as u64, d, out: part });
                 Ok(())
             },
         )
+    }
+}
+
+struct NormalRows<'a, T> {
+    stream: Stream,
+    first: u64,
+    d: usize,
+    out: &'a mut [T],
+}
+
+impl<T: Real> Job for NormalRows<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for (row, out) in (self.first..).zip(self.out.chunks_exact_mut(self.d)) {
+            Normals { stream: self.stream, row, out }.run::<FMA>();
+        }
     }
 }
 
