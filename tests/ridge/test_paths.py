@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from widelearn import ridge
-from widelearn.ridge.leave_one_out import DualPath, PrimalPath
+from widelearn.ridge.dual_path import DualPath
 from widelearn.ridge.mixed_precision import solve_refined
 from widelearn.ridge.moments import Moments
+from widelearn.ridge.primal_path import PrimalPath
 
 ALPHAS = [0.0, 1e-6, 1e-2, 1.0, 100.0]
 SHAPES = [(30, 8), (20, 40), (15, 15), (24, 23), (23, 24)]

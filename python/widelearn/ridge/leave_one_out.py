@@ -5,134 +5,20 @@ i left out, its error is e_i / (1 - H_ii), H the hat matrix of all rows, or a_i 
 and G the inverse of S K S + alpha I on the complement of u: the second form loses no digits as alpha becomes small.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from scipy.linalg import eigh, lapack
 
-from widelearn.ridge.moments import Moments
-from widelearn.ridge.symmetric_systems import Solution, residual, solve_symmetric, take_out
-from widelearn.runtime import Array, check_memory, row_blocks
+from widelearn.runtime import Array
 
 # Rows whose errors are held for all penalties at once.
 ERROR_ROWS = 2048
-# Up to n / ROWS_A_PENALTY + LEAST penalties, one Cholesky factor and its inverse for each cost less than eigenvectors.
-ROWS_A_PENALTY = 3000
-LEAST = 3
 # Shares of one that leave-one-out leverages reach in vain: the row alone determines its fitted value.
 FULL = 1e-13
 
 # Rows, a slice or their numbers, and what they have.
 Errors = Iterator[tuple[Any, Array]]
-Blocks = Callable[[], Iterable[tuple[slice, Array]]]
-
-
-class DualPath:
-    """The path of (S K S + alpha I) with the border u, for a kernel matrix K, C-contiguous, which is destroyed.
-
-    All weights are positive; `definite` says whether K is positive semidefinite but for rounding.
-    """
-
-    def __init__(
-        self, K: Array, y: Array, alphas: Array, weight: Array | None, *, fit_intercept: bool, definite: bool
-    ) -> None:
-        n = len(K)
-        self.alphas, self.definite = alphas, definite
-        self.root = np.ones(n) if weight is None else np.sqrt(weight)
-        if weight is not None:
-            K *= self.root.astype(K.dtype)[:, None]
-            K *= self.root.astype(K.dtype)
-        self.K, self.y = K, y * self.root[:, None]
-        self.border = self.root if fit_intercept else None
-        self.values = self.vectors = np.empty(0)
-        self.noise = n * np.finfo(K.dtype).eps * float(np.abs(K.diagonal()).sum())
-        few = len(alphas) <= n / ROWS_A_PENALTY + LEAST
-        if not (few and alphas.min(initial=np.inf) > self.noise):
-            self._decompose()
-
-    def _decompose(self) -> None:
-        """Take the eigenvectors on the complement of the border."""
-        n = len(self.K)
-        check_memory(24 * n * n, f"The eigenvectors of {n} rows", "Take fewer rows, or fewer penalties.")
-        P = self.K.astype(np.float64)
-        if self.border is not None:
-            u = self.border / np.linalg.norm(self.border)
-            take_out(P, u)
-            # An eigenvalue below all others, so that no other eigenvector mixes with the border.
-            below = np.linalg.norm(self.K) * u
-            for rows in row_blocks(n, ERROR_ROWS):
-                P[rows] -= np.outer(below[rows], u)
-        self.values, self.vectors = eigh(P, overwrite_a=True, check_finite=False, driver="evd")
-        if self.border is not None:
-            self.values, self.vectors = self.values[1:], self.vectors[:, 1:]
-        self.noise = n * np.finfo(self.K.dtype).eps * np.abs(self.values).max(initial=0.0)
-        if self.definite and len(self.values):
-            self.noise = max(self.noise, -2 * self.values[0])
-            self.values = np.where(self.values > self.noise, self.values, 0.0)
-
-    def errors(self) -> Errors:
-        """Yield rows and their errors."""
-        if not self.vectors.size:
-            found = self._cholesky_errors()
-            if found is not None:
-                return iter([(slice(0, len(self.K)), found)])
-            self._decompose()
-        return self._eigen_errors()
-
-    def _eigen_errors(self) -> Errors:
-        shifted = self.values[:, None] + self.alphas
-        # Where a penalty of zero meets directions without variance, those alone decide, as they do in its limit.
-        null = (np.abs(shifted) <= self.noise) & (self.alphas == 0.0) | (shifted == 0.0)
-        inverse = np.where(null.any(axis=0), null, 1.0) / np.where(null.any(axis=0) | null, 1.0, shifted)
-        # Rows that such directions do not touch are left to the others.
-        other = np.where(null, 0.0, 1.0 / np.where(null, 1.0, shifted))
-        projected = self.vectors.T @ self.y
-        for rows in row_blocks(len(self.y), ERROR_ROWS):
-            vectors = self.vectors[rows]
-            squares = vectors**2
-            errors, diagonal = products(vectors, inverse, projected), squares @ inverse
-            untouched = null.any(axis=0) & (diagonal <= FULL)
-            if untouched.any():
-                errors = np.where(untouched.T[:, :, None], products(vectors, other, projected), errors)
-                diagonal = np.where(untouched, squares @ other, diagonal)
-            yield rows, divide(errors, diagonal.T)
-
-    def _cholesky_errors(self) -> Array | None:
-        """Take one factor and its inverse for each penalty; None where one of the matrices is not definite."""
-        n, u = len(self.K), self.border
-        check_memory(8 * n * n, f"The inverse of {n} rows", "Take fewer rows.")
-        right = np.asfortranarray(self.y if u is None else np.column_stack([self.y, u]))
-        out = np.empty((len(self.alphas), *self.y.shape))
-        for j, alpha in enumerate(self.alphas):
-            M = np.array(self.K.T, dtype=np.float64, order="F")
-            M[np.diag_indices(n)] += alpha
-            factor, info = lapack.dpotrf(M, lower=1, overwrite_a=1, clean=0)
-            if info:
-                return None
-            dual = lapack.dpotrs(factor, right, lower=1)[0]
-            inverse = lapack.dpotri(factor, lower=1, overwrite_c=1)[0].diagonal().copy()
-            if u is not None:
-                dual, q = dual[:, :-1], dual[:, -1]
-                inverse -= q**2 / (u @ q)
-                dual = dual - np.outer(q, (u @ dual) / (u @ q))
-            out[j] = divide(dual, inverse)
-        return out
-
-    def solve(self, alpha: Array) -> Solution:
-        """Return the dual coefficients (n, t) and offsets (t,) for one penalty a target."""
-        shifted = self.values[:, None] + alpha
-        size = np.abs(shifted)
-        if not self.vectors.size or size.min() <= np.finfo(self.K.dtype).eps * size.max():
-            found = solve_symmetric(self.K, self.y, alpha, border=self.border, definite=self.definite)
-        else:
-            coef, offset = self.vectors @ ((self.vectors.T @ self.y) / shifted), np.zeros(self.y.shape[1])
-            if self.border is not None:
-                offset = (self.border @ (self.y - self.K @ coef)) / (self.border @ self.border)
-            norms = np.linalg.norm(self.y, axis=0)
-            relative = residual(self.K, coef, self.y, alpha, self.border, offset, norms)
-            found = Solution(coef.astype(self.K.dtype), offset, "eigen", relative)
-        return found._replace(coef=found.coef * self.root.astype(self.K.dtype)[:, None])
 
 
 def products(vectors: Array, inverse: Array, projected: Array) -> Array:
@@ -145,52 +31,6 @@ def divide(errors: Array, diagonal: Array) -> Array:
     """Return errors (..., n, t) over their rows' shares (..., n); a row that determines itself keeps its error."""
     share = diagonal[..., None]
     return errors / np.where(np.abs(share) > 0.0, share, 1.0)
-
-
-class PrimalPath:
-    """The path of at least as many rows as features, from their moments, which are left as they are.
-
-    Errors take a second pass over the rows: `blocks` returns blocks of features, every time anew.
-    """
-
-    def __init__(
-        self, moments: Moments, alphas: Array, blocks: Blocks, y: Array, weight: Array | None, *, fit_intercept: bool
-    ) -> None:
-        p = moments.n_features
-        check_memory(24 * p * p, f"The eigenvectors of {p} features", "Take fewer features.")
-        self.moments, self.alphas, self.fit_intercept = moments, alphas, fit_intercept
-        self.blocks, self.y, self.weight = blocks, y, weight
-        zz = moments.zz.copy()
-        self.zy = moments.system(zz, fit_intercept)
-        values, self.vectors = eigh(zz, overwrite_a=True, check_finite=False, driver="evd")
-        noise = max(p * np.finfo(np.float64).eps * values.max(initial=0.0), -2 * values.min(initial=0.0))
-        self.values = np.where(values > noise, values, 0.0)
-        self.projected = self.vectors.T @ self.zy
-
-    def inverse(self, alphas: Array) -> Array:
-        """Return 1 / (λ + alpha), zero where there is neither variance nor penalty, of shape (p, a)."""
-        shifted = self.values[:, None] + alphas
-        return np.where(shifted > 0.0, 1.0 / np.where(shifted > 0.0, shifted, 1.0), 0.0)
-
-    def errors(self) -> Errors:
-        """Yield rows and their errors."""
-        inverse, m = self.inverse(self.alphas), self.moments
-        mean_z, mean_y = (m.mean_z, m.mean_y) if self.fit_intercept else (0.0, 0.0)
-        for rows, Z in self.blocks():
-            root = np.ones(len(Z)) if self.weight is None else np.sqrt(self.weight[rows])
-            turned = ((Z - mean_z) * root[:, None]) @ self.vectors
-            right = (self.y[rows] - mean_y) * root[:, None]
-            fitted = products(turned, inverse, self.projected)
-            own = root**2 / m.weight if self.fit_intercept else np.zeros(len(Z))
-            np.square(turned, out=turned)
-            left = 1.0 - own[:, None] - turned @ inverse
-            yield rows, divide(right - fitted, np.where(left > FULL, left, 0.0).T)
-
-    def solve(self, alpha: Array) -> Solution:
-        """Return the coefficients (p, t) and intercepts (t,) for one penalty a target."""
-        coef = self.vectors @ (self.inverse(alpha) * self.projected)
-        offset = self.moments.mean_y - self.moments.mean_z @ coef if self.fit_intercept else np.zeros(coef.shape[1])
-        return Solution(coef, offset, "eigen")
 
 
 def mean_squares(errors: Errors, n: int) -> Array:

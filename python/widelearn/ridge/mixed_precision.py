@@ -4,8 +4,8 @@ import numpy as np
 from scipy.linalg import lapack
 
 from widelearn import _core
-from widelearn.ridge.leave_one_out import Blocks
 from widelearn.ridge.moments import Moments
+from widelearn.ridge.primal_path import Blocks
 from widelearn.ridge.symmetric_systems import Solution
 from widelearn.runtime import Array, check_memory
 

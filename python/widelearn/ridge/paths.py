@@ -9,10 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
+from widelearn.ridge.dual_path import DualPath
 from widelearn.ridge.kernel_systems import StoredRows, own_kernel_matrix, solve_dual, solve_rows
-from widelearn.ridge.leave_one_out import DualPath, PrimalPath
 from widelearn.ridge.moments import Moments
 from widelearn.ridge.operators import symmetric_kernel_matrix
+from widelearn.ridge.primal_path import PrimalPath
 from widelearn.ridge.symmetric_systems import check_alpha
 from widelearn.ridge.tridiagonal import dual_gcv
 from widelearn.runtime import Array, row_blocks

@@ -14,9 +14,11 @@ from widelearn.estimators.feature_ridge.model import SummedRows, fitted_ridge
 from widelearn.estimators.labels import Labels
 from widelearn.estimators.penalty import Choice
 from widelearn.ridge import Moments
+from widelearn.ridge.dual_path import DualPath
 from widelearn.ridge.kernel_systems import KernelRows, StoredRows, solve_rows
-from widelearn.ridge.leave_one_out import DualPath, Errors, PrimalPath
+from widelearn.ridge.leave_one_out import Errors
 from widelearn.ridge.mixed_precision import solve_refined
+from widelearn.ridge.primal_path import PrimalPath
 from widelearn.ridge.tridiagonal import dual_gcv
 from widelearn.runtime import Array, row_blocks
 

@@ -9,8 +9,9 @@ from sklearn.base import clone
 
 from widelearn.estimators.penalty import Choice
 from widelearn.kernels import NTK, Kernel, as_kernel
+from widelearn.ridge.dual_path import DualPath
 from widelearn.ridge.kernel_systems import own_kernel_matrix, solve_dual
-from widelearn.ridge.leave_one_out import DualPath, Errors
+from widelearn.ridge.leave_one_out import Errors
 from widelearn.ridge.operators import symmetric_kernel_matrix
 from widelearn.ridge.symmetric_systems import Solution
 from widelearn.runtime import Array
