@@ -7,6 +7,7 @@ import widelearn as wl
 from widelearn import runtime
 from widelearn.kernels import NTK, RBF
 from widelearn.ridge import Moments, solve
+from widelearn.runtime import memory
 
 
 @pytest.fixture
@@ -15,11 +16,11 @@ def budget(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("text", "size"), [("1000", 1000), ("3K", 3 << 10), ("2m", 2 << 20), (" 5 G ", 5 << 30), ("", runtime.NO_LIMIT)]
+    ("text", "size"), [("1000", 1000), ("3K", 3 << 10), ("2m", 2 << 20), (" 5 G ", 5 << 30), ("", memory.NO_LIMIT)]
 )
 def test_user_limit(text, size, budget):
     budget(text)
-    assert runtime.user_limit() == size
+    assert memory.user_limit() == size
     room, name = runtime.available_memory()
     assert 0 < room <= size
     if text in ("1000", "3K", "2m"):
@@ -34,8 +35,8 @@ def test_wrong_user_limit(text, budget):
 
 
 def test_machine_and_address_space():
-    assert 1 << 20 < runtime.machine_left() < 1 << 50
-    assert runtime.address_space_left() > 0
+    assert 1 << 20 < memory.machine_left() < 1 << 50
+    assert memory.address_space_left() > 0
 
 
 def test_control_groups(tmp_path):
@@ -48,17 +49,17 @@ def test_control_groups(tmp_path):
     group("a", memory__max="1000", **version2)
     group("a/b", memory__max="max", **version2)
     group("a/c", memory__max="400", **version2)
-    left = runtime.cgroup_left
+    left = memory.cgroup_left
     # The tightest of a group and those above it; file cache counts as free.
     assert left(tmp_path, "0::/a/b\n") == 1000 - 300 + 50
     assert left(tmp_path, "0::/a/c\n") == 400 - 300 + 50
-    assert left(tmp_path, "0::/elsewhere\n") == runtime.NO_LIMIT
-    assert left(tmp_path, "") == runtime.NO_LIMIT
+    assert left(tmp_path, "0::/elsewhere\n") == memory.NO_LIMIT
+    assert left(tmp_path, "") == memory.NO_LIMIT
     stat = {"memory.usage_in_bytes": "700", "memory.stat": "cache 5\ntotal_inactive_file 100"}
     group("memory/x", **{"memory.limit_in_bytes": "1000", **stat})
     group("memory", **{"memory.limit_in_bytes": "9223372036854771712", **stat})
     assert left(tmp_path, "9:cpu:/x\n4:memory:/x/inner\n0::/\n") == 1000 - 700 + 100
-    assert left(tmp_path, "4:memory:/../../escaped\n") == runtime.NO_LIMIT
+    assert left(tmp_path, "4:memory:/../../escaped\n") == memory.NO_LIMIT
 
 
 def test_the_message_has_the_numbers_and_the_way_out(budget):

@@ -10,8 +10,9 @@ import threadpoolctl
 from joblib import Parallel, delayed
 
 import widelearn as wl
-from widelearn import _core, runtime
+from widelearn import _core
 from widelearn.kernels import NTK, RBF
+from widelearn.runtime import threads as runtime_threads
 
 ROWS = np.random.default_rng(0).standard_normal((400, 8))
 
@@ -115,10 +116,10 @@ def test_other_libraries_of_that_name_are_left_alone():
         def _get_symbol(self, name):
             return None
 
-    assert runtime.PoolController.get_num_threads(Foreign()) is None
-    assert runtime.PoolController.get_version(Foreign()) is None
+    assert runtime_threads.PoolController.get_num_threads(Foreign()) is None
+    assert runtime_threads.PoolController.get_version(Foreign()) is None
     before = wl.get_num_threads()
-    runtime.PoolController.set_num_threads(Foreign(), before + 1)
+    runtime_threads.PoolController.set_num_threads(Foreign(), before + 1)
     assert wl.get_num_threads() == before
 
 

@@ -1,0 +1,24 @@
+"""Threads, forked processes, the memory budget and versions: what the package asks of the machine."""
+
+from widelearn.runtime.arrays import Array as Array
+from widelearn.runtime.arrays import core_blocks as core_blocks
+from widelearn.runtime.arrays import empty as empty
+from widelearn.runtime.arrays import row_blocks as row_blocks
+from widelearn.runtime.memory import available_memory, check_memory
+from widelearn.runtime.messages import NoDerivativeError, NumberOverflowError, warn
+from widelearn.runtime.report import __version__, show_versions
+from widelearn.runtime.threads import get_num_threads, set_num_threads, threads_source
+from widelearn.runtime.threads import one_blas_thread as one_blas_thread
+
+__all__ = [
+    "NoDerivativeError",
+    "NumberOverflowError",
+    "__version__",
+    "available_memory",
+    "check_memory",
+    "get_num_threads",
+    "set_num_threads",
+    "show_versions",
+    "threads_source",
+    "warn",
+]

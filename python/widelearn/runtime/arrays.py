@@ -1,0 +1,37 @@
+"""Arrays as the core takes them, whole or block by block."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+# An array of any type and shape.
+Array = NDArray[Any]
+# Bytes of a cache line, and from which size on an array begins with one.
+LINE = 64
+ALIGN_FROM = 1 << 20
+
+
+def empty(shape: tuple[int, ...], dtype: DTypeLike) -> Array:
+    """Return an array like ``np.empty``, large ones on the boundary of a cache line, where the core writes fastest."""
+    dtype = np.dtype(dtype)
+    size = math.prod(shape) * dtype.itemsize
+    if size < ALIGN_FROM:
+        return np.empty(shape, dtype)
+    buffer = np.empty(size + LINE, np.uint8)
+    start = -buffer.ctypes.data % LINE
+    return buffer[start : start + size].view(dtype).reshape(shape)
+
+
+def row_blocks(n: int, size: int) -> list[slice]:
+    """Cut `n` rows into slices of at most `size` rows: what is done block by block holds one block at a time."""
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def core_blocks(x: Array, size: int = 4096) -> Iterator[tuple[slice, Array]]:
+    """Yield (rows, block) with C-contiguous blocks: all of `x` if it is so already, else copies of some of its rows."""
+    ready = x.flags.c_contiguous and x.flags.aligned
+    for rows in row_blocks(len(x), len(x) if ready else size):
+        yield rows, np.require(x[rows], requirements=["C", "ALIGNED"])

@@ -1,0 +1,144 @@
+"""The memory budget: what the machine, its limits and the user leave to one call."""
+
+import os
+import re
+import resource
+from pathlib import Path
+
+# NumPy itself refuses what is smaller and still does not fit; probing the system for it would cost more than the call.
+PROBE_FROM = 1 << 20
+SUFFIXES = {"": 0, "K": 10, "M": 20, "G": 30}
+NO_LIMIT = 1 << 62
+
+
+def check_memory(need: int, what: str, instead: str) -> None:
+    """Refuse what does not fit into memory, before anything is allocated.
+
+    Parameters
+    ----------
+    need : int
+        Bytes that the call will hold at once.
+    what : str
+        What needs them: the subject of the message.
+    instead : str
+        The cheaper way, as a sentence.
+
+    Raises
+    ------
+    MemoryError
+        If `need` exceeds the smallest of: what ``RLIMIT_AS`` and the control group leave, the memory available on the
+        machine, and ``WIDELEARN_MAX_MEMORY`` (bytes, or with K, M or G for powers of 1024).
+
+    Examples
+    --------
+    >>> from widelearn.runtime import check_memory
+    >>> check_memory(1 << 60, "A matrix of 2^57 doubles", "Take fewer rows.")
+    Traceback (most recent call last):
+    ...
+    MemoryError: A matrix of 2^57 doubles needs 1 EiB (1152921504606846976 bytes), but ... Take fewer rows.
+    """
+    room, limit = available_memory() if need >= PROBE_FROM else (user_limit(), "WIDELEARN_MAX_MEMORY")
+    if need > room:
+        raise MemoryError(
+            f"{what} needs {readable(need)} ({need} bytes), but {readable(room)} ({room} bytes) are available"
+            f" ({limit}). {instead}"
+        )
+
+
+def available_memory() -> tuple[int, str]:
+    """Return the bytes that one call may hold, and the limit that says so.
+
+    Returns
+    -------
+    room : int
+        Bytes.
+    limit : str
+        The name of the smallest limit.
+
+    Examples
+    --------
+    >>> from widelearn.runtime import available_memory
+    >>> room, limit = available_memory()
+    >>> room > 0
+    True
+    """
+    limits = {
+        "RLIMIT_AS": address_space_left,
+        "control group": cgroup_left,
+        "memory available": machine_left,
+        "WIDELEARN_MAX_MEMORY": user_limit,
+    }
+    room, name = min((probe(), name) for name, probe in limits.items())
+    return max(room, 0), name
+
+
+def user_limit() -> int:
+    """Bytes that WIDELEARN_MAX_MEMORY allows."""
+    text = os.environ.get("WIDELEARN_MAX_MEMORY", "").strip()
+    if not text:
+        return NO_LIMIT
+    match = re.fullmatch(r"(\d+)\s*([KMG]?)", text, flags=re.IGNORECASE)
+    if match is None:
+        raise ValueError(f"WIDELEARN_MAX_MEMORY={text!r} is neither bytes nor a whole number with K, M or G.")
+    return int(match[1]) << SUFFIXES[match[2].upper()]
+
+
+def address_space_left() -> int:
+    """Bytes that RLIMIT_AS leaves."""
+    soft = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if soft == resource.RLIM_INFINITY:
+        return NO_LIMIT
+    pages = read_text("/proc/self/statm").split()
+    return soft - (int(pages[0]) * resource.getpagesize() if pages else 0)
+
+
+def machine_left() -> int:
+    """Bytes that the machine can still hand out without swapping; all it has where the system does not say."""
+    match = re.search(r"^MemAvailable:\s+(\d+) kB", read_text("/proc/meminfo"), flags=re.MULTILINE)
+    if match:
+        return int(match[1]) << 10
+    return os.sysconf("SC_PHYS_PAGES") * resource.getpagesize() if hasattr(os, "sysconf") else NO_LIMIT
+
+
+def cgroup_left(root: Path = Path("/sys/fs/cgroup"), membership: str | None = None) -> int:
+    """Bytes that the control groups (version 2 or 1) above this process leave; file cache counts as free."""
+    rooms = [NO_LIMIT]
+    for line in (read_text("/proc/self/cgroup") if membership is None else membership).splitlines():
+        controllers, path = line.split(":", 2)[1:]
+        if controllers == "":
+            top, names = root, ("memory.max", "memory.current", "inactive_file")
+        elif "memory" in controllers.split(","):
+            top, names = root / "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+        else:
+            continue
+        # Inside a container the path may be the host's: then only the top of the tree is there to read.
+        here = top / path.strip("/")
+        groups = [here, *here.parents]
+        rooms += [group_left(group, *names) for group in groups[: groups.index(top) + 1]]
+    return min(rooms)
+
+
+def group_left(group: Path, limit_name: str, usage_name: str, cache_name: str) -> int:
+    """Bytes that one control group leaves."""
+    limit, usage = read_text(group / limit_name).strip(), read_text(group / usage_name).strip()
+    if not limit.isdigit() or not usage.isdigit():
+        return NO_LIMIT
+    cache = re.search(rf"^{cache_name} (\d+)$", read_text(group / "memory.stat"), flags=re.MULTILINE)
+    return int(limit) - int(usage) + (int(cache[1]) if cache else 0)
+
+
+def read_text(path: str | Path) -> str:
+    """Return the text of a system file, empty where the system has no such file."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def readable(size: int) -> str:
+    """Return bytes as people read them: 1288490188800 -> 1.17 TiB."""
+    value, units = float(size), ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
+    while value >= 1024 and len(units) > 1:
+        value /= 1024
+        units.pop(0)
+    return f"{value:.3g} {units[0]}"
