@@ -48,6 +48,6 @@ def circles(edges: dict[str, set[str]]) -> list[str]:
 
 def code_files(*endings: str) -> list[Path]:
     """Every file of the project with one of these endings, tests and scripts included, builds left out."""
-    folders = ("python", "rust", "tests", "benches", "examples", ".ci")
+    folders = ("python", "rust", "tests", "benches", "examples", "fuzz", ".ci")
     files = (path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in endings)
     return sorted(path for path in files if "target" not in path.parts)
