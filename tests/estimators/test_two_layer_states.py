@@ -6,10 +6,12 @@ import dask.array as da
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from widelearn import TwoLayerClassifier, TwoLayerRegressor
+from widelearn import TaylorRegressor, TwoLayerClassifier, TwoLayerRegressor
 from widelearn.estimators.scaling import root_mean_square
+from widelearn.estimators.taylor import training as expansion
+from widelearn.estimators.two_layer import training
 
 
 def table(rng, n=120, d=5):
@@ -189,6 +191,27 @@ def test_an_interrupted_refit_keeps_the_weights_of_that_moment_and_its_classes(r
     assert model.classes_.tolist() == [0, 1, 2]
     assert model.n_iter_ == 1
     assert set(model.predict(X[:, :3])) <= {0, 1, 2}
+
+
+@pytest.mark.parametrize("kind", [TwoLayerRegressor, TaylorRegressor])
+def test_an_interruption_before_the_first_step_keeps_the_fit_before(kind, rng, monkeypatch):
+    X, y = table(rng)
+    model = kind(16, random_state=0) if kind is TwoLayerRegressor else kind(width=16, random_state=0)
+    before = dict(vars(model.fit(X, y)))
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    module = training if kind is TwoLayerRegressor else expansion
+    monkeypatch.setattr(module, "warn_if_trapped" if kind is TwoLayerRegressor else "lbfgs_descent", stop)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X[:, :2], -y)
+    assert vars(model) == before
+    fresh = kind()
+    with pytest.raises(KeyboardInterrupt):
+        fresh.fit(X[:, :2], -y)
+    with pytest.raises(NotFittedError):
+        fresh.predict(X[:, :2])
 
 
 def test_dask_collections_are_refused(rng):

@@ -253,6 +253,9 @@ def test_wrong_parameters(rng):
     for features, message in (
         (RandomFeatures(3, "rellu"), 'did you mean "relu"'),
         (RandomFeatures(3, "tan"), 'did you mean "tanh"'),
+        (RandomFeatures(3, "silu"), 'did you mean "swish"'),
+        (RandomFeatures(3, "SiLU"), 'did you mean "swish"'),
+        (RandomFeatures(3, "linear"), 'did you mean "identity"'),
         (RandomFeatures(3, "hermite31"), "beyond the highest degree, 30"),
         (RandomFeatures(3, ("leaky_relu", np.inf)), "slope must be finite"),
         (RandomFeatures(0), "n_components"),

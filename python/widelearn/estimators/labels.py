@@ -15,7 +15,7 @@ from sklearn.utils.class_weight import compute_class_weight, compute_sample_weig
 from sklearn.utils.multiclass import check_classification_targets, is_multilabel
 from sklearn.utils.validation import column_or_1d
 
-from widelearn.estimators.state import snapshot
+from widelearn.features.state import snapshot
 from widelearn.runtime import Array, row_blocks, warn
 
 LABEL_ROWS = 65_536

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from widelearn import _core
+from widelearn.features.state import on_draft
 from widelearn.kernels import Kernel, specs
 from widelearn.kernels.parameters import checks_parameters
 from widelearn.kernels.quadrature import values_of
@@ -47,8 +48,12 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return self._n_features_out
 
     @checks_parameters(nested=False)
+    @on_draft
     def fit(self, X: ArrayLike, y: object = None) -> Self:
-        """Draw the seed and remember the number of features of `X`; `y` is ignored."""
+        """Draw the seed and remember the number of features of `X`; `y` is ignored.
+
+        If anything is raised, the map is left as it was.
+        """
         if hasattr(X, "__dask_graph__"):
             from widelearn.distributed import one_row
 

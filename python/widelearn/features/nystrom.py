@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
 from widelearn.features.base import BLOCK_VALUES, DTYPES, STREAM, FeatureMap
+from widelearn.features.state import on_draft
 from widelearn.kernels import RBF, Kernel, as_kernel
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
 from widelearn.ridge import rp_cholesky
@@ -124,12 +125,17 @@ class NystromFeatures(DefaultObjects, FeatureMap):
         self.random_state = random_state
 
     @checks_parameters(nested=False)
+    @on_draft
     def fit(self, X: ArrayLike, y: object = None) -> Self:
-        """Draw the centres from the rows of `X` and factor their kernel matrix; `y` is ignored."""
+        """Draw the centres from the rows of `X` and factor their kernel matrix; `y` is ignored.
+
+        If anything is raised, the map is left as it was.
+        """
         self._fit(self._seen(X))
         return self
 
     @checks_parameters(nested=False)
+    @on_draft
     def fit_transform(self, X: ArrayLike, y: object = None) -> Array:
         """Fit to `X` and return its features, of shape (n, p): the factor that fit made, if it made one of them."""
         x = self._seen(X)
@@ -179,7 +185,6 @@ class NystromFeatures(DefaultObjects, FeatureMap):
             whole = symmetric_kernel_matrix(x) if kernel is None else kernel.operator(x)
             self.component_indices_, factor = rp_cholesky(whole, p, random_state=rng)
             self._factor = factor[self.component_indices_]
-        self.__dict__.pop("components_", None)
         if kernel is not None:
             self.components_ = x[self.component_indices_]
         self._n_features_out = p

@@ -1,9 +1,10 @@
 """Parameters as scikit-learn knows them: get, set, compare, show and check the arguments of a constructor."""
 
+import functools
 import inspect
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 from sklearn.base import _fit_context
 
@@ -91,9 +92,25 @@ class DefaultObjects:
 
 
 def checks_parameters(*, nested: bool = True) -> Callable[[Method], Method]:
-    """Check an estimator's parameters before a method runs; with `nested`, those of estimators that it holds too.
+    """Check the arguments of a method and its estimator's parameters before it runs.
 
-    It is scikit-learn's decorator with the type of the method that it decorates.
+    With `nested`, parameters of estimators that it holds are checked too, by scikit-learn's decorator. An error of
+    arguments names the user's class, and what its method takes.
     """
     decorate: Callable[[Method], Method] = _fit_context(prefer_skip_nested_validation=not nested)
-    return decorate
+
+    def wrap(method: Method) -> Method:
+        checked, signature = decorate(method), inspect.signature(method)
+        takes = ", ".join(list(signature.parameters)[1:])
+
+        @functools.wraps(method)
+        def called(estimator: Any, *args: Any, **kwargs: Any) -> Any:
+            try:
+                signature.bind(estimator, *args, **kwargs)
+            except TypeError as error:
+                raise TypeError(f"{type(estimator).__name__}.{method.__name__}() {error}. It takes: {takes}.") from None
+            return checked(estimator, *args, **kwargs)
+
+        return cast("Method", called)
+
+    return wrap

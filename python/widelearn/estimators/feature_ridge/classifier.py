@@ -13,7 +13,7 @@ from widelearn.estimators.feature_ridge.blocks import Blocks, Callback, classes_
 from widelearn.estimators.feature_ridge.fit import BaseFeatureRidge, model_with, read_labels
 from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.labels import CLASS_WEIGHT, SignClassifier
-from widelearn.estimators.state import refitting
+from widelearn.features.state import refitting
 from widelearn.kernels.parameters import checks_parameters
 
 

@@ -19,9 +19,9 @@ from widelearn.estimators.feature_ridge.model import Accumulator, FittedRidge, S
 from widelearn.estimators.feature_ridge.systems import RowProblem, Rows
 from widelearn.estimators.labels import Labels
 from widelearn.estimators.penalty import Fixed, Penalty
-from widelearn.estimators.state import refitting
 from widelearn.features import RandomFeatures
 from widelearn.features.base import FeatureMap
+from widelearn.features.state import refitting
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
 from widelearn.ridge.symmetric_systems import check_alpha
 from widelearn.runtime import Array, warn

@@ -11,7 +11,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from widelearn.estimators.feature_ridge.blocks import Blocks, Callback, model_of_blocks
 from widelearn.estimators.feature_ridge.fit import BaseFeatureRidge, model_with, read_numbers
-from widelearn.estimators.state import refitting, snapshot
+from widelearn.features.state import refitting, snapshot
 from widelearn.kernels.parameters import checks_parameters
 from widelearn.runtime import Array
 

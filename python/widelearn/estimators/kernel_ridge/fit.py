@@ -15,8 +15,8 @@ from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, 
 from widelearn.estimators.kernel_ridge.solver import Solver, default_centres
 from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.penalty import choice_of
-from widelearn.estimators.state import refitting, snapshot
 from widelearn.features import NystromFeatures
+from widelearn.features.state import refitting, snapshot
 from widelearn.kernels import NTK, Kernel, as_kernel
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
 from widelearn.ridge.symmetric_systems import Solution, check_alpha

@@ -17,7 +17,7 @@ from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, 
 from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.recursive.metric import applied, gradients
 from widelearn.estimators.recursive.recursion import Recursion
-from widelearn.estimators.state import refitting, snapshot
+from widelearn.features.state import refitting, snapshot
 from widelearn.kernels import Kernel, Laplace, as_kernel
 from widelearn.kernels.gradients import check_radial
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters

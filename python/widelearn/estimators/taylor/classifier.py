@@ -7,9 +7,9 @@ from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.labels import Labels, SignClassifier
 from widelearn.estimators.lazy import refuse_lazy
-from widelearn.estimators.state import draft_of, snapshot
 from widelearn.estimators.taylor.fit import DTYPES, BaseTaylor, train
 from widelearn.estimators.taylor.inputs import TargetUnits
+from widelearn.features.state import draft_of, snapshot
 from widelearn.kernels.parameters import checks_parameters
 from widelearn.runtime import Array
 

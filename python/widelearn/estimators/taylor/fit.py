@@ -11,10 +11,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.lazy import refuse_lazy
-from widelearn.estimators.state import run_and_keep
 from widelearn.estimators.taylor.inputs import TargetUnits
 from widelearn.estimators.taylor.model import TaylorModel
 from widelearn.estimators.taylor.training import MAX_ORDER, Training
+from widelearn.features.state import run_and_keep
 from widelearn.runtime import Array
 
 DTYPES = [np.float64, np.float32]
@@ -72,6 +72,6 @@ class BaseTaylor(BaseEstimator):
 def train(estimator: Estimator, draft: Estimator, X: Array, Y: Array, loss: str, units: TargetUnits) -> Estimator:
     """Fit a draft to validated rows and targets in their units, and keep that; also what was reached before Ctrl-C."""
     training = Training(draft, X, Y, loss, units)
-    run_and_keep(estimator, draft, training.run, training.show)
+    run_and_keep(estimator, draft, training)
     training.warn()
     return estimator

@@ -27,7 +27,7 @@ STUCK = 0.9
 
 
 class Training:
-    """A Taylor model on its way: made at its start, moved by `run`, shown on an estimator at any time."""
+    """A Taylor model on its way: made at its start, moved by `follow`, shown on an estimator at any time."""
 
     def __init__(self, chosen: Any, X: Array, Y: Array, loss: str, units: TargetUnits) -> None:
         orders = check_orders(chosen.order, chosen.mode, chosen.width)
@@ -50,7 +50,12 @@ class Training:
         with one_blas_thread():
             self.trace = Trace(first_point(self.objective, chosen.init, self.rng), chosen.callback)
 
-    def run(self) -> None:
+    @property
+    def moved(self) -> bool:
+        """Whether there was an iteration."""
+        return bool(self.trace.losses)
+
+    def follow(self) -> None:
         """Descend to the end, or to where steps diverge."""
         try:
             with one_blas_thread():

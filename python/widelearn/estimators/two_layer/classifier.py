@@ -9,9 +9,9 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from widelearn.estimators.labels import SignClassifier
-from widelearn.estimators.state import snapshot
 from widelearn.estimators.two_layer.fit import BaseTwoLayer, fit_to_stream, fit_to_table
 from widelearn.estimators.two_layer.model import ClassTargets
+from widelearn.features.state import snapshot
 from widelearn.kernels.parameters import checks_parameters
 from widelearn.runtime import Array
 

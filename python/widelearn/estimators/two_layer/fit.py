@@ -14,11 +14,11 @@ from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.scaling import Scaling
-from widelearn.estimators.state import draft_of, run_and_keep
 from widelearn.estimators.two_layer.checkpoint import Checkpoint
 from widelearn.estimators.two_layer.model import Targets, TwoLayerModel
 from widelearn.estimators.two_layer.rows import Batch, Rows, leave_out, stream_rows, table_batches
 from widelearn.estimators.two_layer.training import HEADS, Training
+from widelearn.features.state import draft_of, run_and_keep
 from widelearn.runtime import Array
 
 DTYPES = [np.float64, np.float32]
@@ -146,7 +146,7 @@ def fit_to_table(estimator: Estimator, X: Any, y: Any, targets_of: Callable[[Arr
     validation = None if left_out is None else (scaling.apply(left_out[0]), left_out[1])
     rows = Rows(scaling, first, table_batches(*first, draft.batch_size, seed), validation)
     training = Training(draft, targets, rows, seed, file)
-    return run_and_keep(estimator, draft, training.follow, training.show)
+    return run_and_keep(estimator, draft, training)
 
 
 def fit_to_stream(estimator: Estimator, stream: Any, targets_of: Callable[[Array], Targets]) -> Estimator:
@@ -181,7 +181,7 @@ def fit_to_stream(estimator: Estimator, stream: Any, targets_of: Callable[[Array
         return [(scaling.apply(x), targets.encode(y, x.dtype))]
 
     training = Training(draft, targets, Rows(scaling, first, batches, fresh=True), seed, file)
-    return run_and_keep(estimator, draft, training.follow, training.show)
+    return run_and_keep(estimator, draft, training)
 
 
 def check_rows(draft: BaseTwoLayer, X: Any, y: Any, *, reset: bool) -> tuple[Array, Array]:

@@ -5,9 +5,9 @@ from typing import Any, Self
 from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
-from widelearn.estimators.state import snapshot
 from widelearn.estimators.two_layer.fit import BaseTwoLayer, fit_to_stream, fit_to_table
 from widelearn.estimators.two_layer.model import NumberTargets
+from widelearn.features.state import snapshot
 from widelearn.kernels.parameters import checks_parameters
 from widelearn.runtime import Array
 

@@ -70,6 +70,11 @@ class Training:
         free = np.concatenate([W.ravel(), b, a.ravel()])
         return None if free.all() else free
 
+    @property
+    def moved(self) -> bool:
+        """Whether there was an iteration, here or in the checkpoint that was taken up."""
+        return self.n_iter > 0 or self.run.iteration > 0
+
     def follow(self) -> None:
         """Follow the algorithm to its end."""
         if self.chosen.algorithm in HEADS:

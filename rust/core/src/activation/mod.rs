@@ -71,6 +71,15 @@ const NAMED: [(&str, Activation); 18] = [
     ("hermite", Activation::Hermite(0)),
 ];
 
+/// What other packages call some of them, and the name here.
+const ELSEWHERE: [(&str, &str); 5] = [
+    ("silu", "swish"),
+    ("heaviside", "step"),
+    ("logistic", "sigmoid"),
+    ("linear", "identity"),
+    ("leakyrelu", "leaky_relu"),
+];
+
 /// The highest Hermite degree.
 pub(crate) const MAX_DEGREE: u32 = 30;
 /// The highest derivative that [`Activation::scaled`] knows.
@@ -136,8 +145,12 @@ impl Activation {
     }
 }
 
-/// The known name with the fewest edits.
+/// The known name of what other packages call so, or else that with the fewest edits.
 fn nearest(name: &str) -> &'static str {
+    let name = name.to_ascii_lowercase();
+    if let Some(&(_, known)) = ELSEWHERE.iter().find(|(other, _)| *other == name) {
+        return known;
+    }
     let distance = |other: &str| {
         let mut row: Vec<usize> = (0..=other.len()).collect();
         for (i, a) in name.bytes().enumerate() {

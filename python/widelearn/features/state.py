@@ -1,12 +1,14 @@
-"""Fitted state: made on a draft of the estimator, and kept at one stroke."""
+"""Fitted state of estimators and feature maps: made on a draft of the object, and kept at one stroke."""
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from sklearn.utils.validation import check_is_fitted
 
 Estimator = TypeVar("Estimator")
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def draft_of(estimator: Estimator) -> Estimator:
@@ -38,17 +40,42 @@ def refitting(estimator: Any, *, further: bool = False) -> Iterator[Any]:
     keep(estimator, draft)
 
 
-def run_and_keep(
-    estimator: Estimator, draft: Estimator, run: Callable[[], None], show: Callable[[Any], Any]
-) -> Estimator:
-    """Run a training, show on a draft where it stands, and keep that; also where Ctrl-C stops it."""
+def on_draft(method: Method) -> Method:
+    """Let a method fit a draft in place of its object, of which that is kept unless anything is raised."""
+
+    @functools.wraps(method)
+    def called(estimator: Any, *args: Any, **kwargs: Any) -> Any:
+        with refitting(estimator) as draft:
+            found = method(draft, *args, **kwargs)
+        return estimator if found is draft else found
+
+    return cast("Method", called)
+
+
+class Trainable(Protocol):
+    """A training that runs to its end, and can be shown wherever it stands."""
+
+    @property
+    def moved(self) -> bool:
+        """Whether it has made a step away from its start."""
+
+    def follow(self) -> None:
+        """Run to the end."""
+
+    def show(self, draft: Any) -> None:
+        """Put where it stands on the draft of an estimator."""
+
+
+def run_and_keep(estimator: Estimator, draft: Estimator, training: Trainable) -> Estimator:
+    """Run a training and keep where it ends; where Ctrl-C stops it, what it has reached, but never its mere start."""
     try:
-        run()
+        training.follow()
     except KeyboardInterrupt:
-        show(draft)
-        keep(estimator, draft)
+        if training.moved:
+            training.show(draft)
+            keep(estimator, draft)
         raise
-    show(draft)
+    training.show(draft)
     return keep(estimator, draft)
 
 
@@ -76,5 +103,6 @@ def unfitted(estimator: Any) -> dict[str, Any]:
 
 
 def is_fitted_name(name: str) -> bool:
-    """Whether fits set an attribute of this name: it ends with an underscore, or is the private model."""
-    return name == "_model" or (name.endswith("_") and not name.endswith("__"))
+    """Whether fits set an attribute of this name: it begins or ends with one underscore."""
+    private = name.startswith("_") and not name.startswith("__")
+    return private or (name.endswith("_") and not name.endswith("__"))
