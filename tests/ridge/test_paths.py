@@ -5,9 +5,10 @@ import pytest
 
 from widelearn import ridge
 from widelearn.ridge.dual_path import DualPath
-from widelearn.ridge.mixed_precision import solve_refined
 from widelearn.ridge.moments import Moments
 from widelearn.ridge.primal_path import PrimalPath
+from widelearn.ridge.primal_systems import PrimalSolver
+from widelearn.ridge.row_passes import RowPasses
 
 ALPHAS = [0.0, 1e-6, 1e-2, 1.0, 100.0]
 SHAPES = [(30, 8), (20, 40), (15, 15), (24, 23), (23, 24)]
@@ -195,14 +196,18 @@ def test_primal_path_with_intercept_is_refits(rng):
 def test_refinement_reaches_double_precision_or_says_no(rng):
     Z, y = rng.standard_normal((400, 30)) + 2.0, rng.standard_normal((400, 2))
 
-    def single(Z):
-        return Moments(30, 2).update(Z.astype(np.float32), y)
+    def confirmed(Z, alpha, fit_intercept):
+        # Features of single precision, as moments of single precision have them.
+        single = Moments(30, 2).update(Z.astype(np.float32), y)
+        rows = RowPasses(lambda: [(slice(0, 400), Z)], y, None)
+        solver = PrimalSolver(single.equations(fit_intercept), rows, unit=2.0**-24, enough=0.0)
+        return solver.confirmed(alpha)
 
     alpha = np.array([1.0, 0.1])
-    coef, intercept, *_ = solve_refined(single(Z), alpha, lambda: [(slice(0, 400), Z)], y, None, fit_intercept=True)
+    found = confirmed(Z, alpha, True)
     wanted = Moments(30, 2).update(Z, y).solve(alpha, fit_intercept=True)
-    close(coef, wanted[0], 1e-12)
-    close(intercept, wanted[1], 1e-12)
+    close(found.coef, wanted[0], 1e-12)
+    close(found.intercept, wanted[1], 1e-12)
     # Columns equal but for what single precision does not hold.
     Z[:, 1] = Z[:, 0] * (1 + 1e-9 * rng.standard_normal(400))
-    assert solve_refined(single(Z), alpha * 1e-12, lambda: [(slice(0, 400), Z)], y, None, fit_intercept=False) is None
+    assert confirmed(Z, alpha * 1e-12, False) is None

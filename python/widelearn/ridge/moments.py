@@ -11,12 +11,17 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
 from widelearn import _core
-from widelearn.ridge.symmetric_systems import check_alpha, solve_symmetric
+from widelearn.ridge.normal_equations import EPS, NormalEquations
+from widelearn.ridge.primal_systems import PrimalSolver
+from widelearn.ridge.row_passes import RowPasses
+from widelearn.ridge.symmetric_systems import Solution, check_alpha
 from widelearn.ridge.tridiagonal import Tridiagonal, gcv_errors
 from widelearn.runtime import Array, check_memory, core_blocks, row_blocks
 
 # Few enough that their products stay in cache.
 OUTER_ROWS = 32
+# Rows converted to another type at once.
+CONVERTED_ROWS = 4096
 
 
 class Moments:
@@ -40,6 +45,8 @@ class Moments:
         Σ w: the number of rows where no weights were given.
     mean_z, mean_y : ndarray of shape (p,) and (t,)
         Weighted means.
+    rest_z : ndarray of shape (p,)
+        What rounding takes from `mean_z`: far from zero a mean has more digits than one number holds.
     zz, zy, yy : ndarray of shape (p, p), (p, t) and (t,)
         Centred second moments.
 
@@ -72,8 +79,10 @@ class Moments:
     def _clear(self) -> None:
         self.weight = 0.0
         # Without rows nothing is allocated: the first batch's arrays become the state.
-        self.mean_z = self.mean_y = self.zz = self.zy = self.yy = np.empty(0)
+        self.mean_z = self.rest_z = self.mean_y = self.zz = self.zy = self.yy = np.empty(0)
         self.flat = self.n_targets == 1
+        # The rounding error that products were summed with.
+        self.unit = EPS / 2
 
     def update(self, Z: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Add the rows of features `Z` (n, p) with targets `y` (n,) or (n, t), and return the object."""
@@ -97,19 +106,24 @@ class Moments:
             weight = np.require(weight, requirements=["C", "ALIGNED"])
         p, t = self.n_features, self.n_targets
         check_memory(8 * p * p, f"The moments of {p} features", "Take fewer features.")
-        # A number of the features' type, so that the core takes the difference without rounding the origin.
+        # Of the features' own type, so that differences from it are exact.
         shift_z = z.mean(axis=0, dtype=np.float64).astype(z.dtype).astype(np.float64)
         shift_y = targets.mean(axis=0)
         zz, zy, sums = np.zeros((p, p)), np.zeros((p, t)), np.zeros(1 + p + 2 * t)
-        for rows, block in core_blocks(z):
-            w = None if weight is None else weight[rows]
-            _core.moments(None, block, targets[rows], w, shift_z, shift_y, zz, zy, sums)
+        for part in row_blocks(len(z), len(z) if z.dtype == np.float64 else CONVERTED_ROWS):
+            for rows, block in core_blocks(z[part].astype(np.float64, copy=False)):
+                at = slice(part.start + rows.start, part.start + rows.stop)
+                w = None if weight is None else weight[at]
+                _core.moments(None, block, targets[at], w, shift_z, shift_y, zz, zy, sums)
         return self.absorb(shift_z, shift_y, zz, zy, sums)
 
-    def absorb(self, shift_z: Array, shift_y: Array, zz: Array, zy: Array, sums: Array) -> Self:
+    def absorb(
+        self, shift_z: Array, shift_y: Array, zz: Array, zy: Array, sums: Array, *, dtype: Any = np.float64
+    ) -> Self:
         """Add rows summed about an origin, the arrays of a feature map's ``moments``, and return the object.
 
-        The arrays must not be used afterwards: they may become part of the state.
+        The arrays must not be used afterwards: they may become part of the state. `dtype` is what products were taken
+        in.
         """
         p, t = self.n_features, self.n_targets
         if zz.shape != (p, p) or zy.shape != (p, t):
@@ -120,9 +134,12 @@ class Moments:
         if not (np.isfinite(zz.diagonal()).all() and np.isfinite(sums).all()):
             raise ValueError("The squares of the features or targets overflow float64. Scale them down.")
         dz, dy, yy = sums[1 : 1 + p] / weight, sums[1 + p : 1 + p + t] / weight, sums[1 + p + t :]
+        self.unit = max(self.unit, float(np.finfo(dtype).eps) / 2)
         add_outer(zz, dz, -weight)
         zy -= weight * np.outer(dz, dy)
-        return self._merge(weight, shift_z + dz, shift_y + dy, zz, zy, np.maximum(yy - weight * dy * dy, 0.0))
+        mean_z, rest_z = two_sum(shift_z, dz)
+        yy = np.maximum(yy - weight * dy * dy, 0.0)
+        return self._merge(weight, (mean_z, rest_z, shift_y + dy, zz, zy, yy))
 
     def merge(self, other: Moments) -> Self:
         """Add the rows that another object has summed, and return this one; `other` is left as it is."""
@@ -133,58 +150,72 @@ class Moments:
             )
         if other.weight == 0.0:
             return self
-        self.flat = self.flat and other.flat
+        self.flat, self.unit = self.flat and other.flat, max(self.unit, other.unit)
         if self.weight > 0.0:
-            return self._merge(other.weight, other.mean_z, other.mean_y, other.zz, other.zy, other.yy)
-        arrays = (other.mean_z, other.mean_y, other.zz, other.zy, other.yy)
-        return self._merge(other.weight, *(array.copy() for array in arrays))
+            return self._merge(other.weight, other._arrays())
+        arrays = other._arrays()
+        return self._merge(other.weight, tuple(array.copy() for array in arrays))
 
     def joined(self, other: Moments) -> Moments:
         """Return the moments of both sets of rows: `other` is used up, and this object left as it is."""
         if self.weight == 0.0 or other.weight == 0.0:
             return other if self.weight == 0.0 else self
         found = copy.copy(self)
-        found.flat = self.flat and other.flat
-        return found._merge(other.weight, other.mean_z, other.mean_y, other.zz, other.zy, other.yy, into=other.zz)
+        found.flat, found.unit = self.flat and other.flat, max(self.unit, other.unit)
+        return found._merge(other.weight, other._arrays(), into=other.zz)
 
-    def _merge(
-        self, weight: float, mean_z: Array, mean_y: Array, zz: Array, zy: Array, yy: Array, into: Array | None = None
-    ) -> Self:
+    def _arrays(self) -> tuple[Array, ...]:
+        return self.mean_z, self.rest_z, self.mean_y, self.zz, self.zy, self.yy
+
+    def _merge(self, weight: float, arrays: tuple[Array, ...], into: Array | None = None) -> Self:
         """Add moments; into the old matrix unless another is given, which is the only array that is written to."""
+        mean_z, rest_z, mean_y, zz, zy, yy = arrays
         if self.weight == 0.0:
-            self.weight, self.mean_z, self.mean_y, self.zz, self.zy, self.yy = weight, mean_z, mean_y, zz, zy, yy
+            self.weight, (self.mean_z, self.rest_z, self.mean_y, self.zz, self.zy, self.yy) = weight, arrays
             return self
         total = self.weight + weight
-        dz, dy, between = mean_z - self.mean_z, mean_y - self.mean_y, self.weight * weight / total
+        dz, dy = (mean_z - self.mean_z) + (rest_z - self.rest_z), mean_y - self.mean_y
+        between = self.weight * weight / total
         into = self.zz if into is None else into
         np.add(self.zz, zz, out=into)
         add_outer(into, dz, between)
         self.zz, self.zy = into, self.zy + (zy + between * np.outer(dz, dy))
         self.yy = self.yy + yy + between * dy * dy
-        self.mean_z, self.mean_y = self.mean_z + dz * (weight / total), self.mean_y + dy * (weight / total)
-        self.weight = total
+        self.mean_z, self.rest_z = two_sum(self.mean_z, self.rest_z + dz * (weight / total))
+        self.mean_y, self.weight = self.mean_y + dy * (weight / total), total
         return self
 
     def solve(self, alpha: ArrayLike, fit_intercept: bool = False) -> tuple[Array, Any]:
         """Minimise Σ w (y - z.coef - intercept)² + alpha ‖coef‖² over all rows seen.
 
         `alpha` is a number or one a target. Returns `coef` (p,) or (p, t) and the unpenalised `intercept`, a number
-        or (t,), zero unless it is fitted. Where the solution is not unique it is the one of smallest norm, with a
-        LinAlgWarning. Costs p³ / 3 flops; the moments are left as they are.
+        or (t,), zero unless it is fitted. Where the solution is not unique it is the one of smallest norm. A singular
+        system gives a LinAlgWarning, and so does one where rounding of the moments may move fitted values by more than
+        1e-6 of the targets' size. Costs p³ / 3 flops; the moments are left as they are.
         """
-        check_memory(8 * self.n_features**2, f"The factor of {self.n_features} features", "Take fewer features.")
-        return self._solve(self.zz.copy(), alpha, fit_intercept)
+        found = self.solution(alpha, fit_intercept)
+        return (found.coef[:, 0], found.intercept[0]) if self.flat else (found.coef, found.intercept)
 
     def solve_once(self, alpha: ArrayLike, fit_intercept: bool = False) -> tuple[Array, Any]:
         """Solve as :meth:`solve` does and forget all rows: the matrix is factored in place, not copied."""
-        found = self._solve(self.zz, alpha, fit_intercept)
+        flat, found = self.flat, self.solution_once(alpha, fit_intercept)
+        return (found.coef[:, 0], found.intercept[0]) if flat else (found.coef, found.intercept)
+
+    def solution(self, alpha: ArrayLike, fit_intercept: bool, rows: RowPasses | None = None) -> Solution:
+        """Return coefficients (p, t) and values at a centre; where the rows are at hand they correct what is inexact.
+
+        Without an intercept there is no centre.
+        """
+        check_memory(8 * self.n_features**2, f"The factor of {self.n_features} features", "Take fewer features.")
+        solver = PrimalSolver(self.equations(fit_intercept), rows, unit=self.unit)
+        return solver.solve(check_alpha(alpha, self.n_targets))
+
+    def solution_once(self, alpha: ArrayLike, fit_intercept: bool, rows: RowPasses | None = None) -> Solution:
+        """Solve as :meth:`solution` does and forget all rows: the matrix is factored in place, not copied."""
+        solver = PrimalSolver(self.equations(fit_intercept, once=True), rows, unit=self.unit)
+        found = solver.solve(check_alpha(alpha, self.n_targets))
         self._clear()
         return found
-
-    def _solve(self, zz: Array, alpha: ArrayLike, fit_intercept: bool) -> tuple[Array, Any]:
-        found = solve_symmetric(zz, self.system(zz, fit_intercept), check_alpha(alpha, self.n_targets))
-        coef, intercept = found.coef, self.mean_y - self.mean_z @ found.coef if fit_intercept else found.offset
-        return (coef[:, 0], intercept[0]) if self.flat else (coef, intercept)
 
     def gcv(self, alphas: ArrayLike, fit_intercept: bool = False) -> Array:
         """Return the generalised cross-validation error of every alpha, of shape (n_alphas,) or (n_alphas, t).
@@ -197,9 +228,8 @@ class Moments:
         Technometrics 21, 1979, equation 1.4.
         """
         ridges = check_alpha(alphas, np.size(alphas))
-        zz = self.zz.copy()
-        zy = self.system(zz, fit_intercept)
-        form = Tridiagonal(zz, zy)
+        system = self.equations(fit_intercept)
+        form = Tridiagonal(system.A, system.B)
         total = self.yy if fit_intercept else self.yy + self.weight * self.mean_y**2
         rss = np.empty((len(ridges), self.n_targets))
         for j, ridge in enumerate(ridges):
@@ -211,14 +241,20 @@ class Moments:
         error = gcv_errors(rss, left, self.weight)
         return error[:, 0] if self.flat else error
 
-    def system(self, zz: Array, fit_intercept: bool) -> Array:
-        """Turn `zz`, the centred moments, into the left side of the normal equations, and return their right side."""
+    def equations(self, fit_intercept: bool, *, once: bool = False) -> NormalEquations:
+        """Return the normal equations, of a copy of the moments or, for the last time, of their own arrays."""
         if self.weight == 0.0:
             raise ValueError("There are no rows to solve for: update or merge some with positive weights first.")
-        if fit_intercept:
-            return self.zy
-        add_outer(zz, self.mean_z, self.weight)
-        return self.zy + self.weight * np.outer(self.mean_z, self.mean_y)
+        zz = self.zz if once else self.zz.copy()
+        zero, zy, total = np.zeros(self.n_features), self.zy, self.yy
+        center, rest, mean_y = self.mean_z, self.rest_z, self.mean_y
+        if not fit_intercept:
+            add_outer(zz, center + rest, self.weight)
+            zy = zy + self.weight * np.outer(center + rest, mean_y)
+            total = total + self.weight * mean_y**2
+            center, rest, mean_y = zero, zero, np.zeros(self.n_targets)
+        spread = zz.diagonal().copy()
+        return NormalEquations(zz, zy, center, rest, mean_y, np.sqrt(total), self.weight, fit_intercept, spread)
 
 
 def add_outer(matrix: Array, vector: Array, factor: float) -> None:
@@ -227,3 +263,10 @@ def add_outer(matrix: Array, vector: Array, factor: float) -> None:
     signed = -root if factor < 0.0 else root
     for rows in row_blocks(len(matrix), OUTER_ROWS):
         matrix[rows] += np.outer(signed[rows], root)
+
+
+def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
+    """Return the rounded sum, and what rounding took from it."""
+    total = a + b
+    shadow = total - a
+    return total, (a - (total - shadow)) + (b - shadow)

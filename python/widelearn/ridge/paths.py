@@ -14,6 +14,7 @@ from widelearn.ridge.kernel_systems import StoredRows, own_kernel_matrix, solve_
 from widelearn.ridge.moments import Moments
 from widelearn.ridge.operators import symmetric_kernel_matrix
 from widelearn.ridge.primal_path import PrimalPath
+from widelearn.ridge.row_passes import RowPasses
 from widelearn.ridge.symmetric_systems import check_alpha
 from widelearn.ridge.tridiagonal import dual_gcv
 from widelearn.runtime import Array, row_blocks
@@ -85,8 +86,13 @@ def decompose(problem: Problem) -> DualPath | PrimalPath:
         K = StoredRows(A, False).gram() if definite else A
         return DualPath(K, y, alphas, weight, fit_intercept=False, definite=definite)
     moments = Moments(A.shape[1], y.shape[1]).update(A, y, weight)
+    return PrimalPath(moments, alphas, passes(A, y, weight).blocks, y, weight, fit_intercept=False)
+
+
+def passes(A: Array, y: Array, weight: Array | None) -> RowPasses:
+    """Return passes over the rows of stored features."""
     blocks = row_blocks(len(A), BLOCK_ROWS)
-    return PrimalPath(moments, alphas, lambda: ((rows, A[rows]) for rows in blocks), y, weight, fit_intercept=False)
+    return RowPasses(lambda: ((rows, A[rows]) for rows in blocks), y, weight)
 
 
 def solve(
@@ -132,7 +138,8 @@ def solve(
     Notes
     -----
     Costs 2 n p min(n, p) + min(n, p)³ / 3 flops for features, which are solved in the dual where n < p, and n³ / 3
-    for a kernel. A float32 `A` is multiplied in float32 and its features' moments are summed in float64.
+    for a kernel. A float32 kernel is factored in float32; products of float32 features are taken in float64. Where
+    rounding of those products would show, further passes over the rows correct the solution.
 
     References
     ----------
@@ -156,7 +163,7 @@ def solve(
         coef = solve_rows(StoredRows(a, False), columns, penalties, weight, fit_intercept=False).coef
     else:
         moments = Moments(a.shape[1], columns.shape[1]).update(a, columns, weight)
-        coef = moments.solve_once(penalties)[0].astype(a.dtype)
+        coef = moments.solution_once(penalties, False, passes(a, columns, weight)).coef.astype(a.dtype)
     return coef[:, 0] if flat else coef
 
 

@@ -1,16 +1,13 @@
 """The path of primal ridge systems over many penalties: their left-out errors and solutions."""
 
-from collections.abc import Callable, Iterable
-
 import numpy as np
 from scipy.linalg import eigh
 
 from widelearn.ridge.leave_one_out import FULL, Errors, divide, products
 from widelearn.ridge.moments import Moments
+from widelearn.ridge.row_passes import Blocks
 from widelearn.ridge.symmetric_systems import Solution
 from widelearn.runtime import Array, check_memory
-
-Blocks = Callable[[], Iterable[tuple[slice, Array]]]
 
 
 class PrimalPath:
@@ -26,8 +23,7 @@ class PrimalPath:
         check_memory(24 * p * p, f"The eigenvectors of {p} features", "Take fewer features.")
         self.moments, self.alphas, self.fit_intercept = moments, alphas, fit_intercept
         self.blocks, self.y, self.weight = blocks, y, weight
-        zz = moments.zz.copy()
-        self.zy = moments.system(zz, fit_intercept)
+        zz, self.zy, *_ = moments.equations(fit_intercept)
         values, self.vectors = eigh(zz, overwrite_a=True, check_finite=False, driver="evd")
         noise = max(p * np.finfo(np.float64).eps * values.max(initial=0.0), -2 * values.min(initial=0.0))
         self.values = np.where(values > noise, values, 0.0)
@@ -55,5 +51,5 @@ class PrimalPath:
     def solve(self, alpha: Array) -> Solution:
         """Return the coefficients (p, t) and intercepts (t,) for one penalty a target."""
         coef = self.vectors @ (self.inverse(alpha) * self.projected)
-        offset = self.moments.mean_y - self.moments.mean_z @ coef if self.fit_intercept else np.zeros(coef.shape[1])
-        return Solution(coef, offset, "eigen")
+        system = self.moments.equations(self.fit_intercept)
+        return Solution(coef, system.offset(coef), "eigen", center=system.center, distance=system.distance)

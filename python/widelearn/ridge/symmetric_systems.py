@@ -6,19 +6,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgWarning, eigh, lapack
 
-from widelearn import _core
+from widelearn.ridge.equilibrated import MIRROR_ROWS, Equilibrated
 from widelearn.runtime import Array, check_memory, row_blocks, warn
-
-MIRROR_ROWS = 512
 
 
 class Solution(NamedTuple):
     """The solution of a ridge problem, and how it was found.
 
     Coefficients (m, t) are those of m features, or dual ones of m rows, zero for rows of weight zero; offsets (t,) are
-    the intercepts. The residual is that of the whole system relative to its right-hand side, of the worst column or of
-    each; zero where it was not looked at. Conjugate gradients have the rank of their preconditioner, and what is left
-    of the right-hand sides, S y - (S K S + alpha I) β.
+    the intercepts, or the values at the features' `center`, where one is kept. The residual is that of the whole system
+    relative to its right-hand side, of the worst column or of each; zero where it was not looked at. Conjugate
+    gradients have the rank of their preconditioner, and what is left of right-hand sides, S y - (S K S + alpha I) β.
     """
 
     coef: NDArray[Any]
@@ -28,6 +26,16 @@ class Solution(NamedTuple):
     n_iter: int = 1
     rank: int = 0
     left: NDArray[np.float64] | None = None
+    # The reciprocal condition number of the equilibrated system, of the worst column.
+    rcond: float = 1.0
+    # The features' centre (p,), None for zero, and how many spreads of theirs it may be away from zero.
+    center: Array | None = None
+    distance: float = 0.0
+
+    @property
+    def intercept(self) -> Array:
+        """The values where all features are zero."""
+        return self.offset if self.center is None else np.asarray(self.offset - self.center @ self.coef)
 
 
 class Trouble(NamedTuple):
@@ -55,9 +63,10 @@ def solve_symmetric(
 ) -> Solution:
     """Solve (A + alpha I) X + u b' = B with u'X = 0, one alpha a column of B; without a border, (A + alpha I) X = B.
 
-    Cholesky first. If that fails or its reciprocal condition number is below the machine epsilon, an indefinite A is
-    solved by LDLᵀ of the whole system, and what is singular by the eigenvectors of A whose eigenvalues are not
-    rounding errors: the solution of smallest norm. Either way says so in one LinAlgWarning.
+    Rank and condition are those of the equilibrated system, so that units do not matter. Cholesky first. If that fails
+    or its reciprocal condition number is below the machine epsilon, an indefinite A is solved by LDLᵀ of the whole
+    system, and what is singular by the eigenvectors whose eigenvalues are not rounding errors: the solution of smallest
+    norm. Either way says so in one LinAlgWarning.
 
     The lower triangle and the diagonal of A (n, n) are destroyed; `definite` says whether A is positive semidefinite
     but for rounding, False allows LDLᵀ. X comes in the dtype of A, and with it the solver of the worst column, and the
@@ -67,47 +76,49 @@ def solve_symmetric(
     # Solving for what an intercept alone leaves over keeps the digits of targets far from zero.
     origin = np.zeros(B.shape[1]) if u is None else (u @ B) / (u @ u)
     right = B if u is None else B - np.outer(u, origin)
-    diagonal = A.diagonal().copy()
-    # |A_ij|² <= A_ii A_jj: where the diagonal is finite everything is.
-    if not (np.isfinite(diagonal).all() and np.isfinite(right).all()):
-        raise ValueError(f"The squares of the features overflow {A.dtype}. Scale the features down.")
-    coef, offset = np.empty(B.shape), np.zeros(B.shape[1])
+    diagonal = checked_diagonal(A, right)
+    coef, offset, rcond = np.empty(B.shape), np.zeros(B.shape[1]), 1.0
     troubles: list[Trouble] = []
-    spectrum: Spectrum | None = None
     for value in np.unique(alpha):
         columns = alpha == value
-        found = None if spectrum else by_cholesky(A, right[:, columns], value, u)
+        system = Equilibrated(A, diagonal, value)
+        found: tuple[Any, ...] | None = by_cholesky(system, right[:, columns], u)
+        if found is None and not definite:
+            system.restore()
+            found = by_ldlt(A, right[:, columns], value, u, troubles)
+            system = Equilibrated(A, diagonal, value) if found is None else system
         if found is None:
-            mirror(A, diagonal)
-            if spectrum is None and not definite:
-                found = by_ldlt(A, right[:, columns], value, u, troubles)
-            if found is None:
-                spectrum = spectrum or Spectrum(A, u, definite)
-                found = spectrum.solve(right[:, columns], value, troubles)
-        coef[:, columns], offset[columns] = found
-        mirror(A, diagonal)
+            found = singular_solution(system, right[:, columns], u, definite, troubles)
+        coef[:, columns], offset[columns] = found[:2]
+        rcond = min(rcond, *found[2:], *(trouble.rcond for trouble in troubles))
+        system.restore()
     worst = min(troubles, key=lambda trouble: trouble.rcond, default=None)
     if worst is not None:
         warn(describe(worst, len(A), A.dtype), LinAlgWarning)
     X = coef.astype(A.dtype)
     relative = residual(A, X.astype(np.float64), right, alpha, u, offset, np.linalg.norm(B, axis=0))
-    return Solution(X, offset + origin, worst.solver if worst else "cholesky", relative)
+    return Solution(X, offset + origin, worst.solver if worst else "cholesky", relative, rcond=rcond)
 
 
-def by_cholesky(A: Array, B: Array, alpha: float, u: Array | None) -> tuple[Array, Array] | None:
-    """Solve by Cholesky, eliminating the border; None if A + alpha I is not positive definite to working precision."""
-    stacked = np.ascontiguousarray(B if u is None else np.column_stack([B, u]), dtype=A.dtype)
-    try:
-        rcond, _ = _core.cholesky_solve(A, stacked, float(alpha))
-    except np.linalg.LinAlgError:
+def checked_diagonal(A: Array, B: Array) -> Array:
+    """Return a copy of the diagonal; refuse a system whose numbers overflow."""
+    diagonal = A.diagonal().copy()
+    # |A_ij|² <= A_ii A_jj: where the diagonal is finite everything is.
+    if not (np.isfinite(diagonal).all() and np.isfinite(B).all()):
+        raise ValueError(f"The squares of the features overflow {A.dtype}. Scale the features down.")
+    return diagonal
+
+
+def by_cholesky(system: Equilibrated, B: Array, u: Array | None) -> tuple[Array, Array, float] | None:
+    """Solve by Cholesky, eliminating the border; None if the system is not positive definite to working precision."""
+    found = system.solve(B if u is None else np.column_stack([B, u]))
+    if found is None or not found[1] >= np.finfo(system.A.dtype).eps:
         return None
-    if not rcond >= np.finfo(A.dtype).eps:
-        return None
-    solved = stacked.astype(np.float64)
+    solved, rcond = found
     if u is None:
-        return solved, np.zeros(B.shape[1])
+        return solved, np.zeros(B.shape[1]), rcond
     offset = (u @ solved[:, :-1]) / (u @ solved[:, -1])
-    return solved[:, :-1] - np.outer(solved[:, -1], offset), offset
+    return solved[:, :-1] - np.outer(solved[:, -1], offset), offset, rcond
 
 
 def by_ldlt(A: Array, B: Array, alpha: float, u: Array | None, troubles: list[Trouble]) -> tuple[Array, Array] | None:
@@ -133,38 +144,48 @@ def bordered(A: Array, B: Array, alpha: float, u: Array | None) -> tuple[Array, 
     return M, right
 
 
-class Spectrum:
-    """The eigenvectors of A, or of A with the border projected out, in float64."""
+def singular_solution(
+    system: Equilibrated, B: Array, u: Array | None, definite: bool, troubles: list[Trouble]
+) -> tuple[Array, Array]:
+    """Solve in the space of the eigenvalues of M that are not rounding errors, for B orthogonal to the border."""
+    n, dtype = len(system.A), system.A.dtype
+    check_memory(32 * n * n, f"The eigenvectors of a singular {n} x {n} system", "Raise alpha.")
+    M, border = system.matrix(), None
+    if u is not None:
+        border = system.turned(u[:, None])[:, 0]
+        border /= np.linalg.norm(border)
+        take_out(M, border)
+    values, vectors = eigh(M, overwrite_a=True, check_finite=False)
+    noise = n * np.finfo(dtype).eps * np.abs(values).max()
+    if definite:
+        # A negative eigenvalue shows how large the rounding errors are that A was made with.
+        noise = max(noise, -2 * values[0])
+    kept = np.abs(values) > noise
+    null = vectors[:, ~kept]
+    if border is not None:
+        # The border has the eigenvalue zero, but no solution has a part in it.
+        null = null - np.outer(border, border @ null)
+    null = system.turned(null)
+    right = system.turned(take_out_null(B, null))
+    coef = system.turned(vectors[:, kept] @ ((vectors[:, kept].T @ right) / values[kept, None]))
+    coef = take_out_null(coef, null)
+    size = np.abs(values) if border is None else np.sort(np.abs(values))[1:]
+    rcond = float(size.min() / size.max()) if size.any() else 0.0
+    troubles.append(Trouble("eigen", rcond, int(kept.sum())))
+    if u is None:
+        return coef, np.zeros(B.shape[1])
+    coef -= np.outer(u, (u @ coef) / (u @ u))
+    system.restore()
+    return coef, (u @ (B - system.A @ coef)) / (u @ u)
 
-    def __init__(self, A: Array, u: Array | None, definite: bool) -> None:
-        n = len(A)
-        check_memory(24 * n * n, f"The eigenvectors of a singular {n} x {n} system", "Raise alpha.")
-        self.u = None if u is None else u / np.linalg.norm(u)
-        self.length = 1.0 if u is None else float(np.linalg.norm(u))
-        self.A = A
-        P = A.astype(np.float64)
-        if self.u is not None:
-            take_out(P, self.u)
-        self.values, self.vectors = eigh(P, overwrite_a=True, check_finite=False)
-        self.noise = n * np.finfo(A.dtype).eps * np.abs(self.values).max()
-        if definite:
-            # A negative eigenvalue shows how large the rounding errors are that A was made with.
-            self.noise = max(self.noise, -2 * self.values[0])
 
-    def solve(self, B: Array, alpha: float, troubles: list[Trouble]) -> tuple[Array, Array]:
-        """Solve in the space of the eigenvalues that are not rounding errors, for B orthogonal to the border."""
-        shifted = self.values + alpha
-        kept = np.abs(shifted) > self.noise
-        vectors = self.vectors[:, kept]
-        coef = vectors @ ((vectors.T @ B) / shifted[kept, None])
-        size = np.abs(shifted)
-        rcond = float(size.min() / size.max()) if size.max() > 0 else 0.0
-        troubles.append(Trouble("eigen", rcond, int(kept.sum())))
-        if self.u is None:
-            return coef, np.zeros(B.shape[1])
-        # The border itself has the eigenvalue zero, so rounding in that direction was divided by alpha alone.
-        coef -= np.outer(self.u, self.u @ coef)
-        return coef, (self.u @ (B - self.A @ coef)) / self.length
+def take_out_null(coef: Array, null: Array) -> Array:
+    """Return vectors less their parts in the span of columns that change nothing: solutions of smallest norm."""
+    if not null.size:
+        return coef
+    size = np.linalg.norm(null, axis=0)
+    null = null / np.where(size > 0.0, size, 1.0)
+    return np.asarray(coef - null @ np.linalg.lstsq(null, coef, rcond=None)[0])
 
 
 def take_out(P: Array, u: Array) -> None:
@@ -182,15 +203,6 @@ def residual(A: Array, X: Array, B: Array, alpha: Array, u: Array | None, offset
         left = np.vstack([left - np.outer(u, offset), u @ X])
     norms = np.linalg.norm(left, axis=0)
     return float(np.max(np.divide(norms, size, out=norms.copy(), where=size > 0), initial=0.0))
-
-
-def mirror(A: Array, diagonal: Array) -> None:
-    """Restore the diagonal, and the lower triangle from the upper one."""
-    for rows in row_blocks(len(A), MIRROR_ROWS):
-        upper = np.triu(A[rows, rows], 1)
-        A[rows, rows] = upper + upper.T
-        A[rows.stop :, rows] = A[rows, rows.stop :].T
-    np.fill_diagonal(A, diagonal)
 
 
 def describe(trouble: Trouble, n: int, dtype: object) -> str:

@@ -45,6 +45,11 @@ class RidgeFeatures:
         """How many components the map was asked for, 0 if it has no such parameter."""
         return int(getattr(self.map, "n_components", 0))
 
+    @property
+    def is_fused(self) -> bool:
+        """Whether the map is one of ours, whose products with coefficients store no features."""
+        return isinstance(self.map, FeatureMap)
+
     def fit(self, X: Array, Y: Array, weight: Array | None = None) -> Self:
         """Fit the map; if it may look at rows it sees those that have a weight, if any has."""
         if self.looks_at_rows:
@@ -68,7 +73,10 @@ class RidgeFeatures:
             yield rows, self.transform(X[rows] if dtype is None else X[rows].astype(dtype, copy=False))
 
     def moments(self, X: Array, Y: Array, weight: Array | None) -> Moments:
-        """Return the moments of rows: one fused pass for our feature maps, block by block for any other."""
+        """Return the moments of rows: one fused pass for our feature maps, block by block for any other.
+
+        A fused pass takes products in X's own precision, any other in double precision.
+        """
         moments = Moments(self.n_features, Y.shape[1])
         if weight is not None and not weight.all():
             # A row without weight is left out, for its numbers may be anything.
@@ -76,7 +84,7 @@ class RidgeFeatures:
                 if weight[rows].any():
                     moments.merge(self.moments(*with_weight(X[rows], Y[rows], weight[rows])))
         elif isinstance(self.map, FeatureMap):
-            moments.absorb(*self.map.moments(X, Y, weight))
+            moments.absorb(*self.map.moments(X, Y, weight), dtype=X.dtype)
         else:
             for rows, Z in self.blocks(X):
                 moments.update(Z, Y[rows], None if weight is None else weight[rows])

@@ -8,14 +8,19 @@ import numpy as np
 from widelearn.estimators.feature_ridge.maps import RidgeFeatures
 from widelearn.estimators.penalty import Choice
 from widelearn.ridge import Moments
+from widelearn.ridge.symmetric_systems import Solution
 from widelearn.runtime import Array
+
+# So many spreads away from zero, by bytes of a number, features lose digits in products.
+FAR = {8: 100.0, 4: 4.0}
 
 
 @dataclass(frozen=True, eq=False)
 class FittedRidge:
     """A fitted map, coefficients (t, p) and intercepts (t,), and how the penalty was chosen.
 
-    `flat` says that there is one target and no targets' axis.
+    `flat` says that there is one target and no targets' axis. Features far from zero lose digits in products that
+    their differences from a centre (p,) keep: where there is one, `offset` (t,) are the values there.
     """
 
     features: RidgeFeatures
@@ -23,6 +28,8 @@ class FittedRidge:
     intercept: Array
     choice: Choice
     flat: bool
+    center: Array | None = None
+    offset: Array | None = None
 
     @property
     def solved(self) -> Self:
@@ -31,7 +38,18 @@ class FittedRidge:
 
     def values(self, X: Array) -> Array:
         """Return the values (n, t) at validated rows."""
-        return self.features.values(X, self.coef, self.intercept)
+        if self.center is None:
+            return self.features.values(X, self.coef, self.intercept)
+        out = np.empty((X.shape[0], len(self.coef)), X.dtype)
+        for rows, Z in self.features.blocks(X):
+            out[rows] = self.of(Z)
+        return out
+
+    def of(self, Z: Array) -> Array:
+        """Return the values of rows whose features are given."""
+        if self.center is None:
+            return np.asarray(Z @ self.coef.T + self.intercept)
+        return np.asarray((Z - self.center) @ self.coef.T + self.offset)
 
 
 class Accumulator:
@@ -69,9 +87,8 @@ class Accumulator:
     def model(self, penalty: Any, *, fit_intercept: bool, flat: bool) -> FittedRidge:
         """Return the model of all rows summed so far, which stay summed."""
         choice = penalty.choose(SummedRows(self.moments, fit_intercept))
-        return fitted_ridge(
-            self.features, self.moments.solve(choice.penalties, fit_intercept), choice, self.dtype, flat=flat
-        )
+        found = self.moments.solution(choice.penalties, fit_intercept)
+        return fitted_ridge(self.features, found, choice, self.dtype, flat=flat)
 
 
 class SummedRidge:
@@ -107,8 +124,11 @@ class SummedRows:
 
 
 def fitted_ridge(
-    features: RidgeFeatures, solution: tuple[Any, ...], choice: Choice, dtype: np.dtype[Any], *, flat: bool
+    features: RidgeFeatures, solution: Solution, choice: Choice, dtype: np.dtype[Any], *, flat: bool
 ) -> FittedRidge:
-    """Return the model of a solution: coefficients (p, t) or (p,), and intercepts."""
-    coef, intercept = np.atleast_2d(solution[0].T), np.reshape(solution[1], -1)
-    return FittedRidge(features, np.ascontiguousarray(coef, dtype=dtype), intercept.astype(dtype), choice, flat)
+    """Return the model of a solution: coefficients (p, t), and values at its centre or where features are zero."""
+    coef, intercept = np.ascontiguousarray(solution.coef.T, dtype=dtype), solution.intercept.astype(dtype)
+    center = offset = None
+    if not features.is_fused and solution.distance > FAR[dtype.itemsize]:
+        center, offset = solution.center, solution.offset
+    return FittedRidge(features, coef, intercept, choice, flat, center, offset)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
 
-from widelearn.estimators.feature_ridge.maps import RidgeFeatures, with_weight
+from widelearn.estimators.feature_ridge.maps import BLOCK_ROWS, RidgeFeatures, with_weight
 from widelearn.estimators.feature_ridge.model import SummedRows, fitted_ridge
 from widelearn.estimators.labels import Labels
 from widelearn.estimators.penalty import Choice
@@ -17,8 +18,11 @@ from widelearn.ridge import Moments
 from widelearn.ridge.dual_path import DualPath
 from widelearn.ridge.kernel_systems import KernelRows, StoredRows, solve_rows
 from widelearn.ridge.leave_one_out import Errors
-from widelearn.ridge.mixed_precision import solve_refined
+from widelearn.ridge.normal_equations import EPS
 from widelearn.ridge.primal_path import PrimalPath
+from widelearn.ridge.primal_systems import PrimalSolver
+from widelearn.ridge.row_passes import RowPasses
+from widelearn.ridge.symmetric_systems import Solution
 from widelearn.ridge.tridiagonal import dual_gcv
 from widelearn.runtime import Array, row_blocks
 
@@ -89,7 +93,7 @@ class RowProblem:
         values = np.empty((len(alphas), len(test), self.Y.shape[1]))
         for block, Z in part.system.features.blocks(self.X[test]):
             for j, model in enumerate(models):
-                values[j, block] = Z @ model.coef.T + model.intercept
+                values[j, block] = model.of(Z)
         return values
 
     def solve(self, choice: Choice, *, flat: bool = False) -> Any:
@@ -126,15 +130,43 @@ class Tall:
         """Return the generalised cross-validation errors."""
         return SummedRows(self.summed(), self.fit_intercept).gcv(alphas)
 
-    def solve(self, alpha: Array) -> tuple[Any, ...]:
-        """Return coefficients and intercepts; the moments are used up."""
+    def solve(self, alpha: Array) -> Solution:
+        """Return coefficients, with values at the features' centre; the moments are used up."""
         if self.path is not None:
             return self.path.solve(alpha)
-        found = self._solve_mixed(alpha) if self.mixed else None
-        return self.summed().solve_once(alpha, self.fit_intercept) if found is None else found
+        summed = self._single() if self.mixed and self.features.is_fused else self.summed()
+        if summed is not None and summed.unit > EPS:
+            solver = PrimalSolver(
+                summed.equations(self.fit_intercept, once=True),
+                self.passes(),
+                unit=summed.unit,
+                enough=0.0 if self.mixed else None,
+            )
+            found = solver.confirmed(alpha)
+            if found is not None:
+                return found
+            summed = None
+        self.moments = None
+        summed = self._double() if summed is None else summed
+        return summed.solution_once(alpha, self.fit_intercept, self.passes())
 
-    def _solve_mixed(self, alpha: Array) -> tuple[Any, ...] | None:
-        """Sum moments in float32 and refine their solution in float64; None where that does not converge."""
+    def passes(self) -> RowPasses:
+        """Return passes over the rows' features, in double precision where single precision is no wish of the rows."""
+        return RowPasses(self._blocks, self.Y, self.weight)
+
+    def _blocks(self) -> Iterator[tuple[Any, Array]]:
+        """Yield rows that have a weight, and their features."""
+        dtype = np.float64 if self.mixed else None
+        if self.weight is None or self.weight.all():
+            yield from self.features.blocks(self.X, dtype)
+            return
+        kept = np.flatnonzero(self.weight)
+        for part in row_blocks(len(kept), BLOCK_ROWS):
+            rows = kept[part]
+            yield rows, self.features.transform(self.X[rows] if dtype is None else self.X[rows].astype(dtype))
+
+    def _single(self) -> Moments | None:
+        """Return moments summed from rows in single precision; None where that does not hold them."""
         X, Y, weight = self.X, self.Y, self.weight
         moments = Moments(self.features.n_features, Y.shape[1])
         for rows in row_blocks(X.shape[0], MIXED_ROWS):
@@ -143,8 +175,16 @@ class Tall:
             if not np.abs(single.data if issparse(single) else single).max(initial=0.0) < LARGEST:
                 return None
             moments.merge(self.features.moments(single, Y[rows], None if weight is None else weight[rows]))
-        blocks = partial(self.features.blocks, X, np.float64)
-        return solve_refined(moments, alpha, blocks, Y, weight, fit_intercept=self.fit_intercept)
+        return moments
+
+    def _double(self) -> Moments:
+        """Return moments of the rows' features whose products are taken in double precision."""
+        if self.X.dtype == np.float64:
+            return self.features.moments(self.X, self.Y, self.weight)
+        moments = Moments(self.features.n_features, self.Y.shape[1])
+        for rows, Z in self._blocks():
+            moments.update(Z, self.Y[rows], None if self.weight is None else self.weight[rows])
+        return moments
 
 
 class Wide:
@@ -167,7 +207,7 @@ class Wide:
         """Return the generalised cross-validation errors."""
         return dual_gcv(self.rows.gram(), self.Y, alphas, self.weight, fit_intercept=self.fit_intercept)
 
-    def solve(self, alpha: Array) -> tuple[Any, ...]:
+    def solve(self, alpha: Array) -> Solution:
         """Return coefficients and intercepts."""
         if self.path is not None:
             return self.rows.primal(self.path.solve(alpha))

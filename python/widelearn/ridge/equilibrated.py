@@ -1,0 +1,95 @@
+"""Symmetric systems with rows and columns scaled by powers of two, so that units do not pass for singularity."""
+
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+
+from widelearn import _core
+from widelearn.runtime import Array, row_blocks
+
+MIRROR_ROWS = 512
+# Scales that differ by no more are left alone: they change a condition number by the square at most.
+ALIKE = 8.0
+
+
+def scales(diagonal: Array, alpha: float) -> NDArray[np.float64] | None:
+    """Return powers of two near 1/√(A_jj + alpha); None where they are nearly alike."""
+    size = np.abs(diagonal.astype(np.float64)) + alpha
+    powers = np.ldexp(1.0, -(np.frexp(size)[1] // 2))
+    powers[size == 0.0] = 1.0
+    return None if powers.max(initial=1.0) <= ALIKE * powers.min(initial=np.inf) else powers
+
+
+class Equilibrated:
+    """M = D (A + alpha I) D with a diagonal near one, in place of A; D is a power of two in every row, so exact.
+
+    Of A (n, n), symmetric, the upper triangle stays while the lower one becomes a factor: :meth:`restore` gives A back,
+    as the end of a with statement does.
+    """
+
+    def __init__(self, A: Array, diagonal: Array, alpha: float) -> None:
+        self.A, self.diagonal, self.alpha = A, diagonal, float(alpha)
+        self.D = scales(diagonal, alpha)
+        if self.D is not None:
+            scale(A, self.D)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.restore()
+
+    @property
+    def ridge(self) -> float | Array:
+        """What M has on its diagonal beside D A D."""
+        return self.alpha if self.D is None else self.alpha * self.D * self.D
+
+    def turned(self, B: Array) -> Array:
+        """Return D B, for right-hand sides as well as for solutions."""
+        return B if self.D is None else self.D[:, None] * B
+
+    def solve(self, B: Array) -> tuple[Array, float] | None:
+        """Return (A + alpha I)⁻¹ B and the reciprocal condition number of M; None where M is not positive definite."""
+        X = np.ascontiguousarray(self.turned(B), dtype=self.A.dtype)
+        try:
+            rcond, _ = _core.cholesky_solve(self.A, X, self.ridge)
+        except np.linalg.LinAlgError:
+            return None
+        return self.turned(X.astype(np.float64)), rcond
+
+    def correct(self, B: Array) -> Array:
+        """Return (A + alpha I)⁻¹ B from the factor that :meth:`solve` has left."""
+        # LAPACK sees the lower triangle by rows as an upper one by columns.
+        return self.turned(lapack.dpotrs(self.A.T, self.turned(B), lower=0)[0])
+
+    def matrix(self) -> NDArray[np.float64]:
+        """Return M in float64."""
+        mirror(self.A)
+        M = self.A.astype(np.float64)
+        D = 1.0 if self.D is None else self.D
+        M[np.diag_indices(len(M))] = D * self.diagonal.astype(np.float64) * D + self.ridge
+        return M
+
+    def restore(self) -> None:
+        """Give A back, as it was."""
+        mirror(self.A)
+        if self.D is not None:
+            scale(self.A, 1.0 / self.D)
+        np.fill_diagonal(self.A, self.diagonal)
+
+
+def scale(A: Array, D: Array) -> None:
+    """Scale rows and columns of a symmetric matrix, in place."""
+    D = D.astype(A.dtype)
+    A *= D[:, None]
+    A *= D
+
+
+def mirror(A: Array) -> None:
+    """Restore the lower triangle of a symmetric matrix from the upper one."""
+    for rows in row_blocks(len(A), MIRROR_ROWS):
+        upper = np.triu(A[rows, rows], 1)
+        A[rows, rows] = upper + upper.T
+        A[rows.stop :, rows] = A[rows, rows.stop :].T

@@ -1,0 +1,49 @@
+"""The normal equations of ridge regression, with what says how accurate their solutions are."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from widelearn.runtime import Array
+
+EPS = float(np.finfo(np.float64).eps)
+
+
+class NormalEquations(NamedTuple):
+    """(A + alpha I) C = B for moments about a centre: A (p, p), which a solution destroys, and B (p, t).
+
+    The mean of the features is `center` + `rest`, zero without an intercept. Sizes (t,) are the norms of the targets,
+    about their means where there is an intercept.
+    """
+
+    A: Array
+    B: Array
+    center: Array
+    rest: Array
+    mean_y: Array
+    size: Array
+    weight: float
+    fit_intercept: bool
+    # Σ w (z - center)² of every feature.
+    spread: Array
+
+    @property
+    def distance(self) -> float:
+        """How many spreads of theirs the features' means are away from zero, at most."""
+        seen = self.spread > 0.0
+        return float(np.sqrt((self.center[seen] ** 2 * self.weight / self.spread[seen]).max(initial=0.0)))
+
+    def offset(self, coef: Array, targets: Any = slice(None)) -> Array:
+        """Return the values at the centre that an unpenalised intercept gives to some targets' coefficients."""
+        return np.asarray(self.mean_y[targets] - self.rest @ coef)
+
+    def error(self, coef: Array, alpha: float, rcond: float, unit: float, targets: Any) -> float:
+        """Return how far the fit of coefficients may be off, relative to the targets, in the norm of fitted values.
+
+        A was summed with relative errors of about `unit`. With M = D (A + alpha I) D of unit diagonal and c = D⁻¹ coef
+        an error δM moves the fit by |M^(1/2) M⁻¹ δM c| <= |M⁻¹|^(1/2) unit |c|.
+        """
+        scaled = np.sqrt(self.spread + alpha)[:, None] * coef
+        size = self.size[targets]
+        relative = np.linalg.norm(scaled, axis=0) / np.where(size > 0.0, size, np.inf)
+        return float(unit * relative.max(initial=0.0) / max(rcond, np.finfo(np.float64).tiny) ** 0.5)

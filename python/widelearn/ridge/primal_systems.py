@@ -1,0 +1,133 @@
+"""Primal ridge systems by the cheapest way that is accurate: a factor of moments, refinement, or a QR of the rows."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import LinAlgWarning
+
+from widelearn.ridge.equilibrated import Equilibrated
+from widelearn.ridge.normal_equations import EPS, NormalEquations
+from widelearn.ridge.refinement import refine
+from widelearn.ridge.row_passes import RowPasses
+from widelearn.ridge.row_triangle import RowTriangle
+from widelearn.ridge.symmetric_systems import Solution, Trouble, checked_diagonal, describe, singular_solution
+from widelearn.runtime import Array, warn
+
+# Errors of fitted values relative to the targets: below the first a solution is left as it is, above the last we warn.
+ENOUGH, TOO_MUCH = 1e-11, 1e-6
+# The same for moments of single precision.
+ENOUGH_SINGLE, TOO_MUCH_SINGLE = 1e-5, 1e-2
+# A factor whose errors unit / rcond are below this is good enough to refine with.
+CONTRACTS = 1e-2
+
+
+class PrimalSolver:
+    """Solves one system penalty by penalty: moments alone, or moments with the rows that they were summed from.
+
+    `unit` is the rounding error that products were summed with, `enough` the error that needs no care.
+    """
+
+    def __init__(
+        self,
+        system: NormalEquations,
+        rows: RowPasses | None = None,
+        *,
+        unit: float = EPS / 2,
+        enough: float | None = None,
+    ) -> None:
+        self.system, self.rows, self.unit = system, rows, unit
+        single = unit > EPS
+        self.enough = (ENOUGH_SINGLE if single else ENOUGH) if enough is None else enough
+        self.too_much = TOO_MUCH_SINGLE if single else TOO_MUCH
+        self.diagonal = checked_diagonal(system.A, system.B)
+        self.troubles: list[Trouble] = []
+        # The largest estimate of what is left of errors, and the condition number that it came with.
+        self.error, self.rcond = 0.0, 1.0
+        self.solver, self.n_iter = "cholesky", 1
+        self._triangle: RowTriangle | None = None
+
+    def solve(self, alpha: NDArray[np.float64]) -> Solution:
+        """Return coefficients (p, t), and offsets at the centre, for one penalty a target; warns of what is inexact."""
+        coef, offset = np.empty(self.system.B.shape), np.zeros(len(alpha))
+        for value in np.unique(alpha):
+            at = np.flatnonzero(alpha == value)
+            coef[:, at], offset[at] = self.solve_one(float(value), at)
+        self.warn()
+        return self._solution(coef, offset)
+
+    def confirmed(self, alpha: NDArray[np.float64]) -> Solution | None:
+        """Return what a factor of the moments gives, corrected by the rows where need be; None where that is inexact.
+
+        For moments in single precision: then moments in double precision are the next thing to try.
+        """
+        coef, offset = np.empty(self.system.B.shape), np.zeros(len(alpha))
+        for value in np.unique(alpha):
+            at = np.flatnonzero(alpha == value)
+            with Equilibrated(self.system.A, self.diagonal, value) as system:
+                found = self._by_factor(system, float(value), at)
+            if found is None or not found[2]:
+                return None
+            coef[:, at], offset[at] = found[:2]
+        return self._solution(coef, offset)
+
+    def _solution(self, coef: Array, offset: Array) -> Solution:
+        found = Solution(coef, offset, self.solver, n_iter=self.n_iter, rcond=self.rcond)
+        if not self.system.fit_intercept:
+            return found
+        return found._replace(center=self.system.center, distance=self.system.distance)
+
+    def solve_one(self, alpha: float, at: Any) -> tuple[Array, Array]:
+        """Return coefficients and offsets of the targets `at` for one penalty; A is left as it was."""
+        with Equilibrated(self.system.A, self.diagonal, alpha) as system:
+            found = self._by_factor(system, alpha, at)
+            if found is not None and (found[2] or self.rows is None):
+                return found[:2]
+            if self.rows is not None:
+                return self._from_rows(self.rows, alpha, at)
+            coef, _ = singular_solution(system, self.system.B[:, at], None, True, self.troubles)
+            self.solver = "eigen"
+            return coef, self.system.offset(coef, at)
+
+    def _by_factor(self, system: Equilibrated, alpha: float, at: Any) -> tuple[Array, Array, bool] | None:
+        """Solve by Cholesky, corrected by the rows where need be; say whether that is exact, None if it is singular."""
+        found = system.solve(self.system.B[:, at])
+        if found is None or not found[1] >= EPS:
+            return None
+        coef, rcond = found
+        error = self.system.error(coef, alpha, rcond, self.unit, at)
+        self.rcond = min(self.rcond, rcond)
+        if error > self.enough and self.rows is not None and self.unit <= CONTRACTS * rcond:
+            floor = 10 * EPS / rcond**0.5
+            refined = refine(self.system, alpha, coef, system.correct, self.rows, targets=at, floor=floor)
+            if refined is not None:
+                self.solver, self.n_iter = "refined", max(self.n_iter, refined[2])
+                return *refined[:2], True
+        if self.rows is None:
+            self.error = max(self.error, error)
+        return coef, self.system.offset(coef, at), error <= self.enough
+
+    def _from_rows(self, rows: RowPasses, alpha: float, at: Any) -> tuple[Array, Array]:
+        """Solve by orthogonal triangles of the rows, which lose half the digits that moments lose."""
+        if self._triangle is None:
+            self._triangle = RowTriangle(self.system, rows)
+        factor = self._triangle.factor(alpha)
+        coef, offset = factor.coef[:, at], factor.offset[at]
+        self.solver, self.rcond = "qr", min(self.rcond, factor.rcond**2)
+        self.error = max(self.error, factor.error(self.system.size)[at].max(initial=0.0))
+        if factor.rank < len(coef):
+            self.troubles.append(Trouble("eigen", factor.rcond**2, factor.rank))
+        return coef, offset
+
+    def warn(self) -> None:
+        """Say once what is singular, or what may be inexact."""
+        worst = min(self.troubles, key=lambda trouble: trouble.rcond, default=None)
+        if worst is not None:
+            warn(describe(worst, len(self.system.A), self.system.A.dtype), LinAlgWarning)
+        elif self.error > self.too_much:
+            warn(
+                f"The ridge system is nearly singular (rcond = {self.rcond:.2g}): rounding may move fitted values by"
+                f" {self.error:.1g} of the targets' size. Raise alpha"
+                f"{', or give all rows to one fit, which can correct this' if self.rows is None else ''}.",
+                LinAlgWarning,
+            )
