@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.linalg import eigh, lapack
 
+from widelearn.ridge.certificate import LOST, TRUSTED, complain, fit_error, roundoff
 from widelearn.ridge.leave_one_out import ERROR_ROWS, FULL, Errors, divide, products
 from widelearn.ridge.symmetric_systems import Solution, residual, solve_symmetric, take_out
 from widelearn.runtime import Array, check_memory, row_blocks
@@ -10,27 +11,45 @@ from widelearn.runtime import Array, check_memory, row_blocks
 # Up to n / ROWS_A_PENALTY + LEAST penalties, one Cholesky factor and its inverse for each cost less than eigenvectors.
 ROWS_A_PENALTY = 3000
 LEAST = 3
+# Relative errors of left-out errors that eigenvectors may make.
+HARMLESS = 1e-8
 
 
 class DualPath:
     """The path of (S K S + alpha I) with the border u, for a kernel matrix K, C-contiguous, which is destroyed.
 
-    All weights are positive; `definite` says whether K is positive semidefinite but for rounding.
+    All weights are positive; `definite` says whether K is positive semidefinite but for rounding. Whatever the type of
+    K, numbers are in float64; `unit` is the unit roundoff of what its entries were computed in, by default float64's.
     """
 
     def __init__(
-        self, K: Array, y: Array, alphas: Array, weight: Array | None, *, fit_intercept: bool, definite: bool
+        self,
+        K: Array,
+        y: Array,
+        alphas: Array,
+        weight: Array | None,
+        *,
+        fit_intercept: bool,
+        definite: bool,
+        unit: float | None = None,
     ) -> None:
         n = len(K)
+        if K.dtype != np.float64:
+            check_memory(8 * n * n, f"The kernel matrix of {n} rows in float64", "Take fewer rows.")
+            K = K.astype(np.float64)
         self.alphas, self.definite = alphas, definite
+        self.unit = roundoff(np.float64) if unit is None else unit
         self.root = np.ones(n) if weight is None else np.sqrt(weight)
         if weight is not None:
-            K *= self.root.astype(K.dtype)[:, None]
-            K *= self.root.astype(K.dtype)
+            K *= self.root[:, None]
+            K *= self.root
         self.K, self.y = K, y * self.root[:, None]
         self.border = self.root if fit_intercept else None
+        self.diagonal = np.abs(K.diagonal())
+        # What rounding may do to eigenvalues.
+        self.blur = self.unit * float(np.sqrt(self.diagonal.sum() * self.diagonal.max(initial=0.0)))
         self.values = self.vectors = np.empty(0)
-        self.noise = n * np.finfo(K.dtype).eps * float(np.abs(K.diagonal()).sum())
+        self.noise = n * np.finfo(K.dtype).eps * float(self.diagonal.sum())
         few = len(alphas) <= n / ROWS_A_PENALTY + LEAST
         if not (few and alphas.min(initial=np.inf) > self.noise):
             self._decompose()
@@ -55,16 +74,30 @@ class DualPath:
             self.noise = max(self.noise, -2 * self.values[0])
             self.values = np.where(self.values > self.noise, self.values, 0.0)
 
+    def forget(self) -> None:
+        """Let go of the eigenvectors: solutions come from factors of the matrix then."""
+        self.values = self.vectors = np.empty(0)
+
+    def doubt(self) -> Array:
+        """Return about how wrong left-out errors of every penalty (a,) may be by rounding, relative to themselves."""
+        least = np.zeros(1)
+        if self.vectors.size:
+            # Eigenvalues that are none but for rounding do no harm where a gap says so.
+            least = self.values[self.values > 0.0] if self.definite else np.abs(self.values)
+        smallest = np.abs((least if least.size else np.zeros(1))[:, None] + self.alphas).min(axis=0)
+        return np.divide(self.blur, smallest, out=np.full(len(smallest), np.inf), where=smallest > 0.0)
+
     def errors(self) -> Errors:
         """Yield rows and their errors."""
         if not self.vectors.size:
-            found = self._cholesky_errors()
+            found = self._cholesky_errors(self.alphas)
             if found is not None:
                 return iter([(slice(0, len(self.K)), found)])
             self._decompose()
         return self._eigen_errors()
 
     def _eigen_errors(self) -> Errors:
+        """Yield errors by eigenvectors, and where these are too rough for a penalty by its own factor."""
         shifted = self.values[:, None] + self.alphas
         # Where a penalty of zero meets directions without variance, those alone decide, as they do in its limit.
         null = (np.abs(shifted) <= self.noise) & (self.alphas == 0.0) | (shifted == 0.0)
@@ -72,6 +105,8 @@ class DualPath:
         # Rows that such directions do not touch are left to the others.
         other = np.where(null, 0.0, 1.0 / np.where(null, 1.0, shifted))
         projected = self.vectors.T @ self.y
+        rough = (self.doubt() > HARMLESS) & (self.alphas > 0.0)
+        finer = self._cholesky_errors(self.alphas[rough]) if rough.any() else None
         for rows in row_blocks(len(self.y), ERROR_ROWS):
             vectors = self.vectors[rows]
             squares = vectors**2
@@ -80,21 +115,27 @@ class DualPath:
             if untouched.any():
                 errors = np.where(untouched.T[:, :, None], products(vectors, other, projected), errors)
                 diagonal = np.where(untouched, squares @ other, diagonal)
-            yield rows, divide(errors, diagonal.T)
+            found = divide(errors, diagonal.T)
+            if finer is not None:
+                found[rough] = finer[:, rows]
+            yield rows, found
 
-    def _cholesky_errors(self) -> Array | None:
-        """Take one factor and its inverse for each penalty; None where one of the matrices is not definite."""
+    def _cholesky_errors(self, alphas: Array) -> Array | None:
+        """Take one factor and its inverse for each penalty; None where one of the matrices is not definite.
+
+        Each is scaled to a diagonal near one by powers of two, which change no digit but keep every row's.
+        """
         n, u = len(self.K), self.border
         check_memory(8 * n * n, f"The inverse of {n} rows", "Take fewer rows.")
-        right = np.asfortranarray(self.y if u is None else np.column_stack([self.y, u]))
-        out = np.empty((len(self.alphas), *self.y.shape))
-        for j, alpha in enumerate(self.alphas):
+        right = self.y if u is None else np.column_stack([self.y, u])
+        out = np.empty((len(alphas), *self.y.shape))
+        for j, alpha in enumerate(alphas):
             M = np.array(self.K.T, dtype=np.float64, order="F")
             M[np.diag_indices(n)] += alpha
             factor, info = lapack.dpotrf(M, lower=1, overwrite_a=1, clean=0)
             if info:
                 return None
-            dual = lapack.dpotrs(factor, right, lower=1)[0]
+            dual = lapack.dpotrs(factor, np.asfortranarray(right), lower=1)[0]
             inverse = lapack.dpotri(factor, lower=1, overwrite_c=1)[0].diagonal().copy()
             if u is not None:
                 dual, q = dual[:, :-1], dual[:, -1]
@@ -105,15 +146,26 @@ class DualPath:
 
     def solve(self, alpha: Array) -> Solution:
         """Return the dual coefficients (n, t) and offsets (t,) for one penalty a target."""
+        if not self.vectors.size:
+            return self.factored(alpha)
         shifted = self.values[:, None] + alpha
         size = np.abs(shifted)
-        if not self.vectors.size or size.min() <= np.finfo(self.K.dtype).eps * size.max():
-            found = solve_symmetric(self.K, self.y, alpha, border=self.border, definite=self.definite)
-        else:
-            coef, offset = self.vectors @ ((self.vectors.T @ self.y) / shifted), np.zeros(self.y.shape[1])
-            if self.border is not None:
-                offset = (self.border @ (self.y - self.K @ coef)) / (self.border @ self.border)
-            norms = np.linalg.norm(self.y, axis=0)
-            relative = residual(self.K, coef, self.y, alpha, self.border, offset, norms)
-            found = Solution(coef.astype(self.K.dtype), offset, "eigen", relative)
-        return found._replace(coef=found.coef * self.root.astype(self.K.dtype)[:, None])
+        if size.min() <= np.finfo(self.K.dtype).eps * size.max():
+            return self.factored(alpha)
+        coef, offset = self.vectors @ ((self.vectors.T @ self.y) / shifted), np.zeros(self.y.shape[1])
+        error = fit_error(self.diagonal, coef, self.y, self.border, self.unit)
+        if error > TRUSTED:
+            return self.factored(alpha)
+        if self.border is not None:
+            offset = (self.border @ (self.y - self.K @ coef)) / (self.border @ self.border)
+        norms = np.linalg.norm(self.y, axis=0)
+        relative = residual(self.K, coef, self.y, alpha, self.border, offset, norms)
+        return Solution(coef * self.root[:, None], offset, "eigen", relative, error=error)
+
+    def factored(self, alpha: Array) -> Solution:
+        """Return what :meth:`solve` does, from a factor of its own, whose rounding errors are the smaller ones."""
+        found = solve_symmetric(self.K, self.y, alpha, border=self.border, definite=self.definite)
+        error = fit_error(self.diagonal, found.coef, self.y, self.border, self.unit)
+        if error > LOST and found.solver == "cholesky":
+            complain(error, self.K, alpha, self.unit)
+        return found._replace(coef=found.coef * self.root[:, None], error=error)

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 from sklearn.utils import check_random_state
 
 from widelearn import _core
+from widelearn.ridge.certificate import LOST, complain, fit_error, roundoff
 from widelearn.ridge.conjugate_gradients import pcg
 from widelearn.ridge.operators import Operator, Weighted, symmetric_kernel_matrix
 from widelearn.ridge.preconditioner import Preconditioner, worth_it
@@ -20,13 +22,18 @@ ORIGIN_ROWS = 256
 CENTERED_VALUES = 1 << 19
 
 
-def own_kernel_matrix(K: Array) -> Array:
-    """Return a C-contiguous copy of a square kernel matrix, to be destroyed by a solve."""
-    n = len(K)
-    if K.shape != (n, n):
+def square(K: Array) -> Array:
+    """Return a kernel matrix, which is refused if it is not square."""
+    if K.ndim != 2 or K.shape[0] != K.shape[1]:
         raise ValueError(f"A kernel matrix must be square, got shape {K.shape}.")
-    check_memory(K.nbytes, f"A copy of the {n} x {n} kernel matrix", "Take fewer rows.")
-    return np.array(K, order="C")
+    return K
+
+
+def own_kernel_matrix(K: Array, dtype: DTypeLike | None = None) -> Array:
+    """Return a C-contiguous copy of a square kernel matrix, to be destroyed by a solve; of its dtype, or another."""
+    n, dtype = len(square(K)), K.dtype if dtype is None else np.dtype(dtype)
+    check_memory(n * n * dtype.itemsize, f"A copy of the {n} x {n} kernel matrix", "Take fewer rows.")
+    return np.array(K, dtype, order="C")
 
 
 def solve_dual(
@@ -38,11 +45,15 @@ def solve_dual(
     fit_intercept: bool = False,
     symmetric: bool = False,
     definite: bool = False,
+    unit: float | None = None,
+    fallback: bool = True,
 ) -> Solution:
     """Solve (K + alpha W⁻¹) a + b 1 = y with 1'a = 0, or without b, as (S K S + alpha I) β + b √w = S y, a = S β.
 
     With S = √W small weights do no harm. K, C-contiguous, is destroyed. Coefficients of rows without weight are zero.
-    `symmetric` says that K need not be checked; `definite`, that it is positive semidefinite but for rounding.
+    `symmetric` says that K need not be checked; `definite`, that it is positive semidefinite but for rounding. `unit`
+    is the unit roundoff of what its entries were computed in, by default its own. Who sets `fallback` to False judges
+    the solution's error by himself, and meets a LinAlgError where there is no Cholesky factor.
     """
     if not (symmetric or definite):
         symmetric_kernel_matrix(K)
@@ -59,9 +70,13 @@ def solve_dual(
         K *= root.astype(K.dtype)[:, None]
         K *= root.astype(K.dtype)
     border = root if fit_intercept else None
-    found = solve_symmetric(K, y, alpha, border=border, definite=definite)
+    unit = roundoff(K.dtype) if unit is None else unit
+    found = solve_symmetric(K, y, alpha, border=border, definite=definite, fallback=fallback)
+    error = fit_error(K.diagonal(), found.coef, y, border, unit)
+    if fallback and error > LOST and found.solver == "cholesky":
+        complain(error, K, alpha, unit)
     coef[rows] = found.coef * root.astype(K.dtype)[:, None]
-    return found._replace(coef=coef)
+    return found._replace(coef=coef, error=error)
 
 
 def solve_iteratively(

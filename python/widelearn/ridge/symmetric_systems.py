@@ -17,6 +17,7 @@ class Solution(NamedTuple):
     the intercepts, or the values at the features' `center`, where one is kept. The residual is that of the whole system
     relative to its right-hand side, of the worst column or of each; zero where it was not looked at. Conjugate
     gradients have the rank of their preconditioner, and what is left of right-hand sides, S y - (S K S + alpha I) β.
+    Dual solutions have the estimated error of their fit, relative to the targets.
     """
 
     coef: NDArray[Any]
@@ -31,6 +32,7 @@ class Solution(NamedTuple):
     # The features' centre (p,), None for zero, and how many spreads of theirs it may be away from zero.
     center: Array | None = None
     distance: float = 0.0
+    error: float = 0.0
 
     @property
     def intercept(self) -> Array:
@@ -59,14 +61,20 @@ def check_alpha(alpha: ArrayLike, n_targets: int) -> NDArray[np.float64]:
 
 
 def solve_symmetric(
-    A: Array, B: Array, alpha: NDArray[np.float64], *, border: Array | None = None, definite: bool = True
+    A: Array,
+    B: Array,
+    alpha: NDArray[np.float64],
+    *,
+    border: Array | None = None,
+    definite: bool = True,
+    fallback: bool = True,
 ) -> Solution:
     """Solve (A + alpha I) X + u b' = B with u'X = 0, one alpha a column of B; without a border, (A + alpha I) X = B.
 
     Rank and condition are those of the equilibrated system, so that units do not matter. Cholesky first. If that fails
     or its reciprocal condition number is below the machine epsilon, an indefinite A is solved by LDLᵀ of the whole
     system, and what is singular by the eigenvectors whose eigenvalues are not rounding errors: the solution of smallest
-    norm. Either way says so in one LinAlgWarning.
+    norm. Either way says so in one LinAlgWarning; without `fallback` it is a LinAlgError instead, and A is as it was.
 
     The lower triangle and the diagonal of A (n, n) are destroyed; `definite` says whether A is positive semidefinite
     but for rounding, False allows LDLᵀ. X comes in the dtype of A, and with it the solver of the worst column, and the
@@ -83,6 +91,9 @@ def solve_symmetric(
         columns = alpha == value
         system = Equilibrated(A, diagonal, value)
         found: tuple[Any, ...] | None = by_cholesky(system, right[:, columns], u)
+        if found is None and not fallback:
+            system.restore()
+            raise np.linalg.LinAlgError(f"A {A.dtype} factor of {len(A)} rows does not hold alpha = {value:.2g}.")
         if found is None and not definite:
             system.restore()
             found = by_ldlt(A, right[:, columns], value, u, troubles)

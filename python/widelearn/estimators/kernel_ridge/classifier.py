@@ -64,7 +64,8 @@ class KernelRidgeClassifier(SignClassifier, BaseKernelRidge):
     multilabel_ : bool
         Whether the targets were a multilabel indicator.
     dual_coef_ : ndarray of shape (n,) or (n, n_targets)
-        Dual coefficients a of the rows in `X_fit_`, zero for rows of weight zero.
+        Dual coefficients a of the rows in `X_fit_`, zero for rows of weight zero; in float64 where float32 rows ask for
+        it.
     intercept_ : float or ndarray of shape (n_targets,)
         Intercept b.
     solver_ : str

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
+from sklearn.utils._param_validation import StrOptions
 
 from widelearn.estimators.feature_ridge.fit import read_labels, read_numbers
 from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, solve_best
@@ -30,9 +31,10 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
         Penalties to choose from, non-negative; by default the powers of ten.
     fit_intercept : bool, default=True
         Whether there is an unpenalised intercept b.
-    cv : int, splitter, iterable or None, default=None
-        None: the mean squared error of leaving out each row, in closed form. Else refits to folds, and the mean score
-        of the rows left out: R², or the accuracy of a classifier.
+    cv : None, "gcv", int, splitter or iterable, default=None
+        None: the mean squared error of leaving out each row, in closed form. "gcv": generalised cross-validation, whose
+        tridiagonal form costs a seventh of eigenvectors. Else refits to folds, and the mean score of the rows left out:
+        R², or the accuracy of a classifier.
 
     Attributes
     ----------
@@ -41,9 +43,11 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
     kernel_ : Kernel or str
         The kernel used.
     best_score_ : float
-        Their score: minus the mean squared left-out error, w_i r_i² with weights, or the mean score of the folds.
+        Their score: minus the mean squared left-out error, w_i r_i² with weights, or minus the GCV error, or the mean
+        score of the folds.
     dual_coef_ : ndarray of shape (n,) or (n, n_targets)
-        Dual coefficients a of the rows in `X_fit_`, zero for rows of weight zero.
+        Dual coefficients a of the rows in `X_fit_`, zero for rows of weight zero; in float64 where float32 rows ask for
+        it.
     intercept_ : float or ndarray of shape (n_targets,)
         Intercept b.
     solver_ : str
@@ -104,7 +108,7 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
         "kernel": [Kernel, str, callable, list, tuple, None],
         "alphas": ["array-like"],
         "fit_intercept": ["boolean"],
-        "cv": ["cv_object"],
+        "cv": ["cv_object", StrOptions({"gcv"})],
     }
     _read = read_numbers
     _solve = solve_best
@@ -131,9 +135,10 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
         Penalties to choose from, non-negative; by default the powers of ten.
     fit_intercept : bool, default=True
         Whether there is an unpenalised intercept b.
-    cv : int, splitter, iterable or None, default=None
-        None: the mean squared error of leaving out each row, in closed form. Else refits to folds, and the mean score
-        of the rows left out: R², or the accuracy of a classifier.
+    cv : None, "gcv", int, splitter or iterable, default=None
+        None: the mean squared error of leaving out each row, in closed form. "gcv": generalised cross-validation, whose
+        tridiagonal form costs a seventh of eigenvectors. Else refits to folds, and the mean score of the rows left out:
+        R², or the accuracy of a classifier.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied with the sample weights; "balanced" is n / (n_classes n_c).
 
@@ -144,13 +149,15 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
     kernel_ : Kernel or str
         The kernel used.
     best_score_ : float
-        Their score: minus the mean squared left-out error, w_i r_i² with weights, or the mean score of the folds.
+        Their score: minus the mean squared left-out error, w_i r_i² with weights, or minus the GCV error, or the mean
+        score of the folds.
     classes_ : ndarray of shape (n_classes,)
         The classes; column numbers for a multilabel indicator.
     multilabel_ : bool
         Whether the targets were a multilabel indicator.
     dual_coef_ : ndarray of shape (n,) or (n, n_targets)
-        Dual coefficients a of the rows in `X_fit_`, zero for rows of weight zero.
+        Dual coefficients a of the rows in `X_fit_`, zero for rows of weight zero; in float64 where float32 rows ask for
+        it.
     intercept_ : float or ndarray of shape (n_targets,)
         Intercept b.
     solver_ : str

@@ -89,7 +89,7 @@ def solve_best(draft: Any, rows: Rows) -> KernelModel:
     penalty = choice_of(draft.cv, draft.alphas, labels=rows.labels)
     problem, choice = choose_kernel(kernels_of(draft.kernel), penalty, *rows[:3], draft.fit_intercept)
     draft.alpha_, draft.best_score_ = choice.alpha, choice.score
-    return Solver().solve(problem, choice.penalties)
+    return problem.chosen(choice.penalties)
 
 
 def kernels_of(kernel: Any) -> list[Kernel | str]:

@@ -1,105 +1,193 @@
 """Kernel ridge regression as a problem of arrays, and the model that solves it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
+from scipy.linalg import LinAlgWarning
 from sklearn.base import clone
 
 from widelearn.estimators.penalty import Choice
 from widelearn.kernels import NTK, Kernel, as_kernel
+from widelearn.ridge.certificate import SINGLE, fit_error, roundoff
 from widelearn.ridge.dual_path import DualPath
-from widelearn.ridge.kernel_systems import own_kernel_matrix, solve_dual
+from widelearn.ridge.kernel_systems import own_kernel_matrix, solve_dual, square
 from widelearn.ridge.leave_one_out import Errors
 from widelearn.ridge.operators import symmetric_kernel_matrix
 from widelearn.ridge.symmetric_systems import Solution
-from widelearn.runtime import Array
+from widelearn.ridge.tridiagonal import dual_gcv
+from widelearn.runtime import Array, available_memory, warn
+
+# Share of alpha that rounding errors of float32 may take before a factor is worth trying.
+HOPELESS = 0.1
 
 
 @dataclass(frozen=True)
 class KernelModel:
-    """The function Σ_i a_i k(x, x_i) + b that was fitted; of a precomputed kernel there are no rows x_i."""
+    """The function Σ_i a_i k(x, x_i) + b that was fitted; of a precomputed kernel there are no rows x_i.
+
+    Coefficients in float64 on float32 rows ask for values in float64, which are rounded at the end.
+    """
 
     # A kernel, or "precomputed".
     kernel: Any
     rows: Array | None
     solution: Solution
+    # Of the rows that were fitted, where the coefficients' is another.
+    dtype: Any = None
 
     def values(self, X: Array) -> Array:
         """Return the values (m, t) at rows, or at those whose kernels with all rows are given."""
         dual, offset = self.solution.coef, self.solution.offset
+        exact, dtype = X.astype(np.result_type(X, dual), copy=False), np.result_type(X, self.dtype or dual)
         if isinstance(self.kernel, Kernel) and self.rows is not None:
             # A view: the product of rows with themselves adds up in another order than that with their copy.
-            return self.kernel.dot(X, self.rows.view(), dual) + offset
-        return np.asarray(X @ dual + offset)
+            values = self.kernel.dot(exact, self.rows.view(), dual) + offset
+        else:
+            values = np.asarray(exact @ dual + offset)
+        return values.astype(dtype, copy=False)
 
 
-@dataclass(frozen=True)
+@dataclass
 class KernelProblem:
-    """Kernel ridge regression of targets (n, t) on rows, or on their precomputed kernel matrix."""
+    """Kernel ridge regression of targets (n, t) on rows, or on their precomputed kernel matrix.
+
+    The matrix that chose a penalty is in float64, whatever the rows are, and solves for the penalty that was chosen.
+    """
 
     kernel: Any
     X: Array
     Y: Array
     weight: Array | None
     fit_intercept: bool
+    # What chose the penalty: the kernel matrix of refits to folds, or the path of left-out rows.
+    _kept: Array | None = field(default=None, init=False)
+    _path: DualPath | None = field(default=None, init=False)
 
     def checked(self, K: Array) -> Array:
         """Return the kernel matrix, which is refused if it is not symmetric; ours are."""
         return K if isinstance(self.kernel, Kernel) and self.kernel.compiled else symmetric_kernel_matrix(K)
 
-    def matrix(self) -> Array:
-        """Return the kernel matrix, to be destroyed by a solve."""
-        return self.checked(self.kernel(self.X) if isinstance(self.kernel, Kernel) else own_kernel_matrix(self.X))
+    def matrix(self, dtype: DTypeLike = np.float64) -> Array:
+        """Return the kernel matrix of the exact rows, to be destroyed by a solve."""
+        if isinstance(self.kernel, Kernel):
+            return self.checked(self.kernel(self.X.astype(dtype, copy=False)))
+        return self.checked(own_kernel_matrix(self.X, dtype))
 
-    @property
-    def kept(self) -> Array:
-        """The kernel matrix, made once."""
-        # Before Python 3.12 a cached_property holds a lock, for which fits in other threads would wait.
-        if "_kept" not in vars(self):
-            vars(self)["_kept"] = self.matrix()
-        return vars(self)["_kept"]
+    def factored(self, alpha: Array, K: Array | None = None) -> KernelModel:
+        """Return the model from a factor of the kernel matrix, which is destroyed if it is given.
 
-    def factored(self, alpha: Array, K: Array) -> KernelModel:
-        """Return the model from a factor of the kernel matrix, which is destroyed."""
-        found = solve_dual(K, self.Y, alpha, self.weight, fit_intercept=self.fit_intercept, symmetric=True)
-        return self.model(found._replace(offset=found.offset.astype(K.dtype)))
+        Of float32 rows that is one in float32 where the fit keeps its digits so, and else one in float64.
+        """
+        if self.X.dtype == np.float32:
+            found = self._in_single(alpha, K)
+            if found is not None:
+                return self.model(found)
+            K, need = None, 8 * len(self.X) ** 2
+            if need > available_memory()[0]:
+                warn(
+                    f"The kernel matrix of {len(self.X)} rows in float64, {need} bytes, does not fit into memory: this"
+                    " fit in float32 loses digits. Raise alpha, or take solver='pcg' or 'nystrom'.",
+                    LinAlgWarning,
+                )
+                K = self.matrix(np.float32)
+        return self.model(self._solved(alpha, self.matrix() if K is None else K))
+
+    def _solved(self, alpha: Array, K: Array, *, fallback: bool = True) -> Solution:
+        options: dict[str, Any] = {"fit_intercept": self.fit_intercept, "symmetric": True, "fallback": fallback}
+        return solve_dual(K, self.Y, alpha, self.weight, **options)
+
+    def _in_single(self, alpha: Array, K: Array | None) -> Solution | None:
+        """Return the solution in float32, None where it loses digits of the fit."""
+        single = roundoff(np.float32)
+        diagonal = np.abs(self.diagonal().astype(np.float64))
+        diagonal *= 1.0 if self.weight is None else self.weight
+        # Where this holds the factor fails, or its solution is none: nothing is lost by not trying.
+        if single * np.sqrt(diagonal.sum() * diagonal.max()) > HOPELESS * alpha.min():
+            return None
+        try:
+            found = self._solved(alpha, self.matrix(np.float32) if K is None else K, fallback=False)
+        except np.linalg.LinAlgError:
+            return None
+        return found if found.error <= SINGLE else None
+
+    def diagonal(self) -> Array:
+        """Return the diagonal of the kernel matrix."""
+        if isinstance(self.kernel, Kernel):
+            return self.kernel.diag(self.X)
+        return square(self.X).diagonal()
 
     def model(self, found: Solution) -> KernelModel:
-        """Return the model of a solution for all rows."""
-        return KernelModel(self.kernel, self.X if isinstance(self.kernel, Kernel) else None, found)
+        """Return the model of a solution for all rows, in float32 where float32 rows lose nothing by that."""
+        rows, dtype = self.X if isinstance(self.kernel, Kernel) else None, found.coef.dtype
+        if self.X.dtype == np.float32 and dtype != np.float32:
+            kept = slice(None) if self.weight is None else self.weight > 0
+            root = np.ones(len(self.Y)) if self.weight is None else np.sqrt(self.weight)
+            root, Y, coef = root[kept, None], self.Y[kept], found.coef[kept]
+            border = root[:, 0] if self.fit_intercept else None
+            diagonal = root[:, 0] ** 2 * self.diagonal()[kept]
+            error = fit_error(diagonal, coef / root, root * Y, border, roundoff(np.float32))
+            dtype = np.dtype(np.float32 if error <= SINGLE else np.float64)
+        found = found._replace(coef=found.coef.astype(dtype, copy=False), offset=found.offset.astype(dtype))
+        return KernelModel(self.kernel, rows, found, self.X.dtype)
 
     def path(self, K: Array, rows: Array, alphas: Array) -> DualPath:
         """Return the path of some rows that have a weight, whose kernel matrix is destroyed."""
         weight = None if self.weight is None else self.weight[rows]
         return DualPath(K, self.Y[rows], alphas, weight, fit_intercept=self.fit_intercept, definite=False)
 
-    def whole_path(self, alphas: Array) -> DualPath:
-        """Return the path of all rows that have a weight."""
-        K, rows = self.matrix(), np.arange(len(self.Y)) if self.weight is None else np.flatnonzero(self.weight)
-        return self.path(K if len(rows) == len(K) else K[np.ix_(rows, rows)], rows, alphas)
-
     def left_out(self, alphas: Array) -> Errors:
         """Yield rows and scaled leave-one-out errors (a, rows, t), numbered among the rows that have a weight."""
-        return self.whole_path(alphas).errors()
+        K, rows = self.matrix(), self._rows()
+        self._path = self.path(K if len(rows) == len(K) else K[np.ix_(rows, rows)], rows, alphas)
+        return self._path.errors()
+
+    def _rows(self) -> Array:
+        return np.arange(len(self.Y)) if self.weight is None else np.flatnonzero(self.weight)
+
+    def gcv(self, alphas: Array) -> Array:
+        """Return the generalised cross-validation errors (a, t)."""
+        K, rows = self.matrix(), self._rows()
+        K = K if len(rows) == len(K) else K[np.ix_(rows, rows)]
+        weight = None if self.weight is None else self.weight[rows]
+        return dual_gcv(K, self.Y[rows], alphas, weight, fit_intercept=self.fit_intercept)
 
     def refit(self, train: Array, test: Array, alphas: Array) -> Iterator[Array]:
         """Yield for every penalty the values (m, t) at m rows of a fit to others; all of them have a weight."""
-        K = self.kept
+        if self._kept is None:
+            self._kept = self.matrix()
+        K = self._kept
         found, across = self.path(K[np.ix_(train, train)], train, alphas), K[np.ix_(test, train)]
         for alpha in alphas:
             solved = found.solve(np.full(self.Y.shape[1], alpha))
             yield across @ solved.coef + solved.offset
+
+    def rest(self) -> None:
+        """Let go of all but the matrix that chose the penalty."""
+        if self._path is not None:
+            self._path.forget()
+
+    def chosen(self, alpha: Array) -> KernelModel:
+        """Return the model of chosen penalties, from the matrix that chose them, which is destroyed."""
+        if self._path is not None:
+            found, rows = self._path.factored(alpha), self._rows()
+            coef = np.zeros(self.Y.shape)
+            coef[rows] = found.coef
+            return self.model(found._replace(coef=coef))
+        return self.model(self._solved(alpha, self.matrix() if self._kept is None else self._kept))
 
 
 def choose_kernel(kernels: Iterable[Kernel | str], penalty: Any, *problem: Any) -> tuple[KernelProblem, Choice]:
     """Return the problem of the kernel whose penalty, chosen by an object, has the best score; and the choice."""
     best: tuple[KernelProblem, Choice] | None = None
     for kernel in kernels:
-        choice = penalty.choose(KernelProblem(kernel, *problem))
+        tried = KernelProblem(kernel, *problem)
+        choice = penalty.choose(tried)
+        tried.rest()
         if best is None or choice.score > best[1].score:
-            best = KernelProblem(kernel, *problem), choice
+            best = tried, choice
     if best is None:
         raise ValueError("kernel must name at least one kernel, and a list may not hold 'precomputed'.")
     return best

@@ -60,7 +60,8 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
     Attributes
     ----------
     dual_coef_ : ndarray of shape (n,) or (n, n_targets)
-        Dual coefficients a of the rows in `X_fit_`, zero for rows of weight zero.
+        Dual coefficients a of the rows in `X_fit_`, zero for rows of weight zero; in float64 where float32 rows ask for
+        it.
     intercept_ : float or ndarray of shape (n_targets,)
         Intercept b.
     solver_ : str
@@ -93,7 +94,8 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
     -----
     LinAlgWarning
         Once, with the reciprocal condition number and the remedy, if the system is indefinite, singular or not
-        symmetric.
+        symmetric; with the ratio of its largest eigenvalue to alpha if rounding errors move the fit by more than 1e-6
+        of the targets.
     ConvergenceWarning
         If "pcg" ends before `tol`, with the residual reached.
 
@@ -106,8 +108,12 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
     -----
     Fitting costs n² d + n³ / 3 flops and n² numbers ("pcg" with rank k: 2 n k² flops, n k numbers and each iteration
     n² products, times d where the matrix is not kept; "nystrom" with M centres: 2 n M² flops and M² numbers beside a
-    low-rank factor), predicting m rows 2 m n d flops and no matrix. float32 data are computed in float32. The bits of
-    what "cholesky" gives are the same for every number of threads.
+    low-rank factor), predicting m rows 2 m n d flops and no matrix. The bits of what "cholesky" gives are the same for
+    every number of threads.
+
+    float32 rows are computed in float32 where that moves the fit by less than about 1e-5 of the targets. Else the
+    matrix is made of the exact rows in float64 and factored again, for twice the memory and two to three times the
+    time, and predictions are computed in float64 and rounded at the end.
 
     With "nystrom" Dask arrays and dataframes are fitted block by block where they lie, as :class:`FeatureRidge` fits
     them: the centres are chosen among rows drawn from all blocks, 10,000 or four times as many as centres.

@@ -49,7 +49,7 @@ class Solver:
         if self.solver == "nystrom":
             return self._on_centres(problem, alpha)
         if self.solver == "cholesky" or (self.solver == "auto" and len(problem.X) < FEW_ROWS and fits(problem.X)):
-            return problem.factored(alpha, problem.matrix())
+            return problem.factored(alpha)
         return self._iterated(problem, alpha)
 
     def _iterated(self, problem: KernelProblem, alpha: Array) -> KernelModel:
@@ -76,9 +76,8 @@ class Solver:
             if preconditioner is None:
                 raise
             # An indefinite kernel is the direct solver's, which says so.
-            return problem.factored(alpha, problem.matrix())
-        coef, offset = found.coef.astype(X.dtype), found.offset.astype(X.dtype)
-        return problem.model(found._replace(coef=coef, offset=offset, left=None))
+            return problem.factored(alpha)
+        return problem.model(found._replace(left=None))
 
     def _on_centres(self, problem: KernelProblem, alpha: Array) -> KernelModel:
         """Solve the model that is restricted to combinations of some rows' kernels."""

@@ -155,7 +155,8 @@ class Recursion:
     ) -> tuple[Array, Array] | None:
         """Return the metric, and its root, of the gradients of a fit under a metric; None if they vanish."""
         fit, diagonal = solved(problem, root, alpha), self.metric == "diagonal"
-        rows, dual = np.asarray(fit.rows), fit.solution.coef
+        dual = fit.solution.coef
+        rows = np.asarray(fit.rows).astype(dual.dtype, copy=False)
         product = outer_product(problem.kernel, rows, dual, problem.weight, sample, diagonal=diagonal)
         return next_metric(root, product, self.exponent)
 
@@ -178,9 +179,7 @@ def under(problem: KernelProblem, root: Array) -> KernelProblem:
 
 def solved(problem: KernelProblem, root: Array, alpha: float) -> KernelModel:
     """Return the model of all rows under a metric."""
-    mapped = under(problem, root)
-    found = mapped.whole_path(np.array([alpha])).solve(np.full(problem.Y.shape[1], alpha))
-    return mapped.model(found._replace(offset=found.offset.astype(problem.X.dtype)))
+    return under(problem, root).factored(np.full(problem.Y.shape[1], alpha))
 
 
 def taken(problem: KernelProblem, rows: Array) -> KernelProblem:

@@ -1,0 +1,63 @@
+"""How far rounding moves the fit of a dual solution: one estimate for every precision, and what follows from it.
+
+With S = √W the system is (S K S + alpha I) β + b S 1 = S y. Entries of S K S are known, and factored, to a unit
+roundoff u of sqrt(K_ii K_jj) at best. An error δ of the matrix moves the fit by alpha (S K S + alpha I)⁻¹ δ β, which is
+no longer than δ β; errors of many entries add up like independent ones, to u sqrt(tr D) ‖D^(1/2) β‖, D the diagonal.
+"""
+
+import numpy as np
+from numpy.typing import DTypeLike
+from scipy.linalg import LinAlgWarning
+
+from widelearn.runtime import Array, warn
+
+# Errors of the fit, relative to centred targets, below which float32 is as good as float64 for its users; below which
+# rows at hand need no other method than their inner products; and above which a user is told.
+SINGLE, TRUSTED, LOST = 1e-5, 1e-10, 1e-6
+# Products of the largest eigenvalue's estimate.
+POWERS = 8
+
+
+def roundoff(dtype: DTypeLike) -> float:
+    """Return the unit roundoff of a type."""
+    return float(np.finfo(np.dtype(dtype)).eps) / 2
+
+
+def fit_error(diagonal: Array, coef: Array, right: Array, border: Array | None, unit: float) -> float:
+    """Return about how far rounding moves the fit, relative to the targets that an intercept leaves, of the worst one.
+
+    `diagonal` is that of S K S, `coef` are β and `right` S y, of shapes (n, t), and `border` S 1 where there is an
+    intercept. `unit` is the unit roundoff of what the entries were computed in.
+    """
+    d = np.abs(np.asarray(diagonal, np.float64))
+    left = right if border is None else right - np.outer(border, (border @ right) / (border @ border))
+    size = np.linalg.norm(left, axis=0)
+    moved = unit * np.sqrt(d.sum()) * np.linalg.norm(np.sqrt(d)[:, None] * coef, axis=0)
+    # Targets that are constant to rounding have nothing to lose.
+    constant = size <= 8 * np.finfo(np.float64).eps * np.linalg.norm(right, axis=0)
+    return float(np.divide(moved, size, out=np.zeros_like(moved), where=~constant).max(initial=0.0))
+
+
+def largest_eigenvalue(A: Array) -> float:
+    """Return a lower bound of the largest eigenvalue in size of a symmetric matrix, within percents of it."""
+    vector = np.sqrt(np.abs(A.diagonal())).astype(A.dtype)
+    value = 0.0
+    for _ in range(POWERS):
+        length = float(np.linalg.norm(vector))
+        if not (0.0 < length < np.inf):
+            break
+        vector = A @ (vector / vector.dtype.type(length))
+        value = float(np.linalg.norm(vector))
+    return value
+
+
+def complain(error: float, A: Array, alpha: Array, unit: float) -> None:
+    """Warn that rounding errors move a fit to a kernel matrix, with the ratio that makes them do so."""
+    largest, penalty = largest_eigenvalue(A), float(np.min(alpha))
+    ratio = f"{largest / penalty:.2g} times alpha" if penalty > 0 else f"{largest:.2g} and alpha is 0"
+    more = ", or pass float64 data" if unit > roundoff(np.float64) else ""
+    warn(
+        f"Rounding errors move the fit by about {error:.1g} of the targets: the largest eigenvalue of the kernel matrix"
+        f" is {ratio}, more than its digits hold. Raise alpha, scale the columns of X alike{more}.",
+        LinAlgWarning,
+    )
