@@ -1,0 +1,236 @@
+"""Valid calls to start from: what the examples of all docstrings call, recorded with their arguments.
+
+``python -m fuzz.recording FILE`` runs every docstring of the package, and a few lines for what no docstring shows, with
+recorders around the core's functions, the public functions and the methods of the public classes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import functools
+import importlib
+import inspect
+import io
+import operator
+import pickle
+import pkgutil
+import sys
+import time
+import types
+import warnings
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import widelearn as wl
+from widelearn import _core
+
+# Rooms whose calls are processes, files and figures have tests of their own.
+LEFT_OUT = {"experiments", "plots", "__main__", "distributed", "studies"}
+SPECIAL = {"__call__"}
+SAMPLES, LARGEST, SLOWEST = 10, 400_000, 0.5
+MORE = """
+import numpy as np, scipy.sparse as sp, widelearn as wl
+from widelearn import kernels as k
+rng = np.random.default_rng(0)
+X = rng.normal(size=(12, 3)); y = X[:, 0] + 1; Y = np.c_[y, -y]; c = (y > 1).astype(int); w = rng.uniform(size=12)
+for T in (np.float64, np.float32):
+    x = X.astype(T)
+    for f in (
+        wl.RandomFeatures(4), wl.RandomFeatures(4, weights="hadamard"), wl.TangentFeatures(4), wl.NTKFeatures(8),
+        wl.FourierFeatures(n_components=4), wl.NystromFeatures(k.RBF(), 4),
+    ):
+        Z = f.fit(x).transform(x)
+        wl.FeatureRidge(f, 0.1).fit(x, y, w).predict(x)
+        wl.FeatureRidge(f, 0.1).partial_fit(x, Y).predict(x)
+    wl.RandomFeatures(4).fit(sp.csr_matrix(x)).transform(sp.csr_matrix(x))
+    ours = k.NTK(), k.NNGP(), k.RBF(), k.Laplace(), k.Matern(nu=1.5), k.Linear(), k.ArcCosine(1)
+    for one in (*ours, k.RBF() + 2 * k.Linear()):
+        one(x), one(x, x[:4]), one.diag(x), one.dot(x, x[:4], np.ones((4, 2), T))
+        wl.KernelRidge(one, 0.1).fit(x, y, w).predict(x)
+    wl.KernelRidge("rbf", 0.1, solver="pcg").fit(x, Y).predict(x)
+    wl.KernelRidge("rbf", 0.1, solver="nystrom", n_components=4).fit(x, Y).predict(x)
+    for E in (wl.FeatureRidgeCV, wl.KernelRidgeCV):
+        E(alphas=[0.1, 1.0]).fit(x, y).predict(x)
+        E(alphas=[0.1, 1.0], cv=2).fit(x, y).predict(x)
+    wl.FeatureRidgeCV(wl.RandomFeatures(4), [0.1, 1.0], cv="gcv").partial_fit(x, y).predict(x)
+    for E in (wl.FeatureRidgeClassifier, wl.KernelRidgeClassifier):
+        E().fit(x, c).predict(x)
+    for E in (wl.FeatureRidgeClassifierCV, wl.KernelRidgeClassifierCV):
+        E().fit(x, c).predict(x)
+    wl.TwoLayerRegressor(4, max_iter=2).fit(x, y).predict(x)
+    wl.TwoLayerRegressor(4, algorithm="one_step").fit(x, y).predict(x)
+    wl.TwoLayerClassifier(4, max_iter=2).fit(x, c).predict(x)
+    wl.TaylorRegressor(4, max_iter=2).fit(x, y).predict(x)
+    wl.TaylorClassifier(4, max_iter=2).fit(x, c).predict(x)
+    wl.RecursiveFeatureMachine(n_iter=1).fit(x, y).predict(x)
+    A = x @ x.T + np.eye(12, dtype=T)
+    for call in (wl.ridge.solve, wl.ridge.path, wl.ridge.loo, wl.ridge.gcv):
+        call(x, y, [0.1], sample_weight=w) if call is not wl.ridge.solve else call(x, y, 0.1, sample_weight=w)
+        call(A, Y, [0.1] if call is not wl.ridge.solve else 0.1, kind="kernel")
+    wl.ridge.pcg(k.RBF().operator(x), y, 0.1)
+    wl.ridge.Moments(3, 2).update(x, Y).merge(wl.ridge.Moments(3, 2).update(x, Y, w)).solve(0.1, True)
+    wl._core.cholesky(np.eye(3, dtype=T) + T(0.1))
+    net = wl.nets.TwoLayer(x[:4], np.ones(4, T), np.ones((4, 2), T), "relu")
+    net.tangent_product(x, np.ones((4, 3), T)), net.tangent_transpose(x, np.ones((12, 2), T))
+    wl.RandomFeatures(4).fit(x).directions()
+    wl.TaylorRegressor(2, "tanh", width=4, mode="signs", max_iter=2).fit(x, y).predict(x)
+    wl.datasets.multi_index(5, 3)
+wl.runtime.check_memory(1000, "A row", "Take fewer.")
+wl._core.normals(np.empty((2, 3)), 1, 2); wl._core.philox4x32((1, 2, 3, 4), (5, 6))
+wl._core.set_num_threads(2); wl._core.num_threads(); wl._core.simd(); wl._core.simd_available()
+"""
+
+
+class Pickler(pickle.Pickler):
+    """Pickles arguments; a function without a name of its own becomes another."""
+
+    def reducer_override(self, value: Any) -> Any:
+        """Replace functions that no module holds."""
+        if inspect.isfunction(value) and "<" in value.__qualname__:
+            return operator.attrgetter("tanh"), (np,)
+        return NotImplemented
+
+
+def pickled(value: Any) -> bytes | None:
+    """Return a value in pickled form, or None if it has none."""
+    out = io.BytesIO()
+    try:
+        Pickler(out).dump(value)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return None
+    return out.getvalue()
+
+
+class Sample(NamedTuple):
+    """A valid call: module and name of what is called, its arguments in pickled form, and its time."""
+
+    target: str
+    arguments: bytes
+    seconds: float
+
+
+class Recorder:
+    """Calls by target, a few of each that differ in the types and shapes of their arguments."""
+
+    def __init__(self) -> None:
+        self.samples: dict[str, dict[str, Sample]] = defaultdict(dict)
+
+    def record(self, target: str, call: Callable[[], Any], arguments: tuple[Any, ...]) -> Any:
+        """Make a call and keep it."""
+        key = " ".join(map(kind, (*arguments[0], *arguments[1].items())))
+        known = self.samples[target]
+        if key in known or len(known) >= SAMPLES:
+            return call()
+        kept = pickled(arguments)
+        start = time.perf_counter()
+        found = call()
+        seconds = time.perf_counter() - start
+        if kept is not None and len(kept) <= LARGEST and seconds <= SLOWEST:
+            known[key] = Sample(target, kept, seconds)
+        return found
+
+    def function(self, target: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that is recorded."""
+
+        @functools.wraps(function)
+        def recorded(*args: Any, **kwargs: Any) -> Any:
+            return self.record(target, lambda: function(*args, **kwargs), (args, kwargs))
+
+        return recorded
+
+    def method(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a method that is recorded under the class of its object; a constructor without the object."""
+
+        @functools.wraps(function)
+        def recorded(self_: Any, *args: Any, **kwargs: Any) -> Any:
+            target = f"{type(self_).__module__}:{type(self_).__qualname__}"
+            if name != "__init__":
+                target, args = f"{target}.{name}", (self_, *args)
+                return self.record(target, lambda: function(*args, **kwargs), (args, kwargs))
+            return self.record(target, lambda: function(self_, *args, **kwargs), (args, kwargs))
+
+        return recorded
+
+
+def kind(value: Any) -> str:
+    """Return what tells one sort of argument from another."""
+    shape = getattr(value, "shape", None)
+    return f"{type(value).__name__}{getattr(value, 'dtype', '')}{None if shape is None else len(shape)}"
+
+
+def modules() -> list[types.ModuleType]:
+    """Return the package's modules but those left out."""
+    names = (found.name for found in pkgutil.walk_packages(wl.__path__, "widelearn."))
+    return [
+        importlib.import_module(name) for name in names if not LEFT_OUT & set(name.split(".")) and "_core" not in name
+    ]
+
+
+def public() -> dict[str, Any]:
+    """Return the classes and functions of the rooms by name, and the core's."""
+    rooms = [wl, *(value for value in vars(wl).values() if isinstance(value, types.ModuleType))]
+    found = {
+        f"{room.__name__}:{name}": value
+        for room in rooms
+        for name in getattr(room, "__all__", ())
+        if not LEFT_OUT & set(room.__name__.split(".")) and callable(value := getattr(room, name))
+    }
+    return found | {f"widelearn._core:{name}": value for name, value in core_functions().items()}
+
+
+def core_functions() -> dict[str, Any]:
+    """Return the functions of the compiled core."""
+    return {name: value for name, value in vars(_core).items() if inspect.isbuiltin(value)}
+
+
+def methods(cls: type) -> dict[str, tuple[type, Any]]:
+    """Return a class's public methods, its call and its constructor, with the classes of ours that define them."""
+    found: dict[str, tuple[type, Any]] = {}
+    for base in reversed([base for base in cls.__mro__ if base.__module__.startswith("widelearn")]):
+        for name, value in vars(base).items():
+            if inspect.isfunction(value) and (not name.startswith("_") or name in SPECIAL or name == "__init__"):
+                found[name] = base, value
+    return found
+
+
+def wrap(recorder: Recorder) -> None:
+    """Put recorders around everything public."""
+    done: set[tuple[type, str]] = set()
+    for target, value in public().items():
+        module, name = target.split(":")
+        if inspect.isclass(value):
+            for method, (owner, function) in methods(value).items():
+                if (owner, method) not in done:
+                    done.add((owner, method))
+                    setattr(owner, method, recorder.method(method, function))
+        else:
+            setattr(sys.modules[module], name, recorder.function(target, value))
+
+
+def record() -> list[Sample]:
+    """Return the calls of all examples."""
+    every, recorder = modules(), Recorder()
+    finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner(optionflags=doctest.ELLIPSIS, verbose=False)
+    tests = [test for module in every for test in finder.find(module) if test.examples]
+    wrap(recorder)
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        for test in tests:
+            runner.run(test, out=lambda text: None)
+        exec(compile(MORE, "<more calls>", "exec"), {})
+    return [sample for known in recorder.samples.values() for sample in known.values()]
+
+
+def main(file: str) -> None:
+    """Write the recorded calls."""
+    Path(file).write_bytes(pickle.dumps(record()))
+
+
+if __name__ == "__main__":
+    # Pickles name the module, not __main__.
+    importlib.import_module("fuzz.recording").main(sys.argv[1])
