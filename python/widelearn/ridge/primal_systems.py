@@ -85,7 +85,7 @@ class PrimalSolver:
                 return found[:2]
             if self.rows is not None:
                 return self._from_rows(self.rows, alpha, at)
-            coef, _ = singular_solution(system, self.system.B[:, at], None, True, self.troubles)
+            coef = singular_solution(system, self.system.B[:, at], None, True, self.troubles)
             self.solver = "eigen"
             return coef, self.system.offset(coef, at)
 

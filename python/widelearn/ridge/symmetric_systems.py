@@ -89,26 +89,32 @@ def solve_symmetric(
     troubles: list[Trouble] = []
     for value in np.unique(alpha):
         columns = alpha == value
-        system = Equilibrated(A, diagonal, value)
-        found: tuple[Any, ...] | None = by_cholesky(system, right[:, columns], u)
+        with Equilibrated(A, diagonal, value) as system:
+            found: tuple[Any, ...] | None = by_cholesky(system, right[:, columns], u)
         if found is None and not fallback:
-            system.restore()
             raise np.linalg.LinAlgError(f"A {A.dtype} factor of {len(A)} rows does not hold alpha = {value:.2g}.")
-        if found is None and not definite:
-            system.restore()
-            found = by_ldlt(A, right[:, columns], value, u, troubles)
-            system = Equilibrated(A, diagonal, value) if found is None else system
         if found is None:
-            found = singular_solution(system, right[:, columns], u, definite, troubles)
+            found = without_cholesky(A, diagonal, right[:, columns], value, u, definite, troubles)
         coef[:, columns], offset[columns] = found[:2]
         rcond = min(rcond, *found[2:], *(trouble.rcond for trouble in troubles))
-        system.restore()
     worst = min(troubles, key=lambda trouble: trouble.rcond, default=None)
     if worst is not None:
         warn(describe(worst, len(A), A.dtype), LinAlgWarning)
     X = coef.astype(A.dtype)
     relative = residual(A, X.astype(np.float64), right, alpha, u, offset, np.linalg.norm(B, axis=0))
     return Solution(X, offset + origin, worst.solver if worst else "cholesky", relative, rcond=rcond)
+
+
+def without_cholesky(
+    A: Array, diagonal: Array, B: Array, alpha: float, u: Array | None, definite: bool, troubles: list[Trouble]
+) -> tuple[Array, Array]:
+    """Return solutions and offsets of a system that has no Cholesky factor; A stays."""
+    found = None if definite else by_ldlt(A, B, alpha, u, troubles)
+    if found is not None:
+        return found
+    with Equilibrated(A, diagonal, alpha) as system:
+        coef = singular_solution(system, B, u, definite, troubles)
+    return coef, np.zeros(B.shape[1]) if u is None else (u @ (B - A @ coef)) / (u @ u)
 
 
 def checked_diagonal(A: Array, B: Array) -> Array:
@@ -157,14 +163,14 @@ def bordered(A: Array, B: Array, alpha: float, u: Array | None) -> tuple[Array, 
 
 def singular_solution(
     system: Equilibrated, B: Array, u: Array | None, definite: bool, troubles: list[Trouble]
-) -> tuple[Array, Array]:
+) -> Array:
     """Solve in the space of the eigenvalues of M that are not rounding errors, for B orthogonal to the border."""
     n, dtype = len(system.A), system.A.dtype
     check_memory(32 * n * n, f"The eigenvectors of a singular {n} x {n} system", "Raise alpha.")
     M, border = system.matrix(), None
     if u is not None:
         border = system.turned(u[:, None])[:, 0]
-        border /= np.linalg.norm(border)
+        border = border / np.linalg.norm(border)
         take_out(M, border)
     values, vectors = eigh(M, overwrite_a=True, check_finite=False)
     noise = n * np.finfo(dtype).eps * np.abs(values).max()
@@ -175,7 +181,8 @@ def singular_solution(
     null = vectors[:, ~kept]
     if border is not None:
         # The border has the eigenvalue zero, but no solution has a part in it.
-        null = null - np.outer(border, border @ null)
+        directions, sizes, _ = np.linalg.svd(null - np.outer(border, border @ null), full_matrices=False)
+        null = directions[:, sizes > 0.5]
     null = system.turned(null)
     right = system.turned(take_out_null(B, null))
     coef = system.turned(vectors[:, kept] @ ((vectors[:, kept].T @ right) / values[kept, None]))
@@ -183,11 +190,7 @@ def singular_solution(
     size = np.abs(values) if border is None else np.sort(np.abs(values))[1:]
     rcond = float(size.min() / size.max()) if size.any() else 0.0
     troubles.append(Trouble("eigen", rcond, int(kept.sum())))
-    if u is None:
-        return coef, np.zeros(B.shape[1])
-    coef -= np.outer(u, (u @ coef) / (u @ u))
-    system.restore()
-    return coef, (u @ (B - system.A @ coef)) / (u @ u)
+    return coef if u is None else coef - np.outer(u, (u @ coef) / (u @ u))
 
 
 def take_out_null(coef: Array, null: Array) -> Array:
