@@ -22,6 +22,9 @@ pub enum Error {
     /// A number is beyond the largest of its type.
     #[error("{0}")]
     Overflow(String),
+    /// The squared norm of a row is below the smallest normal number of its type.
+    #[error("a row has a squared norm below the smallest normal number; scale X up")]
+    Underflow,
     /// Two arrays do not fit together.
     #[error("{what}: expected {expected}, got {got}")]
     Shape {

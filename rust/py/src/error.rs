@@ -22,7 +22,7 @@ create_exception!(
 pub(crate) fn to_py(py: Python<'_>, e: &Error) -> PyErr {
     let text = e.to_string();
     match e {
-        Error::Invalid(_) | Error::Shape { .. } => PyValueError::new_err(text),
+        Error::Invalid(_) | Error::Shape { .. } | Error::Underflow => PyValueError::new_err(text),
         Error::NoDerivative { .. } => NoDerivativeError::new_err(text),
         Error::Overflow(_) => NumberOverflowError::new_err(text),
         Error::NotPositiveDefinite { .. } => lin_alg_error(py, text),

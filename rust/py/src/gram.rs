@@ -4,7 +4,6 @@ use pyo3::prelude::*;
 use widelearn_core::features::FeatureMap;
 use widelearn_core::flops;
 use widelearn_core::gram as core;
-use widelearn_core::kernels::Plan;
 
 use crate::call::call;
 use crate::convert::{Matrix, MatrixMut, Optional, Vector, VectorMut, by_type, views};
@@ -23,7 +22,7 @@ pub(crate) fn gram(
     by_type!(x, T => {
         views!(Matrix<T>: x; Optional<T>: y; MatrixMut<T>: out);
         call(py, flops::kernel(out.len(), x.d), |context| {
-            core::assemble(context, &Plan::new(context, &kernel.0, x.d)?, x, y, out)
+            core::kernel_matrix(context, &kernel.0, x, y, out)
         })
     })
 }
@@ -34,7 +33,7 @@ pub(crate) fn gram_diag(py: Python<'_>, kernel: Spec, x: &Bound<'_, PyAny>, out:
     by_type!(x, T => {
         views!(Matrix<T>: x; VectorMut<T>: out);
         call(py, flops::kernel(out.len(), x.d), |context| {
-            core::diagonal(context, &Plan::new(context, &kernel.0, x.d)?, x, out)
+            core::kernel_diagonal(context, &kernel.0, x, out)
         })
     })
 }
@@ -52,7 +51,7 @@ pub(crate) fn gram_dot(
     by_type!(x, T => {
         views!(Matrix<T>: x, v; Optional<T>: y; MatrixMut<T>: out);
         call(py, flops::product((x.n, x.d), (v.n, v.d)), |context| {
-            core::product(context, &Plan::new(context, &kernel.0, x.d)?, x, y, v.data, v.d, out)
+            core::kernel_product(context, &kernel.0, x, y, v, out)
         })
     })
 }

@@ -7,6 +7,7 @@ mod moments;
 mod product;
 mod right;
 mod sparse;
+mod wide;
 mod write;
 
 pub use assemble::{assemble, diagonal, transform};
@@ -15,3 +16,4 @@ pub use inner::inner_products;
 pub use moments::{Moments, moments};
 pub use product::{predict, product};
 pub use sparse::{Sparse, transform_sparse};
+pub use wide::{kernel_diagonal, kernel_matrix, kernel_product};

@@ -48,6 +48,14 @@ impl<T: Real> Epilogue<T> for Plan<T> {
                 if size_of::<T>() == 4 { "float32" } else { "float64" }
             )));
         }
+        if self.strict && [Input::Angle, Input::Distance, Input::Chord].into_iter().any(|input| self.needs(input)) {
+            // Below, squares of entries, or of differences of near rows, are no normal numbers.
+            let least = T::MIN_POSITIVE / T::EPSILON;
+            let tiny = |(i, &q): (usize, &T)| q < least && rows.row(i).iter().any(|&v| v != T::ZERO);
+            if q.iter().enumerate().any(tiny) {
+                return Err(Error::Underflow);
+            }
+        }
         let inverse = if self.needs(Input::Angle) { angle::inverse_norms(q)? } else { Buffer::default() };
         let leaves = self.leaves.iter().map(|l| l.side(rows, q)).collect::<Result<_>>()?;
         let neurons = self.leaves.iter().map(|l| l.neurons(context, rows)).collect::<Result<_>>()?;

@@ -10,8 +10,10 @@ mod leaf;
 mod network;
 mod plan;
 mod radial;
+mod scaling;
 
 pub use plan::Plan;
+pub(crate) use scaling::times_power;
 
 use crate::activation::Activation;
 use crate::error::{Error, Result};

@@ -21,6 +21,8 @@ pub(super) enum Op {
 pub struct Plan<T> {
     pub(super) leaves: Vec<Box<dyn Leaf<T>>>,
     pub(super) ops: Vec<Op>,
+    /// Whether rows whose squared norm underflows are refused.
+    pub(super) strict: bool,
 }
 
 impl<T> std::fmt::Debug for Plan<T> {
@@ -36,9 +38,15 @@ impl<T: Real> Plan<T> {
     /// Parameters outside their domain, memory.
     pub fn new(context: &Context<'_>, kernel: &Kernel, d: usize) -> Result<Self> {
         kernel.validate()?;
-        let mut plan = Self { leaves: Vec::new(), ops: Vec::new() };
+        let mut plan = Self { leaves: Vec::new(), ops: Vec::new(), strict: false };
         plan.push(context, kernel, d)?;
         Ok(plan)
+    }
+
+    /// The same, but rows that are not zero and whose squared norm underflows are an error, if a leaf looks at norms.
+    pub(crate) fn strict(mut self) -> Self {
+        self.strict = true;
+        self
     }
 
     fn push(&mut self, context: &Context<'_>, kernel: &Kernel, d: usize) -> Result<()> {
