@@ -190,7 +190,11 @@ def symmetric_kernel_matrix(K: Array) -> Array:
 
 def product(A: Operator, V: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return A V in the precision of A, as doubles."""
-    return np.asarray(A @ V.astype(A.dtype, copy=False), np.float64)
+    if A.dtype == np.float64:
+        return np.asarray(A @ V, np.float64)
+    # Of size one, so that single precision is not too narrow for them.
+    height = np.frexp(np.abs(V).max(axis=0, initial=0.0))[1]
+    return np.ldexp(np.asarray(A @ np.ldexp(V, -height).astype(A.dtype), np.float64), height)
 
 
 def double_product(A: Operator, V: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -26,6 +26,8 @@ FACTOR = 3.0
 SINGLE = 16.0
 # The products of so many rows of such a factor are summed in single precision.
 SUMMED_ROWS = 2048
+# By how much a shift grows that is too small for the rounding errors of the factor.
+LARGER = 16.0
 # How many times fewer iterations it takes than the bound foresees, as seen on tables: few eigenvalues are near λ.
 EARLY = 2.5
 
@@ -54,9 +56,22 @@ class Preconditioner:
         self.shifts = np.where(shifts > 0, shifts, 1.0)
         self.factors: dict[float, Any] = {}
         for shift in np.unique(self.shifts):
+            taken = self.factor(G, float(shift)) if self.rank else float(shift)
+            self.shifts = np.where(self.shifts == shift, taken, self.shifts)
+
+    def factor(self, G: Array, shift: float) -> float:
+        """Factor F'F + shift I, and return the shift: a larger one where rounding errors leave that indefinite."""
+        while True:
             M = G.copy()
             M[np.diag_indices(self.rank)] += shift
-            self.factors[shift] = cho_factor(M, lower=True, overwrite_a=True, check_finite=False) if self.rank else None
+            try:
+                self.factors[shift] = cho_factor(M, lower=True, overwrite_a=True, check_finite=False)
+            except np.linalg.LinAlgError:
+                if not shift < np.trace(G):
+                    raise
+                shift *= LARGER
+            else:
+                return shift
 
     def solve(self, R: Array, columns: NDArray[np.intp]) -> Array:
         """Return the preconditioned residuals `R`, which belong to `columns` of the right-hand sides."""

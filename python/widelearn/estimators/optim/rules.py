@@ -57,7 +57,7 @@ class Sgd:
     def __init__(
         self, theta: Array, *, momentum: float = 0.0, noise: tuple[float, np.random.RandomState] | None = None
     ) -> None:
-        self.velocity, self.square, self.count = np.zeros_like(theta), np.zeros(0), 0
+        self.velocity, self.square, self.count = np.zeros_like(theta), np.zeros(0, theta.dtype), 0
         self.momentum, self.noise = momentum, noise
 
     def step(self, theta: Array, gradient: Array, rate: float) -> None:

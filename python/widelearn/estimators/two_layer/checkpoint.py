@@ -1,18 +1,21 @@
 """The file of a training's state, which only the same problem takes up."""
 
 import hashlib
-from collections.abc import Callable
 from numbers import Integral
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from widelearn.ridge import checkpoint as disk
+from widelearn.estimators.two_layer.descent import MEASURES
+from widelearn.ridge.checkpoint import StateFile
 from widelearn.runtime import Array
 
 # What may differ between the parts of one run, or is only how it is watched.
 MAY_DIFFER = ("max_iter", "callback", "checkpoint", "random_state")
+
+
+# Iterations of which a history may tell, at most.
+ITERATIONS = 1 << 24
 
 
 class Checkpoint:
@@ -25,13 +28,19 @@ class Checkpoint:
             parameters["max_iter"] = chosen.max_iter
         if isinstance(chosen.random_state, Integral):
             parameters["random_state"] = int(chosen.random_state)
-        self.path, self.mark = Path(chosen.checkpoint), digest(parameters, X, Y)
-        self.state = disk.read(self.path, self.mark)
+        self.file = StateFile(chosen.checkpoint, digest(parameters, X, Y))
+        p = chosen.width * (X.shape[1] + 1 + Y.shape[1])
+        some, history = range(0, p + 1, p), (len(MEASURES), range(ITERATIONS))
+        shapes: dict[str, Any] = {"theta": ((p,), X.dtype), "velocity": ((p,), X.dtype), "square": ((some,), X.dtype)}
+        shapes |= {"kept": ((some,), X.dtype), "counts": ((4,), np.int64), "best": ((), np.float64)}
+        shapes |= {"history": (history, np.float64), "seed": ((), np.int64)}
+        most = 4 * p * X.dtype.itemsize + 8 * len(MEASURES) * ITERATIONS
+        self.state = self.file.read(shapes, most)
         self.seed = None if self.state is None else int(self.state.pop("seed"))
 
-    def writer(self, seed: int) -> Callable[[dict[str, Array]], None]:
-        """Return the function that writes a state."""
-        return lambda state: disk.write(self.path, self.mark, {**state, "seed": np.array(seed)})
+    def keep(self, state: dict[str, Array], seed: int) -> None:
+        """Write a state, or remember it for the end."""
+        self.file.keep({**state, "seed": np.array(seed)})
 
 
 def digest(parameters: dict[str, Any], *arrays: Array) -> str:

@@ -1,7 +1,6 @@
 """Gradient descent on a two-layer net: stopping, the best iterate, what is left when it diverges."""
 
 import math
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -15,8 +14,6 @@ from widelearn.estimators.two_layer.network import Network, Objective
 from widelearn.runtime import Array, NumberOverflowError, warn
 
 Batch = tuple[Array, Array]
-# Seconds between two writes of a checkpoint: the last state is written in any case.
-BETWEEN_WRITES = 1.0
 # Rows that are looked at first for a gradient at the start.
 FEW = 512
 MEASURES = ("loss", "objective", "gradient_norm", "learning_rate", "validation_loss")
@@ -77,27 +74,21 @@ class Descent:
         batches: Callable[[int], Iterable[Batch]],
         validation: Batch | None,
         callback: Callable[[int, TrainingState], object] | None,
-        write: Callable[[dict[str, Array]], None] | None,
+        keep: Callable[[dict[str, Array]], None] | None,
     ) -> None:
-        """Iterate until the end; an interruption leaves the weights of that moment, and its checkpoint."""
-        state, written = None, time.monotonic()
+        """Iterate until the end, and hand each state over; an interruption leaves the weights of that moment."""
         judges = self.tol is not None or validation is not None
         try:
             while self.iteration < self.max_iter and not (judges and self.stale >= self.patience):
                 if not self.iterate(batches(self.iteration), validation):
                     break
-                if write is not None:
-                    state = self.state()
-                    if time.monotonic() - written > BETWEEN_WRITES:
-                        write(state)
-                        state, written = None, time.monotonic()
+                if keep is not None:
+                    keep(self.state())
                 losses = self.history["loss"][-1], self.history["validation_loss"][-1]
                 seen = TrainingState(*losses, self.net.W, self.net.b, self.net.a)
                 if callback is not None and callback(self.iteration, seen):
                     break
         finally:
-            if write is not None and state is not None:
-                write(state)
             if self.kept is not None:
                 self.net.theta[:] = self.kept
 
@@ -155,7 +146,7 @@ class Descent:
             "theta": self.net.theta.copy(),
             "velocity": self.rule.velocity.copy(),
             "square": self.rule.square.copy(),
-            "kept": np.zeros(0) if self.kept is None else self.kept.copy(),
+            "kept": np.zeros(0, self.net.theta.dtype) if self.kept is None else self.kept.copy(),
             "counts": np.array([self.iteration, self.rule.count, self.best_iteration, self.stale]),
             "best": np.array(self.best),
             "history": np.array([self.history[name] for name in MEASURES]),

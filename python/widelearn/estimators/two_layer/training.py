@@ -87,8 +87,15 @@ class Training:
         batches = self._forget() if self.careful else self.rows.batches
         if state is not None:
             self.run.take_up(state)
-        write = None if self.file is None else self.file.writer(self.seed)
-        self.run.run(batches, self.rows.left_out, self.chosen.callback, write)
+        given = (batches, self.rows.left_out, self.chosen.callback)
+        if self.file is None:
+            self.run.run(*given, None)
+            return
+        file, seed = self.file, self.seed
+        try:
+            self.run.run(*given, lambda state: file.keep(state, seed))
+        finally:
+            file.file.flush()
 
     def _forget(self) -> Callable[[int], Iterable[Batch]]:
         """Take the first step of algorithm 1, and return the batches of those after it."""

@@ -109,7 +109,7 @@ fn ordinary<T: Real>(
     if kernel.exceeds::<T>() {
         return Ok(false);
     }
-    match job(&plan.strict()) {
+    match job(&if kernel.minds_tiny_rows() { plan.strict() } else { plan }) {
         Err(Error::Underflow) => Ok(false),
         done => done.map(|()| true),
     }

@@ -48,7 +48,7 @@ impl<T: Real> Epilogue<T> for Plan<T> {
                 if size_of::<T>() == 4 { "float32" } else { "float64" }
             )));
         }
-        if self.strict && [Input::Angle, Input::Distance, Input::Chord].into_iter().any(|input| self.needs(input)) {
+        if self.strict {
             // Below, squares of entries, or of differences of near rows, are no normal numbers.
             let least = T::MIN_POSITIVE / T::EPSILON;
             let tiny = |(i, &q): (usize, &T)| q < least && rows.row(i).iter().any(|&v| v != T::ZERO);

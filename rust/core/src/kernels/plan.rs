@@ -43,7 +43,7 @@ impl<T: Real> Plan<T> {
         Ok(plan)
     }
 
-    /// The same, but rows that are not zero and whose squared norm underflows are an error, if a leaf looks at norms.
+    /// The same, but rows that are not zero and whose squared norm underflows are an error.
     pub(crate) fn strict(mut self) -> Self {
         self.strict = true;
         self

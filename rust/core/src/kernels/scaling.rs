@@ -73,6 +73,16 @@ impl Kernel {
         })
     }
 
+    /// Whether values may be of order one for rows so small that their squares underflow.
+    pub(crate) fn minds_tiny_rows(&self) -> bool {
+        match self {
+            Self::Rbf { .. } | Self::Laplace { .. } | Self::Matern { .. } => true,
+            Self::ArcCosine { .. } | Self::Nngp(_) => self.degree() == Some(0),
+            Self::Sum(a, b) | Self::Product(a, b) => a.minds_tiny_rows() || b.minds_tiny_rows(),
+            _ => false,
+        }
+    }
+
     /// Whether a factor of the rows' geometry is no normal number of type `T`.
     pub(crate) fn exceeds<T: Real>(&self) -> bool {
         let fits = |v: f64| {

@@ -1,0 +1,48 @@
+"""Ridge systems in units of their own: powers of two keep every square of the iterations within a double's range."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from widelearn.ridge.operators import Operator
+from widelearn.runtime import Array
+
+# Matrices without weights whose largest entry lies between these powers of two are taken as they are.
+ORDINARY = 200.0
+
+
+class Units:
+    """The system (S K S + alpha I) β = S y with S² and alpha times 4^power, and each y over its own power of two.
+
+    Both leave K a + alpha W⁻¹ a = y as it is. Without weights `root`, the diagonal of S, is None where S is 1.
+    """
+
+    def __init__(self, A: Operator, right: Array, alphas: Array, weight: Array | None) -> None:
+        sizes = np.abs(np.asarray(A.diag(), np.float64))
+        level = max(largest_log2(sizes, weight), largest_log2(alphas))
+        plain = not np.isfinite(level) or (weight is None and abs(level) <= ORDINARY)
+        self.power = 0 if plain else -round(level / 2)
+        self.heights = np.frexp(np.abs(right).max(axis=0, initial=0.0))[1]
+        self.right = np.ldexp(right, -self.heights)
+        self.alphas = np.ldexp(np.ldexp(alphas, self.power), self.power)
+        self.root = None
+        if weight is not None:
+            # An even power goes into the root exactly.
+            even = np.frexp(weight)[1] // 2 * 2
+            self.root = np.ldexp(np.sqrt(np.ldexp(weight, -even)), even // 2 + self.power)
+        elif self.power:
+            self.root = np.full(len(right), np.ldexp(1.0, self.power))
+
+    def times(self, V: NDArray[np.float64], power: int = 0) -> NDArray[np.float64]:
+        """Return what belongs to the right-hand sides as they were given, times a power of two."""
+        return np.ldexp(V, self.heights + power)
+
+    def divide(self, V: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what belongs to these right-hand sides."""
+        return np.ldexp(V, -self.heights)
+
+
+def largest_log2(sizes: Array, weight: Array | None = None) -> float:
+    """Return the logarithm of the largest of some sizes, times their weights; -inf where all are zero."""
+    with np.errstate(divide="ignore"):
+        logs = np.log2(sizes) + (0.0 if weight is None else np.log2(weight))
+    return float(np.max(logs, initial=-np.inf))
