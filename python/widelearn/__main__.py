@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from widelearn import runtime
-from widelearn.experiments.errors import InputError, first_line, require
+from widelearn.experiments.errors import InputError, complain, first_line, require, visible
 from widelearn.experiments.tables.table import BUILTIN
 
 COMPARE = """\
@@ -27,6 +27,9 @@ holds, so use only models from people you trust."""
 RUN = """\
 Run a study: simulate what the theory of wide networks predicts, and judge its claims, negative controls among them.
 Each study writes results.json and a figure into its folder. A claim that fails makes the exit code 1."""
+CODES = """\
+Exit codes: 0 done; 1 a method or a claim failed, or memory or disk ran out; 2 wrong usage or input; 130 Ctrl-C; 141 the
+reader of the output is gone; 143 SIGTERM, 129 SIGHUP. What is finished by then is kept for --resume."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -34,12 +37,12 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and where help is, and exit with code 2."""
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: {visible(message)} (see {self.prog} --help)\n")
 
 
 def parser() -> Parser:
     """Return the parser of the whole command line."""
-    top = Parser(prog="widelearn", description="Wide neural networks, learned the scikit-learn way.")
+    top = Parser(prog="widelearn", description="Wide neural networks, learned the scikit-learn way.", epilog=CODES)
     top.add_argument("--version", action="store_true", help="print versions, SIMD path and threads, and exit")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
 
@@ -66,7 +69,7 @@ def parser() -> Parser:
     add("--save", metavar="MODEL", help="save the model with the best held-out score, for `widelearn predict`")
     add("--out", metavar="DIR", help="folder for results (default: first free of widelearn-compare, -2, ...)")
     add("--force", action="store_true", help="let --out and --save replace files")
-    add("--resume", action="store_true", help="continue a stopped run into --out; methods that it finished are kept")
+    add("--resume", action="store_true", help="continue a stopped run into --out; what it finished is kept")
     add("--quiet", action="store_true", help="no progress bar")
 
     predict = commands.add_parser("predict", help="predict from a table with a saved model", description=PREDICT)
@@ -88,6 +91,7 @@ def parser() -> Parser:
     add("--seed", metavar="N", type=seed, default=0, help="for every draw (default: 0)")
     add("--out", metavar="DIR", help="folder for results (default: first free of widelearn-run, -2, ...)")
     add("--force", action="store_true", help="let --out replace files")
+    add("--resume", action="store_true", help="continue a stopped run into --out; studies that it finished are kept")
     add("--quiet", action="store_true", help="no progress bar")
     return top
 
@@ -117,7 +121,7 @@ def positive(text: str) -> int:
 
 
 def end(number: int, frame: Any) -> NoReturn:
-    """Leave in good order on SIGTERM: child processes end, nothing half-written stays."""
+    """Leave in good order on SIGTERM or SIGHUP: child processes end, what is finished is kept, nothing half-written."""
     raise SystemExit(128 + number)
 
 
@@ -132,55 +136,87 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0; 1 a method failed; 2 bad usage or input; 130 Ctrl-C.
+        0; 1 a method or a claim failed, or memory or disk ran out; 2 bad usage or input; 130 Ctrl-C; 141 the reader of
+        the output is gone. SIGTERM and SIGHUP exit with 143 and 129.
     """
-    top = parser()
-    options = top.parse_args(arguments)
-    if options.version:
-        runtime.show_versions()
-        return 0
-    if options.command is None:
-        top.error("name a command: compare, predict, list or run")
+    prepare_streams()
+    if arguments is None and not sys.warnoptions:
+        warnings.simplefilter("ignore")  # what a user should know is in the notes
+    signals = [number for number in (signal.SIGTERM, getattr(signal, "SIGHUP", None)) if number is not None]
+    # Under nohup SIGHUP is ignored, and stays so.
+    before = {number: signal.getsignal(number) for number in signals if signal.getsignal(number) != signal.SIG_IGN}
+    try:
+        for number in before:
+            signal.signal(number, end)
+        return attempt(arguments)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + 13
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def prepare_streams() -> None:
+    """Let no character and no closed stream stop the output: a file of results must never become stream 0, 1 or 2."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open as long as the process
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    if arguments is None and not sys.warnoptions:
-        warnings.simplefilter("ignore")  # what a user should know is in the notes
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        return attempt(options)
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
-def attempt(options: argparse.Namespace) -> int:
-    """Load and run a command; whatever stops it becomes one line and an exit code."""
+def attempt(arguments: Sequence[str] | None) -> int:
+    """Read the arguments, load and run a command; whatever stops it becomes one line and an exit code."""
     try:
-        require(*options.needs)
-        module, function = options.run.split(":")
-        code: int = getattr(import_module(f"widelearn.experiments.{module}"), function)(options)
-        sys.stdout.flush()
+        try:
+            return command(arguments)
+        finally:
+            sys.stdout.flush()
     except InputError as error:
-        return complain(str(error), 2)
+        return refuse(str(error), 2)
     except KeyboardInterrupt:
-        return complain("interrupted", 130)
+        return refuse("interrupted", 130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        raise
     except MemoryError as error:
-        return complain(f"out of memory: {first_line(error)}", 1)
+        return refuse(f"out of memory: {first_line(error)}", 1)
     except OSError as error:
-        return complain(f"{error.strerror or first_line(error)} {error.filename or ''}", 1)
+        where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        return refuse(f"{where}{error.strerror or first_line(error)}", 1)
     except Exception as error:
         if sys.flags.dev_mode:
             raise
-        return complain(f"a defect, {type(error).__name__}: {first_line(error)} (python -X dev shows where)", 1)
+        return refuse(f"a defect, {type(error).__name__}: {first_line(error)} (python -X dev shows where)", 1)
+
+
+def command(arguments: Sequence[str] | None) -> int:
+    """Run the command that the arguments name; return its exit code."""
+    top = parser()
+    options = top.parse_args(arguments)
+    if options.command is None and not options.version:
+        top.error("name a command: compare, predict, list or run")
+    try:
+        runtime.available_memory()
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    if options.version:
+        runtime.show_versions()
+        return 0
+    require(*options.needs)
+    module, function = options.run.split(":")
+    code: int = getattr(import_module(f"widelearn.experiments.{module}"), function)(options)
     return code
 
 
-def complain(message: str, code: int) -> int:
+def refuse(message: str, code: int) -> int:
     """Print one line on standard error and return the exit code."""
-    print(f"widelearn: {' '.join(message.split())}", file=sys.stderr)
+    complain(message)
     return code
 
 

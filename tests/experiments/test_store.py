@@ -15,33 +15,6 @@ from widelearn.experiments import store
 from widelearn.experiments.errors import InputError
 
 
-def test_a_file_is_replaced_when_the_block_ends_well(tmp_path):
-    path = tmp_path / "a.txt"
-    path.write_text("old")
-    with store.replacing(path) as temporary:
-        temporary.write_text("new")
-        assert path.read_text() == "old"
-        assert temporary.parent == tmp_path
-    assert path.read_text() == "new"
-    assert os.listdir(tmp_path) == ["a.txt"]
-
-
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_nothing_changes_when_the_block_fails(tmp_path, error):
-    path = tmp_path / "a.txt"
-    path.write_text("old")
-
-    def fail():
-        with store.replacing(path) as temporary:
-            temporary.write_text("half")
-            raise error
-
-    with pytest.raises(error):
-        fail()
-    assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["a.txt"]
-
-
 def test_files_have_the_usual_permissions(tmp_path):
     (tmp_path / "plain").touch()
     store.write_text(tmp_path / "ours", "x")

@@ -1,6 +1,9 @@
 """Refusals of wrong input: one exception, one line, with the remedy in it."""
 
+import contextlib
 import difflib
+import sys
+import unicodedata
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,6 +50,29 @@ def listing(names: Iterable[object], most: int = 8) -> str:
 def counted(number: int, noun: str) -> str:
     """Write a number of things: 1 row, 1,200 rows."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def visible(text: str, most: int = 2000) -> str:
+    """Write what a terminal would obey instead of show (control characters, reversed text) by its code."""
+    text = text if len(text) <= most else text[: most - 3] + "..."
+    if text.isprintable():
+        return text
+    hidden = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    return "".join(
+        one.encode("unicode_escape").decode("ascii") if unicodedata.category(one) in hidden else one for one in text
+    )
+
+
+def shown_lines(text: str) -> str:
+    """Write lines for a terminal, as `visible` does, and keep their ends."""
+    return "".join(visible(line, len(line) or 1) + "\n" for line in text.split("\n")[:-1])
+
+
+def complain(message: str) -> None:
+    """Print one line on standard error, if there is one still."""
+    with contextlib.suppress(OSError, AttributeError, ValueError):
+        sys.stderr.write(f"widelearn: {visible(' '.join(message.split()))}\n")
+        sys.stderr.flush()
 
 
 def first_line(error: BaseException | str) -> str:

@@ -6,6 +6,7 @@ import math
 import sys
 from typing import TYPE_CHECKING, Any
 
+from widelearn.experiments.errors import visible
 from widelearn.plots import METRICS
 
 if TYPE_CHECKING:
@@ -22,6 +23,22 @@ def console() -> Console:
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else 160)
+
+
+def say(text: str) -> None:
+    """Print one line as it is, however long."""
+    from rich.text import Text
+
+    console().print(Text(visible(text)), soft_wrap=True)
+
+
+def shown(value: Any) -> Any:
+    """Return what came of a user's table, or out of a file, with every text made fit for a terminal."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, dict):
+        return {visible(str(key)): shown(part) for key, part in value.items()}
+    return [shown(part) for part in value] if isinstance(value, list) else value
 
 
 def ranked(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -51,6 +68,7 @@ def print_comparison(results: dict[str, Any], console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    results = shown(results)
     rows = ranked(results["rows"])
     metric = METRICS[rows[0]["metric"]]
     table = Table(title=escape(headline(results)), title_justify="left", caption=LEGEND, caption_justify="left")
@@ -86,6 +104,7 @@ def print_study(results: dict[str, Any], console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    results = shown(results)
     title = f"{results['study']}: {results['about']} ({results['seconds']:.1f} s)"
     table = Table(title=escape(title), title_justify="left")
     table.add_column("", no_wrap=True)

@@ -1,47 +1,23 @@
-"""Write files whole or not at all, and into no folder that holds the user's own."""
+"""Write results whole or not at all, into no folder that holds the user's own, and read them back as data."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import math
-import os
-import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from widelearn.experiments.errors import InputError, first_line
+from widelearn.experiments.errors import InputError, first_line, listing
+from widelearn.runtime.whole_files import claim, is_ours, probe, read_regular, replacing, sweep
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the same folder, which takes the place of `path` when the block ends well.
-
-    Even if the machine stops in between, `path` is the old file or the whole new one.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        yield temporary
-        with temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable, where the file system offers it."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+# So many bytes of JSON are read back at most; results of every method or study take less than a hundredth.
+MOST_JSON = 1 << 26
 
 
 def number(value: float | None) -> float | None:
@@ -55,56 +31,123 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     write_text(path, text + "\n")
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Read an object of standard JSON that anyone may have put there; InputError if it is none."""
+    try:
+        content = json.loads(read_regular(path, MOST_JSON), parse_constant=_no_number)
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} is damaged, {first_line(error)}: remove it, or start anew by --force") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is damaged, it holds no object: remove it, or start anew by --force")
+    return content
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number of JSON")
+
+
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text, whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    """Write UTF-8 text, whole or not at all; what UTF-8 has no bytes for, as escapes."""
+    content = text.encode("utf-8", errors="backslashreplace")
+    with replacing(path) as stream:
+        stream.write(content)
 
 
 def write_figure(path: Path, figure: Figure) -> None:
     """Draw a figure as PNG, whole or not at all."""
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=150)
-
-
-def write_model(path: Path, model: Any) -> None:
-    """Pickle a fitted model by joblib, whole or not at all."""
-    import joblib
-
-    with replacing(path) as temporary:
-        joblib.dump(model, temporary, compress=3)
+    with replacing(path) as stream:
+        figure.savefig(stream, format="png", dpi=150)
 
 
 @contextlib.contextmanager
-def reserve(out: str | None, force: bool, default: str) -> Iterator[Path]:
-    """Make the folder for results, and remove it if it is still empty when the block ends.
+def write_model(path: Path, model: Any) -> Iterator[str]:
+    """Pickle a fitted model by joblib, whole or not at all; yield its digest before it takes its place."""
+    import joblib
+
+    with replacing(path) as stream:
+        joblib.dump(model, stream, compress=3)
+        stream.seek(0)
+        yield hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def digest(path: Path) -> str:
+    """Return the digest of a file, as `write_model` yields it."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def differences(found: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """Say which entries of a question are not what is asked now, empty if none: "seed (3, now 5)"."""
+    texts = []
+    for key, value in json.loads(json.dumps(asked)).items():
+        there = found.get(key)
+        if isinstance(value, Mapping) and isinstance(there, Mapping):
+            texts += [differences(there, value)]
+        elif there != value:
+            short = all(len(str(one)) <= 40 for one in (there, value))
+            texts += [f"{key} ({there}, now {value})" if short else key]
+    return ", ".join(text for text in texts if text)
+
+
+@contextlib.contextmanager
+def reserve(out: str | None, force: bool, default: str, resume: Collection[str] | None = None) -> Iterator[Path]:
+    """Make the folder for results, keep other processes out of it, and remove it if it is empty when the block ends.
 
     Without `out` it is the first free of `default`, `default`-2, ... in the current folder. With `force`, `out` may
-    hold files already; those of the same names will be replaced.
+    hold files already; those of the same names will be replaced. `resume` are names that it may hold without.
     """
-    folder, made = _named(Path(out), force) if out is not None else _first_free(default)
+    folder, made = _named(Path(out)) if out is not None else _first_free(default)
     try:
-        _probe(folder)
-        yield folder
+        with _claimed(folder):
+            others = [name for name in listed(folder) if name not in (resume or ())]
+            if others and not force:
+                why = "not empty" if resume is None else f"not that of a stopped run, it holds {listing(others)}"
+                raise InputError(f"--out {folder} is {why}: add --force to replace results in it")
+            yield folder
     finally:
         for path in made:
             with contextlib.suppress(OSError):
                 path.rmdir()  # only succeeds while it is empty
 
 
-def _named(folder: Path, force: bool) -> tuple[Path, list[Path]]:
+@contextlib.contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a folder, and find out now, not after minutes of work, whether it takes files."""
+    with contextlib.ExitStack() as stack:
+        try:
+            sweep(folder)
+            stack.enter_context(claim(folder / "results.json"))
+            probe(folder)
+        except BlockingIOError as error:
+            raise InputError(f"--out {folder} is {error.strerror}") from error
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        yield
+
+
+def listed(folder: Path) -> list[str]:
+    """Return the names in a folder, none if it is not there; this package's own temporary files do not count."""
+    try:
+        return sorted(path.name for path in folder.iterdir() if not is_ours(path.name))
+    except FileNotFoundError:
+        return []
+
+
+def _unwritable(folder: Path, error: OSError) -> InputError:
+    return InputError(f"cannot write to --out {folder}: {error.strerror or first_line(error)}")
+
+
+def _named(folder: Path) -> tuple[Path, list[Path]]:
     """Check or make a folder that the user named; also return what was made, innermost first."""
     try:
         if folder.is_dir():
-            if any(folder.iterdir()) and not force:
-                raise InputError(f"--out {folder} is not empty: add --force to replace results in it")
             return folder, []
         if folder.exists():
             raise InputError(f"--out {folder} is not a directory")
         made = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True)
     except OSError as error:
-        raise InputError(f"cannot write to --out {folder}: {error.strerror or first_line(error)}") from error
+        raise _unwritable(folder, error) from error
     return folder, made
 
 
@@ -125,16 +168,6 @@ def _first_free(default: str) -> tuple[Path, list[Path]]:
             return folder, [folder]
 
 
-def _probe(folder: Path) -> None:
-    """Find out now, not after minutes of work, whether files can be written."""
-    probe = folder / f".{secrets.token_hex(4)}.tmp"
-    try:
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise InputError(f"cannot write to {folder}: {error.strerror or first_line(error)}") from error
-
-
 def check_save(path: str, force: bool) -> Path:
     """Refuse a file that cannot be written, or that is there already unless `force` is set; return its path."""
     target = Path(path)
@@ -144,5 +177,8 @@ def check_save(path: str, force: bool) -> Path:
         raise InputError(f"--save {target} exists: add --force to replace it")
     if not target.parent.is_dir():
         raise InputError(f"--save {target}: there is no directory {target.parent}")
-    _probe(target.parent)
+    try:
+        probe(target.parent)
+    except OSError as error:
+        raise InputError(f"cannot write to --save {target}: {error.strerror or first_line(error)}") from error
     return target

@@ -9,8 +9,8 @@ import re
 import secrets
 import stat
 from collections.abc import Iterator
+from io import BufferedRandom
 from pathlib import Path
-from typing import BinaryIO
 
 try:
     import fcntl
@@ -24,7 +24,7 @@ OPEN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os,
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def replacing(path: str | os.PathLike[str]) -> Iterator[BufferedRandom]:
     """Yield a binary stream whose content takes the place of `path` when the block ends well.
 
     Even if the machine stops in between, `path` is the old file or the whole new one. What dead processes left in the
@@ -61,7 +61,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)
 
 
-def _temporary(path: Path) -> tuple[Path, BinaryIO]:
+def _temporary(path: Path) -> tuple[Path, BufferedRandom]:
     """Make an empty file beside `path`, locked as long as it is open."""
     while True:
         temporary = path.with_name(f".{own_name()}.tmp")
@@ -98,6 +98,19 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def probe(folder: str | os.PathLike[str]) -> None:
+    """Write a small file into a folder and remove it: OSError tells now, not after hours, that it cannot be done."""
+    temporary, stream = _temporary(Path(folder, "probe"))
+    try:
+        with _naming(Path(folder)):
+            stream.write(bytes(4096))
+            stream.flush()
+    finally:
+        with contextlib.suppress(OSError):
+            stream.close()
+        temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -171,6 +184,11 @@ def lock(handle: int, wait: bool = False) -> bool | None:
     return True
 
 
+def is_ours(name: str) -> bool:
+    """Whether a file of this name is a temporary one, or a lock, that this package made."""
+    return bool(LOCK.fullmatch(name) or (MADE.fullmatch(name) and name.endswith(".tmp")))
+
+
 def own_name() -> str:
     """Return a new name that tells the host and the process: ``widelearn-<host>-<process>-<random>``."""
     return f"widelearn-{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
@@ -190,8 +208,7 @@ def sweep(folder: str | os.PathLike[str]) -> None:
     """
     left = []
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        names = (entry.name for entry in entries)
-        left = [name for name in names if LOCK.fullmatch(name) or (MADE.fullmatch(name) and name.endswith(".tmp"))]
+        left = [entry.name for entry in entries if is_ours(entry.name)]
     for name in left:
         path = Path(folder, name)
         with contextlib.suppress(OSError), abandoned(path) as dead:

@@ -5,14 +5,15 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from widelearn import plots
 from widelearn.experiments import report_page, store
 from widelearn.experiments.comparison import fitted
-from widelearn.experiments.comparison.journal import Journal, mark
+from widelearn.experiments.comparison.journal import FILE, RESULTS, Journal, mark
 from widelearn.experiments.comparison.methods import choose
-from widelearn.experiments.comparison.runner import compare
-from widelearn.experiments.errors import InputError, listing, require
+from widelearn.experiments.comparison.runner import Comparison, compare
+from widelearn.experiments.errors import InputError, complain, listing, require, shown_lines, visible
 from widelearn.experiments.progress import Progress
 from widelearn.experiments.provenance import versions
 from widelearn.experiments.tables import table as tables
@@ -26,27 +27,75 @@ def run_compare(options: Namespace) -> int:
     if options.resume and options.out is None:
         raise InputError("--resume needs --out: the folder of the run that was stopped")
     methods = choose(options.models)
-    names = [method.name for method in methods]
-    save = None if options.save is None else store.check_save(options.save, options.force)
-    settings = {"seed": options.seed, "threads": options.threads, "keep": save is not None}
-    with store.reserve(options.out, options.force or options.resume, "widelearn-compare") as out:
+    save = None if options.save is None else store.check_save(options.save, options.force or options.resume)
+    known = (FILE, *RESULTS) if options.resume else None
+    with store.reserve(options.out, options.force, "widelearn-compare", known) as out:
         problem = _problem(options, save)
-        journal = Journal(out, mark(problem.arrays, problem.task, names, settings, versions()), options.resume)
-        with _resumable(journal, len(names)), Progress(names, options.quiet) as on_step:
-            found = compare(problem, methods, **settings, on_step=on_step, journal=journal)
-        store.write_json(out / "results.json", found.results)
-        rows, title = report_page.ranked(found.results["rows"]), report_page.headline(found.results)
-        store.write_figure(out / "compare.png", plots.comparison(rows, title))
-        if save is not None and found.best is not None:
-            store.write_model(save, found.best)
-        journal.clear()
-    console = report_page.console()
-    report_page.print_comparison(found.results, console)
-    console.print(f"Results: {out / 'results.json'}, figure: {out / 'compare.png'}", soft_wrap=True, highlight=False)
+        journal = Journal(out, _question(options, problem, [method.name for method in methods]), options.resume)
+        if options.resume and not options.force and (results := journal.finished()) is not None:
+            return _finished(journal, results, save)
+        _check_replaced(journal, save, options)
+        settings = {"seed": options.seed, "threads": options.threads, "keep": save is not None}
+        names = [method.name for method in methods]
+        with _resumable(journal, len(names)):
+            with Progress(names, options.quiet) as on_step:
+                found = compare(problem, methods, **settings, on_step=on_step, journal=journal)
+            found.results["question"] = journal.question
+            try:
+                _write(found, out, save, journal)
+            except OSError:
+                report_page.print_comparison(found.results, report_page.console())
+                raise
+    report_page.print_comparison(found.results, report_page.console())
+    report_page.say(f"Results: {out / 'results.json'}, figure: {out / 'compare.png'}")
     if save is not None and found.best is not None:
-        chosen = found.best.about["row"]["model"]
-        console.print(f"Saved {chosen} (best held-out score) to {save}", soft_wrap=True, highlight=False)
+        report_page.say(f"Saved {found.best.about['row']['model']} (best held-out score) to {save}")
     return 1 if found.failed else 0
+
+
+def _question(options: Namespace, problem: Problem, names: list[str]) -> dict[str, Any]:
+    """Return what results depend on, as data: only a run of the same takes up a stopped one."""
+    asked = ("target", "task", "weight", "group", "time", "test_size", "drop_rare", "seed", "threads")
+    question: dict[str, Any] = {name.replace("_", "-"): getattr(options, name) for name in asked}
+    question |= {"save": options.save is not None, "models": names, "versions": versions()}
+    return question | {"the values of the table": mark(problem.arrays, problem.task)}
+
+
+def _finished(journal: Journal, results: dict[str, Any], save: Path | None) -> int:
+    """Say that there is nothing to do; return the exit code."""
+    rows = results.get("rows")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise InputError(f"{journal.folder / RESULTS[0]} is damaged: name another --out, or start anew by --force")
+    if save is not None and not save.exists():
+        raise InputError(f"{journal.folder} holds this comparison, finished, but {save} is not there: add --force")
+    journal.clear()
+    where = journal.folder / RESULTS[0]
+    complain(f"{where} is of this comparison, which is finished: nothing is run (--force runs it again)")
+    return 1 if any(row.get("error") is not None for row in rows) else 0
+
+
+def _check_replaced(journal: Journal, save: Path | None, options: Namespace) -> None:
+    """Say what --force replaces at the end; without it, only a model that the stopped run wrote is replaced."""
+    if options.force:
+        there = [str(journal.folder / name) for name in (FILE, *RESULTS) if (journal.folder / name).exists()]
+        there += [] if save is None or not save.exists() else [str(save)]
+        if there:
+            report_page.say(f"Replaced at the end: {', '.join(there)}")
+    elif RESULTS[1] in store.listed(journal.folder) and not journal.done:
+        raise InputError(f"--out {journal.folder} holds {RESULTS[1]} of another run: add --force to replace it")
+    elif save is not None and save.exists() and store.digest(save) != journal.saved:
+        raise InputError(f"--save {save} exists: add --force to replace it")
+
+
+def _write(found: Comparison, out: Path, save: Path | None, journal: Journal) -> None:
+    """Write model, figure and results, whose place is taken last: where they are, the rest is."""
+    if save is not None and found.best is not None:
+        with store.write_model(save, found.best) as digest:
+            journal.save(digest)
+    rows, title = report_page.ranked(found.results["rows"]), report_page.headline(found.results)
+    store.write_figure(out / RESULTS[1], plots.comparison(rows, title))
+    store.write_json(out / RESULTS[0], found.results)
+    journal.clear()
 
 
 def _problem(options: Namespace, save: Path | None) -> Problem:
@@ -79,7 +128,7 @@ def _resumable(journal: Journal, number: int) -> Iterator[None]:
         if journal.done:
             out = journal.folder
             kept = f"{len(journal.done)} of {number} methods are kept in {out}"
-            print(f"widelearn: {kept}: the same command with --out {out} --resume goes on", file=sys.stderr)
+            complain(f"{kept}: the same command with --out {out} --resume goes on")
         raise
 
 
@@ -92,16 +141,17 @@ def run_predict(options: Namespace) -> int:
         raise InputError(f"--out {out} exists: add --force to replace it")
     model = fitted.load(options.model)
     if changed := model.changed_versions():
-        print(f"widelearn: the model was fitted with {', '.join(changed)}: compare it again if unsure", file=sys.stderr)
+        complain(f"the model was fitted with {', '.join(changed)}: compare it again if unsure")
     table = _table(options.file)
     prediction = model.predict(table.frame)
     text = pd.DataFrame({model.target.name: prediction}).to_csv(index=False)
     if out is None:
-        sys.stdout.write(text)
+        sys.stdout.write(shown_lines(text) if sys.stdout.isatty() else text)
     else:
         store.write_text(out, text)
     if (scored := model.score(table.frame, prediction)) is not None:
         value, error, rows = scored
         metric = model.about["row"]["metric"]
-        print(f"{metric} {value:.4f} ± {error:.4f} on the {rows:,} rows with {model.target.name!r}", file=sys.stderr)
+        name = visible(repr(model.target.name))
+        print(f"{metric} {value:.4f} ± {error:.4f} on the {rows:,} rows with {name}", file=sys.stderr)
     return 0

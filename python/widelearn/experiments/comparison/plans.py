@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,6 +55,14 @@ class TuningPlan:
     solver: Callable[[Parameters], BaseEstimator]
     final: Callable[[Parameters, Parameters], BaseEstimator]
     fixed: Parameters = field(default_factory=dict)
+
+    def only(self, chosen: Parameters) -> TuningPlan:
+        """Return the plan of the one candidate that was chosen before: as it is reported, fixed parameters included."""
+        for outer in self.outer:
+            for inner in self.inner:
+                if self.fixed | outer | inner == chosen:
+                    return replace(self, outer=(outer,), inner=(inner,))
+        raise ValueError(f"No candidate has the parameters {chosen}.")
 
 
 def plain(

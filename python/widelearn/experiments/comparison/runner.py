@@ -1,6 +1,6 @@
 """Compare methods on one problem: each is tuned, fitted and measured in a process of its own, then scored here."""
 
-import tempfile
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from widelearn.experiments import store
+from widelearn.experiments import scratch, store
 from widelearn.experiments.comparison import process
 from widelearn.experiments.comparison.fitted import FittedModel
 from widelearn.experiments.comparison.journal import Journal
-from widelearn.experiments.comparison.methods import Method
+from widelearn.experiments.comparison.methods import Method, choose
 from widelearn.experiments.comparison.scores import METRICS, score, standard_error
+from widelearn.experiments.errors import InputError
 from widelearn.experiments.provenance import machine, versions
 from widelearn.experiments.tables.problem import Problem
 
@@ -47,30 +48,34 @@ def compare(
     """Tune, fit and score methods, one after the other; the same seed gives the same scores.
 
     `threads` of None leaves the choice to each library, `keep` returns the best model, `on_step` hears the share done.
-    Methods that the journal holds already are not run again.
+    Methods that the journal holds already are not run again; if one of them is the best, its model is fitted anew.
     """
     hear = on_step or (lambda name, fraction: None)
     rows: list[Row] = []
     notes = list(problem.data["notes"])
     best: FittedModel | None = None
-    with tempfile.TemporaryDirectory(prefix="widelearn-") as name:
-        folder = Path(name)
+    lead: Row | None = None
+    with scratch.folder() as folder:
         np.savez(folder / "problem.npz", **problem.arrays)  # type: ignore[arg-type]
         for method in methods:
-            if journal is not None and method.name in journal.done:
-                row, warned = (journal.done[method.name][key] for key in ("row", "warnings"))
-                best = journal.model() if journal.best == method.name else best
+            known = None if journal is None else journal.done.get(method.name)
+            if known is not None:
+                row, warned = known["row"], known["warnings"]
             else:
                 job = {"model": method.name, "task": problem.task, "seed": seed, "keep": keep}
                 outcome = process.run(folder, job, _step_of(method, hear), threads)
                 row, warned = _row(problem, method, outcome, folder), _warned(problem, method, outcome)
-                wins = keep and _wins(row, best)
-                best = _fitted(problem, row, folder) if wins else best
                 if journal is not None:
-                    journal.add(method.name, row, warned, best if wins else None)
+                    journal.add(method.name, row, warned)
+            if keep and _wins(row, lead):
+                lead = row
+                best = None if known is not None else _fitted(problem, row, folder)
             rows.append(row)
             notes += warned
             hear(method.name, 1.0)
+        if lead is not None and best is None:
+            best, more = _again(problem, lead, seed, threads, folder)
+            notes += more
     results: dict[str, Any] = {
         "schema": SCHEMA,
         "task": problem.task,
@@ -88,9 +93,23 @@ def _step_of(method: Method, hear: Callable[[str, float], None]) -> Callable[[fl
     return lambda fraction: hear(method.name, min(fraction, 0.99))
 
 
-def _wins(row: Row, best: FittedModel | None) -> bool:
-    """Whether a row's score is above that of the best model so far; 0.0 is a score like any other."""
-    return row["score"] is not None and (best is None or row["score"] > best.about["row"]["score"])
+def _wins(row: Row, lead: Row | None) -> bool:
+    """Whether a row's score is above the best so far; 0.0 is a score like any other."""
+    return row["score"] is not None and (lead is None or row["score"] > lead["score"])
+
+
+def _again(problem: Problem, row: Row, seed: int, threads: int | None, folder: Path) -> tuple[FittedModel, list[str]]:
+    """Fit the model of a row that an earlier run found, from the data and its parameters; note another score."""
+    method = choose(row["model"])[0]
+    job = {"model": method.name, "task": problem.task, "seed": seed, "keep": True, "params": row["params"]}
+    outcome = process.run(folder, job, threads=threads)
+    found = _row(problem, method, outcome, folder)
+    if found["error"] is not None:
+        raise InputError(f"{method.name}, the best of the stopped run, cannot be fitted again: {found['error']}")
+    same = math.isclose(found["score"] or 0.0, row["score"], rel_tol=1e-9, abs_tol=1e-12)
+    fresh = row | {key: found[key] for key in ("score", "score_se")}
+    note = f"{method.name}, fitted again for --save, scores {found['score']}, not {row['score']} as in the stopped run"
+    return _fitted(problem, row if same else fresh, folder), [] if same else [note]
 
 
 def _warned(problem: Problem, method: Method, outcome: dict[str, Any]) -> list[str]:

@@ -59,7 +59,10 @@ def _end_with_parent() -> None:
 
 
 def run(job: dict[str, Any], folder: Path, say: Say) -> dict[str, Any]:
-    """Tune, fit and predict the method of a job: its model, task, seed, and whether to keep the fitted model."""
+    """Tune, fit and predict the method of a job: its model, task, seed, and whether to keep the fitted model.
+
+    With "params" of an earlier result nothing is tuned.
+    """
     from threadpoolctl import threadpool_limits
 
     from widelearn.experiments.comparison.fitted import TargetScale
@@ -75,6 +78,7 @@ def run(job: dict[str, Any], folder: Path, say: Say) -> dict[str, Any]:
     scale = TargetScale.of(arrays["y_train"], arrays.get("w_train")) if task == "regression" else TargetScale()
     arrays["y_train"] = scale.forward(arrays["y_train"])
     plan = method.plan(Setting(task, seed, float(arrays["X_train"].var(axis=0).sum()) or 1.0))
+    plan = plan if job.get("params") is None else plan.only(job["params"])
     say({"done": 0, "of": 1})
     forget_peak()
     before = peak()

@@ -1,0 +1,378 @@
+"""A stopped comparison or run goes on, a finished one is not replaced unasked, and a folder of anyone runs nothing."""
+
+import json
+import os
+import pickle
+import shutil
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.dummy import DummyRegressor
+
+from made_tables import frame, problem
+from widelearn.__main__ import main
+from widelearn.experiments import provenance, store, studies
+from widelearn.experiments.comparison import command, process
+from widelearn.experiments.comparison.fitted import TargetScale
+from widelearn.experiments.studies import command as studies_command
+from widelearn.runtime.whole_files import claim
+
+NAMES = ("linear", "rbf", "sklearn_ridge")
+COMPARE = ["compare", "t.csv", "--target", "y", "--models", ",".join(NAMES), "--out", "out", "--quiet"]
+# Seconds and bytes, which differ between runs of the same.
+MEASURED = ("fit_s", "predict_s", "peak_bytes", "tune_s")
+
+
+class Methods:
+    """In the place of the methods' processes: constants as models, instantly, stopped where asked."""
+
+    def __init__(self):
+        self.ran, self.stop = [], None
+
+    def run(self, folder, job, on_step=None, threads=None):
+        if job["model"] == self.stop:
+            raise KeyboardInterrupt
+        self.ran.append(job["model"])
+        with np.load(folder / "problem.npz") as arrays:
+            X, y, y_test = (arrays[name] for name in ("X_train", "y_train", "y_test"))
+        share = {"linear": 0.2, "rbf": 0.9, "sklearn_ridge": 0.5}[job["model"]]
+        model = DummyRegressor(strategy="constant", constant=share).fit(X, y)
+        np.save(folder / "prediction.npy", share * y_test)
+        joblib.dump((model, TargetScale()), folder / "model.joblib")
+        numbers = {"n_used": len(y), "fit_s": 0.1, "predict_s": 0.1, "peak_bytes": 1, "tune_s": 0.1, "tune_score": 0.5}
+        return numbers | {"params": {"alpha": 0.1}, "warnings": [f"from {job['model']}"]}
+
+
+@pytest.fixture
+def methods(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    frame().to_csv("t.csv", index=False)
+    found = Methods()
+    monkeypatch.setattr(process, "run", found.run)
+    monkeypatch.setattr(store, "write_figure", lambda path, figure: store.write_text(path, "a figure"))
+    monkeypatch.setattr(command.plots, "comparison", lambda rows, title: None)
+    return found
+
+
+def run(capsys, *arguments):
+    """Run the command line here: exit code, standard output, standard error."""
+    try:
+        code = main([str(argument) for argument in arguments])
+    except SystemExit as left:
+        code = left.code
+    out, err = capsys.readouterr()
+    assert "a defect" not in err
+    assert err.count("\n") <= 2
+    return code, out, err
+
+
+def content(folder):
+    """Every file below a folder: name -> bytes and time of its last change."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+
+def rows(folder):
+    found = json.loads((folder / "results.json").read_text())["rows"]
+    return [{key: value for key, value in row.items() if key not in MEASURED} for row in found]
+
+
+@pytest.mark.parametrize("stop", [None, *NAMES, "save", "figure", "results", "clear"])
+def test_wherever_it_stops_it_ends_the_same(methods, capsys, tmp_path, monkeypatch, stop):
+    assert run(capsys, *COMPARE, "--out", "whole", "--save", "whole.model")[0] == 0
+    methods.ran.clear()
+    with monkeypatch.context() as stopped:
+        if stop in NAMES:
+            methods.stop = stop
+        elif stop is not None:
+            original = {"save": "write_model", "figure": "write_figure", "results": "write_json"}.get(stop)
+            place, name = (store, original) if original else (command.Journal, "clear")
+            true = getattr(place, name)
+
+            def interrupt(*given):
+                if stop != "results" or given[0].name == "results.json":
+                    raise KeyboardInterrupt
+                true(*given)
+
+            stopped.setattr(place, name, interrupt)
+        code, _, err = run(capsys, *COMPARE, "--save", "m")
+        assert code == (0 if stop is None else 130)
+        assert ("--resume goes on" in err) == (stop not in {None, "linear"})
+    methods.stop = None
+    code, _, err = run(capsys, *COMPARE, "--save", "m", "--resume")
+    assert code == 0
+    assert ("finished: nothing is run" in err) == (stop in {None, "clear"})
+    # Each method is fitted once; the best, whose model was not kept, once more.
+    assert sorted(methods.ran) == sorted(
+        [*NAMES, *(["rbf"] * (stop in {"sklearn_ridge", "save", "figure", "results"}))]
+    )
+    assert sorted(os.listdir("out")) == ["compare.png", "results.json"]
+    assert sorted(os.listdir()) == ["m", "out", "t.csv", "whole", "whole.model"]
+    assert rows(tmp_path / "out") == rows(tmp_path / "whole")
+    one, two = (joblib.load(name) for name in ("m", "whole.model"))
+    assert one.about["row"]["model"] == two.about["row"]["model"] == "rbf"
+    assert np.array_equal(one.predict(frame(seed=2)), two.predict(frame(seed=2)))
+    before = content(tmp_path)
+    assert run(capsys, *COMPARE, "--save", "m", "--resume")[0] == 0
+    assert content(tmp_path) == before
+
+
+OTHER = [
+    ("--seed", "5", "seed (0, now 5)"),
+    ("--target", "b", "target (y, now b)"),
+    ("--models", "linear", "models"),
+    ("--test-size", "0.5", "test-size (0.25, now 0.5)"),
+    ("--threads", "1", "threads (None, now 1)"),
+    ("--weight", "w", "weight (None, now w)"),
+    ("--save", "m", "save (False, now True)"),
+    ("--task", "regression", "task (auto, now regression)"),
+    ("table", "", "the values of the table"),
+    ("version", "", "scikit-learn"),
+]
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_another_question_is_refused_with_what_differs(methods, capsys, tmp_path, monkeypatch, finished):
+    frame().assign(w=1.5).to_csv("t.csv", index=False)
+    methods.stop = None if finished else "sklearn_ridge"
+    run(capsys, *COMPARE)
+    methods.stop = None
+    before = content(tmp_path / "out")
+    ran = list(methods.ran)
+    for option, value, words in OTHER:
+        with monkeypatch.context() as changed:
+            more = [option, value] if option.startswith("--") else []
+            if option == "version":
+                changed.setattr(command, "versions", lambda: provenance.versions() | {"scikit-learn": "0.1"})
+            if option == "table":
+                frame(seed=1).assign(w=1.5).to_csv("other.csv", index=False)
+            arguments = [*COMPARE, *more, "--resume"]
+            if option == "table":
+                arguments[1] = "other.csv"
+            code, out, err = run(capsys, *arguments)
+        assert (code, out) == (2, ""), option
+        assert words in err
+        assert "of another table or other settings" in err
+        assert content(tmp_path / "out") == before
+    assert methods.ran == ran
+
+
+def test_force_says_what_it_replaces_and_an_interruption_leaves_it(methods, capsys, tmp_path):
+    run(capsys, *COMPARE)
+    (tmp_path / "out" / "mine.txt").write_text("mine")
+    before = content(tmp_path / "out")
+    for resume in ([], ["--resume"]):
+        methods.stop = "rbf"
+        code, out, _ = run(capsys, *COMPARE, "--seed", "1", "--force", *resume)
+        assert code == 130
+        assert "Replaced at the end:" in out
+        assert {"out/results.json", "out/compare.png"} <= set(out.replace(",", " ").split())
+        assert before.items() <= content(tmp_path / "out").items()
+    methods.stop, ran = None, len(methods.ran)
+    assert run(capsys, *COMPARE, "--seed", "1", "--force", "--resume")[0] == 0
+    assert len(methods.ran) == ran + 2
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["seed"] == 1
+    assert sorted(os.listdir("out")) == ["compare.png", "mine.txt", "results.json"]
+
+
+@pytest.mark.parametrize("name", ["results.json", "compare.png", "checkpoint.model", "notes.txt", "folder", "link"])
+@pytest.mark.parametrize("stopped", [False, True])
+def test_what_is_not_ours_is_not_replaced(methods, capsys, tmp_path, name, stopped):
+    methods.stop = "rbf" if stopped else "linear"
+    run(capsys, *COMPARE)
+    methods.stop = None
+    (tmp_path / "out").mkdir(exist_ok=True)
+    place = tmp_path / "out" / name
+    if name == "folder":
+        place.mkdir()
+    elif name == "link":
+        place.symlink_to("t.csv")
+    else:
+        place.write_text("mine")
+    before = content(tmp_path / "out")
+    code, _, err = run(capsys, *COMPARE, "--resume")
+    if (name, stopped) != ("compare.png", True):
+        assert code == 2
+        assert "--force" in err
+        assert content(tmp_path / "out") == before
+
+
+def test_a_model_that_another_run_saved_stays(methods, capsys, tmp_path):
+    methods.stop = "rbf"
+    run(capsys, *COMPARE, "--save", "m")
+    (tmp_path / "m").write_text("mine")
+    methods.stop = None
+    code, _, err = run(capsys, *COMPARE, "--save", "m", "--resume")
+    assert code == 2
+    assert "--save m exists" in err
+    assert (tmp_path / "m").read_text() == "mine"
+
+
+def test_one_process_a_folder(methods, capsys, tmp_path):
+    (tmp_path / "out").mkdir()
+    with claim(tmp_path / "out" / "results.json"):
+        for more in ([], ["--force"], ["--resume"]):
+            code, _, err = run(capsys, *COMPARE, *more)
+            assert code == 2
+            assert f"in use by process {os.getpid()}" in err
+    assert os.listdir("out") == []
+
+
+def study(capsys, *more):
+    return run(capsys, "run", "all", "--quick", "--out", "out", "--quiet", *more)
+
+
+@pytest.fixture
+def quick_studies(monkeypatch, tmp_path):
+    """Three studies that simulate nothing."""
+    monkeypatch.chdir(tmp_path)
+    ran = []
+
+    def simulate(settings, seed, step):
+        ran.append(str(settings["n"]))
+        return []
+
+    def spec(name):
+        claims = lambda rows, settings: []  # noqa: E731
+        return studies.Spec(name, "", "", {"n": (1, (2, 3))}, {}, simulate, claims, lambda rows, settings: [])
+
+    monkeypatch.setattr(studies, "choose", lambda name: [spec(one) for one in studies.NAMES[:3]])
+    monkeypatch.setattr(store, "write_figure", lambda path, figure: store.write_text(path, "a figure"))
+    monkeypatch.setattr(studies_command.plots, "study", lambda panels, about: None)
+    return ran
+
+
+def test_a_stopped_run_goes_on(quick_studies, capsys, tmp_path, monkeypatch):
+    with monkeypatch.context() as stopped:
+        true = studies_command.run
+        stopped.setattr(studies_command, "run", interrupted_after(true, 1))
+        code, _, err = study(capsys)
+    assert code == 130
+    assert "1 of 3 studies are kept in out: the same command with --out out --resume goes on" in err
+    before = content(tmp_path / "out")
+    assert len(before) == 2
+    assert study(capsys)[0] == 2
+    code, _, err = study(capsys, "--resume", "--seed", "3")
+    assert code == 2
+    assert "seed (0, now 3)" in err
+    assert content(tmp_path / "out") == before
+    assert study(capsys, "--resume")[0] == 0
+    assert before.items() <= content(tmp_path / "out").items()
+    assert len(quick_studies) == 3
+    before = content(tmp_path / "out")
+    assert study(capsys, "--resume")[0] == 0
+    assert content(tmp_path / "out") == before
+    code, out, _ = study(capsys, "--resume", "--force", "--seed", "3")
+    assert code == 0
+    assert "Replaced as each study ends: out/double-descent/figure.png" in out
+    assert {json.loads(path.read_text())["seed"] for path in (tmp_path / "out").rglob("*.json")} == {3}
+    (tmp_path / "out" / "latent-space" / "mine").touch()
+    assert study(capsys, "--resume", "--seed", "3")[0] == 2
+    assert run(capsys, "run", "all", "--resume")[0] == 2
+
+
+def interrupted_after(true, number):
+    """A function that a Ctrl-C stops after so many calls."""
+    calls = []
+
+    def called(*given, **named):
+        calls.append(1)
+        if len(calls) > number:
+            raise KeyboardInterrupt
+        return true(*given, **named)
+
+    return called
+
+
+class Canary:
+    """What a pickle that is read would do."""
+
+    def __reduce__(self):
+        return os.mkdir, ("sung",)
+
+
+def hostile_files(valid):
+    """Contents that a file of a tool may have in a folder of anyone, made from valid ones."""
+    yield pickle.dumps(Canary())
+    yield b""
+    yield b"\xff\xfe\x00"
+    yield b"null"
+    yield b"[" * 200_000
+    yield b'{"a":' * 100_000
+    yield b'{"question": {}, "done": {}}'
+    yield b'{"question": NaN}'
+    found = json.loads(valid)
+    places = [()]
+
+    def visit(value, place):
+        parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        for key, part in parts:
+            places.append((*place, key))
+            visit(part, (*place, key))
+
+    visit(found, ())
+    random = np.random.default_rng(0)
+    bad = [None, [], {}, "\x1b[31m", "1", True, -1, 1e308, 10**400, float("inf"), [[[]]], {"a": {"b": []}}]
+    for k in range(100):
+        changed = json.loads(valid)
+        inner, place = changed, places[1 + random.integers(len(places) - 1)]
+        for key in place[:-1]:
+            inner = inner[key]
+        if k % 4:
+            inner[place[-1]] = bad[random.integers(len(bad))]
+        else:
+            del inner[place[-1]]
+        yield json.dumps(changed).encode()
+
+
+@pytest.mark.parametrize("name", ["checkpoint.json", "results.json"])
+def test_a_hostile_folder_runs_nothing(methods, capsys, tmp_path, name, monkeypatch):
+    made = problem(frame(), "y")
+    monkeypatch.setattr(command, "_problem", lambda options, save: made)
+    methods.stop = "sklearn_ridge" if name == "checkpoint.json" else None
+    run(capsys, *COMPARE)
+    valid = (tmp_path / "out" / name).read_bytes()
+    methods.stop = "linear"
+    codes = []
+    for hostile in hostile_files(valid):
+        shutil.rmtree("out", ignore_errors=True)
+        os.mkdir("out")
+        (tmp_path / "out" / name).write_bytes(hostile)
+        code, out, err = run(capsys, *COMPARE, "--resume")
+        assert "\x1b" not in out + err
+        codes.append(code)
+        if code == 2:
+            assert (tmp_path / "out" / name).read_bytes() == hostile
+    assert set(codes) <= {0, 1, 2, 130}
+    assert codes.count(2) > 30
+    for make in (os.mkfifo, lambda path: os.symlink("/dev/zero", path), os.mkdir):
+        shutil.rmtree("out", ignore_errors=True)
+        os.mkdir("out")
+        make(tmp_path / "out" / name)
+        code, _, err = run(capsys, *COMPARE, "--resume")
+        assert code == 2
+        assert "is damaged" in err
+    os.truncate(os.open(tmp_path / "huge", os.O_CREAT | os.O_WRONLY), 1 << 36)
+    shutil.rmtree("out")
+    os.mkdir("out")
+    os.rename("huge", tmp_path / "out" / name)
+    assert "68719476736 bytes" in run(capsys, *COMPARE, "--resume")[2]
+    assert not os.path.exists("sung")
+
+
+def test_a_hostile_study_runs_nothing(quick_studies, capsys, tmp_path):
+    study(capsys)
+    place = tmp_path / "out" / studies.NAMES[1] / "results.json"
+    valid = place.read_bytes()
+    for hostile in hostile_files(valid):
+        place.write_bytes(hostile)
+        code, out, err = study(capsys, "--resume")
+        assert code in {0, 1, 2}
+        assert "\x1b" not in out + err
+        assert place.read_bytes() == hostile
+    shutil.rmtree(place.parent)
+    place.parent.symlink_to(tmp_path)
+    assert study(capsys, "--resume")[0] == 2
+    assert len(quick_studies) == 3
+    assert not os.path.exists("sung")
