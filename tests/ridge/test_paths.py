@@ -183,8 +183,8 @@ def test_primal_path_with_intercept_is_refits(rng):
     A, y, weight = problem(rng, 40, 5, 2, True)
     A += 1e4
     moments = Moments(5, 2).update(A, y, weight)
-    blocks = [(slice(0, 40), A)]
-    path = PrimalPath(moments, np.array([1e-3, 2.0]), lambda: blocks, y, weight, fit_intercept=True)
+    rows = RowPasses(lambda: [(slice(0, 40), A)], y, weight)
+    path = PrimalPath(moments, np.array([1e-3, 2.0]), rows, fit_intercept=True)
     found = next(path.errors())[1] / np.sqrt(weight)[:, None]
     for j, alpha in enumerate([1e-3, 2.0]):
         for i in range(40):

@@ -86,7 +86,7 @@ def decompose(problem: Problem) -> DualPath | PrimalPath:
         K = StoredRows(A, False).gram() if definite else A
         return DualPath(K, y, alphas, weight, fit_intercept=False, definite=definite)
     moments = Moments(A.shape[1], y.shape[1]).update(A, y, weight)
-    return PrimalPath(moments, alphas, passes(A, y, weight).blocks, y, weight, fit_intercept=False)
+    return PrimalPath(moments, alphas, passes(A, y, weight), fit_intercept=False)
 
 
 def passes(A: Array, y: Array, weight: Array | None) -> RowPasses:

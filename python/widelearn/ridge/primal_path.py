@@ -1,55 +1,147 @@
 """The path of primal ridge systems over many penalties: their left-out errors and solutions."""
 
 import numpy as np
-from scipy.linalg import eigh
+from numpy.typing import NDArray
+from scipy.linalg import LinAlgWarning, eigh
 
 from widelearn.ridge.leave_one_out import FULL, Errors, divide, products
 from widelearn.ridge.moments import Moments
-from widelearn.ridge.row_passes import Blocks
+from widelearn.ridge.normal_equations import EPS
+from widelearn.ridge.primal_systems import PrimalSolver
+from widelearn.ridge.refits import Refits
+from widelearn.ridge.row_passes import RowPasses
+from widelearn.ridge.row_triangle import Factor
 from widelearn.ridge.symmetric_systems import Solution
-from widelearn.runtime import Array, check_memory
+from widelearn.runtime import Array, check_memory, warn
+
+# Errors of fitted values relative to the targets up to which one decomposition serves: for left-out errors, and for
+# coefficients; the same for moments of single precision.
+ERRORS, COEFFICIENTS = 1e-9, 1e-10
+SINGLE = 1e-4
+# Errors of a leverage that a share of one must exceed so many times for a left-out error of that relative accuracy.
+ACCURACY, ACCURACY_SINGLE = 1e6, 10.0
+# Means beyond so many spreads are not held by one number each.
+FAR = 1e3
 
 
 class PrimalPath:
     """The path of at least as many rows as features, from their moments, which are left as they are.
 
-    Errors take a second pass over the rows: `blocks` returns blocks of features, every time anew.
+    One eigendecomposition serves the penalties that its rounding errors leave unharmed; each of the others has a
+    triangle of the rows to itself. Errors take a second pass over the rows, which all have weight.
     """
 
-    def __init__(
-        self, moments: Moments, alphas: Array, blocks: Blocks, y: Array, weight: Array | None, *, fit_intercept: bool
-    ) -> None:
+    def __init__(self, moments: Moments, alphas: Array, rows: RowPasses, *, fit_intercept: bool) -> None:
         p = moments.n_features
         check_memory(24 * p * p, f"The eigenvectors of {p} features", "Take fewer features.")
-        self.moments, self.alphas, self.fit_intercept = moments, alphas, fit_intercept
-        self.blocks, self.y, self.weight = blocks, y, weight
-        zz, self.zy, *_ = moments.equations(fit_intercept)
-        values, self.vectors = eigh(zz, overwrite_a=True, check_finite=False, driver="evd")
-        noise = max(p * np.finfo(np.float64).eps * values.max(initial=0.0), -2 * values.min(initial=0.0))
+        self.moments, self.alphas, self.rows, self.fit_intercept = moments, alphas, rows, fit_intercept
+        self.system = moments.equations(fit_intercept)
+        values, self.vectors = eigh(self.system.A, overwrite_a=True, check_finite=False, driver="evd")
+        self.largest = float(values.max(initial=0.0))
+        noise = max(p * EPS * self.largest, -2 * values.min(initial=0.0))
         self.values = np.where(values > noise, values, 0.0)
-        self.projected = self.vectors.T @ self.zy
+        self.projected = self.vectors.T @ self.system.B
+        self.single = moments.unit > EPS
+        self.inexact = self.error(alphas) > (SINGLE if self.single else ERRORS)
+        self._solver: PrimalSolver | None = None
 
     def inverse(self, alphas: Array) -> Array:
         """Return 1 / (λ + alpha), zero where there is neither variance nor penalty, of shape (p, a)."""
         shifted = self.values[:, None] + alphas
         return np.where(shifted > 0.0, 1.0 / np.where(shifted > 0.0, shifted, 1.0), 0.0)
 
+    def noise(self, alphas: Array) -> NDArray[np.float64]:
+        """Return the errors of leverages (a,): A is off by unit λ_max, and (z' (A + alpha)⁻¹)² at most h / λ_min."""
+        least = self.values.min(initial=np.inf) + alphas
+        return np.where(least > 0.0, self.moments.unit * self.largest / np.where(least > 0.0, least, 1.0), np.inf)
+
+    def error(self, alphas: Array) -> NDArray[np.float64]:
+        """Return how far fits by eigenvectors may be off, relative to targets: unit λ_max ‖c‖ (λ_min + alpha)^-½."""
+        size = np.where(self.system.size > 0.0, self.system.size, np.inf)
+        coef = np.stack([np.linalg.norm(self.projected * column[:, None], axis=0) for column in self.inverse(alphas).T])
+        noise, unit = self.noise(alphas), self.moments.unit * self.largest
+        moved = np.sqrt(noise * unit) * (coef / size).max(axis=1, initial=0.0)
+        return np.asarray(np.where(np.isfinite(noise), moved, 0.0 if unit == 0.0 else np.inf))
+
+    @property
+    def solver(self) -> PrimalSolver:
+        """What solves for one penalty at a time."""
+        if self._solver is None:
+            system = self.moments.equations(self.fit_intercept)
+            self._solver = PrimalSolver(system, self.rows, unit=self.moments.unit)
+        return self._solver
+
     def errors(self) -> Errors:
-        """Yield rows and their errors."""
-        inverse, m = self.inverse(self.alphas), self.moments
-        mean_z, mean_y = (m.mean_z, m.mean_y) if self.fit_intercept else (0.0, 0.0)
-        for rows, Z in self.blocks():
-            root = np.ones(len(Z)) if self.weight is None else np.sqrt(self.weight[rows])
-            turned = ((Z - mean_z) * root[:, None]) @ self.vectors
-            right = (self.y[rows] - mean_y) * root[:, None]
-            fitted = products(turned, inverse, self.projected)
-            own = root**2 / m.weight if self.fit_intercept else np.zeros(len(Z))
+        """Yield rows and their errors; where the closed form loses a row's own share to rounding, those of refits."""
+        factors = {int(j): self.solver.triangle().factor(float(self.alphas[j])) for j in np.flatnonzero(self.inexact)}
+        refits, first, spoilt = Refits(self.system, self.rows, self.alphas), 0, 0
+        for rows, Z, right, root in self.rows.scaled(self.system.center, self.system.mean_y):
+            errors, bad = self._closed_form(Z, right, root, factors)
+            spoilt += refits.replace(errors, bad, Z, right, root, first)
+            first += len(Z)
+            yield rows, errors
+        if spoilt:
+            warn(
+                f"{spoilt} of {first} rows nearly determine their own fitted values, so rounding may spoil their"
+                f" left-out errors. Raise the smallest alpha, {self.alphas.min():.2g}.",
+                LinAlgWarning,
+            )
+
+    def _closed_form(
+        self, Z: Array, right: Array, root: Array, factors: dict[int, Factor]
+    ) -> tuple[Array, NDArray[np.bool_]]:
+        """Return errors (a, b, t) of scaled rows, and where rounding may have spoilt them (a, b)."""
+        system, exact = self.system, ~self.inexact
+        own = root**2 / system.weight if self.fit_intercept else np.zeros(len(Z))
+        left, bad = np.empty((len(self.alphas), len(Z))), np.zeros((len(self.alphas), len(Z)), bool)
+        errors = np.empty((*left.shape, right.shape[1]))
+        if self.fit_intercept and (factors or system.distance > FAR):
+            Z = Z - root[:, None] * system.rest
+        if exact.any():
+            inverse, turned = self.inverse(self.alphas[exact]), Z @ self.vectors
+            errors[exact] = right - products(turned, inverse, self.projected)
             np.square(turned, out=turned)
-            left = 1.0 - own[:, None] - turned @ inverse
-            yield rows, divide(right - fitted, np.where(left > FULL, left, 0.0).T)
+            left[exact] = (1.0 - own[:, None] - turned @ inverse).T
+            bad[exact] = self._spoilt(left[exact], turned, inverse)
+        for j, factor in factors.items():
+            offset = factor.offset - system.mean_y + system.rest @ factor.coef
+            errors[j] = right - Z @ factor.coef - root[:, None] * offset
+            turned = Z @ factor.root
+            left[j] = 1.0 - own - np.square(turned).sum(axis=1)
+            size = self._relative(factor.left)
+            bad[j] = left[j] < ACCURACY * EPS * (
+                np.linalg.norm(turned @ factor.root.T * factor.units, axis=1) * (1.0 + size)
+                + self._relative(factor.scaled)
+            )
+        return divide(errors, np.where(left > FULL, left, 0.0)), bad
+
+    def _relative(self, norms: Array) -> float:
+        """Return the largest of norms (t,), relative to the root mean squares of the targets."""
+        size = self.system.size / len(self.rows.y) ** 0.5
+        return float((norms / np.where(size > 0.0, size, np.inf)).max(initial=0.0))
+
+    def _spoilt(self, left: Array, squares: Array, inverse: Array) -> NDArray[np.bool_]:
+        """Return where shares (a, b) of rows are not safely above their rounding errors.
+
+        Moments are off by e = unit λ_max. With x = (A + alpha)⁻¹ z the share is off by e ‖x‖² and the error by
+        e ‖x‖ ‖c‖, which are bounded first, and looked at only in rows that the bound does not clear.
+        """
+        off, accuracy = self.moments.unit * self.largest, ACCURACY_SINGLE if self.single else ACCURACY
+        coef = np.array([self._relative(np.linalg.norm(self.projected * x[:, None], axis=0)) for x in inverse.T])
+        most = np.sqrt(inverse.max(axis=0, initial=0.0))
+        bad = np.asarray(left < (accuracy * off * most * (most + coef))[:, None])
+        rows = np.flatnonzero(bad.any(axis=0))
+        if rows.size:
+            size = np.sqrt(squares[rows] @ inverse**2).T
+            bad[:, rows] = left[:, rows] < accuracy * off * size * (size + coef[:, None])
+        return bad
 
     def solve(self, alpha: Array) -> Solution:
-        """Return the coefficients (p, t) and intercepts (t,) for one penalty a target."""
+        """Return the coefficients (p, t) and values at the centre (t,) for one penalty a target."""
+        if (self.error(alpha) > (SINGLE if self.single else COEFFICIENTS)).any():
+            return self.solver.solve(alpha)
         coef = self.vectors @ (self.inverse(alpha) * self.projected)
-        system = self.moments.equations(self.fit_intercept)
-        return Solution(coef, system.offset(coef), "eigen", center=system.center, distance=system.distance)
+        found = Solution(coef, self.system.offset(coef), "eigen")
+        if not self.fit_intercept:
+            return found
+        return found._replace(center=self.system.center, distance=self.system.distance)

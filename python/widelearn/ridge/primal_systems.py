@@ -53,8 +53,9 @@ class PrimalSolver:
         for value in np.unique(alpha):
             at = np.flatnonzero(alpha == value)
             coef[:, at], offset[at] = self.solve_one(float(value), at)
+        found = self._solution(coef, offset)
         self.warn()
-        return self._solution(coef, offset)
+        return found
 
     def confirmed(self, alpha: NDArray[np.float64]) -> Solution | None:
         """Return what a factor of the moments gives, corrected by the rows where need be; None where that is inexact.
@@ -84,7 +85,7 @@ class PrimalSolver:
             if found is not None and (found[2] or self.rows is None):
                 return found[:2]
             if self.rows is not None:
-                return self._from_rows(self.rows, alpha, at)
+                return self._from_rows(alpha, at)
             coef = singular_solution(system, self.system.B[:, at], None, True, self.troubles)
             self.solver = "eigen"
             return coef, self.system.offset(coef, at)
@@ -107,11 +108,17 @@ class PrimalSolver:
             self.error = max(self.error, error)
         return coef, self.system.offset(coef, at), error <= self.enough
 
-    def _from_rows(self, rows: RowPasses, alpha: float, at: Any) -> tuple[Array, Array]:
-        """Solve by orthogonal triangles of the rows, which lose half the digits that moments lose."""
+    def triangle(self) -> RowTriangle:
+        """Return the triangle of the rows."""
         if self._triangle is None:
-            self._triangle = RowTriangle(self.system, rows)
-        factor = self._triangle.factor(alpha)
+            if self.rows is None:
+                raise ValueError("There are no rows at hand, but moments alone.")
+            self._triangle = RowTriangle(self.system, self.rows)
+        return self._triangle
+
+    def _from_rows(self, alpha: float, at: Any) -> tuple[Array, Array]:
+        """Solve by orthogonal triangles of the rows, which lose half the digits that moments lose."""
+        factor = self.triangle().factor(alpha)
         coef, offset = factor.coef[:, at], factor.offset[at]
         self.solver, self.rcond = "qr", min(self.rcond, factor.rcond**2)
         self.error = max(self.error, factor.error(self.system.size)[at].max(initial=0.0))
@@ -121,13 +128,18 @@ class PrimalSolver:
 
     def warn(self) -> None:
         """Say once what is singular, or what may be inexact."""
-        worst = min(self.troubles, key=lambda trouble: trouble.rcond, default=None)
+        worst, error, rcond = (
+            min(self.troubles, key=lambda trouble: trouble.rcond, default=None),
+            self.error,
+            self.rcond,
+        )
+        self.troubles, self.error, self.rcond = [], 0.0, 1.0
         if worst is not None:
             warn(describe(worst, len(self.system.A), self.system.A.dtype), LinAlgWarning)
-        elif self.error > self.too_much:
+        elif error > self.too_much:
             warn(
-                f"The ridge system is nearly singular (rcond = {self.rcond:.2g}): rounding may move fitted values by"
-                f" {self.error:.1g} of the targets' size. Raise alpha"
+                f"The ridge system is nearly singular (rcond = {rcond:.2g}): rounding may move fitted values by"
+                f" {error:.1g} of the targets' size. Raise alpha"
                 f"{', or give all rows to one fit, which can correct this' if self.rows is None else ''}.",
                 LinAlgWarning,
             )

@@ -19,17 +19,21 @@ LEAST_ROWS = 512
 class Factor:
     """(A + alpha I)⁺ = W W' for one penalty, by its root W (p, rank), with the solution of all targets.
 
-    `left` (t,) are the norms of what the penalised problem leaves, (‖y - f‖² + alpha ‖c‖²)^½; `rcond` is that of the
-    equilibrated root, and `scaled` (t,) the norms of the equilibrated coefficients.
+    `left` (t,) are the norms of what the penalised problem leaves, (‖y - f‖² + alpha ‖c‖²)^½, and `residual` those of
+    y - f alone; `rcond` is that of the equilibrated root, `scaled` (t,) the norms of the equilibrated coefficients, and
+    `slack` is Σ alpha / (λ + alpha).
     """
 
     root: Array
     coef: Array
     offset: Array
     left: Array
+    residual: Array
     scaled: Array
     rcond: float
     rank: int
+    slack: float
+    units: Array
 
     def error(self, size: Array) -> Array:
         """Return how far the fit of every target may be off, relative to its size."""
@@ -81,8 +85,12 @@ class RowTriangle:
         offset = np.zeros(t)
         if self.first:
             offset = self.system.mean_y + self.shift[0, p:] - self.shift[0, :p] @ coef
-        found = (coef, offset, left, np.linalg.norm(coef / D[:, None], axis=0))
-        return Factor(root, *found, rcond=1.0 / size if size > 0.0 else 1.0, rank=root.shape[1])
+        residual = np.linalg.norm(self.y - self.Z @ coef, axis=0)
+        found = (coef, offset, left, residual, np.linalg.norm(coef / D[:, None], axis=0))
+        slack = alpha * float((root**2).sum()) + self.null.shape[1]
+        return Factor(
+            root, *found, rcond=1.0 / size if size > 0.0 else 1.0, rank=root.shape[1], slack=slack, units=1.0 / D
+        )
 
 
 def triangle(Z: Array) -> Array:

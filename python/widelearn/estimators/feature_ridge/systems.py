@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -122,8 +121,11 @@ class Tall:
 
     def decompose(self, alphas: Array) -> PrimalPath:
         """Take the eigenvectors, which solve for all penalties."""
-        blocks, options = partial(self.features.blocks, self.X), {"fit_intercept": self.fit_intercept}
-        self.path = PrimalPath(self.summed(), alphas, blocks, self.Y, self.weight, **options)
+        self.path = PrimalPath(self.summed(), alphas, self.passes(), fit_intercept=self.fit_intercept)
+        if self.path.single and self.path.inexact.any():
+            # What products in single precision have lost is not in their moments.
+            self.moments = self._double()
+            self.path = PrimalPath(self.moments, alphas, self.passes(), fit_intercept=self.fit_intercept)
         return self.path
 
     def gcv(self, alphas: Array) -> Array:
