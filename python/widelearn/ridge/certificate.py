@@ -14,6 +14,10 @@ from widelearn.runtime import Array, warn
 # Errors of the fit, relative to centred targets, below which float32 is as good as float64 for its users; below which
 # rows at hand need no other method than their inner products; and above which a user is told.
 SINGLE, TRUSTED, LOST = 1e-5, 1e-10, 1e-6
+# What products of float32 rows may add to what the rows themselves have lost.
+SINGLE_PRODUCTS = 1e-6
+# Share of alpha that rounding errors may take before a factor is worth trying.
+HOPELESS = 0.1
 # Products of the largest eigenvalue's estimate.
 POWERS = 8
 
@@ -21,6 +25,13 @@ POWERS = 8
 def roundoff(dtype: DTypeLike) -> float:
     """Return the unit roundoff of a type."""
     return float(np.finfo(np.dtype(dtype)).eps) / 2
+
+
+def blur(diagonal: Array, weight: Array | None, unit: float) -> float:
+    """Return about how far rounding moves the eigenvalues of S K S, from the diagonal of K."""
+    d = np.abs(np.asarray(diagonal, np.float64))
+    d = d if weight is None else d * weight
+    return unit * float(np.sqrt(d.sum() * d.max(initial=0.0)))
 
 
 def fit_error(diagonal: Array, coef: Array, right: Array, border: Array | None, unit: float) -> float:
@@ -49,6 +60,17 @@ def largest_eigenvalue(A: Array) -> float:
         vector = A @ (vector / vector.dtype.type(length))
         value = float(np.linalg.norm(vector))
     return value
+
+
+def complain_of_left_out(doubt: Array, alphas: Array) -> None:
+    """Warn of left-out errors that rounding may move, with the penalty of the worst."""
+    worst = int(np.argmax(doubt))
+    if doubt[worst] > LOST:
+        warn(
+            f"Rounding errors may move the left-out errors of alpha = {alphas[worst]:.2g} by {doubt[worst]:.1g} of"
+            " themselves. Take larger penalties, or scale the columns of X alike.",
+            LinAlgWarning,
+        )
 
 
 def complain(error: float, A: Array, alpha: Array, unit: float) -> None:

@@ -1,10 +1,12 @@
 """The path of dual ridge systems over many penalties: their left-out errors and solutions."""
 
+from typing import Any
+
 import numpy as np
 from scipy.linalg import eigh, lapack
 
-from widelearn.ridge.certificate import LOST, TRUSTED, complain, fit_error, roundoff
-from widelearn.ridge.leave_one_out import ERROR_ROWS, FULL, Errors, divide, products
+from widelearn.ridge.certificate import LOST, SINGLE_PRODUCTS, TRUSTED, blur, complain, fit_error, roundoff
+from widelearn.ridge.leave_one_out import ERROR_ROWS, Errors, divide, eigen_errors
 from widelearn.ridge.symmetric_systems import Solution, residual, solve_symmetric, take_out
 from widelearn.runtime import Array, check_memory, row_blocks
 
@@ -39,6 +41,7 @@ class DualPath:
             K = K.astype(np.float64)
         self.alphas, self.definite = alphas, definite
         self.unit = roundoff(np.float64) if unit is None else unit
+        self.trusted = TRUSTED if self.unit <= roundoff(np.float64) else SINGLE_PRODUCTS
         self.root = np.ones(n) if weight is None else np.sqrt(weight)
         if weight is not None:
             K *= self.root[:, None]
@@ -47,7 +50,7 @@ class DualPath:
         self.border = self.root if fit_intercept else None
         self.diagonal = np.abs(K.diagonal())
         # What rounding may do to eigenvalues.
-        self.blur = self.unit * float(np.sqrt(self.diagonal.sum() * self.diagonal.max(initial=0.0)))
+        self.blur = blur(self.diagonal, None, self.unit)
         self.values = self.vectors = np.empty(0)
         self.noise = n * np.finfo(K.dtype).eps * float(self.diagonal.sum())
         few = len(alphas) <= n / ROWS_A_PENALTY + LEAST
@@ -78,6 +81,12 @@ class DualPath:
         """Let go of the eigenvectors: solutions come from factors of the matrix then."""
         self.values = self.vectors = np.empty(0)
 
+    def settled(self) -> Array:
+        """Return :meth:`doubt`, of eigenvalues where it would be more than harmless without them."""
+        if not self.vectors.size and self.doubt().max() > HARMLESS:
+            self._decompose()
+        return self.doubt()
+
     def doubt(self) -> Array:
         """Return about how wrong left-out errors of every penalty (a,) may be by rounding, relative to themselves."""
         least = np.zeros(1)
@@ -88,43 +97,22 @@ class DualPath:
         return np.divide(self.blur, smallest, out=np.full(len(smallest), np.inf), where=smallest > 0.0)
 
     def errors(self) -> Errors:
-        """Yield rows and their errors."""
+        """Yield rows and their errors: by eigenvectors, and where these are too rough for a penalty by its factor."""
         if not self.vectors.size:
             found = self._cholesky_errors(self.alphas)
             if found is not None:
-                return iter([(slice(0, len(self.K)), found)])
+                yield slice(0, len(self.K)), found
+                return
             self._decompose()
-        return self._eigen_errors()
-
-    def _eigen_errors(self) -> Errors:
-        """Yield errors by eigenvectors, and where these are too rough for a penalty by its own factor."""
-        shifted = self.values[:, None] + self.alphas
-        # Where a penalty of zero meets directions without variance, those alone decide, as they do in its limit.
-        null = (np.abs(shifted) <= self.noise) & (self.alphas == 0.0) | (shifted == 0.0)
-        inverse = np.where(null.any(axis=0), null, 1.0) / np.where(null.any(axis=0) | null, 1.0, shifted)
-        # Rows that such directions do not touch are left to the others.
-        other = np.where(null, 0.0, 1.0 / np.where(null, 1.0, shifted))
-        projected = self.vectors.T @ self.y
         rough = (self.doubt() > HARMLESS) & (self.alphas > 0.0)
         finer = self._cholesky_errors(self.alphas[rough]) if rough.any() else None
-        for rows in row_blocks(len(self.y), ERROR_ROWS):
-            vectors = self.vectors[rows]
-            squares = vectors**2
-            errors, diagonal = products(vectors, inverse, projected), squares @ inverse
-            untouched = null.any(axis=0) & (diagonal <= FULL)
-            if untouched.any():
-                errors = np.where(untouched.T[:, :, None], products(vectors, other, projected), errors)
-                diagonal = np.where(untouched, squares @ other, diagonal)
-            found = divide(errors, diagonal.T)
+        for rows, found in eigen_errors(self.values, self.vectors, self.y, self.alphas, self.noise):
             if finer is not None:
                 found[rough] = finer[:, rows]
             yield rows, found
 
     def _cholesky_errors(self, alphas: Array) -> Array | None:
-        """Take one factor and its inverse for each penalty; None where one of the matrices is not definite.
-
-        Each is scaled to a diagonal near one by powers of two, which change no digit but keep every row's.
-        """
+        """Take one factor and its inverse for each penalty; None where one of the matrices is not definite."""
         n, u = len(self.K), self.border
         check_memory(8 * n * n, f"The inverse of {n} rows", "Take fewer rows.")
         right = self.y if u is None else np.column_stack([self.y, u])
@@ -146,16 +134,32 @@ class DualPath:
 
     def solve(self, alpha: Array) -> Solution:
         """Return the dual coefficients (n, t) and offsets (t,) for one penalty a target."""
+        found = self._turned(alpha)
+        return self.factored(alpha) if found is None else found
+
+    def confirmed(self, alpha: Array) -> Solution | None:
+        """Return what :meth:`solve` does where its error is trusted, else None."""
+        found = self._turned(alpha)
+        if found is not None:
+            return found
+        try:
+            found = self._factored(alpha, fallback=False)
+        except np.linalg.LinAlgError:
+            return None
+        return found if found.error <= self.trusted else None
+
+    def _turned(self, alpha: Array) -> Solution | None:
+        """Solve by eigenvectors; None where there are none, or they lose digits."""
         if not self.vectors.size:
-            return self.factored(alpha)
+            return None
         shifted = self.values[:, None] + alpha
         size = np.abs(shifted)
         if size.min() <= np.finfo(self.K.dtype).eps * size.max():
-            return self.factored(alpha)
+            return None
         coef, offset = self.vectors @ ((self.vectors.T @ self.y) / shifted), np.zeros(self.y.shape[1])
         error = fit_error(self.diagonal, coef, self.y, self.border, self.unit)
-        if error > TRUSTED:
-            return self.factored(alpha)
+        if error > self.trusted:
+            return None
         if self.border is not None:
             offset = (self.border @ (self.y - self.K @ coef)) / (self.border @ self.border)
         norms = np.linalg.norm(self.y, axis=0)
@@ -164,8 +168,13 @@ class DualPath:
 
     def factored(self, alpha: Array) -> Solution:
         """Return what :meth:`solve` does, from a factor of its own, whose rounding errors are the smaller ones."""
-        found = solve_symmetric(self.K, self.y, alpha, border=self.border, definite=self.definite)
+        found = self._factored(alpha)
+        if found.error > LOST and found.solver == "cholesky":
+            complain(found.error, self.K, alpha, self.unit)
+        return found
+
+    def _factored(self, alpha: Array, *, fallback: bool = True) -> Solution:
+        options: dict[str, Any] = {"definite": self.definite, "fallback": fallback}
+        found = solve_symmetric(self.K, self.y, alpha, border=self.border, **options)
         error = fit_error(self.diagonal, found.coef, self.y, self.border, self.unit)
-        if error > LOST and found.solver == "cholesky":
-            complain(error, self.K, alpha, self.unit)
         return found._replace(coef=found.coef * self.root[:, None], error=error)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from widelearn.runtime import Array
+from widelearn.runtime import Array, row_blocks
 
 # Rows whose errors are held for all penalties at once.
 ERROR_ROWS = 2048
@@ -19,6 +19,29 @@ FULL = 1e-13
 
 # Rows, a slice or their numbers, and what they have.
 Errors = Iterator[tuple[Any, Array]]
+
+
+def eigen_errors(values: Array, vectors: Array, y: Array, alphas: Array, noise: float) -> Errors:
+    """Yield rows and their errors from eigenvalues and eigenvectors of S K S on the complement of u.
+
+    Eigenvalues of which more than `noise` are not known count as zero where a penalty is zero.
+    """
+    shifted = values[:, None] + alphas
+    # Where a penalty of zero meets directions without variance, those alone decide, as they do in its limit.
+    null = (np.abs(shifted) <= noise) & (alphas == 0.0) | (shifted == 0.0)
+    inverse = np.where(null.any(axis=0), null, 1.0) / np.where(null.any(axis=0) | null, 1.0, shifted)
+    # Rows that such directions do not touch are left to the others.
+    other = np.where(null, 0.0, 1.0 / np.where(null, 1.0, shifted))
+    projected = vectors.T @ y
+    for rows in row_blocks(len(y), ERROR_ROWS):
+        part = vectors[rows]
+        squares = part**2
+        errors, diagonal = products(part, inverse, projected), squares @ inverse
+        untouched = null.any(axis=0) & (diagonal <= FULL)
+        if untouched.any():
+            errors = np.where(untouched.T[:, :, None], products(part, other, projected), errors)
+            diagonal = np.where(untouched, squares @ other, diagonal)
+        yield rows, divide(errors, diagonal.T)
 
 
 def products(vectors: Array, inverse: Array, projected: Array) -> Array:

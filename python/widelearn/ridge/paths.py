@@ -9,8 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
+from widelearn.ridge.certificate import complain_of_left_out
 from widelearn.ridge.dual_path import DualPath
-from widelearn.ridge.kernel_systems import StoredRows, own_kernel_matrix, solve_dual, solve_rows
+from widelearn.ridge.dual_rows import DualRowsPath, StoredRows, gcv_of_rows, solve_rows
+from widelearn.ridge.kernel_systems import own_kernel_matrix, solve_dual
 from widelearn.ridge.moments import Moments
 from widelearn.ridge.operators import symmetric_kernel_matrix
 from widelearn.ridge.primal_path import PrimalPath
@@ -78,13 +80,13 @@ def check_alphas(alphas: ArrayLike) -> NDArray[np.float64]:
     return check_alpha(values, values.size)
 
 
-def decompose(problem: Problem) -> DualPath | PrimalPath:
+def decompose(problem: Problem) -> DualPath | DualRowsPath | PrimalPath:
     """Return the path over the smaller of the two systems."""
     A, y, weight, alphas = problem.A, problem.y, problem.weight, problem.alphas
     if problem.kind == "kernel" or len(A) <= A.shape[1]:
-        definite = problem.kind == "features"
-        K = StoredRows(A, False).gram() if definite else A
-        return DualPath(K, y, alphas, weight, fit_intercept=False, definite=definite)
+        if problem.kind == "kernel":
+            return DualPath(A, y, alphas, weight, fit_intercept=False, definite=False)
+        return DualRowsPath(StoredRows(A, False), y, alphas, weight, fit_intercept=False)
     moments = Moments(A.shape[1], y.shape[1]).update(A, y, weight)
     return PrimalPath(moments, alphas, passes(A, y, weight), fit_intercept=False)
 
@@ -224,7 +226,7 @@ def path(
         if kind == "kernel":
             out[j, problem.rows] = coef
         else:
-            out[j] = problem.A.T @ coef.astype(problem.A.dtype) if isinstance(found, DualPath) else coef
+            out[j] = coef
     return problem.shaped(out)
 
 
@@ -279,8 +281,11 @@ def loo(
     """
     problem = check(A, y, alphas, kind, sample_weight)
     kept = np.empty((len(problem.alphas), *problem.y.shape))
-    for rows, block in decompose(problem).errors():
+    found = decompose(problem)
+    for rows, block in found.errors():
         kept[:, rows] = block
+    if not isinstance(found, PrimalPath):
+        complain_of_left_out(found.doubt(), problem.alphas)
     if problem.weight is not None:
         kept /= np.sqrt(problem.weight)[:, None]
     out = np.full((len(problem.alphas), problem.n, problem.y.shape[1]), np.nan)
@@ -342,5 +347,6 @@ def gcv(
     if kind == "features" and len(a) > a.shape[1]:
         errors = Moments(a.shape[1], y.shape[1]).update(a, y, weight).gcv(problem.alphas)
         return problem.shaped(errors.reshape(len(problem.alphas), -1))
-    K = StoredRows(a, False).gram() if kind == "features" else a
-    return problem.shaped(dual_gcv(K, y, problem.alphas, weight, fit_intercept=False))
+    if kind == "features":
+        return problem.shaped(gcv_of_rows(StoredRows(a, False), y, problem.alphas, weight, fit_intercept=False))
+    return problem.shaped(dual_gcv(a, y, problem.alphas, weight, fit_intercept=False)[0])

@@ -78,8 +78,11 @@ def gcv_errors(rss: Array, left: Array, weight: float) -> Array:
     return errors
 
 
-def dual_gcv(K: Array, y: Array, alphas: Array, weight: Array | None, *, fit_intercept: bool) -> Array:
-    """Return the GCV errors (a, t) of a positive semidefinite kernel matrix, which is destroyed."""
+def dual_gcv(K: Array, y: Array, alphas: Array, weight: Array | None, *, fit_intercept: bool) -> tuple[Array, float]:
+    """Return the GCV errors (a, t) of a positive semidefinite kernel matrix, which is destroyed.
+
+    With them comes its least eigenvalue beside that of the intercept.
+    """
     root = np.ones(len(K)) if weight is None else np.sqrt(weight)
     P = K.astype(np.float64, copy=False)
     P *= root[:, None]
@@ -92,4 +95,5 @@ def dual_gcv(K: Array, y: Array, alphas: Array, weight: Array | None, *, fit_int
     form = Tridiagonal(P, y)
     rss = np.stack([form.residual(alpha) for alpha in alphas])
     total = float((root**2).sum())
-    return gcv_errors(rss, (total - len(K) - fit_intercept) + form.slack(alphas), total)
+    errors = gcv_errors(rss, (total - len(K) - fit_intercept) + form.slack(alphas), total)
+    return errors, float(np.sort(form.values)[int(fit_intercept) :].min(initial=np.inf))

@@ -11,7 +11,7 @@ from widelearn.features import RandomFeatures
 from widelearn.features.base import FeatureMap
 from widelearn.kernels import Kernel
 from widelearn.ridge import Moments
-from widelearn.ridge.kernel_systems import KernelRows, StoredRows
+from widelearn.ridge.dual_rows import KernelRows, StoredRows
 from widelearn.runtime import Array, row_blocks
 
 # Rows whose features a map outside the core holds at once, and rows copied at once to leave some out.

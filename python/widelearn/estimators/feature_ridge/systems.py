@@ -14,15 +14,13 @@ from widelearn.estimators.feature_ridge.model import SummedRows, fitted_ridge
 from widelearn.estimators.labels import Labels
 from widelearn.estimators.penalty import Choice
 from widelearn.ridge import Moments
-from widelearn.ridge.dual_path import DualPath
-from widelearn.ridge.kernel_systems import KernelRows, StoredRows, solve_rows
+from widelearn.ridge.dual_rows import DualRows, DualRowsPath, gcv_of_rows, solve_rows
 from widelearn.ridge.leave_one_out import Errors
 from widelearn.ridge.normal_equations import EPS
 from widelearn.ridge.primal_path import PrimalPath
 from widelearn.ridge.primal_systems import PrimalSolver
 from widelearn.ridge.row_passes import RowPasses
 from widelearn.ridge.symmetric_systems import Solution
-from widelearn.ridge.tridiagonal import dual_gcv
 from widelearn.runtime import Array, row_blocks
 
 # Rows turned to float32 at once, and values whose squares float32 may not hold.
@@ -190,27 +188,26 @@ class Tall:
 
 
 class Wide:
-    """Fewer rows than features: their inner products."""
+    """Fewer rows than features: their inner products, or where those are not exact enough the rows themselves."""
 
-    path: DualPath | None = None
+    path: DualRowsPath | None = None
 
     def __init__(self, features: RidgeFeatures, X: Array, Y: Array, weight: Array | None, fit_intercept: bool) -> None:
         self.features = features
-        self.rows: StoredRows | KernelRows = features.dual_rows(X, fit_intercept)
+        self.rows: DualRows = features.dual_rows(X, fit_intercept)
         self.Y, self.weight, self.fit_intercept = Y, weight, fit_intercept
 
-    def decompose(self, alphas: Array) -> DualPath:
+    def decompose(self, alphas: Array) -> DualRowsPath:
         """Take what solves for all penalties."""
-        options = {"fit_intercept": self.fit_intercept, "definite": True}
-        self.path = DualPath(self.rows.gram(), self.Y, alphas, self.weight, **options)
+        self.path = DualRowsPath(self.rows, self.Y, alphas, self.weight, fit_intercept=self.fit_intercept)
         return self.path
 
     def gcv(self, alphas: Array) -> Array:
         """Return the generalised cross-validation errors."""
-        return dual_gcv(self.rows.gram(), self.Y, alphas, self.weight, fit_intercept=self.fit_intercept)
+        return gcv_of_rows(self.rows, self.Y, alphas, self.weight, fit_intercept=self.fit_intercept)
 
     def solve(self, alpha: Array) -> Solution:
-        """Return coefficients and intercepts."""
+        """Return coefficients and offsets."""
         if self.path is not None:
-            return self.rows.primal(self.path.solve(alpha))
+            return self.path.solve(alpha)
         return solve_rows(self.rows, self.Y, alpha, self.weight, fit_intercept=self.fit_intercept)

@@ -11,7 +11,7 @@ from sklearn.base import clone
 
 from widelearn.estimators.penalty import Choice
 from widelearn.kernels import NTK, Kernel, as_kernel
-from widelearn.ridge.certificate import SINGLE, fit_error, roundoff
+from widelearn.ridge.certificate import HOPELESS, SINGLE, blur, fit_error, roundoff
 from widelearn.ridge.dual_path import DualPath
 from widelearn.ridge.kernel_systems import own_kernel_matrix, solve_dual, square
 from widelearn.ridge.leave_one_out import Errors
@@ -19,9 +19,6 @@ from widelearn.ridge.operators import symmetric_kernel_matrix
 from widelearn.ridge.symmetric_systems import Solution
 from widelearn.ridge.tridiagonal import dual_gcv
 from widelearn.runtime import Array, available_memory, warn
-
-# Share of alpha that rounding errors of float32 may take before a factor is worth trying.
-HOPELESS = 0.1
 
 
 @dataclass(frozen=True)
@@ -101,11 +98,8 @@ class KernelProblem:
 
     def _in_single(self, alpha: Array, K: Array | None) -> Solution | None:
         """Return the solution in float32, None where it loses digits of the fit."""
-        single = roundoff(np.float32)
-        diagonal = np.abs(self.diagonal().astype(np.float64))
-        diagonal *= 1.0 if self.weight is None else self.weight
         # Where this holds the factor fails, or its solution is none: nothing is lost by not trying.
-        if single * np.sqrt(diagonal.sum() * diagonal.max()) > HOPELESS * alpha.min():
+        if blur(self.diagonal(), self.weight, roundoff(np.float32)) > HOPELESS * alpha.min():
             return None
         try:
             found = self._solved(alpha, self.matrix(np.float32) if K is None else K, fallback=False)
@@ -152,7 +146,7 @@ class KernelProblem:
         K, rows = self.matrix(), self._rows()
         K = K if len(rows) == len(K) else K[np.ix_(rows, rows)]
         weight = None if self.weight is None else self.weight[rows]
-        return dual_gcv(K, self.Y[rows], alphas, weight, fit_intercept=self.fit_intercept)
+        return dual_gcv(K, self.Y[rows], alphas, weight, fit_intercept=self.fit_intercept)[0]
 
     def refit(self, train: Array, test: Array, alphas: Array) -> Iterator[Array]:
         """Yield for every penalty the values (m, t) at m rows of a fit to others; all of them have a weight."""

@@ -1,0 +1,105 @@
+"""The singular vectors of rows: ridge regression for all penalties at once, without the squares of the features."""
+
+import numpy as np
+from scipy.linalg import LinAlgWarning, svd
+
+from widelearn.ridge.certificate import LOST
+from widelearn.ridge.leave_one_out import Errors, eigen_errors
+from widelearn.ridge.symmetric_systems import Solution, Trouble, describe
+from widelearn.ridge.tridiagonal import gcv_errors
+from widelearn.runtime import Array, check_memory, warn
+
+EPS = float(np.finfo(np.float64).eps)
+
+
+class RowSpectrum:
+    """U s V' = S (Z - 1 c'), S = √W, c the weighted mean of the rows where there is an intercept, and zero else.
+
+    Inner products have s² for eigenvalues, and round them by EPS s_1²; these are rounded by EPS s_1. Costs about 6 n² p
+    + 20 n³ flops for n <= p.
+    """
+
+    def __init__(self, Z: Array, y: Array, weight: Array | None, *, fit_intercept: bool) -> None:
+        n, p = Z.shape
+        kept = np.arange(n) if weight is None else np.flatnonzero(weight)
+        check_memory(self.need(n, p), f"The singular vectors of {n} rows of {p} features", "Raise alpha.")
+        root = np.ones(n) if weight is None else np.sqrt(weight[kept])
+        self.root, self.n_null = root, int(fit_intercept)
+        A, right = Z[kept].astype(np.float64), y[kept]
+        self.center, self.mean, self.distance, lead = np.zeros(p), np.zeros(y.shape[1]), 0.0, 0.0
+        if fit_intercept:
+            share = root**2 / (root @ root)
+            self.center, self.mean = share @ A, share @ right
+            A -= self.center
+            right = right - self.mean
+        A *= root[:, None]
+        if fit_intercept:
+            u = root / np.linalg.norm(root)
+            # What rounding of the centre leaves in this direction is the intercept's.
+            A -= np.outer(u, u @ A)
+            seen = (spread := np.square(A).sum(axis=0)) > 0.0
+            away = np.square(self.center[seen]) * (root @ root) / spread[seen]
+            self.distance = float(np.sqrt(away.max(initial=0.0)))
+            # A column beyond all others takes the first singular vector, so that no other mixes with this direction.
+            lead = 2.0 * float(np.linalg.norm(A)) or 1.0
+            A = np.column_stack([lead * u, A])
+        self.y = right * root[:, None]
+        U, s, Vt = svd(A, full_matrices=False, overwrite_a=True, check_finite=False)
+        self.U, self.s, self.Vt = U[:, self.n_null :], s[self.n_null :], Vt[self.n_null :, self.n_null :]
+        # Singular values that rounding may have made.
+        self.noise = max(n, p) * EPS * float(self.s.max(initial=0.0))
+        self.s = np.where(self.s > self.noise, self.s, 0.0)
+
+    @staticmethod
+    def need(n: int, p: int) -> int:
+        """Return the bytes that are held at once."""
+        return 8 * (3 * n * (p + 1) + 6 * n * n)
+
+    def errors(self, alphas: Array) -> Errors:
+        """Yield rows and their scaled left-out errors for every penalty."""
+        return eigen_errors(self.s**2, self.U, self.y, alphas, 0.0)
+
+    def doubt(self, alphas: Array) -> Array:
+        """Return about how wrong left-out errors of every penalty (a,) may be by rounding, relative to themselves."""
+        least = self.s[self.s > 0.0].min(initial=np.inf)
+        smallest = np.sqrt(least**2 + alphas)
+        first = float(self.s.max(initial=0.0))
+        return np.divide(EPS * first, smallest, out=np.zeros(len(alphas)), where=smallest > 0.0)
+
+    def gcv(self, alphas: Array) -> Array:
+        """Return the generalised cross-validation errors (a, t)."""
+        shifted = self.s[:, None] ** 2 + alphas
+        share = np.where(shifted > 0.0, alphas / np.where(shifted > 0.0, shifted, 1.0), 1.0)
+        squares = (self.U.T @ self.y) ** 2
+        outside = squares[self.s == 0.0].sum(axis=0)
+        # What rounding leaves in directions without variance is no residual.
+        outside[outside <= squares.sum(axis=0) * 64 * len(self.s) * EPS**2] = 0.0
+        rss = outside + (share[self.s > 0.0] ** 2).T @ squares[self.s > 0.0]
+        total = float(self.root @ self.root)
+        return gcv_errors(rss, (total - len(self.root)) + share.sum(axis=0), total)
+
+    def solve(self, alpha: Array) -> Solution:
+        """Return the coefficients (p, t) and values at the centre (t,) for one penalty a target."""
+        seen = self.s > 0.0
+        s, projected = self.s[seen, None], self.U[:, seen].T @ self.y
+        coef = self.Vt[seen].T @ (s * projected / (s**2 + alpha))
+        size = np.linalg.norm(self.y, axis=0)
+        moved = EPS * self.s.max(initial=0.0) * np.linalg.norm(coef, axis=0)
+        error = float(np.divide(moved, size, out=np.zeros_like(size), where=size > 0.0).max(initial=0.0))
+        self._warn(error, alpha)
+        return Solution(coef, self.mean, "svd", center=self.center, distance=self.distance, error=error)
+
+    def _warn(self, error: float, alpha: Array) -> None:
+        """Say that a solution is not unique, or may be off."""
+        rank, n = int(np.count_nonzero(self.s)), len(self.s)
+        first = float(self.s.max(initial=0.0))
+        if rank < n and not (alpha > 0.0).all():
+            rcond = (self.noise / first) ** 2 if first > 0.0 else 0.0
+            warn(describe(Trouble("eigen", rcond, rank), n, self.y.dtype), LinAlgWarning)
+        elif error > LOST:
+            warn(
+                f"Rounding errors move the fit by about {error:.1g} of the targets: the largest singular value of the"
+                f" features is {first:.2g}, and alpha {float(alpha.min()):.2g}. Raise alpha, or scale the columns"
+                " alike.",
+                LinAlgWarning,
+            )
