@@ -3,6 +3,7 @@
 use super::Packed;
 use crate::matrix::{DEPTH, Rows};
 use crate::threads::run;
+use proptest::prelude::*;
 
 #[test]
 fn however_it_is_packed_it_is_the_same() {
@@ -39,4 +40,30 @@ fn columns_are_packed_less_their_shift() {
     let mut pack = Packed::new(4);
     run(1, || true, |c| pack.pack(c, Rows::new(&values, 6, 10), (3, 2), Some(&[1.0, 2.0]))).unwrap();
     assert_eq!((pack.panel(0, 5)[0], pack.panel(1, 5)[0]), (52.0, 52.0));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
+
+    #[test]
+    fn panels_hold_their_rows_and_zeros(
+        n in 1usize..400,
+        d in 1usize..40,
+        cut in (0.0f64..1.0, 0.0f64..1.0),
+        width in prop_oneof![Just(4usize), Just(8), Just(16), Just(24)],
+        threads in 1usize..4,
+    ) {
+        let values: Vec<f64> = (0..n * d).map(|i| i as f64).collect();
+        let x = Rows::new(&values, n, d);
+        let first = (cut.0 * d as f64) as usize;
+        let depth = 1 + (cut.1 * (d - first - 1) as f64) as usize;
+        let shift: Vec<f64> = (0..depth).map(|k| (3 * k) as f64).collect();
+        let mut pack = Packed::new(width);
+        run(threads, || true, |c| pack.pack(c, x, (first, depth), Some(&shift))).unwrap();
+        for i in (0..n).step_by(7) {
+            for k in 0..depth {
+                prop_assert_eq!(pack.panel(k, i)[0], x.row(i)[first + k] - shift[k]);
+            }
+        }
+    }
 }

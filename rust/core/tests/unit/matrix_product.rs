@@ -4,6 +4,7 @@ use super::{block, inner, product, product_steps};
 use crate::matrix::{DEPTH, Packed, Rows, TILE};
 use crate::real::Real;
 use crate::simd::{Level, Micro, available};
+use proptest::prelude::*;
 
 fn packed<T: Real>(width: usize, x: Rows<'_, T>) -> Packed<T> {
     let mut pack = Packed::new(width);
@@ -42,6 +43,18 @@ fn check<T: Real>(level: Level, n: usize, m: usize, d: usize) {
 fn products_of_any_shape_at_every_level() {
     for level in available() {
         for (n, m, d) in [(1, 1, 0), (1, 1, 1), (7, 13, 5), (TILE, 50, 33), (9, TILE, DEPTH + 3)] {
+            check::<f32>(level, n, m, d);
+            check::<f64>(level, n, m, d);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
+
+    #[test]
+    fn products_of_drawn_shapes(n in 1..=TILE, m in 1..=TILE, d in 0..2 * DEPTH + 9) {
+        for level in available() {
             check::<f32>(level, n, m, d);
             check::<f64>(level, n, m, d);
         }

@@ -7,6 +7,7 @@ use crate::memory::Shared;
 use crate::simd::Level;
 use crate::threads::{self, Context};
 use crate::tiles::{Consumer, Edge, Epilogue, Place, Which, run_packed};
+use proptest::prelude::*;
 
 /// Leaves products as they are.
 struct Plain;
@@ -100,5 +101,27 @@ fn every_place_of_a_triangle_is_taken_once() {
         )
         .unwrap();
         assert_eq!(out, again);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(32) })]
+
+    #[test]
+    fn places_of_drawn_shapes_are_taken_once(
+        n in 1usize..4 * TILE,
+        m in 1usize..4 * TILE,
+        width in 1usize..4,
+        groups in prop::option::of(1usize..20),
+        triangle in any::<bool>(),
+    ) {
+        let m = if triangle { n } else { m };
+        let (x, y) = (numbers(n), numbers(m));
+        let (x, y) = (Rows::new(&x, n, 3), Rows::new(&y, m, 3));
+        let mut out = vec![0.0; n * m];
+        let mut count = Count { out: Shared::new(&mut out), m, triangle, groups };
+        let other = if triangle { None } else { Some(y) };
+        threads::run(width, || true, |c| run(c, x, other, &Plain, &mut count)).unwrap();
+        check(&out, x, y, triangle);
     }
 }
