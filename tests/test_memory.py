@@ -16,7 +16,21 @@ def budget(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("text", "size"), [("1000", 1000), ("3K", 3 << 10), ("2m", 2 << 20), (" 5 G ", 5 << 30), ("", memory.NO_LIMIT)]
+    ("text", "size"),
+    [
+        ("1000", 1000),
+        ("3K", 3 << 10),
+        ("2m", 2 << 20),
+        (" 5 G ", 5 << 30),
+        ("1.5G", 3 << 29),
+        (".25k", 256),
+        ("2T", 2 << 40),
+        ("1.5 MiB", 3 << 19),
+        ("7kb", 7 << 10),
+        ("12B", 12),
+        ("1" + "0" * 400, memory.NO_LIMIT),
+        ("", memory.NO_LIMIT),
+    ],
 )
 def test_user_limit(text, size, budget):
     budget(text)
@@ -27,11 +41,27 @@ def test_user_limit(text, size, budget):
         assert (room, name) == (size, "WIDELEARN_MAX_MEMORY")
 
 
-@pytest.mark.parametrize("text", ["lots", "1.5G", "-1", "2T", "G"])
+@pytest.mark.parametrize("text", ["lots", "1.5.2G", "-1", "1e9", "G", "5X", "0x10", "\u0663G", "nan"])
 def test_wrong_user_limit(text, budget):
     budget(text)
     with pytest.raises(ValueError, match=f"WIDELEARN_MAX_MEMORY='{text}'"):
         RBF()(np.eye(3))
+
+
+def test_a_wrong_limit_is_one_line_of_the_report(script):
+    report = script("import widelearn as wl; wl.show_versions()", env={"WIDELEARN_MAX_MEMORY": "lots"})
+    assert "memory: WIDELEARN_MAX_MEMORY='lots' is no size: give bytes, or a number with K, M, G or T" in report
+
+
+def test_a_system_without_address_limits(script):
+    code = """
+import sys
+sys.modules["resource"] = None
+from widelearn.runtime import available_memory, memory
+assert memory.resource is None and memory.address_space_left() == memory.NO_LIMIT
+print(available_memory()[1])
+"""
+    assert script(code).strip() in ("control group", "memory available")
 
 
 def test_machine_and_address_space():

@@ -1,5 +1,9 @@
 """Problems with their truth: labels follow from it, best predictors reach their rates, kernels fail where they must."""
 
+import contextlib
+import inspect
+import itertools
+
 import numpy as np
 import pytest
 
@@ -217,3 +221,23 @@ def test_seeds(draw):
 def test_refusals(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("name", datasets.__all__)
+def test_numbers_beyond_every_type_and_memory_are_refused(name, monkeypatch):
+    function = getattr(datasets, name)
+    sizes = {"n": 10, "d": 8, "p": 9, "k": 2, "n_directions": 2, "n_clusters": 2, "degree": 2}
+    works = {key: value for key, value in sizes.items() if key in inspect.signature(function).parameters}
+    works |= {"random_state": 0}
+    function(**works)
+    wrong = (2**62, 2**64, 10**30, 10**400, -(2**70))
+    for key, value in itertools.product(works.keys() - {"random_state"}, wrong):
+        with pytest.raises((ValueError, TypeError, MemoryError)):
+            function(**works | {key: value})
+    for key, value in itertools.product(inspect.signature(function).parameters.keys() - works.keys(), wrong):
+        # A number as large as that may be right, a radius say.
+        with contextlib.suppress(ValueError, TypeError):
+            function(**works | {key: value})
+    monkeypatch.setenv("WIDELEARN_MAX_MEMORY", "1M")
+    with pytest.raises(MemoryError, match=r"WIDELEARN_MAX_MEMORY.*Take fewer rows at a time"):
+        function(**works | {"n": 10**5})

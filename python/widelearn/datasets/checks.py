@@ -1,4 +1,4 @@
-"""What problems and laws of inputs ask of their arguments."""
+"""What problems and laws of inputs ask of their arguments, and of memory."""
 
 from numbers import Integral, Real
 from typing import Any
@@ -6,7 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from widelearn.runtime import check_memory
+
 Array = NDArray[Any]
+# The largest count, the largest number, and how many arrays as large as its rows the drawing of a problem holds.
+MOST, LARGEST, COPIES = 1 << 53, 1e300, 4
 
 
 def sizes(**values: int) -> None:
@@ -14,18 +18,33 @@ def sizes(**values: int) -> None:
     for name, value in values.items():
         if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
             raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}.")
+        if value > MOST:
+            raise ValueError(f"{name} must be at most 2^53, got {float(min(value, 10**300)):g}.")
+
+
+def fits(what: str, n: int, d: int) -> None:
+    """Refuse a problem whose rows, some copies of them while they are drawn included, do not fit into memory."""
+    check_memory(COPIES * 8 * int(n) * int(d), f"Drawing {what} of {n} x {d}", "Take fewer rows at a time.")
+
+
+def numbers(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    """Return numbers as float64."""
+    try:
+        return np.asarray(value, dtype=float)
+    except OverflowError:
+        raise ValueError(f"{name} must be numbers that float64 can hold.") from None
 
 
 def positive(name: str, value: float) -> float:
     """Return a number that must be positive and finite."""
-    if not (isinstance(value, Real) and 0 < value < float("inf")):
+    if not (isinstance(value, Real) and 0 < value <= LARGEST):
         raise ValueError(f"{name} must be positive and finite, got {value!r}.")
     return float(value)
 
 
 def between(name: str, value: float, low: float, high: float) -> float:
     """Return a number that must lie in a closed interval, whose upper end may be infinite and is then left out."""
-    if not (isinstance(value, Real) and low <= value <= high and value < float("inf")):
+    if not (isinstance(value, Real) and low <= value <= high and value <= LARGEST):
         raise ValueError(f"{name} must be a finite number from {low:g} to {high:g}, got {value!r}.")
     return float(value)
 
@@ -45,7 +64,7 @@ def orthonormal(rng: np.random.RandomState, given: ArrayLike | None, r: int, d: 
     drawn: NDArray[np.float64] = np.ascontiguousarray(np.linalg.qr(rng.standard_normal((d, r)))[0].T)
     if given is None:
         return drawn
-    rows = np.array(given, dtype=float)
+    rows = numbers("directions", given)
     if rows.shape != (r, d) or not np.allclose(rows @ rows.T, np.eye(r), atol=1e-8):
         raise ValueError(f"directions must be {r} orthonormal rows of {d} features, got shape {rows.shape}.")
     return rows

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch, check_random_state
 
-from widelearn.datasets.checks import positive, sizes
+from widelearn.datasets.checks import LARGEST, fits, numbers, positive, sizes
 
 Array = NDArray[np.float64]
 
@@ -42,6 +42,7 @@ def sphere(n: int, d: int, random_state: Any = None) -> Array:
     ((5, 3), array([3., 3., 3., 3., 3.]))
     """
     sizes(n=n, d=d)
+    fits("rows", n, d)
     return _sphere(check_random_state(random_state), n, d, np.sqrt(d))
 
 
@@ -72,6 +73,7 @@ def hypercube(n: int, d: int, random_state: Any = None) -> Array:
     [-1.0, 1.0]
     """
     sizes(n=n, d=d)
+    fits("rows", n, d)
     return 2.0 * check_random_state(random_state).randint(0, 2, (n, d)) - 1.0
 
 
@@ -118,6 +120,7 @@ def spiked(n: int, d: int, n_directions: int, radius: float = 1.0, random_state:
     if n_directions >= d:
         raise ValueError(f"n_directions = {n_directions} must be below d = {d}.")
     radius = positive("radius", radius)
+    fits("rows and the rotation", n + d, d)
     rng = check_random_state(random_state)
     rotation = _rotation(rng, d)
     z = _sphere(rng, n, n_directions, np.sqrt(n_directions))
@@ -169,8 +172,9 @@ def latent(n: int, p: int, d: int, mu: float = 1.0, random_state: Any = None) ->
     sizes(n=n, p=p, d=d)
     if d > p:
         raise ValueError(f"d = {d} hidden variables must not exceed p = {p} features.")
-    if not (isinstance(mu, Real) and np.isfinite(mu) and mu >= 0):
+    if not (isinstance(mu, Real) and 0 <= mu <= LARGEST):
         raise ValueError(f"mu must be non-negative and finite, got {mu!r}.")
+    fits("rows and directions", n + d, p)
     rng = check_random_state(random_state)
     W = np.linalg.qr(rng.standard_normal((p, d)))[0] * np.sqrt(p * mu / d)
     z = rng.standard_normal((n, d))
@@ -215,9 +219,10 @@ def elliptical(n: int, d: int, scales: ArrayLike = (0.1, 1.99**0.5), random_stat
     True
     """
     sizes(n=n, d=d)
-    choices = np.atleast_1d(np.asarray(scales, dtype=float))
+    choices = np.atleast_1d(numbers("scales", scales))
     if choices.ndim != 1 or not choices.size or not (np.isfinite(choices).all() and np.all(choices > 0)):
         raise ValueError(f"scales must be positive and finite, got {scales!r}.")
+    fits("rows", n, d)
     rng = check_random_state(random_state)
     s = choices[rng.randint(0, len(choices), n)]
     return Bunch(X=s[:, None] * rng.standard_normal((n, d)), scales=s)

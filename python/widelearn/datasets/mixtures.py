@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.special import logsumexp, ndtr
 from sklearn.utils import Bunch, check_random_state
 
-from widelearn.datasets.checks import Array, between, orthonormal, positive, sizes
+from widelearn.datasets.checks import Array, between, fits, numbers, orthonormal, positive, sizes
 
 
 def xor_mixture(
@@ -69,6 +69,7 @@ def xor_mixture(
     if d < 2:
         raise ValueError(f"d = {d} has no room for two directions: take at least 2.")
     radius, noise = positive("radius", radius), between("label_noise", label_noise, 0, 0.5)
+    fits("rows", n, d)
     rng = check_random_state(random_state)
     hidden = orthonormal(rng, directions, 2, d)
     cluster = rng.randint(0, 4, n)
@@ -147,19 +148,20 @@ def gaussian_mixture(
     (True, array([0., 1.]))
     """
     sizes(n=n, d=d, n_clusters=n_clusters)
+    fits("rows", n, d)
     rng = check_random_state(random_state)
     if means is None:
         if n_clusters > d:
             raise ValueError(f"n_clusters = {n_clusters} orthogonal means need d = {d} to be as large: pass means.")
         centres = positive("radius", radius) * orthonormal(rng, None, n_clusters, d)
     else:
-        centres = np.asarray(means, dtype=float)
+        centres = numbers("means", means)
         if centres.ndim != 2 or centres.shape[1] != d or not len(centres) or not np.isfinite(centres).all():
             raise ValueError(f"means must be finite, of shape (r, {d}), got shape {centres.shape}.")
     r = len(centres)
     names = np.where(np.arange(r) % 2 == 0, 1, -1) if labels is None else np.asarray(labels)
-    p = np.asarray(np.ones(r) if weights is None else weights, dtype=float)
-    s = np.asarray(scale, dtype=float)
+    p = numbers("weights", np.ones(r) if weights is None else weights)
+    s = numbers("scale", scale)
     if names.shape != (r,) or p.shape != (r,) or s.shape not in ((), (r,)):
         raise ValueError(f"labels {names.shape}, weights {p.shape} and scale {s.shape} must be of shape ({r},).")
     if not (np.isfinite(p).all() and p.min() >= 0 and p.sum() > 0):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import Bunch, check_random_state
 
-from widelearn.datasets.checks import Array, between, bits, sizes
+from widelearn.datasets.checks import Array, between, bits, fits, sizes
 
 KINDS = ("uniform", "structured", "grouped")
 
@@ -99,6 +99,7 @@ def parity(
         raise ValueError(f"n_groups must be odd, got {n_groups}: an even number of groups can tie.")
     if kind == "grouped":
         between("group_rate", group_rate, 0, 0.5 / groups)
+    fits("rows", n, d)
     rng = check_random_state(random_state)
     drawn = rng.choice(d, groups * k, replace=False).reshape(groups, k)
     hidden = np.sort(drawn, axis=1) if support is None else bits(support, (groups, k), d)

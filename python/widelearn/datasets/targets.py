@@ -10,8 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import Bunch, check_random_state
 
-from widelearn.datasets.checks import Array, between, bits, orthonormal, sizes
+from widelearn.datasets.checks import LARGEST, Array, between, bits, fits, numbers, orthonormal, sizes
 from widelearn.datasets.inputs import hypercube, sphere
+
+# The highest degree on the sphere: beyond, harmonics are counted for seconds.
+DEEP = 1000
 
 
 def multi_index(
@@ -69,6 +72,7 @@ def multi_index(
     if n_directions > d:
         raise ValueError(f"n_directions = {n_directions} must not exceed d = {d}.")
     noise = between("noise", noise, 0, np.inf)
+    fits("rows", n, d)
     rng = check_random_state(random_state)
     U = orthonormal(rng, directions, n_directions, d)
     X = rng.standard_normal((n, d))
@@ -128,6 +132,7 @@ def staircase(
     if degree > d:
         raise ValueError(f"degree = {degree} must not exceed d = {d}.")
     noise = between("noise", noise, 0, np.inf)
+    fits("rows", n, d)
     rng = check_random_state(random_state)
     drawn = rng.choice(d, degree, replace=False)
     chosen = drawn if support is None else bits(support, (degree,), d)
@@ -193,10 +198,15 @@ def polynomial(
     sizes(n=n, d=d, degree=degree)
     if d < 2 or domain not in ("sphere", "hypercube") or (domain == "hypercube" and degree > d):
         raise ValueError(f"d = {d} must be at least 2 and, on the hypercube, degree = {degree}; got {domain!r}.")
-    F = np.append(0.0, np.full(degree, 1 / degree)) if masses is None else np.asarray(masses, dtype=float)
+    F = np.append(0.0, np.full(degree, 1 / degree)) if masses is None else numbers("masses", masses)
     if F.shape != (degree + 1,) or not (np.isfinite(F).all() and F.min() >= 0):
         raise ValueError(f"masses must be {degree + 1} non-negative numbers, got {F.tolist()}.")
     noise = between("noise", noise, 0, np.inf)
+    if domain == "sphere" and (degree > DEEP or _harmonics(degree, d) > LARGEST):
+        raise ValueError(
+            f"degree = {degree} in {d} dimensions has more harmonics than float64 counts. Take a lower one."
+        )
+    fits("rows and terms", n + degree, d + 2 * degree)
     rng = check_random_state(random_state)
     if domain == "sphere":
         U = sphere(degree + 1, d, rng) / np.sqrt(d)
@@ -242,5 +252,9 @@ def _gegenbauer(t: Array, degree: int, d: int) -> Array:
     for k in range(degree):
         before, now = now, ((2 * k + d - 2) * t * now - k * before) / (k + d - 2) if k else t
     # the dimension of the harmonics of that degree, 1/E of the square of the polynomial that is 1 at t = 1
-    dimension = (2 * degree + d - 2) * comb(degree + d - 3, degree - 1) // degree if degree else 1
-    return np.sqrt(float(dimension)) * now
+    return np.sqrt(float(_harmonics(degree, d))) * now
+
+
+def _harmonics(degree: int, d: int) -> int:
+    """Return the number of harmonics of a degree on the sphere in R^d."""
+    return (2 * degree + d - 2) * comb(degree + d - 3, degree - 1) // degree if degree else 1

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from widelearn.runtime.memory import OPEN_CALLS, PAGE
+
 # An array of any type and shape.
 Array = NDArray[Any]
 # Bytes of a cache line, and from which size on an array begins with one.
@@ -21,6 +23,9 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike) -> Array:
     if size < ALIGN_FROM:
         return np.empty(shape, dtype)
     buffer = np.empty(size + LINE, np.uint8)
+    if OPEN_CALLS.count:
+        # Only pages that were written to count as held.
+        buffer[::PAGE] = 0
     start = -buffer.ctypes.data % LINE
     return buffer[start : start + size].view(dtype).reshape(shape)
 

@@ -1,14 +1,32 @@
 """The memory budget: what the machine, its limits and the user leave to one call."""
 
+import mmap
 import os
 import re
-import resource
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from functools import wraps
 from pathlib import Path
+from types import ModuleType
+from typing import ParamSpec, TypeVar
 
+resource: ModuleType | None
+try:
+    import resource
+except ImportError:  # Not every system limits address spaces.
+    resource = None
+
+P, R = ParamSpec("P"), TypeVar("R")
+VARIABLE = "WIDELEARN_MAX_MEMORY"
 # NumPy itself refuses what is smaller and still does not fit; probing the system for it would cost more than the call.
 PROBE_FROM = 1 << 20
-SUFFIXES = {"": 0, "K": 10, "M": 20, "G": 30}
+SUFFIXES = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 NO_LIMIT = 1 << 62
+# What a call may hold beyond the user's limit: small arrays, modules loaded late, freed pages not yet given back.
+SLACK = 24 << 20
+PAGE = mmap.PAGESIZE
 
 
 def check_memory(need: int, what: str, instead: str) -> None:
@@ -27,7 +45,8 @@ def check_memory(need: int, what: str, instead: str) -> None:
     ------
     MemoryError
         If `need` exceeds the smallest of: what ``RLIMIT_AS`` and the control group leave, the memory available on the
-        machine, and ``WIDELEARN_MAX_MEMORY`` (bytes, or with K, M or G for powers of 1024).
+        machine, and ``WIDELEARN_MAX_MEMORY`` (bytes, or a number with K, M, G or T for powers of 1024) less what this
+        call holds already.
 
     Examples
     --------
@@ -37,7 +56,7 @@ def check_memory(need: int, what: str, instead: str) -> None:
     ...
     MemoryError: A matrix of 2^57 doubles needs 1 EiB (1152921504606846976 bytes), but ... Take fewer rows.
     """
-    room, limit = available_memory() if need >= PROBE_FROM else (user_limit(), "WIDELEARN_MAX_MEMORY")
+    room, limit = available_memory() if need >= PROBE_FROM else (user_limit(), VARIABLE)
     if need > room:
         raise MemoryError(
             f"{what} needs {readable(need)} ({need} bytes), but {readable(room)} ({room} bytes) are available"
@@ -66,30 +85,91 @@ def available_memory() -> tuple[int, str]:
         "RLIMIT_AS": address_space_left,
         "control group": cgroup_left,
         "memory available": machine_left,
-        "WIDELEARN_MAX_MEMORY": user_limit,
+        VARIABLE: user_left,
     }
     room, name = min((probe(), name) for name, probe in limits.items())
     return max(room, 0), name
 
 
 def user_limit() -> int:
-    """Bytes that WIDELEARN_MAX_MEMORY allows."""
-    text = os.environ.get("WIDELEARN_MAX_MEMORY", "").strip()
+    """Bytes that WIDELEARN_MAX_MEMORY allows to one call."""
+    text = os.environ.get(VARIABLE, "").strip()
     if not text:
         return NO_LIMIT
-    match = re.fullmatch(r"(\d+)\s*([KMG]?)", text, flags=re.IGNORECASE)
+    match = re.fullmatch(r"(\d+\.?\d*|\.\d+)\s*(?:([KMGT])i?)?B?", text, flags=re.IGNORECASE | re.ASCII)
     if match is None:
-        raise ValueError(f"WIDELEARN_MAX_MEMORY={text!r} is neither bytes nor a whole number with K, M or G.")
-    return int(match[1]) << SUFFIXES[match[2].upper()]
+        raise ValueError(f"{VARIABLE}={text!r} is no size: give bytes, or a number with K, M, G or T, as 1.5G.")
+    return min(int(Decimal(match[1]) * (1 << SUFFIXES[(match[2] or "").upper()])), NO_LIMIT)
+
+
+class OpenCalls:
+    """The calls that are at work under the user's limit, and the memory that the process may come to hold with them."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.of_thread = threading.local()
+        self.count = self.base = 0
+        self.ceiling = NO_LIMIT
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Count a call, unless it is part of one that is counted."""
+        if getattr(self.of_thread, "inside", False) or user_limit() == NO_LIMIT:
+            yield
+            return
+        self.change(1)
+        self.of_thread.inside = True
+        try:
+            yield
+        finally:
+            self.of_thread.inside = False
+            self.change(-1)
+
+    def change(self, by: int) -> None:
+        """Count a call more or less; what the process held before the first of them is no call's."""
+        with self.lock:
+            self.base = self.base if self.count else held()
+            self.count += by
+            self.ceiling = self.base + self.count * (user_limit() + SLACK) if self.count else NO_LIMIT
+
+
+OPEN_CALLS = OpenCalls()
+
+
+def capped(function: Callable[P, R]) -> Callable[P, R]:
+    """Make a public function one call under the user's limit: what it holds counts, whoever allocates it."""
+
+    @wraps(function)
+    def counted(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not os.environ.get(VARIABLE):
+            return function(*args, **kwargs)
+        with OPEN_CALLS.one():
+            return function(*args, **kwargs)
+
+    return counted
+
+
+def user_left() -> int:
+    """Bytes that WIDELEARN_MAX_MEMORY still allows to the calls at work."""
+    limit, ceiling = user_limit(), OPEN_CALLS.ceiling
+    return limit if NO_LIMIT in (limit, ceiling) else min(limit, ceiling - held())
+
+
+def held() -> int:
+    """Bytes that this process has written to and not given back; 0 where the system does not say."""
+    pages = read_text("/proc/self/statm").split()
+    return (int(pages[1]) - int(pages[2])) * PAGE if pages else 0
 
 
 def address_space_left() -> int:
     """Bytes that RLIMIT_AS leaves."""
-    soft = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if resource is None:
+        return NO_LIMIT
+    soft: int = resource.getrlimit(resource.RLIMIT_AS)[0]
     if soft == resource.RLIM_INFINITY:
         return NO_LIMIT
     pages = read_text("/proc/self/statm").split()
-    return soft - (int(pages[0]) * resource.getpagesize() if pages else 0)
+    return soft - (int(pages[0]) * PAGE if pages else 0)
 
 
 def machine_left() -> int:
@@ -97,7 +177,7 @@ def machine_left() -> int:
     match = re.search(r"^MemAvailable:\s+(\d+) kB", read_text("/proc/meminfo"), flags=re.MULTILINE)
     if match:
         return int(match[1]) << 10
-    return os.sysconf("SC_PHYS_PAGES") * resource.getpagesize() if hasattr(os, "sysconf") else NO_LIMIT
+    return os.sysconf("SC_PHYS_PAGES") * PAGE if hasattr(os, "sysconf") else NO_LIMIT
 
 
 def cgroup_left(root: Path = Path("/sys/fs/cgroup"), membership: str | None = None) -> int:

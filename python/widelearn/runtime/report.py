@@ -25,7 +25,6 @@ def show_versions() -> None:
     widelearn: ...
     """
     threads, source = _core.num_threads()
-    room, limit = available_memory()
     rows = {
         "widelearn": __version__,
         "python": f"{sys.version.split()[0]} ({sys.executable})",
@@ -33,7 +32,16 @@ def show_versions() -> None:
         **{module.__name__: module.__version__ for module in (np, scipy, sklearn, joblib, threadpoolctl)},
         "simd": f"{_core.simd()} (this machine has {', '.join(_core.simd_available())})",
         "threads": f"{threads} ({source})",
-        "memory": f"{readable(room)} ({limit})" if room < NO_LIMIT else "no limit known",
+        "memory": memory_line(),
     }
     for name, value in rows.items():
         print(f"{name}: {value}")
+
+
+def memory_line() -> str:
+    """Return what one call may hold, and what says so; or what is wrong with the user's limit."""
+    try:
+        room, limit = available_memory()
+    except ValueError as wrong:
+        return str(wrong)
+    return f"{readable(room)} ({limit})" if room < NO_LIMIT else "no limit known"

@@ -28,9 +28,11 @@ class BenignOverfitting:
     variance : float
         Predicted variance over noise of the fit.
     split : float
-        k*, the least k with r_k >= b n; infinite if there is none.
+        k*, the least k with r_k >= b n; infinite if there is none. Where n exceeds a finite rank nothing is left to
+        interpolate with: then it is the rank.
     r, R : float
-        Effective ranks r_k = s_k/σ_{k+1} and R_k = s_k²/Σ_{i > k} σ_i² at the split, s_k = Σ_{i > k} σ_i.
+        Effective ranks r_k = s_k/σ_{k+1} and R_k = s_k²/Σ_{i > k} σ_i² at the split, s_k = Σ_{i > k} σ_i; infinite
+        beyond the last eigenvalue.
     bound : float
         k*/n + n/R, to which the variance is proportional up to constants.
     lower, upper : float
@@ -124,7 +126,7 @@ def benign_overfitting(
     fits = np.flatnonzero(ranks >= b * n)
     if fits.size:
         split, r, R = float(k[fits[0]]), float(ranks[fits[0]]), float(wide[fits[0]])
-    elif spectrum.tail > 0:
+    elif spectrum.tail > 0 or n > k[-1]:
         split, r, R = float(k[-1]), np.inf, np.inf
     bound = split / n + (n / R if R > 0 else np.inf)
     # Just before a block starts σ_{k+1} is its eigenvalue, just before it ends too.
@@ -139,7 +141,7 @@ def benign_overfitting(
     kind = "tempered"
     if found.variance <= BENIGN:
         kind = "benign"
-    elif found.variance > CATASTROPHIC or (found.variance > 1 and not np.isfinite(split)):
+    elif found.variance > CATASTROPHIC or (found.variance > 1 and not fits.size and spectrum.tail == 0):
         kind = "catastrophic"
     least = max(float(lower.max()), 0.0)
     return BenignOverfitting(kind, found.variance, split, r, R, bound, least, upper, found.effective_ridge)

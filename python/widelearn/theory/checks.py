@@ -8,46 +8,61 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 
 
-def whole(name: str, value: Any, least: int) -> int:
+# Cubes of what is larger, and of what must be positive and is smaller, may leave float64.
+LARGEST, SMALLEST = 1e100, 1e-100
+
+
+def whole(name: str, value: Any, least: int, most: float = 2.0**53) -> int:
     """Return a whole number of at least `least`."""
-    number = float(value)
-    if not (np.isfinite(number) and number == int(number) and number >= least):
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}.")
+    number = float(numbers(name, value))
+    top = f" and at most {most:g}" if number > most else ""
+    if not (np.isfinite(number) and number == int(number) and least <= number <= most):
+        raise ValueError(f"{name} must be a whole number of at least {least}{top}, got {_shown(value)}.")
     return int(number)
 
 
 def positive(name: str, value: ArrayLike, *, infinite: bool = False) -> Array:
     """Return numbers above 0, infinity allowed only if `infinite`."""
-    numbers = np.asarray(value, dtype=float)
-    if not (np.all(numbers > 0) and (infinite or np.all(np.isfinite(numbers)))):
-        kind = "positive" if infinite else "positive and finite"
-        raise ValueError(f"{name} must be {kind}, got {_worst(numbers, numbers > 0)}.")
-    return numbers
-
-
-def non_negative(name: str, value: ArrayLike) -> Array:
-    """Return finite numbers of at least 0."""
-    numbers = np.asarray(value, dtype=float)
-    good = (numbers >= 0) & np.isfinite(numbers)
+    found = numbers(name, value)
+    good = (found >= SMALLEST) & ((found <= LARGEST) | (infinite & (found == np.inf)))
     if not np.all(good):
-        raise ValueError(f"{name} must be non-negative and finite, got {_worst(numbers, good)}.")
-    return numbers
+        kind = "positive" if infinite else "positive and finite"
+        raise ValueError(f"{name} must be {kind}, got {_worst(found, good)}.")
+    return found
+
+
+def non_negative(name: str, value: ArrayLike, most: float = LARGEST) -> Array:
+    """Return finite numbers of at least 0."""
+    found = numbers(name, value)
+    good = (found >= 0) & (found <= most)
+    if not np.all(good):
+        raise ValueError(f"{name} must be non-negative and finite, got {_worst(found, good)}.")
+    return found
 
 
 def finite(name: str, value: ArrayLike) -> Array:
     """Return finite numbers."""
-    numbers = np.asarray(value, dtype=float)
-    if not np.all(np.isfinite(numbers)):
-        raise ValueError(f"{name} must be finite, got {_worst(numbers, np.isfinite(numbers))}.")
-    return numbers
+    found = numbers(name, value)
+    good = np.abs(found) <= LARGEST
+    if not np.all(good):
+        raise ValueError(f"{name} must be finite, got {_worst(found, good)}.")
+    return found
+
+
+def numbers(name: str, value: ArrayLike) -> Array:
+    """Return numbers as float64."""
+    try:
+        return np.asarray(value, dtype=float)
+    except OverflowError:
+        raise ValueError(f"{name} must be numbers that float64 can hold, got {_shown(value)}.") from None
 
 
 def increasing(name: str, value: ArrayLike) -> Array:
     """Return times that are finite, at least 0, and each above the one before."""
-    numbers = np.atleast_1d(non_negative(name, value))
-    if not np.all(np.diff(numbers) > 0):
-        raise ValueError(f"{name} must increase, got {numbers.tolist()}.")
-    return numbers
+    found = np.atleast_1d(non_negative(name, value))
+    if found.ndim != 1 or not found.size or not np.all(np.diff(found) > 0):
+        raise ValueError(f"{name} must be one time or more that increase, got {found.tolist()}.")
+    return found
 
 
 def eigenvectors(K: ArrayLike, values: Array, what: str) -> tuple[Array, Array]:
@@ -64,8 +79,19 @@ def eigenvectors(K: ArrayLike, values: Array, what: str) -> tuple[Array, Array]:
     return found, vectors
 
 
-def _worst(numbers: Array, good: Any) -> str:
+def _worst(found: Array, good: Any) -> str:
     """Name the first number that is wrong."""
-    bad = np.atleast_1d(numbers)[~np.atleast_1d(good)] if not np.all(good) else np.atleast_1d(numbers)
-    where = "" if numbers.ndim == 0 else f" (entry {int(np.flatnonzero(~np.ravel(good))[0])})" if bad.size else ""
-    return f"{float(bad[0]):g}{where}" if not np.all(good) else "infinity"
+    at = int(np.flatnonzero(~np.ravel(good))[0])
+    wrong = float(np.ravel(found)[at])
+    outside = wrong != 0 and np.isfinite(wrong) and not SMALLEST <= abs(wrong) <= LARGEST
+    beyond = f"; sizes from {SMALLEST:g} to {LARGEST:g} are computed with" if outside else ""
+    return f"{wrong:g}" + (f" (entry {at})" if found.ndim else "") + beyond
+
+
+def _shown(value: Any) -> str:
+    """Return a value as a message shows it: in short."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a whole number of thousands of digits"
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +12,14 @@ from scipy.optimize import brentq
 
 from widelearn.theory.checks import finite, non_negative, positive, whole
 from widelearn.theory.engine import Risk, risk
-from widelearn.theory.spectrum import Spectrum
+from widelearn.theory.spectrum import Spectrum, as_spectrum
+
+# log κ^(1/a) above which the integrals of a power law are off by a tenth or more.
+FEW = math.log(0.1)
+# Eigenvalues that its sums take one by one.
+SUMMED = 100_000
+# The logarithm of the smallest κ.
+SMALLEST_LOG = -600.0
 
 
 def isotropic_ridge(n: float, p: float, ridge: float, signal: float, noise: float) -> Risk:
@@ -212,7 +220,8 @@ def power_law(
     Returns
     -------
     Risk
-        Right up to terms of relative size κ^(1/a), about 1/n; `norm` is not given (NaN).
+        Right up to terms of relative size κ^(1/a), about 1/n; where they exceed 1/10 the sums themselves are taken.
+        `norm` is not given (NaN).
 
     Raises
     ------
@@ -238,12 +247,21 @@ def power_law(
     noise, signal = float(non_negative("noise", noise)), float(non_negative("signal", signal))
     lam = float(non_negative("ridge", ridge)) / n
     constant = math.pi / a / math.sin(math.pi / a)
-    least = (constant / n) ** a
-    kappa = least
+    reach = math.log(constant / n)
+    if a * reach < SMALLEST_LOG:
+        raise ValueError(
+            f"exponent = {a:g} is too large for n = {n:g}: κ is below the smallest number. Take at most"
+            f" {SMALLEST_LOG / reach:.4g}."
+        )
+    if reach > FEW:
+        return _summed(n, a, (b, signal), lam * n, noise)
+    least = kappa = math.exp(a * reach)
     if lam > 0:
         # with u = log(κ/κ_0), λ = κ_0 e^u (1 - e^(-u/a))
         upper = np.log1p(lam / least) + 2 * a
         kappa = least * math.exp(brentq(lambda u: np.log(-np.expm1(-u / a)) + u - np.log(lam / least), 1e-300, upper))
+    if math.log(kappa) / a > FEW:
+        return _summed(n, a, (b, signal), lam * n, noise)
     D = constant * kappa ** (-1 / a)
     T = (1 - 1 / a) * D
     gap = lam / kappa
@@ -252,6 +270,18 @@ def power_law(
     bias, variance = missed / scale, noise * T / n / scale
     test = bias + variance + noise
     return Risk(bias + variance, test, gap**2 * test, bias, variance, kappa, D, T, test, np.nan)
+
+
+def _summed(n: float, a: float, target: tuple[float, float], ridge: float, noise: float) -> Risk:
+    """Predict from the eigenvalues themselves, as where few of them reach κ no integral stands for their sum.
+
+    Those beyond the first ones are far below κ, and act by their sum.
+    """
+    b, signal = target
+    k = np.arange(1.0, SUMMED + 1)
+    spectrum = Spectrum(k**-a, tail=float(special.zeta(a, SUMMED + 1)))
+    found = risk(spectrum, signal * k**-b, n, ridge, noise, target_tail=signal * float(special.zeta(b, SUMMED + 1)))
+    return replace(found, norm=np.nan)
 
 
 def self_induced_ridge(spectrum: Spectrum, degree: int) -> float:
@@ -283,4 +313,5 @@ def self_induced_ridge(spectrum: Spectrum, degree: int) -> float:
     >>> round(self_induced_ridge(kernel_spectrum(np.exp, d=30, degree=5), degree=2), 3)
     0.195
     """
+    spectrum = as_spectrum(spectrum)
     return float(spectrum.masses[whole("degree", degree, 0) + 1 :].sum() + spectrum.tail)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from widelearn.theory.checks import Array, eigenvectors, finite, whole
+from widelearn.theory.checks import Array, eigenvectors, finite, positive, whole
 from widelearn.theory.engine import risk
 from widelearn.theory.spectrum import Spectrum
 
@@ -109,8 +109,10 @@ def empirical_risk(
     True
     """
     gram, f = finite("K", K), finite("target", target)
-    m = len(f)
-    if not float(n) < m / 2:
+    m = f.size
+    if f.ndim != 1 or gram.shape != (m, m):
+        raise ValueError(f"K has shape {gram.shape} and target {f.shape}: they must be (M, M) and (M,).")
+    if not float(positive("n", n)) < m / 2:
         raise ValueError(f"n = {float(n):g} must be below half of the {m} rows of K. Use more rows.")
 
     def predicted(rows: NDArray[np.intp]) -> float:
@@ -119,7 +121,7 @@ def empirical_risk(
 
     rng = np.random.default_rng(random_state)
     halves = []
-    for _ in range(whole("splits", splits, 1)):
+    for _ in range(whole("splits", splits, 1, 10_000)):
         order = rng.permutation(m)
         halves += [predicted(np.sort(order[: m // 2])), predicted(np.sort(order[m // 2 :]))]
     return max(2 * predicted(np.arange(m)) - float(np.mean(halves)), 0.0)

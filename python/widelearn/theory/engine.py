@@ -145,7 +145,9 @@ def critical_ridge(spectrum: Spectrum | ArrayLike, n: float, n_features: float =
     >>> round(critical_ridge(Spectrum([1.0], [400]), n=100), 8)
     -100.0
     """
-    _, n_, _, p_ = _points(n, 0.0, n_features)
+    shape, n_, _, p_ = _points(n, 0.0, n_features)
+    if shape:
+        raise ValueError(f"n and n_features must be numbers, got arrays of shape {shape}: call once for each.")
     return critical_point(Traces(as_spectrum(spectrum)), float(n_[0]), float(p_[0]))[1] * float(n_[0])
 
 

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from widelearn.theory.checks import Array, whole
 from widelearn.theory.quadrature import integrate
 
+# Degrees from which on a product over the dimensions may be the shorter one.
+LONG = 10_000
+
 
 class Domain:
     """The law of t = x.x'/d for two independent inputs, and its polynomials."""
@@ -164,9 +167,13 @@ def sphere_multiplicity(d: int, degree: int) -> float:
     d, degree = whole("d", d, 3), whole("degree", degree, 0)
     if degree == 0:
         return 1.0
+    # C(k + d - 3, k - 1) = C(k + d - 3, d - 2): the shorter product where the other is long.
+    factors, above = (d - 2, degree - 1) if degree > max(d, LONG) else (degree - 1, d - 2)
     count = 1.0
-    for i in range(1, degree):
-        count = count * (d - 2 + i) / i
+    for i in range(1, factors + 1):
+        count = count * (above + i) / i
+        if count == np.inf:
+            break
     return count * (2 * degree + d - 2) / degree
 
 
@@ -192,9 +199,14 @@ def hypercube_multiplicity(d: int, degree: int) -> float:
     [1.0, 10.0, 45.0, 120.0]
     """
     d, degree = whole("d", d, 1), whole("degree", degree, 0)
+    if degree > d:
+        return 0.0
     count = 1.0
     for i in range(1, degree + 1):
         count = count * (d - i + 1) / i
+        if count == np.inf:
+            # Beyond the largest number the product never comes back; from the other end it may stay below.
+            return hypercube_multiplicity(d, d - degree) if 2 * degree > d else count
     return count
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from widelearn.theory.checks import Array, non_negative, positive, whole
+from widelearn.theory.checks import Array, non_negative, numbers, positive, whole
 from widelearn.theory.closed_forms import isotropic_ridge, self_induced_ridge
 from widelearn.theory.engine import Risk, masses_of, risk
-from widelearn.theory.spectrum import Spectrum
+from widelearn.theory.spectrum import Spectrum, as_spectrum
 
 
 def staircase(
@@ -131,6 +131,7 @@ def critical_regime(
     >>> round(found.excess, 2)
     0.58
     """
+    spectrum = as_spectrum(spectrum)
     masses, degree = masses_of(target, spectrum), whole("degree", degree, 0)
     if degree >= len(spectrum) or spectrum.eigenvalues[degree] == 0:
         raise ValueError(f"Degree {degree} has no mass in the spectrum of {len(spectrum)} degrees.")
@@ -171,7 +172,7 @@ def critical_samples(spectrum: Spectrum) -> Array:
     >>> critical_samples(kernel_spectrum(np.exp, d=24, degree=3))
     array([1.00e+00, 2.50e+01, 3.24e+02, 2.90e+03])
     """
-    return np.cumsum(spectrum.filled)
+    return np.cumsum(as_spectrum(spectrum).filled)
 
 
 def phase_diagram(
@@ -223,8 +224,8 @@ def phase_diagram(
     >>> grid.shape, bool(grid[2, 2] < grid[1, 1])
     ((3, 3), True)
     """
-    samples = np.atleast_1d(np.asarray(n, dtype=float))[:, None]
-    features = np.atleast_1d(np.asarray(n_features, dtype=float))
+    samples = np.atleast_1d(numbers("n", n))[:, None]
+    features = np.atleast_1d(numbers("n_features", n_features))
     return np.asarray(risk(spectrum, target, samples, ridge, noise, features, target_tail).excess)
 
 
@@ -272,6 +273,7 @@ def marchenko_pastur_edges(spectrum: Spectrum, n: float, degree: int) -> tuple[f
     >>> round(low, 3), round(high, 3)
     (0.448, 3.818)
     """
+    spectrum = as_spectrum(spectrum)
     degree, n_left = _left(spectrum, n, degree)
     s, count = float(spectrum.eigenvalues[degree]), float(spectrum.multiplicities[degree])
     above = self_induced_ridge(spectrum, degree)
@@ -317,7 +319,7 @@ def smallest_eigenvalue(spectrum: Spectrum, n: float) -> float:
     >>> round(smallest_eigenvalue(kernel_spectrum(np.exp, d=30, degree=5), n=300), 3)
     0.223
     """
-    left = float(positive("n", n))
+    spectrum, left = as_spectrum(spectrum), float(positive("n", n))
     for degree in range(len(spectrum)):
         if spectrum.eigenvalues[degree] == 0:
             continue

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from widelearn.theory.checks import Array, eigenvectors, finite, non_negative, positive
+from widelearn.theory.checks import Array, eigenvectors, finite, non_negative, numbers, positive
 
 
 def gradient_flow(
@@ -58,7 +58,7 @@ def gradient_flow(
     >>> gradient_flow(np.diag([2.0, 4.0]), [1.0, 1.0], t=np.log(2)).round(4)
     array([0.5 , 0.75])
     """
-    targets, times = finite("y", y), np.asarray(t, dtype=float)
+    targets, times = finite("y", y), numbers("t", t)
     if not np.all(times >= 0):
         raise ValueError(f"t must be non-negative, got {np.min(times):g}.")
     values, vectors = eigenvectors(K, targets, "y")
@@ -171,4 +171,4 @@ def lazy_condition(sigma_min: float, lipschitz: float, residual: float, scale: f
     lip, r = float(non_negative("lipschitz", lipschitz)), float(non_negative("residual", residual))
     margin = 4 * lip * r / (alpha * sigma**2)
     distance = 2 * r / (alpha * sigma)
-    return LazyCondition(margin < 1, margin, (alpha * sigma) ** 2 / 2, distance, alpha * lip * distance)
+    return LazyCondition(margin < 1, margin, (alpha * sigma) * (alpha * sigma) / 2, distance, alpha * lip * distance)

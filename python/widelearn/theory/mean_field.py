@@ -13,6 +13,9 @@ from widelearn.theory.activations import Activation
 from widelearn.theory.checks import Array, finite, increasing, non_negative, positive, whole
 from widelearn.theory.hermite import hermite_coefficients
 
+# Evaluations of a flow that are worth waiting for: some seconds.
+EVALUATIONS = 30_000
+
 
 @dataclass(frozen=True)
 class MeanFieldPath:
@@ -110,7 +113,16 @@ def _integrate(rhs: Callable[[float, Array], Array], start: Array, times: Array)
     """Return the solution at each time, of shape (T, variables)."""
     if times[-1] == 0:
         return start[None]
-    found = solve_ivp(rhs, (0.0, float(times[-1])), start, t_eval=times, rtol=1e-8, atol=1e-10)
+    count = 0
+
+    def counted(t: float, state: Array) -> Array:
+        nonlocal count
+        count += 1
+        if count > EVALUATIONS:
+            raise ValueError(f"The flow gets to t = {t:.4g} of {times[-1]:g} in {EVALUATIONS} steps. Stop earlier.")
+        return rhs(t, state)
+
+    found = solve_ivp(counted, (0.0, float(times[-1])), start, t_eval=times, rtol=1e-8, atol=1e-10)
     return np.asarray(found.y.T)
 
 

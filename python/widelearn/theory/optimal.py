@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from widelearn.theory.checks import Array
+from widelearn.theory.checks import Array, non_negative, positive
 from widelearn.theory.engine import critical_ridge, effective_ridge, masses_of, risk
 from widelearn.theory.spectrum import Spectrum, as_spectrum
 
@@ -62,6 +62,8 @@ def optimal_ridge(
     """
     spectrum = as_spectrum(spectrum)
     masses = masses_of(target, spectrum)
+    n, n_features = float(positive("n", n, infinite=True)), float(positive("n_features", n_features, infinite=True))
+    noise, target_tail = float(non_negative("noise", noise)), float(non_negative("target_tail", target_tail))
     learnable = float(masses[spectrum.eigenvalues > 0].sum())
 
     def excess(ridges: Array) -> Array:
@@ -70,9 +72,9 @@ def optimal_ridge(
     start = critical_ridge(spectrum, n, n_features) if negative else 0.0
     if learnable == 0:
         excess(np.array([1.0]))  # refuses what is out of range
-        return np.inf if float(noise) + target_tail > 0 else 0.0
-    largest = float(spectrum.eigenvalues.max()) * min(float(n), float(n_features))
-    loss = (float(noise) + target_tail) / learnable
+        return np.inf if noise + target_tail > 0 else 0.0
+    largest = float(spectrum.eigenvalues.max()) * min(n, n_features)
+    loss = (noise + target_tail) / learnable
     low = np.log(spectrum.trace) - 30 * np.log(10)
     high = np.log(spectrum.trace + largest) + np.log1p(loss) + 8 * np.log(10)
     at_start = float(excess(np.array([0.0]))[0]) if start == 0 else np.inf

@@ -9,6 +9,9 @@ from numpy.typing import ArrayLike
 
 from widelearn.theory.checks import Array, non_negative
 
+# Spheres of many dimensions have more harmonics of a degree than squares could count.
+MOST = 1e300
+
 
 @dataclass(frozen=True, eq=False, init=False)
 class Spectrum:
@@ -47,7 +50,8 @@ class Spectrum:
 
     def __init__(self, eigenvalues: ArrayLike, multiplicities: ArrayLike | None = None, tail: float = 0.0) -> None:
         s = np.atleast_1d(non_negative("eigenvalues", eigenvalues))
-        m = np.atleast_1d(non_negative("multiplicities", np.ones_like(s) if multiplicities is None else multiplicities))
+        counts = np.ones_like(s) if multiplicities is None else multiplicities
+        m = np.atleast_1d(non_negative("multiplicities", counts, most=MOST))
         if s.ndim != 1 or s.shape != m.shape:
             raise ValueError(f"There are {s.size} eigenvalues but {m.size} multiplicities: give one for each.")
         object.__setattr__(self, "eigenvalues", s)
@@ -80,4 +84,4 @@ class Spectrum:
 
 def as_spectrum(spectrum: Spectrum | ArrayLike) -> Spectrum:
     """Return a Spectrum, given one or its eigenvalues."""
-    return spectrum if isinstance(spectrum, Spectrum) else Spectrum(np.asarray(spectrum, dtype=float))
+    return spectrum if isinstance(spectrum, Spectrum) else Spectrum(spectrum)
