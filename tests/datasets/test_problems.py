@@ -228,10 +228,10 @@ def test_numbers_beyond_every_type_and_memory_are_refused(name, monkeypatch):
     function = getattr(datasets, name)
     sizes = {"n": 10, "d": 8, "p": 9, "k": 2, "n_directions": 2, "n_clusters": 2, "degree": 2}
     works = {key: value for key, value in sizes.items() if key in inspect.signature(function).parameters}
-    works |= {"random_state": 0}
+    works |= {"random_state": 0} | ({"radius": 1.0} if name == "xor_mixture" else {})
     function(**works)
     wrong = (2**62, 2**64, 10**30, 10**400, -(2**70))
-    for key, value in itertools.product(works.keys() - {"random_state"}, wrong):
+    for key, value in itertools.product(works.keys() - {"random_state", "radius"}, wrong):
         with pytest.raises((ValueError, TypeError, MemoryError)):
             function(**works | {key: value})
     for key, value in itertools.product(inspect.signature(function).parameters.keys() - works.keys(), wrong):

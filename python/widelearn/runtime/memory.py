@@ -18,7 +18,8 @@ try:
 except ImportError:  # Not every system limits address spaces.
     resource = None
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 VARIABLE = "WIDELEARN_MAX_MEMORY"
 # NumPy itself refuses what is smaller and still does not fit; probing the system for it would cost more than the call.
 PROBE_FROM = 1 << 20
