@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from widelearn.ridge.operators import Operator
 from widelearn.runtime import check_memory, warn
+from widelearn.runtime.array_headers import read_header
 from widelearn.runtime.whole_files import read_regular, replacing, sweep
 
 State = Mapping[str, NDArray[Any]]
@@ -126,11 +126,7 @@ def unpacked(archive: zipfile.ZipFile, mark: str, shapes: Shapes, size: int) -> 
 
 def checked(member: IO[bytes], name: str, shape: Lengths, dtype: Any, size: int) -> NDArray[Any]:
     """Return one array, if its header promises the shape and the type that are wanted, within a size in bytes."""
-    version = npy.read_magic(member)
-    if version not in ((1, 0), (2, 0)):
-        raise ValueError(f"the array {name} is of version {version}, not 1.0 or 2.0")
-    header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    found, fortran, kind = header(member)
+    found, fortran, kind = read_header(member, name)
     if name == MARK and kind != dtype:
         raise AnotherProblemError
     same = len(found) == len(shape) and all(

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from widelearn.experiments.errors import InputError, counted, first_line, mismatch
+from widelearn.experiments.tables import sizes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,16 +52,12 @@ def read(path: Path, separator: str | None = None) -> tuple[pd.DataFrame, list[s
 
     notes: list[str] = []
     opener = OPENERS.get(path.suffix.lower())
-    if opener is None:
-        raw = path.read_bytes()
-    else:
-        try:
-            with opener(path, "rb") as stream:
-                raw = stream.read()
-        except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
-            if isinstance(error, PermissionError):
-                raise
-            raise InputError(f"{path} is not {path.suffix} compressed data: {first_line(error)}") from error
+    try:
+        raw = sizes.read_text(path, opener)
+    except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+        if opener is None or isinstance(error, PermissionError):
+            raise
+        raise InputError(f"{path} is not {path.suffix} compressed data: {first_line(error)}") from error
     text = _decode(path, raw, notes)
     del raw
     if separator is None:

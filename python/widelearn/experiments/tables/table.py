@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from widelearn.experiments.errors import InputError, first_line, listing, mismatch, nearest
-from widelearn.experiments.tables import delimited
+from widelearn.experiments.tables import delimited, sizes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,15 +151,16 @@ def _name_columns(table: Table) -> None:
 def _read_parquet(path: Path) -> Table:
     """Read a Parquet file; an index that pandas stored in it becomes a column."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     with path.open("rb") as stream:
         head = stream.read(64)
     if not head.startswith(b"PAR1"):
         raise mismatch(path, head, "a Parquet file")
     try:
-        frame = pq.ParquetFile(path).read().to_pandas(ignore_metadata=True)
-    except (pa.ArrowException, OSError, ValueError) as error:
+        frame = sizes.read_parquet(path).to_pandas(ignore_metadata=True)
+    except pa.ArrowMemoryError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, RecursionError) as error:
         raise InputError(f"cannot read {path} as Parquet: {first_line(error)}") from error
     return Table(frame, path.name)
 
@@ -174,6 +175,7 @@ def _read_npz(path: Path) -> Table:
         raise mismatch(path, head, "an NPZ archive")
     arrays: dict[str, np.ndarray] = {}
     try:
+        sizes.check_npz(path)
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             for name in archive.files:
                 try:
@@ -191,8 +193,8 @@ def _read_npz(path: Path) -> Table:
         KeyError,
         zipfile.BadZipFile,
         zlib.error,
-        MemoryError,
         NotImplementedError,
+        RuntimeError,
     ) as error:
         if isinstance(error, InputError):
             raise

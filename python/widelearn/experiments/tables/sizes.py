@@ -1,0 +1,109 @@
+"""How many bytes a table's file unpacks to, held against the memory budget before they are made."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from widelearn.runtime import check_memory
+from widelearn.runtime.array_headers import read_header
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# Bytes that are held for one byte of text: itself, characters in a buffer, and the cells of the frame.
+HELD_BY_TEXT = 8
+STEP = 1 << 18
+# Bytes of one value of a Parquet column once it is read.
+WIDTHS = {"BOOLEAN": 1, "INT32": 8, "INT64": 8, "INT96": 8, "FLOAT": 8, "DOUBLE": 8, "BYTE_ARRAY": 64}
+REMEDY = "Take fewer rows or columns, or raise the limit."
+
+
+def read_text(path: Path, opener: Callable[..., IO[bytes]] | None) -> bytes:
+    """Read text, compressed or not, in steps, each of which must fit into memory with all that follows from it."""
+    if opener is None:
+        _check(path, HELD_BY_TEXT * path.stat().st_size)
+        return path.read_bytes()
+    parts: list[bytes] = []
+    total = checked = 0
+    with opener(path, "rb") as stream:
+        while part := stream.read(STEP):
+            parts.append(part)
+            total += len(part)
+            if total >= 1.25 * checked:
+                _check(path, HELD_BY_TEXT * total, " (more is to come)")
+                checked = total
+    _check(path, HELD_BY_TEXT * total)
+    return b"".join(parts)
+
+
+def check_npz(path: Path) -> None:
+    """Refuse an archive whose arrays do not fit into memory, or whose headers promise more than the archive holds."""
+    total = 0
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if info.filename.endswith(".npy"):
+                total += _array_bytes(path, archive, info)
+            # Anything else would be read as bytes.
+            total += info.file_size
+    _check(path, total)
+
+
+def _array_bytes(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
+    """Return the bytes of a frame's columns, twice, that an array will be."""
+    name = info.filename.removesuffix(".npy")
+    with archive.open(info) as member:
+        shape, _, dtype = read_header(member, name)
+    count = 1
+    for length in shape:
+        count *= length
+    if not dtype.hasobject and count * dtype.itemsize > info.file_size:
+        raise ValueError(
+            f"the array {name} is damaged: it promises {count * dtype.itemsize} bytes and has {info.file_size}"
+        )
+    # Rows without columns are counted, too.
+    count = max(count, *shape, 0)
+    return 2 * count * max(8, dtype.itemsize * (4 if dtype.kind == "S" else 1))
+
+
+def read_parquet(path: Path) -> pa.Table:
+    """Read a Parquet file whose values, and then whose texts, fit into memory."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        meta, schema = file.metadata, file.schema_arrow
+    groups = [meta.row_group(i) for i in range(meta.num_row_groups)]
+    chunks = [group.column(j) for group in groups for j in range(meta.num_columns)]
+    values = sum(chunk.num_values * WIDTHS.get(chunk.physical_type, 64) for chunk in chunks)
+    _check(
+        path, 2 * max(values, meta.num_rows * 8 * len(schema), sum(chunk.total_uncompressed_size for chunk in chunks))
+    )
+    kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+    texts = [field.name for field in schema if any(test(field.type) for test in kinds)]
+    # A text that is repeated stands in the file once: only with its dictionary can the whole be counted.
+    with pq.ParquetFile(path, read_dictionary=texts) as file:
+        table = file.read()
+    repeated = [j for j, field in enumerate(schema) if field.name in texts]
+    _check(path, 2 * sum(_text_bytes(table.column(j)) for j in repeated) + table.nbytes)
+    for j in repeated:
+        table = table.set_column(j, schema.field(j), table.column(j).cast(schema.field(j).type))
+    return table
+
+
+def _text_bytes(column: Any) -> int:
+    """Return the bytes of the texts of a column that is a dictionary and places in it."""
+    from pyarrow import compute
+
+    total = 0
+    for chunk in column.chunks:
+        if hasattr(chunk, "dictionary"):
+            lengths = compute.binary_length(chunk.dictionary).take(chunk.indices)
+            total += compute.sum(compute.cast(lengths, "int64")).as_py() or 0
+    return total
+
+
+def _check(path: Path, need: int, how: str = "") -> None:
+    check_memory(need, f"Reading {path}{how}", REMEDY)
