@@ -64,6 +64,11 @@ class Equilibrated:
         # LAPACK sees the lower triangle by rows as an upper one by columns.
         return self.turned(lapack.dpotrs(self.A.T, self.turned(B), lower=0)[0])
 
+    def inverse_trace(self) -> float:
+        """Return the trace of (A + alpha I)⁻¹ from the factor that :meth:`solve` has left."""
+        diagonal = lapack.dpotri(self.A.T, lower=0)[0].diagonal()
+        return float(np.sum(diagonal if self.D is None else self.D * diagonal * self.D))
+
     def matrix(self) -> NDArray[np.float64]:
         """Return M in float64."""
         mirror(self.A)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -12,10 +13,10 @@ from sklearn.utils.validation import _check_sample_weight
 
 from widelearn import _core
 from widelearn.ridge.normal_equations import EPS, NormalEquations
+from widelearn.ridge.primal_gcv import PrimalGcv
 from widelearn.ridge.primal_systems import PrimalSolver
 from widelearn.ridge.row_passes import RowPasses
 from widelearn.ridge.symmetric_systems import Solution, check_alpha
-from widelearn.ridge.tridiagonal import Tridiagonal, gcv_errors
 from widelearn.runtime import Array, check_memory, core_blocks, row_blocks
 
 # Few enough that their products stay in cache.
@@ -117,6 +118,10 @@ class Moments:
                 _core.moments(None, block, targets[at], w, shift_z, shift_y, zz, zy, sums)
         return self.absorb(shift_z, shift_y, zz, zy, sums)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Earlier versions kept no rest of the means.
+        vars(self).update({"unit": EPS / 2, "rest_z": np.zeros_like(state["mean_z"])} | state)
+
     def absorb(
         self, shift_z: Array, shift_y: Array, zz: Array, zy: Array, sums: Array, *, dtype: Any = np.float64
     ) -> Self:
@@ -126,8 +131,12 @@ class Moments:
         in.
         """
         p, t = self.n_features, self.n_targets
-        if zz.shape != (p, p) or zy.shape != (p, t):
-            raise ValueError(f"Moments of shape {zz.shape} and {zy.shape} do not add to {(p, p)} and {(p, t)}.")
+        arrays = shift_z, shift_y, zz, zy, sums
+        if not all(isinstance(array, np.ndarray) and array.dtype == np.float64 for array in arrays):
+            raise TypeError("Moments are five arrays of float64, as a feature map's moments(X, y) returns them.")
+        shapes, wanted = [array.shape for array in arrays], [(p,), (t,), (p, p), (p, t), (1 + p + 2 * t,)]
+        if shapes != wanted:
+            raise ValueError(f"Moments of shapes {shapes} do not add to {wanted}.")
         weight = float(sums[0])
         if weight == 0.0:
             return self
@@ -143,6 +152,8 @@ class Moments:
 
     def merge(self, other: Moments) -> Self:
         """Add the rows that another object has summed, and return this one; `other` is left as it is."""
+        if not isinstance(other, Moments):
+            raise TypeError(f"Moments merge with Moments, not with {type(other).__name__}.")
         if (self.n_features, self.n_targets) != (other.n_features, other.n_targets):
             raise ValueError(
                 f"Moments of {other.n_features} features and {other.n_targets} targets do not add to moments of"
@@ -227,19 +238,12 @@ class Moments:
         Source: Golub, Heath & Wahba, "Generalized cross-validation as a method for choosing a good ridge parameter",
         Technometrics 21, 1979, equation 1.4.
         """
-        ridges = check_alpha(alphas, np.size(alphas))
-        system = self.equations(fit_intercept)
-        form = Tridiagonal(system.A, system.B)
-        total = self.yy if fit_intercept else self.yy + self.weight * self.mean_y**2
-        rss = np.empty((len(ridges), self.n_targets))
-        for j, ridge in enumerate(ridges):
-            coef = form.solve(ridge)
-            rss[j] = total - (form.right * coef).sum(axis=0) - ridge * (coef**2).sum(axis=0)
-        # What is left of the squares by rounding is no residual.
-        rss[rss <= total * self.n_features * np.finfo(np.float64).eps] = 0.0
-        left = (self.weight - self.n_features - fit_intercept) + form.slack(ridges)
-        error = gcv_errors(rss, left, self.weight)
+        error = self.gcv_errors(check_alpha(alphas, np.size(alphas)), fit_intercept)
         return error[:, 0] if self.flat else error
+
+    def gcv_errors(self, alphas: Array, fit_intercept: bool, rows: RowPasses | None = None) -> Array:
+        """Return the errors (a, t); rows at hand take the place of moments that do not hold them."""
+        return PrimalGcv(partial(self.equations, fit_intercept), alphas, self.unit, rows).errors()
 
     def equations(self, fit_intercept: bool, *, once: bool = False) -> NormalEquations:
         """Return the normal equations, of a copy of the moments or, for the last time, of their own arrays."""

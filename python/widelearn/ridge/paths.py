@@ -345,8 +345,8 @@ def gcv(
     problem = check(A, y, alphas, kind, sample_weight)
     a, y, weight = problem.A, problem.y, problem.weight
     if kind == "features" and len(a) > a.shape[1]:
-        errors = Moments(a.shape[1], y.shape[1]).update(a, y, weight).gcv(problem.alphas)
-        return problem.shaped(errors.reshape(len(problem.alphas), -1))
+        moments = Moments(a.shape[1], y.shape[1]).update(a, y, weight)
+        return problem.shaped(moments.gcv_errors(problem.alphas, False, passes(a, y, weight)))
     if kind == "features":
         return problem.shaped(gcv_of_rows(StoredRows(a, False), y, problem.alphas, weight, fit_intercept=False))
     return problem.shaped(dual_gcv(a, y, problem.alphas, weight, fit_intercept=False)[0])

