@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 from scipy.linalg import LinAlgWarning
 
+from widelearn.ridge.symmetric_systems import slips
 from widelearn.runtime import Array, warn
 
 # Errors of the fit, relative to centred targets, below which float32 is as good as float64 for its users; below which
@@ -16,6 +17,8 @@ from widelearn.runtime import Array, warn
 SINGLE, TRUSTED, LOST = 1e-5, 1e-10, 1e-6
 # What products of float32 rows may add to what the rows themselves have lost.
 SINGLE_PRODUCTS = 1e-6
+# Residuals that rounding of the targets themselves leaves.
+NOISE = 64 * float(np.finfo(np.float64).eps)
 # Share of alpha that rounding errors may take before a factor is worth trying.
 HOPELESS = 0.1
 # Products of the largest eigenvalue's estimate.
@@ -34,19 +37,26 @@ def blur(diagonal: Array, weight: Array | None, unit: float) -> float:
     return unit * float(np.sqrt(d.sum() * d.max(initial=0.0)))
 
 
-def fit_error(diagonal: Array, coef: Array, right: Array, border: Array | None, unit: float) -> float:
+def fit_error(
+    diagonal: Array, coef: Array, right: Array, border: Array | None, unit: float, left: float = 0.0
+) -> float:
     """Return about how far rounding moves the fit, relative to the targets that an intercept leaves, of the worst one.
 
     `diagonal` is that of S K S, `coef` are β and `right` S y, of shapes (n, t), and `border` S 1 where there is an
-    intercept. `unit` is the unit roundoff of what the entries were computed in.
+    intercept. `unit` is the unit roundoff of what the entries were computed in, `left` the system's residual beside the
+    whole right-hand side.
     """
     d = np.abs(np.asarray(diagonal, np.float64))
-    left = right if border is None else right - np.outer(border, (border @ right) / (border @ border))
-    size = np.linalg.norm(left, axis=0)
+    about = right if border is None else right - np.outer(border, (border @ right) / (border @ border))
+    size, whole = np.linalg.norm(about, axis=0), np.linalg.norm(right, axis=0)
     moved = unit * np.sqrt(d.sum()) * np.linalg.norm(np.sqrt(d)[:, None] * coef, axis=0)
+    moved = np.maximum(moved, max(left - NOISE, 0.0) * whole)
     # Targets that are constant to rounding have nothing to lose.
-    constant = size <= 8 * np.finfo(np.float64).eps * np.linalg.norm(right, axis=0)
-    return float(np.divide(moved, size, out=np.zeros_like(moved), where=~constant).max(initial=0.0))
+    constant = size <= 8 * np.finfo(np.float64).eps * whole
+    moved = np.divide(moved, size, out=np.zeros_like(moved), where=size > 0.0)
+    if border is not None:
+        moved = np.maximum(moved, slips(coef, border))
+    return float(moved[~constant].max(initial=0.0))
 
 
 def largest_eigenvalue(A: Array) -> float:

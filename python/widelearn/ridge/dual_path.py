@@ -176,5 +176,5 @@ class DualPath:
     def _factored(self, alpha: Array, *, fallback: bool = True) -> Solution:
         options: dict[str, Any] = {"definite": self.definite, "fallback": fallback}
         found = solve_symmetric(self.K, self.y, alpha, border=self.border, **options)
-        error = fit_error(self.diagonal, found.coef, self.y, self.border, self.unit)
+        error = fit_error(self.diagonal, found.coef, self.y, self.border, self.unit, found.residual)
         return found._replace(coef=found.coef * self.root[:, None], error=error)
