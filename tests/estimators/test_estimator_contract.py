@@ -82,8 +82,9 @@ def applies(check, estimator):
     return "predict_proba" not in getattr(check, "func", check).__name__ or hasattr(estimator, "predict_proba")
 
 
-# Some checks hand over what deserves a warning: rows without the names of a frame, random "kernel matrices".
-@pytest.mark.filterwarnings("ignore:X does not have valid feature names", "ignore:The kernel matrix")
+# Some checks hand over what deserves a warning: rows without the names of a frame, random "kernel matrices",
+# noise, which wants the largest penalty.
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names", "ignore:The kernel matrix", "ignore:alpha = ")
 @parametrize_with_checks(EVERY)
 def test_scikit_learn_checks(estimator, check):
     if not applies(check, estimator):
@@ -101,7 +102,9 @@ def extra_checks():
             yield pytest.param(estimator, name, id=f"{estimator!r}-{name}")
 
 
-@pytest.mark.filterwarnings("ignore:X does not have valid feature names", "ignore:X has feature names, but")
+@pytest.mark.filterwarnings(
+    "ignore:X does not have valid feature names", "ignore:X has feature names, but", "ignore:alpha = "
+)
 @pytest.mark.parametrize(("estimator", "name"), list(extra_checks()))
 def test_scikit_learn_checks_of_its_own(estimator, name):
     getattr(estimator_checks, name)(type(estimator).__name__, clone(estimator))

@@ -15,6 +15,9 @@ from widelearn import (
     RandomFeatures,
 )
 
+# Grids of few penalties, whose edges are often chosen.
+pytestmark = pytest.mark.filterwarnings("ignore:alpha = ")
+
 MAP = RandomFeatures(20, random_state=0)
 MODELS = [
     FeatureRidge(MAP),

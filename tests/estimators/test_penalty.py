@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from sklearn.model_selection import KFold
 
+from widelearn.estimators.feature_ridge.systems import Rows
+from widelearn.estimators.folds import Folds
 from widelearn.estimators.labels import Labels
-from widelearn.estimators.penalty import Fixed, Folds, Gcv, LeaveOneOut, choice_of
+from widelearn.estimators.penalty import Fixed, Gcv, LeaveOneOut, choice_of
 
 ALPHAS = np.array([0.1, 1.0, 10.0])
 # Errors (a, n, t) of three penalties, two rows that have a weight and two targets.
@@ -55,7 +57,7 @@ def test_folds(weight):
 
     Y = np.array([[0.0], [1.0], [2.0], [5.0], [0.0], [3.0]])
     problem = SimpleNamespace(X=Y, Y=Y, weight=weight, refit=refit)
-    choice = Folds(ALPHAS, KFold(2)).choose(problem)
+    choice = choice_of(KFold(2), ALPHAS, Rows(Y, Y, weight, True)).choose(problem)
     assert choice.alpha == 0.1
     first, second = [0, 1, 2] if weight is None else [0, 2], [3, 4, 5]
     assert seen == [(second, first), (first, second)]
@@ -66,16 +68,17 @@ def test_folds_of_classes():
     labels = Labels.from_targets(y)
     Y = labels.encode(y)
     problem = SimpleNamespace(X=Y, Y=Y, weight=None, refit=lambda train, test, alphas: [Y[test], -Y[test], Y[test]])
-    choice = choice_of(2, ALPHAS, labels=labels).choose(problem)
+    choice = choice_of(2, ALPHAS, Rows(Y, Y, None, False, labels)).choose(problem)
     assert (choice.alpha, choice.score) == (0.1, 1.0)
 
 
 def test_options_that_do_not_go_together():
-    kinds = [type(choice_of(cv, ALPHAS)) for cv in (None, "gcv", 3, KFold(3))]
+    rows = Rows(np.zeros((6, 1)), np.zeros((6, 1)), None, True)
+    kinds = [type(choice_of(cv, ALPHAS, rows)) for cv in (None, "gcv", 3, KFold(3))]
     assert kinds == [LeaveOneOut, Gcv, Folds, Folds]
     with pytest.raises(ValueError, match="store_cv_results needs the leave-one-out errors of cv=None"):
-        choice_of("gcv", ALPHAS, store=True)
+        choice_of("gcv", ALPHAS, rows, store=True)
     with pytest.raises(ValueError, match="alpha_per_target needs cv=None or cv='gcv'"):
-        choice_of(3, ALPHAS, per_target=True)
+        choice_of(3, ALPHAS, rows, per_target=True)
     with pytest.raises(ValueError, match="non-negative"):
-        choice_of(None, [-1.0])
+        choice_of(None, [-1.0], rows)

@@ -23,6 +23,9 @@ from widelearn import (
 )
 from widelearn.kernels import NTK, RBF, Linear
 
+# Grids of few penalties, whose edges are often chosen.
+pytestmark = pytest.mark.filterwarnings("ignore:alpha = ")
+
 ALPHAS = np.geomspace(1e-3, 1e3, 13)
 
 

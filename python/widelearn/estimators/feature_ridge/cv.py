@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,11 +11,13 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from widelearn.estimators.feature_ridge.classifier import FeatureRidgeClassifier
-from widelearn.estimators.feature_ridge.fit import NEEDS_GCV, BaseFeatureRidge, read_labels, read_numbers
+from widelearn.estimators.feature_ridge.fit import NEEDS_GCV, BaseFeatureRidge, model_of, read_labels, read_numbers
 from widelearn.estimators.feature_ridge.regressor import FeatureRidge
 from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.labels import CLASS_WEIGHT, SignClassifier
 from widelearn.estimators.penalty import ALPHAS, Penalty, choice_of
+from widelearn.features.state import refitting
+from widelearn.kernels.parameters import checks_parameters
 from widelearn.runtime import Array
 
 CONSTRAINTS: dict[str, list[Any]] = {
@@ -44,7 +46,7 @@ class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):
     features : transformer, "passthrough" or None, default=None
         The feature map: any object with fit and transform. None means ``RandomFeatures()``, "passthrough" X itself.
         It is cloned, never changed. Nested names set its parameters: ``features__n_components``.
-    alphas : array-like of shape (n_alphas,), default=(0.001, ..., 1000.0)
+    alphas : array-like of shape (n_alphas,), default=(1e-06, ..., 1000000.0)
         Penalties to choose from, non-negative; by default the powers of ten.
     fit_intercept : bool, default=True
         Whether there is an unpenalised intercept b.
@@ -133,6 +135,18 @@ class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):
         self.alpha_per_target, self.store_cv_results = alpha_per_target, store_cv_results
         self.random_state = random_state
 
+    @checks_parameters()
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
+    ) -> Self:
+        """Fit to rows `X` (n, d) and targets or labels `y` (n,) or (n, t), of Dask too; returns the estimator.
+
+        `groups` (n,) are those that a splitter such as GroupKFold keeps together.
+        """
+        with refitting(self) as draft:
+            draft._model = model_of(draft, X, y, sample_weight, groups)
+        return self
+
     predict = FeatureRidge.predict
     partial_fit = available_if(takes_batches)(FeatureRidge.partial_fit)
     fit_blocks = available_if(takes_batches)(FeatureRidge.fit_blocks)
@@ -162,7 +176,7 @@ class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):
         return isinstance(self.cv, str)
 
     def _penalty(self, rows: Rows) -> Penalty:
-        return choice_of(self.cv, self.alphas, per_target=self.alpha_per_target, store=self.store_cv_results)
+        return choice_of(self.cv, self.alphas, rows, per_target=self.alpha_per_target, store=self.store_cv_results)
 
 
 class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
@@ -176,7 +190,7 @@ class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
     features : transformer, "passthrough" or None, default=None
         The feature map: any object with fit and transform. None means ``RandomFeatures()``, "passthrough" X itself.
         It is cloned, never changed. Nested names set its parameters: ``features__n_components``.
-    alphas : array-like of shape (n_alphas,), default=(0.001, ..., 1000.0)
+    alphas : array-like of shape (n_alphas,), default=(1e-06, ..., 1000000.0)
         Penalties to choose from, non-negative; by default the powers of ten.
     fit_intercept : bool, default=True
         Whether there is an unpenalised intercept b.
@@ -231,7 +245,7 @@ class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
     >>> X, y = load_iris(return_X_y=True)
     >>> model = FeatureRidgeClassifierCV(random_state=0).fit(X, y)
     >>> model.alpha_, bool(model.score(X, y) > 0.95)
-    (0.001, True)
+    (0.0001, True)
     """
 
     _parameter_constraints = CONSTRAINTS | CLASS_WEIGHT
@@ -251,6 +265,7 @@ class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
         self.class_weight, self.store_cv_results = class_weight, store_cv_results
         self.random_state = random_state
 
+    fit = FeatureRidgeCV.fit
     partial_fit = available_if(takes_batches)(FeatureRidgeClassifier.partial_fit)
     fit_blocks = available_if(takes_batches)(FeatureRidgeClassifier.fit_blocks)
     alpha_, best_score_ = FeatureRidgeCV.alpha_, FeatureRidgeCV.best_score_
@@ -259,4 +274,4 @@ class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
     _in_doubles = True
 
     def _penalty(self, rows: Rows) -> Penalty:
-        return choice_of(self.cv, self.alphas, store=self.store_cv_results, labels=rows.labels)
+        return choice_of(self.cv, self.alphas, rows, store=self.store_cv_results)

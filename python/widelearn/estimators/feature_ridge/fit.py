@@ -17,6 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from widelearn.estimators.feature_ridge.maps import RidgeFeatures
 from widelearn.estimators.feature_ridge.model import Accumulator, FittedRidge, SummedRidge
 from widelearn.estimators.feature_ridge.systems import RowProblem, Rows
+from widelearn.estimators.folds import check_groups
 from widelearn.estimators.labels import Labels
 from widelearn.estimators.penalty import Fixed, Penalty
 from widelearn.features import RandomFeatures
@@ -67,6 +68,7 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
     _in_doubles = False
     _accept_sparse: str | bool = "csr"
     precision = "auto"
+    cv: Any = None
     features: Any
     alpha: Any
     fit_intercept: bool
@@ -76,12 +78,7 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit to rows `X` (n, d) and targets or labels `y` (n,) or (n, t), of Dask too; returns the estimator."""
         with refitting(self) as draft:
-            if hasattr(X, "__dask_graph__"):
-                from widelearn.distributed import Collection
-
-                draft._model = model_of_collection(draft, Collection(X, y, sample_weight))
-            else:
-                draft._model = model_of_rows(draft, draft._read(X, y, sample_weight))
+            draft._model = model_of(draft, X, y, sample_weight)
         return self
 
     @property
@@ -116,7 +113,7 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
 
     def _penalty(self, rows: Rows) -> Penalty:
         """Return what chooses the penalty; refuse what does not fit the targets."""
-        return Fixed(check_alpha(self.alpha, rows.Y.shape[1]))
+        return Fixed(check_alpha(self.alpha, rows.Y.shape[1]), rows.units)
 
     def _state(self) -> FittedRidge | SummedRidge:
         if "_model" not in vars(self):
@@ -137,14 +134,30 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
         return "_model" in vars(self)
 
 
+def model_of(draft: Any, X: Any, y: Any, sample_weight: Any, groups: Any = None) -> FittedRidge:
+    """Return the model of rows of any kind, Dask's too."""
+    if not hasattr(X, "__dask_graph__"):
+        rows = draft._read(X, y, sample_weight)
+        check_groups(groups, draft.cv, rows.X)
+        return model_of_rows(draft, rows._replace(groups=groups))
+    check_groups(groups, "gcv", X)
+    from widelearn.distributed import Collection
+
+    return model_of_collection(draft, Collection(X, y, sample_weight))
+
+
 def model_of_rows(draft: Any, rows: Rows) -> FittedRidge:
     """Return the model of rows, its penalty chosen as the estimator says."""
-    penalty = draft._penalty(rows)
     if rows.weight is not None and not rows.weight.any():
         raise ValueError(NO_WEIGHT)
+    # The sum of weights is the number of rows that GCV reckons with.
+    rows = rows.in_units(weights=not isinstance(draft.cv, str))
+    penalty = draft._penalty(rows)
     options = {"fit_intercept": draft.fit_intercept, "precision": draft.precision}
     problem = RowProblem(rows, draft.features, draft.random_state, path=not isinstance(penalty, Fixed), **options)
-    return problem.solve(penalty.choose(problem), flat=rows.flat)
+    choice = penalty.choose(problem)
+    choice.warn()
+    return problem.solve(choice, flat=rows.flat).in_original(rows.units)
 
 
 def model_of_collection(draft: Any, blocks: Any) -> FittedRidge:

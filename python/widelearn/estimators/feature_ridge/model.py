@@ -1,12 +1,13 @@
 """Fitted ridge models on a feature map, and the sums of rows that they can be solved from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 
+from widelearn.estimators.choice import Choice
 from widelearn.estimators.feature_ridge.maps import RidgeFeatures
-from widelearn.estimators.penalty import Choice
+from widelearn.estimators.units import Units
 from widelearn.ridge import Moments
 from widelearn.ridge.symmetric_systems import Solution
 from widelearn.runtime import Array
@@ -35,6 +36,13 @@ class FittedRidge:
     def solved(self) -> Self:
         """The model itself."""
         return self
+
+    def in_original(self, units: Units) -> Self:
+        """Return the model in the user's units."""
+        coef = units.original(self.coef, "The coefficients", axis=0)
+        intercept = units.original(self.intercept, "The intercept")
+        offset = self.offset if self.offset is None else units.original(self.offset, "The values at the centre")
+        return replace(self, coef=coef, intercept=intercept, offset=offset)
 
     def values(self, X: Array) -> Array:
         """Return the values (n, t) at validated rows."""
@@ -87,6 +95,7 @@ class Accumulator:
     def model(self, penalty: Any, *, fit_intercept: bool, flat: bool) -> FittedRidge:
         """Return the model of all rows summed so far, which stay summed."""
         choice = penalty.choose(SummedRows(self.moments, fit_intercept))
+        choice.warn()
         found = self.moments.solution(choice.penalties, fit_intercept)
         return fitted_ridge(self.features, found, choice, self.dtype, flat=flat)
 

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 
+from widelearn.estimators.choice import Choice
 from widelearn.estimators.feature_ridge.maps import BLOCK_ROWS, RidgeFeatures, with_weight
 from widelearn.estimators.feature_ridge.model import fitted_ridge
 from widelearn.estimators.labels import Labels
-from widelearn.estimators.penalty import Choice
+from widelearn.estimators.units import ONES, Units
 from widelearn.ridge import Moments
 from widelearn.ridge.dual_rows import DualRows, DualRowsPath, gcv_of_rows, solve_rows
 from widelearn.ridge.leave_one_out import Errors
@@ -30,13 +31,24 @@ MIXED_ROWS, LARGEST = 1 << 16, 1e15
 
 
 class Rows(NamedTuple):
-    """Validated rows, targets (n, t) and weights; whether there is no targets' axis, and the labels of a classifier."""
+    """Validated rows, targets (n, t) and weights; whether there is no targets' axis, and the labels of a classifier.
+
+    Targets and weights are in units, at first the user's; groups are those of rows that folds keep together.
+    """
 
     X: Any
     Y: Array
     weight: Array | None
     flat: bool
     labels: Labels | None = None
+    units: Units = ONES
+    groups: Any = None
+
+    def in_units(self, *, weights: bool = True, shared: bool = False) -> Rows:
+        """Return the rows with targets, all of which or each, and weights in units that make them about 1."""
+        units = Units.of(self.Y, self.weight, self.X.dtype, weights=weights, shared=shared)
+        Y, weight = units.take_out(self.Y, self.weight)
+        return self._replace(Y=Y, weight=weight, units=units)
 
 
 class RowProblem:

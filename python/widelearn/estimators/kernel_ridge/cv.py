@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import StrOptions
 
 from widelearn.estimators.feature_ridge.fit import read_labels, read_numbers
-from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, solve_best
+from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, fit_grouped, solve_best
 from widelearn.estimators.labels import CLASS_WEIGHT, SignClassifier
 from widelearn.estimators.penalty import ALPHAS
+from widelearn.features.state import refitting
 from widelearn.kernels import Kernel
+from widelearn.kernels.parameters import checks_parameters
 
 
 class KernelRidgeCV(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
@@ -27,7 +29,7 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
         An object of :mod:`widelearn.kernels`, one of the names "rbf", "polynomial", "linear", "ntk" and "nngp", a
         function ``(X, Y) -> (n, m)``, or "precomputed"; or a list of kernels to choose from. None means ``NTK()``.
         Nested names set the parameters of a single one: ``kernel__depth``.
-    alphas : array-like of shape (n_alphas,), default=(0.001, ..., 1000.0)
+    alphas : array-like of shape (n_alphas,), default=(1e-06, ..., 1000000.0)
         Penalties to choose from, non-negative; by default the powers of ten.
     fit_intercept : bool, default=True
         Whether there is an unpenalised intercept b.
@@ -118,6 +120,18 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
     ) -> None:
         self.kernel, self.alphas, self.fit_intercept, self.cv = kernel, alphas, fit_intercept, cv
 
+    @checks_parameters()
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
+    ) -> Self:
+        """Fit to rows `X` (n, d) and targets or labels `y` (n,) or (n, t), and return the estimator.
+
+        `groups` (n,) are those that a splitter such as GroupKFold keeps together.
+        """
+        with refitting(self) as draft:
+            fit_grouped(draft, X, y, sample_weight, groups)
+        return self
+
 
 class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
     """Classify by kernel ridge regression, kernel and penalty chosen by leaving out rows.
@@ -131,7 +145,7 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
         An object of :mod:`widelearn.kernels`, one of the names "rbf", "polynomial", "linear", "ntk" and "nngp", a
         function ``(X, Y) -> (n, m)``, or "precomputed"; or a list of kernels to choose from. None means ``NTK()``.
         Nested names set the parameters of a single one: ``kernel__depth``.
-    alphas : array-like of shape (n_alphas,), default=(0.001, ..., 1000.0)
+    alphas : array-like of shape (n_alphas,), default=(1e-06, ..., 1000000.0)
         Penalties to choose from, non-negative; by default the powers of ten.
     fit_intercept : bool, default=True
         Whether there is an unpenalised intercept b.
@@ -204,3 +218,5 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
     ) -> None:
         self.kernel, self.alphas, self.fit_intercept, self.cv = kernel, alphas, fit_intercept, cv
         self.class_weight = class_weight
+
+    fit = KernelRidgeCV.fit

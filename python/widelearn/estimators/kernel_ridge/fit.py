@@ -11,6 +11,7 @@ from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.feature_ridge.fit import DTYPES, NO_WEIGHT
 from widelearn.estimators.feature_ridge.systems import Rows
+from widelearn.estimators.folds import check_groups
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, choose_kernel, is_precomputed, kernel_of
 from widelearn.estimators.kernel_ridge.solver import Solver, default_centres
 from widelearn.estimators.lazy import refuse_lazy
@@ -35,14 +36,14 @@ def predicted(fitted: Any, X: Any) -> Array:
 class BaseKernelRidge(DefaultObjects, BaseEstimator):
     """A kernel model, its values at new rows, and its tags.
 
-    Estimators say how they read targets (`_read`), what model they keep (`_solve`), and which of the estimators that
-    are fitted block by block fits them to a Dask collection (`_by_blocks`).
+    Estimators say how they read targets (`_read`), what model they keep (`_solve`), and, unless they refuse Dask
+    collections, which of the estimators that are fitted block by block fits them to one (`_by_blocks`).
     """
 
     _stands_for: ClassVar[dict[str, Any]] = {"kernel": lambda kernel: as_kernel(kernel, NTK())}
     _read: Callable[..., Rows]
     _solve: Callable[..., KernelModel]
-    _by_blocks: Any = None
+    _by_blocks: Any
     _values = predicted
     _in_doubles = True
     _accept_sparse = False
@@ -55,15 +56,10 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
         With solver="nystrom" they may be Dask's.
         """
         with refitting(self) as draft:
-            if self._by_blocks is None:
-                refuse_lazy(X, type(self).__name__)
             if hasattr(X, "__dask_graph__"):
                 fit_lazily(draft, X, y, sample_weight)
             else:
-                rows = draft._read(X, y, sample_weight)
-                if rows.weight is not None and not rows.weight.any():
-                    raise ValueError(NO_WEIGHT)
-                show(draft, draft._solve(rows), rows.flat)
+                fit_rows(draft, draft._read(X, y, sample_weight))
         return self
 
     def predict(self, X: ArrayLike) -> Array:
@@ -78,16 +74,35 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
         return tags
 
 
+def fit_rows(draft: Any, rows: Rows) -> None:
+    """Fit the draft of an estimator to validated rows."""
+    if rows.weight is not None and not rows.weight.any():
+        raise ValueError(NO_WEIGHT)
+    # The sum of weights is the number of rows that GCV reckons with.
+    rows = rows.in_units(weights=not isinstance(getattr(draft, "cv", None), str))
+    show(draft, draft._solve(rows).in_original(rows.units), rows.flat)
+
+
+def fit_grouped(draft: Any, X: Any, y: Any, sample_weight: Any, groups: Any) -> None:
+    """Fit the draft of an estimator that chooses by left-out rows, those of a group together."""
+    refuse_lazy(X, type(draft).__name__)
+    rows = draft._read(X, y, sample_weight)
+    check_groups(groups, draft.cv, rows.X)
+    fit_rows(draft, rows._replace(groups=groups))
+
+
 def solve_one(draft: Any, rows: Rows) -> KernelModel:
     """Return the model of the kernel and the penalties that an estimator names."""
     problem = KernelProblem(kernel_of(draft.kernel), *rows[:3], draft.fit_intercept)
-    return Solver.of(draft).solve(problem, check_alpha(draft.alpha, rows.Y.shape[1]))
+    alpha = rows.units.penalties(check_alpha(draft.alpha, rows.Y.shape[1]))
+    return Solver.of(draft).solve(problem, alpha)
 
 
 def solve_best(draft: Any, rows: Rows) -> KernelModel:
     """Return the model of the best of the kernels and penalties that an estimator names, and set their score."""
-    penalty = choice_of(draft.cv, draft.alphas, labels=rows.labels)
+    penalty = choice_of(draft.cv, draft.alphas, rows)
     problem, choice = choose_kernel(kernels_of(draft.kernel), penalty, *rows[:3], draft.fit_intercept)
+    choice.warn()
     draft.alpha_, draft.best_score_ = choice.alpha, choice.score
     return problem.chosen(choice.penalties)
 

@@ -1,15 +1,16 @@
 """Kernel ridge regression as a problem of arrays, and the model that solves it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
 from scipy.linalg import LinAlgWarning
 from sklearn.base import clone
 
-from widelearn.estimators.penalty import Choice
+from widelearn.estimators.choice import Choice
+from widelearn.estimators.units import Units
 from widelearn.kernels import NTK, Kernel, as_kernel
 from widelearn.ridge.certificate import HOPELESS, SINGLE, blur, fit_error, roundoff
 from widelearn.ridge.dual_path import DualPath
@@ -34,6 +35,13 @@ class KernelModel:
     solution: Solution
     # Of the rows that were fitted, where the coefficients' is another.
     dtype: Any = None
+
+    def in_original(self, units: Units) -> Self:
+        """Return the model in the user's units of targets."""
+        found = self.solution
+        coef = units.original(found.coef, "The dual coefficients")
+        offset = units.original(found.offset, "The intercept")
+        return replace(self, solution=found._replace(coef=coef, offset=offset))
 
     def values(self, X: Array) -> Array:
         """Return the values (m, t) at rows, or at those whose kernels with all rows are given."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,12 +11,14 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
+from widelearn.estimators.choice import SCORE
 from widelearn.estimators.feature_ridge.fit import DTYPES
 from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, is_precomputed
 from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.recursive.metric import applied, gradients
 from widelearn.estimators.recursive.recursion import Recursion
+from widelearn.estimators.units import Units
 from widelearn.features.state import refitting, snapshot
 from widelearn.kernels import Kernel, Laplace, as_kernel
 from widelearn.kernels.gradients import check_radial
@@ -89,16 +91,31 @@ class BaseRecursive(DefaultObjects, BaseEstimator):
         return out[:, :, 0] if fitted.dual_coef_.ndim == 1 else out
 
 
+def of_one(units: Units) -> Units:
+    """Return the units of one target, where all have the same."""
+    return units if units.targets is None else replace(units, targets=units.targets[:1])
+
+
+def recursion_of(draft: Any, units: Units) -> Recursion:
+    """Return the recursion of an estimator, whose callback is told errors in the user's units."""
+    found, callback, one = Recursion.of(draft), draft.callback, of_one(units)
+    if callback is None or one.targets is None:
+        return found
+    return replace(found, callback=lambda t, error: callback(t, float(one.squares(np.array([error]), SCORE)[0])))
+
+
 def learn(draft: Any, rows: Rows) -> None:
     """Fit the draft of an estimator to validated rows."""
     if is_precomputed(draft.kernel):
         raise ValueError("kernel='precomputed' has no gradients: give the rows and RBF, Laplace or Matern.")
     kernel: Kernel = clone(as_kernel(draft.kernel, Laplace()))
     check_radial(kernel)
+    if rows.weight is not None and not rows.weight.any():
+        raise ValueError("All rows have weight zero: give at least one class a positive weight.")
+    # Gradients of all targets are added up, and penalties stand beside weights of about 1.
+    rows = rows.in_units(weights=False, shared=True)
     X, Y, weight = rows[:3]
     if weight is not None:
-        if not weight.any():
-            raise ValueError("All rows have weight zero: give at least one class a positive weight.")
         X, Y, weight = X[weight > 0], Y[weight > 0], weight[weight > 0]
     rng = check_random_state(0 if draft.random_state is None else draft.random_state)
     order = rng.permutation(len(X))
@@ -109,11 +126,13 @@ def learn(draft: Any, rows: Rows) -> None:
     Z = ((X - mean) / scale).astype(X.dtype)
     with one_blas_thread() if len(X) <= FEW_ROWS else nullcontext():
         problem = KernelProblem(kernel, Z, Y, weight, draft.fit_intercept)
-        model, M, root, run = Recursion.of(draft).learn(problem, order)
+        model, M, root, run = recursion_of(draft, rows.units).learn(problem, order)
+    model = model.in_original(rows.units)
     draft._model, draft.mean_, draft.scale_ = RecursiveModel(model, root, mean, scale), mean, scale
     draft.M_, draft.root_, draft.X_fit_, draft.kernel_ = M.astype(Z.dtype), root, model.rows, model.kernel
     coef, offset = model.solution[:2]
     draft.dual_coef_, draft.intercept_ = (coef[:, 0], offset[0]) if rows.flat else (coef, offset)
     draft.n_iter_, draft.alpha_ = run.best, run.alphas[run.best]
-    draft.history_ = np.array([float(errors.mean()) for errors in run.history])
+    history = np.array([[float(errors.mean())] for errors in run.history])
+    draft.history_ = of_one(rows.units).squares(history, SCORE)[:, 0]
     draft.best_score_ = -float(draft.history_[run.best])

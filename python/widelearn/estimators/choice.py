@@ -1,0 +1,85 @@
+"""A chosen penalty, its score, and whether it lies at the edge of the penalties that it was chosen from."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from widelearn.estimators.units import ONES, Units, raised
+from widelearn.runtime import Array, warn
+
+# Shares of its neighbour's error, and of that of the largest penalty, about the variance of the targets, by which the
+# edge must beat its neighbour: below either the error is flat.
+FLAT, TRIFLE = 1e-2, 1e-4
+# What the user's units make of scores.
+SCORE = "The score of squared left-out errors"
+
+
+class Choice(NamedTuple):
+    """The penalty of every target (t,), what it is called, one number unless each target has its own, and its score.
+
+    The penalties stand beside weights in the units of the problem, all else is in the user's.
+    """
+
+    penalties: Array
+    alpha: Any
+    score: Any = None
+    # Squared left-out errors (n, t, a), where they are stored; zero for rows without weight.
+    errors: Array | None = None
+    # What there is to say of a penalty at the edge.
+    edge: str = ""
+
+    def warn(self) -> None:
+        """Say once that the penalty lies at the edge, if it does."""
+        if self.edge:
+            warn(self.edge)
+
+
+def best_by_error(
+    errors: Array, alphas: Array, n_targets: int, per_target: bool = False, units: Units = ONES
+) -> Choice:
+    """Return the choice of the smallest errors (a, t), squares in some units: of their mean, or target by target."""
+    penalties = units.penalties(alphas)
+    if per_target and n_targets > 1:
+        at = errors.argmin(axis=0)
+        scores = units.squares(-errors[at, np.arange(n_targets)], SCORE)
+        return Choice(penalties[at], alphas[at], scores, edge=edge_of(alphas, errors, at))
+    together, exponent = units.together(errors)
+    mean = together.mean(axis=1)
+    first = int(mean.argmin())
+    score = float(-mean[first] if not exponent else raised(-mean[first], exponent, SCORE))
+    edge = edge_of(alphas, mean[:, None], np.array([first]))
+    return Choice(np.full(n_targets, penalties[first]), float(alphas[first]), score, edge=edge)
+
+
+def best_by_rate(rates: Array, alphas: Array, n_targets: int, units: Units = ONES) -> Choice:
+    """Return the choice of the largest rate (a,), of which 1 is the best."""
+    first, penalties = int(rates.argmax()), units.penalties(alphas)
+    edge = edge_of(alphas, 1.0 - rates[:, None], np.array([first]))
+    return Choice(np.full(n_targets, penalties[first]), float(alphas[first]), float(rates[first]), edge=edge)
+
+
+def edge_of(alphas: Array, errors: Array, at: Array) -> str:
+    """Say which columns of errors (a, c) chose the smallest or largest penalty; nothing where errors are flat there."""
+    distinct = np.unique(alphas)
+    if len(distinct) < 2:
+        return ""
+    whole = errors[alphas == distinct[-1]].min(axis=0)
+    for edge, inner, word, more in (
+        (distinct[0], distinct[1], "smallest", "smaller"),
+        (distinct[-1], distinct[-2], "largest", "larger"),
+    ):
+        columns = np.flatnonzero(alphas[at] == edge)
+        # There is nothing below 0.
+        if edge == 0.0 or not len(columns):
+            continue
+        near = errors[alphas == inner][:, columns].min(axis=0)
+        gain = near - errors[at[columns], columns]
+        steep = gain > np.maximum(FLAT * near, TRIFLE * whole[columns])
+        if steep.any():
+            who = "" if errors.shape[1] == 1 else f" for {int(steep.sum())} of {errors.shape[1]} targets"
+            share = float((gain[steep] / near[steep]).max())
+            return (
+                f"alpha = {edge:g}, the {word} of {len(alphas)} alphas, was chosen{who}: its left-out error is"
+                f" {share:.1%} below that of alpha = {inner:g}, and may fall further. Give {more} alphas."
+            )
+    return ""
