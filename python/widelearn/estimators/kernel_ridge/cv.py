@@ -99,11 +99,10 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
     >>> from widelearn import KernelRidgeCV
     >>> from widelearn.kernels import NTK, RBF
     >>> X = np.linspace(-1, 1, 40)[:, None]
-    >>> model = KernelRidgeCV([NTK(), RBF(gamma=1.0)], alphas=(1e-6, 1e-3, 1.0)).fit(
-    ...     X, np.sin(3 * X[:, 0])
-    ... )
+    >>> y = np.sin(3 * X[:, 0]) + 0.1 * np.random.default_rng(0).standard_normal(40)
+    >>> model = KernelRidgeCV([NTK(), RBF(gamma=10.0)]).fit(X, y)
     >>> model.kernel_, model.alpha_
-    (RBF(gamma=1.0), 1e-06)
+    (RBF(gamma=10.0), 0.1)
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
