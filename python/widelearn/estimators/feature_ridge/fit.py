@@ -136,14 +136,14 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
 
 def model_of(draft: Any, X: Any, y: Any, sample_weight: Any, groups: Any = None) -> FittedRidge:
     """Return the model of rows of any kind, Dask's too."""
-    if not hasattr(X, "__dask_graph__"):
-        rows = draft._read(X, y, sample_weight)
-        check_groups(groups, draft.cv, rows.X)
-        return model_of_rows(draft, rows._replace(groups=groups))
-    check_groups(groups, "gcv", X)
-    from widelearn.distributed import Collection
+    if hasattr(X, "__dask_graph__"):
+        from widelearn.distributed import Collection
 
-    return model_of_collection(draft, Collection(X, y, sample_weight))
+        check_groups(groups, "gcv", X)
+        return model_of_collection(draft, Collection(X, y, sample_weight))
+    rows = draft._read(X, y, sample_weight)
+    check_groups(groups, draft.cv, rows.X)
+    return model_of_rows(draft, rows._replace(groups=groups))
 
 
 def model_of_rows(draft: Any, rows: Rows) -> FittedRidge:
