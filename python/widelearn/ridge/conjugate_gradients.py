@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import _check_sample_weight
 
@@ -18,7 +19,7 @@ from widelearn.ridge.operators import Operator, Weighted, as_operator
 from widelearn.ridge.preconditioner import Preconditioner, precondition
 from widelearn.ridge.symmetric_systems import Solution, check_alpha
 from widelearn.ridge.unit_systems import Units
-from widelearn.runtime import Array
+from widelearn.runtime import Array, warn
 
 
 def pcg(
@@ -96,7 +97,8 @@ def pcg(
     -----
     ConvergenceWarning
         With the residual reached, if the iterations end or rounding errors stop them before `tol`. Each column then
-        is the iterate of the smallest true residual that was found, never larger than that of `x0` or of zero.
+        is the iterate of the smallest true residual that was found, never larger than that of `x0` or of zero; where
+        alpha is below the rounding errors of the matrix, that may be the solution for a larger one, as is said.
 
     See Also
     --------
@@ -157,6 +159,9 @@ def pcg(
     if checkpoint is not None:
         run.take_up(StateFile(checkpoint, fingerprint(A, right, alphas, inverse.pivots, start)))
     run.solve()
+    complaint = run.complaint(run.lift())
+    if complaint is not None:
+        warn(complaint, ConvergenceWarning)
     coef = units.times(run.state["X"] if root is None else root[:, None] * run.state["X"])
     residual = run.residual if targets.ndim == 2 else float(run.residual[0])
     offset = np.zeros(right.shape[1])

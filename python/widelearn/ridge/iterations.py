@@ -5,12 +5,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
 
 from widelearn.ridge.checkpoint import StateFile
 from widelearn.ridge.operators import Operator, double_product, exact, product
 from widelearn.ridge.preconditioner import Preconditioner
-from widelearn.runtime import Array, warn
+from widelearn.runtime import Array
 
 # Iterations aim at this share of what is asked for, so that the true residual meets it too.
 AIM = 0.5
@@ -20,6 +19,11 @@ STALLED = 0.5
 ENTRIES = 16
 # Beyond this an iterate is lost: of systems whose entries and right-hand sides are of order one.
 LARGEST = 1e150
+# A residual of more is no fit. Where alpha is to blame, so many machine epsilons of the trace are tried in its place;
+# so many iterations show that they lead nowhere.
+FAILED = 1e-4
+LIFTED = 64.0
+MANY = 100
 
 
 class Run:
@@ -28,14 +32,15 @@ class Run:
     # Called after every iteration with its number and the residuals.
     callback: Callable[[int, Array], object] | None = None
     file: StateFile | None = None
-    # Whether no iteration is half done.
+    # Whether no iteration is half done, and whether rounding errors ended the run.
     whole = True
+    stalled = False
 
     def __init__(
         self, A: Operator, right: Array, alphas: Array, inverse: Preconditioner, start: Array, tol: float, max_iter: int
     ) -> None:
         self.A, self.exact, self.right, self.alphas, self.inverse = A, exact(A), right, alphas, inverse
-        self.tol, self.max_iter = tol, max_iter
+        self.tol, self.max_iter = self.end = tol, max_iter
         size = np.linalg.norm(right, axis=0)
         self.size = np.where(size > 0, size, 1.0)
         # A pass with single-precision products is not believed beyond half their digits more.
@@ -99,8 +104,7 @@ class Run:
                 if self.file is not None:
                     self.file.flush()
                 self.settle()
-                if (self.residual > self.tol).any():
-                    self.complain(stalled and state["iteration"] < self.max_iter)
+                self.stalled = stalled and bool(state["iteration"] < self.max_iter)
                 return
             self.whole = False
             self.begin(self.left, open_)
@@ -209,23 +213,50 @@ class Run:
                 " solver='cholesky', or ridge.solve(K, y, alpha, kind='kernel')."
             )
 
-    def complain(self, stalled: bool) -> None:
-        """Warn of columns that did not converge."""
+    def lost(self) -> NDArray[np.bool_]:
+        """Say for which columns alpha is so far below rounding errors that the iterations found no fit."""
+        ended = self.stalled or self.rounded or int(self.state["iteration"]) >= MANY
+        return (self.residual > FAILED) & (self.alphas < self.noise) & ended
+
+    def lift(self) -> Array | None:
+        """Solve for the smallest penalty that rounding errors allow where that leaves less; return the penalties."""
+        lost = np.flatnonzero(self.lost())
+        if len(lost) == 0:
+            return None
+        lifted = np.full(len(lost), LIFTED / ENTRIES * self.noise)
+        inverse = Preconditioner(self.inverse.panels, lifted, self.inverse.pivots)
+        run = Run(self.A, self.right[:, lost], lifted, inverse, np.zeros((len(self.right), len(lost))), *self.end)
+        run.solve()
+        X = run.state["X"]
+        left = run.left + X * (lifted - self.alphas[lost])
+        residual = np.linalg.norm(left, axis=0) / self.size[lost]
+        better = np.flatnonzero(residual < self.residual[lost])
+        kept, taken = lost[better], np.array(self.alphas)
+        self.state["X"][:, kept], self.left[:, kept] = X[:, better], left[:, better]
+        self.residual[kept], taken[kept] = residual[better], lifted[better]
+        self.state["iteration"] = self.state["iteration"] + run.state["iteration"]
+        return taken if len(kept) else None
+
+    def complaint(self, lifted: Array | None) -> str | None:
+        """Say which columns did not converge, and why."""
+        if not (self.residual > self.tol).any():
+            return None
         worst, count = float(self.residual.max()), int(self.state["iteration"])
         why = (
             f"rounding errors of {self.A.dtype} stop them there. Raise tol or alpha"
-            if stalled
+            if self.stalled
             else f"these are all of max_iter={self.max_iter}. Raise it, rank, alpha or tol"
         )
-        if self.rounded:
-            share = float(self.alphas.min()) / self.noise * ENTRIES if self.noise > 0 else 0.0
+        more = ", or pass float64 data" if self.stalled and self.A.dtype == np.float32 else ""
+        if self.rounded or lifted is not None:
+            share = ENTRIES * float(self.alphas.min()) / self.noise if self.noise > 0 else 0.0
             why = (
-                f"rounding errors of {self.A.dtype} make the matrix plus alpha indefinite, for alpha is {share:.2g}"
-                " machine epsilons of the trace. Raise alpha, or centre the rows"
+                f"alpha is {share:.2g} machine epsilons of the trace, so that rounding errors of {self.A.dtype} make"
+                " the matrix plus alpha indefinite. Raise alpha, or centre the rows"
             )
-        more = ", or pass float64 data" if stalled and self.A.dtype == np.float32 else ""
-        warn(
+        if lifted is not None:
+            more += f". The solution for an alpha {LIFTED:g} epsilons of the trace is returned"
+        return (
             f"Conjugate gradients reached a relative residual of {worst:.2g}, not tol={self.tol:.2g}, in {count}"
-            f" iterations: {why}{more}.",
-            ConvergenceWarning,
+            f" iterations: {why}{more}."
         )

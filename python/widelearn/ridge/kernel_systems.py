@@ -11,6 +11,7 @@ from widelearn.ridge.conjugate_gradients import pcg
 from widelearn.ridge.operators import Operator, Weighted, symmetric_kernel_matrix
 from widelearn.ridge.preconditioner import Preconditioner, worth_it
 from widelearn.ridge.symmetric_systems import Solution, solve_symmetric
+from widelearn.ridge.unit_systems import heights, unit_weights
 from widelearn.runtime import Array, check_memory
 
 # Systems of fewer rows are factored whatever their spectrum.
@@ -82,7 +83,8 @@ def solve_iteratively(
     With a_y and a_1 the solutions for y and for ones, b = 1'a_y / 1'a_1 and a = a_y - b a_1; what is left of the whole
     system is the same combination of what is left of the two. Options are those of :func:`pcg`.
     """
-    t = y.shape[1]
+    t, power = y.shape[1], heights(y)
+    y, (weight, alpha) = np.ldexp(y, -power), unit_weights(weight, alpha)
     root = np.ones(len(y)) if weight is None else np.sqrt(weight)
     size = np.linalg.norm(root[:, None] * y, axis=0)
     origin, right, penalties, part = np.zeros(t), y, alpha, tol
@@ -96,12 +98,18 @@ def solve_iteratively(
     coef, left, offset = found.coef[:, :t], np.asarray(found.left)[:, :t], np.zeros(t)
     if fit_intercept:
         ones = t + np.searchsorted(distinct, alpha)
-        offset = coef.sum(axis=0) / found.coef[:, ones].sum(axis=0)
+        total = found.coef[:, ones].sum(axis=0)
+        offset = np.divide(coef.sum(axis=0), total, out=offset, where=total != 0)
         coef, left = coef - offset * found.coef[:, ones], left - offset * np.asarray(found.left)[:, ones]
+        # What the intercept alone leaves over is never worse.
+        alone = root[:, None] * right[:, :t]
+        worse = ~(np.linalg.norm(left, axis=0) <= np.linalg.norm(alone, axis=0))
+        coef, left, offset = np.where(worse, 0.0, coef), np.where(worse, alone, left), np.where(worse, 0.0, offset)
     norms = np.linalg.norm(left, axis=0)
     relative = np.divide(norms, size, out=norms.copy(), where=size > 0)
     relative = float(relative.max(initial=0.0))
-    return found._replace(coef=coef, offset=origin + offset, residual=relative, left=left)
+    coef, left, offset = (np.ldexp(part, power) for part in (coef, left, origin + offset))
+    return found._replace(coef=coef, offset=offset, residual=relative, left=left)
 
 
 def worth_iterating(
@@ -110,6 +118,7 @@ def worth_iterating(
     """Return the preconditioner with which iterations beat a factorisation, or None if they do not."""
     if A.shape[0] < FEW_ROWS or not (alpha > 0).all():
         return None
+    weight, alpha = unit_weights(weight, alpha)
     scaled = A if weight is None else Weighted(A, np.sqrt(weight))
     penalties = np.concatenate([alpha, np.unique(alpha)]) if fit_intercept else alpha
     return worth_it(scaled, penalties, tol, max_iter, check_random_state(random_state))

@@ -21,7 +21,7 @@ class Units:
         level = max(largest_log2(sizes, weight), largest_log2(alphas))
         plain = not np.isfinite(level) or (weight is None and abs(level) <= ORDINARY)
         self.power = 0 if plain else -round(level / 2)
-        self.heights = np.frexp(np.abs(right).max(axis=0, initial=0.0))[1]
+        self.heights = heights(right)
         self.right = np.ldexp(right, -self.heights)
         self.alphas = np.ldexp(np.ldexp(alphas, self.power), self.power)
         self.root = None
@@ -39,6 +39,19 @@ class Units:
     def divide(self, V: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what belongs to these right-hand sides."""
         return np.ldexp(V, -self.heights)
+
+
+def heights(V: Array) -> NDArray[np.intp]:
+    """Return the exponents of the powers of two just above the columns' largest entries."""
+    return np.frexp(np.abs(V).max(axis=0, initial=0.0))[1]
+
+
+def unit_weights(weight: Array | None, alphas: Array) -> tuple[Array | None, Array]:
+    """Return weights of which the largest is of order one, and the penalties times the same power of two."""
+    if weight is None:
+        return None, alphas
+    power = -int(np.frexp(weight.max(initial=0.0))[1])
+    return np.ldexp(weight, power), np.ldexp(alphas, power)
 
 
 def largest_log2(sizes: Array, weight: Array | None = None) -> float:
