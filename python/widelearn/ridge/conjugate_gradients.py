@@ -130,6 +130,28 @@ def pcg(
     >>> bool(np.abs(found.coef - a).max() < 1e-5 * np.abs(a).max())
     True
     """
+    options: dict[str, Any] = {"sample_weight": sample_weight, "rank": rank, "tol": tol, "max_iter": max_iter}
+    options |= {"random_state": random_state, "x0": x0, "callback": callback, "checkpoint": checkpoint}
+    return columns_solved(operator, y, alpha, preconditioner=preconditioner, **options)
+
+
+def columns_solved(
+    operator: Any,
+    y: ArrayLike,
+    alpha: ArrayLike,
+    *,
+    sample_weight: Any = None,
+    rank: Any = None,
+    tol: Any = 1e-8,
+    max_iter: Any = 1000,
+    random_state: Any = 0,
+    x0: Any = None,
+    callback: Any = None,
+    checkpoint: Any = None,
+    preconditioner: Any = None,
+    together: bool = False,
+) -> Solution:
+    """Solve what :func:`pcg` does; `together`, all columns of a penalty for a larger one if one of them needs it."""
     A = as_operator(operator)
     check_numbers(rank, tol, max_iter)
     targets = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
@@ -159,7 +181,7 @@ def pcg(
     if checkpoint is not None:
         run.take_up(StateFile(checkpoint, fingerprint(A, right, alphas, inverse.pivots, start)))
     run.solve()
-    complaint = run.complaint(run.lift())
+    complaint = run.complaint(run.lift(together))
     if complaint is not None:
         warn(complaint, ConvergenceWarning)
     coef = units.times(run.state["X"] if root is None else root[:, None] * run.state["X"])

@@ -43,6 +43,8 @@ class Run:
         self.tol, self.max_iter = self.end = tol, max_iter
         size = np.linalg.norm(right, axis=0)
         self.size = np.where(size > 0, size, 1.0)
+        # Where nothing is asked for, zero is the solution.
+        start = np.where(size > 0, start, 0.0)
         # A pass with single-precision products is not believed beyond half their digits more.
         kept = float(np.finfo(A.dtype).eps)
         self.floor = 0.0 if A.dtype == np.float64 else 16 * kept
@@ -218,11 +220,16 @@ class Run:
         ended = self.stalled or self.rounded or int(self.state["iteration"]) >= MANY
         return (self.residual > FAILED) & (self.alphas < self.noise) & ended
 
-    def lift(self) -> Array | None:
-        """Solve for the smallest penalty that rounding errors allow where that leaves less; return the penalties."""
+    def lift(self, together: bool) -> Array | None:
+        """Solve for the smallest penalty that rounding errors allow where that leaves less; return the penalties.
+
+        Solutions that are combined need the same penalty: then all of it are taken `together`.
+        """
         lost = np.flatnonzero(self.lost())
         if len(lost) == 0:
             return None
+        if together:
+            lost = np.flatnonzero(np.isin(self.alphas, self.alphas[lost]))
         lifted = np.full(len(lost), LIFTED / ENTRIES * self.noise)
         inverse = Preconditioner(self.inverse.panels, lifted, self.inverse.pivots)
         run = Run(self.A, self.right[:, lost], lifted, inverse, np.zeros((len(self.right), len(lost))), *self.end)
@@ -230,7 +237,7 @@ class Run:
         X = run.state["X"]
         left = run.left + X * (lifted - self.alphas[lost])
         residual = np.linalg.norm(left, axis=0) / self.size[lost]
-        better = np.flatnonzero(residual < self.residual[lost])
+        better = np.flatnonzero((residual < self.residual[lost]) | together)
         kept, taken = lost[better], np.array(self.alphas)
         self.state["X"][:, kept], self.left[:, kept] = X[:, better], left[:, better]
         self.residual[kept], taken[kept] = residual[better], lifted[better]

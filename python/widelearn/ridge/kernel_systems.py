@@ -7,7 +7,7 @@ from numpy.typing import DTypeLike
 from sklearn.utils import check_random_state
 
 from widelearn.ridge.certificate import LOST, complain, fit_error, roundoff
-from widelearn.ridge.conjugate_gradients import pcg
+from widelearn.ridge.conjugate_gradients import columns_solved
 from widelearn.ridge.operators import Operator, Weighted, symmetric_kernel_matrix
 from widelearn.ridge.preconditioner import Preconditioner, worth_it
 from widelearn.ridge.symmetric_systems import Solution, solve_symmetric
@@ -94,7 +94,7 @@ def solve_iteratively(
         distinct = np.unique(alpha)
         right = np.column_stack([y - origin, np.ones((len(y), len(distinct)))])
         penalties, part = np.concatenate([alpha, distinct]), tol / 2
-    found = pcg(A, right, penalties, sample_weight=weight, tol=part, **options)
+    found = columns_solved(A, right, penalties, sample_weight=weight, tol=part, together=fit_intercept, **options)
     coef, left, offset = found.coef[:, :t], np.asarray(found.left)[:, :t], np.zeros(t)
     if fit_intercept:
         ones = t + np.searchsorted(distinct, alpha)

@@ -46,6 +46,8 @@ class Dense:
     def __init__(self, matrix: Array, exact: Operator | None = None) -> None:
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
             raise ValueError(f"The matrix must be square, got shape {matrix.shape}.")
+        if matrix.dtype.kind not in "biuf":
+            raise TypeError(f"The matrix must be of real numbers, got an array of type {matrix.dtype}.")
         self.matrix = matrix if matrix.dtype in (np.float32, np.float64) else matrix.astype(np.float64)
         self.shape, self.dtype, self.exact = (len(matrix), len(matrix)), self.matrix.dtype, exact
 
@@ -126,7 +128,7 @@ class ByColumns:
 def as_operator(given: Any, *, products: bool = True) -> Operator:
     """Return what a user gave for a symmetric matrix as an operator; without products less is asked of it."""
     if isinstance(given, np.ndarray):
-        A = Dense(given)
+        A = Dense(np.asarray(given))
         return Dense(symmetric_kernel_matrix(A.matrix)) if products else A
     verbs = {"shape": "shape", "dtype": "dtype", "diag": "diag()", "columns": "columns(indices)"}
     verbs |= {"__matmul__": "operator @ V"} if products else {}
@@ -136,6 +138,11 @@ def as_operator(given: Any, *, products: bool = True) -> Operator:
             f"The operator, of type {type(given).__name__}, lacks {', '.join(missing)}: it must have"
             f" {', '.join(verbs.values())}, like kernel.operator(X). Or pass the matrix as an array."
         )
+    shape, dtype = tuple(given.shape), np.dtype(given.dtype)
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise ValueError(f"The operator must be square, got shape {shape}.")
+    if dtype.kind != "f":
+        raise TypeError(f"The operator must be of float32 or float64, got {dtype}.")
     return given if hasattr(given, "entries") else ByColumns(given)
 
 
@@ -168,18 +175,22 @@ def exact(A: Operator) -> Operator:
 
 
 def asymmetry(K: Array) -> float:
-    """Return the largest difference of an entry from its mirror image, relative to the largest entry."""
+    """Return the largest difference of an entry from its mirror image, relative to the largest entry; NaN if one is."""
     largest, gap = 0.0, 0.0
     for rows in row_blocks(len(K), COMPARED_ROWS):
         block = K[rows, : rows.stop]
-        largest = max(largest, float(np.abs(block).max()))
-        gap = max(gap, float(np.abs(block - K[: rows.stop, rows].T).max()))
-    return gap / largest if largest > 0 else 0.0
+        largest = np.maximum(largest, np.abs(block).max())
+        with np.errstate(invalid="ignore"):
+            gap = np.maximum(gap, np.abs(block - K[: rows.stop, rows].T).max())
+    return float(gap / largest) if largest > 0 or np.isnan(largest) else float(gap)
 
 
 def symmetric_kernel_matrix(K: Array) -> Array:
     """Return `K` if it is symmetric to half its digits, else refuse it."""
     gap = asymmetry(K)
+    if np.isnan(gap):
+        row = int(np.argmin(np.isfinite(K).all(axis=1)))
+        raise ValueError(f"The kernel matrix has NaN or infinity in row {row}.")
     if gap > np.finfo(K.dtype).eps ** 0.5:
         raise ValueError(
             f"The kernel matrix is not symmetric: mirrored entries differ by up to {gap:.2g} of the largest. Pass"
@@ -201,6 +212,8 @@ def double_product(A: Operator, V: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return A V in double precision, whatever the type of the entries."""
     if A.dtype == np.float64:
         return product(A, V)
+    if isinstance(A, Weighted):
+        return A.root[:, None] * double_product(A.A, A.root[:, None] * V)
     out = np.empty(V.shape)
     for part in row_blocks(len(V), HELD_COLUMNS):
         out[part] = A.columns(np.arange(part.start, part.stop)).T.astype(np.float64) @ V

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.linalg import LinAlgWarning
 from sklearn.utils import check_random_state
 
 from widelearn import _core
-from widelearn.ridge.operators import Operator, as_operator, times
+from widelearn.ridge.operators import Operator, Weighted, as_operator, times
 from widelearn.runtime import Array, check_memory, empty, warn
 
 Doubles = NDArray[np.float64]
@@ -19,6 +20,8 @@ Doubles = NDArray[np.float64]
 BLOCK = 192
 # A residual below so many machine epsilons of its diagonal entry is a rounding error.
 NOISE = 64
+# Exponents of roots of entries that are taken as they are.
+EXTREME = 200
 
 
 def rp_cholesky(
@@ -102,18 +105,28 @@ def rp_cholesky(
     """
     A = as_operator(operator, products=False)
     n = A.shape[0]
-    if rank < 1 or (block is not None and block < 1):
+    counts = [rank] if block is None else [rank, block]
+    if not all(isinstance(count, Integral) for count in counts):
+        raise TypeError(f"rank and block must be integers, got {rank!r} and {block!r}.")
+    if min(counts) < 1:
         raise ValueError(f"rank and block must be at least 1, got {rank} and {block}.")
+    if tol is not None and not (isinstance(tol, Real) and 0 <= tol < 1):
+        raise ValueError(f"tol must be None or in [0, 1), got {tol!r}.")
     rank, proposed = min(int(rank), n), min(BLOCK if block is None else int(block), n)
     check_memory(8 * n * (rank + proposed), f"The factor of rank {rank} of {n} rows", "Take a smaller rank.")
+    # Half the exponent of a matrix whose sums or squares would leave the range of doubles.
+    half = int(np.frexp(np.abs(finite_diagonal(A)).max(initial=0.0))[1]) // 2
+    half = half if abs(half) > EXTREME else 0
+    A = Weighted(A, np.full(n, 2.0**-half)) if half else A
     pivots, panels, lowest = factor(A, rank, proposed, check_random_state(random_state), tol=tol)
     if lowest < 0.0:
+        lowest = float(np.ldexp(lowest, 2 * half))
         warn(
             f"The kernel matrix is not positive semidefinite: beside {len(pivots)} pivots it has a negative eigenvalue"
             f" of at most {lowest:.2g}. Take another kernel, or if it was computed in single precision pass float32.",
             LinAlgWarning,
         )
-    return pivots, panels[0] if panels else np.empty((n, 0))
+    return pivots, np.ldexp(panels[0], half) if panels else np.empty((n, 0))
 
 
 def factor(
@@ -164,6 +177,11 @@ def factor(
         pivots[k : k + len(taken)] = chosen
         k, room = k + len(taken), room - len(taken)
         u[pivots[:k]] = 0.0
+        if not np.isfinite(u).all():
+            row = int(np.argmin(np.isfinite(u)))
+            raise ValueError(
+                f"The matrix has NaN or infinity in row {row}, at one of the columns {chosen.tolist()[:9]}."
+            )
         lowest = min(lowest, float(u.min()))
         u[u <= noise] = 0.0
     if panels:
