@@ -20,8 +20,8 @@ Doubles = NDArray[np.float64]
 BLOCK = 192
 # A residual below so many machine epsilons of its diagonal entry is a rounding error.
 NOISE = 64
-# Exponents of roots of entries that are taken as they are.
-EXTREME = 200
+# Exponents of roots of entries that are taken as they are, and those whose squares are doubles.
+EXTREME, LARGEST = 200, 510
 
 
 def rp_cholesky(
@@ -116,7 +116,7 @@ def rp_cholesky(
     check_memory(8 * n * (rank + proposed), f"The factor of rank {rank} of {n} rows", "Take a smaller rank.")
     # Half the exponent of a matrix whose sums or squares would leave the range of doubles.
     half = int(np.frexp(np.abs(finite_diagonal(A)).max(initial=0.0))[1]) // 2
-    half = half if abs(half) > EXTREME else 0
+    half = int(np.clip(half, -LARGEST, LARGEST)) if abs(half) > EXTREME else 0
     A = Weighted(A, np.full(n, 2.0**-half)) if half else A
     pivots, panels, lowest = factor(A, rank, proposed, check_random_state(random_state), tol=tol)
     if lowest < 0.0:
@@ -202,6 +202,8 @@ def finite_diagonal(A: Operator) -> Doubles:
 def residual(A: Operator, panels: list[Doubles], drawn: NDArray[np.intp], k: int) -> Doubles:
     """Return A - F F' where the rows and columns `drawn` cross."""
     H = np.array(A.entries(drawn, drawn), np.float64)
+    if not np.isfinite(H).all():
+        raise ValueError(f"The matrix has NaN or infinity in row {drawn[np.argmin(np.isfinite(H).all(axis=1))]}.")
     for panel in panels:
         known = panel[drawn, : max(k, 0)]
         H -= times(known, known.T)
