@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_consistent_length, check_random_state
-from sklearn.utils.validation import _check_sample_weight
 
 from widelearn.ridge.checkpoint import StateFile, fingerprint
 from widelearn.ridge.iterations import Run
 from widelearn.ridge.operators import Operator, Weighted, as_operator
 from widelearn.ridge.preconditioner import Preconditioner, precondition
-from widelearn.ridge.symmetric_systems import Solution, check_alpha
+from widelearn.ridge.symmetric_systems import Solution, check_alpha, check_weight
 from widelearn.ridge.unit_systems import Units
 from widelearn.runtime import Array, warn
 
@@ -160,7 +159,7 @@ def columns_solved(
     alphas = check_alpha(alpha, right.shape[1])
     weight = None
     if sample_weight is not None:
-        weight = _check_sample_weight(sample_weight, right, dtype=np.float64, ensure_non_negative=True)
+        weight = check_weight(sample_weight, right)
     units = Units(A, right, alphas, weight)
     root, alphas, right = units.root, units.alphas, units.right
     start = np.zeros(right.shape)

@@ -99,11 +99,11 @@ class Moments:
             )
         weight = None
         if sample_weight is not None:
-            weight = _check_sample_weight(
-                sample_weight, z, dtype=np.float64, ensure_non_negative=True, allow_all_zero_weights=True
-            )
-            if not weight.any():
+            if not np.any(sample_weight):
+                if np.ndim(sample_weight) > 0:
+                    check_consistent_length(z, sample_weight)
                 return self
+            weight = _check_sample_weight(sample_weight, z, dtype=np.float64, ensure_non_negative=True)
             weight = np.require(weight, requirements=["C", "ALIGNED"])
         p, t = self.n_features, self.n_targets
         check_memory(8 * p * p, f"The moments of {p} features", "Take fewer features.")

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, check_consistent_length
-from sklearn.utils.validation import _check_sample_weight
 
 from widelearn.ridge.certificate import complain_of_left_out
 from widelearn.ridge.dual_path import DualPath
@@ -17,7 +16,7 @@ from widelearn.ridge.moments import Moments
 from widelearn.ridge.operators import symmetric_kernel_matrix
 from widelearn.ridge.primal_path import PrimalPath
 from widelearn.ridge.row_passes import RowPasses
-from widelearn.ridge.symmetric_systems import check_alpha
+from widelearn.ridge.symmetric_systems import check_alpha, check_weight
 from widelearn.ridge.tridiagonal import dual_gcv
 from widelearn.runtime import Array, row_blocks
 
@@ -52,7 +51,7 @@ def check_arrays(
     check_consistent_length(a, targets)
     weight = None
     if sample_weight is not None:
-        weight = _check_sample_weight(sample_weight, a, dtype=np.float64, ensure_non_negative=True)
+        weight = check_weight(sample_weight, a)
     return a, targets.reshape(len(a), -1), weight, targets.ndim == 1
 
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgWarning, eigh, lapack
+from sklearn.utils.validation import _check_sample_weight
 
 from widelearn.ridge.equilibrated import MIRROR_ROWS, Equilibrated
 from widelearn.runtime import Array, check_memory, row_blocks, warn
@@ -61,6 +62,14 @@ def check_alpha(alpha: ArrayLike, n_targets: int) -> NDArray[np.float64]:
     if not (np.isfinite(a).all() and (a >= 0).all()):
         raise ValueError(f"alpha must be finite and non-negative, got {alpha!r}.")
     return np.broadcast_to(a.ravel(), (n_targets,))
+
+
+def check_weight(sample_weight: ArrayLike, rows: Array) -> NDArray[np.float64]:
+    """Return one finite non-negative weight a row, some of them positive."""
+    weight = _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
+    if not weight.any():
+        raise ValueError("All sample weights are zero: give at least one row a positive weight.")
+    return weight
 
 
 def solve_symmetric(

@@ -246,4 +246,7 @@ def check_weight(sample_weight: Any, X: Array, *, idle: bool, in_doubles: bool) 
             check_consistent_length(X, sample_weight)
         return np.zeros(X.shape[0])
     # Without a dtype float32 stays float32.
-    return _check_sample_weight(sample_weight, X, dtype=np.float64 if in_doubles else None, ensure_non_negative=True)
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64 if in_doubles else None, ensure_non_negative=True)
+    if not weight.any():
+        raise ValueError(NO_WEIGHT)
+    return weight
