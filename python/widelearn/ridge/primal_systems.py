@@ -19,7 +19,9 @@ ENOUGH, TOO_MUCH = 1e-11, 1e-6
 # Of triangles the estimate is a bound that errors stay far below.
 TOO_MUCH_OF_TRIANGLES = 1e-3
 # The same for moments of single precision.
-ENOUGH_SINGLE, TOO_MUCH_SINGLE = 1e-5, 1e-2
+ENOUGH_SINGLE, TOO_MUCH_SINGLE = 1e-4, 1e-2
+# What refinement leaves: of moments in double precision, of single precision that is to be as good, or good enough.
+LEFT, LEFT_MIXED, LEFT_SINGLE = 1e-11, 1e-10, 1e-8
 # A factor whose errors unit / rcond are below this is good enough to refine with.
 CONTRACTS = 1e-2
 
@@ -41,6 +43,7 @@ class PrimalSolver:
         self.system, self.rows, self.unit = system, rows, unit
         single = unit > EPS
         self.enough = (ENOUGH_SINGLE if single else ENOUGH) if enough is None else enough
+        self.left = LEFT if not single else LEFT_SINGLE if enough is None else LEFT_MIXED
         self.too_much = TOO_MUCH_SINGLE if single else TOO_MUCH
         self.diagonal = checked_diagonal(system.A, system.B)
         self.troubles: list[Trouble] = []
@@ -101,8 +104,8 @@ class PrimalSolver:
         error = self.system.error(coef, alpha, rcond, self.unit, at)
         self.rcond = min(self.rcond, rcond)
         if error > self.enough and self.rows is not None and self.unit <= CONTRACTS * rcond:
-            floor = 10 * EPS / rcond**0.5
-            refined = refine(self.system, alpha, coef, system.correct, self.rows, targets=at, floor=floor)
+            options = {"targets": at, "left": self.left, "floor": 10 * EPS / rcond**0.5}
+            refined = refine(self.system, alpha, coef, system.correct, self.rows, **options)
             if refined is not None:
                 self.solver, self.n_iter = "refined", max(self.n_iter, refined[2])
                 return *refined[:2], True

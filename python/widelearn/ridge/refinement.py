@@ -8,8 +8,7 @@ from widelearn.ridge.normal_equations import NormalEquations
 from widelearn.ridge.row_passes import RowPasses
 from widelearn.runtime import Array
 
-# Errors of fitted values relative to the targets: what is left when refinement ends, what its first correction may be.
-LEFT = 1e-11
+# What the first correction of fitted values may be, relative to the targets.
 TOO_LARGE = 0.1
 # A first correction of relative size s says that errors shrink by about s a pass, in the worst direction by so much
 # less.
@@ -27,6 +26,7 @@ def refine(
     rows: RowPasses,
     *,
     targets: Array,
+    left: float,
     floor: float,
 ) -> tuple[Array, Array, int] | None:
     """Return coefficients (p, t) and values at the centre (t,) that the rows confirm, and how many passes it took.
@@ -36,7 +36,7 @@ def refine(
     With c the solution so far, A the moments' matrix and r the residuals of all rows in double precision, the
     correction is (A + alpha I)⁻¹ (Z'W r - alpha c), the inverse by `correct`, which may be approximate. Its size in the
     energy norm is that of the error before it, and its ratio to the last one the rate at which errors shrink; one pass
-    is enough where the factor is good. Below `floor`, rounding of the residuals alone is left.
+    is enough where the factor is good. It ends below `left`, or below `floor`, what rounding of residuals leaves.
 
     Source: Björck, "Stability analysis of the method of seminormal equations for linear least squares problems",
     Linear Algebra and its Applications 88, 1987.
@@ -51,13 +51,13 @@ def refine(
         for at, Z in rows.blocks():
             Z = Z - center if far else Z.astype(np.float64, copy=False)
             fitted = Z @ coef - (0.0 if far else center @ coef)
-            left = (y[at] - offset) - fitted
+            residual = (y[at] - offset) - fitted
             if rows.weight is not None:
-                left *= rows.weight[at][:, None]
-            gradient += Z.T @ left
-            sums += left.sum(axis=0)
+                residual *= rows.weight[at][:, None]
+            gradient += Z.T @ residual
+            sums += residual.sum(axis=0)
             if not far:
-                gradient -= np.outer(center, left.sum(axis=0))
+                gradient -= np.outer(center, residual.sum(axis=0))
         if system.fit_intercept:
             gradient -= np.outer(system.rest, sums)
         step = correct(gradient)
@@ -69,7 +69,7 @@ def refine(
         if not (np.isfinite(moved).all() and (moved >= 0.0).all()):
             return None
         moved = float(np.max(np.sqrt(moved) / np.where(size > 0.0, size, 1.0)))
-        if moved * (moved / last if last > 0.0 else WORSE * moved) <= LEFT or moved <= floor:
+        if moved * (moved / last if last > 0.0 else WORSE * moved) <= left or moved <= floor:
             return coef, offset, passed
         if not moved <= (last / 2 if last > 0.0 else TOO_LARGE):
             return None
