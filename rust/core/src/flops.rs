@@ -55,6 +55,31 @@ pub fn solve(n: usize, t: usize) -> f64 {
     cholesky(n) + 4.0 * (n * n * t) as f64
 }
 
+/// Triangular systems of order `n` with `t` right-hand sides.
+pub fn triangular(n: usize, t: usize) -> f64 {
+    n as f64 * n as f64 * t as f64
+}
+
+/// The eigenvalues of a symmetric matrix of order `n`, and its eigenvectors.
+pub fn eigen(n: usize, vectors: bool) -> f64 {
+    (n as f64).powi(3) * if vectors { 9.0 } else { 4.0 / 3.0 }
+}
+
+/// A tridiagonal form of order `n`, applied to `t` columns.
+pub fn tridiagonal(n: usize, t: usize) -> f64 {
+    eigen(n, false) + 2.0 * triangular(n, t)
+}
+
+/// A triangular form of an n x p matrix.
+pub fn orthogonal(n: usize, p: usize) -> f64 {
+    2.0 * n.max(p) as f64 * (n.min(p) as f64).powi(2)
+}
+
+/// The singular values and vectors of an n x p matrix.
+pub fn singular(n: usize, p: usize) -> f64 {
+    10.0 * orthogonal(n, p)
+}
+
 /// `w` new columns, `values` in all, of a factor of which `k` are known.
 pub fn extend(values: usize, k: usize, w: usize) -> f64 {
     (values * (2 * k + w)) as f64

@@ -74,6 +74,11 @@ impl<'a> Context<'a> {
         Self { threads: 1, ..*self }
     }
 
+    /// The flag that asks to stop.
+    pub(crate) fn stop(&self) -> &'a AtomicBool {
+        self.stop
+    }
+
     /// An error if the caller has asked to stop.
     ///
     /// # Errors

@@ -32,7 +32,8 @@ pub(crate) fn to_py(py: Python<'_>, e: &Error) -> PyErr {
     }
 }
 
-fn lin_alg_error(py: Python<'_>, text: String) -> PyErr {
+/// A `numpy.linalg.LinAlgError`.
+pub(crate) fn lin_alg_error(py: Python<'_>, text: String) -> PyErr {
     let build = || -> PyResult<PyErr> {
         let class = py.import("numpy.linalg")?.getattr("LinAlgError")?;
         Ok(PyErr::from_value(class.call1((text,))?))

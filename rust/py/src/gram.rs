@@ -21,7 +21,8 @@ pub(crate) fn gram(
 ) -> PyResult<()> {
     by_type!(x, T => {
         views!(Matrix<T>: x; Optional<T>: y; MatrixMut<T>: out);
-        call(py, flops::kernel(out.len(), x.d), |context| {
+        let rows = x.n + y.map_or(0, |y| y.n);
+        call(py, flops::kernel(out.len(), x.d) + kernel.0.extra_flops(out.len(), rows, x.d), |context| {
             core::kernel_matrix(context, &kernel.0, x, y, out)
         })
     })
@@ -32,7 +33,7 @@ pub(crate) fn gram(
 pub(crate) fn gram_diag(py: Python<'_>, kernel: Spec, x: &Bound<'_, PyAny>, out: &Bound<'_, PyAny>) -> PyResult<()> {
     by_type!(x, T => {
         views!(Matrix<T>: x; VectorMut<T>: out);
-        call(py, flops::kernel(out.len(), x.d), |context| {
+        call(py, flops::kernel(out.len(), x.d) + kernel.0.extra_flops(out.len(), x.n, x.d), |context| {
             core::kernel_diagonal(context, &kernel.0, x, out)
         })
     })
@@ -50,7 +51,8 @@ pub(crate) fn gram_dot(
 ) -> PyResult<()> {
     by_type!(x, T => {
         views!(Matrix<T>: x, v; Optional<T>: y; MatrixMut<T>: out);
-        call(py, flops::product((x.n, x.d), (v.n, v.d)), |context| {
+        let work = flops::product((x.n, x.d), (v.n, v.d)) + kernel.0.extra_flops(x.n * v.n, x.n + v.n, x.d);
+        call(py, work, |context| {
             core::kernel_product(context, &kernel.0, x, y, v, out)
         })
     })
@@ -67,6 +69,20 @@ pub(crate) fn inner_products(
     by_type!(x, T => {
         views!(Matrix<T>: x; Vector<T>: shift; MatrixMut<f64>: out);
         call(py, flops::inner_products(x.n, x.d), |context| core::inner_products(context, x, shift, out))
+    })
+}
+
+/// `out[i][j] = x_i . y_j`.
+#[pyfunction]
+pub(crate) fn multiply(
+    py: Python<'_>,
+    x: &Bound<'_, PyAny>,
+    y: &Bound<'_, PyAny>,
+    out: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    by_type!(x, T => {
+        views!(Matrix<T>: x, y; MatrixMut<T>: out);
+        call(py, 2.0 * out.len() as f64 * x.d as f64, |context| core::multiply(context, x, y, out))
     })
 }
 

@@ -4,8 +4,10 @@ mod call;
 mod convert;
 mod error;
 mod features;
+mod foreign;
 mod gram;
 mod kernels;
+mod lapack;
 mod nets;
 mod random;
 mod solve;
@@ -21,7 +23,11 @@ mod _core {
     #[pymodule_export]
     use crate::features::{feature_weights, predict, transform, transform_sparse};
     #[pymodule_export]
-    use crate::gram::{gram, gram_diag, gram_dot, inner_products, moments};
+    use crate::gram::{gram, gram_diag, gram_dot, inner_products, moments, multiply};
+    #[pymodule_export]
+    use crate::lapack::{invert_triangle, ldlt_solve, orthogonal_triangle, singular_values, solve_factored};
+    #[pymodule_export]
+    use crate::lapack::{solve_triangle, symmetric_eigen, symmetric_tridiagonal};
     #[pymodule_export]
     use crate::nets::{net_forward, net_gradient, net_hidden, net_loss, net_simplified, signs_forward, signs_gradient};
     #[pymodule_export]

@@ -66,7 +66,7 @@ fn transformed<T: Real, E: Epilogue<T, Side = ()>, C: Consumer<T>>(
                 *q = rows.row(i).iter().fold(T::ZERO, |s, &v| s + v * v);
             }
             epilogue.side(context, Which::Row, start, rows, &norms[..rows.n])?;
-            let row_edge = Edge { rows, norms: &norms[..rows.n], side: &(), at: 0, start };
+            let row_edge = Edge { rows, norms: &norms[..rows.n], side: &(), at: 0, start, stop: context.stop() };
             projection.load(level, scratch, rows);
             shared.begin(state);
             for block in strip * blocks / strips..(strip + 1) * blocks / strips {
@@ -77,7 +77,8 @@ fn transformed<T: Real, E: Epilogue<T, Side = ()>, C: Consumer<T>>(
                     let n = TILE.min(order.min(p - first) - at);
                     projection.write(level, scratch, (at, n), rows.n, tile, TILE);
                     let cols = Rows::new(&[], n, 0);
-                    let col_edge = Edge { rows: cols, norms: &[], side: &(), at: first + at, start: first + at };
+                    let start = first + at;
+                    let col_edge = Edge { rows: cols, norms: &[], side: &(), at: start, start, stop: context.stop() };
                     epilogue.apply(level, epilogue_scratch, tile, &row_edge, &col_edge);
                     // SAFETY: groups share no rows, strips of a group no columns.
                     unsafe { hand(shared, state, tile, strip, &row_edge, &col_edge) };

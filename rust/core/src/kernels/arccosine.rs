@@ -6,6 +6,7 @@ use crate::matrix::Rows;
 use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
+use crate::threads::Context;
 
 /// `2 E[relu(w.x)^n relu(w.x')^n]`, `w ~ N(0, I)`; order 0 has `step(0) = 0`.
 #[derive(Clone, Copy)]
@@ -19,7 +20,7 @@ impl<T: Real> Leaf<T> for ArcCosine {
     }
 
     /// `|x|^n`, which is 0 for a row of zeros at order 0 too.
-    fn side(&self, _rows: Rows<'_, T>, q: &[T]) -> Result<Buffer<T>> {
+    fn side(&self, _context: &Context<'_>, _rows: Rows<'_, T>, q: &[T]) -> Result<Buffer<T>> {
         let mut out = alloc(q.len(), "norms")?;
         for (o, &q) in out.iter_mut().zip(q) {
             *o = match self.order {

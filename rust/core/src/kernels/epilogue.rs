@@ -57,7 +57,7 @@ impl<T: Real> Epilogue<T> for Plan<T> {
             }
         }
         let inverse = if self.needs(Input::Angle) { angle::inverse_norms(q)? } else { Buffer::default() };
-        let leaves = self.leaves.iter().map(|l| l.side(rows, q)).collect::<Result<_>>()?;
+        let leaves = self.leaves.iter().map(|l| l.side(context, rows, q)).collect::<Result<_>>()?;
         let neurons = self.leaves.iter().map(|l| l.neurons(context, rows)).collect::<Result<_>>()?;
         Ok(Side { len: q.len(), inverse, leaves, neurons })
     }
@@ -135,8 +135,10 @@ impl<T: Real> Plan<T> {
         let mut scratch = self.scratch()?;
         let mut tile = alloc(TILE, "a tile")?;
         for (i, o) in out.iter_mut().enumerate() {
-            let edge = || Edge { rows: x.slice(i, 1), norms: &norms[i..=i], side: &side, at: i, start: start + i };
-            tile[0] = norms[i];
+            context.check()?;
+            let (rows, norms, stop) = (x.slice(i, 1), &norms[i..=i], context.stop());
+            let edge = || Edge { rows, norms, side: &side, at: i, start: start + i, stop };
+            tile[0] = norms[0];
             self.apply(context.level, &mut scratch, &mut tile, &edge(), &edge());
             *o = tile[0];
         }
@@ -156,12 +158,12 @@ impl<T: Real> Plan<T> {
         x: &Edge<'_, T, Side<T>>,
         y: &Edge<'_, T, Side<T>>,
     ) {
-        let (rows, cols, edges) = (x.rows.n, y.rows.n, (x.rows, y.rows));
+        let (rows, cols, edges, stop) = (x.rows.n, y.rows.n, (x.rows, y.rows), x.stop);
         let neurons = x.side.neurons[leaf].as_ref().zip(y.side.neurons[leaf].as_ref());
         let neurons = neurons.map(|(a, b)| ((a, x.at), (b, y.at)));
         let x = View { data: &x.side.leaves[leaf], group: x.side.len, at: x.at, n: rows };
         let y = View { data: &y.side.leaves[leaf], group: y.side.len, at: y.at, n: cols };
-        self.leaves[leaf].evaluate(level, Tile { values, inner, edges, rows, cols, x, y, neurons, extra });
+        self.leaves[leaf].evaluate(level, Tile { values, inner, edges, rows, cols, x, y, neurons, extra, stop });
     }
 }
 

@@ -7,7 +7,7 @@ use super::leaf::{Input, Leaf, Neurons, Tile};
 use crate::activation::Activation;
 use crate::error::Result;
 use crate::features::{FeatureMap, Features, Formula, Projection, Weights};
-use crate::matrix::{Packed, Panels, Rows, TILE, inner, product};
+use crate::matrix::{Packed, Panels, Rows, TILE, inner, product, product_until};
 use crate::memory::alloc;
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
@@ -116,14 +116,20 @@ impl<T: Real> Leaf<T> for Finite<T> {
         let (rows, cols) = (tile.rows, tile.cols);
         match tile.neurons {
             Some(((Neurons::Bits(a), a0), (Neurons::Bits(b), b0))) => {
-                count(level, (a, a0, rows), (b, b0, cols), self.scale * self.scale, products, TILE);
+                for i in 0..rows {
+                    if tile.stopped() {
+                        return;
+                    }
+                    let (a, factor) = ((a, a0 + i, 1), self.scale * self.scale);
+                    count(level, a, (b, b0, cols), factor, &mut products[i * TILE..], TILE);
+                }
             }
             // A pair of the diagonal, which need not begin a register block.
             Some(((Neurons::Values(a), a0), (Neurons::Values(b), b0))) if (rows, cols) == (1, 1) => {
                 products[0] = inner(level, a, a0, b, b0);
             }
             Some(((Neurons::Values(a), a0), (Neurons::Values(b), b0))) => {
-                product(level, a, (a0, rows), b, (b0, cols), products, TILE, false);
+                product_until(tile.stop, level, a, (a0, rows), b, (b0, cols), products, TILE, false);
             }
             _ => return,
         }

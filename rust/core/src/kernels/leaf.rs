@@ -1,5 +1,7 @@
 //! A kernel without parts: what it is a function of, what it derives from rows, and how it fills a tile.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::bits::Bits;
 pub(super) use super::geometry::Input;
 use crate::error::Result;
@@ -13,7 +15,7 @@ use crate::threads::Context;
 pub(super) trait Leaf<T: Real>: Send + Sync {
     fn input(&self) -> Input;
     /// Arrays derived from rows and their squared norms, one after the other, `q.len()` values each.
-    fn side(&self, _rows: Rows<'_, T>, _q: &[T]) -> Result<Buffer<T>> {
+    fn side(&self, _context: &Context<'_>, _rows: Rows<'_, T>, _q: &[T]) -> Result<Buffer<T>> {
         Ok(Buffer::default())
     }
     /// Values of a row that a second product is taken of.
@@ -48,6 +50,8 @@ pub(super) struct Tile<'a, T> {
     /// What a second product is taken of, and room for it.
     pub(super) neurons: Option<(At<'a, T>, At<'a, T>)>,
     pub(super) extra: &'a mut [T],
+    /// Whether the caller has asked to stop.
+    pub(super) stop: &'a AtomicBool,
 }
 
 /// The neurons of a group of rows, and where a tile's rows begin.
@@ -80,6 +84,11 @@ impl<'a, T: Real> Tile<'a, T> {
     #[inline(always)]
     pub(super) fn y(&self, k: usize) -> &'a [T] {
         self.y.array(k)
+    }
+    /// Whether the caller has asked to stop: what is left of the tile need not be made.
+    #[inline(always)]
+    pub(super) fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
     /// Row `i` of the inner products, for leaves of the chord.
     #[inline(always)]

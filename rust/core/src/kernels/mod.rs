@@ -135,6 +135,27 @@ impl Kernel {
         }
     }
 
+    /// About how many flops `values` of it for `rows` rows of length `d` take beyond an inner product and a formula each.
+    #[must_use]
+    pub fn extra_flops(&self, values: usize, rows: usize, d: usize) -> f64 {
+        let (values, rows, d) = (values as f64, rows as f64, d as f64);
+        match self {
+            Self::Sum(a, b) | Self::Product(a, b) => {
+                let part = |kernel: &Self| kernel.extra_flops(values as usize, rows as usize, d as usize);
+                part(a) + part(b) + 40.0 * values
+            }
+            // Layer by layer, for every pair and every row.
+            Self::Nngp(network) | Self::Ntk(network) => 60.0 * network.depth as f64 * (values + rows),
+            // Weights are drawn, and neurons made of all rows and multiplied for every pair.
+            Self::Finite { width, .. } => {
+                let width = *width as f64;
+                20.0 * width * d + 2.0 * width * d * rows + 2.0 * width * values
+            }
+            Self::DotProduct(coefficients) => 2.0 * coefficients.len() as f64 * values,
+            _ => 0.0,
+        }
+    }
+
     /// Check every parameter.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ mod rows;
 
 pub(crate) use dot::dot;
 pub(crate) use packed::{Filler, Packed, Panels};
-pub(crate) use product::{block, inner, product, product_steps};
+pub(crate) use product::{block, inner, product, product_steps, product_until};
 pub use rows::Rows;
 
 /// Steps of `k` after which a partial product is added to the tile; part of the definition of every product's bits.

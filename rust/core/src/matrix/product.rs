@@ -3,6 +3,8 @@
 //! Each element of the product is one chain of multiply-adds in the order of `k`, restarted every [`DEPTH`] steps, so
 //! that its bits depend on the two rows alone: not on their place in the matrix, the tile size or the vector width.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::{DEPTH, Packed};
 use crate::real::Real;
 use crate::simd::{self, Job, Level};
@@ -11,6 +13,21 @@ use crate::simd::{self, Job, Level};
 /// of `b` from `b0`, which starts a panel; `a` may be packed as `b` is. The tile's rows are `ld` apart; whole register
 /// blocks are written, so it holds multiples of them; with `lower` those above the diagonal are left out.
 pub(crate) fn product<T: Real>(
+    level: Level,
+    a: &Packed<T>,
+    rows: (usize, usize),
+    b: &Packed<T>,
+    cols: (usize, usize),
+    tile: &mut [T],
+    ld: usize,
+    lower: bool,
+) {
+    product_until(&AtomicBool::new(false), level, a, rows, b, cols, tile, ld, lower);
+}
+
+/// As [`product`], of rows so long that the caller may ask to stop: what is there then is left.
+pub(crate) fn product_until<T: Real>(
+    stop: &AtomicBool,
     level: Level,
     a: &Packed<T>,
     (a0, rows): (usize, usize),
@@ -30,6 +47,9 @@ pub(crate) fn product<T: Real>(
         tile.fill(T::ZERO);
     }
     for k0 in (0..a.depth).step_by(DEPTH) {
+        if k0 > 0 && stop.load(Ordering::Relaxed) {
+            return;
+        }
         let (bp, kc) = b.panels(k0, b0);
         assert!(bp.len() >= n * kc);
         for i in (0..m).step_by(mr) {

@@ -7,6 +7,7 @@ pub(crate) use packed::{packed_norms, run_packed};
 pub(crate) use sweep::run;
 
 use std::ops::Range;
+use std::sync::atomic::AtomicBool;
 
 use crate::error::Result;
 use crate::matrix::{Rows, TILE};
@@ -32,6 +33,8 @@ pub(crate) struct Edge<'a, T, S> {
     pub(crate) at: usize,
     /// Index of the first of these rows within the matrix.
     pub(crate) start: usize,
+    /// Whether the caller has asked to stop: tiles that take long look, and leave what they have.
+    pub(crate) stop: &'a AtomicBool,
 }
 
 impl<T, S> Edge<'_, T, S> {
@@ -40,7 +43,7 @@ impl<T, S> Edge<'_, T, S> {
         let at = i * TILE;
         let n = TILE.min(self.rows.n - at);
         let (rows, norms) = (self.rows.slice(at, n), &self.norms[at..at + n]);
-        Self { rows, norms, side: self.side, at: self.at + at, start: self.start + at }
+        Self { rows, norms, side: self.side, at: self.at + at, start: self.start + at, stop: self.stop }
     }
 }
 

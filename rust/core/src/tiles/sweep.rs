@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::packed::pack_columns;
 use super::{Consumer, Edge, Epilogue, TALL, TASKS, Which, hand, packed_norms};
 use crate::error::Result;
-use crate::matrix::{Packed, Rows, TILE, product};
+use crate::matrix::{Packed, Rows, TILE, product_until};
 use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::threads::Context;
@@ -36,7 +36,7 @@ pub(crate) fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
         let mut norms = alloc(rows.n, "squared norms")?;
         pack_columns(context, &mut pack, rows, &mut norms)?;
         let side = epilogue.side(context, Which::Column, first, rows, &norms)?;
-        let columns = Edge { rows, norms: &norms, side: &side, at: 0, start: first };
+        let columns = Edge { rows, norms: &norms, side: &side, at: 0, start: first, stop: context.stop() };
         let bands = x.n.div_ceil(TALL * TILE);
         let strips = consumer.groups().unwrap_or(TASKS.div_ceil(bands.max(1)).clamp(1, rows.n.div_ceil(TILE)));
         consumer.sweep(strips, first..first + rows.n)?;
@@ -151,28 +151,29 @@ impl<T: Real, E: Epilogue<T>, C: Consumer<T>> Sweep<'_, T, E, C> {
         strip: usize,
         mine: Range<usize>,
     ) -> Result<()> {
-        let (level, start) = (self.context.level, tiles.start * TILE);
+        let (level, stop, start) = (self.context.level, self.context.stop(), tiles.start * TILE);
         let known = self.columns.start..self.columns.start + self.columns.rows.n;
         let own;
         // Where these rows are columns of this sweep too, they are packed already.
         let (a, band) = if self.symmetric && known.start <= start && start + rows.n <= known.end {
             let at = start - known.start;
             let norms = &self.columns.norms[at..at + rows.n];
-            (self.pack, Edge { rows, norms, side: self.columns.side, at, start })
+            (self.pack, Edge { rows, norms, side: self.columns.side, at, start, stop })
         } else {
             s.a.reserve(rows.n, rows.d)?;
             s.a.fill(rows);
             let norms = &mut s.norms[..rows.n];
             packed_norms(level, &s.a, 0, norms);
             own = self.epilogue.side(&self.context.alone(), Which::Row, start, rows, norms)?;
-            (&s.a, Edge { rows, norms, side: &own, at: 0, start })
+            (&s.a, Edge { rows, norms, side: &own, at: 0, start, stop })
         };
         for j in mine {
             let cols = self.columns.tile(j);
             for (i, state) in tiles.clone().zip(&mut s.states).filter(|(i, _)| self.wanted(*i, j)) {
                 self.context.check()?;
                 let rows = band.tile(i - tiles.start);
-                product(level, a, (rows.at, rows.rows.n), self.pack, (cols.at, cols.rows.n), &mut s.tile, TILE, false);
+                let (left, right) = ((rows.at, rows.rows.n), (cols.at, cols.rows.n));
+                product_until(stop, level, a, left, self.pack, right, &mut s.tile, TILE, false);
                 self.epilogue.apply(level, &mut s.epilogue, &mut s.tile, &rows, &cols);
                 // SAFETY: strips share no columns of the same rows, and one task at a time works on a group.
                 unsafe { hand(self.consumer, state, &s.tile, strip, &rows, &cols) };

@@ -9,6 +9,7 @@ use crate::matrix::Rows;
 use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
+use crate::threads::Context;
 
 /// Arrays before the law's numbers: variance, standard deviation, its inverse.
 const OWN: usize = 3;
@@ -49,11 +50,12 @@ impl<T: Real, L: Law<T>> Leaf<T> for Deep<T, L> {
     }
 
     /// `|x|`, then the arrays of layers 0 .. depth, the law's numbers of all but the last.
-    fn side(&self, rows: Rows<'_, T>, q: &[T]) -> Result<Buffer<T>> {
+    fn side(&self, context: &Context<'_>, rows: Rows<'_, T>, q: &[T]) -> Result<Buffer<T>> {
         let n = q.len();
         let mut out = alloc(n * self.arrays(), "variances")?;
         let mut numbers = [0.0; MAX_NUMBERS];
         for (i, &q) in q.iter().enumerate() {
+            context.check()?;
             // Moments may grow as a high power of a variance, or as its exponential: f64 whatever T is.
             let q = if size_of::<T>() == 8 { q.to_f64() } else { squared_norm(rows.row(i)) };
             out[i] = T::from_f64(q.sqrt());
@@ -113,6 +115,9 @@ impl<T: Real, L: Law<T>> Job for Layers<'_, T, L> {
                 y[..n].copy_from_slice(&tile.y(k)[at..at + n]);
             }
             for i in 0..tile.rows {
+                if tile.stopped() {
+                    return;
+                }
                 let x = &x[i * arrays..(i + 1) * arrays];
                 let pairs = Pairs { cov: [T::ZERO; LANES], shape: [T::ZERO; LANES] };
                 let mut lanes = Lanes { pairs, theta: [T::ZERO; LANES] };

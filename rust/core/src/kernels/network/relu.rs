@@ -8,6 +8,8 @@
 //! What is carried from layer to layer is the angle's code (see [`crate::kernels::geometry::angle`]); a layer only ever adds to it or takes
 //! `r g` from it, so angles stay accurate to an ulp of 1 for coinciding and opposite rows.
 
+use std::sync::atomic::Ordering;
+
 use crate::error::Result;
 use crate::kernels::Network;
 use crate::kernels::geometry::angle::{decode, mixed};
@@ -16,6 +18,7 @@ use crate::matrix::Rows;
 use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
+use crate::threads::Context;
 
 /// NNGP or NTK of a relu network.
 #[derive(Clone, Copy)]
@@ -66,18 +69,20 @@ impl<T: Real> Leaf<T> for Relu<T> {
 
     /// Without biases `sqrt(variance of the first pre-activation)`, times the later layers' `later^(depth / 2)`. With
     /// biases: `|x|`, then the standard deviations of layers 0 .. depth.
-    fn side(&self, _rows: Rows<'_, T>, q: &[T]) -> Result<Buffer<T>> {
+    fn side(&self, context: &Context<'_>, _rows: Rows<'_, T>, q: &[T]) -> Result<Buffer<T>> {
         let n = q.len();
         if self.bias == T::ZERO {
             let scale = self.later.sqrt();
             let mut out = alloc(n, "standard deviations")?;
             for (o, &q) in out.iter_mut().zip(q) {
+                context.check()?;
                 *o = (0..self.depth).fold((self.first * q).sqrt(), |s, _| s * scale);
             }
             return Ok(out);
         }
         let mut out = alloc(n * (self.depth + 2), "standard deviations")?;
         for (i, &q) in q.iter().enumerate() {
+            context.check()?;
             out[i] = q.sqrt();
             let mut variance = self.first * q + self.bias;
             for l in 0..=self.depth {
@@ -114,12 +119,15 @@ impl<T: Real, const TANGENT: bool, const LEAKY: bool> Job for Plain<'_, T, TANGE
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         let Self(leaf, mut tile) = self;
-        let (fx, fy) = (tile.x(0), tile.y(0));
+        let (fx, fy, stop) = (tile.x(0), tile.y(0), tile.stop);
         let (mut cos, mut code, mut theta) = ([T::ZERO; LANES], [T::ZERO; LANES], [T::ZERO; LANES]);
         for i in 0..tile.rows {
             let fx = fx[i];
             for (row, fy) in tile.row(i).chunks_mut(LANES).zip(fy.chunks(LANES)) {
                 let n = row.len();
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
                 let (cos, code, theta) = (&mut cos[..n], &mut code[..n], &mut theta[..n]);
                 for j in 0..n {
                     let (c, v) = decode(row[j]);
@@ -157,6 +165,9 @@ impl<T: Real, const TANGENT: bool, const LEAKY: bool> Job for Biased<'_, T, TANG
         for i in 0..tile.rows {
             for at in (0..tile.cols).step_by(LANES) {
                 let n = LANES.min(tile.cols - at);
+                if tile.stopped() {
+                    return;
+                }
                 let (code, cov, theta) = (&mut code[..n], &mut cov[..n], &mut theta[..n]);
                 let (nx, sx) = (tile.x(0)[i], tile.x(1)[i]);
                 let (ny, sy) = (&tile.y(0)[at..at + n], &tile.y(1)[at..at + n]);

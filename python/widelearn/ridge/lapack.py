@@ -1,0 +1,100 @@
+"""Decompositions of dense matrices of doubles: Ctrl-C ends them at once, and other threads run meanwhile.
+
+SciPy's own wrappers of LAPACK keep the interpreter until they end. After an interruption LAPACK goes on in a thread of
+its own with the arrays that it was given: what a function here destroys must not be used afterwards.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from widelearn import _core
+
+Doubles = NDArray[np.float64]
+# Rows whose squares are summed at once.
+SUMMED_ROWS = 256
+
+
+def eigh(A: Doubles) -> tuple[Doubles, Doubles]:
+    """Return the eigenvalues of a symmetric matrix in ascending order and its eigenvectors, columns; A is destroyed."""
+    work, values = by_rows(A), np.empty(len(A))
+    _core.symmetric_eigen(work, values, vectors=True)
+    return values, work.T
+
+
+def eigvalsh(A: Doubles) -> Doubles:
+    """Return the eigenvalues of a symmetric matrix in ascending order; A is destroyed."""
+    values = np.empty(len(A))
+    _core.symmetric_eigen(by_rows(A), values, vectors=False)
+    return values
+
+
+def cholesky(A: Doubles) -> Doubles:
+    """Return L in the lower triangle for A = L L', C-contiguous; A is destroyed, what lies above the diagonal stays."""
+    L = by_rows(A)
+    _core.cholesky(L)
+    return L
+
+
+def cholesky_solve(L: Doubles, B: Doubles) -> Doubles:
+    """Return (L L')⁻¹ B for B (n, t)."""
+    X = np.array(B.T, dtype=np.float64, order="C")
+    _core.solve_factored(L, X)
+    return X.T
+
+
+def inverse_diagonal(L: Doubles) -> Doubles:
+    """Return the diagonal of (L L')⁻¹, for L in the lower triangle; L is destroyed."""
+    _core.invert_triangle(L)
+    out = np.zeros(len(L))
+    for start in range(0, len(L), SUMMED_ROWS):
+        rows = L[start : start + SUMMED_ROWS]
+        np.square(rows, out=rows)
+        out += np.tril(rows, start).sum(axis=0)
+    return out
+
+
+def ldlt_solve(A: Doubles, B: Doubles) -> tuple[Doubles, float]:
+    """Return A⁻¹ B for a symmetric A, and its reciprocal condition number, 0 where the LDLᵀ factor is singular."""
+    right = np.array(B.T, dtype=np.float64, order="C")
+    X = np.zeros_like(right)
+    rcond = _core.ldlt_solve(by_rows(A), np.empty(A.shape), right, X)
+    return X.T, rcond
+
+
+def tridiagonal(A: Doubles, B: Doubles) -> tuple[Doubles, Doubles, Doubles]:
+    """Return diagonal and off-diagonal of T, A = Q T Q', and Q'B, for a symmetric A, which is destroyed."""
+    d, e, right = np.empty(len(A)), np.empty(max(len(A) - 1, 0)), np.array(B.T, dtype=np.float64, order="C")
+    _core.symmetric_tridiagonal(by_rows(A), d, e, right)
+    return d, e, right.T
+
+
+def triangle(A: Doubles) -> Doubles:
+    """Return R (min(n, p), p), upper triangular, of A = Q R for A (n, p), which is destroyed; R's signs are free."""
+    work = np.require(A, np.float64, ["C", "ALIGNED", "WRITEABLE"])
+    _core.orthogonal_triangle(work)
+    return np.triu(work[: min(A.shape)])
+
+
+def triangular_solve(T: Doubles, B: Doubles, *, lower: bool = False, transposed: bool = False) -> Doubles:
+    """Return T⁻¹ B, or T'⁻¹ B, for B (n, t) and T the lower or upper triangle of a matrix."""
+    X = np.array(B.T, dtype=np.float64, order="C")
+    if T.flags.f_contiguous and not T.flags.c_contiguous:
+        T, lower, transposed = T.T, not lower, not transposed
+    _core.solve_triangle(np.require(T, np.float64, ["C", "ALIGNED"]), X, lower, transposed)
+    return X.T
+
+
+def svd(A: Doubles) -> tuple[Doubles, Doubles, Doubles]:
+    """Return U (n, k), the singular values (k,) in descending order, and V' (k, p), k = min(n, p); A is destroyed."""
+    n, p, k = *A.shape, min(A.shape)
+    u, values, vt = np.empty((n, k)), np.empty(k), np.empty((k, p))
+    _core.singular_values(np.require(A, np.float64, ["C", "ALIGNED", "WRITEABLE"]), u, values, vt)
+    return u, values, vt
+
+
+def by_rows(A: Any) -> Doubles:
+    """Return a symmetric matrix, C-contiguous and of doubles: itself or its transpose where one of them is so."""
+    A = A.T if A.flags.f_contiguous and not A.flags.c_contiguous else A
+    return np.require(A, np.float64, ["C", "ALIGNED", "WRITEABLE"])

@@ -1,0 +1,265 @@
+//! Decompositions of dense matrices of doubles by SciPy's LAPACK and BLAS.
+//!
+//! A row-major matrix is the transpose of what LAPACK sees, so the lower triangle there is the upper one here.
+
+use std::cell::Cell;
+use std::ffi::c_int;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use widelearn_core::flops;
+
+use crate::error::lin_alg_error;
+use crate::foreign::{Held, Routine, Scratch, fortran, int, leave};
+
+static SYEVD: Routine = Routine::lapack("dsyevd", "ccididdiiii");
+static SYTRD: Routine = Routine::lapack("dsytrd", "cididdddii");
+static ORMTR: Routine = Routine::lapack("dormtr", "ccciididdidii");
+static SYSVX: Routine = Routine::lapack("dsysvx", "cciididiididdddiii");
+static POTRS: Routine = Routine::lapack("dpotrs", "ciididii");
+static TRTRI: Routine = Routine::lapack("dtrtri", "ccidii");
+static GELQF: Routine = Routine::lapack("dgelqf", "iididdii");
+static GESDD: Routine = Routine::lapack("dgesdd", "ciididdididiii");
+static TRSM: Routine = Routine::blas("dtrsm", "cccciiddidi");
+
+/// The largest order whose eigenvectors LAPACK's workspace, `2 n^2` values, can be counted for.
+const MOST: usize = 32_766;
+const QUERY: c_int = -1;
+
+fn square(name: &str, rows: usize, columns: usize) -> PyResult<usize> {
+    if rows == columns {
+        Ok(rows)
+    } else {
+        Err(PyValueError::new_err(format!("{name} must be square, got {rows} x {columns}")))
+    }
+}
+
+fn same(name: &str, wanted: usize, found: usize) -> PyResult<()> {
+    if wanted == found { Ok(()) } else { Err(PyValueError::new_err(format!("{name} must be {wanted}, got {found}"))) }
+}
+
+/// The number of workspace values that a query returned; routines round it to a double.
+fn length(found: &Cell<f64>) -> PyResult<(usize, c_int)> {
+    let length = found.get().max(1.0) as usize;
+    Ok((length, int(length)?))
+}
+
+/// A positive distance between columns, as LAPACK wants it even of an empty matrix.
+fn stride(columns: usize) -> PyResult<c_int> {
+    int(columns.max(1))
+}
+
+/// Say that `routine` gave up.
+fn finished(py: Python<'_>, info: c_int, what: &str) -> PyResult<()> {
+    if info == 0 { Ok(()) } else { Err(lin_alg_error(py, format!("{what} (LAPACK's info is {info})"))) }
+}
+
+/// Write the eigenvalues of a symmetric `a` in ascending order, and the eigenvectors to its rows; `a` is destroyed if
+/// they are not wanted. Its upper triangle is read.
+#[pyfunction]
+pub(crate) fn symmetric_eigen(
+    py: Python<'_>,
+    a: &Bound<'_, PyAny>,
+    values: &Bound<'_, PyAny>,
+    vectors: bool,
+) -> PyResult<()> {
+    let (a, rows, columns) = Held::matrix(a, "a")?;
+    let order = square("a", rows, columns)?;
+    let values = Held::vector(values, "values", order)?;
+    if vectors && order > MOST {
+        return Err(PyValueError::new_err(format!(
+            "the eigenvectors of {order} rows are more than LAPACK counts: take at most {MOST}"
+        )));
+    }
+    let (syevd, job, n, lda) = (SYEVD.address(py)?, if vectors { b'V' } else { b'N' }, int(order)?, stride(order)?);
+    let (size, isize, info) = (Cell::new(0.0), Cell::new(0), Cell::new(0));
+    fortran!(syevd; job, b'L', n, a, lda, values, size, QUERY, isize, QUERY, info);
+    let ((length, lwork), liwork) = (length(&size)?, isize.get().max(1));
+    let (work, iwork) = (Scratch::<f64>::new(length)?, Scratch::<c_int>::new(liwork as usize)?);
+    let info = leave(py, flops::eigen(order, vectors), move || {
+        let info = Cell::new(0);
+        fortran!(syevd; job, b'L', n, a, lda, values, work, lwork, iwork, liwork, info);
+        drop((a, values));
+        info.get()
+    })?;
+    finished(py, info, "the eigenvalues did not converge: the matrix may hold NaN")
+}
+
+/// Reduce a symmetric `a`, which is destroyed, to a tridiagonal Q T Q' with diagonal `d` and off-diagonal `e`, and the
+/// rows of `c` to those of c Q. Its upper triangle is read.
+#[pyfunction]
+pub(crate) fn symmetric_tridiagonal(
+    py: Python<'_>,
+    a: &Bound<'_, PyAny>,
+    d: &Bound<'_, PyAny>,
+    e: &Bound<'_, PyAny>,
+    c: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let (a, rows, columns) = Held::matrix(a, "a")?;
+    let order = square("a", rows, columns)?;
+    let (d, e) = (Held::vector(d, "d", order)?, Held::vector(e, "e", order.saturating_sub(1))?);
+    let (c, targets, length_of_c) = Held::matrix(c, "c")?;
+    same("the length of c's rows", order, length_of_c)?;
+    let (sytrd, ormtr) = (SYTRD.address(py)?, ORMTR.address(py)?);
+    let (n, t, lda) = (int(order)?, int(targets)?, stride(order)?);
+    let tau = Scratch::<f64>::new(order)?;
+    let (first, second, info) = (Cell::new(0.0), Cell::new(0.0), Cell::new(0));
+    fortran!(sytrd; b'L', n, a, lda, d, e, tau, first, QUERY, info);
+    fortran!(ormtr; b'L', b'L', b'T', n, t, a, lda, tau, c, lda, second, QUERY, info);
+    let (length, lwork) = length(if first.get() > second.get() { &first } else { &second })?;
+    let work = Scratch::<f64>::new(length)?;
+    let info = leave(py, flops::tridiagonal(order, targets), move || {
+        let info = Cell::new(0);
+        fortran!(sytrd; b'L', n, a, lda, d, e, tau, work, lwork, info);
+        if info.get() == 0 && targets > 0 {
+            fortran!(ormtr; b'L', b'L', b'T', n, t, a, lda, tau, c, lda, work, lwork, info);
+        }
+        drop((a, c, d, e));
+        info.get()
+    })?;
+    finished(py, info, "the matrix was not reduced to a tridiagonal one")
+}
+
+/// Solve `a x = b` for a symmetric `a` by its LDL' factor, refined; the rows of `b` and `x` are right-hand sides and
+/// solutions. Returns the reciprocal condition number, 0 where the factor is singular.
+#[pyfunction]
+pub(crate) fn ldlt_solve(
+    py: Python<'_>,
+    a: &Bound<'_, PyAny>,
+    factor: &Bound<'_, PyAny>,
+    b: &Bound<'_, PyAny>,
+    x: &Bound<'_, PyAny>,
+) -> PyResult<f64> {
+    let (a, rows, columns) = Held::matrix(a, "a")?;
+    let order = square("a", rows, columns)?;
+    let (factor, f_rows, f_columns) = Held::matrix(factor, "factor")?;
+    let ((b, targets, b_length), (x, x_rows, x_length)) = (Held::matrix(b, "b")?, Held::matrix(x, "x")?);
+    same("the order of factor", order, square("factor", f_rows, f_columns)?)?;
+    same("the length of b's rows", order, b_length)?;
+    same("the length of x's rows", order, x_length)?;
+    same("the number of x's rows", targets, x_rows)?;
+    let (sysvx, n, t, lda) = (SYSVX.address(py)?, int(order)?, int(targets)?, stride(order)?);
+    let (pivots, iwork) = (Scratch::<c_int>::new(order)?, Scratch::<c_int>::new(order)?);
+    let (ferr, berr) = (Scratch::<f64>::new(targets)?, Scratch::<f64>::new(targets)?);
+    let (rcond, size, info) = (Cell::new(0.0), Cell::new(0.0), Cell::new(0));
+    fortran!(sysvx; b'N', b'L', n, t, a, lda, factor, lda, pivots, b, lda, x, lda, rcond, ferr, berr, size, QUERY, iwork, info);
+    let (length, lwork) = length(&size)?;
+    let work = Scratch::<f64>::new(length.max(3 * order))?;
+    let lwork = lwork.max(int(3 * order)?);
+    leave(py, flops::solve(order, targets), move || {
+        let (rcond, info) = (Cell::new(0.0), Cell::new(0));
+        fortran!(sysvx; b'N', b'L', n, t, a, lda, factor, lda, pivots, b, lda, x, lda, rcond, ferr, berr, work, lwork, iwork, info);
+        drop((a, factor, b, x));
+        // n + 1 says that the condition number is below the rounding error, and the solution is there.
+        if info.get() == 0 || info.get() == n + 1 { rcond.get() } else { 0.0 }
+    })
+}
+
+/// Solve `L L' x = b` for the rows of `b`, in place, with `L` in the lower triangle of `factor`.
+#[pyfunction]
+pub(crate) fn solve_factored(py: Python<'_>, factor: &Bound<'_, PyAny>, b: &Bound<'_, PyAny>) -> PyResult<()> {
+    let (factor, rows, columns) = Held::only_read(factor, "factor")?;
+    let order = square("factor", rows, columns)?;
+    let (b, targets, b_length) = Held::matrix(b, "b")?;
+    same("the length of b's rows", order, b_length)?;
+    let (potrs, n, t, lda) = (POTRS.address(py)?, int(order)?, int(targets)?, stride(order)?);
+    let info = leave(py, flops::triangular(order, 2 * targets), move || {
+        let info = Cell::new(0);
+        fortran!(potrs; b'U', n, t, factor, lda, b, lda, info);
+        drop((factor, b));
+        info.get()
+    })?;
+    finished(py, info, "the factor was not applied")
+}
+
+/// Invert the lower triangle of `a` in place; what lies above stays.
+#[pyfunction]
+pub(crate) fn invert_triangle(py: Python<'_>, a: &Bound<'_, PyAny>) -> PyResult<()> {
+    let (a, rows, columns) = Held::matrix(a, "a")?;
+    let order = square("a", rows, columns)?;
+    let (trtri, n, lda) = (TRTRI.address(py)?, int(order)?, stride(order)?);
+    let info = leave(py, flops::cholesky(order), move || {
+        let info = Cell::new(0);
+        fortran!(trtri; b'U', b'N', n, a, lda, info);
+        drop(a);
+        info.get()
+    })?;
+    finished(py, info, "the triangle is singular")
+}
+
+/// Solve `T x = b`, or `T' x = b`, for the rows of `b`, in place, with `T` the lower or upper triangle of `a`.
+#[pyfunction]
+pub(crate) fn solve_triangle(
+    py: Python<'_>,
+    a: &Bound<'_, PyAny>,
+    b: &Bound<'_, PyAny>,
+    lower: bool,
+    transposed: bool,
+) -> PyResult<()> {
+    let (a, rows, columns) = Held::only_read(a, "a")?;
+    let order = square("a", rows, columns)?;
+    let (b, targets, b_length) = Held::matrix(b, "b")?;
+    same("the length of b's rows", order, b_length)?;
+    let (trsm, n, t, lda, one) = (TRSM.address(py)?, int(order)?, int(targets)?, stride(order)?, 1.0);
+    let (uplo, trans) = (if lower { b'U' } else { b'L' }, if transposed { b'N' } else { b'T' });
+    leave(py, flops::triangular(order, targets), move || {
+        if order > 0 && targets > 0 {
+            fortran!(trsm; b'L', uplo, trans, b'N', n, t, one, a, lda, b, lda);
+        }
+        drop((a, b));
+    })
+}
+
+/// Write R of a decomposition `a = Q R` to the upper triangle of the first rows of `a`; the rest is destroyed.
+#[pyfunction]
+pub(crate) fn orthogonal_triangle(py: Python<'_>, a: &Bound<'_, PyAny>) -> PyResult<()> {
+    let (a, rows, columns) = Held::matrix(a, "a")?;
+    let (gelqf, m, n, lda) = (GELQF.address(py)?, int(columns)?, int(rows)?, stride(columns)?);
+    let tau = Scratch::<f64>::new(rows.min(columns))?;
+    let (size, info) = (Cell::new(0.0), Cell::new(0));
+    fortran!(gelqf; m, n, a, lda, tau, size, QUERY, info);
+    let (length, lwork) = length(&size)?;
+    let work = Scratch::<f64>::new(length)?;
+    let info = leave(py, flops::orthogonal(rows, columns), move || {
+        let info = Cell::new(0);
+        fortran!(gelqf; m, n, a, lda, tau, work, lwork, info);
+        drop(a);
+        info.get()
+    })?;
+    finished(py, info, "the matrix was not reduced to a triangle")
+}
+
+/// Write the singular values of `a`, n x p, to `values`, and the factors of `a = u diag(values) vt`, n x k and k x p
+/// with k = min(n, p); `a` is destroyed.
+#[pyfunction]
+pub(crate) fn singular_values(
+    py: Python<'_>,
+    a: &Bound<'_, PyAny>,
+    u: &Bound<'_, PyAny>,
+    values: &Bound<'_, PyAny>,
+    vt: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let (a, rows, columns) = Held::matrix(a, "a")?;
+    let k = rows.min(columns);
+    let ((u, u_rows, u_columns), (vt, v_rows, v_columns)) = (Held::matrix(u, "u")?, Held::matrix(vt, "vt")?);
+    same("the rows of u", rows, u_rows)?;
+    same("the columns of u", k, u_columns)?;
+    same("the rows of vt", k, v_rows)?;
+    same("the columns of vt", columns, v_columns)?;
+    let values = Held::vector(values, "values", k)?;
+    // LAPACK sees the transpose, whose left factor is V and whose right one U'.
+    let (gesdd, m, n) = (GESDD.address(py)?, int(columns)?, int(rows)?);
+    let (lda, ldu) = (stride(columns)?, stride(k)?);
+    let iwork = Scratch::<c_int>::new(8 * k)?;
+    let (size, info) = (Cell::new(0.0), Cell::new(0));
+    fortran!(gesdd; b'S', m, n, a, lda, values, vt, lda, u, ldu, size, QUERY, iwork, info);
+    let (length, lwork) = length(&size)?;
+    let work = Scratch::<f64>::new(length)?;
+    let info = leave(py, flops::singular(rows, columns), move || {
+        let info = Cell::new(0);
+        fortran!(gesdd; b'S', m, n, a, lda, values, vt, lda, u, ldu, work, lwork, iwork, info);
+        drop((a, u, values, vt));
+        info.get()
+    })?;
+    finished(py, info, "the singular values did not converge: the matrix may hold NaN")
+}
