@@ -20,14 +20,14 @@ def eigh(A: Doubles) -> tuple[Doubles, Doubles]:
     """Return the eigenvalues of a symmetric matrix in ascending order and its eigenvectors, columns; A is destroyed."""
     work, values = by_rows(A), np.empty(len(A))
     _core.symmetric_eigen(work, values, vectors=True)
-    return values, work.T
+    return converged(values), work.T
 
 
 def eigvalsh(A: Doubles) -> Doubles:
     """Return the eigenvalues of a symmetric matrix in ascending order; A is destroyed."""
     values = np.empty(len(A))
     _core.symmetric_eigen(by_rows(A), values, vectors=False)
-    return values
+    return converged(values)
 
 
 def cholesky(A: Doubles) -> Doubles:
@@ -91,10 +91,17 @@ def svd(A: Doubles) -> tuple[Doubles, Doubles, Doubles]:
     n, p, k = *A.shape, min(A.shape)
     u, values, vt = np.empty((n, k)), np.empty(k), np.empty((k, p))
     _core.singular_values(np.require(A, np.float64, ["C", "ALIGNED", "WRITEABLE"]), u, values, vt)
-    return u, values, vt
+    return u, converged(values), vt
 
 
 def by_rows(A: Any) -> Doubles:
     """Return a symmetric matrix, C-contiguous and of doubles: itself or its transpose where one of them is so."""
     A = A.T if A.flags.f_contiguous and not A.flags.c_contiguous else A
     return np.require(A, np.float64, ["C", "ALIGNED", "WRITEABLE"])
+
+
+def converged(values: Doubles) -> Doubles:
+    """Return eigenvalues or singular values, if they are numbers."""
+    if not np.isfinite(values).all():
+        raise np.linalg.LinAlgError("The eigenvalues or singular values did not converge: the matrix may hold NaN.")
+    return values

@@ -4,12 +4,12 @@ from widelearn.runtime.arrays import Array as Array
 from widelearn.runtime.arrays import core_blocks as core_blocks
 from widelearn.runtime.arrays import empty as empty
 from widelearn.runtime.arrays import row_blocks as row_blocks
+from widelearn.runtime.blas import one_blas_thread as one_blas_thread
 from widelearn.runtime.memory import available_memory, check_memory
 from widelearn.runtime.memory import capped as capped
 from widelearn.runtime.messages import NoDerivativeError, NumberOverflowError, warn
 from widelearn.runtime.report import __version__, show_versions
 from widelearn.runtime.threads import get_num_threads, set_num_threads, threads_source
-from widelearn.runtime.threads import one_blas_thread as one_blas_thread
 
 __all__ = [
     "NoDerivativeError",

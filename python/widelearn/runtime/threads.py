@@ -1,12 +1,15 @@
-"""How many threads calls may use: the pool of the core, and BLAS beside it."""
+"""How many threads the core's calls may use, as the user, the environment and threadpoolctl say."""
 
-from contextlib import AbstractContextManager
-from functools import cache
+import operator
+import os
 
 import threadpoolctl
 
 from widelearn import _core
+from widelearn.runtime.messages import warn
 from widelearn.runtime.report import __version__
+
+MAX_THREADS = 1024
 
 
 def set_num_threads(k: int) -> None:
@@ -22,8 +25,15 @@ def set_num_threads(k: int) -> None:
 
     Raises
     ------
+    TypeError
+        If `k` is not an integer.
     ValueError
-        If `k` is smaller than 1.
+        If `k` is smaller than 1 or larger than 1,024.
+
+    Warns
+    -----
+    UserWarning
+        At import, if ``WIDELEARN_NUM_THREADS`` is set to anything but a positive whole number, which is ignored.
 
     Examples
     --------
@@ -34,9 +44,13 @@ def set_num_threads(k: int) -> None:
     1
     >>> wl.set_num_threads(before)
     """
-    if isinstance(k, bool) or k < 1:
-        raise ValueError(f"The number of threads must be at least 1, got {k!r}.")
-    _core.set_num_threads(k)
+    try:
+        number = operator.index(k)
+    except TypeError:
+        raise TypeError(f"The number of threads must be an integer, such as 2, got {k!r}.") from None
+    if isinstance(k, bool) or not 1 <= number <= MAX_THREADS:
+        raise ValueError(f"The number of threads must be at least 1 and at most {MAX_THREADS}, got {k!r}.")
+    _core.set_num_threads(number)
 
 
 def get_num_threads() -> int:
@@ -54,17 +68,6 @@ def get_num_threads() -> int:
     True
     """
     return _core.num_threads()[0]
-
-
-def one_blas_thread() -> AbstractContextManager[object]:
-    """Keep BLAS to one thread: its threads wait for one another longer than small products take."""
-    return blas_controller().limit(limits=1, user_api="blas")
-
-
-@cache
-def blas_controller() -> threadpoolctl.ThreadpoolController:
-    """Return the controller of the libraries that are loaded, looked up once."""
-    return threadpoolctl.ThreadpoolController()
 
 
 def threads_source() -> str:
@@ -119,3 +122,19 @@ class PoolController(threadpoolctl.LibController):
 
 
 threadpoolctl.register(PoolController)
+
+
+def check_environment() -> None:
+    """Say that ``WIDELEARN_NUM_THREADS`` is ignored, where it is no number of threads."""
+    text = os.environ.get("WIDELEARN_NUM_THREADS", "").strip()
+    # As with OMP_NUM_THREADS, the first of several numbers counts.
+    first = text.split(",")[0].strip()
+    if text and not (first.isascii() and first.isdigit() and int(first) > 0):
+        number, source = _core.num_threads()
+        warn(
+            f"WIDELEARN_NUM_THREADS={text!r} is not a positive whole number and is ignored: calls use {number}"
+            f" threads (from: {source}). Set it to a number such as 2, or unset it."
+        )
+
+
+check_environment()

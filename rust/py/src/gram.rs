@@ -72,20 +72,6 @@ pub(crate) fn inner_products(
     })
 }
 
-/// `out[i][j] = x_i . y_j`.
-#[pyfunction]
-pub(crate) fn multiply(
-    py: Python<'_>,
-    x: &Bound<'_, PyAny>,
-    y: &Bound<'_, PyAny>,
-    out: &Bound<'_, PyAny>,
-) -> PyResult<()> {
-    by_type!(x, T => {
-        views!(Matrix<T>: x, y; MatrixMut<T>: out);
-        call(py, 2.0 * out.len() as f64 * x.d as f64, |context| core::multiply(context, x, y, out))
-    })
-}
-
 /// Add the samples `(x, y)` to the moments about the given shifts; `features` None means `x` itself.
 #[pyfunction]
 pub(crate) fn moments(

@@ -15,7 +15,7 @@ use crate::foreign::{Held, Routine, Scratch, fortran, int, leave};
 static SYEVD: Routine = Routine::lapack("dsyevd", "ccididdiiii");
 static SYTRD: Routine = Routine::lapack("dsytrd", "cididdddii");
 static ORMTR: Routine = Routine::lapack("dormtr", "ccciididdidii");
-static SYSVX: Routine = Routine::lapack("dsysvx", "cciididiididdddiii");
+static SYSVX: Routine = Routine::lapack("dsysvx", "cciididiidididdddiii");
 static POTRS: Routine = Routine::lapack("dpotrs", "ciididii");
 static TRTRI: Routine = Routine::lapack("dtrtri", "ccidii");
 static GELQF: Routine = Routine::lapack("dgelqf", "iididdii");

@@ -23,7 +23,7 @@ mod _core {
     #[pymodule_export]
     use crate::features::{feature_weights, predict, transform, transform_sparse};
     #[pymodule_export]
-    use crate::gram::{gram, gram_diag, gram_dot, inner_products, moments, multiply};
+    use crate::gram::{gram, gram_diag, gram_dot, inner_products, moments};
     #[pymodule_export]
     use crate::lapack::{invert_triangle, ldlt_solve, orthogonal_triangle, singular_values, solve_factored};
     #[pymodule_export]

@@ -8,9 +8,8 @@ use crate::kernels::Plan;
 use crate::matrix::{Packed, Rows};
 use crate::memory::alloc;
 use crate::real::Real;
-use crate::simd::Level;
 use crate::threads::Context;
-use crate::tiles::{Edge, Epilogue, Which, packed_norms, run};
+use crate::tiles::{Epilogue, packed_norms, run};
 
 /// `out[i][j] = k(x_i, y_j)`, `y = x` when `None`: then one triangle is computed and mirrored.
 ///
@@ -55,38 +54,6 @@ pub fn diagonal<T: Real>(context: &Context<'_>, plan: &Plan<T>, x: Rows<'_, T>, 
             plan.diagonal(&context.alone(), rows, t * step, norms, out)
         },
     )
-}
-
-/// Leaves inner products as they are.
-struct Plain;
-
-impl<T: Real> Epilogue<T> for Plain {
-    type Side = ();
-    type Scratch = ();
-
-    fn side(&self, _: &Context<'_>, _: Which, _: usize, _: Rows<'_, T>, _: &[T]) -> Result<()> {
-        Ok(())
-    }
-
-    fn scratch(&self) -> Result<()> {
-        Ok(())
-    }
-
-    fn apply(&self, _: Level, (): &mut (), _: &mut [T], _: &Edge<'_, T, ()>, _: &Edge<'_, T, ()>) {}
-}
-
-/// `out[i][j] = x_i . y_j`: a product of matrices whose bits depend on the two rows alone.
-///
-/// # Errors
-/// Shapes that do not fit, memory, interruption.
-///
-/// # Cost
-/// `2 n m d` flops.
-pub fn multiply<T: Real>(context: &Context<'_>, x: Rows<'_, T>, y: Rows<'_, T>, out: &mut [T]) -> Result<()> {
-    fits("columns of y", x.d, y.d)?;
-    fits("elements of out", x.n * y.n, out.len())?;
-    let spans = [(0, y.n)];
-    run(context, x, Some(y), &Plain, &mut Write::new(context, out, y.n, false, &spans))
 }
 
 /// The feature matrix of `x`, n x p, row-major.

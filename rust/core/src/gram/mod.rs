@@ -10,7 +10,7 @@ mod sparse;
 mod wide;
 mod write;
 
-pub use assemble::{assemble, diagonal, multiply, transform};
+pub use assemble::{assemble, diagonal, transform};
 pub use features::weights;
 pub use inner::inner_products;
 pub use moments::{Moments, moments};
