@@ -7,7 +7,7 @@ from widelearn import _core
 from widelearn.ridge import lapack
 
 EPS = np.finfo(np.float64).eps
-SIZES = [0, 1, 2, 3, 17, 64, 65, 200, 301]
+SIZES = [0, 1, 2, 17, 65, 150]
 ORDERS = [np.ascontiguousarray, np.asfortranarray, lambda A: np.repeat(A, 2, axis=1)[:, ::2]]
 
 
@@ -76,7 +76,7 @@ def test_tridiagonal_form(n, targets, rng):
     close(np.linalg.norm(right, axis=0), np.linalg.norm(B, axis=0), size=np.linalg.norm(B) + 1.0, factor=30.0 * (n + 1))
 
 
-@pytest.mark.parametrize("shape", [(0, 3), (1, 1), (1, 9), (9, 1), (50, 50), (300, 40), (40, 300), (130, 129)])
+@pytest.mark.parametrize("shape", [(0, 3), (1, 1), (1, 9), (9, 1), (50, 50), (200, 40), (40, 200), (130, 129)])
 def test_triangle_and_singular_values(shape, rng):
     for order in ORDERS:
         A = rng.standard_normal(shape) * 10.0 ** rng.uniform(-4, 4, shape[1])

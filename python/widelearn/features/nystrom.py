@@ -8,8 +8,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import solve_triangular
-from scipy.linalg.blas import dtrsm
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -20,6 +18,7 @@ from widelearn.features.state import on_draft
 from widelearn.kernels import RBF, Kernel, as_kernel
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
 from widelearn.ridge import rp_cholesky
+from widelearn.ridge.lapack import triangular_solve
 from widelearn.ridge.operators import symmetric_kernel_matrix
 from widelearn.runtime import Array, check_memory, empty, row_blocks
 
@@ -155,7 +154,7 @@ class NystromFeatures(DefaultObjects, FeatureMap):
         """L⁻¹ and rows of zeros, of shape (p, r)."""
         r = len(self._factor)
         out = np.eye(self._n_features_out, r)
-        out[:r] = solve_triangular(self._factor, out[:r], lower=True, check_finite=False) if r else out[:r]
+        out[:r] = triangular_solve(self._factor, out[:r], lower=True) if r else out[:r]
         return out
 
     def _seen(self, X: ArrayLike) -> Array:
@@ -194,14 +193,12 @@ class NystromFeatures(DefaultObjects, FeatureMap):
         r = len(self._factor)
         out[:, r:] = 0.0
         for rows, K in self._kernel_blocks(x):
-            # L X = K(C, rows): a transposed C-contiguous block is what BLAS overwrites in place.
-            dtrsm(1.0, self._factor.T, K.T, trans_a=1, overwrite_b=1)
-            out[rows, :r] = K
+            out[rows, :r] = triangular_solve(self._factor, K.T, lower=True, overwrite=True).T
 
     def dual(self, coef: ArrayLike) -> Array:
         """Return L⁻ᵀ c (r, t) for coefficients c (p, t) of the features: φ(x).c = k(x, C) L⁻ᵀ c."""
         c = np.asarray(coef)[: len(self._factor)]
-        return solve_triangular(self._factor, c, lower=True, trans=1, check_finite=False)
+        return triangular_solve(self._factor, c, lower=True, transposed=True)
 
     def _multiply(self, x: Array, coef: Array, out: Array) -> None:
         # k(x, C) (L⁻ᵀ coef): no features at all.

@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
-from scipy.linalg import eigh, lapack
 
 from widelearn.ridge.certificate import LOST, SINGLE_PRODUCTS, TRUSTED, blur, complain, fit_error, roundoff
+from widelearn.ridge.lapack import cholesky, cholesky_solve, eigh, inverse_diagonal
 from widelearn.ridge.leave_one_out import ERROR_ROWS, Errors, divide, eigen_errors
 from widelearn.ridge.symmetric_systems import Solution, residual, solve_symmetric, take_out
 from widelearn.runtime import Array, check_memory, row_blocks
@@ -69,7 +69,7 @@ class DualPath:
             below = np.linalg.norm(self.K) * u
             for rows in row_blocks(n, ERROR_ROWS):
                 P[rows] -= np.outer(below[rows], u)
-        self.values, self.vectors = eigh(P, overwrite_a=True, check_finite=False, driver="evd")
+        self.values, self.vectors = eigh(P)
         if self.border is not None:
             self.values, self.vectors = self.values[1:], self.vectors[:, 1:]
         self.noise = n * np.finfo(self.K.dtype).eps * np.abs(self.values).max(initial=0.0)
@@ -118,13 +118,14 @@ class DualPath:
         right = self.y if u is None else np.column_stack([self.y, u])
         out = np.empty((len(alphas), *self.y.shape))
         for j, alpha in enumerate(alphas):
-            M = np.array(self.K.T, dtype=np.float64, order="F")
+            M = np.array(self.K, dtype=np.float64, order="C")
             M[np.diag_indices(n)] += alpha
-            factor, info = lapack.dpotrf(M, lower=1, overwrite_a=1, clean=0)
-            if info:
+            try:
+                factor = cholesky(M)
+            except np.linalg.LinAlgError:
                 return None
-            dual = lapack.dpotrs(factor, np.asfortranarray(right), lower=1)[0]
-            inverse = lapack.dpotri(factor, lower=1, overwrite_c=1)[0].diagonal().copy()
+            dual = cholesky_solve(factor, right)
+            inverse = inverse_diagonal(factor)
             if u is not None:
                 dual, q = dual[:, :-1], dual[:, -1]
                 inverse -= q**2 / (u @ q)

@@ -4,9 +4,9 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
 
 from widelearn import _core
+from widelearn.ridge.lapack import cholesky_solve, inverse_diagonal
 from widelearn.runtime import Array, row_blocks
 
 MIRROR_ROWS = 512
@@ -61,12 +61,11 @@ class Equilibrated:
 
     def correct(self, B: Array) -> Array:
         """Return (A + alpha I)⁻¹ B from the factor that :meth:`solve` has left."""
-        # LAPACK sees the lower triangle by rows as an upper one by columns.
-        return self.turned(lapack.dpotrs(self.A.T, self.turned(B), lower=0)[0])
+        return self.turned(cholesky_solve(self.A, self.turned(B)))
 
     def inverse_trace(self) -> float:
         """Return the trace of (A + alpha I)⁻¹ from the factor that :meth:`solve` has left."""
-        diagonal = lapack.dpotri(self.A.T, lower=0)[0].diagonal()
+        diagonal = inverse_diagonal(self.A.astype(np.float64))
         return float(np.sum(diagonal if self.D is None else self.D * diagonal * self.D))
 
     def matrix(self) -> NDArray[np.float64]:

@@ -40,7 +40,7 @@ def cholesky(A: Doubles) -> Doubles:
 def cholesky_solve(L: Doubles, B: Doubles) -> Doubles:
     """Return (L L')⁻¹ B for B (n, t)."""
     X = np.array(B.T, dtype=np.float64, order="C")
-    _core.solve_factored(L, X)
+    _core.solve_factored(np.require(L, np.float64, ["C", "ALIGNED"]), X)
     return X.T
 
 
@@ -77,9 +77,14 @@ def triangle(A: Doubles) -> Doubles:
     return np.triu(work[: min(A.shape)])
 
 
-def triangular_solve(T: Doubles, B: Doubles, *, lower: bool = False, transposed: bool = False) -> Doubles:
-    """Return T⁻¹ B, or T'⁻¹ B, for B (n, t) and T the lower or upper triangle of a matrix."""
-    X = np.array(B.T, dtype=np.float64, order="C")
+def triangular_solve(
+    T: Doubles, B: Doubles, *, lower: bool = False, transposed: bool = False, overwrite: bool = False
+) -> Doubles:
+    """Return T⁻¹ B, or T'⁻¹ B, for B (n, t) and T the lower or upper triangle of a matrix.
+
+    With `overwrite` the solution takes B's place where B is F-contiguous.
+    """
+    X = np.require(B.T if overwrite else np.array(B.T, order="C"), np.float64, ["C", "ALIGNED", "WRITEABLE"])
     if T.flags.f_contiguous and not T.flags.c_contiguous:
         T, lower, transposed = T.T, not lower, not transposed
     _core.solve_triangle(np.require(T, np.float64, ["C", "ALIGNED"]), X, lower, transposed)

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve, eigvalsh
 from scipy.linalg.blas import dsyrk, ssyrk
 
+from widelearn.ridge.lapack import cholesky, cholesky_solve, eigvalsh
 from widelearn.ridge.operators import Dense, Operator, Weighted, tall_product, times
 from widelearn.ridge.rpcholesky import factor
 from widelearn.runtime import Array, available_memory, check_memory, row_blocks
@@ -65,7 +65,7 @@ class Preconditioner:
             M = G.copy()
             M[np.diag_indices(self.rank)] += shift
             try:
-                self.factors[shift] = cho_factor(M, lower=True, overwrite_a=True, check_finite=False)
+                self.factors[shift] = cholesky(M)
             except np.linalg.LinAlgError:
                 if not shift < np.trace(G):
                     raise
@@ -85,7 +85,7 @@ class Preconditioner:
         W = np.vstack([tall_product(panel.T, V) for panel in self.panels]).astype(np.float64, copy=False)
         for shift in np.unique(shifts):
             same = shifts == shift
-            W[:, same] = cho_solve(self.factors[shift], W[:, same], check_finite=False)
+            W[:, same] = cholesky_solve(self.factors[shift], W[:, same])
         W = W.astype(V.dtype, copy=False)
         start = 0
         for panel in self.panels:
@@ -169,7 +169,7 @@ class Rule:
         n = self.A.shape[0]
         scale = 1 / np.sqrt(u)
         M = H * scale * scale[:, None] * (trace / len(u))
-        top = float(eigvalsh(M, subset_by_index=[len(M) - 1, len(M) - 1], check_finite=False)[0])
+        top = float(eigvalsh(M)[-1])
         alpha = max(float(self.alphas.min()), np.finfo(np.float64).eps * trace)
         left = math.sqrt(1 + max(top, 0.0) / alpha) * math.log(2 / self.tol) / 2 / EARLY
         self.past.append((k, min(left, self.foreseen)))

@@ -2,8 +2,9 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgWarning, eigh
+from scipy.linalg import LinAlgWarning
 
+from widelearn.ridge.lapack import eigh
 from widelearn.ridge.leave_one_out import FULL, Errors, divide, products
 from widelearn.ridge.moments import Moments
 from widelearn.ridge.normal_equations import EPS
@@ -36,7 +37,7 @@ class PrimalPath:
         check_memory(24 * p * p, f"The eigenvectors of {p} features", "Take fewer features.")
         self.moments, self.alphas, self.rows, self.fit_intercept = moments, alphas, rows, fit_intercept
         self.system = moments.equations(fit_intercept)
-        values, self.vectors = eigh(self.system.A, overwrite_a=True, check_finite=False, driver="evd")
+        values, self.vectors = eigh(self.system.A)
         self.largest = float(values.max(initial=0.0))
         noise = max(p * EPS * self.largest, -2 * values.min(initial=0.0))
         self.values = np.where(values > noise, values, 0.0)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from widelearn.ridge.equilibrated import scales
+from widelearn.ridge.lapack import svd, triangle, triangular_solve
 from widelearn.ridge.normal_equations import EPS, NormalEquations
 from widelearn.ridge.row_passes import RowPasses
 from widelearn.ridge.symmetric_systems import take_out_null
@@ -93,20 +93,15 @@ class RowTriangle:
         )
 
 
-def triangle(Z: Array) -> Array:
-    """Return the upper triangle R of Z = Q R."""
-    return np.asarray(np.linalg.qr(Z, mode="r"))
-
-
 def inverse(T: Array) -> tuple[Array, Array | None]:
     """Return T⁻¹ of an upper triangle and None, or V/s and U of its singular values, V/s of those beyond rounding."""
     p = len(T)
     least = p * EPS * np.linalg.norm(T)
     if (np.abs(T.diagonal()) > least).all():
-        root = solve_triangular(T, np.eye(p))
+        root = triangular_solve(T, np.eye(p))
         if np.linalg.norm(root) * least < 1.0:
             return root, None
-    U, s, Vt = np.linalg.svd(T)
+    U, s, Vt = svd(T.copy())
     kept = s > p * EPS * s.max(initial=0.0)
     return Vt[kept].T / s[kept], U
 
@@ -117,9 +112,10 @@ def null_space(Z: Array, D: Array | None) -> Array:
     scaled = Z if D is None else Z * D
     least = p * EPS * np.linalg.norm(scaled)
     if len(Z) >= p and (np.abs(scaled[:p].diagonal()) > least).all():
-        root = solve_triangular(scaled[:p], np.eye(p))
+        root = triangular_solve(scaled[:p], np.eye(p))
         if np.linalg.norm(root) * least < 1.0:
             return np.empty((p, 0))
-    _, s, Vt = np.linalg.svd(scaled)
+    # As many rows as columns, so that directions which no row has come too.
+    _, s, Vt = svd(np.vstack([scaled, np.zeros((max(p - len(Z), 0), p))]))
     null = Vt[np.count_nonzero(s > max(scaled.shape) * EPS * s.max(initial=0.0)) :].T
     return null if D is None else null * D[:, None]

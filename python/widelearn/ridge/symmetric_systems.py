@@ -4,10 +4,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import LinAlgWarning, eigh, lapack
+from scipy.linalg import LinAlgWarning
 from sklearn.utils.validation import _check_sample_weight
 
 from widelearn.ridge.equilibrated import MIRROR_ROWS, Equilibrated
+from widelearn.ridge.lapack import eigh, ldlt_solve, svd
 from widelearn.runtime import Array, check_memory, row_blocks, warn
 
 # Shares of a solution along the border from which on that is projected out of the system instead.
@@ -183,10 +184,10 @@ def by_ldlt(A: Array, B: Array, alpha: float, u: Array | None, troubles: list[Tr
     """Solve the bordered system by LDLᵀ; None if it is singular to working precision."""
     n = len(A)
     M, right = bordered(A, B, alpha, u)
-    *_, x, rcond, _, _, info = lapack.dsysvx(M, right, overwrite_a=1, overwrite_b=1)
-    if info != 0 or not rcond >= np.finfo(A.dtype).eps:
+    x, rcond = ldlt_solve(M, right)
+    if not rcond >= np.finfo(A.dtype).eps:
         return None
-    troubles.append(Trouble("ldlt", float(rcond), n))
+    troubles.append(Trouble("ldlt", rcond, n))
     return x[:n], x[n] if u is not None else np.zeros(B.shape[1])
 
 
@@ -213,7 +214,7 @@ def singular_solution(
         border = system.turned(u[:, None])[:, 0]
         border = border / np.linalg.norm(border)
         take_out(M, border)
-    values, vectors = eigh(M, overwrite_a=True, check_finite=False)
+    values, vectors = eigh(M)
     noise = n * np.finfo(dtype).eps * np.abs(values).max()
     if definite:
         # A negative eigenvalue shows how large the rounding errors are that A was made with.
@@ -222,7 +223,7 @@ def singular_solution(
     null = vectors[:, ~kept]
     if border is not None:
         # The border has the eigenvalue zero, but no solution has a part in it.
-        directions, sizes, _ = np.linalg.svd(null - np.outer(border, border @ null), full_matrices=False)
+        directions, sizes, _ = svd(null - np.outer(border, border @ null))
         null = directions[:, sizes > 0.5]
     null = system.turned(null)
     right = system.turned(take_out_null(B, null))

@@ -1,8 +1,10 @@
 """Generalised cross-validation of many penalties from a tridiagonal form: no eigenvectors."""
 
 import numpy as np
-from scipy.linalg import eigh_tridiagonal, eigvalsh_tridiagonal, lapack
+from scipy.linalg import eigh_tridiagonal, eigvalsh_tridiagonal
+from scipy.linalg.lapack import dptsv
 
+from widelearn.ridge.lapack import tridiagonal
 from widelearn.ridge.symmetric_systems import take_out
 from widelearn.runtime import Array
 
@@ -15,14 +17,7 @@ class Tridiagonal:
 
     def __init__(self, A: Array, B: Array) -> None:
         m = len(A)
-        # Of a symmetric matrix the transpose is the same in LAPACK's order.
-        work = A.T if A.flags.c_contiguous else A
-        size = int(lapack.dsytrd_lwork(m, lower=1)[0])
-        reduced, self.d, self.e, tau, _ = lapack.dsytrd(work, lower=1, lwork=size, overwrite_a=1)
-        self.right = np.array(B, dtype=np.float64, order="F")
-        if m > 1 and B.shape[1]:
-            rest = np.asfortranarray(self.right[1:])
-            self.right[1:] = lapack.dormqr("L", "T", reduced[1:, :-1], tau, rest, 64 * max(B.shape[1], 1))[0]
+        self.d, self.e, self.right = tridiagonal(A, B)
         values = eigvalsh_tridiagonal(self.d, self.e) if m > 1 else self.d.copy()
         # A negative eigenvalue shows how large the rounding errors are that A was made with.
         noise = max(m * np.finfo(np.float64).eps * np.abs(values).max(initial=0.0), -2 * values.min(initial=0.0))
@@ -63,7 +58,7 @@ class Tridiagonal:
             return None
         if len(self.d) == 1:
             return np.asarray(self.right / (self.d[0] + alpha))
-        x, info = lapack.dptsv(self.d + alpha, self.e.copy(), self.right)[2:]
+        x, info = dptsv(self.d + alpha, self.e.copy(), self.right)[2:]
         return np.asarray(x) if info == 0 else None
 
     def _vectors(self) -> tuple[Array, Array]:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.linalg import eigh
 
 from widelearn.kernels import Kernel
 from widelearn.kernels.gradients import slopes
+from widelearn.ridge.lapack import eigh
 from widelearn.runtime import Array, check_memory, row_blocks
 
 # Numbers in a tile of gradient factors.
@@ -66,7 +66,7 @@ def next_metric(root: Array, product: Array, exponent: float) -> tuple[Array, Ar
         M = P**exponent
         M *= len(M) / M.sum()
         return M, np.sqrt(M)
-    values, vectors = eigh(P, check_finite=False)
+    values, vectors = eigh(P.copy())
     # Roots would raise the rounding of zero eigenvalues.
     values[values < len(values) * np.finfo(np.float64).eps * values[-1]] = 0.0
     values **= exponent
