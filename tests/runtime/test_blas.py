@@ -120,8 +120,8 @@ assert all(library.get_num_threads() == 2 for library in libraries())
 
 
 FITS = {
-    "recursive": lambda X, y: wl.RecursiveFeatureMachine(n_iterations=2).fit(X, y).dual_coef_,
-    "taylor": lambda X, y: wl.TaylorRegressor(width=16, max_iter=5).fit(X, y).predict(X),
+    "recursive": lambda X, y: wl.RecursiveFeatureMachine(n_iter=2).fit(X, y).dual_coef_,
+    "taylor": lambda X, y: wl.TaylorRegressor(width=16, max_iter=5, random_state=0).fit(X, y).predict(X),
     "deep kernel": lambda X, y: wl.KernelRidge(wl.kernels.NTK(2, activation="tanh")).fit(X, y).dual_coef_,
     "kernel cv": lambda X, y: wl.KernelRidgeCV(alphas=(0.1, 1.0)).fit(X, y).dual_coef_,
     "features cv": lambda X, y: wl.FeatureRidgeCV(wl.RandomFeatures(64, random_state=0)).fit(X, y).coef_,
