@@ -26,6 +26,10 @@ LIFTED = 64.0
 MANY = 100
 
 
+class NotFiniteError(np.linalg.LinAlgError):
+    """A product of the matrix is NaN or infinite."""
+
+
 class Run:
     """Conjugate gradients on all columns at once, restarted from the true residual until that is small."""
 
@@ -116,7 +120,7 @@ class Run:
         """Return what is left of some right-hand sides, in double precision."""
         left = self.right[:, columns] - double_product(self.exact, X) - X * self.alphas[columns]
         if not np.isfinite(left).all():
-            raise np.linalg.LinAlgError(self.no_number())
+            raise NotFiniteError(self.no_number())
         return left
 
     def no_number(self) -> str:
@@ -173,7 +177,7 @@ class Run:
         P, rz = state["P"][:, active], state["rz"][active]
         Q = product(self.A, P) + P * self.alphas[active]
         if not np.isfinite(Q).all():
-            raise np.linalg.LinAlgError(self.no_number())
+            raise NotFiniteError(self.no_number())
         curvature = np.einsum("ij,ij->j", P, Q)
         self.check_definite(curvature, P, Q)
         # Where rounding errors are all that is left, the column waits for its true residual.

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from widelearn.ridge.operators import Operator
 from widelearn.runtime import Array
 
-# Matrices without weights whose largest entry lies between these powers of two are taken as they are.
-ORDINARY = 200.0
+# Matrices without weights are taken as they are if their largest entry is a power of two up to this one or its inverse.
+ORDINARY, ORDINARY_SINGLE = 200.0, 40.0
 
 
 class Units:
@@ -19,7 +19,8 @@ class Units:
     def __init__(self, A: Operator, right: Array, alphas: Array, weight: Array | None) -> None:
         sizes = np.abs(np.asarray(A.diag(), np.float64))
         level = max(largest_log2(sizes, weight), largest_log2(alphas))
-        plain = not np.isfinite(level) or (weight is None and abs(level) <= ORDINARY)
+        ordinary = ORDINARY if A.dtype == np.float64 else ORDINARY_SINGLE
+        plain = not np.isfinite(level) or (weight is None and abs(level) <= ordinary)
         self.power = 0 if plain else -round(level / 2)
         self.heights = heights(right)
         self.right = np.ldexp(right, -self.heights)

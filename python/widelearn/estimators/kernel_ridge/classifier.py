@@ -52,10 +52,8 @@ class KernelRidgeClassifier(SignClassifier, BaseKernelRidge):
     callback : callable, default=None
         Called by "pcg" after every iteration with its number and the residuals of all columns.
     checkpoint : str or path, default=None
-        File for the state of "pcg" after every iteration; an interrupted write leaves the state before. If the file
-        exists, the iterations go on from it.
-    class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, multiplied with the sample weights; "balanced" is n / (n_classes n_c).
+        File to which "pcg" writes its state: at most once a second, at the end and when interrupted. A state is written
+        whole or not at all. If there is one, the iterations go on from it.
 
     Attributes
     ----------

@@ -54,8 +54,8 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
     callback : callable, default=None
         Called by "pcg" after every iteration with its number and the residuals of all columns.
     checkpoint : str or path, default=None
-        File for the state of "pcg" after every iteration; an interrupted write leaves the state before. If the file
-        exists, the iterations go on from it.
+        File to which "pcg" writes its state: at most once a second, at the end and when interrupted. A state is written
+        whole or not at all. If there is one, the iterations go on from it.
 
     Attributes
     ----------

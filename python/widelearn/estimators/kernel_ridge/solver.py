@@ -13,6 +13,7 @@ from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem
 from widelearn.features import NystromFeatures
 from widelearn.kernels import Kernel
 from widelearn.ridge import Moments
+from widelearn.ridge.iterations import NotFiniteError
 from widelearn.ridge.kernel_systems import FEW_ROWS, own_kernel_matrix, solve_iteratively, worth_iterating
 from widelearn.ridge.operators import Dense, Operator, cached, symmetric_kernel_matrix
 from widelearn.ridge.symmetric_systems import Solution
@@ -74,10 +75,10 @@ class Solver:
         options |= {"preconditioner": preconditioner}
         try:
             found = solve_iteratively(A, problem.Y, alpha, problem.weight, **options)
-        except np.linalg.LinAlgError:
-            if preconditioner is None:
+        except np.linalg.LinAlgError as error:
+            if preconditioner is None and not (isinstance(error, NotFiniteError) and fits(X)):
                 raise
-            # An indefinite kernel is the direct solver's, which says so.
+            # An indefinite kernel is the direct solver's, which says so, like products beyond the type's range.
             return problem.factored(alpha)
         model = problem.model(found._replace(left=None))
         if found.residual <= FAILED or found.n_iter == self.max_iter or not fits(X):
