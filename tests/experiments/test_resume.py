@@ -8,47 +8,25 @@ import shutil
 import joblib
 import numpy as np
 import pytest
-from sklearn.dummy import DummyRegressor
 
+from instant_methods import NAMES, InstantMethods
 from made_tables import frame, problem
 from widelearn.__main__ import main
 from widelearn.experiments import provenance, store, studies
 from widelearn.experiments.comparison import command, process
-from widelearn.experiments.comparison.fitted import TargetScale
 from widelearn.experiments.studies import command as studies_command
 from widelearn.runtime.whole_files import claim
 
-NAMES = ("linear", "rbf", "sklearn_ridge")
 COMPARE = ["compare", "t.csv", "--target", "y", "--models", ",".join(NAMES), "--out", "out", "--quiet"]
 # Seconds and bytes, which differ between runs of the same.
 MEASURED = ("fit_s", "predict_s", "peak_bytes", "tune_s")
-
-
-class Methods:
-    """In the place of the methods' processes: constants as models, instantly, stopped where asked."""
-
-    def __init__(self):
-        self.ran, self.stop = [], None
-
-    def run(self, folder, job, on_step=None, threads=None):
-        if job["model"] == self.stop:
-            raise KeyboardInterrupt
-        self.ran.append(job["model"])
-        with np.load(folder / "problem.npz") as arrays:
-            X, y, y_test = (arrays[name] for name in ("X_train", "y_train", "y_test"))
-        share = {"linear": 0.2, "rbf": 0.9, "sklearn_ridge": 0.5}[job["model"]]
-        model = DummyRegressor(strategy="constant", constant=share).fit(X, y)
-        np.save(folder / "prediction.npy", share * y_test)
-        joblib.dump((model, TargetScale()), folder / "model.joblib")
-        numbers = {"n_used": len(y), "fit_s": 0.1, "predict_s": 0.1, "peak_bytes": 1, "tune_s": 0.1, "tune_score": 0.5}
-        return numbers | {"params": {"alpha": 0.1}, "warnings": [f"from {job['model']}"]}
 
 
 @pytest.fixture
 def methods(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     frame().to_csv("t.csv", index=False)
-    found = Methods()
+    found = InstantMethods()
     monkeypatch.setattr(process, "run", found.run)
     monkeypatch.setattr(store, "write_figure", lambda path, figure: store.write_text(path, "a figure"))
     monkeypatch.setattr(command.plots, "comparison", lambda rows, title: None)

@@ -22,7 +22,12 @@ def console() -> Console:
     """Return a console on standard output: 160 columns wide where that is no terminal."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 160)
+    class Page(Console):
+        def on_broken_pipe(self) -> None:
+            """Leave it to the command line, which knows the exit code."""
+            raise BrokenPipeError
+
+    return Page(width=None if sys.stdout.isatty() else 160)
 
 
 def say(text: str) -> None:

@@ -92,7 +92,9 @@ def _write(found: Comparison, out: Path, save: Path | None, journal: Journal) ->
     if save is not None and found.best is not None:
         with store.write_model(save, found.best) as digest:
             journal.save(digest)
-    rows, title = report_page.ranked(found.results["rows"]), report_page.headline(found.results)
+    # A figure reads what stands between two dollars as a formula.
+    title = report_page.headline(report_page.shown(found.results)).replace("$", r"\$")
+    rows = report_page.ranked(found.results["rows"])
     store.write_figure(out / RESULTS[1], plots.comparison(rows, title))
     store.write_json(out / RESULTS[0], found.results)
     journal.clear()

@@ -17,6 +17,7 @@ from widelearn.experiments.comparison.scores import METRICS, score, standard_err
 from widelearn.experiments.errors import InputError
 from widelearn.experiments.provenance import machine, versions
 from widelearn.experiments.tables.problem import Problem
+from widelearn.runtime.whole_files import replacing
 
 SCHEMA = "widelearn-compare/1"
 Row = dict[str, Any]
@@ -56,7 +57,8 @@ def compare(
     best: FittedModel | None = None
     lead: Row | None = None
     with scratch.folder() as folder:
-        np.savez(folder / "problem.npz", **problem.arrays)  # type: ignore[arg-type]
+        with replacing(folder / "problem.npz") as stream:
+            np.savez(stream, **problem.arrays)  # type: ignore[arg-type]
         for method in methods:
             known = None if journal is None else journal.done.get(method.name)
             if known is not None:
