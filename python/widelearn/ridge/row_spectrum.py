@@ -89,6 +89,12 @@ class RowSpectrum:
         self._warn(error, alpha)
         return Solution(coef, self.mean, "svd", center=self.center, distance=self.distance, error=error)
 
+    def dual(self, alpha: Array) -> Array:
+        """Return the dual coefficients (n, t) of the rows that have a weight, for one penalty a target."""
+        shifted = self.s[:, None] ** 2 + alpha
+        inverse = np.where(shifted > 0.0, 1.0 / np.where(shifted > 0.0, shifted, 1.0), 0.0)
+        return np.asarray(self.root[:, None] * (self.U @ (inverse * (self.U.T @ self.y))))
+
     def _warn(self, error: float, alpha: Array) -> None:
         """Say that a solution is not unique, or may be off."""
         rank, n = int(np.count_nonzero(self.s)), len(self.s)

@@ -12,7 +12,8 @@ from sklearn.utils.validation import validate_data
 from widelearn.estimators.feature_ridge.fit import DTYPES, NO_WEIGHT
 from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.folds import check_groups
-from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, choose_kernel, is_precomputed, kernel_of
+from widelearn.estimators.kernel_ridge.choice import choose_kernel
+from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, is_precomputed, kernel_of
 from widelearn.estimators.kernel_ridge.solver import Solver, default_centres
 from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.penalty import choice_of

@@ -1,6 +1,6 @@
 """Kernel ridge regression as a problem of arrays, and the model that solves it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 from scipy.linalg import LinAlgWarning
 from sklearn.base import clone
 
-from widelearn.estimators.choice import Choice
+from widelearn.estimators.feature_ridge.model import FittedRidge
 from widelearn.estimators.units import Units
 from widelearn.kernels import NTK, Kernel, as_kernel
 from widelearn.ridge.certificate import HOPELESS, SINGLE, blur, fit_error, roundoff
@@ -35,16 +35,21 @@ class KernelModel:
     solution: Solution
     # Of the rows that were fitted, where the coefficients' is another.
     dtype: Any = None
+    # The same function by the columns of rows, where a linear kernel's matrix would lose digits.
+    columns: FittedRidge | None = None
 
     def in_original(self, units: Units) -> Self:
         """Return the model in the user's units of targets."""
         found = self.solution
         coef = units.original(found.coef, "The dual coefficients")
         offset = units.original(found.offset, "The intercept")
-        return replace(self, solution=found._replace(coef=coef, offset=offset))
+        columns = None if self.columns is None else self.columns.in_original(units)
+        return replace(self, solution=found._replace(coef=coef, offset=offset), columns=columns)
 
     def values(self, X: Array) -> Array:
         """Return the values (m, t) at rows, or at those whose kernels with all rows are given."""
+        if self.columns is not None:
+            return self.columns.values(X)
         dual, offset = self.solution.coef, self.solution.offset
         exact, dtype = X.astype(np.result_type(X, dual), copy=False), np.result_type(X, self.dtype or dual)
         if isinstance(self.kernel, Kernel) and self.rows is not None:
@@ -179,20 +184,6 @@ class KernelProblem:
             coef[rows] = found.coef
             return self.model(found._replace(coef=coef))
         return self.model(self._solved(alpha, self.matrix() if self._kept is None else self._kept))
-
-
-def choose_kernel(kernels: Iterable[Kernel | str], penalty: Any, *problem: Any) -> tuple[KernelProblem, Choice]:
-    """Return the problem of the kernel whose penalty, chosen by an object, has the best score; and the choice."""
-    best: tuple[KernelProblem, Choice] | None = None
-    for kernel in kernels:
-        tried = KernelProblem(kernel, *problem)
-        choice = penalty.choose(tried)
-        tried.rest()
-        if best is None or choice.score > best[1].score:
-            best = tried, choice
-    if best is None:
-        raise ValueError("kernel must name at least one kernel, and a list may not hold 'precomputed'.")
-    return best
 
 
 def kernel_of(kernel: Any) -> Kernel | str:

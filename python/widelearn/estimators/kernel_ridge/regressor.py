@@ -66,7 +66,8 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
         Intercept b.
     solver_ : str
         What solved the system: "cholesky", or another `solver` that was chosen; "ldlt" if the kernel matrix plus alpha
-        was indefinite, "eigen" if it was singular.
+        was indefinite, "eigen" if it was singular; "columns" if the linear kernel's matrix would have lost digits, and
+        ridge regression on the columns of X took its place.
     n_iter_ : int
         Iterations; 1 for direct solvers.
     residual_ : float

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from widelearn.estimators.choice import Choice
-from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, choose_kernel
+from widelearn.estimators.kernel_ridge.choice import choose_kernel
+from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem
 from widelearn.estimators.recursive.metric import applied, next_metric, outer_product
 from widelearn.kernels import RBF, Kernel, Laplace
 from widelearn.ridge.leave_one_out import Errors

@@ -1,0 +1,27 @@
+"""The kernel and the penalty that are chosen together."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from widelearn.estimators.choice import Choice
+from widelearn.estimators.kernel_ridge.linear import LinearProblem, by_columns
+from widelearn.estimators.kernel_ridge.model import KernelProblem
+from widelearn.kernels import Kernel, Linear
+
+
+def choose_kernel(
+    kernels: Iterable[Kernel | str], penalty: Any, *problem: Any
+) -> tuple[KernelProblem | LinearProblem, Choice]:
+    """Return the problem of the kernel whose penalty, chosen by an object, has the best score; and the choice."""
+    best: tuple[KernelProblem | LinearProblem, Choice] | None = None
+    for kernel in kernels:
+        given = KernelProblem(kernel, *problem)
+        linear = type(kernel) is Linear and by_columns(given, penalty.units.penalties(penalty.alphas))
+        tried = LinearProblem(given, path=True) if linear else given
+        choice = penalty.choose(tried)
+        tried.rest()
+        if best is None or choice.score > best[1].score:
+            best = tried, choice
+    if best is None:
+        raise ValueError("kernel must name at least one kernel, and a list may not hold 'precomputed'.")
+    return best
