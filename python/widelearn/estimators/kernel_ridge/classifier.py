@@ -54,6 +54,8 @@ class KernelRidgeClassifier(SignClassifier, BaseKernelRidge):
     checkpoint : str or path, default=None
         File to which "pcg" writes its state: at most once a second, at the end and when interrupted. A state is written
         whole or not at all. If there is one, the iterations go on from it.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, multiplied with the sample weights; "balanced" is n / (n_classes n_c).
 
     Attributes
     ----------
