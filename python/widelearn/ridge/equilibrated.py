@@ -25,13 +25,14 @@ def scales(diagonal: Array, alpha: float) -> NDArray[np.float64] | None:
 class Equilibrated:
     """M = D (A + alpha I) D with a diagonal near one, in place of A; D is a power of two in every row, so exact.
 
-    Of A (n, n), symmetric, the upper triangle stays while the lower one becomes a factor: :meth:`restore` gives A back,
+    With `alike` nothing is scaled. Of A (n, n), symmetric, the upper triangle stays while the lower one becomes a
+    factor: :meth:`restore` gives A back,
     as the end of a with statement does.
     """
 
-    def __init__(self, A: Array, diagonal: Array, alpha: float) -> None:
+    def __init__(self, A: Array, diagonal: Array, alpha: float, *, alike: bool = False) -> None:
         self.A, self.diagonal, self.alpha = A, diagonal, float(alpha)
-        self.D = scales(diagonal, alpha)
+        self.D = None if alike else scales(diagonal, alpha)
         if self.D is not None:
             scale(A, self.D)
 

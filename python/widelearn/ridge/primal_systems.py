@@ -24,6 +24,8 @@ ENOUGH_SINGLE, TOO_MUCH_SINGLE = 1e-4, 1e-2
 LEFT, LEFT_MIXED, LEFT_SINGLE = 1e-11, 1e-10, 1e-8
 # A factor whose errors unit / rcond are below this is good enough to refine with.
 CONTRACTS = 1e-2
+# The same where a triangle of the rows is cheap: refined fits are exact, but not how equal columns share a coefficient.
+CONTRACTS_WELL, CHEAP_FLOPS = 1e-7, 4e9
 
 
 class PrimalSolver:
@@ -103,7 +105,7 @@ class PrimalSolver:
         coef, rcond = found
         error = self.system.error(coef, alpha, rcond, self.unit, at)
         self.rcond = min(self.rcond, rcond)
-        if error > self.enough and self.rows is not None and self.unit <= CONTRACTS * rcond:
+        if error > self.enough and self.rows is not None and self._contracts(rcond, self.rows):
             options = {"targets": at, "left": self.left, "floor": 10 * EPS / rcond**0.5}
             refined = refine(self.system, alpha, coef, system.correct, self.rows, **options)
             if refined is not None:
@@ -112,6 +114,11 @@ class PrimalSolver:
         if self.rows is None:
             self.error = max(self.error, error)
         return coef, self.system.offset(coef, at), error <= self.enough
+
+    def _contracts(self, rcond: float, rows: RowPasses) -> bool:
+        """Whether refinement with a factor of this condition does better than what else there is."""
+        cheap = self.unit < EPS and 4.0 * len(rows.y) * len(self.diagonal) ** 2 <= CHEAP_FLOPS
+        return self.unit <= (CONTRACTS_WELL if cheap else CONTRACTS) * rcond
 
     def triangle(self) -> RowTriangle:
         """Return the triangle of the rows."""
@@ -128,7 +135,8 @@ class PrimalSolver:
         self.solver, self.rcond = "qr", min(self.rcond, factor.rcond**2)
         error = float(factor.error(self.system.size)[at].max(initial=0.0))
         self.error = max(self.error, error if error > TOO_MUCH_OF_TRIANGLES else 0.0)
-        if factor.rank < len(coef):
+        # What no row sees has no coefficient under any penalty; without one that is a choice to be told of.
+        if factor.rank + (self.triangle().null.shape[1] if alpha > 0.0 else 0) < len(coef):
             self.troubles.append(Trouble("eigen", factor.rcond**2, factor.rank))
         return coef, offset
 

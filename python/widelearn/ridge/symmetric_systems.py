@@ -127,9 +127,17 @@ def without_cholesky(
     found = None if definite else by_ldlt(A, B, alpha, u, troubles)
     if found is not None:
         return found
-    with Equilibrated(A, diagonal, alpha) as system:
-        coef = singular_solution(system, B, u, definite, troubles)
-    return coef, np.zeros(B.shape[1]) if u is None else (u @ (B - A @ coef)) / (u @ u)
+    size, offset = np.linalg.norm(B, axis=0), np.zeros(B.shape[1])
+    for alike in (False, True):
+        with Equilibrated(A, diagonal, alpha, alike=alike) as system:
+            coef = singular_solution(system, B, u, definite, troubles)
+        if u is not None:
+            offset = (u @ (B - A @ coef)) / (u @ u)
+        # What scales drop is not orthogonal to what they keep: where no solution fits, that can be worse than nothing.
+        if system.D is None or residual(A, coef, B, np.full(len(size), alpha), u, offset, size) <= 1.0:
+            break
+        troubles.pop()
+    return coef, offset
 
 
 def checked_diagonal(A: Array, B: Array) -> Array:
