@@ -1,5 +1,6 @@
 """Tables in files are fitted block by block; wrong and damaged ones are refused."""
 
+import os
 import sys
 
 import numpy as np
@@ -133,3 +134,48 @@ def test_without_pyarrow(tmp_path, monkeypatch):
     left_alone(
         FeatureRidge(), ImportError, "rows.parquet needs pyarrow: pip install pyarrow", tmp_path / "rows.parquet"
     )
+
+
+class Canary:
+    """What a pickle that is read would do."""
+
+    def __reduce__(self):
+        return os.mkdir, ("sung",)
+
+
+def test_hostile_arrays(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("objects.npy", np.array([[Canary(), 1.0]], dtype=object), allow_pickle=True)
+    brackets = b"\x93NUMPY\x01\x00v\x00" + b"(" * 118
+    (tmp_path / "brackets.npy").write_bytes(brackets)
+    (tmp_path / "promise.npy").write_bytes(b"")
+    np.save("promise.npy", np.zeros((4, 2)))
+    raw = (tmp_path / "promise.npy").read_bytes().replace(b"(4, 2), }" + b" " * 8, b"(4000000000000, 2)}")
+    (tmp_path / "promise.npy").write_bytes(raw[: len(raw)])
+    os.mkfifo("pipe.npy")
+    os.mkfifo("pipe.parquet")
+    for name in ("objects.npy", "brackets.npy", "promise.npy", "pipe.npy", "pipe.parquet"):
+        with pytest.raises(ValueError, match=name.replace(".", r"\.")):
+            FeatureRidge("passthrough").fit_blocks(name)
+    assert not os.path.exists("sung")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "5", '{"index_columns": 5}', "{", '{"index_columns": {"a": []}}'])
+def test_hostile_metadata_of_pandas(rows, tmp_path, text):
+    table = pa.table({"a": rows[0][:, 0], "y": rows[1][:, 0]}).replace_schema_metadata({"pandas": text})
+    parquet.write_table(table, tmp_path / "t.parquet")
+    with pytest.raises(ValueError, match=r"t\.parquet"):
+        FeatureRidge("passthrough").fit_blocks(tmp_path / "t.parquet")
+
+
+def test_bombs_are_refused_and_long_constant_columns_are_not(tmp_path, monkeypatch):
+    table = pa.table({f"x{j}": np.zeros(1 << 19) for j in range(16)} | {"y": np.arange(1 << 19) % 7})
+    parquet.write_table(table, tmp_path / "bomb.parquet", use_dictionary=False, compression="zstd")
+    parquet.write_table(table, tmp_path / "short.parquet")
+    monkeypatch.setenv("WIDELEARN_MAX_MEMORY", "48M")
+    with pytest.raises(MemoryError, match=r"bomb\.parquet needs 64 MiB .*WIDELEARN_MAX_MEMORY"):
+        FeatureRidge("passthrough").fit_blocks(tmp_path / "bomb.parquet")
+    FeatureRidge("passthrough").fit_blocks(tmp_path / "short.parquet")
+    np.save(tmp_path / "wide.npy", np.zeros((1024, 4096)))
+    with pytest.raises(MemoryError, match=r"A block of 1024 rows of .*wide\.npy needs 64 MiB"):
+        FeatureRidge("passthrough").fit_blocks(tmp_path / "wide.npy")

@@ -16,12 +16,15 @@ from sklearn.utils.validation import _num_samples
 from widelearn.estimators.feature_ridge.fit import NO_WEIGHT, model_with
 from widelearn.estimators.feature_ridge.model import FittedRidge
 from widelearn.estimators.feature_ridge.systems import Rows
-from widelearn.runtime import Array, row_blocks
+from widelearn.runtime import Array, check_memory, row_blocks
+from widelearn.runtime.array_headers import read_header
 
 Blocks = Iterable[Any] | str | os.PathLike[str]
 Callback = Callable[[int], object]
 # A block is of about so many bytes, but of at least and at most so many rows.
 BLOCK_BYTES, LEAST_ROWS, MOST_ROWS = 1 << 26, 1024, 65_536
+# Bytes that one byte of a file may unpack to before the whole group is counted.
+MOST_PACKED = 64
 
 
 def model_of_blocks(draft: Any, blocks: Blocks, read: Callable[..., Rows], callback: Callback | None) -> FittedRidge:
@@ -74,6 +77,9 @@ class TableFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        # A pipe would be waited for, a device read without end.
+        if self.path.exists() and not (self.path.is_file() or self.path.is_dir()):
+            raise ValueError(f"{self.path} is not a regular file.")
         # A file that is not there, or not ours to read, is the system's error.
         with self.path.open("rb"):
             pass
@@ -89,7 +95,9 @@ class TableFile:
         if columns < 2:
             raise ValueError(f"{self.path} holds {shape}: the last column is the target, so there must be two or more.")
 
-    def _block_rows(self, row_bytes: int) -> int:
+    def _block_rows(self, n: int, row_bytes: int) -> int:
+        fewest = min(n, LEAST_ROWS)
+        check_memory(2 * fewest * row_bytes, f"A block of {fewest} rows of {self.path}", "Take fewer columns.")
         return min(max(BLOCK_BYTES // row_bytes, LEAST_ROWS), MOST_ROWS)
 
     @contextmanager
@@ -110,12 +118,14 @@ class NpyFile(TableFile):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         super().__init__(path)
         with self._reading():
+            with self.path.open("rb") as file:
+                read_header(file, "in it")
             self._array: Array = np.asarray(np.lib.format.open_memmap(self.path, mode="r"))
         shape, dtype = self._array.shape, self._array.dtype
         if len(shape) != 2 or dtype.kind not in "fiub":
             raise ValueError(f"{self.path} holds {dtype} of shape {shape}: it must be numbers in rows and columns.")
         self._check_width(shape[1], f"{shape[1]} columns")
-        self._blocks = row_blocks(shape[0], self._block_rows(shape[1] * dtype.itemsize))
+        self._blocks = row_blocks(shape[0], self._block_rows(shape[0], shape[1] * dtype.itemsize))
 
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
         for rows in self._blocks:
@@ -136,8 +146,10 @@ class ParquetFile(TableFile):
         super().__init__(path)
         with self._reading(), self._open() as file:
             schema = file.schema_arrow
-            stored = (schema.pandas_metadata or {}).get("index_columns", [])
-        index = [name for name in stored if isinstance(name, str)]
+            index = index_columns(schema)
+            packed = [packed_bytes(file.metadata.row_group(i)) for i in range(file.metadata.num_row_groups)]
+        remedy = "Write it with pages of some megabytes, or uncompressed."
+        check_memory(max(packed, default=0), f"Unpacking a group of rows of {self.path}", remedy)
         fields = [field for field in schema if field.name not in index]
         self._columns = [field.name for field in fields]
         self._check_width(len(fields), f"the columns {self._columns}")
@@ -172,7 +184,8 @@ class ParquetFile(TableFile):
     def _batches(self, columns: list[str]) -> Iterator[Any]:
         with self._reading():
             file = self._open()
-            batches = file.iter_batches(self._block_rows(8 * len(self._columns)), columns=columns)
+            size = self._block_rows(file.metadata.num_rows, 8 * len(self._columns))
+            batches = file.iter_batches(size, columns=columns)
         with file:
             while True:
                 with self._reading():
@@ -189,6 +202,22 @@ class ParquetFile(TableFile):
             raise ImportError(f"Reading {self.path} needs pyarrow: pip install pyarrow") from error
         # A column of a group of rows is mapped and decoded page by page, not read ahead.
         return parquet.ParquetFile(self.path, memory_map=True, pre_buffer=False)
+
+
+def index_columns(schema: Any) -> list[str]:
+    """Return the columns that pandas has stored as a row index."""
+    try:
+        stored = (schema.pandas_metadata or {}).get("index_columns", [])
+        return [name for name in stored if isinstance(name, str)]
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"what pandas has stored in it is damaged ({type(error).__name__})") from error
+
+
+def packed_bytes(group: Any) -> int:
+    """Return the bytes of those columns of a group that may unpack at once: packed more than any page of numbers is."""
+    chunks = (group.column(j) for j in range(group.num_columns))
+    sizes = ((chunk.total_uncompressed_size, chunk.total_compressed_size) for chunk in chunks)
+    return sum(unpacked for unpacked, held in sizes if unpacked > MOST_PACKED * held)
 
 
 def is_number(kind: Any) -> bool:
