@@ -223,7 +223,7 @@ WRONG = {
     "empty": ([(A[:0], B)], "Block 0: Found array with 0 sample"),
     "no weight": ([(A, B, 0 * B), (A, B, 0.0)], "All sample weights are zero: give at least one row"),
     "weights": ([(A, B, [0, 0])], "Block 0: Found input variables with inconsistent numbers of samples"),
-    "negative": ([(A, B, B - 1)], "Block 0: Negative values in data"),
+    "negative": ([(A, B, B - 1)], "Block 0: sample_weight is negative"),
     "an array": ((A, B), "Block 0 is of type ndarray: it must be .X, y. or .X, y, sample_weight."),
     "one thing": ([(A, B), (A,)], "Block 1 is 1 things"),
     "suffix": ("rows.csv", "rows.csv has the suffix '.csv': .npy and .parquet are read"),

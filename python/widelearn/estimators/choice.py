@@ -9,7 +9,7 @@ from widelearn.runtime import Array, warn
 
 # Shares of its neighbour's error, and of that of the largest penalty, about the variance of the targets, by which the
 # edge must beat its neighbour: below either the error is flat.
-FLAT, TRIFLE = 1e-2, 1e-4
+FLAT, TRIFLE = 5e-2, 1e-4
 # What the user's units make of scores.
 SCORE = "The score of squared left-out errors"
 

@@ -1,5 +1,6 @@
 """The penalty by refits to parts of the rows: one set of folds a fit, in any form that scikit-learn takes."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,7 +79,10 @@ def folds_of(cv: Any, X: Any, Y: Array, labels: Labels | None, groups: ArrayLike
 
     y = Y if labels is None else decided(labels, Y).astype(int)
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
-    splits = list(check_cv(cv, y, classifier=labels is not None).split(X, y, groups))
+    if hasattr(cv, "split") or not isinstance(cv, Iterable):
+        splits = list(check_cv(cv, y, classifier=labels is not None).split(X, y, groups))
+    else:
+        splits = list(cv)
     if not splits:
         raise ValueError(
             f"cv = {cv!r} gives no folds: it is empty, or an iterator that an earlier fit has used up. Give a new one,"

@@ -25,7 +25,8 @@ COLUMN = (
     " example using ravel()."
 )
 # What scikit-learn checks of a classifier's parameter.
-CLASS_WEIGHT: dict[str, list[Any]] = {"class_weight": [dict, StrOptions({"balanced"}), None]}
+CLASS_WEIGHT: dict[str, list[Any]] = {"class_weight": [dict, list, StrOptions({"balanced"}), None]}
+ClassWeight = dict[Any, float] | list[dict[int, float]] | str | None
 
 
 @dataclass(frozen=True)
@@ -84,12 +85,12 @@ class Labels:
         """Return the sample weights times the weights of the classes."""
         if class_weight is None:
             return sample_weight
-        if isinstance(class_weight, dict) and not self.multilabel:
-            # By the known classes, for a batch need not hold them all.
-            known = compute_class_weight(class_weight, classes=self.classes, y=self.classes)
-            weight = known[np.searchsorted(self.classes, column_or_1d(y))]
-        else:
+        if isinstance(class_weight, str):
             weight = compute_sample_weight(class_weight, dense(y) if self.multilabel else column_or_1d(y))
+        elif self.multilabel:
+            weight = label_weights(class_weight, dense(y) > 0)
+        else:
+            weight = class_weights(class_weight, self.classes)[np.searchsorted(self.classes, column_or_1d(y))]
         return weight if sample_weight is None else weight * sample_weight
 
 
@@ -116,6 +117,47 @@ class SignClassifier(ClassifierMixin):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def class_weights(class_weight: Any, classes: Array) -> Array:
+    """Return the weights that a dictionary gives to all known classes, for a batch need not hold them all."""
+    if not isinstance(class_weight, dict):
+        raise ValueError(
+            f"class_weight has {class_weight!r}, which is no dictionary of classes: one column of labels takes one, a"
+            " multilabel indicator a list of them, one for each of its columns."
+        )
+    found = compute_class_weight(class_weight, classes=classes, y=classes)
+    return check_values(np.asarray(found, np.float64), "class_weight")
+
+
+def label_weights(class_weight: Any, positive: Array) -> Array:
+    """Return the product over the labels (n, t) of rows of the weights of 0 and 1."""
+    count = positive.shape[1]
+    if not isinstance(class_weight, list) or len(class_weight) != count:
+        given = f"a list of {len(class_weight)}" if isinstance(class_weight, list) else type(class_weight).__name__
+        raise ValueError(
+            f"class_weight is {given}, but a multilabel indicator of {count} columns takes a list of {count}"
+            " dictionaries, or 'balanced'."
+        )
+    found = np.ones(len(positive))
+    for column, weights in zip(positive.T, class_weight, strict=True):
+        found *= class_weights(weights, np.arange(2))[column.astype(int)]
+    return found
+
+
+def check_values(weight: Any, name: str) -> Any:
+    """Return weights; refuse those that are negative, infinite or no numbers."""
+    values = np.asarray(weight)
+    if values.dtype.kind not in "fiu":
+        return weight
+    wrong = ~((values >= 0) & (values < np.inf))
+    if wrong.any():
+        first = int(np.flatnonzero(wrong)[0])
+        raise ValueError(
+            f"{name} is negative, infinite or NaN at {int(wrong.sum())} of {wrong.size} places, first {first}:"
+            f" {values.ravel()[first]:g}. Give finite weights of at least 0."
+        )
+    return weight
 
 
 def dense(y: Any) -> Array:

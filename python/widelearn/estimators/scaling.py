@@ -5,10 +5,13 @@ from typing import Self
 
 import numpy as np
 
+from widelearn.estimators.units import exponents_of, largest_of
 from widelearn.runtime import Array, row_blocks
 
 # Rows scaled at once.
 ROWS = 4096
+# Columns whose largest number lies between these powers of two stay as they are.
+ORDINARY = 200
 # Between these a square keeps its digits.
 SAFE = (1e-140, 1e150)
 
@@ -39,8 +42,11 @@ class Scaling:
             # With what it loads it would double the time to import the package.
             from sklearn.preprocessing import StandardScaler
 
-            found = StandardScaler().fit(X.astype(np.float64, copy=False))
-            return cls(found.mean_, found.scale_)
+            # Squares of numbers about 1 neither overflow nor vanish.
+            exponents = exponents_of(largest_of(X), ORDINARY)
+            values = X.astype(np.float64, copy=False)
+            found = StandardScaler().fit(np.ldexp(values, -exponents) if exponents.any() else values)
+            return cls(np.ldexp(found.mean_, exponents), np.ldexp(found.scale_, exponents))
         size = (root_mean_square(X) or 1.0) if kind == "scalar" else 1.0
         return cls(np.zeros(d), np.full(d, size))
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from widelearn.estimators.feature_ridge.blocks import Blocks, Callback, classes_of, model_of_blocks, open_table
 from widelearn.estimators.feature_ridge.fit import BaseFeatureRidge, model_with, read_labels
 from widelearn.estimators.feature_ridge.systems import Rows
-from widelearn.estimators.labels import CLASS_WEIGHT, SignClassifier
+from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
 from widelearn.features.state import refitting
 from widelearn.kernels.parameters import checks_parameters
 
@@ -32,9 +32,9 @@ class FeatureRidgeClassifier(SignClassifier, BaseFeatureRidge):
         Penalty, non-negative, one for all targets or one each. It is scikit-learn's alpha: not divided by n.
     fit_intercept : bool, default=True
         Whether there is an unpenalised intercept b.
-    class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, multiplied with the sample weights; "balanced" is n / (n_classes n_c), and not for
-        :meth:`partial_fit` and :meth:`fit_blocks`.
+    class_weight : dict, list of dict, "balanced" or None, default=None
+        Weights of the classes, multiplied with the sample weights; a list has a dict for each label of an indicator.
+        "balanced" is n / (n_classes n_c), and not for :meth:`partial_fit` and :meth:`fit_blocks`.
     precision : {"auto", "mixed"}, default="auto"
         "auto" is double for float64 data; for float32 data, features and products of blocks in float32, summed and
         solved in float64. "mixed" sums products in float32 for any data and refines the solution by further passes in
@@ -89,7 +89,7 @@ class FeatureRidgeClassifier(SignClassifier, BaseFeatureRidge):
         alpha: ArrayLike = 1.0,
         *,
         fit_intercept: bool = True,
-        class_weight: dict[Any, float] | str | None = None,
+        class_weight: ClassWeight = None,
         precision: str = "auto",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -164,7 +164,10 @@ def read_batch(
 ) -> Rows:
     """Read a batch of rows, whose labels are among the classes that were named once."""
     if isinstance(draft.class_weight, str):
-        raise ValueError("class_weight='balanced' needs all rows at once: pass the weights as a dict.")
+        raise ValueError(
+            "class_weight='balanced' needs all rows at once: pass the weights as a dict, which"
+            " sklearn.utils.class_weight.compute_class_weight('balanced', classes=classes, y=y) makes of enough labels."
+        )
     known: Any = getattr(draft, "classes_", None)
     if flat is not None and classes is not None and not np.array_equal(np.unique(classes), known):
         raise ValueError(f"classes are {np.unique(classes).tolist()}, but were {known.tolist()} in the first call.")

@@ -14,7 +14,7 @@ from widelearn.estimators.feature_ridge.classifier import FeatureRidgeClassifier
 from widelearn.estimators.feature_ridge.fit import NEEDS_GCV, BaseFeatureRidge, model_of, read_labels, read_numbers
 from widelearn.estimators.feature_ridge.regressor import FeatureRidge
 from widelearn.estimators.feature_ridge.systems import Rows
-from widelearn.estimators.labels import CLASS_WEIGHT, SignClassifier
+from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
 from widelearn.estimators.penalty import ALPHAS, Penalty, choice_of
 from widelearn.features.state import refitting
 from widelearn.kernels.parameters import checks_parameters
@@ -199,9 +199,9 @@ class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
         cross-validation with n = Σ w, from moments alone, so that rows may come by :meth:`partial_fit` and
         :meth:`fit_blocks`, or as a Dask collection. Else refits to folds, feature map included, and the mean score of
         the rows left out: R², or a classifier's accuracy.
-    class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, multiplied with the sample weights; "balanced" is n / (n_classes n_c), and not for
-        :meth:`partial_fit` and :meth:`fit_blocks`.
+    class_weight : dict, list of dict, "balanced" or None, default=None
+        Weights of the classes, multiplied with the sample weights; a list has a dict for each label of an indicator.
+        "balanced" is n / (n_classes n_c), and not for :meth:`partial_fit` and :meth:`fit_blocks`.
     store_cv_results : bool, default=False
         Whether to keep every left-out error; with ``cv=None`` alone.
     random_state : int, RandomState or None, default=None
@@ -257,7 +257,7 @@ class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
         *,
         fit_intercept: bool = True,
         cv: Any = None,
-        class_weight: dict[Any, float] | str | None = None,
+        class_weight: ClassWeight = None,
         store_cv_results: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:

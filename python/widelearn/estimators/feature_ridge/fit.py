@@ -9,19 +9,18 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, is_classifier
-from sklearn.utils import check_consistent_length
+from sklearn.utils import check_consistent_length, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.multiclass import is_multilabel
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from widelearn.estimators.feature_ridge.maps import RidgeFeatures
+from widelearn.estimators.feature_ridge.maps import RidgeFeatures, is_pairwise
 from widelearn.estimators.feature_ridge.model import Accumulator, FittedRidge, SummedRidge
 from widelearn.estimators.feature_ridge.systems import RowProblem, Rows
 from widelearn.estimators.folds import check_groups
-from widelearn.estimators.labels import Labels
+from widelearn.estimators.labels import Labels, check_values
 from widelearn.estimators.penalty import Fixed, Penalty
 from widelearn.features import RandomFeatures
-from widelearn.features.base import FeatureMap
 from widelearn.features.state import refitting
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
 from widelearn.ridge.symmetric_systems import check_alpha
@@ -126,8 +125,10 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        # Of our maps those of projections take sparse rows; another map says itself what it takes.
-        tags.input_tags.sparse = not isinstance(self.features, FeatureMap) or self.features.takes_sparse
+        # A map says itself what it takes; the default one, "passthrough" and a map without tags take sparse rows.
+        says = hasattr(self.features, "__sklearn_tags__")
+        tags.input_tags.sparse = not says or get_tags(self.features).input_tags.sparse
+        tags.input_tags.pairwise = is_pairwise(self.features)
         return tags
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -150,6 +151,8 @@ def model_of_rows(draft: Any, rows: Rows) -> FittedRidge:
     """Return the model of rows, its penalty chosen as the estimator says."""
     if rows.weight is not None and not rows.weight.any():
         raise ValueError(NO_WEIGHT)
+    if is_pairwise(draft.features) and rows.X.shape[0] != rows.X.shape[1]:
+        raise ValueError(f"A precomputed kernel matrix must be square at fit, got shape {rows.X.shape}.")
     # The sum of weights is the number of rows that GCV reckons with.
     rows = rows.in_units(weights=not isinstance(draft.cv, str))
     penalty = draft._penalty(rows)
@@ -164,6 +167,8 @@ def model_of_collection(draft: Any, blocks: Any) -> FittedRidge:
     """Return the model of a Dask collection's rows, whose blocks are summed where they lie."""
     if not draft._sums_suffice:
         raise ValueError(f"{NEEDS_GCV.format(type(draft).__name__)} Dask collections are summed: set cv='gcv'.")
+    if is_pairwise(draft.features):
+        raise ValueError("A precomputed kernel matrix cannot be a Dask collection: give X.compute(), or rows.")
     known: dict[str, Any] = {}
     if is_classifier(draft):
         balanced = isinstance(draft.class_weight, str)
@@ -246,7 +251,8 @@ def check_weight(sample_weight: Any, X: Array, *, idle: bool, in_doubles: bool) 
             check_consistent_length(X, sample_weight)
         return np.zeros(X.shape[0])
     # Without a dtype float32 stays float32.
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64 if in_doubles else None, ensure_non_negative=True)
+    weight = check_values(sample_weight, "sample_weight")
+    weight = _check_sample_weight(weight, X, dtype=np.float64 if in_doubles else None, ensure_non_negative=True)
     if not weight.any():
         raise ValueError(NO_WEIGHT)
     return weight

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, get_tags
 
 from widelearn.features import RandomFeatures
 from widelearn.features.base import FeatureMap
@@ -23,6 +23,8 @@ class RidgeFeatures:
 
     # Number of features, p, known once the map is fitted.
     n_features = 0
+    # Of kernel matrices, the rows that the map has seen: those of weight zero have columns, too.
+    columns: Array | None = None
 
     def __init__(self, features: Any, random_state: Any) -> None:
         self.map: Any = features
@@ -54,7 +56,10 @@ class RidgeFeatures:
         """Fit the map; if it may look at rows it sees those that have a weight, if any has."""
         if self.looks_at_rows:
             seen = None if weight is None or not weight.any() else weight
-            self.map.fit(*with_weight(X, Y.astype(np.float64, copy=False), seen)[:2])
+            if seen is not None and not seen.all() and is_pairwise(self.map):
+                self.columns = np.flatnonzero(seen)
+            x, y, _ = with_weight(X, Y.astype(np.float64, copy=False), seen)
+            self.map.fit(self._seen(x), y)
         elif not isinstance(self.map, str):
             self.map.fit(X, Y)
         row = 0 if weight is None else int(weight.argmax())
@@ -64,7 +69,7 @@ class RidgeFeatures:
 
     def transform(self, X: Array) -> Array:
         """Return the features of rows as a dense array of X's dtype."""
-        Z = X if isinstance(self.map, str) else self.map.transform(X)
+        Z = X if isinstance(self.map, str) else self.map.transform(self._seen(X))
         return np.asarray(Z.toarray() if hasattr(Z, "toarray") else Z, dtype=X.dtype)
 
     def blocks(self, X: Array, dtype: Any = None) -> Iterator[tuple[slice, Array]]:
@@ -84,7 +89,7 @@ class RidgeFeatures:
                 if weight[rows].any():
                     moments.merge(self.moments(*with_weight(X[rows], Y[rows], weight[rows])))
         elif isinstance(self.map, FeatureMap):
-            moments.absorb(*self.map.moments(X, Y, weight), dtype=X.dtype)
+            moments.absorb(*self.map.moments(self._seen(X), Y, weight), dtype=X.dtype)
         else:
             for rows, Z in self.blocks(X):
                 moments.update(Z, Y[rows], None if weight is None else weight[rows])
@@ -93,7 +98,7 @@ class RidgeFeatures:
     def values(self, X: Array, coef: Array, intercept: Array) -> Array:
         """Return features times coefficients (t, p) plus intercepts (t,), of shape (n, t), block by block."""
         if isinstance(self.map, FeatureMap):
-            return self.map.dot(X, coef.T) + intercept.astype(X.dtype)
+            return self.map.dot(self._seen(X), coef.T) + intercept.astype(X.dtype)
         out = np.empty((X.shape[0], len(coef)), X.dtype)
         for rows, Z in self.blocks(X):
             out[rows] = Z @ coef.T + intercept
@@ -114,8 +119,17 @@ class RidgeFeatures:
             return StoredRows(self.transform(X), fit_intercept)
         return KernelRows(X, kernel, self.map.pull_back)
 
+    def _seen(self, X: Any) -> Any:
+        """Return rows as the map takes them: kernels with the rows that it has seen."""
+        return X if self.columns is None else X[:, self.columns]
+
     def _kernel(self) -> Kernel | None:
         return self.map.gram_kernel() if isinstance(self.map, FeatureMap) else None
+
+
+def is_pairwise(features: Any) -> bool:
+    """Whether a map takes the kernel matrix of its rows, as its tags say."""
+    return hasattr(features, "__sklearn_tags__") and bool(get_tags(features).input_tags.pairwise)
 
 
 def with_weight(X: Array, Y: Array, weight: Array | None) -> tuple[Array, Array, Array | None]:

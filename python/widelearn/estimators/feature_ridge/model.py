@@ -7,11 +7,13 @@ import numpy as np
 
 from widelearn.estimators.choice import Choice
 from widelearn.estimators.feature_ridge.maps import RidgeFeatures
-from widelearn.estimators.units import Units
+from widelearn.estimators.units import Units, largest_of
 from widelearn.ridge import Moments
 from widelearn.ridge.symmetric_systems import Solution
 from widelearn.runtime import Array
 
+# Powers of ten up to which squares are summed, and the least root mean square whose square keeps its digits.
+MOST, LEAST = 307.0, 1e-145
 # So many spreads away from zero, by bytes of a number, features lose digits in products.
 FAR = {8: 100.0, 4: 4.0}
 
@@ -83,6 +85,7 @@ class Accumulator:
         """Add validated rows with targets (n, t)."""
         if Y.shape[1] != self.n_targets:
             raise ValueError(f"y has {Y.shape[1]} targets, but earlier batches had {self.n_targets}.")
+        check_squares(Y, weight)
         self.moments = self.moments.joined(self.features.moments(X, Y, weight))
         self.dtype = np.result_type(self.dtype, X.dtype)
         return self
@@ -94,10 +97,34 @@ class Accumulator:
 
     def model(self, penalty: Any, *, fit_intercept: bool, flat: bool) -> FittedRidge:
         """Return the model of all rows summed so far, which stay summed."""
+        check_sums(self.moments)
         choice = penalty.choose(SummedRows(self.moments, fit_intercept))
         choice.warn()
         found = self.moments.solution(choice.penalties, fit_intercept)
         return fitted_ridge(self.features, found, choice, self.dtype, flat=flat)
+
+
+def check_squares(Y: Array, weight: Array | None) -> None:
+    """Refuse targets (n, t) whose weighted squares overflow when they are summed, which no unit takes out of them."""
+    largest, heaviest = float(largest_of(Y, weight).max()), 1.0 if weight is None else float(weight.max(initial=0.0))
+    if largest > 0 and heaviest > 0 and 2 * np.log10(largest) + np.log10(heaviest) + np.log10(len(Y)) > MOST:
+        raise ValueError(
+            f"y reaches {largest:.3g}, whose squares are more than float64 can sum: scale y down, or give all rows to"
+            " one fit, which does so by itself."
+        )
+
+
+def check_sums(moments: Moments) -> None:
+    """Refuse sums of targets so small that those of their squares are lost."""
+    if moments.weight == 0.0:
+        return
+    size = np.maximum(np.abs(moments.mean_y), np.sqrt(moments.yy / moments.weight))
+    lost = (size < LEAST) & ((size > 0) | moments.zy.any(axis=0))
+    if lost.any():
+        raise ValueError(
+            f"The root mean square of a target, {float(size[lost].max()):.3g}, is below {LEAST:g}, and sums of its"
+            " squares are lost in float64: scale y up, or give all rows to one fit, which does so by itself."
+        )
 
 
 class SummedRidge:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from widelearn.estimators.choice import Choice
-from widelearn.estimators.feature_ridge.maps import BLOCK_ROWS, RidgeFeatures, with_weight
+from widelearn.estimators.feature_ridge.maps import BLOCK_ROWS, RidgeFeatures, is_pairwise, with_weight
 from widelearn.estimators.feature_ridge.model import fitted_ridge
 from widelearn.estimators.labels import Labels
 from widelearn.estimators.units import ONES, Units
@@ -96,13 +96,16 @@ class RowProblem:
 
     def refit(self, train: Array, test: Array, alphas: Array) -> Array:
         """Return for every penalty the values (m, t) at m rows of a fit to others, with a feature map of its own."""
-        rows = Rows(self.X[train], self.Y[train], None if self.weight is None else self.weight[train], False)
         features, random_state = self.source
+        # A kernel matrix has a column for every row.
+        columns = train if is_pairwise(features) else slice(None)
+        X, left_out = self.X[train][:, columns], self.X[test][:, columns]
+        rows = Rows(X, self.Y[train], None if self.weight is None else self.weight[train], False)
         part = RowProblem(rows, features, copy.deepcopy(random_state), fit_intercept=self.fit_intercept, path=True)
         part.system.decompose(alphas)
         models = [part.solve(Choice(np.full(self.Y.shape[1], alpha), alpha)) for alpha in alphas]
         values = np.empty((len(alphas), len(test), self.Y.shape[1]))
-        for block, Z in part.system.features.blocks(self.X[test]):
+        for block, Z in part.system.features.blocks(left_out):
             for j, model in enumerate(models):
                 values[j, block] = model.of(Z)
         return values

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from os import PathLike
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,7 +12,7 @@ from widelearn.estimators.feature_ridge.classifier import FeatureRidgeClassifier
 from widelearn.estimators.feature_ridge.fit import read_labels
 from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, solve_one
 from widelearn.estimators.kernel_ridge.regressor import KernelRidge
-from widelearn.estimators.labels import CLASS_WEIGHT, SignClassifier
+from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
 from widelearn.kernels import Kernel
 from widelearn.runtime import Array
 
@@ -54,8 +53,9 @@ class KernelRidgeClassifier(SignClassifier, BaseKernelRidge):
     checkpoint : str or path, default=None
         File to which "pcg" writes its state: at most once a second, at the end and when interrupted. A state is written
         whole or not at all. If there is one, the iterations go on from it.
-    class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, multiplied with the sample weights; "balanced" is n / (n_classes n_c).
+    class_weight : dict, list of dict, "balanced" or None, default=None
+        Weights of the classes, multiplied with the sample weights; a list has a dict for each label of an indicator.
+        "balanced" is n / (n_classes n_c).
 
     Attributes
     ----------
@@ -117,7 +117,7 @@ class KernelRidgeClassifier(SignClassifier, BaseKernelRidge):
         random_state: int | np.random.RandomState | None = None,
         callback: Callable[[int, Array], object] | None = None,
         checkpoint: str | PathLike[str] | None = None,
-        class_weight: dict[Any, float] | str | None = None,
+        class_weight: ClassWeight = None,
     ) -> None:
         self.kernel, self.alpha, self.fit_intercept = kernel, alpha, fit_intercept
         self.solver, self.tol, self.max_iter = solver, tol, max_iter

@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from widelearn.estimators.feature_ridge.fit import read_labels, read_numbers
 from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, fit_grouped, solve_best
-from widelearn.estimators.labels import CLASS_WEIGHT, SignClassifier
+from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
 from widelearn.estimators.penalty import ALPHAS
 from widelearn.features.state import refitting
 from widelearn.kernels import Kernel
@@ -153,8 +153,9 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
         None: the mean squared error of leaving out each row, in closed form. "gcv": generalised cross-validation, whose
         tridiagonal form costs a seventh of eigenvectors. Else refits to folds, and the mean score of the rows left out:
         R², or the accuracy of a classifier.
-    class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, multiplied with the sample weights; "balanced" is n / (n_classes n_c).
+    class_weight : dict, list of dict, "balanced" or None, default=None
+        Weights of the classes, multiplied with the sample weights; a list has a dict for each label of an indicator.
+        "balanced" is n / (n_classes n_c).
 
     Attributes
     ----------
@@ -215,7 +216,7 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
         *,
         fit_intercept: bool = True,
         cv: Any = None,
-        class_weight: dict[Any, float] | str | None = None,
+        class_weight: ClassWeight = None,
     ) -> None:
         self.kernel, self.alphas, self.fit_intercept, self.cv = kernel, alphas, fit_intercept, cv
         self.class_weight = class_weight

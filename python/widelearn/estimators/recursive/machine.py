@@ -12,7 +12,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from widelearn.estimators.feature_ridge.fit import read_labels, read_numbers
-from widelearn.estimators.labels import CLASS_WEIGHT, SignClassifier
+from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
 from widelearn.estimators.recursive.fit import BaseRecursive
 from widelearn.kernels import Kernel
 
@@ -196,9 +196,9 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
         Source of the folds and samples of rows; None is 0, so that fits are repeatable.
     callback : callable, default=None
         Called in the choice, after every iteration of each run (see Notes), with its number and leave-one-out error.
-    class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, in the fits, the errors and the average of the gradients; "balanced" is n / (n_classes
-        n_c).
+    class_weight : dict, list of dict, "balanced" or None, default=None
+        Weights of the classes, in the fits, the errors and the average of the gradients; a list has a dict for each
+        label of an indicator. "balanced" is n / (n_classes n_c).
 
     Attributes
     ----------
@@ -265,7 +265,7 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
         fit_intercept: bool = True,
         random_state: int | np.random.RandomState | None = None,
         callback: Callable[[int, float], object] | None = None,
-        class_weight: dict[Any, float] | str | None = None,
+        class_weight: ClassWeight = None,
     ) -> None:
         self.kernel, self.alphas, self.fit_intercept = kernel, alphas, fit_intercept
         self.n_iter, self.n_folds = n_iter, n_folds

@@ -5,7 +5,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from widelearn.estimators.scaling import columns, root_mean_square
+from widelearn.estimators.scaling import ORDINARY, columns, root_mean_square
+from widelearn.estimators.units import exponents_of, largest_of
 from widelearn.runtime import Array
 
 # Largest number of columns whose linear part is turned to principal axes, at d³ flops.
@@ -71,11 +72,15 @@ class TargetUnits:
     def of(cls, y: Array, *, centred: bool) -> Self:
         """Measure targets (n,) or (n, c): their mean, or 0, and the root mean square about it."""
         Y = columns(y)
+        # Sums of numbers about 1 do not overflow.
+        exponents = exponents_of(largest_of(Y), ORDINARY)
+        Y = np.ldexp(Y, -exponents) if exponents.any() else Y
         mean = Y.mean(axis=0) if centred else np.zeros(Y.shape[1])
         spread = np.array([size(column) for column in (Y - mean).T])
         # What differs by rounding alone is a constant, and the net has no part in it.
         varies = (mean != Y).any(axis=0) & (spread > 10 * np.finfo(float).eps * np.abs(mean))
-        return cls(mean, np.where(varies, spread, 0.0), y.ndim == 1)
+        scale = np.where(varies, spread, 0.0)
+        return cls(np.ldexp(mean, exponents), np.ldexp(scale, exponents), y.ndim == 1)
 
     @classmethod
     def unscaled(cls, count: int) -> Self:

@@ -7,8 +7,10 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.lazy import refuse_lazy
+from widelearn.estimators.scaling import columns
 from widelearn.estimators.taylor.fit import DTYPES, BaseTaylor, train
 from widelearn.estimators.taylor.inputs import TargetUnits
+from widelearn.estimators.units import check_range, largest_of
 from widelearn.features.state import draft_of, snapshot
 from widelearn.kernels.parameters import checks_parameters
 from widelearn.runtime import Array
@@ -169,6 +171,7 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
         refuse_lazy(X, "TaylorRegressor")
         draft = draft_of(self)
         x, targets = validate_data(draft, X, y, dtype=DTYPES, y_numeric=True, multi_output=True)
+        check_range(largest_of(columns(targets)), x.dtype)
         units = TargetUnits.of(targets, centred=self.linear_term)
         return train(self, draft, x, units.apply(targets), "squared", units)
 

@@ -88,7 +88,13 @@ class Training:
         beta, offset = np.zeros((W.shape[1], len(units.scale))), np.zeros(len(units.scale))
         if self.objective.linear is not None:
             beta, offset = self.rows.linear_part(*self.objective.linear.coefficients(gamma, b))
-        coef, offset = (beta * units.scale).T.astype(dtype), (offset * units.scale + units.mean).astype(dtype)
+        with np.errstate(over="ignore"):
+            coef, offset = (beta * units.scale).T.astype(dtype), (offset * units.scale + units.mean).astype(dtype)
+        if not (np.isfinite(coef).all() and np.isfinite(offset).all()):
+            raise ValueError(
+                f"Coefficients of targets of size {units.scale.max():.3g} and rows of size {self.rows.scale:.3g}"
+                f" overflow {dtype}: scale y down, or X up."
+            )
         return TaylorModel(self.rows, self.objective.net, W.astype(dtype), units, coef, offset)
 
     def show(self, draft: Any) -> None:

@@ -13,11 +13,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.lazy import refuse_lazy
-from widelearn.estimators.scaling import Scaling
+from widelearn.estimators.scaling import Scaling, columns
 from widelearn.estimators.two_layer.checkpoint import Checkpoint
 from widelearn.estimators.two_layer.model import Targets, TwoLayerModel
 from widelearn.estimators.two_layer.rows import Batch, Rows, leave_out, stream_rows, table_batches
 from widelearn.estimators.two_layer.training import HEADS, Training
+from widelearn.estimators.units import check_range, largest_of
 from widelearn.features.state import draft_of, run_and_keep
 from widelearn.runtime import Array
 
@@ -188,7 +189,10 @@ def check_rows(draft: BaseTwoLayer, X: Any, y: Any, *, reset: bool) -> tuple[Arr
     """Return rows and targets as arrays; without `reset` the rows have to be like the first ones."""
     refuse_lazy(X, type(draft).__name__)
     numeric = is_regressor(draft)
-    return validate_data(draft, X, y, dtype=DTYPES, multi_output=True, y_numeric=numeric, reset=reset)
+    x, y = validate_data(draft, X, y, dtype=DTYPES, multi_output=True, y_numeric=numeric, reset=reset)
+    if numeric and reset:
+        check_range(largest_of(columns(y)), x.dtype)
+    return x, y
 
 
 def drawn_seed(draft: BaseTwoLayer) -> int:
