@@ -6,13 +6,15 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
-from widelearn.experiments import store
+from widelearn.experiments import scratch, store
 from widelearn.experiments.errors import InputError
+from widelearn.runtime.whole_files import own_name
 
 
 def test_files_have_the_usual_permissions(tmp_path):
@@ -103,3 +105,30 @@ def test_where_a_model_may_be_saved(tmp_path):
         with pytest.raises(InputError, match=message):
             store.check_save(str(tmp_path / name), False)
     assert sorted(os.listdir(tmp_path)) == ["there"]
+
+
+def test_what_dead_processes_left_is_swept_from_every_folder_tried(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / f".{own_name()}.tmp").touch()
+    (tmp_path / "out" / "mine.tmp").touch()
+    with store.reserve(None, False, "out") as folder:
+        assert str(folder) == "out-2"
+        assert os.listdir("out") == ["mine.tmp"]
+
+
+def test_scratch_folders_of_dead_processes_are_swept(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    dead = tmp_path / own_name()
+    (dead / "deep").mkdir(parents=True)
+    (dead / "deep" / "file").touch()
+    (tmp_path / "theirs").mkdir()
+    link = tmp_path / own_name()
+    link.symlink_to(tmp_path / "theirs")
+    with scratch.folder() as mine:
+        assert stat.S_IMODE(mine.stat().st_mode) == 0o700
+        with scratch.folder() as other:
+            assert mine.exists()
+            assert other.exists()
+        assert sorted(os.listdir(tmp_path)) == sorted([mine.name, link.name, "theirs"])
+    assert sorted(os.listdir(tmp_path)) == sorted([link.name, "theirs"])

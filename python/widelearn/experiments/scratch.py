@@ -46,5 +46,5 @@ def _sweep(root: Path) -> None:
     for path in found:
         with contextlib.suppress(OSError), abandoned(Path(path)) as dead:
             state = os.lstat(path)
-            if dead and stat.S_ISDIR(state.st_mode) and state.st_uid == os.getuid():
+            if dead and stat.S_ISDIR(state.st_mode) and state.st_uid == os.geteuid():
                 shutil.rmtree(path, ignore_errors=True)

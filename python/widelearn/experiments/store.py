@@ -159,6 +159,7 @@ def _first_free(default: str) -> tuple[Path, list[Path]]:
         try:
             folder.mkdir()
         except FileExistsError:
+            sweep(folder)
             number += 1
         except OSError as error:
             raise InputError(

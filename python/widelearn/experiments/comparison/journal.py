@@ -7,7 +7,7 @@ from typing import Any
 
 from widelearn.experiments import store
 from widelearn.experiments.comparison.scores import METRICS
-from widelearn.experiments.errors import InputError
+from widelearn.experiments.errors import InputError, complain
 
 FILE = "checkpoint.json"
 SCHEMA = "widelearn-checkpoint/2"
@@ -31,6 +31,7 @@ class Journal:
         self.done: dict[str, dict[str, Any]] = {}
         # The digest of the saved model, from shortly before it takes its place.
         self.saved: str | None = None
+        self.failed = False
         if resume:
             self._read()
 
@@ -74,8 +75,14 @@ class Journal:
         self._write()
 
     def _write(self) -> None:
+        """Write all of it; a disk that is full stops no comparison, whose results may still find room or be printed."""
         content = {"schema": SCHEMA, "question": self.question, "done": self.done, "saved": self.saved}
-        store.write_json(self.path, content)
+        try:
+            store.write_json(self.path, content)
+        except OSError as error:
+            if not self.failed:
+                complain(f"{self.path} is not written, so that --resume will know less: {error.strerror}")
+            self.failed = True
 
     def finished(self) -> dict[str, Any] | None:
         """Return the results of this question if the folder holds them, whole; refuse those of another."""
