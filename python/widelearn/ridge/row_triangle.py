@@ -79,9 +79,10 @@ class RowTriangle:
         if kept is not None:
             outside = kept[:, root.shape[1] :].T @ right
             left, right = np.hypot(left, np.linalg.norm(outside, axis=0)), kept[:, : root.shape[1]].T @ right
-        scaled, size = root @ right, float(np.linalg.norm(T) * np.linalg.norm(root))
+        scaled = root @ right
         # What no row sees has no coefficient: there rounding meets the penalty alone.
         root, coef = (take_out_null(D[:, None] * values, self.null) for values in (root, scaled))
+        size = float(np.linalg.norm(T) * np.linalg.norm(root / D[:, None]))
         offset = np.zeros(t)
         if self.first:
             offset = self.system.mean_y + self.shift[0, p:] - self.shift[0, :p] @ coef
