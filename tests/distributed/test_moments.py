@@ -142,3 +142,22 @@ def test_moments_of_rows_that_are_not_aligned(rng):
     parts = [np.frombuffer(b"." + a.tobytes(), np.uint8)[1:].view(a.dtype).reshape(a.shape) for a in (Z, y, weight)]
     assert not any(part.flags.aligned for part in parts)
     np.testing.assert_array_equal(Moments(4, 2).update(*parts).zz, Moments(4, 2).update(Z, y, weight).zz)
+
+
+@pytest.mark.parametrize("factor", [1e-100, 1e-40, 1e60, 1e100])
+def test_targets_and_weights_of_any_size_that_sums_hold(factor, rows):
+    X, Y, weight = rows
+    plain = FeatureRidge(MAPS["random"], 0.5).fit(*lazy(X, Y, weight)).predict(X)
+    model = FeatureRidge(MAPS["random"], 0.5)
+    np.testing.assert_allclose(model.fit(*lazy(X, Y * factor, weight)).predict(X) / factor, plain, rtol=1e-9, atol=1e-9)
+    model = FeatureRidge(MAPS["random"], 0.5 * factor)
+    np.testing.assert_allclose(model.fit(*lazy(X, Y, weight * factor)).predict(X), plain, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("factor", [1e-170, 1e160])
+def test_targets_that_sums_do_not_hold(factor, rows):
+    X, Y, weight = rows
+    with pytest.raises(ValueError, match=r"scale y (up|down), or give all rows to one fit"):
+        FeatureRidge(MAPS["random"]).fit(*lazy(X, Y * factor, weight))
+    with pytest.raises(ValueError, match=r"Block 0: sample_weight is negative, infinite or NaN at 1 of"):
+        FeatureRidge(MAPS["random"]).fit(*lazy(X, Y, np.r_[-1.0, weight[1:]]))

@@ -1,5 +1,7 @@
 """What belongs to the user stays through a fit: parameters and attributes of any name, in every estimator."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -70,3 +72,55 @@ def test_names_of_columns_go_with_the_fit_that_had_them(family):
     assert model.feature_names_in_.tolist() == list("abcd")
     model.fit(X, targets(model))
     assert not hasattr(model, "feature_names_in_")
+
+
+def answers(model):
+    """Return all that a fitted model says of rows and of itself."""
+    known = ("coef_", "intercept_", "dual_coef_", "alpha_", "best_score_", "n_iter_", "classes_")
+    found = {name: getattr(model, name) for name in known if hasattr(model, name)}
+    return found | {name: getattr(model, name)(X) for name in ("predict", "decision_function") if hasattr(model, name)}
+
+
+def agree(one, other):
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        np.testing.assert_array_equal(value, other[name])
+
+
+@pytest.mark.parametrize("family", ESTIMATORS)
+def test_parameters_set_after_a_fit_are_those_of_the_next(family):
+    cheap = {"width": 8, "max_iter": 3, "n_iter": 1, "random_state": 0, "tol": None}
+    known = family().get_params(deep=False)
+    model = family(**{name: value for name, value in cheap.items() if name in known and name != "tol"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before = answers(model.fit(X, targets(model)))
+        for name in known:
+            for value in ("another", 1e4, None):
+                model.set_params(**{name: value})
+                agree(answers(model), before)
+
+
+@pytest.mark.parametrize("family", [wl.FeatureRidge, wl.FeatureRidgeCV, wl.FeatureRidgeClassifier])
+def test_parameters_set_after_a_batch_are_those_of_the_next(family):
+    """Whether the system was solved before they were set or not."""
+    options = {"cv": "gcv"} if family is wl.FeatureRidgeCV else {"alpha": 0.1}
+    others = [{"alpha" if "alpha" in options else "alphas": 1e4}, {"fit_intercept": False}, {"features": "passthrough"}]
+    others += [{"random_state": 7}, {"cv": None} if "cv" in options else {"precision": "mixed"}]
+    named = {"classes": [0, 1]} if is_classifier(family()) else {}
+
+    def batch(start, stop, model):
+        return model.partial_fit(X[start:stop], targets(model)[start:stop], **named)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        wanted = answers(batch(0, 40, family(random_state=0, **options)))
+        for other in others:
+            solved = batch(0, 40, family(random_state=0, **options))
+            solved.predict(X)
+            for model in (solved, batch(0, 40, family(random_state=0, **options))):
+                agree(answers(model.set_params(**other)), wanted)
+        # The next batch goes by what was set: the penalty, of the sums of all rows.
+        changed = batch(40, 60, solved.set_params(**options, fit_intercept=False, random_state=0, features=None))
+        fresh = family(random_state=0, fit_intercept=False, **options)
+        agree(answers(changed), answers(batch(40, 60, batch(0, 40, fresh))))
