@@ -77,9 +77,9 @@ class FeatureRidge(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):
     With d columns, fitting costs 2 n p (d + p) + p³ / 3 flops and 8 p² bytes for n >= p; where n < p it costs 2 n² p
     + n³ / 3 flops and stores the n x p features. Predicting m rows costs 2 m p d flops and no matrix of features.
     Where n >= p, float32 or float64 rows that are mapped from a file are not copied, nor are their targets.
-    Powers of two are taken out of targets below 1e-12 or above 1e12, and of weights and alpha, so that :meth:`fit` takes
-    any size; the sums of :meth:`partial_fit`, :meth:`fit_blocks` and Dask's blocks take targets whose squares float64
-    holds.
+    Powers of two are taken out of targets below 1e-12 or above 1e12, and of weights and alpha, so that :meth:`fit`
+    takes any size. The sums of :meth:`partial_fit`, :meth:`fit_blocks` and Dask's blocks take targets whose squares
+    float64 holds.
 
     Dask arrays and dataframes, chunked along rows, are fitted block by block where they lie, on whatever scheduler is
     current: with one pass, a map of the same seed everywhere (one that looks at rows sees some of each block, in a pass
