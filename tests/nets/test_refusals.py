@@ -89,3 +89,16 @@ def test_sums_that_do_not_fit_are_refused(rng, monkeypatch):
         nets.Expansion(W0, a, "tanh", (1,)).loss_gradient(X, Y, W, "squared")
     with pytest.raises(MemoryError, match="Take fewer rows at once"):
         nets.TwoLayer(W0, b, a, "tanh").tangent_kernel(np.repeat(X, 100, axis=0))
+
+
+@pytest.mark.parametrize("orders", [None, 2.0, "12", (1.5,), (), (1, 1), (5,), (-1,), (2**70,), ("a",), (None,), {}])
+def test_orders_are_different_small_numbers(orders):
+    with pytest.raises(ValueError, match="orders must be different numbers from 0 to 4"):
+        nets.Expansion(np.ones((4, 3)), np.ones((4, 1)), "softplus", orders)
+
+
+def test_none_is_no_array():
+    with pytest.raises(TypeError, match="X must be an array of float32 or float64, got None"):
+        nets.Expansion(np.ones((4, 3)), np.ones((4, 1)), "softplus", (1,)).outputs(None, np.ones((4, 3)))
+    with pytest.raises(TypeError, match="W must be an array"):
+        nets.TwoLayer(None, np.ones(4), np.ones((4, 1)), "relu")

@@ -16,7 +16,7 @@ from widelearn.features.state import on_draft
 from widelearn.kernels import Kernel, specs
 from widelearn.kernels.parameters import checks_parameters
 from widelearn.kernels.quadrature import values_of
-from widelearn.runtime import Array, check_memory, core_blocks, empty, row_blocks
+from widelearn.runtime import Array, capped, check_memory, core_blocks, empty, row_blocks
 
 DTYPES = [np.float64, np.float32]
 WEIGHTS = StrOptions({"gaussian", "sphere", "orthogonal", "hadamard"})
@@ -27,6 +27,9 @@ CONVERTED_ROWS = 65_536
 # Values of features that a pass without a fused form holds at once.
 BLOCK_VALUES = 1 << 22
 STREAM = "FeatureRidge sums features block by block and never stores them; or take fewer components."
+
+# Weights that a product with sparse rows holds at once.
+SPARSE_BYTES = 128 << 20
 
 
 class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -66,6 +69,7 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self._draw()
         return self
 
+    @capped
     def transform(self, X: ArrayLike) -> Array:
         """Return the features of `X`, of shape (n, n_features_out), float32 for float32 rows; lazily for Dask's."""
         if hasattr(X, "__dask_graph__"):
@@ -74,16 +78,21 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             return by_rows(self, "transform", X, self._n_features_out)
         return self._features(self._rows(X))
 
+    @capped
     def dot(self, X: ArrayLike, coef: ArrayLike) -> Array:
         """Return ``transform(X) @ coef`` for `coef` of shape (p,) or (p, t) without storing the features."""
         x, p = self._rows(X), self._n_features_out
         c = np.require(coef, x.dtype, ["C", "ALIGNED"])
         if c.ndim not in (1, 2) or len(c) != p:
             raise ValueError(f"coef has shape {c.shape}, but there are {p} features: it must be ({p},) or ({p}, t).")
-        out = np.empty((x.shape[0], 1 if c.ndim == 1 else c.shape[1]), x.dtype)
+        columns = 1 if c.ndim == 1 else c.shape[1]
+        need = x.shape[0] * columns * x.dtype.itemsize + self._weight_bytes(x)
+        check_memory(need, f"The product of {p} features with {columns} columns", "Take fewer components or rows.")
+        out = np.empty((x.shape[0], columns), x.dtype)
         self._multiply(x, c.reshape(p, -1), out)
         return out if c.ndim == 2 else out[:, 0]
 
+    @capped
     def moments(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> tuple[Array, ...]:
         """Return the weighted first and second moments of features and targets in one pass that stores no features.
 
@@ -97,7 +106,10 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         targets = np.asarray(y).reshape(n, -1)
         weight = None if sample_weight is None else np.asarray(sample_weight)
         t = targets.shape[1]
-        check_memory(8 * p * p, f"The moments of {p} features", "Take fewer components.")
+        if targets.shape[0] != n or (weight is not None and weight.shape != (n,)):
+            given = f"y {np.shape(y)}" if weight is None else f"y {np.shape(y)} and sample_weight {weight.shape}"
+            raise ValueError(f"X has {n} rows, but {given}: one target, and one weight, is asked for each row.")
+        check_memory(8 * p * p + self._weight_bytes(x), f"The moments of {p} features", "Take fewer components.")
         # A number of the samples' type, so that the core takes the difference without rounding the origin.
         shift_z = self._features(x[:ORIGIN_ROWS]).mean(axis=0).astype(np.float64)
         shift_y = targets.mean(axis=0, dtype=np.float64)
@@ -112,7 +124,8 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _features(self, x: Any) -> Array:
         """Return the features of validated rows."""
         shape = (x.shape[0], self._n_features_out)
-        check_memory(shape[0] * shape[1] * x.dtype.itemsize, f"The feature matrix of {shape[0]} x {shape[1]}", STREAM)
+        need = shape[0] * shape[1] * x.dtype.itemsize + self._weight_bytes(x)
+        check_memory(need, f"The feature matrix of {shape[0]} x {shape[1]}", STREAM)
         return self._written(x)
 
     def _written(self, x: Any) -> Array:
@@ -120,6 +133,10 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         out = empty((x.shape[0], self._n_features_out), x.dtype)
         self._write(x, out)
         return out
+
+    def _weight_bytes(self, x: Any) -> int:
+        """Return the bytes of the weights that validated rows are multiplied by."""
+        return 0
 
     def _draw(self) -> None:
         """Fix whatever the features depend on, the seed being drawn, and set `_n_features_out`."""
@@ -184,11 +201,14 @@ class ProjectionMap(FeatureMap):
     # A function of the user's that is applied to projections, where the core applies none.
     _function: Any = None
 
+    @capped
     def directions(self) -> NDArray[np.float64]:
         """Return the directions w_j that rows are projected on, one a row."""
         check_is_fitted(self)
-        out = np.empty((self._n_directions(), self.n_features_in_))
-        check_memory(out.nbytes, f"The {out.shape[0]} x {out.shape[1]} directions", "Take fewer components.")
+        shape = (self._n_directions(), self.n_features_in_)
+        # The core draws them before it copies them.
+        check_memory(16 * shape[0] * shape[1], f"The {shape[0]} x {shape[1]} directions", "Take fewer components.")
+        out = np.empty(shape)
         _core.feature_weights(self._spec, self.n_features_in_, out)
         return out
 
@@ -205,6 +225,12 @@ class ProjectionMap(FeatureMap):
 
     def _n_directions(self) -> int:
         return self._n_features_out
+
+    def _weight_bytes(self, x: Any) -> int:
+        # Structured weights are three signs and a length a direction.
+        each = 4 if self._spec.weights == "hadamard" else x.shape[1]
+        whole = self._n_directions() * each * int(x.dtype.itemsize)
+        return min(whole, SPARSE_BYTES) if issparse(x) else whole
 
     def _write(self, x: Any, out: Array) -> None:
         if issparse(x):

@@ -14,6 +14,9 @@ from widelearn.runtime import Array, core_blocks, empty
 # Inputs from here on are projected by fast transforms, fewer by orthogonal matrices.
 FAST = 64
 
+# As for infinite networks' kernels.
+MAX_DEPTH = 1000
+
 
 class NTKFeatures(FeatureMap):
     """Map rows to random features of ``NTK(depth)`` with relu: their inner products tend to it for every depth.
@@ -27,7 +30,7 @@ class NTKFeatures(FeatureMap):
     ----------
     n_components : int, default=4096
         Number of features and width m of every layer.
-    depth : int, default=1
+    depth : int, default=1, at most 1000
         Number of hidden layers.
     random_state : int, RandomState or None, default=None
         The seed itself if it is an integer; otherwise fit draws one.
@@ -77,7 +80,7 @@ class NTKFeatures(FeatureMap):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **FeatureMap._parameter_constraints,
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "depth": [Interval(Integral, 1, None, closed="left")],
+        "depth": [Interval(Integral, 1, MAX_DEPTH, closed="both")],
     }
 
     def __init__(

@@ -13,7 +13,7 @@ from widelearn.kernels import specs
 from widelearn.kernels.operators import KernelOperator
 from widelearn.kernels.parameters import Parameters
 from widelearn.kernels.rows import as_pair, as_rows
-from widelearn.runtime import Array, check_memory, empty, row_blocks
+from widelearn.runtime import Array, capped, check_memory, empty, row_blocks
 
 # Rows of K that a kernel outside the core holds at once.
 BLOCK_ROWS = 256
@@ -59,6 +59,7 @@ class Kernel(Parameters):
         """Return the kernel of rows with `d` features as the core reads it."""
         raise NotImplementedError(f"{type(self).__name__} has no compiled form.")
 
+    @capped
     def __call__(self, X: ArrayLike, Y: ArrayLike | None = None) -> Array:
         """Return K(X, Y) of shape (n, m), or K(X, X); a one-dimensional argument is one row and its axis is dropped."""
         x, y, keep = as_pair(X, Y)
@@ -77,12 +78,14 @@ class Kernel(Parameters):
             self._check_finite(out.diagonal(), "X")
         return out[tuple(slice(None) if kept else 0 for kept in keep)]
 
+    @capped
     def diag(self, X: ArrayLike) -> Array:
         """Return k(x, x) for every row of `X`, of shape (n,); a scalar for one row."""
         x, single = as_rows(X)
         diag = self._finite_diag(x)
         return diag[0] if single else diag
 
+    @capped
     def dot(self, X: ArrayLike, Y: ArrayLike | None, V: ArrayLike) -> Array:
         """Return K(X, Y) @ V for `V` of shape (m,) or (m, t) without forming K; `Y` None means `X`."""
         x, y, keep = as_pair(X, Y)

@@ -12,6 +12,9 @@ from widelearn.kernels.base import BLOCK_ROWS, Kernel
 from widelearn.kernels.recursion import Recursion, Rows
 from widelearn.runtime import Array, row_blocks
 
+# As in the core: each layer of a function costs as much as many of the core's.
+MAX_DEPTH = 1000
+
 
 @dataclass(eq=False, repr=False)
 class ArcCosine(Kernel):
@@ -125,6 +128,8 @@ class DeepKernel(ActivationKernel):
             raise ValueError(f"bias_variance must be finite and >= 0, got {bias:g}")
         if depth == 0:
             raise ValueError("depth must be >= 1, got 0; for no hidden layer use Linear")
+        if depth > MAX_DEPTH:
+            raise ValueError(f"depth must be at most {MAX_DEPTH}, got {float(min(depth, 10**300)):g}")
         functions: Any = self.activation
         if len(functions) < self._functions:
             raise ValueError(
@@ -166,7 +171,7 @@ class NNGP(DeepKernel):
     Parameters
     ----------
     depth : int, default=1
-        Number of hidden layers.
+        Number of hidden layers, at most 1,000: the cost of an entry, and the memory of each thread, grow with it.
     activation : str, ("leaky_relu", slope) or tuple of functions, default="relu"
         The nonlinearity σ: "relu", "leaky_relu" (slope 0.01), "step", "erf" (erf(t)), "tanh", "sigmoid", "gelu"
         (t Φ(t), Φ the normal distribution function), "softplus", "swish" (t times the sigmoid), "cos", "sin", "exp",
@@ -237,7 +242,7 @@ class NTK(DeepKernel):
     Parameters
     ----------
     depth : int, default=1
-        Number of hidden layers.
+        Number of hidden layers, at most 1,000: the cost of an entry, and the memory of each thread, grow with it.
     activation : str, ("leaky_relu", slope) or tuple of functions, default="relu"
         The nonlinearity σ, as in :class:`NNGP`; "step" is refused, its tangent kernel has an infinite diagonal. A tuple
         of functions needs two: (σ, σ').

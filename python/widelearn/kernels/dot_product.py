@@ -65,7 +65,7 @@ class Polynomial(Kernel):
 
     def spec(self, d: int) -> specs.Polynomial:
         """Return what the core reads."""
-        gamma = 1.0 / d if self.gamma is None else self._real("gamma")
+        gamma = self._scale("gamma", d)
         return specs.Polynomial(self._integer("degree"), gamma, self._real("coef0"))
 
 
@@ -106,4 +106,4 @@ class DotProduct(Kernel):
         numbers = isinstance(given, tuple | list) and all(isinstance(c, Real) for c in given)
         if not numbers or any(isinstance(c, bool) for c in given):
             raise TypeError(f"DotProduct: coefficients must be a tuple of numbers, got {given!r}.")
-        return specs.DotProduct([float(c) for c in given])
+        return specs.DotProduct([self._number("coefficients", c) for c in given])

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self, TypeVar, cast
 
+import numpy as np
 from sklearn.base import _fit_context
+
+from widelearn.runtime import capped
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -41,16 +44,21 @@ class Parameters:
 
     def __repr__(self) -> str:
         defaults = {name: item.default for name, item in inspect.signature(type(self)).parameters.items()}
-        shown = (f"{name}={value!r}" for name, value in self.get_params(deep=False).items() if value != defaults[name])
+        shown = (
+            f"{name}={value!r}"
+            for name, value in self.get_params(deep=False).items()
+            if not same(value, defaults[name])
+        )
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self.get_params(deep=False) == other.get_params(deep=False)
+        theirs = other.get_params(deep=False)
+        return all(same(value, theirs[name]) for name, value in self.get_params(deep=False).items())
 
     def __hash__(self) -> int:
-        return hash((type(self), *self.get_params(deep=False).values()))
+        return hash((type(self), *map(frozen, self.get_params(deep=False).values())))
 
     # Types and signs are checked here, where the parameter's name is known; the core refuses what is out of range.
     def _integer(self, name: str) -> int:
@@ -67,7 +75,38 @@ class Parameters:
         value = getattr(self, name)
         if not isinstance(value, Real) or isinstance(value, bool):
             raise TypeError(f"{type(self).__name__}: {name} must be a number, got {value!r}.")
-        return float(value)
+        return self._number(name, value)
+
+    def _number(self, name: str, value: Any) -> float:
+        """Return a number as a float."""
+        try:
+            return float(value)
+        except OverflowError:
+            name = f"{type(self).__name__}: {name}"
+            raise ValueError(f"{name} must be a number that float64 can hold: take it smaller.") from None
+
+    def _scale(self, name: str, d: int) -> float:
+        """Return a parameter that must be a number or None, which stands for 1/d."""
+        if getattr(self, name) is not None:
+            return self._real(name)
+        if d == 0:
+            raise ValueError(f"{type(self).__name__}: {name}=None means 1/d, but rows have 0 columns. Give a number.")
+        return 1.0 / d
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two parameters are equal, arrays entry by entry."""
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        both = isinstance(one, np.ndarray) and isinstance(other, np.ndarray)
+        return both and np.array_equal(one, other)  # type: ignore[arg-type]
+    return bool(one == other)
+
+
+def frozen(value: object) -> object:
+    """Return what has a hash in place of a parameter; equal ones have equal hashes."""
+    if isinstance(value, np.ndarray):
+        return (value.shape, *map(frozen, value.ravel().tolist()))
+    return tuple(map(frozen, value)) if isinstance(value, list) else value
 
 
 class DefaultObjects:
@@ -104,12 +143,19 @@ def checks_parameters(*, nested: bool = True) -> Callable[[Method], Method]:
         takes = ", ".join(list(signature.parameters)[1:])
 
         @functools.wraps(method)
+        @capped
         def called(estimator: Any, *args: Any, **kwargs: Any) -> Any:
             try:
                 signature.bind(estimator, *args, **kwargs)
             except TypeError as error:
                 raise TypeError(f"{type(estimator).__name__}.{method.__name__}() {error}. It takes: {takes}.") from None
-            return checked(estimator, *args, **kwargs)
+            try:
+                return checked(estimator, *args, **kwargs)
+            except OverflowError as error:
+                name = f"{type(estimator).__name__}.{method.__name__}()"
+                raise ValueError(
+                    f"{name} got a number beyond what is computed with ({error}). Take it smaller."
+                ) from error
 
         return cast("Method", called)
 

@@ -36,7 +36,7 @@ class RBF(Kernel):
 
     def spec(self, d: int) -> specs.Rbf:
         """Return what the core reads."""
-        return specs.Rbf(1.0 / d if self.gamma is None else self._real("gamma"))
+        return specs.Rbf(self._scale("gamma", d))
 
 
 @dataclass(eq=False, repr=False)
@@ -80,7 +80,7 @@ class Laplace(Kernel):
 
     def spec(self, d: int) -> specs.Laplace | specs.Manhattan:
         """Return what the core reads."""
-        gamma = 1.0 / d if self.gamma is None else self._real("gamma")
+        gamma = self._scale("gamma", d)
         norm, power = self._integer("norm"), self._real("power")
         if norm == 2:
             return specs.Laplace(gamma, power)

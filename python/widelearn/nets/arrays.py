@@ -18,6 +18,8 @@ LITTLE = 64 << 20
 LOSSES = ("squared", "logistic", "hinge", "softmax")
 # Arrays of rows, whose values the core looks at while they are in cache.
 ROWS = ("X", "Z", "F")
+# Arrays that need not be there.
+OPTIONAL = ("Z", "offset")
 
 
 class Shapes:
@@ -30,8 +32,11 @@ class Shapes:
     def check(self, **arrays: tuple[Any, str]) -> list[Any]:
         """Return arrays of one float type, C-contiguous, not empty, finite; each is `name=(array, letters of shape)`.
 
-        None stays None, as the optional array that it is.
+        None stays None where the array is optional.
         """
+        for name, (value, _) in arrays.items():
+            if value is None and name not in OPTIONAL:
+                raise TypeError(f"{name} must be an array of float32 or float64, got None.")
         return [None if value is None else self._checked(name, value, shape) for name, (value, shape) in arrays.items()]
 
     def check_call(self, **arrays: tuple[Any, str]) -> list[Any]:

@@ -1,5 +1,7 @@
 """Taylor expansions of two-layer nets in the first layer, and their nets with random signs in every row's movement."""
 
+from collections.abc import Iterable
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,11 +89,13 @@ class Expansion:
     """
 
     def __init__(self, W0: Array, a: Array, activation: Any, orders: Any) -> None:
-        self.activation, self.orders = activation, tuple(int(k) for k in orders)
-        if len(set(self.orders)) < max(len(self.orders), 1) or not all(0 <= k <= MAX_ORDER for k in self.orders):
+        given = tuple(orders) if isinstance(orders, Iterable) else (orders,)
+        whole = all(isinstance(k, Integral) and k in range(MAX_ORDER + 1) for k in given)
+        if not whole or len(set(given)) < max(len(given), 1):
             raise ValueError(
-                f"orders must be different numbers from 0 to {MAX_ORDER}, at least one, got {list(self.orders)}."
+                f"orders must be different numbers from 0 to {MAX_ORDER}, at least one, got {list(given)}."
             )
+        self.activation, self.orders = activation, tuple(int(k) for k in given)
         self._spec, self._orders = activation_spec(activation), list(self.orders)
         self._shapes = Shapes()
         self.W0, self.a = self._shapes.check(W0=(W0, "md"), a=(a, "mc"))

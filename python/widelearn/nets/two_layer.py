@@ -7,7 +7,7 @@ import numpy as np
 from widelearn import _core
 from widelearn.kernels import specs
 from widelearn.nets.arrays import Shapes, activation_spec, check_result, check_room
-from widelearn.runtime import Array, check_memory
+from widelearn.runtime import Array, capped, check_memory, empty
 
 
 class Gradient(NamedTuple):
@@ -102,6 +102,7 @@ class TwoLayer:
         _core.net_forward(X, (self.W, self.b, self.a, self._spec), out)
         return out
 
+    @capped
     def hidden(self, X: Array) -> Array:
         """Return σ(<w_r, x> - b_r) at rows `X` (n, d), of shape (n, m), by 2 n m d flops."""
         return self._layer(X, slopes=False)
@@ -109,10 +110,13 @@ class TwoLayer:
     def _layer(self, X: Array, *, slopes: bool) -> Array:
         """Return hidden activations, or their slopes."""
         (X,) = self._shapes.check_call(X=(X, "nd"))
-        out = np.empty((len(X), len(self.b)), X.dtype)
+        need = len(X) * len(self.b) * X.itemsize
+        check_memory(need, f"The {len(self.b)} neurons' values at {len(X)} rows", "Pass fewer rows at a time.")
+        out = empty((len(X), len(self.b)), X.dtype)
         _core.net_hidden(X, self.W, self.b, self._spec, slopes, out)
         return out
 
+    @capped
     def loss_gradient(self, X: Array, Y: Array, loss: str, *, sample_weight: Any = None) -> Gradient:
         """Return the mean loss and its gradient by first layer, thresholds and output weights.
 
@@ -127,6 +131,7 @@ class TwoLayer:
         check_result(by_W, by_b, by_a)
         return Gradient(value, by_W, by_b, by_a)
 
+    @capped
     def tangent_product(self, X: Array, V: Array) -> Array:
         """Return J V (n, c), the derivative of the outputs at rows `X` (n, d) along a movement `V` (m, d) of W.
 
@@ -137,6 +142,7 @@ class TwoLayer:
         _core.tangent_product(X, (self.W, self.b, self.a, self._spec), V, out)
         return out
 
+    @capped
     def tangent_transpose(self, X: Array, R: Array) -> Array:
         """Return Jᵀ R (m, d), the gradient by the first layer of Σ_i <r_i, f(x_i)>, for `X` (n, d) and `R` (n, c).
 
@@ -149,6 +155,7 @@ class TwoLayer:
         check_result(out)
         return out
 
+    @capped
     def tangent_kernel(self, X: Array, Z: Array | None = None) -> Array:
         """Return the inner products of first-layer gradients at rows `X` (n, d) and `Z` (k, d), None being `X`: (n, k).
 
@@ -169,6 +176,7 @@ class TwoLayer:
         return kernel
 
 
+@capped
 def simplified_gradient(X: Array, Y: Array, W: Array, b: Array, sample_weight: Any = None) -> Array:
     """Return the mean of y x over the rows on which a neuron is active, for every neuron and column of labels.
 

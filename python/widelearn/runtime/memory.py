@@ -12,6 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import ParamSpec, TypeVar
 
+from widelearn import _core
+
 resource: ModuleType | None
 try:
     import resource
@@ -132,6 +134,7 @@ class OpenCalls:
             self.base = self.base if self.count else held()
             self.count += by
             self.ceiling = self.base + self.count * (user_limit() + SLACK) if self.count else NO_LIMIT
+            _core.cap_memory(self.ceiling if self.count else None)
 
 
 OPEN_CALLS = OpenCalls()
@@ -218,7 +221,7 @@ def read_text(path: str | Path) -> str:
 
 def readable(size: int) -> str:
     """Return bytes as people read them: 1288490188800 -> 1.17 TiB."""
-    value, units = float(size), ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
+    value, units = float(min(size, 1 << 1000)), ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
     while value >= 1024 and len(units) > 1:
         value /= 1024
         units.pop(0)

@@ -69,6 +69,14 @@ pub enum Error {
 /// The core's result.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// The largest extent of a parameter: products of two of them are numbers.
+pub const MAX_EXTENT: usize = 1 << 31;
+
+/// An error unless an extent is one that products are taken of.
+pub(crate) fn within(what: &str, value: usize, most: usize) -> Result<()> {
+    if value <= most { Ok(()) } else { Err(Error::Invalid(format!("{what} must be at most {most}, got {value}"))) }
+}
+
 /// An error unless two extents agree.
 pub(crate) fn fits(what: &'static str, expected: usize, got: usize) -> Result<()> {
     if expected == got { Ok(()) } else { Err(Error::Shape { what, expected, got }) }

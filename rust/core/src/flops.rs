@@ -12,37 +12,42 @@ pub fn normals(numbers: usize) -> f64 {
 
 /// Values of a kernel of rows of length `d`: an inner product and a formula each.
 pub fn kernel(values: usize, d: usize) -> f64 {
-    values as f64 * (2 * d + 40) as f64
+    values as f64 * (2.0 * d as f64 + 40.0)
 }
 
 /// A kernel matrix of n x m times `t` columns.
 pub fn product((n, d): (usize, usize), (m, t): (usize, usize)) -> f64 {
-    kernel(n * m, d) + 2.0 * (n * m * t) as f64
+    n as f64 * m as f64 * (2.0 * d as f64 + 40.0 + 2.0 * t as f64)
 }
 
 /// Inner products of `n` rows with each other, of which half are computed.
 pub fn inner_products(n: usize, d: usize) -> f64 {
-    (n * n * d) as f64
+    (n as f64).powi(2) * d as f64
 }
 
 /// Features of rows of length `d`: a projection and an activation each.
 pub fn features(values: usize, d: usize) -> f64 {
-    values as f64 * (2 * d + 20) as f64
+    values as f64 * (2.0 * d as f64 + 20.0)
 }
 
 /// Features of rows of which so many values are stored, `p` a row.
 pub fn sparse_features(stored: usize, p: usize, values: usize) -> f64 {
-    (2 * stored * p + 20 * values) as f64
+    2.0 * stored as f64 * p as f64 + 20.0 * values as f64
 }
 
 /// Features of `n` rows, `p` a row, times `t` columns.
 pub fn predict((n, d): (usize, usize), (p, t): (usize, usize)) -> f64 {
-    features(n * p, d) + 2.0 * (n * p * t) as f64
+    n as f64 * p as f64 * (2.0 * d as f64 + 20.0 + 2.0 * t as f64)
+}
+
+/// The weights of `p` features of rows of length `d`.
+pub fn weights(p: usize, d: usize) -> f64 {
+    20.0 * p as f64 * d as f64
 }
 
 /// Moments of `p` features of `n` rows.
 pub fn moments((n, d): (usize, usize), p: usize) -> f64 {
-    n as f64 * p as f64 * (p + 2 * d) as f64
+    n as f64 * p as f64 * (p as f64 + 2.0 * d as f64)
 }
 
 /// A Cholesky factor of order `n`.
@@ -52,7 +57,7 @@ pub fn cholesky(n: usize) -> f64 {
 
 /// A system of order `n` with `t` right-hand sides.
 pub fn solve(n: usize, t: usize) -> f64 {
-    cholesky(n) + 4.0 * (n * n * t) as f64
+    cholesky(n) + 4.0 * (n as f64).powi(2) * t as f64
 }
 
 /// Triangular systems of order `n` with `t` right-hand sides.
@@ -82,10 +87,10 @@ pub fn singular(n: usize, p: usize) -> f64 {
 
 /// `w` new columns, `values` in all, of a factor of which `k` are known.
 pub fn extend(values: usize, k: usize, w: usize) -> f64 {
-    (values * (2 * k + w)) as f64
+    values as f64 * (2.0 * k as f64 + w as f64)
 }
 
 /// So many products of `n` rows of length `d` with a layer of `m` neurons, and what lies between them.
 pub fn net(products: usize, n: usize, m: usize, d: usize) -> f64 {
-    n as f64 * m as f64 * (2 * products * d + 20) as f64
+    n as f64 * m as f64 * (2.0 * products as f64 * d as f64 + 20.0)
 }

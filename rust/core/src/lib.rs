@@ -33,3 +33,5 @@ pub mod simd;
 pub mod solve;
 pub mod threads;
 pub(crate) mod tiles;
+
+pub use memory::cap as cap_memory;

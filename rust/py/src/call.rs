@@ -12,6 +12,7 @@ use widelearn_core::error::Result;
 use widelearn_core::threads::{Context, run};
 
 use crate::error::to_py;
+use crate::memory::measure;
 use crate::threads::width;
 
 /// Flops below which waking a worker costs more than it saves.
@@ -23,6 +24,7 @@ pub(crate) fn call<R: Send>(
     work: f64,
     job: impl FnOnce(&Context<'_>) -> Result<R> + Send,
 ) -> PyResult<R> {
+    measure();
     let mut interrupt = None;
     let outcome = py.detach(|| {
         catch_unwind(AssertUnwindSafe(|| {

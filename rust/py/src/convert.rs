@@ -3,7 +3,8 @@
 use numpy::ndarray::Dimension;
 use numpy::{BorrowError, Element, Ix1, Ix2, PyArray, PyArrayDescrMethods, PyArrayMethods, PyReadonlyArray};
 use numpy::{PyReadwriteArray, PyUntypedArray, PyUntypedArrayMethods};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::conversion::FromPyObjectOwned;
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use widelearn_core::matrix::Rows;
 use widelearn_core::real::Real;
@@ -12,6 +13,30 @@ use widelearn_core::real::Real;
 pub(crate) trait Scalar: Real + Element {}
 impl Scalar for f32 {}
 impl Scalar for f64 {}
+
+/// Whole numbers as an argument: those that the type cannot hold are wrong values.
+pub(crate) struct Whole<T>(pub(crate) T);
+
+impl<'a, 'py, T: FromPyObjectOwned<'py>> FromPyObject<'a, 'py> for Whole<T> {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        let py = value.py();
+        let extracted: Result<T, PyErr> = value.extract().map_err(Into::into);
+        extracted.map(Self).map_err(|e| out_of_range(py, e, "a whole number"))
+    }
+}
+
+/// The error of a number that its type cannot hold as one of a wrong value.
+pub(crate) fn out_of_range(py: Python<'_>, e: PyErr, name: &str) -> PyErr {
+    if e.is_instance_of::<PyOverflowError>(py) {
+        return PyValueError::new_err(format!(
+            "{name} is out of range: {}; take one from 0 on, below 2^31",
+            e.value(py)
+        ));
+    }
+    e
+}
 
 /// Run `$body` with `$t` the type of the elements of `$array`.
 macro_rules! by_type {

@@ -6,7 +6,7 @@ use widelearn_core::features::{FeatureMap, Features, Formula, Weights};
 use widelearn_core::{flops, gram};
 
 use crate::call::call;
-use crate::convert::{Matrix, MatrixMut, Vector, by_type, views};
+use crate::convert::{Matrix, MatrixMut, Vector, Whole, by_type, views};
 use crate::error::to_py;
 use crate::kernels::{Named, Spec, field};
 
@@ -18,7 +18,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for FeatureSpec {
 
     fn extract(spec: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
         let core = |e| to_py(spec.py(), &e);
-        let formula = spec.getattr("formula")?;
+        let formula: Bound<'_, PyAny> = field(&spec, "formula")?;
         let class = formula.get_type().name()?;
         let formula = match class.to_str()? {
             "Neurons" => Formula::Random {
@@ -41,7 +41,13 @@ impl<'a, 'py> FromPyObject<'a, 'py> for FeatureSpec {
 
 /// The rows of the weight matrix for inputs of length `d`.
 #[pyfunction]
-pub(crate) fn feature_weights(py: Python<'_>, features: FeatureSpec, d: usize, out: &Bound<'_, PyAny>) -> PyResult<()> {
+pub(crate) fn feature_weights(
+    py: Python<'_>,
+    features: FeatureSpec,
+    d: Whole<usize>,
+    out: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let d = d.0;
     by_type!(out, T => {
         views!(MatrixMut<T>: out);
         call(py, flops::random(out.len()), |context| {
@@ -60,7 +66,7 @@ pub(crate) fn transform(
 ) -> PyResult<()> {
     by_type!(x, T => {
         views!(Matrix<T>: x; MatrixMut<T>: out);
-        call(py, flops::features(out.len(), x.d), |context| {
+        call(py, flops::features(out.len(), x.d) + flops::weights(features.0.n_components, x.d), |context| {
             let map = FeatureMap::<T>::new(&features.0, context, x.d)?;
             gram::transform(context, &map, x, out)
         })
@@ -75,9 +81,10 @@ pub(crate) fn transform_sparse(
     indptr: &Bound<'_, PyAny>,
     indices: &Bound<'_, PyAny>,
     values: &Bound<'_, PyAny>,
-    d: usize,
+    d: Whole<usize>,
     out: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
+    let d = d.0;
     by_type!(values, T => {
         views!(Vector<i64>: indptr, indices; Vector<T>: values; MatrixMut<T>: out);
         call(py, flops::sparse_features(values.len(), features.0.n_components, out.len()), |context| {
@@ -97,7 +104,7 @@ pub(crate) fn predict(
 ) -> PyResult<()> {
     by_type!(x, T => {
         views!(Matrix<T>: x, coef; MatrixMut<T>: out);
-        call(py, flops::predict((x.n, x.d), (coef.n, coef.d)), |context| {
+        call(py, flops::predict((x.n, x.d), (coef.n, coef.d)) + flops::weights(features.0.n_components, x.d), |context| {
             let map = FeatureMap::<T>::new(&features.0, context, x.d)?;
             gram::predict(context, &map, x, coef.data, coef.d, out)
         })

@@ -51,7 +51,7 @@ pub(crate) fn gram_dot(
 ) -> PyResult<()> {
     by_type!(x, T => {
         views!(Matrix<T>: x, v; Optional<T>: y; MatrixMut<T>: out);
-        let work = flops::product((x.n, x.d), (v.n, v.d)) + kernel.0.extra_flops(x.n * v.n, x.n + v.n, x.d);
+        let work = flops::product((x.n, x.d), (v.n, v.d)) + kernel.0.extra_flops(x.n.saturating_mul(v.n), x.n + v.n, x.d);
         call(py, work, |context| {
             core::kernel_product(context, &kernel.0, x, y, v, out)
         })

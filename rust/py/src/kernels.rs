@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use widelearn_core::activation::Activation;
 use widelearn_core::kernels::{Kernel, Network};
 
+use crate::convert::out_of_range;
 use crate::error::to_py;
 
 /// A kernel as Python spells it.
@@ -37,7 +38,13 @@ const NESTED: usize = 100;
 
 /// What a named tuple holds under a name.
 pub(crate) fn field<'py, T: FromPyObjectOwned<'py>>(spec: &Bound<'py, PyAny>, name: &str) -> PyResult<T> {
-    spec.getattr(name)?.extract().map_err(Into::into)
+    let py = spec.py();
+    let value = spec.getattr(name).map_err(|_| {
+        let class = spec.get_type().to_string();
+        PyTypeError::new_err(format!("what has {name:?} is one of widelearn.kernels.specs, got {class}"))
+    })?;
+    let extracted: Result<T, PyErr> = value.extract().map_err(Into::into);
+    extracted.map_err(|e| out_of_range(py, e, name))
 }
 
 fn kernel(spec: &Bound<'_, PyAny>, level: usize) -> PyResult<Kernel> {
@@ -46,7 +53,7 @@ fn kernel(spec: &Bound<'_, PyAny>, level: usize) -> PyResult<Kernel> {
     }
     let number = |name: &str| field::<f64>(spec, name);
     let activation = || field::<Named>(spec, "activation").map(|named| named.0);
-    let part = |name: &str| kernel(&spec.getattr(name)?, level + 1).map(Box::new);
+    let part = |name: &str| kernel(&field::<Bound<'_, PyAny>>(spec, name)?, level + 1).map(Box::new);
     let class = spec.get_type().name()?;
     Ok(match class.to_str()? {
         "Constant" => Kernel::Constant(number("value")?),

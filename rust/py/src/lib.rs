@@ -8,6 +8,7 @@ mod foreign;
 mod gram;
 mod kernels;
 mod lapack;
+mod memory;
 mod nets;
 mod random;
 mod solve;
@@ -28,6 +29,8 @@ mod _core {
     use crate::lapack::{invert_triangle, ldlt_solve, orthogonal_triangle, singular_values, solve_factored};
     #[pymodule_export]
     use crate::lapack::{solve_triangle, symmetric_eigen, symmetric_tridiagonal};
+    #[pymodule_export]
+    use crate::memory::cap_memory;
     #[pymodule_export]
     use crate::nets::{net_forward, net_gradient, net_hidden, net_loss, net_simplified, signs_forward, signs_gradient};
     #[pymodule_export]

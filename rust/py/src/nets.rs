@@ -6,7 +6,7 @@ use widelearn_core::flops;
 use widelearn_core::nets::{self as core, Loss, Shape, Terms};
 
 use crate::call::call;
-use crate::convert::{Matrix, MatrixMut, Optional, Scalar, Vector, VectorMut, by_type, views};
+use crate::convert::{Matrix, MatrixMut, Optional, Scalar, Vector, VectorMut, Whole, by_type, views};
 use crate::error::to_py;
 
 type Array<'py> = Bound<'py, PyAny>;
@@ -17,7 +17,7 @@ type NetSpec<'py> = (Array<'py>, Array<'py>, Array<'py>, Spec);
 /// First layer, output weights, movement and activation.
 type SignsSpec<'py> = (Array<'py>, Array<'py>, Array<'py>, Spec);
 /// The same and orders.
-type ExpansionSpec<'py> = (Array<'py>, Array<'py>, Array<'py>, Spec, Vec<u32>);
+type ExpansionSpec<'py> = (Array<'py>, Array<'py>, Array<'py>, Spec, Whole<Vec<u32>>);
 /// Labels, loss, weights of the rows, and what is added to the outputs.
 type LabelsSpec<'py> = (Array<'py>, String, Array<'py>, Option<Array<'py>>);
 
@@ -73,7 +73,7 @@ impl<'py, T: Scalar> Signs<'py, T> {
 impl<'py, T: Scalar> Expansion<'py, T> {
     fn new((w0, a, w, (name, parameter, _), orders): ExpansionSpec<'py>, _name: &str) -> PyResult<Self> {
         let activation = Activation::parse(&name, parameter).map_err(|e| to_py(a.py(), &e))?;
-        Self::with(&w0, &a, &w, (activation, orders))
+        Self::with(&w0, &a, &w, (activation, orders.0))
     }
 
     fn view(&self) -> PyResult<core::Expansion<'_, T>> {

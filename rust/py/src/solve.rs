@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use widelearn_core::{flops, solve as core};
 
 use crate::call::call;
-use crate::convert::{Matrix, MatrixMut, Vector, VectorMut, by_type, views};
+use crate::convert::{Matrix, MatrixMut, Vector, VectorMut, Whole, by_type, views};
 
 fn order((n, m): (usize, usize)) -> PyResult<usize> {
     if n == m { Ok(n) } else { Err(PyValueError::new_err(format!("a must be square, got {n} x {m}"))) }
@@ -53,12 +53,13 @@ pub(crate) fn cholesky_solve(
 pub(crate) fn extend_factor(
     py: Python<'_>,
     panels: Vec<Bound<'_, PyAny>>,
-    at: usize,
+    at: Whole<usize>,
     fresh: &Bound<'_, PyAny>,
     chosen: &Bound<'_, PyAny>,
     l: &Bound<'_, PyAny>,
     u: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
+    let at = at.0;
     let Some((last, known)) = panels.split_last() else {
         return Err(PyValueError::new_err("there is no panel"));
     };
@@ -68,7 +69,7 @@ pub(crate) fn extend_factor(
         let known = known.iter().map(Matrix::view).collect::<PyResult<Vec<_>>>()?;
         let mut last = MatrixMut::<T>::new(last, "the last panel")?;
         let width = last.shape().1;
-        let k = known.iter().map(|p| p.d).sum::<usize>() + at;
+        let k = known.iter().map(|p| p.d).sum::<usize>().saturating_add(at);
         let to = core::Columns { known: &known, last: last.view()?, width, at };
         call(py, flops::extend(fresh.data.len(), k, chosen.len()), |context| core::extend(context, to, fresh.data, chosen, l.data, u))
     })

@@ -57,6 +57,10 @@ class RecursiveModel:
         return out
 
 
+# Matrices of the columns that a step holds: the metric, its root, products and eigenvectors.
+METRICS = 6
+
+
 class BaseRecursive(DefaultObjects, BaseEstimator):
     """A recursive model, its values at new rows and its gradients; estimators say how they read targets."""
 
@@ -117,6 +121,9 @@ def learn(draft: Any, rows: Rows) -> None:
     X, Y, weight = rows[:3]
     if weight is not None:
         X, Y, weight = X[weight > 0], Y[weight > 0], weight[weight > 0]
+    d = X.shape[1]
+    full = 0 if draft.metric == "diagonal" else METRICS * 8 * d * d
+    check_memory(full, f"The metric of {d} columns and its root", "Take metric='diagonal'.")
     rng = check_random_state(0 if draft.random_state is None else draft.random_state)
     order = rng.permutation(len(X))
     mean, scale = X.mean(axis=0, dtype=np.float64), np.ones(X.shape[1])

@@ -50,7 +50,7 @@ class BaseTaylor(BaseEstimator):
         "width": [Interval(Integral, 2, None, closed="left")],
         "mode": [StrOptions({"taylor", "marginal", "signs"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
-        "penalty_power": [Interval(Integral, 1, None, closed="left")],
+        "penalty_power": [Interval(Integral, 1, 64, closed="both")],
         "linear_term": ["boolean"],
         "whiten": ["boolean"],
         "solver": [StrOptions({"lbfgs", "pgd", "sgd", "adam"})],

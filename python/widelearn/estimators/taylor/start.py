@@ -6,7 +6,7 @@ import numpy as np
 
 from widelearn.estimators.optim.descent import DivergedError, evaluate
 from widelearn.estimators.taylor.model import Objective
-from widelearn.runtime import Array
+from widelearn.runtime import Array, available_memory
 
 # Products with the Hessian that look for the most negative curvature.
 KRYLOV = 20
@@ -80,7 +80,7 @@ def bottom_of_blocks(objective: Objective, theta: Array, start: Array) -> tuple[
         return found.astype(np.float64)
 
     # Lanczos's method for all neurons at once: one product with the Hessian is a step of each.
-    steps = max(min(KRYLOV, start.shape[1], KRYLOV_BYTES // (2 * start.nbytes)), 1)
+    steps = max(min(KRYLOV, start.shape[1], min(KRYLOV_BYTES, available_memory()[0] // 4) // (2 * start.nbytes)), 1)
     basis = [start / np.linalg.norm(start, axis=1, keepdims=True)]
     images = [product(basis[0])]
     for _ in range(steps - 1):

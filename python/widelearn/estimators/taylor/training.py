@@ -13,7 +13,7 @@ from widelearn.estimators.taylor.inputs import LinearPart, RowUnits, TargetUnits
 from widelearn.estimators.taylor.model import Objective, TaylorModel, TaylorNet, activation_scale, draw_net, is_odd
 from widelearn.estimators.taylor.start import first_point
 from widelearn.nets import Expansion
-from widelearn.runtime import Array, one_blas_thread, warn
+from widelearn.runtime import Array, check_memory, one_blas_thread, warn
 
 MAX_ORDER = 4
 # First rates of the solvers.
@@ -26,10 +26,16 @@ NOISE = 1e-3
 STUCK = 0.9
 
 
+# Arrays as large as the net's movement that its descents hold.
+MOVEMENTS = 12
+
+
 class Training:
     """A Taylor model on its way: made at its start, moved by `follow`, shown on an estimator at any time."""
 
     def __init__(self, chosen: Any, X: Array, Y: Array, loss: str, units: TargetUnits) -> None:
+        need = MOVEMENTS * 8 * int(chosen.width) * X.shape[1]
+        check_memory(need, f"Training {chosen.width} neurons of {X.shape[1]} columns", "Take fewer neurons.")
         orders = check_orders(chosen.order, chosen.mode, chosen.width)
         self.chosen, self.units, self.solver = chosen, units, check_solver(chosen, orders)
         self.rng = check_random_state(chosen.random_state)

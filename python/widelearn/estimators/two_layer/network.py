@@ -8,7 +8,10 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from widelearn.estimators.optim.descent import square
 from widelearn.nets import TwoLayer, loss
-from widelearn.runtime import Array, NumberOverflowError
+from widelearn.runtime import Array, NumberOverflowError, check_memory
+
+# Copies of all weights that are held at once.
+WEIGHTS = 5
 
 
 class Weights(NamedTuple):
@@ -65,6 +68,9 @@ def first_weights(chosen: Any, d: int, c: int, rng: np.random.Generator, dtype: 
     """Draw weights of d inputs and c outputs by the parameters `chosen`, symmetric so that the net is 0 everywhere."""
     if not isinstance(chosen.init, str):
         return given_weights(chosen.init, chosen.width, d, c, dtype)
+    count = int(chosen.width) * (d + c + 1)
+    # Weights and their drawing, a gradient and a step's averages: what a fit cannot do without.
+    check_memory(WEIGHTS * 8 * count, f"A net of {chosen.width} neurons by {d} columns", "Take a narrower one.")
     m, group = chosen.width, 2 if chosen.init == "pairs" else 4
     k = m // group
     default = 1.0 if chosen.algorithm == "algorithm1" else 1 / np.sqrt(m)

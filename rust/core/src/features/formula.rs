@@ -3,7 +3,7 @@
 use super::law::Weights;
 use super::spectral::Spectral;
 use crate::activation::Activation;
-use crate::error::{Error, Result};
+use crate::error::{Error, MAX_EXTENT, Result, within};
 
 /// A feature map's formula and parameters.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +51,7 @@ impl Features {
         if self.n_components == 0 {
             return Err(Error::Invalid("n_components must be >= 1, got 0".into()));
         }
+        within("n_components", self.n_components, MAX_EXTENT)?;
         match &self.formula {
             Formula::Random { activation, order, bias_scale } => {
                 activation.check(*order)?;

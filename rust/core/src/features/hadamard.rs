@@ -15,7 +15,7 @@ use super::weights;
 use crate::error::Result;
 use crate::math::Functions;
 use crate::matrix::Rows;
-use crate::memory::{Buffer, alloc};
+use crate::memory::{Buffer, alloc, size};
 use crate::random::{Purpose, Stream};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
@@ -52,9 +52,10 @@ impl<T: Real> Hadamard<T> {
         let order = Self::order_of(d);
         let first = part.start / order;
         let blocks = part.end.div_ceil(order) - first;
-        let mut signs = alloc(blocks * 3 * order, "signs")?;
+        let mut signs = alloc(size(&[blocks, 3, order], "signs")?, "signs")?;
         let stream = Stream::new(features.seed, Purpose::Signs as u32);
         for (block, signs) in signs.chunks_exact_mut(3 * order).enumerate() {
+            context.check()?;
             for (at, signs) in signs.chunks_mut(128).enumerate() {
                 let words = stream.words((first + block) as u64, at as u32);
                 for (k, s) in signs.iter_mut().enumerate() {

@@ -5,10 +5,10 @@ use std::ops::Range;
 use super::hadamard::Hadamard;
 use super::{Features, Formula, Weights, weights};
 use crate::activation::Activation;
-use crate::error::{Error, Result};
+use crate::error::{Error, MAX_EXTENT, Result, within};
 use crate::math::sin_cos_scaled;
 use crate::matrix::{Rows, TILE};
-use crate::memory::{Buffer, alloc};
+use crate::memory::{Buffer, alloc, size};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
 use crate::threads::Context;
@@ -56,12 +56,13 @@ impl<T: Real> FeatureMap<T> {
     /// As [`Self::new`].
     pub fn part(features: &Features, context: &Context<'_>, d: usize, part: Range<usize>) -> Result<Self> {
         features.validate()?;
+        within("columns of x", d, MAX_EXTENT)?;
         let (n_components, all) = (features.n_components, features.directions());
         let part = part.start..part.end.min(all);
         let projection = if features.weights == Weights::Hadamard {
             Projection::Hadamard(Hadamard::new(features, context, part.clone(), d)?)
         } else {
-            let mut w = alloc(part.len() * d, "feature weights")?;
+            let mut w = alloc(size(&[part.len(), d], "feature weights")?, "feature weights")?;
             weights::rows(features, context, part.clone(), d, &mut w)?;
             Projection::Dense(w)
         };

@@ -27,6 +27,7 @@ pub(super) fn rows<T: Real>(
         let mut row = alloc(d, "a frequency")?;
         if spectral.coordinates(features.seed, 0, &mut row) {
             for (j, out) in part.zip(out.chunks_exact_mut(d)) {
+                context.check()?;
                 spectral.coordinates(features.seed, j as u64, &mut row);
                 out.iter_mut().zip(row.iter()).for_each(|(o, &v)| *o = T::from_f64(v));
             }
@@ -39,6 +40,7 @@ pub(super) fn rows<T: Real>(
         stream.matrix(context, part.start as u64, d, out)?;
     }
     for (j, w) in part.zip(out.chunks_exact_mut(d)) {
+        context.check()?;
         let factor = match (features.weights, &features.formula) {
             (Weights::Sphere, Formula::Random { .. }) => {
                 let norm = w.iter().map(|v| v.to_f64() * v.to_f64()).sum::<f64>().sqrt();

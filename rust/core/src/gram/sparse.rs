@@ -1,10 +1,10 @@
 //! Features of sparse rows: what is zero costs nothing.
 
 use super::assemble::transform;
-use crate::error::{Error, Result, fits};
+use crate::error::{Error, MAX_EXTENT, Result, fits, within};
 use crate::features::{FeatureMap, Features, Formula, Projection, Weights};
 use crate::matrix::Rows;
-use crate::memory::{Buffer, alloc};
+use crate::memory::{Buffer, alloc, size};
 use crate::real::Real;
 use crate::simd::{Job, dispatch};
 use crate::threads::Context;
@@ -35,6 +35,7 @@ impl<'a, T: Real> Sparse<'a, T> {
     /// # Errors
     /// [`Error::Invalid`], [`Error::Shape`].
     pub fn new(indptr: &'a [i64], indices: &'a [i64], values: &'a [T], d: usize) -> Result<Self> {
+        within("columns of sparse rows", d, MAX_EXTENT)?;
         fits("indices of sparse rows", values.len(), indices.len())?;
         let rising = indptr.windows(2).all(|w| w[0] <= w[1]);
         let ends = indptr.first() == Some(&0) && indptr.last().is_some_and(|&n| n as usize == values.len());
@@ -72,8 +73,9 @@ pub fn transform_sparse<T: Real>(
     out: &mut [T],
 ) -> Result<()> {
     let p = features.n_components;
-    fits("elements of out", x.n() * p, out.len())?;
-    if features.weights == Weights::Hadamard || x.values.len() * PENALTY > x.n() * x.d {
+    features.validate()?;
+    fits("elements of out", size(&[x.n(), p], "out")?, out.len())?;
+    if features.weights == Weights::Hadamard || x.values.len().saturating_mul(PENALTY) > x.n().saturating_mul(x.d) {
         return densely(context, features, x, out);
     }
     let all = features.directions();

@@ -1,7 +1,7 @@
 //! Rows of zeros and ones, sixty-four to a word, and how many ones two rows share.
 
 use crate::error::Result;
-use crate::memory::{Buffer, alloc};
+use crate::memory::{Buffer, alloc, size};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
 
@@ -17,7 +17,7 @@ impl Bits {
     /// `rows` rows of `width` zeros.
     pub(super) fn new(rows: usize, width: usize) -> Result<Self> {
         let stride = width.div_ceil(64);
-        Ok(Self { words: alloc(rows * stride, "neurons")?, stride })
+        Ok(Self { words: alloc(size(&[rows, stride], "neurons")?, "neurons")?, stride })
     }
 
     /// The bits of every `rows` rows, for a task each.

@@ -11,6 +11,9 @@ use crate::simd::{Job, Level, dispatch};
 use crate::threads::Context;
 use crate::tiles::{Edge, Epilogue, Which};
 
+/// Arrays of a row that a sweep may hold beside its columns.
+const MANY: usize = 512;
+
 /// What a plan derives from a group of rows.
 #[derive(Debug)]
 pub(crate) struct Side<T> {
@@ -37,7 +40,8 @@ impl<T: Real> Epilogue<T> for Plan<T> {
     type Scratch = Scratch<T>;
 
     fn depth(&self) -> usize {
-        self.leaves.iter().map(|l| l.depth()).sum()
+        // Arrays count from some hundreds on: sweeps of shallow networks keep their grid.
+        self.leaves.iter().map(|l| l.depth() + l.arrays().saturating_sub(MANY)).sum()
     }
 
     fn side(&self, context: &Context<'_>, _which: Which, start: usize, rows: Rows<'_, T>, q: &[T]) -> Result<Side<T>> {

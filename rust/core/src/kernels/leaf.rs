@@ -18,6 +18,10 @@ pub(super) trait Leaf<T: Real>: Send + Sync {
     fn side(&self, _context: &Context<'_>, _rows: Rows<'_, T>, _q: &[T]) -> Result<Buffer<T>> {
         Ok(Buffer::default())
     }
+    /// Arrays that [`Self::side`] derives, where they may be many.
+    fn arrays(&self) -> usize {
+        0
+    }
     /// Values of a row that a second product is taken of.
     fn depth(&self) -> usize {
         0

@@ -16,7 +16,7 @@ pub use plan::Plan;
 pub(crate) use scaling::times_power;
 
 use crate::activation::Activation;
-use crate::error::{Error, Result};
+use crate::error::{Error, MAX_EXTENT, Result, within};
 use crate::features::Spectral;
 
 /// A kernel's formula and parameters.
@@ -94,6 +94,9 @@ pub enum Kernel {
     /// Product of two kernels.
     Product(Box<Kernel>, Box<Kernel>),
 }
+
+/// The most hidden layers of an infinite network. A kernel's cost, and the memory of each thread, grow with them.
+pub const MAX_DEPTH: usize = 1000;
 
 /// A fully connected network of infinite width: layers `sqrt(weight_variance / fan_in) W x + sqrt(bias_variance) b`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -194,10 +197,13 @@ impl Kernel {
                 if n.depth == 0 {
                     return Err(Error::Invalid("depth must be >= 1, got 0; for no hidden layer use Linear".into()));
                 }
-                Ok(())
+                within("depth", n.depth, MAX_DEPTH)
             }
             Self::Finite { width: 0, .. } => Err(Error::Invalid("width must be >= 1, got 0".into())),
-            Self::Finite { activation, tangent, .. } => activation.check(u32::from(*tangent)),
+            Self::Finite { width, activation, tangent, .. } => {
+                within("width", *width, MAX_EXTENT)?;
+                activation.check(u32::from(*tangent))
+            }
             Self::Taylor { order, activation } => activation.check(*order),
             Self::DotProduct(coefficients) if coefficients.is_empty() => {
                 Err(Error::Invalid("coefficients must not be empty; for the kernel 0 pass (0.0,)".into()))

@@ -2,7 +2,7 @@
 
 use super::{DEPTH, Rows};
 use crate::error::Result;
-use crate::memory::{Buffer, Shared, alloc};
+use crate::memory::{Buffer, Shared, alloc, size};
 use crate::real::Real;
 use crate::simd;
 use crate::threads::Context;
@@ -24,9 +24,9 @@ impl<T: Real> Packed<T> {
 
     /// Room for `rows` rows of length `depth`; contents are undefined until [`Self::fill`].
     pub(crate) fn reserve(&mut self, rows: usize, depth: usize) -> Result<()> {
-        self.rows = rows.next_multiple_of(self.width);
-        self.depth = depth;
-        let need = self.rows * depth;
+        let need = size(&[rows.saturating_add(self.width), depth], "packed panels")
+            .map(|_| rows.next_multiple_of(self.width) * depth)?;
+        (self.rows, self.depth) = (rows.next_multiple_of(self.width), depth);
         if self.data.len() < need {
             self.data = alloc(need, "packed panels")?;
         }

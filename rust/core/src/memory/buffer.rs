@@ -4,9 +4,30 @@ use std::alloc::{Layout, dealloc};
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{HUGE, LINE, Shared};
 use crate::error::{Error, Result};
+
+/// Bytes of all buffers there are.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+/// Bytes that all buffers may come to.
+static CEILING: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+/// Let buffers take so many more bytes than they hold now; `None` lets them take what there is.
+pub fn cap(room: Option<usize>) {
+    let ceiling = room.map_or(usize::MAX, |room| HELD.load(Ordering::Relaxed).saturating_add(room));
+    CEILING.store(ceiling, Ordering::Relaxed);
+}
+
+/// The product of the extents of a buffer.
+///
+/// # Errors
+/// [`Error::Memory`] where no number holds it.
+pub(crate) fn size(extents: &[usize], what: &'static str) -> Result<usize> {
+    let product = extents.iter().try_fold(1_usize, |product, &n| product.checked_mul(n));
+    product.ok_or(Error::Memory { bytes: usize::MAX, what })
+}
 
 /// Numbers on a cache line's boundary.
 #[derive(Debug)]
@@ -43,6 +64,7 @@ impl<T> Default for Buffer<T> {
 
 impl<T> Drop for Buffer<T> {
     fn drop(&mut self) {
+        HELD.fetch_sub(self.layout.size(), Ordering::Relaxed);
         match self.layout.size() {
             0 => (),
             // SAFETY: `alloc` mapped it; numbers need no drop.
@@ -101,14 +123,23 @@ pub(crate) fn alloc<T: Number>(len: usize, what: &'static str) -> Result<Buffer<
     let bytes = len.saturating_mul(size_of::<T>());
     let failed = || Error::Memory { bytes, what };
     let layout = Layout::from_size_align(bytes, LINE).map_err(|_| failed())?;
+    let held = HELD.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+    if held > CEILING.load(Ordering::Relaxed) {
+        HELD.fetch_sub(bytes, Ordering::Relaxed);
+        return Err(failed());
+    }
     let data = if mapped(bytes) {
         map(bytes)
     } else {
         // SAFETY: the layout is not empty.
         NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) })
     };
+    let Some(data) = data else {
+        HELD.fetch_sub(bytes, Ordering::Relaxed);
+        return Err(failed());
+    };
     // All bits zero is the number zero.
-    Ok(Buffer { data: data.ok_or_else(failed)?.cast(), len, layout })
+    Ok(Buffer { data: data.cast(), len, layout })
 }
 
 /// Whether a buffer of so many bytes is mapped from the system, whose pages are zero until they are written to: they

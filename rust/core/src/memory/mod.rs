@@ -5,7 +5,8 @@ mod pages;
 mod parts;
 mod stream;
 
-pub(crate) use buffer::{Buffer, Number, alloc};
+pub use buffer::cap;
+pub(crate) use buffer::{Buffer, Number, alloc, size};
 pub(crate) use pages::Pages;
 pub(crate) use parts::Shared;
 pub(crate) use stream::Stream;

@@ -6,7 +6,7 @@ use crate::kernels::Network;
 use crate::kernels::geometry::angle::{between, decode, encode, mixed};
 use crate::kernels::leaf::{Input, Leaf, Tile};
 use crate::matrix::Rows;
-use crate::memory::{Buffer, alloc};
+use crate::memory::{Buffer, alloc, size};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
 use crate::threads::Context;
@@ -49,10 +49,14 @@ impl<T: Real, L: Law<T>> Leaf<T> for Deep<T, L> {
         if L::CHORD { Input::Chord } else { Input::Angle }
     }
 
+    fn arrays(&self) -> usize {
+        Self::arrays(self)
+    }
+
     /// `|x|`, then the arrays of layers 0 .. depth, the law's numbers of all but the last.
     fn side(&self, context: &Context<'_>, rows: Rows<'_, T>, q: &[T]) -> Result<Buffer<T>> {
         let n = q.len();
-        let mut out = alloc(n * self.arrays(), "variances")?;
+        let mut out = alloc(size(&[n, self.arrays()], "variances")?, "variances")?;
         let mut numbers = [0.0; MAX_NUMBERS];
         for (i, &q) in q.iter().enumerate() {
             context.check()?;

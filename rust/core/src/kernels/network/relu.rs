@@ -15,7 +15,7 @@ use crate::kernels::Network;
 use crate::kernels::geometry::angle::{decode, mixed};
 use crate::kernels::leaf::{Input, Leaf, Tile};
 use crate::matrix::Rows;
-use crate::memory::{Buffer, alloc};
+use crate::memory::{Buffer, alloc, size};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
 use crate::threads::Context;
@@ -80,7 +80,7 @@ impl<T: Real> Leaf<T> for Relu<T> {
             }
             return Ok(out);
         }
-        let mut out = alloc(n * (self.depth + 2), "standard deviations")?;
+        let mut out = alloc(size(&[n, self.depth + 2], "standard deviations")?, "standard deviations")?;
         for (i, &q) in q.iter().enumerate() {
             context.check()?;
             out[i] = q.sqrt();
