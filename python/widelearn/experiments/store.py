@@ -84,7 +84,8 @@ def differences(found: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
         if isinstance(value, Mapping) and isinstance(there, Mapping):
             texts += [differences(there, value)]
         elif there != value:
-            short = all(len(str(one)) <= 40 for one in (there, value))
+            plain = all(isinstance(one, str | int | float | None) for one in (there, value))
+            short = plain and all(len(str(one)) <= 40 for one in (there, value))
             texts += [f"{key} ({there}, now {value})" if short else key]
     return ", ".join(text for text in texts if text)
 
