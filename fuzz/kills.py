@@ -69,9 +69,9 @@ def fit(model: Callable[[Path], Any], *more: str) -> int:
 
 def kernel_ridge(path: Path) -> Any:
     """Return kernel ridge by conjugate gradients, slow enough to be killed."""
-    slow = lambda *_: time.sleep(0.003)  # noqa: E731
-    options = {"solver": "pcg", "n_components": 2, "tol": 1e-10, "random_state": 0, "callback": slow}
-    return wl.KernelRidge(Laplace(0.5), alpha=1e-3, checkpoint=path, **options)
+    slow = lambda *_: time.sleep(0.005)  # noqa: E731
+    options = {"solver": "pcg", "n_components": 2, "tol": 1e-8, "random_state": 0, "callback": slow}
+    return wl.KernelRidge(Laplace(0.5), alpha=0.1, checkpoint=path, **options)
 
 
 def two_layer(path: Path) -> Any:
