@@ -51,7 +51,7 @@ TRANSFORMERS = [
     wl.FourierFeatures(n_components=64),
     wl.FourierFeatures(n_components=33),
     wl.RandomFeatures(40, "gelu", weights="hadamard"),
-    wl.FourierFeatures("laplacian", n_components=20, weights="orthogonal"),
+    wl.FourierFeatures("laplace", n_components=20, weights="orthogonal"),
     wl.TangentFeatures(5),
     wl.NTKFeatures(32, depth=2),
     # A map that looks at rows is invariant to weights only where every row is a centre.

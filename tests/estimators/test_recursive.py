@@ -162,7 +162,7 @@ def test_errors_are_those_of_refits(smooth):
     assert model.best_score_ == -model.history_[model.n_iter_]
 
 
-@pytest.mark.parametrize("kernel", ["rbf", "laplacian"])
+@pytest.mark.parametrize("kernel", ["rbf", "laplace"])
 def test_rotations_change_nothing(kernel, smooth, rng):
     X, y = smooth
     Q = np.linalg.qr(rng.standard_normal((6, 6)))[0]

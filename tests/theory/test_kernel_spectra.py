@@ -253,7 +253,7 @@ def evaluate(spectrum, d, t):
         (np.exp, 2, 3, "sphere", "d must be a whole number of at least 3, got 2"),
         (np.exp, 5, 6, "hypercube", "degrees up to 5, got degree 6"),
         (np.exp, 5, 3, "cube", "domain must be 'sphere' or 'hypercube', got 'cube'"),
-        ("rbff", 5, 3, "sphere", "Unknown kernel 'rbff'. The names are: laplacian"),
+        ("rbff", 5, 3, "sphere", "Unknown kernel 'rbff'. The names are: laplace, laplacian"),
         (kernels.Laplace(norm=1), 5, 3, "sphere", "no function of the inner product on the sphere"),
         (kernels.NTK(activation="step"), 5, 3, "sphere", "infinite diagonal"),
         (lambda t: 1 / (1 - t), 5, 3, "sphere", r"h\(1\) is inf"),

@@ -19,7 +19,7 @@ class FourierFeatures(DefaultObjects, ProjectionMap):
 
     Parameters
     ----------
-    kernel : RBF, Laplace, Matern, {"rbf", "laplacian"} or None, default=None
+    kernel : RBF, Laplace, Matern, {"rbf", "laplace", "laplacian"} or None, default=None
         The kernel; None means ``RBF()``. Frequencies of RBF are N(0, 2 gamma I); of Laplace with norm 2 and a power
         below 2 they are such vectors times a stable variable's root, of norm 1 independent Cauchy coordinates; of
         Matern they are Student's t with 2 nu degrees of freedom over the length scale.

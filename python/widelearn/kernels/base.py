@@ -43,7 +43,7 @@ class Kernel(Parameters):
     __array_ufunc__ = None
     # The string that stands for this kernel with its defaults.
     name: ClassVar[str | None] = None
-    names: ClassVar[dict[str, type["Kernel"]]] = {}
+    names: ClassVar[dict[str, Callable[[], "Kernel"]]] = {}
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -1,6 +1,7 @@
 """Kernels of the distance between two rows."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from widelearn.kernels import specs
 from widelearn.kernels.base import Kernel
@@ -48,7 +49,8 @@ class Laplace(Kernel):
     gamma : float, default=None
         Positive inverse length to the power `power`; None means 1/d.
     norm : {2, 1}, default=2
-        2 is the Euclidean distance; 1 the sum of absolute differences, scikit-learn's ``laplacian``.
+        2 is the Euclidean distance, which the string "laplace" stands for; 1 the sum of absolute differences, the
+        string "laplacian", as scikit-learn has it.
     power : float, default=1.0
         Exponent of the distance, 0 < power <= 2 for norm 2 (beyond it there is no kernel) and 1 for norm 1; 2 is
         :class:`RBF`.
@@ -76,7 +78,7 @@ class Laplace(Kernel):
     gamma: float | None = None
     norm: int = 2
     power: float = 1.0
-    name = "laplacian"
+    name = "laplace"
 
     def spec(self, d: int) -> specs.Laplace | specs.Manhattan:
         """Return what the core reads."""
@@ -123,3 +125,6 @@ class Matern(Kernel):
     def spec(self, d: int) -> specs.Matern:
         """Return what the core reads."""
         return specs.Matern(self._real("length_scale"), self._real("nu"))
+
+
+Kernel.names["laplacian"] = partial(Laplace, norm=1)

@@ -72,8 +72,9 @@ def largest_eigenvalue(A: Array) -> float:
     return value
 
 
-def complain_of_left_out(doubt: Array, alphas: Array) -> None:
-    """Warn of left-out errors that rounding may move, with the penalty of the worst."""
+def complain_of_left_out(doubt: Array, alphas: Array, chosen: Array | None = None) -> None:
+    """Warn of left-out errors that rounding may move, with the penalty of the worst, or of those that were chosen."""
+    doubt = doubt if chosen is None else np.where(np.isin(alphas, chosen), doubt, 0.0)
     worst = int(np.argmax(doubt))
     if doubt[worst] > LOST:
         warn(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from widelearn import _core
-from widelearn.ridge.certificate import HOPELESS, SINGLE_PRODUCTS, TRUSTED, blur, roundoff
+from widelearn.ridge.certificate import HOPELESS, SINGLE_PRODUCTS, TRUSTED, blur, complain_of_left_out, roundoff
 from widelearn.ridge.dual_path import HARMLESS, DualPath
 from widelearn.ridge.kernel_systems import solve_dual
 from widelearn.ridge.leave_one_out import Errors
@@ -135,6 +135,8 @@ class DualRowsPath:
 
     def __init__(self, rows: DualRows, y: Array, alphas: Array, weight: Array | None, *, fit_intercept: bool) -> None:
         self.rows, self.alphas, self.source = rows, alphas, (y, weight, fit_intercept)
+        # Whether left-out errors chose the penalty.
+        self.asked = False
         K, self.dtype = rows.gram(rows.dtype), rows.dtype
         if self.dtype == SINGLE and blur(K.diagonal(), weight, roundoff(SINGLE)) > SINGLE_PRODUCTS * alphas.min():
             K, self.dtype = rows.gram(DOUBLE), DOUBLE
@@ -145,6 +147,7 @@ class DualRowsPath:
 
     def errors(self) -> Errors:
         """Yield rows and their errors."""
+        self.asked = True
         return self.dual.errors() if self.spectrum is None else self.spectrum.errors(self.alphas)
 
     def doubt(self) -> Array:
@@ -152,7 +155,9 @@ class DualRowsPath:
         return self.dual.doubt() if self.spectrum is None else self.spectrum.doubt(self.alphas)
 
     def solve(self, alpha: Array) -> Solution:
-        """Return the coefficients (p, t) and offsets (t,) for one penalty a target."""
+        """Return the coefficients (p, t) and offsets (t,) for one penalty a target; warns of what chose it wrongly."""
+        if self.asked:
+            complain_of_left_out(self.doubt(), self.alphas, alpha)
         if self.spectrum is None:
             found = self.dual.confirmed(alpha)
             if found is not None:

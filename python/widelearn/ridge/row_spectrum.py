@@ -3,13 +3,17 @@
 import numpy as np
 from scipy.linalg import LinAlgWarning, svd
 
-from widelearn.ridge.certificate import LOST
+from widelearn.ridge.certificate import SINGLE
 from widelearn.ridge.leave_one_out import Errors, eigen_errors
 from widelearn.ridge.symmetric_systems import Solution, Trouble, describe
 from widelearn.ridge.tridiagonal import gcv_errors
 from widelearn.runtime import Array, check_memory, warn
 
 EPS = float(np.finfo(np.float64).eps)
+# Errors of the fit, relative to the targets, that a user is told of.
+LOST_BY_ROWS = 3e-7
+# Relative errors of left-out errors for which a row is left out in earnest, and so many rows at most.
+OUTLYING, MOST_REFITS = 1e-9, 32
 
 
 class RowSpectrum:
@@ -43,12 +47,15 @@ class RowSpectrum:
             # A column beyond all others takes the first singular vector, so that no other mixes with this direction.
             lead = 2.0 * float(np.linalg.norm(A)) or 1.0
             A = np.column_stack([lead * u, A])
-        self.y = right * root[:, None]
+        self.y, self.lengths = right * root[:, None], np.linalg.norm(A[:, self.n_null :], axis=0)
+        scaled = A[:, self.n_null :] / np.where(self.lengths > 0.0, self.lengths, 1.0)
+        alike = svd(scaled, compute_uv=False, overwrite_a=True, check_finite=False)
         U, s, Vt = svd(A, full_matrices=False, overwrite_a=True, check_finite=False)
         self.U, self.s, self.Vt = U[:, self.n_null :], s[self.n_null :], Vt[self.n_null :, self.n_null :]
-        # Singular values that rounding may have made.
-        self.noise = max(n, p) * EPS * float(self.s.max(initial=0.0))
-        self.s = np.where(self.s > self.noise, self.s, 0.0)
+        # Columns of unlike lengths have small singular values that are none of rounding: rank is that of columns alike.
+        rank = np.count_nonzero(alike > max(n, p) * EPS * alike.max(initial=0.0))
+        self.s[rank:] = 0.0
+        self.rows, self.lost = (Z, y, weight, kept), LOST_BY_ROWS if Z.dtype == np.float64 else SINGLE
 
     @staticmethod
     def need(n: int, p: int) -> int:
@@ -57,14 +64,45 @@ class RowSpectrum:
 
     def errors(self, alphas: Array) -> Errors:
         """Yield rows and their scaled left-out errors for every penalty."""
-        return eigen_errors(self.s**2, self.U, self.y, alphas, 0.0)
+        again = self._refits(alphas)
+        for rows, found in eigen_errors(self.s**2, self.U, self.y, alphas, 0.0):
+            for i, errors in again.items():
+                if rows.start <= i < rows.stop:
+                    found[:, i - rows.start] = errors
+            yield rows, found
+
+    def _refits(self, alphas: Array) -> dict[int, Array]:
+        """Return the errors (a, t) of rows so far out that rounding of the others drowns what is left of them."""
+        alphas = alphas[alphas > 0.0] if (alphas > 0.0).all() else alphas[:0]
+        inverse = 1.0 / (self.s[:, None] ** 2 + alphas)
+        share = self.U**2 @ inverse
+        outlying = np.flatnonzero((EPS * inverse.max(axis=0, initial=0.0) > OUTLYING * share).any(axis=1))
+        if len(self.root) < 3 or len(outlying) > MOST_REFITS:
+            return {}
+        (Z, y, weight, kept), found = self.rows, {}
+        for i in outlying:
+            others, z = np.delete(kept, i), Z[kept[i]].astype(np.float64)
+            part = RowSpectrum(
+                Z[others],
+                y[others],
+                None if weight is None else weight[others],
+                fit_intercept=bool(self.n_null),
+            )
+            fits = [part.fit(np.full(y.shape[1], alpha)) for alpha in alphas]
+            left = [y[kept[i]] - (z - part.center) @ coef - part.mean for coef in fits]
+            found[int(i)] = self.root[i] * np.array(left)
+        return found
 
     def doubt(self, alphas: Array) -> Array:
         """Return about how wrong left-out errors of every penalty (a,) may be by rounding, relative to themselves."""
-        least = self.s[self.s > 0.0].min(initial=np.inf)
+        least, first = self.s[self.s > 0.0].min(initial=np.inf), float(self.s.max(initial=0.0))
         smallest = np.sqrt(least**2 + alphas)
-        first = float(self.s.max(initial=0.0))
-        return np.divide(EPS * first, smallest, out=np.zeros(len(alphas)), where=smallest > 0.0)
+        doubt = np.divide(EPS * first, smallest, out=np.zeros(len(alphas)), where=smallest > 0.0)
+        shifted = self.s[:, None] ** 2 + alphas
+        inverse = np.divide(1.0, shifted, out=np.zeros_like(shifted), where=shifted > 0.0)
+        share = (self.U**2 @ inverse).min(axis=0, initial=np.inf)
+        drowned = np.divide(EPS * inverse.max(axis=0, initial=0.0), share, out=np.zeros_like(share), where=share > 0.0)
+        return np.maximum(doubt, drowned)
 
     def gcv(self, alphas: Array) -> Array:
         """Return the generalised cross-validation errors (a, t)."""
@@ -78,13 +116,19 @@ class RowSpectrum:
         total = float(self.root @ self.root)
         return gcv_errors(rss, (total - len(self.root)) + share.sum(axis=0), total)
 
+    def fit(self, alpha: Array) -> Array:
+        """Return the coefficients (p, t) for one penalty a target."""
+        seen = self.s > 0.0
+        s = self.s[seen, None]
+        return np.asarray(self.Vt[seen].T @ (s * (self.U[:, seen].T @ self.y) / (s**2 + alpha)))
+
     def solve(self, alpha: Array) -> Solution:
         """Return the coefficients (p, t) and values at the centre (t,) for one penalty a target."""
-        seen = self.s > 0.0
-        s, projected = self.s[seen, None], self.U[:, seen].T @ self.y
-        coef = self.Vt[seen].T @ (s * projected / (s**2 + alpha))
+        coef = self.fit(alpha)
         size = np.linalg.norm(self.y, axis=0)
-        moved = EPS * self.s.max(initial=0.0) * np.linalg.norm(coef, axis=0)
+        # Rounding is between that of columns by themselves and that of the longest.
+        own, all_ = np.linalg.norm(self.lengths[:, None] * coef, axis=0), np.linalg.norm(coef, axis=0)
+        moved = EPS * np.sqrt(own * self.s.max(initial=0.0) * all_)
         error = float(np.divide(moved, size, out=np.zeros_like(size), where=size > 0.0).max(initial=0.0))
         self._warn(error, alpha)
         return Solution(coef, self.mean, "svd", center=self.center, distance=self.distance, error=error)
@@ -100,9 +144,9 @@ class RowSpectrum:
         rank, n = int(np.count_nonzero(self.s)), len(self.s)
         first = float(self.s.max(initial=0.0))
         if rank < n and not (alpha > 0.0).all():
-            rcond = (self.noise / first) ** 2 if first > 0.0 else 0.0
+            rcond = EPS
             warn(describe(Trouble("eigen", rcond, rank), n, self.y.dtype), LinAlgWarning)
-        elif error > LOST:
+        elif error > self.lost:
             warn(
                 f"Rounding errors move the fit by about {error:.1g} of the targets: the largest singular value of the"
                 f" features is {first:.2g}, and alpha {float(alpha.min()):.2g}. Raise alpha, or scale the columns"

@@ -17,7 +17,8 @@ Parameters = dict[str, Any]
 # Kernels by their strings, with the defaults that the strings stand for.
 STRINGS: dict[str, tuple[str, Parameters]] = {
     "rbf": ("RBF", {"gamma": None}),
-    "laplacian": ("Laplace", {"gamma": None, "norm": 2, "power": 1.0}),
+    "laplace": ("Laplace", {"gamma": None, "norm": 2, "power": 1.0}),
+    "laplacian": ("Laplace", {"gamma": None, "norm": 1, "power": 1.0}),
     "polynomial": ("Polynomial", {"degree": 3, "gamma": None, "coef0": 1.0}),
     "linear": ("Linear", {}),
     "ntk": ("NTK", {"depth": 1, "activation": "relu", "weight_variance": 1.0, "bias_variance": 0.0}),

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from widelearn.estimators.feature_ridge.model import FittedRidge
 from widelearn.estimators.units import Units
 from widelearn.kernels import NTK, Kernel, as_kernel
-from widelearn.ridge.certificate import HOPELESS, SINGLE, blur, fit_error, roundoff
+from widelearn.ridge.certificate import HOPELESS, SINGLE, blur, complain_of_left_out, fit_error, roundoff
 from widelearn.ridge.dual_path import DualPath
 from widelearn.ridge.kernel_systems import own_kernel_matrix, solve_dual, square
 from widelearn.ridge.leave_one_out import Errors
@@ -75,6 +75,7 @@ class KernelProblem:
     # What chose the penalty: the kernel matrix of refits to folds, or the path of left-out rows.
     _kept: Array | None = field(default=None, init=False)
     _path: DualPath | None = field(default=None, init=False)
+    _doubt: Array = field(default_factory=lambda: np.zeros(0), init=False)
 
     def checked(self, K: Array) -> Array:
         """Return the kernel matrix, which is refused if it is not symmetric; ours are."""
@@ -174,11 +175,13 @@ class KernelProblem:
     def rest(self) -> None:
         """Let go of all but the matrix that chose the penalty."""
         if self._path is not None:
+            self._doubt = self._path.doubt()
             self._path.forget()
 
     def chosen(self, alpha: Array) -> KernelModel:
         """Return the model of chosen penalties, from the matrix that chose them, which is destroyed."""
         if self._path is not None:
+            complain_of_left_out(self._doubt, self._path.alphas, alpha)
             found, rows = self._path.factored(alpha), self._rows()
             coef = np.zeros(self.Y.shape)
             coef[rows] = found.coef

@@ -31,7 +31,7 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     Parameters
     ----------
     kernel : RBF, Laplace, Matern, str or None, default=None
-        A function of the Euclidean distance, "rbf" or "laplacian"; None means ``Laplace()``. Others have no gradient
+        A function of the Euclidean distance, "rbf" or "laplace"; None means ``Laplace()``. Others have no gradient
         here and are refused. Where ``gamma`` is None the length is chosen: 0.5, 1, 2 or 4 times the median distance
         of at most 1,000 rows, which have the smallest leave-one-out error. A number is kept, and so is Matern's length.
     alphas : array-like of shape (n_alphas,), default=(0.0001, ..., 1000.0)
@@ -173,7 +173,7 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
     Parameters
     ----------
     kernel : RBF, Laplace, Matern, str or None, default=None
-        A function of the Euclidean distance, "rbf" or "laplacian"; None means ``Laplace()``. Others have no gradient
+        A function of the Euclidean distance, "rbf" or "laplace"; None means ``Laplace()``. Others have no gradient
         here and are refused. Where ``gamma`` is None the length is chosen: 0.5, 1, 2 or 4 times the median distance
         of at most 1,000 rows, which have the smallest leave-one-out error. A number is kept, and so is Matern's length.
     alphas : array-like of shape (n_alphas,), default=(0.0001, ..., 1000.0)
