@@ -201,7 +201,8 @@ def path(
 
     Notes
     -----
-    With m = min(n, p): 2 n p m flops for the products, then 9 m³ for eigenvectors or m³ / 3 a penalty.
+    With m = min(n, p): 2 n p m flops for the products, then 9 m³ for eigenvectors or m³ / 3 a penalty. A penalty whose
+    solution the eigenvectors' rounding errors would move is solved as by :func:`widelearn.ridge.solve`.
 
     References
     ----------

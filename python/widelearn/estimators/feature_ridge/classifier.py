@@ -36,11 +36,11 @@ class FeatureRidgeClassifier(SignClassifier, BaseFeatureRidge):
         Weights of the classes, multiplied with the sample weights; a list has a dict for each label of an indicator.
         "balanced" is n / (n_classes n_c), and not for :meth:`partial_fit` and :meth:`fit_blocks`.
     precision : {"auto", "mixed"}, default="auto"
-        "auto" is double for float64 data; for float32 data, features and products of blocks in float32, summed and
-        solved in float64. "mixed" sums products in float32 for any data and refines the solution by further passes in
-        float64 until it is that of "auto" to 1e-9, which it falls back to where that does not converge. Rows given to
-        :meth:`partial_fit` or :meth:`fit_blocks` cannot be passed again and are summed as by "auto", as are fewer rows
-        than features.
+        "auto" is double for float64 data; for float32 data, our maps' features and products of blocks in float32,
+        summed and solved in float64; products of any other features are in float64. "mixed" sums our maps' products in
+        float32 for any data and refines the solution by further passes in float64 until it is that of "auto" to 1e-9,
+        which it falls back to where that does not converge. Rows given to :meth:`partial_fit` or :meth:`fit_blocks`
+        cannot be passed again and are summed as by "auto", as are fewer rows than features.
     random_state : int, RandomState or None, default=None
         Source of a seed for every ``random_state`` of `features` that is None.
 

@@ -33,11 +33,11 @@ class FeatureRidge(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):
     fit_intercept : bool, default=True
         Whether there is an unpenalised intercept b.
     precision : {"auto", "mixed"}, default="auto"
-        "auto" is double for float64 data; for float32 data, features and products of blocks in float32, summed and
-        solved in float64. "mixed" sums products in float32 for any data and refines the solution by further passes in
-        float64 until it is that of "auto" to 1e-9, which it falls back to where that does not converge. Rows given to
-        :meth:`partial_fit` or :meth:`fit_blocks` cannot be passed again and are summed as by "auto", as are fewer rows
-        than features.
+        "auto" is double for float64 data; for float32 data, our maps' features and products of blocks in float32,
+        summed and solved in float64; products of any other features are in float64. "mixed" sums our maps' products in
+        float32 for any data and refines the solution by further passes in float64 until it is that of "auto" to 1e-9,
+        which it falls back to where that does not converge. Rows given to :meth:`partial_fit` or :meth:`fit_blocks`
+        cannot be passed again and are summed as by "auto", as are fewer rows than features.
     random_state : int, RandomState or None, default=None
         Source of a seed for every ``random_state`` of `features` that is None.
 
@@ -64,8 +64,9 @@ class FeatureRidge(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):
     Warns
     -----
     LinAlgWarning
-        Once, with the reciprocal condition number and the remedy, if the system is singular to working precision; the
-        solution is then the one of smallest norm.
+        Once, with the reciprocal condition number and the remedy, if the system with columns scaled alike is singular
+        to working precision; the solution is then the one of smallest norm. So too if rounding may have moved fitted
+        values, which rows given to :meth:`partial_fit` cannot correct as those of :meth:`fit` do.
 
     See Also
     --------
