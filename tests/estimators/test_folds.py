@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import is_classifier
 from sklearn.datasets import load_digits
 from sklearn.model_selection import (
@@ -17,6 +18,7 @@ from sklearn.model_selection import (
     ShuffleSplit,
     StratifiedKFold,
     TimeSeriesSplit,
+    cross_validate,
 )
 
 import widelearn as wl
@@ -218,3 +220,20 @@ def test_the_default_grid_holds_the_choice_for_digits():
         assert edges(model, rows[:400] / 16, y[:400]) == []
     features = wl.FeatureRidgeClassifierCV(random_state=0).fit(rows[:600], y[:600])
     assert min(features.alphas) < features.alpha_ < max(features.alphas)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_gcv_of_weights_that_are_no_rows(family):
+    y = LABELS if is_classifier(family()) else Y
+    for factor in (1e-100, 1e-3):
+        with pytest.raises(ValueError, match=r"The weights add up to .*, which GCV takes for the number of rows: no"):
+            made(family, "gcv").fit(X, y, np.full(48, factor))
+
+
+@quiet
+@pytest.mark.parametrize("family", FAMILIES)
+def test_groups_are_metadata(family):
+    with config_context(enable_metadata_routing=True):
+        model = made(family, GroupKFold(3)).set_fit_request(groups=True)
+        found = cross_validate(model, X, LABELS if is_classifier(model) else Y, params={"groups": GROUPS})
+    assert np.isfinite(found["test_score"]).all()

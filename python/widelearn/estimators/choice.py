@@ -73,7 +73,8 @@ def edge_of(alphas: Array, errors: Array, at: Array) -> str:
         if edge == 0.0 or not len(columns):
             continue
         near = errors[alphas == inner][:, columns].min(axis=0)
-        gain = near - errors[at[columns], columns]
+        with np.errstate(invalid="ignore"):
+            gain = near - errors[at[columns], columns]
         steep = gain > np.maximum(FLAT * near, TRIFLE * whole[columns])
         if steep.any():
             who = "" if errors.shape[1] == 1 else f" for {int(steep.sum())} of {errors.shape[1]} targets"

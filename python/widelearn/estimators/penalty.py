@@ -69,6 +69,12 @@ class Gcv:
     def choose(self, problem: Any) -> Choice:
         """Return the best penalty and minus its error."""
         errors = problem.gcv(self.units.penalties(self.alphas))
+        weight = getattr(problem, "weight", None)
+        if weight is not None and np.isinf(errors).all():
+            raise ValueError(
+                f"The weights add up to {float(weight.sum()):.3g}, which GCV takes for the number of rows: no alpha has"
+                " fewer degrees of freedom. Scale the weights to a mean of 1, or set cv=None."
+            )
         return best_by_error(errors, self.alphas, errors.shape[1], self.per_target, self.units)
 
 
