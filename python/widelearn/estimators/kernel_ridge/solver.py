@@ -84,7 +84,11 @@ class Solver:
             # An indefinite kernel is the direct solver's, which says so, like products beyond the type's range.
             return problem.factored(alpha)
         model = problem.model(found._replace(left=None))
-        if found.residual <= FAILED or found.n_iter == self.max_iter or not fits(X):
+        if found.residual <= FAILED or found.n_iter == self.max_iter:
+            return model
+        if by_columns(problem, alpha):
+            return LinearProblem(problem, path=False).chosen(alpha)
+        if not fits(X):
             return model
         direct = problem.factored(alpha)
         return direct if direct.solution.residual < found.residual else model
