@@ -23,11 +23,11 @@ def test_threads_are_set_and_got(threads):
     for k in (1, 3, np.int64(2)):
         threads(k)
         assert wl.get_num_threads() == k
-    for wrong in (0, -1, True, False):
+    for wrong in (0, -1, True, False, 10**30):
         with pytest.raises(ValueError, match="at least 1"):
             wl.set_num_threads(wrong)
     for wrong in (1.5, "2", None):
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match="must be an integer"):
             wl.set_num_threads(wrong)
     assert wl.get_num_threads() == 2
 
@@ -56,6 +56,19 @@ wl.show_versions()
     (line,) = [line for line in report if line.startswith("threads:")]
     source = "set_num_threads" if "SET" in env else next(iter(env))
     assert line == f"threads: {wanted} ({source})"
+
+
+@pytest.mark.parametrize("wrong", ["two", "0", "-1", "1.5", "x,2"])
+def test_an_environment_without_a_number_is_a_warning(wrong, script):
+    code = """
+import warnings
+with warnings.catch_warnings(record=True, action="always") as caught:
+    import widelearn as wl
+(message,) = [str(one.message) for one in caught if "WIDELEARN_NUM_THREADS" in str(one.message)]
+assert "is ignored" in message and f"use {wl.get_num_threads()} threads" in message and "RAYON_NUM_THREADS" in message
+assert wl.get_num_threads() == 3
+"""
+    script(code, env={"WIDELEARN_NUM_THREADS": wrong, "RAYON_NUM_THREADS": "3"})
 
 
 def test_nothing_starts_at_import(script):

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self, TypeVar, cast
 import numpy as np
 from sklearn.base import _fit_context
 
-from widelearn.runtime import capped
+from widelearn.runtime import capped, one_blas_thread_for, row_count
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -150,7 +150,8 @@ def checks_parameters(*, nested: bool = True) -> Callable[[Method], Method]:
             except TypeError as error:
                 raise TypeError(f"{type(estimator).__name__}.{method.__name__}() {error}. It takes: {takes}.") from None
             try:
-                return checked(estimator, *args, **kwargs)
+                with one_blas_thread_for(row_count(args[0] if args else kwargs.get("X"))):
+                    return checked(estimator, *args, **kwargs)
             except OverflowError as error:
                 name = f"{type(estimator).__name__}.{method.__name__}()"
                 raise ValueError(

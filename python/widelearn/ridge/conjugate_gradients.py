@@ -18,9 +18,10 @@ from widelearn.ridge.operators import Operator, Weighted, as_operator
 from widelearn.ridge.preconditioner import Preconditioner, precondition
 from widelearn.ridge.symmetric_systems import Solution, check_alpha, check_weight
 from widelearn.ridge.unit_systems import Units
-from widelearn.runtime import Array, warn
+from widelearn.runtime import Array, in_few_rows_one_thread, warn
 
 
+@in_few_rows_one_thread
 def pcg(
     operator: Any,
     y: ArrayLike,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from widelearn import _core
+from widelearn.runtime import one_blas_thread_for
 
 Doubles = NDArray[np.float64]
 # Rows whose squares are summed at once.
@@ -19,14 +20,16 @@ SUMMED_ROWS = 256
 def eigh(A: Doubles) -> tuple[Doubles, Doubles]:
     """Return the eigenvalues of a symmetric matrix in ascending order and its eigenvectors, columns; A is destroyed."""
     work, values = by_rows(A), np.empty(len(A))
-    _core.symmetric_eigen(work, values, vectors=True)
+    with one_blas_thread_for(len(A)):
+        _core.symmetric_eigen(work, values, vectors=True)
     return converged(values), work.T
 
 
 def eigvalsh(A: Doubles) -> Doubles:
     """Return the eigenvalues of a symmetric matrix in ascending order; A is destroyed."""
     values = np.empty(len(A))
-    _core.symmetric_eigen(by_rows(A), values, vectors=False)
+    with one_blas_thread_for(len(A)):
+        _core.symmetric_eigen(by_rows(A), values, vectors=False)
     return converged(values)
 
 
@@ -40,13 +43,15 @@ def cholesky(A: Doubles) -> Doubles:
 def cholesky_solve(L: Doubles, B: Doubles) -> Doubles:
     """Return (L L')⁻¹ B for B (n, t)."""
     X = np.array(B.T, dtype=np.float64, order="C")
-    _core.solve_factored(np.require(L, np.float64, ["C", "ALIGNED"]), X)
+    with one_blas_thread_for(len(L)):
+        _core.solve_factored(np.require(L, np.float64, ["C", "ALIGNED"]), X)
     return X.T
 
 
 def inverse_diagonal(L: Doubles) -> Doubles:
     """Return the diagonal of (L L')⁻¹, for L in the lower triangle; L is destroyed."""
-    _core.invert_triangle(L)
+    with one_blas_thread_for(len(L)):
+        _core.invert_triangle(L)
     out = np.zeros(len(L))
     for start in range(0, len(L), SUMMED_ROWS):
         rows = L[start : start + SUMMED_ROWS]
@@ -59,21 +64,24 @@ def ldlt_solve(A: Doubles, B: Doubles) -> tuple[Doubles, float]:
     """Return A⁻¹ B for a symmetric A, and its reciprocal condition number, 0 where the LDLᵀ factor is singular."""
     right = np.array(B.T, dtype=np.float64, order="C")
     X = np.zeros_like(right)
-    rcond = _core.ldlt_solve(by_rows(A), np.empty(A.shape), right, X)
+    with one_blas_thread_for(len(A)):
+        rcond = _core.ldlt_solve(by_rows(A), np.empty(A.shape), right, X)
     return X.T, rcond
 
 
 def tridiagonal(A: Doubles, B: Doubles) -> tuple[Doubles, Doubles, Doubles]:
     """Return diagonal and off-diagonal of T, A = Q T Q', and Q'B, for a symmetric A, which is destroyed."""
     d, e, right = np.empty(len(A)), np.empty(max(len(A) - 1, 0)), np.array(B.T, dtype=np.float64, order="C")
-    _core.symmetric_tridiagonal(by_rows(A), d, e, right)
+    with one_blas_thread_for(len(A)):
+        _core.symmetric_tridiagonal(by_rows(A), d, e, right)
     return d, e, right.T
 
 
 def triangle(A: Doubles) -> Doubles:
     """Return R (min(n, p), p), upper triangular, of A = Q R for A (n, p), which is destroyed; R's signs are free."""
     work = np.require(A, np.float64, ["C", "ALIGNED", "WRITEABLE"])
-    _core.orthogonal_triangle(work)
+    with one_blas_thread_for(min(A.shape)):
+        _core.orthogonal_triangle(work)
     return np.triu(work[: min(A.shape)])
 
 
@@ -87,7 +95,8 @@ def triangular_solve(
     X = np.require(B.T if overwrite else np.array(B.T, order="C"), np.float64, ["C", "ALIGNED", "WRITEABLE"])
     if T.flags.f_contiguous and not T.flags.c_contiguous:
         T, lower, transposed = T.T, not lower, not transposed
-    _core.solve_triangle(np.require(T, np.float64, ["C", "ALIGNED"]), X, lower, transposed)
+    with one_blas_thread_for(len(T)):
+        _core.solve_triangle(np.require(T, np.float64, ["C", "ALIGNED"]), X, lower, transposed)
     return X.T
 
 
@@ -95,7 +104,8 @@ def svd(A: Doubles) -> tuple[Doubles, Doubles, Doubles]:
     """Return U (n, k), the singular values (k,) in descending order, and V' (k, p), k = min(n, p); A is destroyed."""
     n, p, k = *A.shape, min(A.shape)
     u, values, vt = np.empty((n, k)), np.empty(k), np.empty((k, p))
-    _core.singular_values(np.require(A, np.float64, ["C", "ALIGNED", "WRITEABLE"]), u, values, vt)
+    with one_blas_thread_for(min(A.shape)):
+        _core.singular_values(np.require(A, np.float64, ["C", "ALIGNED", "WRITEABLE"]), u, values, vt)
     return u, converged(values), vt
 
 

@@ -18,7 +18,7 @@ from widelearn.ridge.primal_path import PrimalPath
 from widelearn.ridge.row_passes import RowPasses
 from widelearn.ridge.symmetric_systems import check_alpha, check_weight
 from widelearn.ridge.tridiagonal import dual_gcv
-from widelearn.runtime import Array, row_blocks
+from widelearn.runtime import Array, in_few_rows_one_thread, row_blocks
 
 BLOCK_ROWS = 2048
 
@@ -96,6 +96,7 @@ def passes(A: Array, y: Array, weight: Array | None) -> RowPasses:
     return RowPasses(lambda: ((rows, A[rows]) for rows in blocks), y, weight)
 
 
+@in_few_rows_one_thread
 def solve(
     A: ArrayLike, y: ArrayLike, alpha: ArrayLike, *, kind: str = "features", sample_weight: ArrayLike | None = None
 ) -> Array:
@@ -168,6 +169,7 @@ def solve(
     return coef[:, 0] if flat else coef
 
 
+@in_few_rows_one_thread
 def path(
     A: ArrayLike, y: ArrayLike, alphas: ArrayLike, *, kind: str = "features", sample_weight: ArrayLike | None = None
 ) -> Array:
@@ -230,6 +232,7 @@ def path(
     return problem.shaped(out)
 
 
+@in_few_rows_one_thread
 def loo(
     A: ArrayLike, y: ArrayLike, alphas: ArrayLike, *, kind: str = "features", sample_weight: ArrayLike | None = None
 ) -> Array:
@@ -293,6 +296,7 @@ def loo(
     return problem.shaped(out)
 
 
+@in_few_rows_one_thread
 def gcv(
     A: ArrayLike, y: ArrayLike, alphas: ArrayLike, *, kind: str = "features", sample_weight: ArrayLike | None = None
 ) -> Array:

@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 
 from widelearn import _core
 from widelearn.ridge.operators import Operator, Weighted, as_operator, times
-from widelearn.runtime import Array, check_memory, empty, warn
+from widelearn.runtime import Array, check_memory, empty, in_few_rows_one_thread, warn
 
 Doubles = NDArray[np.float64]
 # Pivots proposed at once.
@@ -24,6 +24,7 @@ NOISE = 64
 EXTREME, LARGEST = 200, 510
 
 
+@in_few_rows_one_thread
 def rp_cholesky(
     operator: Any,
     rank: int,

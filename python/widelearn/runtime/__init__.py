@@ -4,7 +4,10 @@ from widelearn.runtime.arrays import Array as Array
 from widelearn.runtime.arrays import core_blocks as core_blocks
 from widelearn.runtime.arrays import empty as empty
 from widelearn.runtime.arrays import row_blocks as row_blocks
+from widelearn.runtime.blas import in_few_rows_one_thread as in_few_rows_one_thread
 from widelearn.runtime.blas import one_blas_thread as one_blas_thread
+from widelearn.runtime.blas import one_blas_thread_for as one_blas_thread_for
+from widelearn.runtime.blas import row_count as row_count
 from widelearn.runtime.memory import available_memory, check_memory
 from widelearn.runtime.memory import capped as capped
 from widelearn.runtime.messages import NoDerivativeError, NumberOverflowError, warn

@@ -1,13 +1,21 @@
 """BLAS kept to one thread while calls want it so, and left as it was found when the last of them ends."""
 
+import functools
+import math
 import os
 import threading
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import threadpoolctl
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# Up to so many rows dense problems take one thread of BLAS, so that their bits are the same for any number.
+FEW = 512
 
 
 def one_blas_thread() -> AbstractContextManager[object]:
@@ -17,6 +25,30 @@ def one_blas_thread() -> AbstractContextManager[object]:
     the last restores those that nobody has changed meanwhile.
     """
     return Hold()
+
+
+def one_blas_thread_for(size: float) -> AbstractContextManager[object]:
+    """Keep BLAS to one thread for problems of few rows: more would gain little, and each number gives other bits."""
+    return one_blas_thread() if size <= FEW else nullcontext()
+
+
+def in_few_rows_one_thread(function: Function) -> Function:
+    """Let a function of rows, a matrix or an operator, which come first, keep BLAS to one thread if these are few."""
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        with one_blas_thread_for(row_count(next(iter([*args, *kwargs.values()]), None))):
+            return function(*args, **kwargs)
+
+    return cast("Function", called)
+
+
+def row_count(rows: Any) -> float:
+    """Return how many rows an array, a sequence or an operator has, infinitely many where it does not say."""
+    shape = getattr(rows, "shape", None)
+    if isinstance(shape, tuple) and shape:
+        return float(shape[0])
+    return float(len(rows)) if isinstance(rows, list | tuple) else math.inf
 
 
 class Hold:

@@ -16,7 +16,10 @@ def set_num_threads(k: int) -> None:
     """Set how many threads every later call may use.
 
     This wins over the environment variables ``WIDELEARN_NUM_THREADS``, ``RAYON_NUM_THREADS`` and ``OMP_NUM_THREADS``,
-    which are read in that order when it was not called. Results have the same bits for every number of threads.
+    which are read in that order when it was not called. Results have the same bits for every number of threads of this
+    pool. The threads of BLAS have a number of their own: up to 512 rows it does not change a bit either. Beyond,
+    eigenvectors, other decompositions by LAPACK, conjugate gradients on a stored matrix, kernels that are functions of
+    Python and products of stored features agree to rounding errors: one thread of BLAS would take up to twice as long.
 
     Parameters
     ----------
