@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from widelearn import datasets
+from widelearn.datasets.draws import normals
 
 
 def test_sphere_and_cube():
@@ -78,3 +79,9 @@ def test_seeds(draw):
 def test_refusals(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(("n", "d"), [(0, 3), (1, 1), (2500, 1001), (1, (1 << 20) + 1), (7, 5)])
+def test_rows_drawn_some_at_a_time_are_those_of_one_draw(n, d):
+    drawn = normals(np.random.RandomState(3), n, d)
+    np.testing.assert_array_equal(drawn, np.random.RandomState(3).standard_normal((n, d)))

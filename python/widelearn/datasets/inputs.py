@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch, check_random_state
 
 from widelearn.datasets.checks import LARGEST, fits, numbers, positive, sizes
+from widelearn.datasets.draws import normals
 
 Array = NDArray[np.float64]
 
@@ -177,8 +178,8 @@ def latent(n: int, p: int, d: int, mu: float = 1.0, random_state: Any = None) ->
     fits("rows and directions", n + d, p)
     rng = check_random_state(random_state)
     W = np.linalg.qr(rng.standard_normal((p, d)))[0] * np.sqrt(p * mu / d)
-    z = rng.standard_normal((n, d))
-    return Bunch(X=z @ W.T + rng.standard_normal((n, p)), z=z, directions=W.T)
+    z = normals(rng, n, d)
+    return Bunch(X=z @ W.T + normals(rng, n, p), z=z, directions=W.T)
 
 
 def elliptical(n: int, d: int, scales: ArrayLike = (0.1, 1.99**0.5), random_state: Any = None) -> Bunch:
@@ -225,11 +226,11 @@ def elliptical(n: int, d: int, scales: ArrayLike = (0.1, 1.99**0.5), random_stat
     fits("rows", n, d)
     rng = check_random_state(random_state)
     s = choices[rng.randint(0, len(choices), n)]
-    return Bunch(X=s[:, None] * rng.standard_normal((n, d)), scales=s)
+    return Bunch(X=s[:, None] * normals(rng, n, d), scales=s)
 
 
 def _sphere(rng: np.random.RandomState, n: int, d: int, radius: float) -> Array:
-    X = rng.standard_normal((n, d))
+    X = normals(rng, n, d)
     X *= radius / np.linalg.norm(X, axis=1, keepdims=True)
     return X
 

@@ -10,6 +10,7 @@ from scipy.special import logsumexp, ndtr
 from sklearn.utils import Bunch, check_random_state
 
 from widelearn.datasets.checks import Array, between, fits, numbers, orthonormal, positive, sizes
+from widelearn.datasets.draws import normals
 
 
 def xor_mixture(
@@ -73,7 +74,7 @@ def xor_mixture(
     rng = check_random_state(random_state)
     hidden = orthonormal(rng, directions, 2, d)
     cluster = rng.randint(0, 4, n)
-    X = rng.standard_normal((n, d))
+    X = normals(rng, n, d)
     X += (radius * np.where(cluster % 2 == 0, 1.0, -1.0))[:, None] * hidden[cluster // 2]
     y = np.where(cluster < 2, 1, -1) * np.where(rng.uniform(size=n) < noise, -1, 1)
 
@@ -170,7 +171,7 @@ def gaussian_mixture(
         raise ValueError(f"scale must be positive and finite, got {s.tolist()}.")
     p, s = p / p.sum(), np.broadcast_to(s, r).copy()
     cluster = rng.choice(r, n, p=p)
-    X = centres[cluster] + s[cluster, None] * rng.standard_normal((n, d))
+    X = centres[cluster] + s[cluster, None] * normals(rng, n, d)
     lengths = np.linalg.norm(centres, axis=1, keepdims=True)
     kinds = np.unique(names)
 

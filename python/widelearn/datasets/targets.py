@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import Bunch, check_random_state
 
 from widelearn.datasets.checks import LARGEST, Array, between, bits, fits, numbers, orthonormal, sizes
+from widelearn.datasets.draws import normals
 from widelearn.datasets.inputs import hypercube, sphere
 
 # The highest degree on the sphere: beyond, harmonics are counted for seconds.
@@ -75,7 +76,7 @@ def multi_index(
     fits("rows", n, d)
     rng = check_random_state(random_state)
     U = orthonormal(rng, directions, n_directions, d)
-    X = rng.standard_normal((n, d))
+    X = normals(rng, n, d)
     g = _two_and_four if link is None else link
 
     def bayes(X: Array) -> Array:

@@ -13,7 +13,7 @@ from widelearn.kernels import specs
 from widelearn.kernels.operators import KernelOperator
 from widelearn.kernels.parameters import Parameters
 from widelearn.kernels.rows import as_pair, as_rows
-from widelearn.runtime import Array, capped, check_memory, empty, row_blocks
+from widelearn.runtime import Array, capped, check_memory, empty, one_blas_thread_for, row_blocks
 
 # Rows of K that a kernel outside the core holds at once.
 BLOCK_ROWS = 256
@@ -175,7 +175,8 @@ class CallableKernel(Kernel):
     compiled = False
 
     def _own_gram(self, x: Array, y: Array | None, out: Array) -> None:
-        values = np.asarray(self.function(x, x if y is None else y))
+        with one_blas_thread_for(len(x)):
+            values = np.asarray(self.function(x, x if y is None else y))
         if values.shape != out.shape:
             raise ValueError(
                 f"The kernel function returned shape {values.shape} for {out.shape[0]} and {out.shape[1]} rows: it must"
