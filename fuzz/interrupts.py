@@ -136,9 +136,9 @@ def of_activation() -> Call:
 
 
 def deep() -> Call:
-    """Take a few rows through many layers."""
-    X = rows(150, 5)
-    return lambda: [NTK(9000, activation=name)(X) for name in ("relu", "erf", "tanh") * 20]
+    """Take rows through many layers."""
+    X = rows(600, 5)
+    return lambda: [NTK(1000, activation=name)(X) for name in ("relu", "erf", "tanh") * 20]
 
 
 def wide() -> Call:
