@@ -10,6 +10,8 @@ import numpy as np
 LARGEST_P, LARGEST_N, NEW_ROWS = 30, 300, 12
 # Powers of ten: units of columns, penalties, and offsets of columns and targets over their own spread.
 UNITS, PENALTIES = 6, 6
+# Targets of less relative spread are one number and rounding errors.
+CONSTANT = 1e-7
 COLUMN_OFFSETS = {"float64": 8, "float32": 3}
 TARGET_OFFSETS = {"float64": 3, "float32": 1}
 SHARE_DUPLICATED, SHARE_WEIGHTED, SHARE_MIXED = 0.2, 0.3, 0.3
@@ -43,9 +45,11 @@ class Problem:
 
     @property
     def spread(self) -> Any:
-        """The standard deviation of each target (t,)."""
+        """The standard deviation of each target (t,); the size of one that does not vary."""
         y, w = self.columns.astype(np.float64), self.weights[:, None] / self.weights.sum()
-        return np.sqrt((w * (y - (w * y).sum(axis=0)) ** 2).sum(axis=0))
+        spread = np.sqrt((w * (y - (w * y).sum(axis=0)) ** 2).sum(axis=0))
+        size = np.abs(y).max(axis=0)
+        return np.where(spread > CONSTANT * size, spread, size)
 
     def __str__(self) -> str:
         shape = f"seed {self.seed}: n={len(self.X)} p={self.X.shape[1]} t={self.columns.shape[1]}"

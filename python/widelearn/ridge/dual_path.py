@@ -96,6 +96,11 @@ class DualPath:
         smallest = np.abs((least if least.size else np.zeros(1))[:, None] + self.alphas).min(axis=0)
         return np.divide(self.blur, smallest, out=np.full(len(smallest), np.inf), where=smallest > 0.0)
 
+    def hides(self) -> bool:
+        """Whether an eigenvalue was taken for a rounding error that may be none, and that the least penalty shows."""
+        dropped = bool(self.vectors.size) and self.definite and not self.values.all()
+        return dropped and self.blur > HARMLESS * float(self.alphas.min(initial=np.inf))
+
     def errors(self) -> Errors:
         """Yield rows and their errors: by eigenvectors, and where these are too rough for a penalty by its factor."""
         if not self.vectors.size:

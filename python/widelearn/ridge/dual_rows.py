@@ -142,7 +142,7 @@ class DualRowsPath:
             K, self.dtype = rows.gram(DOUBLE), DOUBLE
         options: dict[str, Any] = {"fit_intercept": fit_intercept, "definite": True, "unit": roundoff(self.dtype)}
         self.dual = DualPath(K, y, alphas, weight, **options)
-        doubtful = self.dtype == DOUBLE and self.dual.settled().max() > HARMLESS
+        doubtful = self.dtype == DOUBLE and (self.dual.settled().max() > HARMLESS or self.dual.hides())
         self.spectrum = rows.spectrum(*self.source) if doubtful else None
 
     def errors(self) -> Errors:
