@@ -1,9 +1,13 @@
 """The memory budget: its limits, its refusals before anything is allocated, and that an abort is impossible."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 import widelearn as wl
+from source import ROOT
 from widelearn import runtime
 from widelearn.kernels import NTK, RBF
 from widelearn.ridge import Moments, solve
@@ -181,3 +185,12 @@ assert np.isfinite(NTK()(X[:50])).all()
 @pytest.mark.parametrize("job", ["gram", "kernel ridge", "feature ridge", "wide", "transform", "weights", "directions"])
 def test_no_abort_in_a_small_address_space(job, script):
     assert script(f"JOB = {job!r}\n" + ABORTS).startswith("refused")
+
+
+def test_what_calls_hold_stays_below_the_limit():
+    """Whoever allocates it: NumPy, the core's buffers, weights that are drawn for one call."""
+    names = ("kernel", "RandomFeatures.dot", "hadamard", "sphere")
+    command = [sys.executable, "-m", "fuzz.memory", "--limit", "64", "--seconds", "0.3", *names]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["ok"] * len(names)

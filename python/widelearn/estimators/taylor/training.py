@@ -35,7 +35,7 @@ class Training:
 
     def __init__(self, chosen: Any, X: Array, Y: Array, loss: str, units: TargetUnits) -> None:
         need = MOVEMENTS * 8 * int(chosen.width) * X.shape[1]
-        check_memory(need, f"Training {chosen.width} neurons of {X.shape[1]} columns", "Take fewer neurons.")
+        check_memory(need, f"Training {chosen.width} neurons of {X.shape[1]} columns", "Take a narrower net.")
         orders = check_orders(chosen.order, chosen.mode, chosen.width)
         self.chosen, self.units, self.solver = chosen, units, check_solver(chosen, orders)
         self.rng = check_random_state(chosen.random_state)
