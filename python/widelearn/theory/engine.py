@@ -129,6 +129,11 @@ def critical_ridge(spectrum: Spectrum | ArrayLike, n: float, n_features: float =
     float
         Λ_c <= 0, in the convention ‖y - f‖² + Λ ‖w‖².
 
+    Raises
+    ------
+    ValueError
+        If n or n_features is out of range, or an array.
+
     Notes
     -----
     The condition Σ s²/(s + κ)² = n for N infinite; for isotropic features it is minus the Marchenko-Pastur edge,
