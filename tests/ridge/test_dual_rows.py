@@ -1,0 +1,36 @@
+"""Fewer rows than features in unlike units, and weights of any unit, beside an oracle of 38 digits."""
+
+import numpy as np
+import pytest
+
+from fuzz import oracle
+from widelearn import ridge
+from widelearn.kernels import Laplace, as_kernel
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("n", "p"), [(8, 12), (15, 40), (20, 20)])
+def test_units_of_features_do_not_matter(n, p, weighted, rng):
+    A = rng.standard_normal((n, p)) * 10.0 ** rng.uniform(-5, 5, p)
+    y, weight = rng.standard_normal((n, 2)), rng.uniform(0.2, 3, n)
+    for alpha in (1e-4, 1.0, 1e4):
+        sums = oracle.sums(A, y, weight if weighted else np.ones(n), fit_intercept=False)
+        wanted = oracle.fit(sums, alpha).values(A).rounded()
+        options = {"sample_weight": weight if weighted else None}
+        np.testing.assert_allclose(A @ ridge.path(A, y, [alpha], **options)[0], wanted, atol=1e-7)
+        np.testing.assert_allclose(A @ ridge.solve(A, y, alpha, **options), wanted, atol=1e-7)
+
+
+def test_the_unit_of_weights_does_not_matter(rng):
+    A, y, weight = rng.standard_normal((12, 20)), rng.standard_normal(12), rng.uniform(0.5, 2, 12)
+    K = A @ A.T
+    for kind, matrix in (("features", A), ("kernel", K)):
+        wanted = ridge.loo(matrix, y, [0.1], kind=kind, sample_weight=weight)
+        for unit in (1e-150, 1e-100, 1e100, 1e150):
+            found = ridge.loo(matrix, y, [0.1 * unit], kind=kind, sample_weight=weight * unit)
+            np.testing.assert_allclose(found, wanted, rtol=1e-7)
+
+
+def test_laplacian_is_that_of_absolute_differences():
+    assert as_kernel("laplacian") == Laplace(norm=1)
+    assert as_kernel("laplace") == Laplace()
