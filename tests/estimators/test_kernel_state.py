@@ -9,7 +9,8 @@ from sklearn.base import clone, is_classifier
 
 import widelearn as wl
 from widelearn.estimators.feature_ridge.systems import Rows
-from widelearn.estimators.kernel_ridge.model import KernelProblem, choose_kernel
+from widelearn.estimators.kernel_ridge.choice import choose_kernel
+from widelearn.estimators.kernel_ridge.model import KernelProblem
 from widelearn.estimators.penalty import choice_of
 from widelearn.kernels import NTK, RBF
 
