@@ -165,7 +165,7 @@ def blocks() -> Call:
     def parts() -> object:
         return ((X, targets(X)) for _ in range(500))
 
-    return lambda: wl.FeatureRidge(wl.RandomFeatures(2000, random_state=0)).fit_blocks(parts)
+    return lambda: wl.FeatureRidge(wl.RandomFeatures(2000, random_state=0)).fit_blocks(parts())
 
 
 KINDS: dict[str, Callable[[], Call]] = {
