@@ -12,10 +12,12 @@ from widelearn.ridge.operators import Operator, Weighted, symmetric_kernel_matri
 from widelearn.ridge.preconditioner import Preconditioner, worth_it
 from widelearn.ridge.symmetric_systems import Solution, solve_symmetric
 from widelearn.ridge.unit_systems import heights, unit_weights
-from widelearn.runtime import Array, check_memory
+from widelearn.runtime import Array, check_memory, empty, row_blocks
 
 # Systems of fewer rows are factored whatever their spectrum.
 FEW_ROWS = 3000
+# Rows of a kernel matrix that are copied at once.
+COPIED_ROWS = 256
 
 
 def square(K: Array) -> Array:
@@ -29,7 +31,11 @@ def own_kernel_matrix(K: Array, dtype: DTypeLike | None = None) -> Array:
     """Return a C-contiguous copy of a square kernel matrix, to be destroyed by a solve; of its dtype, or another."""
     n, dtype = len(square(K)), K.dtype if dtype is None else np.dtype(dtype)
     check_memory(n * n * dtype.itemsize, f"A copy of the {n} x {n} kernel matrix", "Take fewer rows.")
-    return np.array(K, dtype, order="C")
+    own = empty((n, n), dtype)
+    # Some rows at a time, so that Ctrl-C need not wait for all of them.
+    for rows in row_blocks(n, COPIED_ROWS):
+        own[rows] = K[rows]
+    return own
 
 
 def solve_dual(
