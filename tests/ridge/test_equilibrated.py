@@ -33,6 +33,15 @@ def test_alike_columns_are_left_alone(rng):
     assert scales(np.array([0.0, 1e12]), 0.0)[0] == 1.0
 
 
+def test_right_hand_sides_are_left_alone(rng):
+    Z, B = rng.standard_normal((20, 5)), rng.standard_normal((5, 1))
+    for units in (1.0, np.logspace(-6, 6, 5)):
+        A = (Z * units).T @ (Z * units)
+        kept = B.copy()
+        Equilibrated(A, A.diagonal().copy(), 1e-3).solve(B)
+        assert np.array_equal(B, kept)
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_the_matrix_comes_back_bit_for_bit(dtype, rng):
     for _ in range(20):

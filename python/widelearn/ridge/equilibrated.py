@@ -53,12 +53,13 @@ class Equilibrated:
 
     def solve(self, B: Array) -> tuple[Array, float] | None:
         """Return (A + alpha I)⁻¹ B and the reciprocal condition number of M; None where M is not positive definite."""
-        X = np.ascontiguousarray(self.turned(B), dtype=self.A.dtype)
+        # A copy: the core solves in place.
+        X = np.array(self.turned(B), dtype=self.A.dtype, order="C")
         try:
             rcond, _ = _core.cholesky_solve(self.A, X, self.ridge)
         except np.linalg.LinAlgError:
             return None
-        return self.turned(X.astype(np.float64)), rcond
+        return self.turned(X.astype(np.float64, copy=False)), rcond
 
     def correct(self, B: Array) -> Array:
         """Return (A + alpha I)⁻¹ B from the factor that :meth:`solve` has left."""
