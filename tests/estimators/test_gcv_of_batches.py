@@ -1,4 +1,4 @@
-"""Generalised cross-validation of rows that come in batches: the score, the penalty and the fit are those of all rows."""
+"""Generalised cross-validation of rows in batches: the score, the penalty and the fit are those of all rows."""
 
 import numpy as np
 import pytest
