@@ -78,13 +78,13 @@ class PrimalPath:
         refits, first, spoilt = Refits(self.system, self.rows, self.alphas), 0, 0
         for rows, Z, right, root in self.rows.scaled(self.system.center, self.system.mean_y):
             errors, bad = self._closed_form(Z, right, root, factors)
-            spoilt += refits.replace(errors, bad, Z, right, root, first)
+            spoilt += refits.replace(errors, bad, np.arange(len(self.rows.y))[rows])
             first += len(Z)
             yield rows, errors
         if spoilt:
             warn(
                 f"{spoilt} of {first} rows nearly determine their own fitted values, so rounding may spoil their"
-                f" left-out errors. Raise the smallest alpha, {self.alphas.min():.2g}.",
+                f" left-out errors. Raise the smallest alpha, {self.alphas.min():.2g}, or look at these rows' scale.",
                 LinAlgWarning,
             )
 
