@@ -99,6 +99,8 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
         of the targets.
     ConvergenceWarning
         If "pcg" ends before `tol`, with the residual reached.
+    UserWarning
+        Before the work, if more than 30,000 rows foresee more than ten minutes of it, with the time.
 
     See Also
     --------

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils import check_random_state
 
+from widelearn.estimators.kernel_ridge.durations import announce
 from widelearn.estimators.kernel_ridge.linear import LinearProblem, by_columns
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem
 from widelearn.features import NystromFeatures
@@ -54,6 +55,7 @@ class Solver:
             return self._on_centres(problem, alpha)
         if self.solver != "pcg" and by_columns(problem, alpha):
             return LinearProblem(problem, path=False).chosen(alpha)
+        announce(problem, self.solver, self.max_iter)
         if self.solver == "cholesky" or (self.solver == "auto" and len(problem.X) < FEW_ROWS and fits(problem.X)):
             return problem.factored(alpha)
         return self._iterated(problem, alpha)

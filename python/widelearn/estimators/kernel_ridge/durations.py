@@ -1,0 +1,76 @@
+"""How long a kernel ridge fit on many rows will take, foreseen from one small product, and said before it begins."""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from widelearn.estimators.kernel_ridge.model import KernelProblem
+from widelearn.kernels import Kernel
+from widelearn.ridge.operators import times
+from widelearn.ridge.preconditioner import KEPT_ENTRY
+from widelearn.runtime import Array, available_memory, warn
+
+# Fewer rows are never looked at; fits of so many seconds are announced.
+MANY_ROWS, LONG = 30_000, 600.0
+# The small product of kernel values, and the order of the matrix product whose speed a factorisation has.
+FEW, MORE, ORDER = 256, 2048, 512
+# The iterations that preconditioned conjugate gradients usually take to eight digits.
+ITERATIONS = 30
+UNITS = ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes"))
+
+
+def announce(problem: KernelProblem, solver: str, max_iter: int) -> None:
+    """Warn, before the work, of a fit that will take long."""
+    n, kernel = len(problem.X), problem.kernel
+    room = available_memory()[0] if n > MANY_ROWS else 0
+    factorable = n * n * problem.X.itemsize <= room
+    if n <= MANY_ROWS or not isinstance(kernel, Kernel) or (solver == "cholesky" and not factorable):
+        # What does not fit is refused, at once.
+        return
+    entry, unit = entry_seconds(kernel, problem), product_seconds()
+    count, columns = min(ITERATIONS, max_iter), problem.Y.shape[1] + problem.fit_intercept
+    kept = n * n * np.dtype(np.float32).itemsize <= room // 2
+    iterated = n * n * (entry + count * columns * KEPT_ENTRY * unit if kept else count * entry)
+    factored = n * n * entry / 2 + n**3 / 3 * unit
+    ways = {"pcg": iterated, "cholesky": factored, "auto": min(iterated, factored) if factorable else iterated}
+    took = ways[solver]
+    if took <= LONG:
+        return
+    made = "" if kept or took == factored else f", made anew in each of about {count} iterations"
+    warn(
+        f"Kernel ridge regression on {n} rows with solver='{solver}' will take about {readable(took)} on this machine:"
+        f" {n} x {n} kernel values of {1e9 * entry:.2g} ns each{made}. Take solver='nystrom', the best combination of"
+        " n_components rows' kernels, which takes a small part of that."
+    )
+
+
+def entry_seconds(kernel: Kernel, problem: KernelProblem) -> float:
+    """Return the time of one kernel value in a product with the kernel matrix, measured on a few of the rows."""
+    X = problem.X
+    places = np.linspace(0, len(X) - 1, min(FEW + MORE, len(X))).astype(np.intp)
+    few, more = X[places[::9]], X[places]
+    V = np.ones((len(more), problem.Y.shape[1] + problem.fit_intercept), X.dtype)
+    return least_seconds(lambda: kernel.dot(few, more, V)) / (len(few) * len(more))
+
+
+def product_seconds() -> float:
+    """Return the time of one multiplication and addition in a matrix product."""
+    A: Array = np.ones((ORDER, ORDER))
+    return least_seconds(lambda: times(A, A)) / ORDER**3
+
+
+def least_seconds(call: Callable[[], object]) -> float:
+    """Return the shorter of the times of two calls, of which the first may wake threads."""
+    took = []
+    for _ in range(2):
+        start = time.perf_counter()
+        call()
+        took.append(time.perf_counter() - start)
+    return min(took)
+
+
+def readable(seconds: float) -> str:
+    """Return a duration in the largest unit of which it has two."""
+    size, name = next((unit for unit in UNITS if seconds >= 2 * unit[0]), UNITS[-1])
+    return f"{seconds / size:.0f} {name}"

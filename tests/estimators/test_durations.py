@@ -1,0 +1,61 @@
+"""Kernel ridge fits that will take long say so before they begin."""
+
+import re
+import time
+import warnings
+
+import numpy as np
+import pytest
+
+from widelearn import KernelRidge
+from widelearn.estimators.kernel_ridge import durations
+from widelearn.kernels import RBF
+
+
+@pytest.fixture
+def table(rng):
+    X = rng.standard_normal((400, 3))
+    return X, np.sin(X[:, 0])
+
+
+@pytest.mark.parametrize("solver", ["auto", "pcg", "cholesky"])
+def test_long_fits_name_their_time_and_the_remedy(solver, table, monkeypatch):
+    monkeypatch.setattr(durations, "MANY_ROWS", 300)
+    monkeypatch.setattr(durations, "LONG", 0.0)
+    model = KernelRidge(RBF(0.5), 0.1, solver=solver)
+    with pytest.warns(UserWarning, match=rf"on 400 rows with solver='{solver}' will take about .* solver='nystrom'"):
+        found = model.fit(*table)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(found.dual_coef_, KernelRidge(RBF(0.5), 0.1, solver=solver).fit(*table).dual_coef_)
+
+
+def test_short_fits_few_rows_other_solvers_and_matrices_say_nothing(table, monkeypatch):
+    X, y = table
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        monkeypatch.setattr(durations, "LONG", 0.0)
+        KernelRidge(RBF(0.5), 0.1, solver="pcg").fit(X, y)
+        monkeypatch.setattr(durations, "MANY_ROWS", 300)
+        KernelRidge(RBF(0.5), 0.1, solver="nystrom").fit(X, y)
+        KernelRidge("precomputed", 0.1, solver="cholesky").fit(RBF(0.5)(X), y)
+        monkeypatch.setattr(durations, "LONG", 600.0)
+        KernelRidge(RBF(0.5), 0.1, solver="pcg").fit(X, y)
+
+
+@pytest.mark.parametrize(("n", "seconds"), [(401, 2.0), (1600, 5.0)])
+def test_the_time_is_that_of_the_products(n, seconds, rng, monkeypatch):
+    """A clock on which a product of few rows takes some seconds foretells iterations over all pairs of rows."""
+    X = rng.standard_normal((n, 3))
+    now = iter(range(10**6))
+    monkeypatch.setattr(durations, "MANY_ROWS", 300)
+    monkeypatch.setattr(durations, "LONG", 120.0)
+    monkeypatch.setattr(time, "perf_counter", lambda: seconds * next(now))
+    # No room for the matrix, so that all of its entries are made anew.
+    monkeypatch.setattr(durations, "available_memory", lambda: (n * n, "a limit"))
+    problem = durations.KernelProblem(RBF(0.5), X, X[:, :1], None, fit_intercept=True)
+    with pytest.warns(UserWarning, match="made anew in each of about 30 iterations") as caught:
+        durations.announce(problem, "pcg", 1000)
+    more = min(n, durations.FEW + durations.MORE)
+    value, unit = re.search(r"about (\d+) (minutes|hours|days)", str(caught[0].message)).groups()
+    size = {name: size for size, name in durations.UNITS}[unit]
+    assert abs(float(value) * size - 30 * n * n * seconds / (-(-more // 9) * more)) <= size / 2
