@@ -90,6 +90,9 @@ def changed_container(rng: np.random.Generator, value: Any) -> Any:
     if isinstance(value, dict) and value:
         key = pick(rng, tuple(value))
         return {**value, key: changed(rng, value[key])} if rng.random() < 0.8 else {**value, "x": 1}
+    if isinstance(value, Build):
+        name = pick(rng, tuple(value.parameters))
+        return Build(value.cls, {**value.parameters, name: changed(rng, value.parameters[name])})
     if hasattr(value, "_fields"):
         parts = list(value)
         at = int(rng.integers(len(parts))) if parts else 0

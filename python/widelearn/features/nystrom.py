@@ -197,7 +197,11 @@ class NystromFeatures(DefaultObjects, FeatureMap):
 
     def dual(self, coef: ArrayLike) -> Array:
         """Return L⁻ᵀ c (r, t) for coefficients c (p, t) of the features: φ(x).c = k(x, C) L⁻ᵀ c."""
-        c = np.asarray(coef)[: len(self._factor)]
+        c = np.asarray(coef)
+        if c.ndim not in (1, 2) or len(c) not in (len(self._factor), self._n_features_out):
+            p = self._n_features_out
+            raise ValueError(f"coef has shape {c.shape}, but there are {p} features: it must be ({p},) or ({p}, t).")
+        c = c[: len(self._factor)]
         return triangular_solve(self._factor, c, lower=True, transposed=True)
 
     def _multiply(self, x: Array, coef: Array, out: Array) -> None:

@@ -131,6 +131,9 @@ class TangentFeatures(FeatureMap):
 
     def pull_back(self, X: Array, dual: Array) -> Array:
         """Return Σ_i dual_i φ(x_i), of shape (p, t)."""
+        X, dual = self._rows(X), np.asarray(dual)
+        if dual.ndim != 2 or len(dual) != len(X) or dual.dtype.kind not in "iuf":
+            raise ValueError(f"dual must be numbers of shape ({len(X)}, t), got shape {dual.shape} of {dual.dtype}.")
         out = np.zeros((dual.shape[1], self._width, X.shape[1]), X.dtype)
         for rows, neurons in self._neuron_blocks(X):
             for t, layer in enumerate(out):

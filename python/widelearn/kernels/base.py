@@ -106,7 +106,7 @@ class Kernel(Parameters):
 
     def operator(self, X: ArrayLike) -> KernelOperator:
         """Return K(X, X) as a linear operator that is never formed."""
-        return KernelOperator(self, as_rows(X)[0])
+        return KernelOperator(self, X)
 
     def _finite_diag(self, x: Array, name: str = "X") -> Array:
         """Return the diagonal; |k(x, y)|² <= k(x, x) k(y, y), so where it is finite every value is."""

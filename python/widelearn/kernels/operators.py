@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator
 
+from widelearn.kernels.rows import as_rows
 from widelearn.runtime import Array
 
 
@@ -31,8 +32,8 @@ class KernelOperator(LinearOperator):
     ----------
     kernel : Kernel
         The kernel.
-    x : ndarray of shape (n, d)
-        Checked rows, as :meth:`Kernel.operator` hands them over.
+    x : array-like of shape (n, d)
+        The rows.
 
     Notes
     -----
@@ -53,7 +54,10 @@ class KernelOperator(LinearOperator):
     array([0.368, 1.   , 0.368])
     """
 
-    def __init__(self, kernel: Pairwise, x: Array) -> None:
+    def __init__(self, kernel: Pairwise, x: ArrayLike) -> None:
+        if not (callable(kernel) and hasattr(kernel, "diag") and hasattr(kernel, "dot")):
+            raise TypeError(f"kernel must be an object of widelearn.kernels.Kernel, got {kernel!r}.")
+        x = as_rows(x)[0]
         super().__init__(x.dtype, (len(x), len(x)))  # type: ignore[call-arg]
         self.kernel, self.x = kernel, x
 
@@ -63,15 +67,25 @@ class KernelOperator(LinearOperator):
 
     def columns(self, indices: ArrayLike) -> Array:
         """Return the columns at `indices` as an (n, len(indices)) matrix."""
-        return np.asarray(self.kernel(self.x, self.x[np.asarray(indices)]))
+        return np.asarray(self.kernel(self.x, self._rows(indices)))
 
     def entries(self, rows: ArrayLike, columns: ArrayLike) -> Array:
         """Return the entries where `rows` and `columns` cross, as a (len(rows), len(columns)) matrix."""
-        return np.asarray(self.kernel(self.x[np.asarray(rows)], self.x[np.asarray(columns)]))
+        return np.asarray(self.kernel(self._rows(rows), self._rows(columns)))
 
     def dense(self) -> Array:
         """Return the whole matrix, of which the core computes one half."""
         return np.asarray(self.kernel(self.x))
+
+    def _rows(self, indices: ArrayLike) -> Array:
+        """Return some of the rows."""
+        places, n = np.asarray(indices), len(self.x)
+        mask = places.dtype == bool and places.shape == (n,)
+        if not (mask or (places.dtype.kind in "iu" and places.size)):
+            raise TypeError(f"Indices must be integers, or booleans of shape ({n},), got {indices!r}.")
+        if not mask and not (-n <= places.min() and places.max() < n):
+            raise ValueError(f"Indices must lie in 0 to n - 1 = {n - 1}, got {places.min()} to {places.max()}.")
+        return self.x[places]
 
     def _matmat(self, V: Array) -> Array:
         return self.kernel.dot(self.x, None, V)

@@ -89,9 +89,10 @@ class Parameters:
         """Return a parameter that must be a number or None, which stands for 1/d."""
         if getattr(self, name) is not None:
             return self._real(name)
-        if d == 0:
+        columns = self._number("d", d)
+        if columns == 0:
             raise ValueError(f"{type(self).__name__}: {name}=None means 1/d, but rows have 0 columns. Give a number.")
-        return 1.0 / d
+        return 1.0 / columns
 
 
 def same(one: object, other: object) -> bool:
@@ -142,21 +143,15 @@ def checks_parameters(*, nested: bool = True) -> Callable[[Method], Method]:
         checked, signature = decorate(method), inspect.signature(method)
         takes = ", ".join(list(signature.parameters)[1:])
 
-        @functools.wraps(method)
         @capped
+        @functools.wraps(method)
         def called(estimator: Any, *args: Any, **kwargs: Any) -> Any:
             try:
                 signature.bind(estimator, *args, **kwargs)
             except TypeError as error:
                 raise TypeError(f"{type(estimator).__name__}.{method.__name__}() {error}. It takes: {takes}.") from None
-            try:
-                with one_blas_thread_for(row_count(args[0] if args else kwargs.get("X"))):
-                    return checked(estimator, *args, **kwargs)
-            except OverflowError as error:
-                name = f"{type(estimator).__name__}.{method.__name__}()"
-                raise ValueError(
-                    f"{name} got a number beyond what is computed with ({error}). Take it smaller."
-                ) from error
+            with one_blas_thread_for(row_count(args[0] if args else kwargs.get("X"))):
+                return checked(estimator, *args, **kwargs)
 
         return cast("Method", called)
 

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from widelearn import _core
-from widelearn.runtime import Array, NumberOverflowError, check_memory
+from widelearn.runtime import Array, NumberOverflowError, check_memory, in_range
 
 # Name, parameter, standard deviation of the noise integrated out.
 Spec = tuple[str, float, float]
@@ -141,6 +141,7 @@ def check_labels(loss: str, Y: Array) -> None:
         raise ValueError(f"The softmax loss takes one-hot rows or probabilities, got {Y.min():g}. Encode the classes.")
 
 
+@in_range
 def loss(F: Array, Y: Array, name: str, *, sample_weight: Any = None) -> tuple[float, Array]:
     """Return the mean loss of outputs and its derivative by them.
 

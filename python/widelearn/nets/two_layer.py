@@ -7,7 +7,7 @@ import numpy as np
 from widelearn import _core
 from widelearn.kernels import specs
 from widelearn.nets.arrays import Shapes, activation_spec, check_result, check_room
-from widelearn.runtime import Array, capped, check_memory, empty
+from widelearn.runtime import Array, capped, check_memory, empty, in_range
 
 
 class Gradient(NamedTuple):
@@ -89,6 +89,7 @@ class TwoLayer:
     (0.5, array([ 1., -2.]))
     """
 
+    @in_range
     def __init__(self, W: Array, b: Array, a: Array, activation: Any, *, smoothing: float = 0.0) -> None:
         self.activation, self.smoothing = activation, float(smoothing)
         self._spec = activation_spec(activation, smoothing)

@@ -12,6 +12,8 @@ from typing import Any, TypeVar, cast
 
 import threadpoolctl
 
+from widelearn.runtime.messages import in_range
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 # Up to so many rows dense problems take one thread of BLAS, so that their bits are the same for any number.
@@ -34,6 +36,7 @@ def one_blas_thread_for(size: float) -> AbstractContextManager[object]:
 
 def in_few_rows_one_thread(function: Function) -> Function:
     """Let a function of rows, a matrix or an operator, which come first, keep BLAS to one thread if these are few."""
+    function = cast("Function", in_range(function))
 
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:

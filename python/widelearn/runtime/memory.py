@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import ParamSpec, TypeVar
 
 from widelearn import _core
+from widelearn.runtime.messages import in_range
 
 resource: ModuleType | None
 try:
@@ -142,6 +143,7 @@ OPEN_CALLS = OpenCalls()
 
 def capped(function: Callable[P, R]) -> Callable[P, R]:
     """Make a public function one call under the user's limit: what it holds counts, whoever allocates it."""
+    function = in_range(function)
 
     @wraps(function)
     def counted(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,9 +1,15 @@
 """Errors that the core raises, and warnings in the user's line."""
 
+import functools
 import sys
 import warnings
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 from widelearn import _core
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 NoDerivativeError, NumberOverflowError = _core.NoDerivativeError, _core.NumberOverflowError
 # Packages whose frames stand between a warning and the user's line.
@@ -33,3 +39,21 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in CALLING:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)
+
+
+def in_range(function: Callable[P, R]) -> Callable[P, R]:
+    """Make a public function refuse a number that its type cannot hold by a ValueError."""
+
+    @functools.wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except OverflowError as error:
+            name = function.__name__
+            if name != function.__qualname__:
+                name = type(args[0]).__name__ + ("" if name == "__init__" else f".{name}")
+            raise ValueError(
+                f"{name}() got a number beyond what is computed with ({error}). Take it smaller."
+            ) from error
+
+    return called

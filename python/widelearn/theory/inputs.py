@@ -17,7 +17,7 @@ from widelearn.theory.checks import Array, whole
 from widelearn.theory.quadrature import integrate
 
 # Degrees from which on a product over the dimensions may be the shorter one.
-LONG = 10_000
+LONG = 1000
 
 
 class Domain:
@@ -98,7 +98,8 @@ class Sphere(Domain):
             logarithm = np.where(np.abs(t) < 0.5, np.log1p(-np.minimum(t * t, 0.25)) / 2, np.log(np.cos(phi)))
             weight = np.exp((self.d - 2) * logarithm)
             values = f(t)
-            rows = self.orthonormal(t, degree) * (values * weight)
+            rows = self.orthonormal(t, degree)
+            rows *= values * weight
             return np.vstack([rows, values**2 * weight, weight])
 
         found = integrate(integrand, np.linspace(-reach, reach, 33))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from widelearn.runtime import row_blocks
 from widelearn.theory.checks import Array
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
@@ -12,6 +13,8 @@ DEPTH = 45
 # More panels than these are rounding, which no refinement cures.
 PANELS = 2048
 TOLERANCE = 2e-14
+# Values of the function that are held at once.
+VALUES = 1 << 21
 
 
 def integrate(f: Callable[[Array], Array], edges: Array) -> Array:
@@ -26,7 +29,7 @@ def integrate(f: Callable[[Array], Array], edges: Array) -> Array:
     total = np.zeros(len(whole))
     for _ in range(DEPTH):
         middle = (left + right) / 2
-        (first, one), (second, two) = _panels(f, left, middle), _panels(f, middle, right)
+        (first, one), (second, two) = (_panels(f, *ends, len(whole)) for ends in ((left, middle), (middle, right)))
         scale = np.maximum(scale, (one + two).max(axis=1, keepdims=True))
         rough = (np.abs(first + second - whole) > TOLERANCE * scale).any(axis=0)
         if 2 * rough.sum() > PANELS:
@@ -39,8 +42,13 @@ def integrate(f: Callable[[Array], Array], edges: Array) -> Array:
     return total + whole.sum(axis=1)
 
 
-def _panels(f: Callable[[Array], Array], left: Array, right: Array) -> tuple[Array, Array]:
-    """Return the integrals of f and of |f| over each panel, of shape (k, number of panels)."""
+def _panels(f: Callable[[Array], Array], left: Array, right: Array, rows: int = 1) -> tuple[Array, Array]:
+    """Return the integrals of f and of |f| over each panel, of shape (k, panels); so many rows k are many values."""
+    step = max(VALUES // (len(NODES) * rows), 1)
+    if step < len(left):
+        parts = [_panels(f, left[part], right[part]) for part in row_blocks(len(left), step)]
+        integrals, sizes = zip(*parts, strict=True)
+        return np.concatenate(integrals, axis=1), np.concatenate(sizes, axis=1)
     half = (right - left) / 2
     points = (left + right)[:, None] / 2 + half[:, None] * NODES
     values = f(points.ravel())

@@ -1,0 +1,90 @@
+"""Numbers that no float holds, and indices that are none, are refused by name wherever they come in."""
+
+import numpy as np
+import pytest
+
+import widelearn as wl
+from widelearn.kernels import RBF, KernelOperator, Laplace
+from widelearn.nets import TwoLayer, loss
+from widelearn.ridge import Moments
+
+HUGE = 10**400
+ONES = np.ones((3, 1))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda huge: wl.KernelRidge("rbf", huge).fit(ONES, ONES[:, 0]),
+        lambda huge: wl.FeatureRidge(alpha=huge).fit(ONES, ONES[:, 0]),
+        lambda huge: wl.KernelRidge("rbf").fit(ONES, [1, 2, huge]),
+        lambda huge: RBF()([[huge]]),
+        lambda huge: RBF().dot(ONES, [[huge]], [[1.0]]),
+        lambda huge: Laplace().spec(huge),
+        lambda huge: wl.ridge.solve(ONES, ONES, huge),
+        lambda huge: wl.ridge.path(ONES, [1, 2, huge], [1.0]),
+        lambda huge: wl.ridge.gcv(ONES, ONES, [1.0, huge]),
+        lambda huge: wl.ridge.pcg(np.eye(3), ONES, huge),
+        lambda huge: Moments(1).update(ONES, ONES[:, 0]).solve(huge),
+        lambda huge: Moments(1).update(ONES, [1, 2, huge]),
+        lambda huge: Moments(1).update(ONES, ONES[:, 0], [1, 2, huge]),
+        lambda huge: Moments(1).update(ONES, ONES[:, 0]).gcv([huge]),
+        lambda huge: loss(ONES, ONES, "squared", sample_weight=huge),
+        lambda huge: TwoLayer(ONES, ONES[:, 0], ONES, "relu", smoothing=huge),
+        lambda huge: wl.theory.neuron_spectrum("relu", huge, 3),
+        lambda huge: wl.RandomFeatures(4).fit(ONES).transform([[huge]]),
+    ],
+)
+def test_numbers_beyond_floats_are_wrong_values(call, sign):
+    with pytest.raises(ValueError, match=r"[a-z]"):
+        call(sign * HUGE)
+
+
+def test_the_refusal_names_the_users_call():
+    with pytest.raises(ValueError, match=r"KernelRidge\.fit\(\) got a number beyond"):
+        wl.KernelRidge("rbf", HUGE).fit(ONES, ONES[:, 0])
+    with pytest.raises(ValueError, match=r"^TwoLayer\(\) got a number beyond"):
+        TwoLayer(ONES, ONES[:, 0], ONES, "relu", smoothing=HUGE)
+    with pytest.raises(ValueError, match=r"^loss\(\) got a number beyond"):
+        loss(ONES, ONES, "squared", sample_weight=HUGE)
+
+
+@pytest.mark.parametrize("wrong", [[0.5], ["a"], [None], [], [[True]], [True, False], 1.0, 5, [-4], [0, 3], [2**62]])
+def test_indices_that_are_none(wrong):
+    operator = RBF().operator(np.arange(6.0).reshape(3, 2))
+    for call in (operator.columns, lambda at: operator.entries(at, [0]), lambda at: operator.entries([0], at)):
+        with pytest.raises((TypeError, ValueError), match=r"Indices must"):
+            call(wrong)
+
+
+def test_indices_from_the_end_and_masks(rng):
+    X = rng.standard_normal((5, 2))
+    operator, K = KernelOperator(RBF(), X.tolist()), RBF()(X)
+    np.testing.assert_array_equal(operator.columns([-1, 0]), K[:, [-1, 0]])
+    np.testing.assert_array_equal(operator.columns(X[:, 0] > X[:, 0].min()), K[:, X[:, 0] > X[:, 0].min()])
+    np.testing.assert_array_equal(operator.entries(np.uint8([1, 2]), [3]), K[[1, 2]][:, [3]])
+
+
+@pytest.mark.parametrize("wrong", [3, "rbf", None, object(), np.tanh])
+def test_operators_of_no_kernel(wrong):
+    with pytest.raises(TypeError, match=r"must be an object of widelearn\.kernels\.Kernel"):
+        KernelOperator(wrong, ONES)
+
+
+@pytest.mark.parametrize("d", [0, 0.0, "0", -0.0, np.array(0)])
+def test_scales_of_no_columns(d):
+    with pytest.raises(ValueError, match="0 columns"):
+        RBF().spec(d)
+
+
+@pytest.mark.parametrize("wrong", [3.0, [], np.ones(3), np.ones((2, 1)), "a", int, range(12), [["a"]] * 12])
+def test_combinations_of_no_rows(wrong, rng):
+    X = rng.standard_normal((12, 3))
+    with pytest.raises(ValueError, match="shape"):
+        wl.TangentFeatures(4).fit(X).pull_back(X, wrong)
+    with pytest.raises(ValueError, match="shape"):
+        wl.NystromFeatures(RBF(), 4).fit(X).dual(3.0 if np.ndim(wrong) == 0 else np.ones(7))
+    for rows in (int, [], 3.0, X[:, :0]):
+        with pytest.raises((ValueError, TypeError), match=r"[a-z]"):
+            wl.TangentFeatures(4).fit(X).pull_back(rows, np.ones((12, 1)))
