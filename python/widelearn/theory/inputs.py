@@ -7,6 +7,7 @@ t q_k = up(k) q_{k+1} + down(k) q_{k-1} with up + down = 1, so multiplying by t 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -45,11 +46,13 @@ class Domain:
     def orthonormal(self, t: Array, degree: int) -> Array:
         """Return √B_k q_k(t), orthonormal under the law of t, one row a degree."""
         k = np.arange(degree + 1.0)
-        b = np.sqrt(self.up(k[:-1]) * self.down(k[1:])) if degree else k[:0]
+        b = np.sqrt(self.up(k[:-1]) * self.down(k[1:])).tolist() if degree else []
         rows = np.ones((degree + 1, *t.shape))
-        for j in range(degree):
-            below = b[j - 1] * rows[j - 1] if j else 0.0
-            rows[j + 1] = (t * rows[j] - below) / b[j]
+        for j, (here, above) in enumerate(itertools.pairwise(rows)):
+            np.multiply(t, here, out=above)
+            if j:
+                above -= b[j - 1] * rows[j - 1]
+            above /= b[j]
         return rows
 
     def multiply_by_t(self, c: Array) -> Array:

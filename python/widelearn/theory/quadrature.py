@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from widelearn.runtime import row_blocks
 from widelearn.theory.checks import Array
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
@@ -46,7 +45,8 @@ def _panels(f: Callable[[Array], Array], left: Array, right: Array, rows: int = 
     """Return the integrals of f and of |f| over each panel, of shape (k, panels); so many rows k are many values."""
     step = max(VALUES // (len(NODES) * rows), 1)
     if step < len(left):
-        parts = [_panels(f, left[part], right[part]) for part in row_blocks(len(left), step)]
+        cuts = range(0, len(left), step)
+        parts = [_panels(f, left[at : at + step], right[at : at + step]) for at in cuts]
         integrals, sizes = zip(*parts, strict=True)
         return np.concatenate(integrals, axis=1), np.concatenate(sizes, axis=1)
     half = (right - left) / 2
