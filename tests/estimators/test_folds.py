@@ -237,3 +237,16 @@ def test_groups_are_metadata(family):
         model = made(family, GroupKFold(3)).set_fit_request(groups=True)
         found = cross_validate(model, X, LABELS if is_classifier(model) else Y, params={"groups": GROUPS})
     assert np.isfinite(found["test_score"]).all()
+
+
+@quiet
+@pytest.mark.parametrize("cv", [3, LeaveOneOut()], ids=repr)
+@pytest.mark.parametrize("family", [family for family in FAMILIES if not is_classifier(family())])
+def test_rounding_errors_of_a_constant_target_choose_nothing(family, cv):
+    alone = made(family, cv).fit(X, Y)
+    for constant in (0.0, 7.0, 1 / 3, -1e30, 1e-30, 1e6 + 1e-10 * np.sign(Y)):
+        both = made(family, cv).fit(X, np.column_stack([Y, np.broadcast_to(constant, 48)]))
+        assert both.alpha_ == alone.alpha_
+        if cv == 3:
+            # R² of a constant that is met is 1.
+            assert both.best_score_ == pytest.approx((alone.best_score_ + 1) / 2, rel=1e-9)

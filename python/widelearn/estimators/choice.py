@@ -27,6 +27,8 @@ class Choice(NamedTuple):
     errors: Array | None = None
     # What there is to say of a penalty at the edge.
     edge: str = ""
+    # The score in the units of the problem, in which none vanishes: by this, kernels are compared.
+    merit: float = -np.inf
 
     def warn(self) -> None:
         """Say once that the penalty lies at the edge, if it does."""
@@ -48,14 +50,16 @@ def best_by_error(
     first = int(mean.argmin())
     score = float(-mean[first] if not exponent else raised(-mean[first], exponent, SCORE))
     edge = edge_of(alphas, mean[:, None], np.array([first]))
-    return Choice(np.full(n_targets, penalties[first]), float(alphas[first]), score, edge=edge)
+    merit = float(-mean[first])
+    return Choice(np.full(n_targets, penalties[first]), float(alphas[first]), score, edge=edge, merit=merit)
 
 
 def best_by_rate(rates: Array, alphas: Array, n_targets: int, units: Units = ONES) -> Choice:
     """Return the choice of the largest rate (a,), of which 1 is the best."""
     first, penalties = int(rates.argmax()), units.penalties(alphas)
     edge = edge_of(alphas, 1.0 - rates[:, None], np.array([first]))
-    return Choice(np.full(n_targets, penalties[first]), float(alphas[first]), float(rates[first]), edge=edge)
+    score = float(rates[first])
+    return Choice(np.full(n_targets, penalties[first]), float(alphas[first]), score, edge=edge, merit=score)
 
 
 def edge_of(alphas: Array, errors: Array, at: Array) -> str:

@@ -1,6 +1,6 @@
 """The penalty by refits to parts of the rows: one set of folds a fit, in any form that scikit-learn takes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ from widelearn.estimators.units import ONES, Units
 from widelearn.runtime import Array
 
 Fold = tuple[Array, Array]
+# Machine epsilons of a target's size within which it is constant, and within which it is met.
+CONSTANT, MET = 8, 64
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Folds:
         """Return the scores (1,), or the squared errors (t,), of every penalty on one fold."""
         y, weight = problem.Y[test], None if problem.weight is None else problem.weight[test]
         refits = problem.refit(train, test, self.units.penalties(self.alphas))
+        if self.labels is None:
+            refits = without_noise(refits, problem, train, test)
         if squared:
             return [np.average((y - values) ** 2, axis=0, weights=weight) for values in refits]
         return [np.array([self._rate(y, values, weight)]) for values in refits]
@@ -70,6 +74,24 @@ class Folds:
             return float(r2_score(y, values, sample_weight=weight))
         hit = (decided(self.labels, y) == decided(self.labels, values)).reshape(len(y), -1).all(axis=1)
         return float(np.average(hit, weights=weight))
+
+
+def without_noise(refits: Iterable[Array], problem: Any, train: Array, test: Array) -> Iterator[Array]:
+    """Yield values (m, t) of refits, those that miss a constant target by rounding only put right.
+
+    R² of a constant is 1 where it is met and else 0: rounding errors would choose between these. An intercept meets it
+    whatever the penalty.
+    """
+    y = problem.Y[test]
+    every = np.concatenate([problem.Y[train], y]).astype(np.float64, copy=False)
+    unit = np.finfo(np.float64).eps * np.abs(every).max(axis=0)
+    constant = every.max(axis=0) / 2 - every.min(axis=0) / 2 <= CONSTANT / 2 * unit
+    if not constant.any():
+        yield from refits
+        return
+    for values in refits:
+        met = constant & (problem.fit_intercept | (np.abs(values - y) <= MET * unit).all(axis=0))
+        yield np.where(met, y, values)
 
 
 def folds_of(cv: Any, X: Any, Y: Array, labels: Labels | None, groups: ArrayLike | None) -> list[Fold]:

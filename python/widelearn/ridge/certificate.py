@@ -34,7 +34,8 @@ def blur(diagonal: Array, weight: Array | None, unit: float) -> float:
     """Return about how far rounding moves the eigenvalues of S K S, from the diagonal of K."""
     d = np.abs(np.asarray(diagonal, np.float64))
     d = d if weight is None else d * weight
-    return unit * float(np.sqrt(d.sum() * d.max(initial=0.0)))
+    # Of the roots, for the product may leave the range of doubles.
+    return unit * float(np.sqrt(d.sum()) * np.sqrt(d.max(initial=0.0)))
 
 
 def fit_error(

@@ -8,6 +8,7 @@ from widelearn.ridge.certificate import LOST, SINGLE_PRODUCTS, TRUSTED, blur, co
 from widelearn.ridge.lapack import cholesky, cholesky_solve, eigh, inverse_diagonal
 from widelearn.ridge.leave_one_out import ERROR_ROWS, Errors, divide, eigen_errors
 from widelearn.ridge.symmetric_systems import Solution, residual, solve_symmetric, take_out
+from widelearn.ridge.unit_systems import range_exponent
 from widelearn.runtime import Array, check_memory, row_blocks
 
 # Up to n / ROWS_A_PENALTY + LEAST penalties, one Cholesky factor and its inverse for each cost less than eigenvectors.
@@ -15,6 +16,8 @@ ROWS_A_PENALTY = 3000
 LEAST = 3
 # Relative errors of left-out errors that eigenvectors may make.
 HARMLESS = 1e-8
+# The share of a penalty beside which a matrix counts as nothing.
+NOTHING = 1e-30
 
 
 class DualPath:
@@ -39,7 +42,7 @@ class DualPath:
         if K.dtype != np.float64:
             check_memory(8 * n * n, f"The kernel matrix of {n} rows in float64", "Take fewer rows.")
             K = K.astype(np.float64)
-        self.alphas, self.definite = alphas, definite
+        self.given, self.definite = alphas, definite
         self.unit = roundoff(np.float64) if unit is None else unit
         self.trusted = TRUSTED if self.unit <= roundoff(np.float64) else SINGLE_PRODUCTS
         self.root = np.ones(n) if weight is None else np.sqrt(weight)
@@ -48,13 +51,17 @@ class DualPath:
             K *= self.root
         self.K, self.y = K, y * self.root[:, None]
         self.border = self.root if fit_intercept else None
+        self.exponent = range_exponent(K.diagonal(), alphas)
+        self.alphas = self._in_range(alphas)
+        if self.exponent:
+            np.ldexp(K, -self.exponent, out=K)
         self.diagonal = np.abs(K.diagonal())
         # What rounding may do to eigenvalues.
         self.blur = blur(self.diagonal, None, self.unit)
         self.values = self.vectors = np.empty(0)
         self.noise = n * np.finfo(K.dtype).eps * float(self.diagonal.sum())
         few = len(alphas) <= n / ROWS_A_PENALTY + LEAST
-        if not (few and alphas.min(initial=np.inf) > self.noise):
+        if not (few and self.alphas.min(initial=np.inf) > self.noise):
             self._decompose()
 
     def _decompose(self) -> None:
@@ -66,7 +73,8 @@ class DualPath:
             u = self.border / np.linalg.norm(self.border)
             take_out(P, u)
             # An eigenvalue below all others, so that no other eigenvector mixes with the border.
-            below = np.linalg.norm(self.K) * u
+            # Beside penalties the matrix may be nothing, and its squares vanish.
+            below = max(float(np.linalg.norm(self.K)), NOTHING * float(self.alphas.min(initial=0.0))) * u
             for rows in row_blocks(n, ERROR_ROWS):
                 P[rows] -= np.outer(below[rows], u)
         self.values, self.vectors = eigh(P)
@@ -76,6 +84,14 @@ class DualPath:
         if self.definite and len(self.values):
             self.noise = max(self.noise, -2 * self.values[0])
             self.values = np.where(self.values > self.noise, self.values, 0.0)
+
+    def _in_range(self, alpha: Array) -> Array:
+        """Return penalties beside the matrix in its range."""
+        return np.ldexp(alpha, -self.exponent) if self.exponent else alpha
+
+    def _original(self, found: Solution) -> Solution:
+        """Return a solution in the units that were given."""
+        return found._replace(coef=np.ldexp(found.coef, -self.exponent)) if self.exponent else found
 
     def forget(self) -> None:
         """Let go of the eigenvectors: solutions come from factors of the matrix then."""
@@ -158,6 +174,7 @@ class DualPath:
         """Solve by eigenvectors; None where there are none, or they lose digits."""
         if not self.vectors.size:
             return None
+        alpha = self._in_range(alpha)
         shifted = self.values[:, None] + alpha
         size = np.abs(shifted)
         if size.min() <= np.finfo(self.K.dtype).eps * size.max():
@@ -170,17 +187,17 @@ class DualPath:
             offset = (self.border @ (self.y - self.K @ coef)) / (self.border @ self.border)
         norms = np.linalg.norm(self.y, axis=0)
         relative = residual(self.K, coef, self.y, alpha, self.border, offset, norms)
-        return Solution(coef * self.root[:, None], offset, "eigen", relative, error=error)
+        return self._original(Solution(coef * self.root[:, None], offset, "eigen", relative, error=error))
 
     def factored(self, alpha: Array) -> Solution:
         """Return what :meth:`solve` does, from a factor of its own, whose rounding errors are the smaller ones."""
         found = self._factored(alpha)
         if found.error > LOST and found.solver == "cholesky":
-            complain(found.error, self.K, alpha, self.unit)
+            complain(found.error, self.K, self._in_range(alpha), self.unit)
         return found
 
     def _factored(self, alpha: Array, *, fallback: bool = True) -> Solution:
         options: dict[str, Any] = {"definite": self.definite, "fallback": fallback}
-        found = solve_symmetric(self.K, self.y, alpha, border=self.border, **options)
+        found = solve_symmetric(self.K, self.y, self._in_range(alpha), border=self.border, **options)
         error = fit_error(self.diagonal, found.coef, self.y, self.border, self.unit, found.residual)
-        return found._replace(coef=found.coef * self.root[:, None], error=error)
+        return self._original(found._replace(coef=found.coef * self.root[:, None], error=error))

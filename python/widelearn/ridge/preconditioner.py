@@ -24,6 +24,8 @@ APPLIED_ENTRY = 35.0
 FACTOR = 3.0
 # A factor of single precision serves penalties of so many of its rounding errors of the trace, or more.
 SINGLE = 16.0
+# Traces, that of a row and the whole, whose factors it holds.
+SMALLEST, LARGEST = 1e-30, 1e30
 # The products of so many rows of such a factor are summed in single precision.
 SUMMED_ROWS = 2048
 # By how much a shift grows that is too small for the rounding errors of the factor.
@@ -114,7 +116,11 @@ def precondition(
     if limit == 0:
         return Preconditioner([], alphas, np.empty(0, np.intp))
     trace = float(np.asarray(A.diag(), np.float64).clip(min=0.0).sum())
-    single = (rank is None or rank < n) and alphas.min() >= SINGLE * np.finfo(np.float32).eps * trace
+    if trace <= np.finfo(np.float64).eps * alphas.min():
+        # Beside the penalties the matrix is nothing, and panels of it may vanish.
+        return Preconditioner([], alphas, np.empty(0, np.intp), 1.0)
+    single = (rank is None or rank < n) and alphas.min() >= SINGLE * float(np.finfo(np.float32).eps) * trace
+    single = single and SMALLEST <= trace / n and trace <= LARGEST
     dtype = np.dtype(np.float32 if single else np.float64)
     need = dtype.itemsize * n * (limit + PROPOSED) + 16 * limit * limit
     check_memory(need, f"The preconditioner of rank {limit} of {n} rows", "Take a smaller rank, or None.")

@@ -37,7 +37,9 @@ class PrimalGcv:
             self.rss[j] = total - (form.right * coef).sum(axis=0) - alpha * squares
             noise[j] = unit * (total + largest * squares)
         shifted = form.values[:, None] + alphas
-        lost = unit * largest * (alphas / np.where(shifted > 0.0, shifted, 1.0) ** 2).sum(axis=0)
+        # Quotient by quotient, for squares may leave the range of doubles.
+        shifted = np.where(shifted > 0.0, shifted, 1.0)
+        lost = unit * (largest / shifted * (alphas / shifted)).sum(axis=0)
         exact = EXACT_SINGLE if unit > EPS else EXACT
         self.inexact = (noise > exact * self.rss).any(axis=1) | (lost > exact * np.abs(self.left))
         # What is left of the squares by rounding is no residual, but none at all would be no error either.

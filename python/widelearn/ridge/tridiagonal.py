@@ -6,7 +6,11 @@ from scipy.linalg.lapack import dptsv
 
 from widelearn.ridge.lapack import tridiagonal
 from widelearn.ridge.symmetric_systems import take_out
+from widelearn.ridge.unit_systems import range_exponent
 from widelearn.runtime import Array
+
+# The share of the largest eigenvalue to which a penalty is nothing, beside the rounding errors of the others.
+NOTHING = 1e-60
 
 
 class Tridiagonal:
@@ -24,9 +28,12 @@ class Tridiagonal:
         self.values = np.where(values > noise, values, 0.0)
         self.noise = noise
 
-    def slack(self, alphas: Array) -> Array:
-        """Return m - Σ λ / (λ + alpha) = Σ alpha / (λ + alpha) for every penalty, without cancellation."""
-        shifted = self.values[:, None] + alphas
+    def slack(self, alphas: Array, null: int = 0) -> Array:
+        """Return m - Σ λ / (λ + alpha) = Σ alpha / (λ + alpha) for every penalty, without cancellation.
+
+        Of the smallest eigenvalues `null` are left out.
+        """
+        shifted = np.sort(self.values)[null:, None] + alphas
         return np.asarray(np.where(shifted > 0.0, alphas / np.where(shifted > 0.0, shifted, 1.0), 1.0).sum(axis=0))
 
     def solve(self, alpha: float) -> Array:
@@ -65,9 +72,12 @@ class Tridiagonal:
         return eigh_tridiagonal(self.d, self.e) if len(self.d) > 1 else (self.d, np.ones((1, 1)))
 
 
-def gcv_errors(rss: Array, left: Array, weight: float) -> Array:
-    """Return (rss / n) / (left / n)² for n = `weight` and left = n - df, infinite where nothing is left."""
-    spent = left <= 1e3 * weight * np.finfo(np.float64).eps
+def gcv_errors(rss: Array, left: Array, weight: float, *, exact: bool = False) -> Array:
+    """Return (rss / n) / (left / n)² for n = `weight` and left = n - df, infinite where nothing is left.
+
+    `exact` says that what is left is no difference of larger numbers.
+    """
+    spent = left <= (0.0 if exact else 1e3 * weight * np.finfo(np.float64).eps)
     errors = weight * np.maximum(rss, 0.0) / np.where(spent, 1.0, left)[:, None] ** 2
     errors[spent] = np.inf
     return errors
@@ -82,13 +92,23 @@ def dual_gcv(K: Array, y: Array, alphas: Array, weight: Array | None, *, fit_int
     P = K.astype(np.float64, copy=False)
     P *= root[:, None]
     P *= root
+    if len(K) == fit_intercept:
+        # The intercept is the one target.
+        return np.zeros((len(alphas), y.shape[1])), np.inf
+    exponent = range_exponent(P.diagonal(), alphas)
+    if exponent:
+        np.ldexp(P, -exponent, out=P)
+        alphas = np.ldexp(alphas, -exponent)
     y = y * root[:, None]
     if fit_intercept:
         u = root / np.linalg.norm(root)
         take_out(P, u)
         y = y - np.outer(u, u @ y)
     form = Tridiagonal(P, y)
+    # Smaller penalties differ from that by nothing, and their squares vanish.
+    least = NOTHING * float(form.values.max(initial=0.0))
+    alphas = np.where(alphas > 0.0, np.maximum(alphas, least), 0.0)
     rss = np.stack([form.residual(alpha) for alpha in alphas])
-    total = float((root**2).sum())
-    errors = gcv_errors(rss, (total - len(K) - fit_intercept) + form.slack(alphas), total)
-    return errors, float(np.sort(form.values)[int(fit_intercept) :].min(initial=np.inf))
+    total, null = float((root**2).sum()), int(fit_intercept)
+    errors = gcv_errors(rss, (total - len(K)) + form.slack(alphas, null), total, exact=total == len(K))
+    return errors, float(np.ldexp(np.sort(form.values)[null:].min(initial=np.inf), exponent))

@@ -60,3 +60,13 @@ def largest_log2(sizes: Array, weight: Array | None = None) -> float:
     with np.errstate(divide="ignore"):
         logs = np.log2(sizes) + (0.0 if weight is None else np.log2(weight))
     return float(np.max(logs, initial=-np.inf))
+
+
+def range_exponent(diagonal: Array, alphas: Array) -> int:
+    """Return the exponent of a power of two that a matrix and its penalties are divided by; 0 for ordinary ones.
+
+    Neither squares of entries nor those of inverses then leave the range of doubles.
+    """
+    largest = max(float(np.abs(diagonal).max(initial=0.0)), float(alphas.max(initial=0.0)))
+    exponent = int(np.frexp(largest)[1])
+    return exponent if np.isfinite(largest) and abs(exponent) > int(ORDINARY) else 0

@@ -20,7 +20,7 @@ def choose_kernel(
         tried = LinearProblem(given, path=True) if linear else given
         choice = penalty.choose(tried)
         tried.rest()
-        if best is None or choice.score > best[1].score:
+        if best is None or choice.merit > best[1].merit:
             best = tried, choice
     if best is None:
         raise ValueError("kernel must name at least one kernel, and a list may not hold 'precomputed'.")

@@ -181,7 +181,7 @@ class KernelProblem:
     def chosen(self, alpha: Array) -> KernelModel:
         """Return the model of chosen penalties, from the matrix that chose them, which is destroyed."""
         if self._path is not None:
-            complain_of_left_out(self._doubt, self._path.alphas, alpha)
+            complain_of_left_out(self._doubt, self._path.given, alpha)
             found, rows = self._path.factored(alpha), self._rows()
             coef = np.zeros(self.Y.shape)
             coef[rows] = found.coef
