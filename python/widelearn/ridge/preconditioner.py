@@ -120,7 +120,7 @@ def precondition(
         # Beside the penalties the matrix is nothing, and panels of it may vanish.
         return Preconditioner([], alphas, np.empty(0, np.intp), 1.0)
     single = (rank is None or rank < n) and alphas.min() >= SINGLE * float(np.finfo(np.float32).eps) * trace
-    single = single and SMALLEST <= trace / n and trace <= LARGEST
+    single = single and trace / n >= SMALLEST and trace <= LARGEST
     dtype = np.dtype(np.float32 if single else np.float64)
     need = dtype.itemsize * n * (limit + PROPOSED) + 16 * limit * limit
     check_memory(need, f"The preconditioner of rank {limit} of {n} rows", "Take a smaller rank, or None.")
