@@ -88,3 +88,23 @@ def test_iterations_on_rows_of_any_size(kernel):
         direct, found = (KernelRidge(kernel, alpha, solver=name).fit(rows, Y) for name in ("cholesky", "pcg"))
         assert found.residual_ < 1e-7
         np.testing.assert_allclose(found.predict(rows), direct.predict(rows), rtol=0, atol=1e-6)
+
+
+def test_gcv_of_rows_that_lie_in_a_line():
+    """More columns than rows, of which all but one are small beside it."""
+    A, y = RNG.standard_normal((20, 50)), RNG.standard_normal(20)
+    A = A[:, :1] + 1e-5 * A
+    scores = [FeatureRidgeCV("passthrough", [1e-6, 1e-3], cv="gcv").fit(A * k, y).best_score_ for k in (1e20, 1e80)]
+    u, s, _ = np.linalg.svd(A - A.mean(axis=0))
+    g = (u[:, :19].T @ (y - y.mean())) / s[:19] ** 2
+    wanted = 20 * (g @ g) / np.sum(s[:19] ** -2.0) ** 2
+    np.testing.assert_allclose(scores, -wanted, rtol=1e-6)
+
+
+def test_warnings_name_no_penalty_that_nobody_gave():
+    w, A = np.ldexp(np.ones(12), 60), RNG.standard_normal((12, 40))
+    w[0], A[1] = 1.0, A[1] * 1e6
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        FeatureRidgeCV("passthrough", [3e-4]).fit(A, RNG.standard_normal(12), w)
+    assert not any("alpha = " in str(one.message) for one in caught)

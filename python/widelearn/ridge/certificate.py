@@ -78,9 +78,11 @@ def complain_of_left_out(doubt: Array, alphas: Array, chosen: Array | None = Non
     doubt = doubt if chosen is None else np.where(np.isin(alphas, chosen), doubt, 0.0)
     worst = int(np.argmax(doubt))
     if doubt[worst] > LOST:
+        # A chosen one may stand in other units than the user's, beside weights.
+        which = f"alpha = {alphas[worst]:.2g}" if chosen is None else "the chosen alpha"
         warn(
-            f"Rounding errors may move the left-out errors of alpha = {alphas[worst]:.2g} by {doubt[worst]:.1g} of"
-            " themselves. Take larger penalties, or scale the columns of X alike.",
+            f"Rounding errors may move the left-out errors of {which} by {doubt[worst]:.1g} of themselves. Take larger"
+            " penalties, or scale the columns of X alike.",
             LinAlgWarning,
         )
 

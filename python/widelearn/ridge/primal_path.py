@@ -84,7 +84,7 @@ class PrimalPath:
         if spoilt:
             warn(
                 f"{spoilt} of {first} rows nearly determine their own fitted values, so rounding may spoil their"
-                f" left-out errors. Raise the smallest alpha, {self.alphas.min():.2g}, or look at these rows' scale.",
+                " left-out errors. Raise the smallest alpha, or look at these rows' scale.",
                 LinAlgWarning,
             )
 

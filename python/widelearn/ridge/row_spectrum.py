@@ -6,7 +6,7 @@ from scipy.linalg import LinAlgWarning, svd
 from widelearn.ridge.certificate import SINGLE
 from widelearn.ridge.leave_one_out import Errors, eigen_errors
 from widelearn.ridge.symmetric_systems import Solution, Trouble, describe
-from widelearn.ridge.tridiagonal import gcv_errors
+from widelearn.ridge.tridiagonal import NOTHING, gcv_errors
 from widelearn.runtime import Array, check_memory, warn
 
 EPS = float(np.finfo(np.float64).eps)
@@ -106,6 +106,8 @@ class RowSpectrum:
 
     def gcv(self, alphas: Array) -> Array:
         """Return the generalised cross-validation errors (a, t)."""
+        # Smaller penalties differ from that by nothing, and their squares vanish.
+        alphas = np.where(alphas > 0.0, np.maximum(alphas, NOTHING * self.s.max(initial=0.0) ** 2), 0.0)
         shifted = self.s[:, None] ** 2 + alphas
         share = np.where(shifted > 0.0, alphas / np.where(shifted > 0.0, shifted, 1.0), 1.0)
         squares = (self.U.T @ self.y) ** 2
@@ -114,7 +116,8 @@ class RowSpectrum:
         outside[outside <= squares.sum(axis=0) * 64 * len(self.s) * EPS**2] = 0.0
         rss = outside + (share[self.s > 0.0] ** 2).T @ squares[self.s > 0.0]
         total = float(self.root @ self.root)
-        return gcv_errors(rss, (total - len(self.root)) + share.sum(axis=0), total)
+        n = len(self.root)
+        return gcv_errors(rss, (total - n) + share.sum(axis=0), total, exact=total == n)
 
     def fit(self, alpha: Array) -> Array:
         """Return the coefficients (p, t) for one penalty a target."""
@@ -149,7 +152,7 @@ class RowSpectrum:
         elif error > self.lost:
             warn(
                 f"Rounding errors move the fit by about {error:.1g} of the targets: the largest singular value of the"
-                f" features is {first:.2g}, and alpha {float(alpha.min()):.2g}. Raise alpha, or scale the columns"
-                " alike.",
+                f" features is {first / max(float(alpha.min()), EPS**2 * first**2) ** 0.5:.2g} roots of alpha. Raise"
+                " alpha, or scale the columns alike.",
                 LinAlgWarning,
             )
