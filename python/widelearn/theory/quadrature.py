@@ -13,7 +13,7 @@ DEPTH = 45
 PANELS = 2048
 TOLERANCE = 2e-14
 # Values of the function that are held at once.
-VALUES = 1 << 21
+VALUES = 1 << 22
 
 
 def integrate(f: Callable[[Array], Array], edges: Array) -> Array:
