@@ -101,7 +101,7 @@ WRONG = {
     ),
     "block length": (ValueError, r"Block 5: .*inconsistent .*\[10, 4\]", X1, lying(Y1, 5, lambda x: x[:4])),
     "block nan": (ValueError, "Block 0: Input X contains NaN", lying(X1, 0, lambda x: x / 0 * 0), Y1),
-    "weights": (ValueError, r"Block \d: Negative values", X1, Y1, -da.ones(60, chunks=10)),
+    "weights": (ValueError, r"Block \d: sample_weight is negative", X1, Y1, -da.ones(60, chunks=10)),
     "no weight": (ValueError, "no rows with a positive weight", X1, Y1, da.zeros(60, chunks=10)),
     "no rows": (ValueError, "no rows with a positive weight", X1[:0], Y1[:0]),
     "lost rows": (ValueError, "no rows with a positive weight", X1[X1[:, 0] > 99], Y1[X1[:, 0] > 99]),

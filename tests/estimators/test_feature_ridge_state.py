@@ -78,7 +78,7 @@ def test_a_refit_that_fails_leaves_the_old_model(model, rows):
     other = numbers if is_classifier(model) else numbers * np.nan
     unchanged(model, ValueError, lambda: model.fit(X[:, :3], other), "Unknown label type|NaN")
     # Labels are read before weights are: they must not be kept without them.
-    unchanged(model, ValueError, lambda: model.fit(X[:, :3], numbers > 0.5, -numbers), "Negative values")
+    unchanged(model, ValueError, lambda: model.fit(X[:, :3], numbers > 0.5, -numbers), "sample_weight is negative")
     unchanged(model, ValueError, lambda: model.fit(X, numbers > 0.5, 0 * numbers), "at least one non-zero")
     np.testing.assert_array_equal(model.predict(X), values)
     assert getattr(model, "classes_", None) is classes

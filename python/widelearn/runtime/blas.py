@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
+from numbers import Real
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
@@ -50,7 +51,8 @@ def row_count(rows: Any) -> float:
     """Return how many rows an array, a sequence or an operator has, infinitely many where it does not say."""
     shape = getattr(rows, "shape", None)
     if isinstance(shape, tuple) and shape:
-        return float(shape[0])
+        # A Dask dataframe does not know yet how many it has.
+        return float(shape[0]) if isinstance(shape[0], Real) else math.inf
     return float(len(rows)) if isinstance(rows, list | tuple) else math.inf
 
 
