@@ -1,7 +1,7 @@
 """The singular vectors of rows: ridge regression for all penalties at once, without the squares of the features."""
 
 import numpy as np
-from scipy.linalg import LinAlgWarning, svd
+from scipy.linalg import LinAlgWarning, qr, svd
 
 from widelearn.ridge.certificate import SINGLE
 from widelearn.ridge.leave_one_out import Errors, eigen_errors
@@ -14,6 +14,8 @@ EPS = float(np.finfo(np.float64).eps)
 LOST_BY_ROWS = 3e-7
 # Relative errors of left-out errors for which a row is left out in earnest, and so many rows at most.
 OUTLYING, MOST_REFITS = 1e-9, 32
+# Corrections of coefficients by what they leave of the targets.
+REFINED = 2
 
 
 class RowSpectrum:
@@ -34,6 +36,8 @@ class RowSpectrum:
         if fit_intercept:
             share = root**2 / (root @ root)
             self.center, self.mean = share @ A, share @ right
+            # What is constant is so exactly.
+            self.center = np.clip(self.center, A.min(axis=0), A.max(axis=0))
             A -= self.center
             right = right - self.mean
         A *= root[:, None]
@@ -50,8 +54,8 @@ class RowSpectrum:
         self.y, self.lengths = right * root[:, None], np.linalg.norm(A[:, self.n_null :], axis=0)
         scaled = A[:, self.n_null :] / np.where(self.lengths > 0.0, self.lengths, 1.0)
         alike = svd(scaled, compute_uv=False, overwrite_a=True, check_finite=False)
-        U, s, Vt = svd(A, full_matrices=False, overwrite_a=True, check_finite=False)
-        self.U, self.s, self.Vt = U[:, self.n_null :], s[self.n_null :], Vt[self.n_null :, self.n_null :]
+        self.A = A[:, self.n_null :]
+        self.U, self.s, self.Vt = graded_svd(A, self.n_null)
         # Columns of unlike lengths have small singular values that are none of rounding: rank is that of columns alike.
         rank = np.count_nonzero(alike > max(n, p) * EPS * alike.max(initial=0.0))
         self.s[rank:] = 0.0
@@ -60,7 +64,7 @@ class RowSpectrum:
     @staticmethod
     def need(n: int, p: int) -> int:
         """Return the bytes that are held at once."""
-        return 8 * (3 * n * (p + 1) + 6 * n * n)
+        return 8 * (4 * n * (p + 1) + 6 * n * n)
 
     def errors(self, alphas: Array) -> Errors:
         """Yield rows and their scaled left-out errors for every penalty."""
@@ -123,7 +127,15 @@ class RowSpectrum:
         """Return the coefficients (p, t) for one penalty a target."""
         seen = self.s > 0.0
         s = self.s[seen, None]
-        return np.asarray(self.Vt[seen].T @ (s * (self.U[:, seen].T @ self.y) / (s**2 + alpha)))
+        U, Vt = self.U[:, seen], self.Vt[seen]
+        coef = np.asarray(Vt.T @ (s * (U.T @ self.y) / (s**2 + alpha)))
+        # Errors of a vector's length are too many for the small coefficients of the longest columns.
+        for _ in range(REFINED):
+            left = U.T @ (self.y - self.A @ coef)
+            coef += Vt.T @ ((s * left - alpha * (Vt @ coef)) / (s**2 + alpha))
+        # What no row varies in has no coefficient.
+        coef[self.lengths == 0.0] = 0.0
+        return coef
 
     def solve(self, alpha: Array) -> Solution:
         """Return the coefficients (p, t) and values at the centre (t,) for one penalty a target."""
@@ -156,3 +168,16 @@ class RowSpectrum:
                 " alpha, or scale the columns alike.",
                 LinAlgWarning,
             )
+
+
+def graded_svd(A: Array, first: int) -> tuple[Array, Array, Array]:
+    """Return U, s and V' of columns of unlike lengths on the complement of the `first` ones.
+
+    Triangles of columns, the longest first, round each by itself, where turning rows would round all by the longest.
+    """
+    order = np.append(np.arange(first), first + np.argsort(-np.linalg.norm(A[:, first:], axis=0), kind="stable"))
+    Q, R = qr(A[:, order], mode="economic", overwrite_a=True, check_finite=False)
+    U, s, Vt = svd(R[first:, first:], full_matrices=False, check_finite=False)
+    out = np.empty_like(Vt)
+    out[:, order[first:] - first] = Vt
+    return Q[:, first:] @ U, s, out
