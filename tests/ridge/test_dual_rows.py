@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import widelearn as wl
 from fuzz import oracle
 from widelearn import ridge
 from widelearn.kernels import Laplace, as_kernel
@@ -34,3 +35,13 @@ def test_the_unit_of_weights_does_not_matter(rng):
 def test_laplacian_is_that_of_absolute_differences():
     assert as_kernel("laplacian") == Laplace(norm=1)
     assert as_kernel("laplace") == Laplace()
+
+
+@pytest.mark.parametrize("far", [1e3, 1e9, 1e12])
+def test_a_stretch_of_a_huge_column_loses_no_digits_of_the_others(far):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(12, 40)), rng.normal(size=12)
+    X[:5, 0] = far
+    truth = oracle.fit(oracle.sums(X, y[:, None], np.ones(12), fit_intercept=True), 1e-6).values(X).rounded()[:, 0]
+    for model in (wl.FeatureRidge("passthrough", 1e-6), wl.KernelRidge("linear", 1e-6)):
+        np.testing.assert_allclose(model.fit(X, y).predict(X), truth.astype(float), rtol=0, atol=1e-9)

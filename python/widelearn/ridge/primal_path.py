@@ -103,7 +103,7 @@ class PrimalPath:
             errors[exact] = right - products(turned, inverse, self.projected)
             np.square(turned, out=turned)
             left[exact] = (1.0 - own[:, None] - turned @ inverse).T
-            bad[exact] = self._spoilt(left[exact], turned, inverse)
+            bad[exact] = self._spoilt(left[exact], turned, inverse) | (left[exact] < ACCURACY * EPS * own)
         for j, factor in factors.items():
             offset = factor.offset - system.mean_y + system.rest @ factor.coef
             errors[j] = right - Z @ factor.coef - root[:, None] * offset
@@ -113,6 +113,7 @@ class PrimalPath:
             bad[j] = left[j] < ACCURACY * EPS * (
                 np.linalg.norm(turned @ factor.root.T * factor.units, axis=1) * (1.0 + size)
                 + self._relative(factor.scaled)
+                + own
             )
         return divide(errors, np.where(left > FULL, left, 0.0)), bad
 

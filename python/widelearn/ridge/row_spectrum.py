@@ -16,6 +16,8 @@ LOST_BY_ROWS = 3e-7
 OUTLYING, MOST_REFITS = 1e-9, 32
 # Corrections of coefficients by what they leave of the targets.
 REFINED = 2
+# Rounding errors of singular vectors, in units of the last place.
+ULPS = 8.0
 
 
 class RowSpectrum:
@@ -81,6 +83,8 @@ class RowSpectrum:
         inverse = 1.0 / (self.s[:, None] ** 2 + alphas)
         share = self.U**2 @ inverse
         outlying = np.flatnonzero((EPS * inverse.max(axis=0, initial=0.0) > OUTLYING * share).any(axis=1))
+        if len(self.root) <= MOST_REFITS and (self._turned(alphas) > OUTLYING).any():
+            outlying = np.arange(len(self.root))
         if len(self.root) < 3 or len(outlying) > MOST_REFITS:
             return {}
         (Z, y, weight, kept), found = self.rows, {}
@@ -99,14 +103,18 @@ class RowSpectrum:
 
     def doubt(self, alphas: Array) -> Array:
         """Return about how wrong left-out errors of every penalty (a,) may be by rounding, relative to themselves."""
-        least, first = self.s[self.s > 0.0].min(initial=np.inf), float(self.s.max(initial=0.0))
-        smallest = np.sqrt(least**2 + alphas)
-        doubt = np.divide(EPS * first, smallest, out=np.zeros(len(alphas)), where=smallest > 0.0)
+        doubt = self._turned(alphas)
         shifted = self.s[:, None] ** 2 + alphas
         inverse = np.divide(1.0, shifted, out=np.zeros_like(shifted), where=shifted > 0.0)
         share = (self.U**2 @ inverse).min(axis=0, initial=np.inf)
         drowned = np.divide(EPS * inverse.max(axis=0, initial=0.0), share, out=np.zeros_like(share), where=share > 0.0)
         return np.maximum(doubt, drowned)
+
+    def _turned(self, alphas: Array) -> Array:
+        """Return how far rounding turns singular vectors (a,), by some units of the last place."""
+        least, first = self.s[self.s > 0.0].min(initial=np.inf), float(self.s.max(initial=0.0))
+        smallest = np.sqrt(least**2 + alphas)
+        return np.divide(ULPS * EPS * first, smallest, out=np.zeros(len(alphas)), where=smallest > 0.0)
 
     def gcv(self, alphas: Array) -> Array:
         """Return the generalised cross-validation errors (a, t)."""
