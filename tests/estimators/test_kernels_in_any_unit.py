@@ -108,3 +108,19 @@ def test_warnings_name_no_penalty_that_nobody_gave():
         warnings.simplefilter("always")
         FeatureRidgeCV("passthrough", [3e-4]).fit(A, RNG.standard_normal(12), w)
     assert not any("alpha = " in str(one.message) for one in caught)
+
+
+@pytest.mark.parametrize("solver", ["cholesky", "pcg", "nystrom"])
+def test_weights_of_sixteen_decades(solver):
+    """Rows so far apart that their kernel matrix is the identity: each is fitted by itself."""
+    n, alpha = 40, 1e-3
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        rows, y, w = rng.standard_normal((n, 3)) * 1e3, rng.standard_normal(n), 10.0 ** rng.uniform(-5, 11, n)
+        share = 1 / (1 + alpha / w)
+        mean = share @ y / share.sum()
+        model = KernelRidge("rbf", alpha, solver=solver, n_components=n, random_state=0)
+        if solver == "pcg":
+            warnings.simplefilter("ignore")
+        found = model.fit(rows, y, w).predict(rows)
+        np.testing.assert_allclose(found, mean + share * (y - mean), rtol=0, atol=1e-6)

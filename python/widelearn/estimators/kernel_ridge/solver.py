@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from os import PathLike
 from typing import Any, Self
 
@@ -18,6 +19,7 @@ from widelearn.ridge import Moments
 from widelearn.ridge.iterations import NotFiniteError
 from widelearn.ridge.kernel_systems import FEW_ROWS, own_kernel_matrix, solve_iteratively, worth_iterating
 from widelearn.ridge.operators import Dense, Operator, cached, symmetric_kernel_matrix
+from widelearn.ridge.row_passes import RowPasses
 from widelearn.ridge.symmetric_systems import Solution
 from widelearn.runtime import Array, available_memory
 
@@ -128,18 +130,21 @@ def fit_on_centres(
             X, y, weight = X[kept], y[kept], weight[kept]
     n, p = len(X), min(features.n_components, len(X))
     room = max(available_memory()[0] // PART // (8 * (p + 256)), p)
-    moments = None
+    moments, passes = None, None
     if n <= room:
         Z = features.fit_transform(X)
         moments = Moments(Z.shape[1], y.shape[1]).update(Z, y, weight)
+        if weight is not None:
+            # The rows correct what moments lose of those whose weights are far apart.
+            passes = RowPasses(partial(list, [(slice(0, n), Z)]), y, weight)
         del Z
     else:
         rng = check_random_state(features.random_state)
         features.fit(X[np.sort(rng.permutation(n)[:room])])
         moments = Moments(features.n_features_out, y.shape[1]).absorb(*features.moments(X, y, weight))
-    coef, offset = moments.solve_once(alpha, fit_intercept)
-    dual = features.dual(coef.reshape(-1, y.shape[1]))
-    return Solution(dual.astype(X.dtype), np.reshape(offset, -1).astype(X.dtype), "nystrom", 0.0)
+    solved = moments.solution_once(alpha, fit_intercept, passes)
+    dual = features.dual(solved.coef)
+    return Solution(dual.astype(X.dtype), solved.intercept.astype(X.dtype), "nystrom", 0.0)
 
 
 def default_centres(n: int) -> int:
