@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from widelearn import _core
-from widelearn.runtime import Array, NumberOverflowError, check_memory, in_range
+from widelearn.runtime import Array, NumberOverflowError, check_memory
 
 # Name, parameter, standard deviation of the noise integrated out.
 Spec = tuple[str, float, float]
@@ -91,7 +91,10 @@ class Shapes:
         if sample_weight is None:
             n = self.lengths["n"][0]
             return np.full(n, 1 / n)
-        weight = np.ascontiguousarray(sample_weight, dtype=np.float64)
+        try:
+            weight = np.ascontiguousarray(sample_weight, dtype=np.float64)
+        except OverflowError:
+            raise ValueError("sample_weight must be numbers that float64 can hold.") from None
         self._fit("sample_weight", weight, "n")
         check_finite("sample_weight", weight)
         total = float(weight.sum())
@@ -141,7 +144,6 @@ def check_labels(loss: str, Y: Array) -> None:
         raise ValueError(f"The softmax loss takes one-hot rows or probabilities, got {Y.min():g}. Encode the classes.")
 
 
-@in_range
 def loss(F: Array, Y: Array, name: str, *, sample_weight: Any = None) -> tuple[float, Array]:
     """Return the mean loss of outputs and its derivative by them.
 
