@@ -81,6 +81,8 @@ for T in (np.float64, np.float32):
     wl.TaylorRegressor(2, "tanh", width=4, mode="signs", max_iter=2).fit(x, y).predict(x)
     wl.datasets.multi_index(5, 3)
 wl.runtime.check_memory(1000, "A row", "Take fewer.")
+from widelearn.ridge import lapack
+G = X.T @ X; lapack.ldlt_solve(G.copy(), np.ones((3, 1))); lapack.svd(X.copy()); lapack.triangle(X.copy())
 wl._core.normals(np.empty((2, 3)), 1, 2); wl._core.philox4x32((1, 2, 3, 4), (5, 6))
 wl._core.set_num_threads(2); wl._core.num_threads(); wl._core.simd(); wl._core.simd_available()
 """

@@ -17,6 +17,7 @@ X = rng.standard_normal((40, 4))
 y = X[:, 0] * X[:, 1]
 labels = (y > 0).astype(int)
 twins = np.hstack([X, X])
+quadratic = wl.kernels.Polynomial(degree=2)
 K = X @ X.T
 X_cross = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]] * 10)
 y_cross = X_cross[:, 0] * X_cross[:, 1]
@@ -29,10 +30,10 @@ warnings.simplefilter("always")
 # A line of a script that ends in one warning, and words of it.
 LINES = {
     "wl.ridge.solve(twins, y, 0.0)": "rcond",
-    "wl.FeatureRidge(alpha=0.0).fit(twins, y).predict(twins)": "rcond",
-    "wl.KernelRidge('linear', alpha=0.0).fit(X, y)": "rcond",
-    "make_pipeline(StandardScaler(), wl.KernelRidge('linear', alpha=0.0)).fit(X, y)": "rcond",
-    "GridSearchCV(wl.KernelRidge('linear'), {'alpha': [0.0]}, cv=2, refit=False).fit(X, y)": "rcond",
+    "wl.FeatureRidge('passthrough', alpha=0.0).fit(twins, y).predict(twins)": "rcond",
+    "wl.KernelRidge(quadratic, alpha=0.0).fit(X, y)": "rcond",
+    "make_pipeline(StandardScaler(), wl.KernelRidge(quadratic, alpha=0.0)).fit(X, y)": "rcond",
+    "GridSearchCV(wl.KernelRidge(quadratic), {'alpha': [0.0]}, cv=2, refit=False).fit(X, y)": "rcond",
     "wl.ridge.pcg(K, y, 1e-6, rank=1, max_iter=1)": "not tol=",
     "wl.KernelRidge('rbf', alpha=1e-6, solver='pcg', max_iter=1).fit(X, y)": "not tol=",
     "wl.ridge.rp_cholesky(-K, 5, random_state=0)": "not positive semidefinite",

@@ -145,7 +145,7 @@ def test_every_penalty_is_asked_for_once_a_kernel(weighted, rows, monkeypatch, r
     weight = rng.integers(0, 3, 60).astype(float) if weighted else None
     given = Rows(X, y.astype(float)[:, None], weight, True)
     alphas, kernels = np.array([0.1, 1.0, 10.0]), [RBF(0.5), RBF(0.1)]
-    monkeypatch.setattr("widelearn.estimators.kernel_ridge.model.KernelProblem", Counted)
+    monkeypatch.setattr("widelearn.estimators.kernel_ridge.choice.KernelProblem", Counted)
     found = {}
     for cv, verb, times in ((None, "left out", 1), (4, "refit", 4)):
         penalty = choice_of(cv, alphas, given)

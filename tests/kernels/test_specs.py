@@ -63,7 +63,7 @@ def test_refusals():
         deep = specs.Sum(deep, specs.Linear())
     for spec, error, message in (
         (("rbf", 0.5), TypeError, "a kernel is one of widelearn.kernels.specs, got tuple"),
-        (Rbf(1.0), AttributeError, "gamma"),
+        (Rbf(1.0), TypeError, "gamma"),
         (specs.Rbf("wide"), TypeError, "must be real number"),
         (specs.Rbf(-1.0), ValueError, "gamma must be positive"),
         (deep, ValueError, "nested more than 100 levels"),
