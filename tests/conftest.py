@@ -5,6 +5,7 @@ import os
 # scikit-learn skips its checks of array namespaces without it.
 os.environ["SCIPY_ARRAY_API"] = "1"
 
+import signal
 import subprocess
 import sys
 
@@ -12,6 +13,11 @@ import numpy as np
 import pytest
 
 import widelearn as wl
+
+# What is started in the background or by nohup ignores these, and so would all processes of the tests.
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, handler)
 
 
 @pytest.fixture
