@@ -1,5 +1,7 @@
 """Targets and weights of any size: powers of two that are taken out of them change no bit of what a model says."""
 
+import inspect
+
 import numpy as np
 import pytest
 from sklearn.base import is_regressor
@@ -16,7 +18,7 @@ LABELS = np.digitize(Y, [-0.5, 0.5])
 CHEAP = {"width": 8, "max_iter": 5, "n_iter": 1, "random_state": 0}
 EVERY = [value for name in wl.__all__ if isinstance(value := getattr(wl, name), type) and hasattr(value, "predict")]
 REGRESSORS = [family for family in EVERY if is_regressor(family())]
-RIDGES = [family for family in EVERY if "sample_weight" in family.fit.__wrapped__.__code__.co_varnames]
+RIDGES = [family for family in EVERY if "sample_weight" in inspect.signature(family.fit).parameters]
 # Scores of squares: what the best penalty is chosen by.
 SCORED = ("CV", "Machine")
 
