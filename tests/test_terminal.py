@@ -114,9 +114,24 @@ def test_closed_pipes_and_streams_of_a_shell(tmp_path):
         assert (tmp_path / "codes").read_text().strip() in codes
 
 
+@pytest.fixture
+def usual():
+    """Let a signal do what it does in a fresh process, whatever other tests left; the handler before comes back."""
+    changed = {}
+
+    def usual(number):
+        handler = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        changed[number] = signal.signal(number, handler)
+        return handler
+
+    yield usual
+    for number, handler in changed.items():
+        signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
-def test_signals_keep_what_is_finished(methods, capsys, tmp_path, number, code):
-    before = signal.getsignal(number)
+def test_signals_keep_what_is_finished(methods, capsys, tmp_path, number, code, usual):
+    before = usual(number)
     methods.stop, methods.end = "rbf", lambda: os.kill(os.getpid(), number)
     found, _, err = run(capsys, *COMPARE)
     assert found == code
