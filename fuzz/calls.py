@@ -58,6 +58,9 @@ class Campaign:
         self.faults: list[Fault] = []
         self.selector = selectors.DefaultSelector()
 
+    # Calls that ended their process, or that had to be ended.
+    broken = 0
+
     def run(self) -> None:
         """Make the calls."""
         for job in range(self.jobs):
@@ -128,6 +131,7 @@ class Campaign:
         if worker.at is None:
             raise RuntimeError(f"A worker {what}")
         self.counts["fault"] += 1
+        self.broken += 1
         self.faults.append(Fault(worker.at, worker.target, what.replace("\n", " ")))
         _, last, step = worker.share
         self.start((worker.at + step, last, step))
@@ -137,6 +141,11 @@ class Campaign:
         self.selector.unregister(worker.process.stdout)
         worker.process.stdout.close()
         worker.process.wait()
+
+    @property
+    def fatal(self) -> int:
+        """How many calls panicked, ended their process, or did not end."""
+        return self.broken + sum("panic" in fault.what.lower() for fault in self.faults)
 
     def table(self) -> str:
         """Return counts, faults by kind with a number each, and slow calls."""
@@ -165,6 +174,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--calls", type=int, default=20000, metavar="N", help="how many calls (20000)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of all of them (0)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="J", help="worker processes")
+    strange = "exceptions of wrong types that the exit code lets pass (0); panics, aborts and hangs never are"
+    parser.add_argument("--strange", type=int, default=0, metavar="N", help=strange)
     parser.add_argument("--show", type=int, metavar="NUMBER", help="make one call in this process")
     parser.add_argument("--recorded", type=Path, metavar="FILE", help="where the valid calls are kept, made if absent")
     options = parser.parse_args(arguments)
@@ -180,7 +191,7 @@ def main(arguments: list[str] | None = None) -> int:
         campaign.run()
         print(campaign.table())
     print(f"{time.perf_counter() - start:.0f} s")
-    return int(bool(campaign.faults))
+    return int(campaign.fatal > 0 or len(campaign.faults) > options.strange)
 
 
 def show(file: Path, seed: int, number: int) -> int:

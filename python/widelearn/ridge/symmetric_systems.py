@@ -55,7 +55,10 @@ class Trouble(NamedTuple):
 
 def check_alpha(alpha: ArrayLike, n_targets: int) -> NDArray[np.float64]:
     """Return the penalties as one finite non-negative number a target."""
-    a = np.asarray(alpha, dtype=np.float64)
+    try:
+        a = np.asarray(alpha, dtype=np.float64)
+    except OverflowError as error:
+        raise ValueError(f"alpha must be finite and non-negative, got a number beyond float64 ({error}).") from error
     if a.ndim > 1 or a.size not in (1, n_targets):
         raise ValueError(
             f"alpha has shape {a.shape}, but there are {n_targets} targets: give one number, or one a target."
