@@ -87,6 +87,8 @@ def test_control_groups(tmp_path):
     # The tightest of a group and those above it; file cache counts as free.
     assert left(tmp_path, "0::/a/b\n") == 1000 - 300 + 50
     assert left(tmp_path, "0::/a/c\n") == 400 - 300 + 50
+    # It is not read where enough is left without it.
+    assert [left(tmp_path, "0::/a/c\n", enough) for enough in (100, 101)] == [100, 150]
     assert left(tmp_path, "0::/elsewhere\n") == memory.NO_LIMIT
     assert left(tmp_path, "") == memory.NO_LIMIT
     stat = {"memory.usage_in_bytes": "700", "memory.stat": "cache 5\ntotal_inactive_file 100"}

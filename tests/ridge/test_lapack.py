@@ -1,5 +1,8 @@
 """LAPACK behind its door: every decomposition against NumPy's, orders and sizes of all kinds, errors, interrupts."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -145,6 +148,9 @@ def test_a_call_left_behind_keeps_its_arrays_and_the_process_ends(script):
     """The process ends while LAPACK still works: no crash, and no wait for it."""
     code = """
 import _thread, sys, threading, time
+import subprocess
+import sys
+
 import numpy as np
 from widelearn.ridge import lapack
 
@@ -172,3 +178,27 @@ gaps = np.diff(ticks)
 assert len(ticks) > 20 and gaps.max() < 2.0, (len(ticks), gaps.max())
 """
     script(code, timeout=120)
+
+
+def test_a_process_that_leaves_a_call_behind_keeps_its_status_and_its_output():
+    """The libraries' destructors do not run under the call; what was written and the exit status stay."""
+    code = """
+import _thread, sys, threading, time
+import subprocess
+import sys
+
+import numpy as np
+from widelearn.ridge import lapack
+
+A = np.ones((3000, 3000))
+A += np.diag(np.arange(3000.0))
+threading.Timer(0.3, _thread.interrupt_main).start()
+try:
+    lapack.eigh(A)
+except KeyboardInterrupt:
+    sys.stdout.write("left behind")
+    sys.exit(3)
+"""
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (3, "left behind", "")

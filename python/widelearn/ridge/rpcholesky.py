@@ -127,7 +127,9 @@ def rp_cholesky(
             f" of at most {lowest:.2g}. Take another kernel, or if it was computed in single precision pass float32.",
             LinAlgWarning,
         )
-    return pivots, np.ldexp(panels[0], half) if panels else np.empty((n, 0))
+    if panels and half:
+        np.ldexp(panels[0], half, out=panels[0])
+    return pivots, panels[0] if panels else np.empty((n, 0))
 
 
 def factor(

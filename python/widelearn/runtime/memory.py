@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from functools import wraps
+from functools import lru_cache, wraps
 from pathlib import Path
 from types import ModuleType
 from typing import ParamSpec, TypeVar
@@ -24,6 +24,7 @@ except ImportError:  # Not every system limits address spaces.
 P = ParamSpec("P")
 R = TypeVar("R")
 VARIABLE = "WIDELEARN_MAX_MEMORY"
+CGROUPS = "/sys/fs/cgroup"
 # NumPy itself refuses what is smaller and still does not fit; probing the system for it would cost more than the call.
 PROBE_FROM = 1 << 20
 SUFFIXES = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
@@ -60,7 +61,7 @@ def check_memory(need: int, what: str, instead: str) -> None:
     ...
     MemoryError: A matrix of 2^57 doubles needs 1 EiB (1152921504606846976 bytes), but ... Take fewer rows.
     """
-    room, limit = available_memory() if need >= PROBE_FROM else (user_limit(), VARIABLE)
+    room, limit = available_memory(need) if need >= PROBE_FROM else (user_limit(), VARIABLE)
     if need > room:
         raise MemoryError(
             f"{what} needs {readable(need)} ({need} bytes), but {readable(room)} ({room} bytes) are available"
@@ -68,8 +69,13 @@ def check_memory(need: int, what: str, instead: str) -> None:
         )
 
 
-def available_memory() -> tuple[int, str]:
+def available_memory(enough: int = NO_LIMIT) -> tuple[int, str]:
     """Return the bytes that one call may hold, and the limit that says so.
+
+    Parameters
+    ----------
+    enough : int
+        Bytes that the call needs: a control group that leaves them is not asked for its file cache.
 
     Returns
     -------
@@ -87,7 +93,7 @@ def available_memory() -> tuple[int, str]:
     """
     limits = {
         "RLIMIT_AS": address_space_left,
-        "control group": cgroup_left,
+        "control group": lambda: cgroup_left(enough=enough),
         "memory available": machine_left,
         VARIABLE: user_left,
     }
@@ -186,37 +192,54 @@ def machine_left() -> int:
     return os.sysconf("SC_PHYS_PAGES") * PAGE if hasattr(os, "sysconf") else NO_LIMIT
 
 
-def cgroup_left(root: Path = Path("/sys/fs/cgroup"), membership: str | None = None) -> int:
-    """Bytes that the control groups (version 2 or 1) above this process leave; file cache counts as free."""
-    rooms = [NO_LIMIT]
-    for line in (read_text("/proc/self/cgroup") if membership is None else membership).splitlines():
+def cgroup_left(root: str = CGROUPS, membership: str | None = None, enough: int = NO_LIMIT) -> int:
+    """Bytes that the control groups (version 2 or 1) above this process leave; file cache counts as free.
+
+    The cache is counted only where less than `enough` would be left.
+    """
+    text = read_text("/proc/self/cgroup") if membership is None else membership
+    return min((group_left(group, enough) for group in control_groups(text, str(root))), default=NO_LIMIT)
+
+
+@lru_cache(maxsize=4)
+def control_groups(membership: str, root: str) -> list[tuple[str, ...]]:
+    """Name the files of limit, usage and statistics of each control group, and what the last calls its file cache."""
+    found = []
+    for line in membership.splitlines():
         controllers, path = line.split(":", 2)[1:]
         if controllers == "":
-            top, names = root, ("memory.max", "memory.current", "inactive_file")
+            top, names = Path(root), ("memory.max", "memory.current", "memory.stat")
         elif "memory" in controllers.split(","):
-            top, names = root / "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            top, names = Path(root, "memory"), ("memory.limit_in_bytes", "memory.usage_in_bytes", "memory.stat")
         else:
             continue
         # Inside a container the path may be the host's: then only the top of the tree is there to read.
         here = top / path.strip("/")
         groups = [here, *here.parents]
-        rooms += [group_left(group, *names) for group in groups[: groups.index(top) + 1]]
-    return min(rooms)
+        cache = "total_inactive_file" if controllers else "inactive_file"
+        found += [(*(str(group / name) for name in names), cache) for group in groups[: groups.index(top) + 1]]
+    return found
 
 
-def group_left(group: Path, limit_name: str, usage_name: str, cache_name: str) -> int:
-    """Bytes that one control group leaves."""
-    limit, usage = read_text(group / limit_name).strip(), read_text(group / usage_name).strip()
-    if not limit.isdigit() or not usage.isdigit():
+def group_left(group: tuple[str, ...], enough: int) -> int:
+    """Bytes that one control group leaves, if it has limits."""
+    limit_file, usage_file, statistics_file, cache_name = group
+    limit = read_text(limit_file).strip()
+    usage = read_text(usage_file).strip() if limit.isdigit() else ""
+    if not usage.isdigit():
         return NO_LIMIT
-    cache = re.search(rf"^{cache_name} (\d+)$", read_text(group / "memory.stat"), flags=re.MULTILINE)
-    return int(limit) - int(usage) + (int(cache[1]) if cache else 0)
+    left = int(limit) - int(usage)
+    if left >= enough:
+        return left
+    cache = re.search(rf"^{cache_name} (\d+)$", read_text(statistics_file), flags=re.MULTILINE)
+    return left + (int(cache[1]) if cache else 0)
 
 
-def read_text(path: str | Path) -> str:
+def read_text(path: str) -> str:
     """Return the text of a system file, empty where the system has no such file."""
     try:
-        return Path(path).read_text(encoding="utf-8")
+        with open(path, encoding="utf-8") as file:
+            return file.read()
     except OSError:
         return ""
 

@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyCapsuleMethods};
 
 use crate::convert::{Matrix, MatrixMut, VectorMut};
+use crate::running::Running;
 
 /// Flops below which a thread of its own costs more than an answer to Ctrl-C is worth.
 const SHORT: f64 = 2e7;
@@ -187,8 +188,12 @@ pub(crate) fn leave<R: Send + 'static>(
     }
     py.detach(move || {
         let (sender, receiver) = sync_channel(1);
+        let running = Running::new();
         // A failed send means that nobody waits any more.
-        let run = move || drop(sender.send(job()));
+        let run = move || {
+            drop(sender.send(job()));
+            drop(running);
+        };
         let thread = thread::Builder::new().name("widelearn-lapack".into()).stack_size(STACK);
         thread.spawn(run).map_err(|e| PyRuntimeError::new_err(format!("cannot start a thread for LAPACK: {e}")))?;
         loop {

@@ -11,6 +11,7 @@ mod lapack;
 mod memory;
 mod nets;
 mod random;
+mod running;
 mod solve;
 mod threads;
 
