@@ -31,3 +31,10 @@ def agrees(rows, theory, share):
     """The mean over draws is within max(3 standard errors, a share of the prediction)."""
     mean, error = np.mean(rows), np.std(rows, ddof=1) / np.sqrt(len(rows))
     assert abs(mean - theory) <= max(3 * error, share * theory), (mean, theory, error)
+
+
+def proves(rows, theory, share):
+    """The mean over draws agrees with the prediction, and would not with one a tenth larger."""
+    agrees(rows, theory, share)
+    with pytest.raises(AssertionError):
+        agrees(rows, 1.1 * theory, share)

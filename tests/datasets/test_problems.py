@@ -117,6 +117,12 @@ def test_staircase():
     np.testing.assert_array_equal(data.y, a + a * b + a * b * c)
     assert abs(data.y.var() - 3) < 5 * np.std(data.y**2) / np.sqrt(20_000)
     np.testing.assert_array_equal(data.bayes(data.X), data.signal)
+    # the same bits and rows with other terms; by default they are the stairs
+    again = datasets.staircase(20_000, 12, 3, random_state=5, terms=[(0,), (1, 0), (0, 1, 2)])
+    np.testing.assert_array_equal(data.y, again.y)
+    alone = datasets.staircase(20_000, 12, 3, random_state=5, terms=[[0, 1, 2]])
+    np.testing.assert_array_equal(alone.y, a * b * c)
+    np.testing.assert_array_equal(alone.bayes(data.X), alone.signal)
 
 
 @pytest.mark.parametrize("domain", ["sphere", "hypercube"])
@@ -212,6 +218,10 @@ def test_seeds(draw):
         (lambda: datasets.multi_index(5, 4, link=lambda z: z), r"one number a row, of shape \(5,\)"),
         (lambda: datasets.multi_index(5, 4, noise=np.inf), "noise must be a finite number"),
         (lambda: datasets.staircase(5, 4, 5), "degree = 5 must not exceed d = 4"),
+        (lambda: datasets.staircase(5, 4, 2, terms=[(0, 2)]), "sets of whole numbers from 0 to 1"),
+        (lambda: datasets.staircase(5, 4, 2, terms=[(0, 0)]), "sets of whole numbers from 0 to 1"),
+        (lambda: datasets.staircase(5, 4, 2, terms=[(0, 1), (1, 0)]), "different sets of places"),
+        (lambda: datasets.staircase(5, 4, 2, terms=[()]), "sets of whole numbers"),
         (lambda: datasets.polynomial(5, 4, 5, domain="hypercube"), "d = 4 must be at least 2"),
         (lambda: datasets.polynomial(5, 4, domain="ball"), "got 'ball'"),
         (lambda: datasets.polynomial(5, 4, masses=[1]), "masses must be 3 non-negative numbers"),

@@ -3,30 +3,20 @@
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
-from scipy.special import erf
 
 from simulation import agrees, sphere
 from widelearn.theory import (
     Spectrum,
-    correlation_flow,
-    fixed_feature_floor,
     gradient_flow,
     hermite_coefficients,
-    information_exponent,
-    kernel_spectrum,
     lazy_condition,
-    mean_field_flow,
     neuron_spectrum,
     nt_concentration,
     nt_effective_ridge,
     nt_lambda_min,
     nt_noise_train,
     nt_threshold,
-    one_step_overlap,
-    quadratic_network_residual,
-    quadratic_nt_residual,
     risk,
-    single_neuron_floor,
 )
 
 
@@ -224,160 +214,3 @@ def test_lazy_bounds_hold_along_training(rng):
         W = W + rate * alpha * (residual @ J).reshape(N, d) / n
         time += rate
     assert not lazy_condition(sigma[-1], lipschitz, np.linalg.norm(y), alpha / 1.1).holds
-
-
-# Beyond it.
-
-
-def test_fixed_features_have_a_floor(rng):
-    """Any p directions against M orthonormal targets in R^M."""
-    p, M = 30, 80
-    Q = np.linalg.qr(rng.standard_normal((M, p)))[0]
-    assert np.mean(1 - np.sum(Q**2, axis=1)) == pytest.approx(fixed_feature_floor(p, M), rel=1e-12)
-    assert fixed_feature_floor(100, 50) == 0
-
-
-def test_single_neuron_floor_is_the_limit_of_the_engine():
-    d = 10**6
-    spectrum = neuron_spectrum("softplus", d, 4)
-    target = hermite_coefficients("softplus", 300) ** 2
-    found = risk(spectrum, target[:5], d**1.5, 0.0, 0.0, target_tail=target[5:].sum()).excess
-    assert found == pytest.approx(single_neuron_floor("softplus", 1), rel=0.02)
-
-
-@pytest.mark.parametrize("rho", [0.25, 0.5, 0.75])
-@pytest.mark.parametrize("trace", [0.0, 1.0])
-def test_quadratic_targets(rng, rho, trace):
-    d = 60
-    rows, shares = [], []
-    for _ in range(20):
-        B = rng.standard_normal((d, d)) / np.sqrt(d)
-        B = (B + B.T) / 2
-        B += (trace - np.trace(B) / d) * np.eye(d)
-        Q = np.linalg.qr(rng.standard_normal((d, int(rho * d))))[0]
-        P = np.eye(d) - Q @ Q.T
-        rows.append(np.sum((P @ B @ P) ** 2) / np.sum(B**2))
-        shares.append(np.trace(B) ** 2 / d / np.sum(B**2))
-    agrees(rows, quadratic_nt_residual(rho, np.mean(shares), d), 0.02)
-    # the limit is 1/(ρ d) away
-    assert quadratic_nt_residual(rho, 0.3) == pytest.approx(quadratic_nt_residual(rho, 0.3, 10**6), rel=1e-5)
-
-
-def test_quadratic_network():
-    B = np.diag([3.0, 2.0, 1.0, 0.0])
-    assert quadratic_network_residual(B, 1) == pytest.approx(5 / 14)
-    assert quadratic_network_residual(B, 3) == 0
-    assert quadratic_network_residual(np.diag([1.0, -3.0]), 1) == pytest.approx(0.1)
-    with pytest.raises(ValueError, match="symmetric"):
-        quadratic_network_residual([[1.0, 2.0], [0.0, 1.0]], 1)
-
-
-def test_one_step_overlap(rng):
-    d, noise = 200, 0.1
-    for n in (100, 400, 1600):
-        rows = []
-        for _ in range(40):
-            X = rng.standard_normal((n, d))
-            y = np.maximum(X[:, 0], 0) + np.sqrt(noise) * rng.standard_normal(n)
-            g = X.T @ (y - y.mean())
-            rows.append(g[0] ** 2 / (g @ g))
-        agrees(rows, one_step_overlap("relu", n, d, noise), 0.04)
-    assert one_step_overlap("cos", 100, 10) == 0
-
-
-def test_information_exponents():
-    names = {"relu": 1, "tanh": 1, "quadratic": 2, "cubic": 1, "hermite4": 4, "cos": 2}
-    assert {name: information_exponent(name) for name in names} == names
-    with pytest.raises(ValueError, match="constant up to degree 30"):
-        information_exponent("hermite0")
-
-
-def test_mean_field_reduction(rng):
-    """Reduced variables against the flow of the particles in d dimensions, at d = 100."""
-    d, N, norm = 100, 200, 2.0
-    W = rng.standard_normal((N, d)) / np.sqrt(d)
-    u = np.zeros(d)
-    u[0] = norm
-    times = np.linspace(0, 4, 9)
-
-    def cosines(W):
-        size = 1 + np.sum(W**2, axis=1)
-        return size, W @ W.T / np.sqrt(np.outer(size, size)), W @ u / np.sqrt(size * (1 + norm**2))
-
-    def loss(W):
-        _, pairs, target = cosines(W)
-        own = np.arcsin(norm**2 / (1 + norm**2))
-        return 2 / np.pi * (own - 2 * np.arcsin(target).mean() + np.arcsin(pairs).mean())
-
-    def flow(_, flat):
-        W = flat.reshape(N, d)
-        size, pairs, target = cosines(W)
-        push = 2 / np.pi / np.sqrt(1 - pairs**2) / N
-        out = -(push / np.sqrt(np.outer(size, size))) @ W + ((push * pairs).sum(axis=1) / size)[:, None] * W
-        pull = 2 / np.pi / np.sqrt(1 - target**2)
-        out += pull[:, None] * (u / np.sqrt(size * (1 + norm**2))[:, None] - (target / size)[:, None] * W)
-        return out.ravel()
-
-    found = solve_ivp(flow, (0, 4), W.ravel(), t_eval=times, rtol=1e-6, atol=1e-8)
-    full = np.array([loss(state.reshape(N, d)) for state in found.y.T])
-    path = mean_field_flow(W[:, 0], np.linalg.norm(W[:, 1:], axis=1), norm, times)
-    np.testing.assert_allclose(path.risk, full, rtol=0.01)
-    assert np.all(np.diff(path.risk) < 0)
-
-
-def test_mean_field_flow_is_a_gradient(rng):
-    """ds/dt = -(N/2) ∂R/∂s and so for r, by central differences; and R from samples."""
-    N, norm = 5, 1.5
-    s, r, a = rng.standard_normal(N) / 2, rng.uniform(0.5, 1.5, N), rng.standard_normal(N)
-
-    def loss(s, r):
-        return mean_field_flow(s, r, norm, 0.0, a).risk[0]
-
-    h = 1e-6
-    early = mean_field_flow(s, r, norm, [0.0, h], a)
-    for k in range(N):
-        e = np.eye(N)[k] * h
-        velocity = -N / 2 * (loss(s + e, r) - loss(s - e, r)) / (2 * h)
-        assert (early.s[1, k] - s[k]) / h == pytest.approx(velocity, abs=1e-4)
-        velocity = -N / 2 * (loss(s, r + e) - loss(s, r - e)) / (2 * h)
-        assert (early.r[1, k] - r[k]) / h == pytest.approx(velocity, abs=1e-4)
-    # orthogonal rests: the limit of high dimension
-    x = rng.standard_normal((200_000, N + 1))
-    f = (erf((np.outer(x[:, 0], s) + x[:, 1:] * r) / np.sqrt(2)) * a).mean(axis=1)
-    squares = (erf(norm * x[:, 0] / np.sqrt(2)) - f) ** 2
-    assert loss(s, r) == pytest.approx(squares.mean(), abs=4 * squares.std() / np.sqrt(len(x)))
-    with pytest.raises(ValueError, match="s, r and a have 5, 4 and 5 entries"):
-        mean_field_flow(s, r[:4], norm, 1.0)
-
-
-def test_correlation_flow(rng):
-    """Against the flow of w on the sphere in d = 50, gradients of E[y f] by Gauss-Hermite in the plane of w and u."""
-    d, m0 = 50, 0.2
-    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
-    weights = weights / np.sqrt(2 * np.pi)
-    t = np.outer(nodes, np.ones(60)), np.outer(np.ones(60), nodes)
-    w = np.zeros(d)
-    w[0], w[1] = m0, np.sqrt(1 - m0**2)
-
-    def flow(_, w):
-        m = w[0]
-        x = t[0], m * t[0] + np.sqrt(1 - m * m) * t[1]  # ⟨u, x⟩ and ⟨w, x⟩
-        # ∇_w E[φ(⟨u,x⟩) σ(⟨w,x⟩)], projected on the sphere: only its component along u - m w is left
-        slope = (np.tanh(x[0]) * (1 - np.tanh(x[1]) ** 2) * (x[0] - m * x[1])) / (1 - m * m)
-        size = weights @ slope @ weights
-        direction = -m * w
-        direction[0] += 1
-        return size * direction
-
-    times = [0.0, 1.0, 3.0]
-    full = solve_ivp(flow, (0, 3), w, t_eval=times, rtol=1e-9, atol=1e-10).y[0]
-    np.testing.assert_allclose(correlation_flow("tanh", "tanh", m0, times, degree=80), full, atol=1e-6)
-    with pytest.raises(ValueError, match="m0 must lie between"):
-        correlation_flow("tanh", "tanh", 2.0, times)
-
-
-def test_kernels_cannot_learn_parity():
-    """The negative control of high degrees: parity of 4 of 20 signs at n = 400."""
-    spectrum = kernel_spectrum(np.exp, 20, 20, "hypercube")
-    target = np.eye(21)[4]
-    assert risk(spectrum, target, 400, 0.0, 0.0).excess > 0.9

@@ -8,7 +8,7 @@ import pytest
 from scipy import special
 
 from widelearn import theory
-from widelearn.theory import Spectrum, benign_overfitting, mean_field, power_law
+from widelearn.theory import Spectrum, benign_overfitting, power_law, trajectories
 
 SPECTRUM = Spectrum([1.0, 0.5], [2, 3])
 # One call that works of each function, by name.
@@ -21,14 +21,22 @@ WORKS = {
         "spectrum": SPECTRUM, "target": [1.0, 1.0], "n": 3.0, "ridge": 0.1, "noise": 0.1, "degree": 0
     },
     "empirical_risk": {"K": np.eye(12), "target": np.ones(12), "n": 3.0, "ridge": 0.1, "noise": 0.1},
+    "escape_time": {"activation": "relu", "target": "relu", "d": 100.0, "overlap": 0.5, "degree": 20},
     "hypercube_multiplicity": {"d": 10, "degree": 2},
+    "leap": {"terms": [(0,), (0, 1)]},
     "lazy_condition": {"sigma_min": 1.0, "lipschitz": 1.0, "residual": 1.0, "scale": 1.0},
     "marchenko_pastur_edges": {"spectrum": SPECTRUM, "n": 3.0, "degree": 0},
-    "mean_field_flow": {"s": [0.1, -0.1], "r": [1.0, 1.0], "target_norm": 2.0, "t": [0.0, 0.1]},
+    "mean_field_flow": {"s": [0.1, -0.1], "r": [1.0, 1.0], "target_norm": 2.0, "t": [0.0, 0.1], "scale": 1.0},
+    "mean_field_particles": {"W": np.eye(3), "u": [1.0, 0.0, 0.0], "t": [0.0, 0.1], "a": [1.0, 2.0, 3.0]},
     "mei_montanari": {
         "psi1": 2.0, "psi2": 3.0, "ridge": 0.1, "mu1": 0.5, "mu_star2": 0.1, "F1": 1.0, "F_star2": 0.1, "noise": 0.1
     },
+    "multi_index_flow": {
+        "link": lambda z: z[:, 0], "s": [[0.1], [0.2]], "r": [1.0, 1.0], "t": [0.0, 0.1], "a": [1.0, -1.0],
+        "b": [0.1, 0.2], "activation": "relu", "inputs": "gaussian", "scale": 1.0, "n_nodes": 8
+    },
     "nt_threshold": {"n": 100.0, "d": 10.0},
+    "one_step_risk": {"activation": "relu", "n": 100.0, "d": 10.0, "noise": 0.1},
     "optimal_ridge": {"spectrum": SPECTRUM, "target": [1.0, 1.0], "n": 3.0, "noise": 0.1},
     "phase_diagram": {
         "spectrum": SPECTRUM, "target": [1.0, 1.0], "n": [3.0], "n_features": [4.0], "ridge": 0.1, "noise": 0.1
@@ -50,7 +58,7 @@ WRONG = [
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::DeprecationWarning")
 @pytest.mark.parametrize("name", WORKS)
 def test_wrong_arguments_are_refused_by_class(name, monkeypatch):
-    monkeypatch.setattr(mean_field, "EVALUATIONS", 300)
+    monkeypatch.setattr(trajectories, "EVALUATIONS", 300)
     function = getattr(theory, name)
     function(**WORKS[name])
     assert set(WORKS[name]) <= set(inspect.signature(function).parameters)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import comb
 from typing import Any
 
@@ -87,11 +87,19 @@ def multi_index(
 
 
 def staircase(
-    n: int, d: int, degree: int = 3, noise: float = 0.0, random_state: Any = None, *, support: ArrayLike | None = None
+    n: int,
+    d: int,
+    degree: int = 3,
+    noise: float = 0.0,
+    random_state: Any = None,
+    *,
+    support: ArrayLike | None = None,
+    terms: Sequence[Sequence[int]] | None = None,
 ) -> Bunch:
     """Draw a staircase on the cube: y = x_a + x_a x_b + x_a x_b x_c + ... + τ ε, every product one bit longer.
 
-    Networks learn its bits one after the other, each step the foothold of the next; a kernel needs d^degree rows.
+    Networks learn its bits one after the other, each step the foothold of the next; a kernel needs d^degree rows. With
+    `terms` it is any sum of products of few bits, stairs with steps left out among them.
 
     Parameters
     ----------
@@ -105,17 +113,21 @@ def staircase(
         The seed.
     support : array-like of shape (k,), optional
         The bits, to draw more rows of one problem; random if not given.
+    terms : sequence of sequences of int, optional
+        The places in `support`, from 0 to k - 1, of the bits of each product; ((0,), (0, 1), (0, 1, 2), ...) if not
+        given. ((0, 1, 2),) has no step below the third: :func:`widelearn.theory.leap` counts them.
 
     Returns
     -------
     Bunch
-        `X` (n, d), of -1.0 and 1.0, and `y` (n,), of variance k + τ²; the truth: `support` (k,), the bits in the order
-        of the terms, `signal` (n,), y without its noise, and `bayes`, the best regression, a function of rows.
+        `X` (n, d), of -1.0 and 1.0, and `y` (n,), of as many units of variance as there are terms, and τ²; the truth:
+        `support` (k,), the bits in the order of the terms, `signal` (n,), y without its noise, and `bayes`, the best
+        regression, a function of rows.
 
     Raises
     ------
     ValueError
-        If a size or the noise is out of range.
+        If a size or the noise is out of range, or terms are not different sets of places.
 
     References
     ----------
@@ -133,6 +145,7 @@ def staircase(
     if degree > d:
         raise ValueError(f"degree = {degree} must not exceed d = {d}.")
     noise = between("noise", noise, 0, np.inf)
+    products = None if terms is None else _places(terms, degree)
     fits("rows", n, d)
     rng = check_random_state(random_state)
     drawn = rng.choice(d, degree, replace=False)
@@ -141,7 +154,10 @@ def staircase(
 
     def bayes(X: Array) -> Array:
         """Return E[y | x] of every row."""
-        return np.cumprod(np.asarray(X)[:, chosen], axis=1).sum(axis=1)
+        z = np.asarray(X)[:, chosen]
+        if products is None:
+            return np.cumprod(z, axis=1).sum(axis=1)
+        return np.sum([z[:, places].prod(axis=1) for places in products], axis=0)
 
     return _with_noise(X, bayes, noise, rng, support=chosen)
 
@@ -238,6 +254,17 @@ def _with_noise(
     if signal.shape != (len(X),):
         raise ValueError(f"The link must return one number a row, of shape ({len(X)},), but returned {signal.shape}.")
     return Bunch(X=X, y=signal + noise * rng.standard_normal(len(X)), signal=signal, bayes=bayes, **truth)
+
+
+def _places(terms: Any, degree: int) -> list[Array]:
+    """Return the places of each product's bits."""
+    found = [np.asarray(term) for term in terms]
+    sets = all(one.ndim == 1 and one.size and np.unique(one).size == one.size for one in found)
+    if not found or not sets or not all(one.dtype.kind in "iu" and set(one) <= set(range(degree)) for one in found):
+        raise ValueError(f"terms must be sets of whole numbers from 0 to {degree - 1}, got {terms!r}.")
+    if len({tuple(sorted(one)) for one in found}) < len(found):
+        raise ValueError(f"terms must be different sets of places, got {terms!r}.")
+    return found
 
 
 def _two_and_four(z: Array) -> Array:

@@ -7,8 +7,6 @@ variance, and targets are squared masses, one for each block of a spectrum.
 from widelearn.theory.benign import BenignOverfitting, benign_overfitting
 from widelearn.theory.beyond import (
     fixed_feature_floor,
-    information_exponent,
-    one_step_overlap,
     quadratic_network_residual,
     quadratic_nt_residual,
     single_neuron_floor,
@@ -16,6 +14,8 @@ from widelearn.theory.beyond import (
 from widelearn.theory.closed_forms import isotropic_ridge, latent_space, power_law, self_induced_ridge, spiked
 from widelearn.theory.empirical import empirical_risk, empirical_spectrum
 from widelearn.theory.engine import Risk, critical_ridge, effective_ridge, risk
+from widelearn.theory.few_directions import multi_index_flow
+from widelearn.theory.first_step import one_step_overlap, one_step_risk
 from widelearn.theory.hermite import hermite_coefficients
 from widelearn.theory.inputs import hypercube_multiplicity, sphere_multiplicity
 from widelearn.theory.kernel_spectra import kernel_spectrum, neuron_spectrum
@@ -28,9 +28,15 @@ from widelearn.theory.kernel_staircase import (
     staircase,
 )
 from widelearn.theory.lazy import LazyCondition, gradient_flow, lazy_condition
-from widelearn.theory.mean_field import MeanFieldPath, correlation_flow, mean_field_flow
+from widelearn.theory.mean_field import MeanFieldPath, mean_field_flow, mean_field_particles
 from widelearn.theory.optimal import learnability, optimal_ridge
 from widelearn.theory.random_features import convert_ridge, mei_montanari, wide_optimal_ridge
+from widelearn.theory.single_index import (
+    correlation_flow,
+    escape_time,
+    information_exponent,
+    leap,
+)
 from widelearn.theory.spectrum import Spectrum
 from widelearn.theory.tangent import nt_concentration, nt_effective_ridge, nt_lambda_min, nt_noise_train, nt_threshold
 
@@ -49,6 +55,7 @@ __all__ = [
     "effective_ridge",
     "empirical_risk",
     "empirical_spectrum",
+    "escape_time",
     "fixed_feature_floor",
     "gradient_flow",
     "hermite_coefficients",
@@ -58,10 +65,13 @@ __all__ = [
     "kernel_spectrum",
     "latent_space",
     "lazy_condition",
+    "leap",
     "learnability",
     "marchenko_pastur_edges",
     "mean_field_flow",
+    "mean_field_particles",
     "mei_montanari",
+    "multi_index_flow",
     "neuron_spectrum",
     "nt_concentration",
     "nt_effective_ridge",
@@ -69,6 +79,7 @@ __all__ = [
     "nt_noise_train",
     "nt_threshold",
     "one_step_overlap",
+    "one_step_risk",
     "optimal_ridge",
     "phase_diagram",
     "power_law",
