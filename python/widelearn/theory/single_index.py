@@ -151,7 +151,7 @@ def escape_time(
     --------
     >>> from widelearn.theory import escape_time
     >>> [round(escape_time("hermite3", "hermite3", d), 1) for d in (100, 400, 1600)]
-    [1.0, 2.1, 4.4]
+    [2.8, 6.2, 12.8]
     """
     end, sizes = float(positive("overlap", overlap)), positive("d", d)
     if end >= 1 or np.any(sizes < 1):
