@@ -1,6 +1,6 @@
 """Wide neural networks, learned the scikit-learn way."""
 
-from widelearn import datasets, estimators, features, kernels, nets, ridge, runtime, theory
+from widelearn import datasets, diagnostics, estimators, features, kernels, nets, ridge, runtime, theory
 from widelearn.estimators import (
     FeatureRidge,
     FeatureRidgeClassifier,
@@ -42,6 +42,7 @@ __all__ = [
     "TwoLayerRegressor",
     "__version__",
     "datasets",
+    "diagnostics",
     "estimators",
     "features",
     "get_num_threads",

@@ -108,6 +108,11 @@ class TwoLayer:
         """Return σ(<w_r, x> - b_r) at rows `X` (n, d), of shape (n, m), by 2 n m d flops."""
         return self._layer(X, slopes=False)
 
+    @capped
+    def slopes(self, X: Array) -> Array:
+        """Return σ'(<w_r, x> - b_r) at rows `X` (n, d), of shape (n, m), by 2 n m d flops."""
+        return self._layer(X, slopes=True)
+
     def _layer(self, X: Array, *, slopes: bool) -> Array:
         """Return hidden activations, or their slopes."""
         (X,) = self._shapes.check_call(X=(X, "nd"))
@@ -168,8 +173,8 @@ class TwoLayer:
         need = X.itemsize * ((n + k) * len(self.b) + 2 * n * k)
         check_memory(need, f"A tangent kernel of {n} by {k} rows", "Take fewer rows at once.")
         size = np.linalg.norm(self.a, axis=1)
-        left = self._layer(X, slopes=True) * size
-        right = None if Z is None else self._layer(Z, slopes=True) * size
+        left = self.slopes(X) * size
+        right = None if Z is None else self.slopes(Z) * size
         kernel, products = np.empty((2, n, k), X.dtype)
         _core.gram(specs.Linear(), X, Z, kernel)
         _core.gram(specs.Linear(), left, right, products)

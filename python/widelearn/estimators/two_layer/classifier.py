@@ -123,6 +123,8 @@ class TwoLayerClassifier(SignClassifier, BaseTwoLayer):
         Whether the targets were a multilabel indicator.
     W_, b_, a_ : ndarray of shape (width, d), (width,) and (width, n_outputs)
         Weights, in scaled columns.
+    W0_, b0_, a0_ : ndarray
+        Weights at the start, of the same shapes.
     x_offset_, x_scale_ : ndarray of shape (d,)
         Columns are taken as (x - x_offset_)/x_scale_.
     n_iter_ : int

@@ -103,6 +103,8 @@ class TwoLayerRegressor(MultiOutputMixin, RegressorMixin, BaseTwoLayer):
     ----------
     W_, b_, a_ : ndarray of shape (width, d), (width,) and (width, n_outputs)
         Weights, in scaled columns.
+    W0_, b0_, a0_ : ndarray
+        Weights at the start, of the same shapes.
     x_offset_, x_scale_ : ndarray of shape (d,)
         Columns are taken as (x - x_offset_)/x_scale_.
     y_offset_, y_scale_ : ndarray of shape (n_targets,)

@@ -33,6 +33,7 @@ class Training:
         self.net = Network(weights, chosen.activation, float(chosen.smoothing))
         self.masks = self._masks()
         self._hold()
+        self.start = tuple(part.copy() for part in (self.net.W, self.net.b, self.net.a))
         # Adam moves every weight alike, and so away from the features that the first step of algorithm 1 found.
         solver = ("sgd" if self.careful else "adam") if chosen.solver == "auto" else chosen.solver
         initial = RATES[solver] if chosen.learning_rate_init is None else chosen.learning_rate_init
@@ -142,6 +143,7 @@ class Training:
             "W_": W,
             "b_": b,
             "a_": a,
+            **dict(zip(("W0_", "b0_", "a0_"), self.start, strict=True)),
             "x_offset_": scaling.offset,
             "x_scale_": scaling.scale,
             "n_iter_": self.n_iter or run.iteration,
