@@ -95,7 +95,7 @@ def one_step_risk(activation: Activation, n: ArrayLike, d: float, noise: float =
 
     Notes
     -----
-    n and d large; the tests compare with networks whose output weights are fitted to 30,000 fresh samples. Steps that
+    n and d large; the tests compare with networks whose output weights are fitted to 20,000 fresh samples. Steps that
     leave most of the start in the first layer do not learn this way: they stay above the floor of degree 1.
 
     References
