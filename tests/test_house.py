@@ -25,6 +25,7 @@ SIGNATURE, PARAMETER = 400, 45
 SISTERS = [
     ("FeatureRidge", "FeatureRidgeCV", "FeatureRidgeClassifier", "FeatureRidgeClassifierCV"),
     ("KernelRidge", "KernelRidgeCV", "KernelRidgeClassifier", "KernelRidgeClassifierCV"),
+    ("GradientFlowRegressor", "GradientFlowClassifier"),
     ("RecursiveFeatureMachine", "RecursiveFeatureMachineClassifier"),
     ("TaylorRegressor", "TaylorClassifier"),
     ("TwoLayerRegressor", "TwoLayerClassifier"),

@@ -3,6 +3,8 @@
 from widelearn.estimators.feature_ridge.classifier import FeatureRidgeClassifier
 from widelearn.estimators.feature_ridge.cv import FeatureRidgeClassifierCV, FeatureRidgeCV
 from widelearn.estimators.feature_ridge.regressor import FeatureRidge
+from widelearn.estimators.flow.classifier import GradientFlowClassifier
+from widelearn.estimators.flow.regressor import GradientFlowRegressor
 from widelearn.estimators.kernel_ridge.classifier import KernelRidgeClassifier
 from widelearn.estimators.kernel_ridge.cv import KernelRidgeClassifierCV, KernelRidgeCV
 from widelearn.estimators.kernel_ridge.regressor import KernelRidge
@@ -17,6 +19,8 @@ __all__ = [
     "FeatureRidgeCV",
     "FeatureRidgeClassifier",
     "FeatureRidgeClassifierCV",
+    "GradientFlowClassifier",
+    "GradientFlowRegressor",
     "KernelRidge",
     "KernelRidgeCV",
     "KernelRidgeClassifier",

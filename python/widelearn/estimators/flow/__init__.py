@@ -1,0 +1,1 @@
+"""Training time as the parameter: gradient flow and gradient descent on kernels and feature maps."""

@@ -1,0 +1,107 @@
+"""What gradient-flow estimators share: one way to fit, and values at any training time."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from widelearn.estimators.feature_ridge.fit import DTYPES, NO_WEIGHT
+from widelearn.estimators.feature_ridge.maps import is_pairwise
+from widelearn.estimators.feature_ridge.systems import Rows
+from widelearn.estimators.flow.choice import choose
+from widelearn.estimators.flow.model import FlowModel
+from widelearn.estimators.flow.problem import flow_of, is_map
+from widelearn.estimators.flow.schedule import Schedule
+from widelearn.estimators.kernel_ridge.model import is_precomputed
+from widelearn.estimators.lazy import refuse_lazy
+from widelearn.features.state import refitting, snapshot
+from widelearn.kernels import NTK, as_kernel
+from widelearn.kernels.parameters import DefaultObjects, checks_parameters
+from widelearn.runtime import Array
+
+
+class BaseGradientFlow(DefaultObjects, BaseEstimator):
+    """A flow model, its values at new rows and at any time, and its tags; estimators say how they read targets."""
+
+    _stands_for: ClassVar[dict[str, Any]] = {"kernel": lambda kernel: as_kernel(kernel, NTK())}
+    _read: Callable[..., Rows]
+    _in_doubles = True
+    _accept_sparse = False
+    kernel: Any
+
+    @checks_parameters()
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit to rows `X` (n, d) and targets or labels `y` (n,) or (n, t), and return the estimator."""
+        with refitting(self) as draft:
+            refuse_lazy(X, type(self).__name__)
+            learn(draft, draft._read(X, y, sample_weight))
+        return self
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Return the values at the rows of `X` at the time that was chosen, of shape (n,) or (n, t)."""
+        fitted = snapshot(self)
+        values = fitted._values(X)
+        return values[:, 0] if fitted._model.flat else values
+
+    def staged_predict(self, X: ArrayLike, times: ArrayLike) -> Array:
+        """Return the values at the rows of `X` at many times.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Rows.
+        times : float or array-like of shape (T,)
+            Times, or numbers of steps, infinity allowed.
+
+        Returns
+        -------
+        ndarray of shape (T, n) or (T, n, t)
+            One array of values, as :meth:`predict` returns them, a time; without the first axis for one number.
+        """
+        fitted = snapshot(self)
+        values = path_of(fitted, X, times)
+        return values[..., 0] if fitted._model.flat else values
+
+    def _values(self, X: ArrayLike) -> Array:
+        return vars(self)["_model"].values(rows_of(self, X))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.pairwise = is_pairwise(self.kernel) if is_map(self.kernel) else is_precomputed(self.kernel)
+        return tags
+
+
+def rows_of(fitted: Any, X: Any) -> Array:
+    """Return validated rows for a fitted estimator."""
+    refuse_lazy(X, type(fitted).__name__)
+    return validate_data(fitted, X, dtype=DTYPES, reset=False)
+
+
+def path_of(fitted: Any, X: Any, times: Any) -> Array:
+    """Return the values (T, m, t) of a fitted estimator, or (m, t) for one number."""
+    moments = fitted._model.schedule.moments(times)
+    values = fitted._model.path(rows_of(fitted, X), np.atleast_1d(moments))
+    return values if moments.ndim else values[0]
+
+
+def learn(draft: Any, rows: Rows) -> None:
+    """Fit the draft of an estimator to validated rows."""
+    schedule, how = Schedule.of(draft), draft.time
+    given = None if isinstance(how, str) else float(schedule.moments(how))
+    if rows.weight is not None and not rows.weight.any():
+        raise ValueError(NO_WEIGHT)
+    # The sum of weights is the number of rows that GCV reckons with.
+    rows = rows.in_units(weights=how != "gcv")
+    problem = flow_of(draft.kernel, rows, draft.fit_intercept)
+    fastest = problem.spectrum.fastest
+    draft.max_learning_rate_ = schedule.bound(fastest)
+    schedule.check(fastest)
+    if given is None:
+        found = choose(how, problem, schedule, rows.units)
+        given, draft.times_, draft.errors_ = found.time, found.times, found.errors
+    draft.time_ = given
+    spectrum = problem.spectrum.in_original(rows.units)
+    draft._model = FlowModel.at_time(problem.light(), spectrum, schedule, given, rows.flat)

@@ -1,0 +1,162 @@
+"""A flow as a problem of rows: on a kernel, or on the features of a map."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+
+from widelearn.estimators.choice import Choice
+from widelearn.estimators.feature_ridge.maps import RidgeFeatures, is_pairwise
+from widelearn.estimators.feature_ridge.model import FittedRidge, fitted_ridge
+from widelearn.estimators.feature_ridge.systems import Rows
+from widelearn.estimators.flow import contents
+from widelearn.estimators.flow.spectrum import Spectrum, of_matrix, of_moments
+from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, is_precomputed, kernel_of
+from widelearn.ridge.symmetric_systems import Solution
+from widelearn.runtime import Array
+
+Model = KernelModel | FittedRidge
+# What gives the shares (T, k) that are learned at rates (k,).
+Learned = Callable[[Array], Array]
+# Feature maps that leave their seed open have this one, so that fits are repeatable.
+SEED = 0
+
+
+class KernelFlow:
+    """The flow of rows that have weight on their kernel, which may be precomputed: then X is its matrix."""
+
+    def __init__(self, kernel: Any, rows: Rows, fit_intercept: bool) -> None:
+        X, Y, weight = rows[:3]
+        self.kernel, self.fit_intercept, self.dtype = kernel_of(kernel), fit_intercept, X.dtype
+        self.precomputed = is_precomputed(self.kernel)
+        if self.precomputed and X.shape[0] != X.shape[1]:
+            raise ValueError(f"A precomputed kernel matrix must be square at fit, got shape {X.shape}.")
+        self.n, self.kept = len(X), np.arange(len(X)) if weight is None else np.flatnonzero(weight)
+        if weight is not None and len(self.kept) < self.n:
+            X, Y, weight = X[self.kept], Y[self.kept], weight[self.kept]
+            X = X[:, self.kept] if self.precomputed else X
+        self.X, self.Y, self.weight = X, Y, weight
+        self.K = KernelProblem(self.kernel, X, Y, weight, fit_intercept).matrix()
+        self.spectrum = self._spectrum(np.arange(len(X)))
+
+    def groups(self) -> Array:
+        """Return the number of each row's content among the distinct ones."""
+        return contents.of_kernels(self.K, self.weight) if self.precomputed else contents.of_rows(self.X)
+
+    def refit(self, train: Array, test: Array, learned: Learned) -> Array:
+        """Return the values (m, T, t) at m rows of the flow of others."""
+        found = self._spectrum(train)
+        return found.combined(self.K[np.ix_(test, train)], learned(found.rates))
+
+    def leverages(self, learned: Array) -> Array:
+        """Return the largest leverage (T,) of a row."""
+        found = self.spectrum
+        largest = found.leverages(found.row_scores(self.weight), learned, self.weight).max(axis=0)
+        return largest + self.fit_intercept / found.total
+
+    def light(self) -> Self:
+        """Return what models are made of alone."""
+        found = copy.copy(self)
+        del found.K, found.Y, found.weight, found.spectrum
+        if self.precomputed:
+            del found.X
+        return found
+
+    def model(self, spectrum: Spectrum, learned: Array) -> Model:
+        """Return the model of all times and targets (T t)."""
+        coef = spectrum.coef(learned)
+        offset = spectrum.means(len(learned)) - spectrum.center @ coef
+        if self.precomputed:
+            whole = np.zeros((self.n, coef.shape[1]))
+            whole[self.kept] = coef
+            return KernelModel(self.kernel, None, Solution(whole, offset, "flow"), self.dtype)
+        return KernelModel(self.kernel, self.X, Solution(coef, offset, "flow"), self.dtype)
+
+    def _spectrum(self, rows: Array) -> Spectrum:
+        weight = None if self.weight is None else self.weight[rows]
+        return of_matrix(self.K[np.ix_(rows, rows)], self.Y[rows], weight, fit_intercept=self.fit_intercept)
+
+
+class FeatureFlow:
+    """The flow of rows that have weight on the features of a map, of which a clone is fitted to them."""
+
+    def __init__(self, features: Any, rows: Rows, fit_intercept: bool) -> None:
+        X, Y, weight = rows[:3]
+        if is_pairwise(features) and X.shape[0] != X.shape[1]:
+            raise ValueError(f"A precomputed kernel matrix must be square at fit, got shape {X.shape}.")
+        self.given, self.fit_intercept, self.dtype = features, fit_intercept, X.dtype
+        self.map = RidgeFeatures(features, SEED).fit(X, Y, weight)
+        if weight is not None and not weight.all():
+            kept = weight > 0
+            X, Y, weight = X[kept], Y[kept], weight[kept]
+        self.X, self.Y, self.weight = X, Y, weight
+        n, p = len(X), self.map.n_features
+        self.wide = n <= p or self.map.is_wide(n, X.shape[1])
+        self.system: Any = None
+        if self.wide:
+            K = self.map.dual_rows(X, fit_intercept).gram(np.dtype(np.float64))
+            self.spectrum = of_matrix(K, Y, weight, fit_intercept=fit_intercept)
+        else:
+            moments = self.map.moments(X.astype(np.float64, copy=False), Y, weight)
+            self.spectrum, self.system = of_moments(moments, fit_intercept=fit_intercept)
+
+    def groups(self) -> Array:
+        """Return the number of each row's content among the distinct ones."""
+        return contents.of_rows(self.X)
+
+    def refit(self, train: Array, test: Array, learned: Learned) -> Array:
+        """Return the values (m, T, t) at m rows of the flow of others, with a map of its own."""
+        # A kernel matrix has a column for every row.
+        columns = train if is_pairwise(self.given) else slice(None)
+        weight = None if self.weight is None else self.weight[train]
+        part = FeatureFlow(
+            self.given, Rows(self.X[train][:, columns], self.Y[train], weight, False), self.fit_intercept
+        )
+        shares = learned(part.spectrum.rates)
+        values = part.model(part.spectrum, shares).values(self.X[test][:, columns])
+        return values.reshape(len(test), len(shares), -1)
+
+    def leverages(self, learned: Array) -> Array:
+        """Return the largest leverage (T,) of a row."""
+        found, weight = self.spectrum, self.weight
+        if self.wide:
+            largest = found.leverages(found.row_scores(weight), learned, weight).max(axis=0)
+        else:
+            largest = np.zeros(len(learned))
+            for rows, Z in self.map.blocks(self.X, np.float64):
+                part = None if weight is None else weight[rows]
+                scores = (Z - found.center) @ found.directions
+                np.maximum(largest, found.leverages(scores, learned, part).max(axis=0), out=largest)
+        return largest + self.fit_intercept / found.total
+
+    def light(self) -> Self:
+        """Return what models are made of alone."""
+        found = copy.copy(self)
+        del found.Y, found.weight, found.spectrum
+        if not self.wide:
+            del found.X
+        return found
+
+    def model(self, spectrum: Spectrum, learned: Array) -> Model:
+        """Return the model of all times and targets (T t)."""
+        coef, mean = spectrum.coef(learned), spectrum.means(len(learned))
+        if self.wide:
+            dual = self.map.dual_rows(self.X, self.fit_intercept)
+            found = dual.primal(Solution(coef, mean - spectrum.center @ coef, "flow"), np.dtype(np.float64))
+        else:
+            system = self.system
+            found = Solution(coef, mean - system.rest @ coef, "flow", center=system.center, distance=system.distance)
+        return fitted_ridge(self.map, found, Choice(np.zeros(0), None), self.dtype, flat=False)
+
+
+def flow_of(kernel: Any, rows: Rows, fit_intercept: bool) -> KernelFlow | FeatureFlow:
+    """Return the flow of rows on what a parameter names: a kernel, or a feature map."""
+    return (FeatureFlow if is_map(kernel) else KernelFlow)(kernel, rows, fit_intercept)
+
+
+def is_map(kernel: Any) -> bool:
+    """Whether a parameter is a feature map."""
+    return hasattr(kernel, "fit") and hasattr(kernel, "transform")
