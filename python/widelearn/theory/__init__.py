@@ -14,6 +14,7 @@ from widelearn.theory.beyond import (
 from widelearn.theory.closed_forms import isotropic_ridge, latent_space, power_law, self_induced_ridge, spiked
 from widelearn.theory.empirical import empirical_risk, empirical_spectrum
 from widelearn.theory.engine import Risk, critical_ridge, effective_ridge, risk
+from widelearn.theory.ensembles import Ensemble, ensemble, nngp_posterior
 from widelearn.theory.few_directions import multi_index_flow
 from widelearn.theory.first_step import one_step_overlap, one_step_risk
 from widelearn.theory.hermite import hermite_coefficients
@@ -42,6 +43,7 @@ from widelearn.theory.tangent import nt_concentration, nt_effective_ridge, nt_la
 
 __all__ = [
     "BenignOverfitting",
+    "Ensemble",
     "LazyCondition",
     "MeanFieldPath",
     "Risk",
@@ -55,6 +57,7 @@ __all__ = [
     "effective_ridge",
     "empirical_risk",
     "empirical_spectrum",
+    "ensemble",
     "escape_time",
     "fixed_feature_floor",
     "gradient_flow",
@@ -73,6 +76,7 @@ __all__ = [
     "mei_montanari",
     "multi_index_flow",
     "neuron_spectrum",
+    "nngp_posterior",
     "nt_concentration",
     "nt_effective_ridge",
     "nt_lambda_min",

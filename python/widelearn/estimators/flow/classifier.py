@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from widelearn.estimators.feature_ridge.fit import read_labels
-from widelearn.estimators.flow.fit import BaseGradientFlow, path_of
+from widelearn.estimators.flow.fit import BaseGradientFlow
 from widelearn.estimators.flow.regressor import GradientFlowRegressor
 from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, Labels, SignClassifier
-from widelearn.features.state import snapshot
 from widelearn.runtime import Array
 
 
@@ -75,6 +73,8 @@ class GradientFlowClassifier(SignClassifier, BaseGradientFlow):
     True
     """
 
+    classes_: Array
+    multilabel_: bool
     _parameter_constraints = GradientFlowRegressor._parameter_constraints | CLASS_WEIGHT
     _read = read_labels
 
@@ -91,24 +91,9 @@ class GradientFlowClassifier(SignClassifier, BaseGradientFlow):
         self.kernel, self.time, self.fit_intercept = kernel, time, fit_intercept
         self.learning_rate, self.momentum, self.class_weight = learning_rate, momentum, class_weight
 
-    def staged_predict(self, X: ArrayLike, times: ArrayLike) -> Array:
-        """Return the classes of the rows of `X`, or their labels, at many times.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-            Rows.
-        times : float or array-like of shape (T,)
-            Times, or numbers of steps, infinity allowed.
-
-        Returns
-        -------
-        ndarray of shape (T, n) or (T, n, n_labels)
-            One array, as :meth:`predict` returns them, a time; without the first axis for one number.
-        """
-        fitted = snapshot(self)
-        values, labels = path_of(fitted, X, times), Labels(fitted.classes_, fitted.multilabel_)
-        many = values if values.ndim == 3 else values[None]
-        flat = fitted._model.flat and not fitted.multilabel_
-        found = np.stack([labels.decide(each[:, 0] if flat else each) for each in many])
-        return found if values.ndim == 3 else found[0]
+    def _shown(self, path: Array) -> Array:
+        """Return the classes, or the labels, of values (..., m, t)."""
+        labels = Labels(self.classes_, self.multilabel_)
+        flat = path.shape[-1] == 1 and not self.multilabel_
+        found = [labels.decide(values[:, 0] if flat else values) for values in path.reshape(-1, *path.shape[-2:])]
+        return np.stack(found) if path.ndim == 3 else found[0]

@@ -43,11 +43,10 @@ class BaseGradientFlow(DefaultObjects, BaseEstimator):
     def predict(self, X: ArrayLike) -> Array:
         """Return the values at the rows of `X` at the time that was chosen, of shape (n,) or (n, t)."""
         fitted = snapshot(self)
-        values = fitted._values(X)
-        return values[:, 0] if fitted._model.flat else values
+        return fitted._shown(fitted._values(X))
 
     def staged_predict(self, X: ArrayLike, times: ArrayLike) -> Array:
-        """Return the values at the rows of `X` at many times.
+        """Return the predictions at the rows of `X` at many times.
 
         Parameters
         ----------
@@ -59,11 +58,14 @@ class BaseGradientFlow(DefaultObjects, BaseEstimator):
         Returns
         -------
         ndarray of shape (T, n) or (T, n, t)
-            One array of values, as :meth:`predict` returns them, a time; without the first axis for one number.
+            One array, as :meth:`predict` returns it, for each time; without the first axis for one number.
         """
         fitted = snapshot(self)
-        values = path_of(fitted, X, times)
-        return values[..., 0] if fitted._model.flat else values
+        return fitted._shown(path_of(fitted, X, times))
+
+    def _shown(self, path: Array) -> Array:
+        """Return values (..., m, t) as predictions are shown."""
+        return path[..., 0] if vars(self)["_model"].flat else path
 
     def _values(self, X: ArrayLike) -> Array:
         return vars(self)["_model"].values(rows_of(self, X))
