@@ -20,6 +20,15 @@ def size(values: Array) -> float:
     return largest * root_mean_square(values / largest) or 1.0
 
 
+def distance(X: Array) -> float:
+    """Return how many times their own spread about their mean rows lie from zero, 0 if they do not differ."""
+    mean = X.mean(axis=0, dtype=np.float64)
+    Z = X - mean
+    spread, far = size(Z), size(mean)
+    # What differs by rounding alone does not.
+    return far / spread if np.abs(Z).max(initial=0.0) > 10 * np.finfo(float).eps * far else 0.0
+
+
 def whitening(X: Array) -> tuple[Array, Array]:
     """Return the mean of rows and the symmetric S^(-1/2) of their covariance S, zero where S has no spread."""
     mean = X.mean(axis=0, dtype=np.float64)

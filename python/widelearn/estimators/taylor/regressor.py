@@ -127,7 +127,8 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
     ConvergenceWarning
         If "lbfgs" or "pgd" end at `max_iter`, or if steps diverge, where the last finite weights are kept.
     UserWarning
-        If the net has lowered the objective by less than 10 % because σ'' is odd.
+        If the net has lowered the objective by less than 10 % because σ'' is odd; or if the rows lie more than 10 times
+        their own spread from zero, without `whiten`.
 
     See Also
     --------
@@ -140,6 +141,9 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
     costs as much as 30 iterations. The linear part is held in coordinates in which its own fit is one step, for d³
     flops up to 1,000 columns. If Ctrl-C interrupts a fit, the estimator keeps the weights so far. Gradients have the
     same bits for every number of threads; L-BFGS is SciPy's.
+
+    Rows are not centred, for the formula is about zero: an offset of the columns changes the model, and one far beyond
+    their spread leaves nothing to fit. scikit-learn's diabetes data gave R² 0.63, and 0.00 with 10⁶ added to X.
 
     One number divides all columns. Columns of unlike units should be standardised first, by
     `make_pipeline(StandardScaler(), ...)`, or whitened: scikit-learn's wine data gave 0.99 against 0.76. Noisy targets

@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 
 from widelearn.estimators.optim.descent import DivergedError, Trace, batch_descent, lbfgs_descent, perturbed_descent
 from widelearn.estimators.optim.rules import Adam, Sgd
-from widelearn.estimators.taylor.inputs import LinearPart, RowUnits, TargetUnits
+from widelearn.estimators.taylor.inputs import LinearPart, RowUnits, TargetUnits, distance
 from widelearn.estimators.taylor.model import Objective, TaylorModel, TaylorNet, activation_scale, draw_net, is_odd
 from widelearn.estimators.taylor.start import first_point
 from widelearn.nets import Expansion
@@ -24,6 +24,8 @@ BATCH = 64
 NOISE = 1e-3
 # Share of the objective without the net above which an odd term fits nothing.
 STUCK = 0.9
+# So many of their spreads from zero rows lose what they differ in.
+FAR = 10.0
 
 
 # Arrays as large as the net's movement that its descents hold.
@@ -43,7 +45,7 @@ class Training:
         scale, alpha = activation_scale(chosen.activation, max(orders)), float(chosen.alpha)
         scaled = chosen.mode == "taylor"
         self.activation_scale, penalty = (scale, alpha) if scaled else (1.0, alpha * scale**2)
-        self.rows = RowUnits.of(X, whiten=chosen.whiten)
+        self.rows, self.distance = RowUnits.of(X, whiten=chosen.whiten), 0.0 if chosen.whiten else distance(X)
         X = self.rows.apply(X)
         W0, self.a = (part.astype(X.dtype) for part in draw_net(self.rng, chosen.width, X.shape[1], Y.shape[1]))
         a = (self.a / self.activation_scale).astype(X.dtype)
@@ -127,6 +129,12 @@ class Training:
     def warn(self) -> None:
         """Say what went wrong, if anything did."""
         objective, trace = self.objective, self.trace
+        if self.distance > FAR:
+            warn(
+                f"The rows of X lie {self.distance:.3g} times their own spread from zero and are divided by one number:"
+                f" all that they differ in is then of size {1 / self.distance:.2g}, which the penalty leaves little of."
+                " Centre the columns first, make_pipeline(StandardScaler(), ...), or set whiten=True."
+            )
         last = f"objective {trace.losses[-1]:.3g}, gradient {trace.gradients[-1]:.2g}" if trace.losses else "no step"
         if trace.fault:
             remedy = "Take a smaller learning_rate_init" if "diverged" in trace.fault else "Increase max_iter or tol"
