@@ -13,7 +13,7 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _num_samples
 
-from widelearn.estimators.feature_ridge.fit import NO_WEIGHT, model_with
+from widelearn.estimators.feature_ridge.fit import model_with
 from widelearn.estimators.feature_ridge.model import FittedRidge
 from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.runtime import Array, check_memory, row_blocks
@@ -45,8 +45,6 @@ def model_of_blocks(draft: Any, blocks: Blocks, read: Callable[..., Rows], callb
             "There are no rows in the blocks: they are empty, or an iterator that an earlier pass has used up. Give"
             " a new one."
         )
-    if draft.moments_.weight == 0.0:
-        raise ValueError(NO_WEIGHT)
     if isinstance(source, TableFile) and source.names is not None:
         draft.feature_names_in_ = np.array(source.names, dtype=object)
     return draft._model.solved

@@ -108,9 +108,8 @@ class FeatureRidgeClassifier(SignClassifier, BaseFeatureRidge):
         :meth:`FeatureRidge.partial_fit`.
         """
         with refitting(self, further=True) as draft:
-            draft._model = model_with(
-                draft, partial(read_batch, X=X, y=y, sample_weight=sample_weight, classes=classes)
-            )
+            read = partial(read_batch, X=X, y=y, sample_weight=sample_weight, classes=classes, idle=True)
+            draft._model = model_with(draft, read)
         return self
 
     @checks_parameters()

@@ -67,6 +67,10 @@ class RidgeFeatures:
         self.n_features = self.map.n_features_out if own else self.transform(X[row : row + 1]).shape[1]
         return self
 
+    def unfitted(self) -> Self:
+        """Return another copy of the map, which is fitted to nothing."""
+        return type(self)(self.map, None)
+
     def transform(self, X: Array) -> Array:
         """Return the features of rows as a dense array of X's dtype."""
         Z = X if isinstance(self.map, str) else self.map.transform(self._seen(X))

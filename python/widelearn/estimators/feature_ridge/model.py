@@ -14,6 +14,7 @@ from widelearn.runtime import Array
 
 # Powers of ten up to which squares are summed, and the least root mean square whose square keeps its digits.
 MOST, LEAST = 307.0, 1e-145
+NO_WEIGHT = "All sample weights are zero: give at least one row a positive weight."
 # So many spreads away from zero, by bytes of a number, features lose digits in products.
 FAR = {8: 100.0, 4: 4.0}
 
@@ -68,7 +69,8 @@ class Accumulator:
     Moments are replaced, never written to: a shallow copy goes on from what was summed so far and leaves it as it is.
     """
 
-    moments: Moments
+    # None until a map that looks at rows has seen some that have a weight.
+    moments: Moments | None = None
     # What features and coefficients are computed in.
     dtype: np.dtype[Any]
 
@@ -76,27 +78,39 @@ class Accumulator:
         self.features, self.n_targets = features, n_targets
 
     def fit(self, X: Array, Y: Array, weight: Array | None = None) -> Self:
-        """Fit the feature map to rows, which are not added."""
-        self.features.fit(X, Y, weight)
-        self.moments, self.dtype = Moments(self.features.n_features, self.n_targets), X.dtype
+        """Fit the feature map to rows, which are not added; one that looks at rows waits for some with a weight."""
+        self.dtype = X.dtype
+        if not self.features.looks_at_rows or weight is None or weight.any():
+            self._begin(X, Y, weight)
         return self
+
+    def _begin(self, X: Array, Y: Array, weight: Array | None) -> None:
+        self.features.fit(X, Y, weight)
+        self.moments = Moments(self.features.n_features, self.n_targets)
 
     def add(self, X: Array, Y: Array, weight: Array | None = None) -> Self:
         """Add validated rows with targets (n, t)."""
         if Y.shape[1] != self.n_targets:
             raise ValueError(f"y has {Y.shape[1]} targets, but earlier batches had {self.n_targets}.")
         check_squares(Y, weight)
-        self.moments = self.moments.joined(self.features.moments(X, Y, weight))
+        if self.moments is None and (weight is None or weight.any()):
+            self.features = self.features.unfitted()
+            self._begin(X, Y, weight)
+        if self.moments is not None:
+            self.moments = self.moments.joined(self.features.moments(X, Y, weight))
         self.dtype = np.result_type(self.dtype, X.dtype)
         return self
 
     def merge(self, other: Moments) -> Self:
         """Add what was summed elsewhere in the same feature map; `other` is left as it is."""
-        self.moments = Moments(self.features.n_features, self.n_targets).merge(self.moments).merge(other)
+        empty = Moments(self.features.n_features, self.n_targets)
+        self.moments = (empty if self.moments is None else empty.merge(self.moments)).merge(other)
         return self
 
     def model(self, penalty: Any, *, fit_intercept: bool, flat: bool) -> FittedRidge:
         """Return the model of all rows summed so far, which stay summed."""
+        if self.moments is None or self.moments.weight == 0.0:
+            raise ValueError(NO_WEIGHT)
         check_sums(self.moments)
         choice = penalty.choose(SummedRows(self.moments, fit_intercept))
         choice.warn()
@@ -116,8 +130,6 @@ def check_squares(Y: Array, weight: Array | None) -> None:
 
 def check_sums(moments: Moments) -> None:
     """Refuse sums of targets so small that those of their squares are lost."""
-    if moments.weight == 0.0:
-        return
     size = np.maximum(np.abs(moments.mean_y), np.sqrt(moments.yy / moments.weight))
     lost = (size < LEAST) & ((size > 0) | moments.zy.any(axis=0))
     if lost.any():

@@ -123,10 +123,11 @@ class FeatureRidge(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):
 
         The feature map is fitted to the first batch alone. The result is that of one :meth:`fit` to all rows, to
         rounding, for a map that does not depend on them; the system is solved, and a penalty chosen, when a prediction
-        or coefficient is asked for. If anything is raised, the estimator is left as it was.
+        or coefficient is asked for. Of a batch whose weights are all zero nothing is kept but its columns and classes.
+        If anything is raised, the estimator is left as it was.
         """
         with refitting(self, further=True) as draft:
-            draft._model = model_with(draft, partial(read_numbers, X=X, y=y, sample_weight=sample_weight))
+            draft._model = model_with(draft, partial(read_numbers, X=X, y=y, sample_weight=sample_weight, idle=True))
         return self
 
     @checks_parameters()
