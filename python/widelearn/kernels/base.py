@@ -17,6 +17,10 @@ from widelearn.runtime import Array, capped, check_memory, empty, one_blas_threa
 
 # Rows of K that a kernel outside the core holds at once.
 BLOCK_ROWS = 256
+# Numbers that a function of Python combines in one call, of rows of at least that length: a few hundredths of a second.
+CALLED, LONG = 1 << 26, 64
+# Rows that such a function compares with themselves.
+DIAGONAL_ROWS = 64
 
 
 class Kernel(Parameters):
@@ -169,14 +173,30 @@ class Kernel(Parameters):
 
 @dataclass(eq=False, repr=False)
 class CallableKernel(Kernel):
-    """A kernel given as a function of two blocks of rows, of shapes (n, d) and (m, d), that returns (n, m) values."""
+    """A kernel given as a function of two blocks of rows, of shapes (n, d) and (m, d), that returns (n, m) values.
+
+    It is called for some rows of X at a time, so that Ctrl-C need not wait for all, and no more is held beside K. Where
+    K(X, X) is asked for, it gets the same block twice for pairs near the diagonal: it may then say that they are equal.
+    """
 
     function: Callable[[Array, Array], ArrayLike]
     compiled = False
 
     def _own_gram(self, x: Array, y: Array | None, out: Array) -> None:
+        other = x if y is None else y
         with one_blas_thread_for(len(x)):
-            values = np.asarray(self.function(x, x if y is None else y))
+            blocks = row_blocks(len(x), called_rows(*other.shape))
+            for block in blocks:
+                rows = x if len(blocks) == 1 else x[block]
+                self._evaluate(rows, other, out[block])
+            if y is None and len(blocks) > 1:
+                for block in row_blocks(len(x), DIAGONAL_ROWS):
+                    rows = x[block]
+                    self._evaluate(rows, rows, out[block, block])
+
+    def _evaluate(self, x: Array, y: Array, out: Array) -> None:
+        """Write what the function returns."""
+        values = np.asarray(self.function(x, y))
         if values.shape != out.shape:
             raise ValueError(
                 f"The kernel function returned shape {values.shape} for {out.shape[0]} and {out.shape[1]} rows: it must"
@@ -185,6 +205,11 @@ class CallableKernel(Kernel):
         np.copyto(out, values, casting="same_kind")
         if not np.isfinite(out).all():
             raise ValueError("The kernel function returned NaN or infinity.")
+
+
+def called_rows(m: int, d: int) -> int:
+    """Return how many rows of length d a function gets at once beside m others."""
+    return max(CALLED // (m * max(d, LONG)), 1)
 
 
 @dataclass(eq=False, repr=False)
