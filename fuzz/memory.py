@@ -89,13 +89,45 @@ JOBS: dict[str, tuple[Callable[[int], Any], Callable[..., Any]]] = {
     ),
     "RecursiveFeatureMachine": (
         lambda k: (rows(60, k), RNG.standard_normal(60)),
-        lambda X, y: wl.RecursiveFeatureMachineRegressor(n_iter=1).fit(X, y),
+        lambda X, y: wl.RecursiveFeatureMachine(n_iter=1).fit(X, y),
     ),
     "nets.hidden": (lambda k: (rows(k), net(1000)), lambda X, net: net.hidden(X)),
     "nets.tangent_kernel": (lambda k: (rows(k), net(1000)), lambda X, net: net.tangent_kernel(X)),
     "ridge.solve": (lambda k: (rows(2000, k), np.ones(2000)), lambda Z, y: ridge.solve(Z, y, 1.0)),
     "ridge.path": (lambda k: (rows(2000, k // 2), np.ones(2000)), lambda Z, y: ridge.path(Z, y, (0.1, 1.0))),
     "ridge.loo": (lambda k: (rows(2000, k // 2), np.ones(2000)), lambda Z, y: ridge.loo(Z, y, (0.1, 1.0))),
+    "ridge.solve of a kernel": (
+        lambda k: (np.eye(k), np.ones(k)), lambda K, y: ridge.solve(K, y, 1.0, kind="kernel")
+    ),
+    "ridge.gcv of a kernel": (
+        lambda k: (np.eye(k), np.ones(k)), lambda K, y: ridge.gcv(K, y, (0.1, 1.0), kind="kernel")
+    ),
+    "ridge.pcg": (lambda k: (NTK().operator(rows(k)), np.ones(k)), lambda K, y: ridge.pcg(K, y, 1.0, max_iter=2)),
+    "rp_cholesky": (lambda k: (NTK().operator(rows(4 * k)), k), lambda K, rank: ridge.rp_cholesky(K, rank)),
+    "Moments": (lambda k: (rows(300, k),), lambda Z: ridge.Moments(Z.shape[1], 1).update(Z, Z[:, 0]).solve(1.0)),
+    "FeatureRidge.predict": (
+        lambda k: (wl.FeatureRidge(wl.RandomFeatures(200)).fit(*few()), rows(100 * k)),
+        lambda model, X: model.predict(X),
+    ),
+    "FeatureRidge.predict, wide": (
+        lambda k: (wl.FeatureRidge("passthrough").fit(rows(20, 20 * k), np.ones(20)), rows(20, 20 * k)),
+        lambda model, X: model.predict(X),
+    ),
+    "KernelRidge.predict": (
+        lambda k: (wl.KernelRidge().fit(*few()), rows(100 * k)), lambda model, X: model.predict(X)
+    ),
+    "TwoLayerRegressor.predict": (
+        lambda k: (wl.TwoLayerRegressor(64, max_iter=1, tol=None).fit(*few()), rows(100 * k)),
+        lambda model, X: model.predict(X),
+    ),
+    "TaylorRegressor.predict": (
+        lambda k: (wl.TaylorRegressor(width=8, max_iter=1, init="random").fit(*few()), rows(100 * k)),
+        lambda model, X: model.predict(X),
+    ),
+    "RecursiveFeatureMachine.gradient": (
+        lambda k: (wl.RecursiveFeatureMachine(n_iter=1).fit(*few(60)), rows(100 * k)),
+        lambda model, X: model.gradient(X),
+    ),
     "sphere": (lambda k: (100 * k,), lambda n: datasets.sphere(n, 20)),
     "hypercube": (lambda k: (100 * k,), lambda n: datasets.hypercube(n, 20)),
     "parity": (lambda k: (100 * k,), lambda n: datasets.parity(n, 20, 3, "grouped")),

@@ -17,7 +17,7 @@ from widelearn.ridge.primal_gcv import PrimalGcv
 from widelearn.ridge.primal_systems import PrimalSolver
 from widelearn.ridge.row_passes import RowPasses
 from widelearn.ridge.symmetric_systems import Solution, check_alpha
-from widelearn.runtime import Array, check_memory, core_blocks, in_range, row_blocks
+from widelearn.runtime import Array, capped, check_memory, core_blocks, row_blocks
 
 # Few enough that their products stay in cache.
 OUTER_ROWS = 32
@@ -85,7 +85,7 @@ class Moments:
         # The rounding error that products were summed with.
         self.unit = EPS / 2
 
-    @in_range
+    @capped
     def update(self, Z: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Add the rows of features `Z` (n, p) with targets `y` (n,) or (n, t), and return the object."""
         z = check_array(Z, dtype=[np.float64, np.float32], input_name="Z")
@@ -197,7 +197,7 @@ class Moments:
         self.mean_y, self.weight = self.mean_y + dy * (weight / total), total
         return self
 
-    @in_range
+    @capped
     def solve(self, alpha: ArrayLike, fit_intercept: bool = False) -> tuple[Array, Any]:
         """Minimise Σ w (y - z.coef - intercept)² + alpha ‖coef‖² over all rows seen.
 
@@ -209,7 +209,7 @@ class Moments:
         found = self.solution(alpha, fit_intercept)
         return (found.coef[:, 0], found.intercept[0]) if self.flat else (found.coef, found.intercept)
 
-    @in_range
+    @capped
     def solve_once(self, alpha: ArrayLike, fit_intercept: bool = False) -> tuple[Array, Any]:
         """Solve as :meth:`solve` does and forget all rows: the matrix is factored in place, not copied."""
         flat, found = self.flat, self.solution_once(alpha, fit_intercept)
@@ -231,7 +231,7 @@ class Moments:
         self._clear()
         return found
 
-    @in_range
+    @capped
     def gcv(self, alphas: ArrayLike, fit_intercept: bool = False) -> Array:
         """Return the generalised cross-validation error of every alpha, of shape (n_alphas,) or (n_alphas, t).
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 
 import threadpoolctl
 
-from widelearn.runtime.messages import in_range
+from widelearn.runtime.memory import capped
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -36,8 +36,11 @@ def one_blas_thread_for(size: float) -> AbstractContextManager[object]:
 
 
 def in_few_rows_one_thread(function: Function) -> Function:
-    """Let a function of rows, a matrix or an operator, which come first, keep BLAS to one thread if these are few."""
-    function = cast("Function", in_range(function))
+    """Let a public function of rows, a matrix or an operator, which come first, be one call under the user's limit.
+
+    It keeps BLAS to one thread if these are few.
+    """
+    function = cast("Function", capped(function))
 
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:

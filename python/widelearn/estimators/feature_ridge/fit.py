@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import is_multilabel
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from widelearn.estimators.feature_ridge.maps import RidgeFeatures, is_pairwise
-from widelearn.estimators.feature_ridge.model import Accumulator, FittedRidge, SummedRidge
+from widelearn.estimators.feature_ridge.model import NO_WEIGHT, Accumulator, FittedRidge, SummedRidge
 from widelearn.estimators.feature_ridge.systems import RowProblem, Rows
 from widelearn.estimators.folds import check_groups
 from widelearn.estimators.labels import Labels, check_values
@@ -24,10 +24,9 @@ from widelearn.features import RandomFeatures
 from widelearn.features.state import refitting
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
 from widelearn.ridge.symmetric_systems import check_alpha
-from widelearn.runtime import Array, warn
+from widelearn.runtime import Array, capped, warn
 
 DTYPES = [np.float64, np.float32]
-NO_WEIGHT = "All sample weights are zero: give at least one row a positive weight."
 NEEDS_GCV = "{} chooses alpha from moments only with cv='gcv'."
 FORGOTTEN = (
     "fit keeps no moments that partial_fit could add to: the rows given to fit are forgotten. Give all rows to"
@@ -35,6 +34,7 @@ FORGOTTEN = (
 )
 
 
+@capped
 def predicted(fitted: Any, X: Any) -> Array:
     """Return the values (n, t) of a fitted estimator at rows; lazy for a Dask collection."""
     model = fitted._model.solved
@@ -101,7 +101,7 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
     def moments_(self) -> Any:
         """What `partial_fit` has summed."""
         model = self._state()
-        if isinstance(model, SummedRidge):
+        if isinstance(model, SummedRidge) and model.sums.moments is not None:
             return model.sums.moments
         raise AttributeError(f"{type(self).__name__} keeps no moments of fit: give the rows to partial_fit.")
 

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils.validation import validate_data
 
-from widelearn.estimators.feature_ridge.fit import DTYPES, NO_WEIGHT
+from widelearn.estimators.feature_ridge.fit import DTYPES
+from widelearn.estimators.feature_ridge.model import NO_WEIGHT
 from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.folds import check_groups
 from widelearn.estimators.kernel_ridge.choice import choose_kernel
@@ -22,9 +23,10 @@ from widelearn.features.state import refitting, snapshot
 from widelearn.kernels import NTK, Kernel, as_kernel
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
 from widelearn.ridge.symmetric_systems import Solution, check_alpha
-from widelearn.runtime import Array
+from widelearn.runtime import Array, capped
 
 
+@capped
 def predicted(fitted: Any, X: Any) -> Array:
     """Return the values K(X, X_fit) a + b (n, t) of a fitted estimator; lazy for a Dask collection."""
     if hasattr(X, "__dask_graph__"):

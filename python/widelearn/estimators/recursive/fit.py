@@ -23,7 +23,7 @@ from widelearn.features.state import refitting, snapshot
 from widelearn.kernels import Kernel, Laplace, as_kernel
 from widelearn.kernels.gradients import check_radial
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
-from widelearn.runtime import Array, check_memory, one_blas_thread
+from widelearn.runtime import Array, capped, check_memory, one_blas_thread
 
 # Up to so many rows, factors are too small for the threads of BLAS.
 FEW_ROWS = 1000
@@ -83,10 +83,12 @@ class BaseRecursive(DefaultObjects, BaseEstimator):
         values = fitted._values(X)
         return values[:, 0] if fitted.dual_coef_.ndim == 1 else values
 
+    @capped
     def _values(self, X: ArrayLike) -> Array:
         refuse_lazy(X, type(self).__name__)
         return vars(self)["_model"].values(validate_data(self, X, dtype=DTYPES, reset=False))
 
+    @capped
     def gradient(self, X: ArrayLike) -> Array:
         """Return the gradients of the fitted function at the rows of `X`, in its units: (n, d), or (n, d, t)."""
         refuse_lazy(X, type(self).__name__)

@@ -15,7 +15,7 @@ from widelearn.estimators.taylor.inputs import TargetUnits
 from widelearn.estimators.taylor.model import TaylorModel
 from widelearn.estimators.taylor.training import MAX_ORDER, Training
 from widelearn.features.state import run_and_keep
-from widelearn.runtime import Array
+from widelearn.runtime import Array, capped
 
 DTYPES = [np.float64, np.float32]
 Estimator = TypeVar("Estimator", bound="BaseTaylor")
@@ -63,6 +63,7 @@ class BaseTaylor(BaseEstimator):
         "callback": [callable, None],
     }
 
+    @capped
     def _values(self, X: ArrayLike) -> Array:
         """Return the model's values at rows: (n, c)."""
         refuse_lazy(X, type(self).__name__)

@@ -20,7 +20,7 @@ from widelearn.estimators.two_layer.rows import Batch, Rows, leave_out, stream_r
 from widelearn.estimators.two_layer.training import HEADS, Training
 from widelearn.estimators.units import check_range, largest_of
 from widelearn.features.state import draft_of, run_and_keep
-from widelearn.runtime import Array
+from widelearn.runtime import Array, capped
 
 DTYPES = [np.float64, np.float32]
 # Steps that are large for a small symmetric start, and a penalty that forgets what does not grow.
@@ -121,6 +121,7 @@ class BaseTwoLayer(BaseEstimator):
             raise ValueError(f"Unknown preset {name!r}. The presets are: {', '.join(PRESETS)}.")
         return cls(**PRESET | PRESETS[name] | overrides)
 
+    @capped
     def _values(self, X: Any) -> Array:
         """Return the outputs of the net (n, c) at raw rows."""
         refuse_lazy(X, type(self).__name__)
