@@ -92,6 +92,24 @@ def test_triangle_and_singular_values(shape, rng):
         assert (u.shape, values.shape, vt.shape) == ((shape[0], k), (k,), (k, shape[1]))
         close(u * values @ vt, A, size=size + 1e-300, factor=60.0)
         close(u.T @ u, np.eye(k), size=1.0, factor=60.0)
+        close(lapack.svdvals(order(A.copy())), values, size=size + 1e-300, factor=60.0)
+        Q, R = lapack.qr(order(A.copy()))
+        assert (Q.shape, R.shape) == ((shape[0], k), (k, shape[1]))
+        assert not np.tril(R, -1).any()
+        close(Q @ R, A, size=size + 1e-300, factor=60.0)
+        close(Q.T @ Q, np.eye(k), size=1.0, factor=60.0)
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_eigenvalues_of_a_tridiagonal_matrix(n, rng):
+    d, e = rng.standard_normal(n) * 10.0 ** rng.uniform(-3, 3, n), rng.standard_normal(max(n - 1, 0))
+    T = np.diag(d) + np.diag(e, 1) + np.diag(e, -1) if n else np.empty((0, 0))
+    given = d.copy(), e.copy()
+    values, vectors = lapack.tridiagonal_eigh(d, e)
+    close(vectors * values @ vectors.T, T, size=np.linalg.norm(T) + 1e-300)
+    close(vectors.T @ vectors, np.eye(n), size=1.0)
+    close(lapack.tridiagonal_eigvalsh(d, e), values, size=np.linalg.norm(T) + 1e-300)
+    np.testing.assert_array_equal(np.r_[d, e], np.r_[given])
 
 
 @pytest.mark.parametrize("lower", [False, True])
@@ -135,8 +153,9 @@ def test_what_cannot_be_done_says_so():
         lambda a, v: _core.invert_triangle(a[:, :2].copy()),
         lambda a, v: _core.solve_triangle(a, a[:, :2].copy(), True, True),
         lambda a, v: _core.orthogonal_triangle(a.T),
-        lambda a, v: _core.singular_values(a, a.copy(), v[:1].copy(), a.copy()),
-        lambda a, v: _core.singular_values(a, a[:2].copy(), v, a.copy()),
+        lambda a, v: _core.singular_values(a, v[:1].copy(), (a.copy(), a.copy())),
+        lambda a, v: _core.singular_values(a, v, (a[:2].copy(), a.copy())),
+        lambda a, v: _core.singular_values(a, v, (a.copy(), a[:2].copy())),
     ],
 )
 def test_shapes_and_types_are_refused(call):

@@ -100,13 +100,47 @@ def triangular_solve(
     return X.T
 
 
+def qr(A: Doubles) -> tuple[Doubles, Doubles]:
+    """Return Q (n, k), F-contiguous, and R (k, p) of A = Q R, k = min(n, p); A is destroyed if it is F-contiguous."""
+    work, k = np.require(A.T, np.float64, ["C", "ALIGNED", "WRITEABLE"]), min(A.shape)
+    tau = np.empty(k)
+    with one_blas_thread_for(k):
+        _core.orthogonal_reflectors(work, tau)
+        R = np.triu(work[:, :k].T)
+        _core.orthogonal_columns(work[:k], tau)
+    return work[:k].T, R
+
+
 def svd(A: Doubles) -> tuple[Doubles, Doubles, Doubles]:
     """Return U (n, k), the singular values (k,) in descending order, and V' (k, p), k = min(n, p); A is destroyed."""
     n, p, k = *A.shape, min(A.shape)
     u, values, vt = np.empty((n, k)), np.empty(k), np.empty((k, p))
-    with one_blas_thread_for(min(A.shape)):
-        _core.singular_values(np.require(A, np.float64, ["C", "ALIGNED", "WRITEABLE"]), u, values, vt)
+    with one_blas_thread_for(k):
+        _core.singular_values(np.require(A, np.float64, ["C", "ALIGNED", "WRITEABLE"]), values, (u, vt))
     return u, converged(values), vt
+
+
+def svdvals(A: Doubles) -> Doubles:
+    """Return the singular values in descending order; A is destroyed."""
+    values = np.empty(min(A.shape))
+    with one_blas_thread_for(len(values)):
+        _core.singular_values(np.require(A, np.float64, ["C", "ALIGNED", "WRITEABLE"]), values, None)
+    return converged(values)
+
+
+def tridiagonal_eigvalsh(d: Doubles, e: Doubles) -> Doubles:
+    """Return the eigenvalues, ascending, of a tridiagonal matrix with diagonal d and off-diagonal e."""
+    values = d.copy()
+    _core.tridiagonal_eigen(values, e.copy(), None)
+    return converged(values)
+
+
+def tridiagonal_eigh(d: Doubles, e: Doubles) -> tuple[Doubles, Doubles]:
+    """Return these eigenvalues and the eigenvectors, columns."""
+    values, vectors = d.copy(), np.empty((len(d), len(d)))
+    with one_blas_thread_for(len(d)):
+        _core.tridiagonal_eigen(values, e.copy(), vectors)
+    return converged(values), vectors.T
 
 
 def by_rows(A: Any) -> Doubles:

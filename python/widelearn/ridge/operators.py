@@ -5,12 +5,10 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
-from scipy.linalg.blas import dgemm, dgemv, dsymv, sgemm, sgemv, ssymv
 
+from widelearn.ridge.blas import SINGLE_COLUMNS, symmetric_product, times
 from widelearn.runtime import Array, available_memory, empty, row_blocks
 
-# Up to so many columns matrix-vector products are faster than the matrix product, which packs both its factors.
-SINGLE_COLUMNS = 5
 # Columns of a matrix in memory, or of one that is made, that are held at once.
 HELD_COLUMNS = 256
 # Rows that are compared with their mirror images at once.
@@ -67,9 +65,7 @@ class Dense:
         A = self.matrix
         if V.shape[1] > SINGLE_COLUMNS or not (A.flags.c_contiguous or A.flags.f_contiguous):
             return times(A, V)
-        # Half of a symmetric matrix says it all, and reading it is what takes the time.
-        symv, A = dsymv if A.dtype == np.float64 else ssymv, A if A.flags.f_contiguous else A.T
-        return np.stack([symv(1.0, A, column, lower=1) for column in V.T], axis=1)
+        return symmetric_product(A, V)
 
 
 class Weighted:
@@ -218,25 +214,3 @@ def double_product(A: Operator, V: NDArray[np.float64]) -> NDArray[np.float64]:
     for part in row_blocks(len(V), HELD_COLUMNS):
         out[part] = A.columns(np.arange(part.start, part.stop)).T.astype(np.float64) @ V
     return out
-
-
-def times(A: Array, B: Array) -> Array:
-    """Return A B of two matrices of one dtype, by SciPy's BLAS.
-
-    NumPy and SciPy each bring a BLAS of their own, whose threads wait awake for a while: alternating between the two,
-    as NumPy's products do with SciPy's factorisations, makes both slow.
-    """
-    gemm = dgemm if A.dtype == np.float64 else sgemm
-    # Seen by columns a product of rows is one of transposed factors in the other order.
-    left, trans_a = (B, 1) if B.flags.f_contiguous else (B.T, 0)
-    right, trans_b = (A, 1) if A.flags.f_contiguous else (A.T, 0)
-    return gemm(1.0, left, right, trans_a=trans_a, trans_b=trans_b).T
-
-
-def tall_product(A: Array, V: Array) -> Array:
-    """Return A V, column by column while that is faster; both of one dtype."""
-    if V.shape[1] > SINGLE_COLUMNS:
-        return times(A, V)
-    gemv = dgemv if A.dtype == np.float64 else sgemv
-    matrix, trans = (A, 0) if A.flags.f_contiguous else (A.T, 1)
-    return np.stack([gemv(1.0, matrix, column, trans=trans) for column in V.T], axis=1)

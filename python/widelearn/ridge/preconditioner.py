@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.blas import dsyrk, ssyrk
 
+from widelearn.ridge.blas import products_of_columns, tall_product, times
 from widelearn.ridge.lapack import cholesky, cholesky_solve, eigvalsh
-from widelearn.ridge.operators import Dense, Operator, Weighted, tall_product, times
+from widelearn.ridge.operators import Dense, Operator, Weighted
 from widelearn.ridge.rpcholesky import factor
 from widelearn.runtime import Array, available_memory, check_memory, row_blocks
 
@@ -99,11 +99,11 @@ class Preconditioner:
 def inner(left: Array, right: Array) -> Array:
     """Return left' right in double precision; of a panel with itself the lower triangle."""
     if left.dtype == np.float64:
-        return dsyrk(1.0, left.T, lower=1) if left is right and left.flags.c_contiguous else times(left.T, right)
+        return products_of_columns(left) if left is right and left.flags.c_contiguous else times(left.T, right)
     G = np.zeros((left.shape[1], right.shape[1]))
     for rows in row_blocks(len(left), SUMMED_ROWS):
         a, b = left[rows], right[rows]
-        G += ssyrk(1.0, a.T, lower=1) if left is right and a.flags.c_contiguous else times(a.T, b)
+        G += products_of_columns(a) if left is right and a.flags.c_contiguous else times(a.T, b)
     return G
 
 

@@ -1,9 +1,10 @@
 """The singular vectors of rows: ridge regression for all penalties at once, without the squares of the features."""
 
 import numpy as np
-from scipy.linalg import LinAlgWarning, qr, svd
+from scipy.linalg import LinAlgWarning
 
 from widelearn.ridge.certificate import SINGLE
+from widelearn.ridge.lapack import qr, svd, svdvals
 from widelearn.ridge.leave_one_out import Errors, eigen_errors
 from widelearn.ridge.symmetric_systems import Solution, Trouble, describe
 from widelearn.ridge.tridiagonal import NOTHING, gcv_errors
@@ -55,7 +56,7 @@ class RowSpectrum:
             A = np.column_stack([lead * u, A])
         self.y, self.lengths = right * root[:, None], np.linalg.norm(A[:, self.n_null :], axis=0)
         scaled = A[:, self.n_null :] / np.where(self.lengths > 0.0, self.lengths, 1.0)
-        alike = svd(scaled, compute_uv=False, overwrite_a=True, check_finite=False)
+        alike = svdvals(scaled)
         self.A = A[:, self.n_null :]
         self.U, self.s, self.Vt = graded_svd(A, self.n_null)
         # Columns of unlike lengths have small singular values that are none of rounding: rank is that of columns alike.
@@ -184,8 +185,8 @@ def graded_svd(A: Array, first: int) -> tuple[Array, Array, Array]:
     Triangles of columns, the longest first, round each by itself, where turning rows would round all by the longest.
     """
     order = np.append(np.arange(first), first + np.argsort(-np.linalg.norm(A[:, first:], axis=0), kind="stable"))
-    Q, R = qr(A[:, order], mode="economic", overwrite_a=True, check_finite=False)
-    U, s, Vt = svd(R[first:, first:], full_matrices=False, check_finite=False)
-    out = np.empty_like(Vt)
-    out[:, order[first:] - first] = Vt
-    return Q[:, first:] @ U, s, out
+    Q, R = qr(A[:, order])
+    V, s, Ut = svd(np.array(R[first:, first:].T, order="C"))
+    out = np.empty(V.T.shape, order="F")
+    out[:, order[first:] - first] = V.T
+    return Q[:, first:] @ Ut.T, s, out

@@ -12,7 +12,8 @@ from scipy.linalg import LinAlgWarning
 from sklearn.utils import check_random_state
 
 from widelearn import _core
-from widelearn.ridge.operators import Operator, Weighted, as_operator, times
+from widelearn.ridge.blas import times
+from widelearn.ridge.operators import Operator, Weighted, as_operator
 from widelearn.runtime import Array, check_memory, empty, in_few_rows_one_thread, warn
 
 Doubles = NDArray[np.float64]

@@ -1,10 +1,9 @@
 """Generalised cross-validation of many penalties from a tridiagonal form: no eigenvectors."""
 
 import numpy as np
-from scipy.linalg import eigh_tridiagonal, eigvalsh_tridiagonal
 from scipy.linalg.lapack import dptsv
 
-from widelearn.ridge.lapack import tridiagonal
+from widelearn.ridge.lapack import tridiagonal, tridiagonal_eigh, tridiagonal_eigvalsh
 from widelearn.ridge.symmetric_systems import take_out
 from widelearn.ridge.unit_systems import range_exponent
 from widelearn.runtime import Array
@@ -22,7 +21,7 @@ class Tridiagonal:
     def __init__(self, A: Array, B: Array) -> None:
         m = len(A)
         self.d, self.e, self.right = tridiagonal(A, B)
-        values = eigvalsh_tridiagonal(self.d, self.e) if m > 1 else self.d.copy()
+        values = tridiagonal_eigvalsh(self.d, self.e)
         # A negative eigenvalue shows how large the rounding errors are that A was made with.
         noise = max(m * np.finfo(np.float64).eps * np.abs(values).max(initial=0.0), -2 * values.min(initial=0.0))
         self.values = np.where(values > noise, values, 0.0)
@@ -41,7 +40,7 @@ class Tridiagonal:
         found = self._solve_definite(alpha)
         if found is not None:
             return found
-        values, vectors = self._vectors()
+        values, vectors = tridiagonal_eigh(self.d, self.e)
         kept = values > self.noise
         vectors = vectors[:, kept]
         return np.asarray(vectors @ ((vectors.T @ self.right) / (values[kept, None] + alpha)))
@@ -51,7 +50,7 @@ class Tridiagonal:
         found = self._solve_definite(alpha) if alpha > 0.0 else None
         if found is not None:
             return np.asarray(alpha**2 * (found**2).sum(axis=0))
-        values, vectors = self._vectors()
+        values, vectors = tridiagonal_eigh(self.d, self.e)
         squares = (vectors.T @ self.right) ** 2
         whole, outside = squares.sum(axis=0), squares[values <= self.noise].sum(axis=0)
         # What rounding leaves in directions without variance is no residual.
@@ -67,9 +66,6 @@ class Tridiagonal:
             return np.asarray(self.right / (self.d[0] + alpha))
         x, info = dptsv(self.d + alpha, self.e.copy(), self.right)[2:]
         return np.asarray(x) if info == 0 else None
-
-    def _vectors(self) -> tuple[Array, Array]:
-        return eigh_tridiagonal(self.d, self.e) if len(self.d) > 1 else (self.d, np.ones((1, 1)))
 
 
 def gcv_errors(rss: Array, left: Array, weight: float, *, exact: bool = False) -> Array:

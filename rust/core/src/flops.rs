@@ -75,6 +75,16 @@ pub fn tridiagonal(n: usize, t: usize) -> f64 {
     eigen(n, false) + 2.0 * triangular(n, t)
 }
 
+/// The eigenvalues of a tridiagonal matrix of order `n`, and its eigenvectors.
+pub fn tridiagonal_eigen(n: usize, vectors: bool) -> f64 {
+    30.0 * triangular(n, if vectors { n } else { 1 })
+}
+
+/// An n x k matrix times one of `t` columns.
+pub fn multiply(n: usize, k: usize, t: usize) -> f64 {
+    2.0 * n as f64 * k as f64 * t as f64
+}
+
 /// A triangular form of an n x p matrix.
 pub fn orthogonal(n: usize, p: usize) -> f64 {
     2.0 * n.max(p) as f64 * (n.min(p) as f64).powi(2)

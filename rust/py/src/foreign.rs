@@ -14,7 +14,7 @@ use pyo3::exceptions::{PyImportError, PyMemoryError, PyRuntimeError, PyValueErro
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyCapsuleMethods};
 
-use crate::convert::{Matrix, MatrixMut, VectorMut};
+use crate::convert::{Matrix, MatrixMut, Scalar, Vector, VectorMut};
 use crate::running::Running;
 
 /// Flops below which a thread of its own costs more than an answer to Ctrl-C is worth.
@@ -26,7 +26,7 @@ const STACK: usize = 8 << 20;
 pub(crate) struct Routine {
     module: &'static str,
     name: &'static str,
-    /// What its arguments point to: c for char, i for int, d for double.
+    /// What its arguments point to: c for char, i for int, s for float, d for double.
     kinds: &'static str,
     found: OnceLock<usize>,
 }
@@ -70,6 +70,7 @@ fn kinds(signature: &str) -> String {
     let kind = |argument: &str| match argument.trim().strip_suffix('*').map(str::trim) {
         Some("char") => Some('c'),
         Some("int") => Some('i'),
+        Some(name) if name == "float" || name.ends_with("_s") => Some('s'),
         Some(name) if name == "double" || name.ends_with("_d") => Some('d'),
         _ => None,
     };
@@ -102,7 +103,7 @@ macro_rules! reads {
         }
     })+ };
 }
-reads!(u8, c_int, f64);
+reads!(u8, c_int, f32, f64);
 
 impl<T> Argument for Cell<T> {
     fn pointer(&self) -> *mut c_void {
@@ -129,45 +130,95 @@ impl<T> Argument for Scratch<T> {
     }
 }
 
-/// An array of doubles as a routine takes it, and the object that keeps it. Row-major here, it is column-major there.
-pub(crate) struct Held {
-    at: *mut f64,
+/// An array as a routine takes it, and the object that keeps it. Row-major here, it is column-major there.
+pub(crate) struct Held<T> {
+    at: *mut T,
     _owner: Py<PyAny>,
 }
 
 // SAFETY: the owner keeps the values where they are, and one thread at a time has them.
-unsafe impl Send for Held {}
+unsafe impl<T: Scalar> Send for Held<T> {}
 
-impl Held {
+impl<T: Scalar> Held<T> {
     /// A matrix, its number of rows and of columns.
     pub(crate) fn matrix(array: &Bound<'_, PyAny>, name: &str) -> PyResult<(Self, usize, usize)> {
-        let mut found = MatrixMut::<f64>::new(array, name)?;
+        let mut found = MatrixMut::<T>::new(array, name)?;
         let ((rows, columns), at) = (found.shape(), found.view()?.as_mut_ptr());
         Ok((Self { at, _owner: array.clone().unbind() }, rows, columns))
     }
 
     /// The same of one that is only read.
     pub(crate) fn only_read(array: &Bound<'_, PyAny>, name: &str) -> PyResult<(Self, usize, usize)> {
-        let found = Matrix::<f64>::new(array, name)?;
+        let found = Matrix::<T>::new(array, name)?;
         let rows = found.view()?;
         Ok((Self { at: rows.data.as_ptr().cast_mut(), _owner: array.clone().unbind() }, rows.n, rows.d))
     }
 
+    /// A square matrix and its order.
+    pub(crate) fn square(array: &Bound<'_, PyAny>, name: &str) -> PyResult<(Self, usize)> {
+        let (held, rows, columns) = Self::matrix(array, name)?;
+        Ok((held, order(name, rows, columns)?))
+    }
+
+    /// The same of one that is only read.
+    pub(crate) fn square_read(array: &Bound<'_, PyAny>, name: &str) -> PyResult<(Self, usize)> {
+        let (held, rows, columns) = Self::only_read(array, name)?;
+        Ok((held, order(name, rows, columns)?))
+    }
+
+    /// Rows of `length` values, and their number.
+    pub(crate) fn rows(array: &Bound<'_, PyAny>, name: &str, length: usize) -> PyResult<(Self, usize)> {
+        let (held, rows, columns) = Self::matrix(array, name)?;
+        same(&format!("the length of {name}'s rows"), length, columns)?;
+        Ok((held, rows))
+    }
+
     /// A vector of `length` values.
     pub(crate) fn vector(array: &Bound<'_, PyAny>, name: &str, length: usize) -> PyResult<Self> {
-        let mut found = VectorMut::<f64>::new(array, name)?;
+        let mut found = VectorMut::<T>::new(array, name)?;
         let values = found.view()?;
-        if values.len() != length {
-            return Err(PyValueError::new_err(format!("{name} must have {length} values, got {}", values.len())));
-        }
+        same(&format!("the length of {name}"), length, values.len())?;
         Ok(Self { at: values.as_mut_ptr(), _owner: array.clone().unbind() })
+    }
+
+    /// The same of one that is only read.
+    pub(crate) fn vector_read(array: &Bound<'_, PyAny>, name: &str, length: usize) -> PyResult<Self> {
+        let found = Vector::<T>::new(array, name)?;
+        let values = found.view()?;
+        same(&format!("the length of {name}"), length, values.len())?;
+        Ok(Self { at: values.as_ptr().cast_mut(), _owner: array.clone().unbind() })
     }
 }
 
-impl Argument for Held {
+impl<T> Argument for Held<T> {
     fn pointer(&self) -> *mut c_void {
         self.at.cast()
     }
+}
+
+/// What a routine does not look at need not be there.
+impl<T> Argument for Option<Held<T>> {
+    fn pointer(&self) -> *mut c_void {
+        self.as_ref().map_or(std::ptr::null_mut(), Held::pointer)
+    }
+}
+
+/// Refuse a size other than what is wanted.
+pub(crate) fn same(name: &str, wanted: usize, found: usize) -> PyResult<()> {
+    if wanted == found { Ok(()) } else { Err(PyValueError::new_err(format!("{name} must be {wanted}, got {found}"))) }
+}
+
+fn order(name: &str, rows: usize, columns: usize) -> PyResult<usize> {
+    if rows == columns {
+        Ok(rows)
+    } else {
+        Err(PyValueError::new_err(format!("{name} must be square, got {rows} x {columns}")))
+    }
+}
+
+/// A positive distance between columns, as LAPACK wants it even of an empty matrix.
+pub(crate) fn stride(columns: usize) -> PyResult<c_int> {
+    int(columns.max(1))
 }
 
 /// A size as LAPACK counts.

@@ -10,6 +10,11 @@ use crate::convert::{Matrix, MatrixMut, Optional, Vector, VectorMut, by_type, vi
 use crate::features::FeatureSpec;
 use crate::kernels::Spec;
 
+/// The flops of so many values of a kernel of rows of length `d`.
+fn work(kernel: &Spec, values: usize, rows: usize, d: usize) -> f64 {
+    flops::kernel(values, d) + kernel.0.extra_flops(values, rows, d)
+}
+
 /// `out = k(x, y)`; `y` None means `x`.
 #[pyfunction]
 pub(crate) fn gram(
@@ -22,9 +27,7 @@ pub(crate) fn gram(
     by_type!(x, T => {
         views!(Matrix<T>: x; Optional<T>: y; MatrixMut<T>: out);
         let rows = x.n + y.map_or(0, |y| y.n);
-        call(py, flops::kernel(out.len(), x.d) + kernel.0.extra_flops(out.len(), rows, x.d), |context| {
-            core::kernel_matrix(context, &kernel.0, x, y, out)
-        })
+        call(py, work(&kernel, out.len(), rows, x.d), |context| core::kernel_matrix(context, &kernel.0, x, y, out))
     })
 }
 
@@ -33,9 +36,7 @@ pub(crate) fn gram(
 pub(crate) fn gram_diag(py: Python<'_>, kernel: Spec, x: &Bound<'_, PyAny>, out: &Bound<'_, PyAny>) -> PyResult<()> {
     by_type!(x, T => {
         views!(Matrix<T>: x; VectorMut<T>: out);
-        call(py, flops::kernel(out.len(), x.d) + kernel.0.extra_flops(out.len(), x.n, x.d), |context| {
-            core::kernel_diagonal(context, &kernel.0, x, out)
-        })
+        call(py, work(&kernel, out.len(), x.n, x.d), |context| core::kernel_diagonal(context, &kernel.0, x, out))
     })
 }
 

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use widelearn_core::flops;
 
 use crate::error::lin_alg_error;
-use crate::foreign::{Held, Routine, Scratch, fortran, int, leave};
+use crate::foreign::{self, Routine, Scratch, fortran, int, leave, same, stride};
 
 static SYEVD: Routine = Routine::lapack("dsyevd", "ccididdiiii");
 static SYTRD: Routine = Routine::lapack("dsytrd", "cididdddii");
@@ -19,6 +19,9 @@ static SYSVX: Routine = Routine::lapack("dsysvx", "cciididiidididdddiii");
 static POTRS: Routine = Routine::lapack("dpotrs", "ciididii");
 static TRTRI: Routine = Routine::lapack("dtrtri", "ccidii");
 static GELQF: Routine = Routine::lapack("dgelqf", "iididdii");
+static GEQRF: Routine = Routine::lapack("dgeqrf", "iididdii");
+static ORGQR: Routine = Routine::lapack("dorgqr", "iiididdii");
+static STEVD: Routine = Routine::lapack("dstevd", "cidddidiiii");
 static GESDD: Routine = Routine::lapack("dgesdd", "ciididdididiii");
 static TRSM: Routine = Routine::blas("dtrsm", "cccciiddidi");
 
@@ -26,27 +29,12 @@ static TRSM: Routine = Routine::blas("dtrsm", "cccciiddidi");
 const MOST: usize = 32_766;
 const QUERY: c_int = -1;
 
-fn square(name: &str, rows: usize, columns: usize) -> PyResult<usize> {
-    if rows == columns {
-        Ok(rows)
-    } else {
-        Err(PyValueError::new_err(format!("{name} must be square, got {rows} x {columns}")))
-    }
-}
-
-fn same(name: &str, wanted: usize, found: usize) -> PyResult<()> {
-    if wanted == found { Ok(()) } else { Err(PyValueError::new_err(format!("{name} must be {wanted}, got {found}"))) }
-}
+type Held = foreign::Held<f64>;
 
 /// The number of workspace values that a query returned; routines round it to a double.
 fn length(found: &Cell<f64>) -> PyResult<(usize, c_int)> {
     let length = found.get().max(1.0) as usize;
     Ok((length, int(length)?))
-}
-
-/// A positive distance between columns, as LAPACK wants it even of an empty matrix.
-fn stride(columns: usize) -> PyResult<c_int> {
-    int(columns.max(1))
 }
 
 /// Say that `routine` gave up.
@@ -63,8 +51,7 @@ pub(crate) fn symmetric_eigen(
     values: &Bound<'_, PyAny>,
     vectors: bool,
 ) -> PyResult<()> {
-    let (a, rows, columns) = Held::matrix(a, "a")?;
-    let order = square("a", rows, columns)?;
+    let (a, order) = Held::square(a, "a")?;
     let values = Held::vector(values, "values", order)?;
     if vectors && order > MOST {
         return Err(PyValueError::new_err(format!(
@@ -95,11 +82,9 @@ pub(crate) fn symmetric_tridiagonal(
     e: &Bound<'_, PyAny>,
     c: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
-    let (a, rows, columns) = Held::matrix(a, "a")?;
-    let order = square("a", rows, columns)?;
+    let (a, order) = Held::square(a, "a")?;
     let (d, e) = (Held::vector(d, "d", order)?, Held::vector(e, "e", order.saturating_sub(1))?);
-    let (c, targets, length_of_c) = Held::matrix(c, "c")?;
-    same("the length of c's rows", order, length_of_c)?;
+    let (c, targets) = Held::rows(c, "c", order)?;
     let (sytrd, ormtr) = (SYTRD.address(py)?, ORMTR.address(py)?);
     let (n, t, lda) = (int(order)?, int(targets)?, stride(order)?);
     let tau = Scratch::<f64>::new(order)?;
@@ -130,14 +115,11 @@ pub(crate) fn ldlt_solve(
     b: &Bound<'_, PyAny>,
     x: &Bound<'_, PyAny>,
 ) -> PyResult<f64> {
-    let (a, rows, columns) = Held::matrix(a, "a")?;
-    let order = square("a", rows, columns)?;
-    let (factor, f_rows, f_columns) = Held::matrix(factor, "factor")?;
-    let ((b, targets, b_length), (x, x_rows, x_length)) = (Held::matrix(b, "b")?, Held::matrix(x, "x")?);
-    same("the order of factor", order, square("factor", f_rows, f_columns)?)?;
-    same("the length of b's rows", order, b_length)?;
-    same("the length of x's rows", order, x_length)?;
-    same("the number of x's rows", targets, x_rows)?;
+    let (a, order) = Held::square(a, "a")?;
+    let (factor, factor_order) = Held::square(factor, "factor")?;
+    same("the order of factor", order, factor_order)?;
+    let ((b, targets), (x, solutions)) = (Held::rows(b, "b", order)?, Held::rows(x, "x", order)?);
+    same("the number of x's rows", targets, solutions)?;
     let (sysvx, n, t, lda) = (SYSVX.address(py)?, int(order)?, int(targets)?, stride(order)?);
     let (pivots, iwork) = (Scratch::<c_int>::new(order)?, Scratch::<c_int>::new(order)?);
     let (ferr, berr) = (Scratch::<f64>::new(targets)?, Scratch::<f64>::new(targets)?);
@@ -158,10 +140,8 @@ pub(crate) fn ldlt_solve(
 /// Solve `L L' x = b` for the rows of `b`, in place, with `L` in the lower triangle of `factor`.
 #[pyfunction]
 pub(crate) fn solve_factored(py: Python<'_>, factor: &Bound<'_, PyAny>, b: &Bound<'_, PyAny>) -> PyResult<()> {
-    let (factor, rows, columns) = Held::only_read(factor, "factor")?;
-    let order = square("factor", rows, columns)?;
-    let (b, targets, b_length) = Held::matrix(b, "b")?;
-    same("the length of b's rows", order, b_length)?;
+    let (factor, order) = Held::square_read(factor, "factor")?;
+    let (b, targets) = Held::rows(b, "b", order)?;
     let (potrs, n, t, lda) = (POTRS.address(py)?, int(order)?, int(targets)?, stride(order)?);
     let info = leave(py, flops::triangular(order, 2 * targets), move || {
         let info = Cell::new(0);
@@ -175,8 +155,7 @@ pub(crate) fn solve_factored(py: Python<'_>, factor: &Bound<'_, PyAny>, b: &Boun
 /// Invert the lower triangle of `a` in place; what lies above stays.
 #[pyfunction]
 pub(crate) fn invert_triangle(py: Python<'_>, a: &Bound<'_, PyAny>) -> PyResult<()> {
-    let (a, rows, columns) = Held::matrix(a, "a")?;
-    let order = square("a", rows, columns)?;
+    let (a, order) = Held::square(a, "a")?;
     let (trtri, n, lda) = (TRTRI.address(py)?, int(order)?, stride(order)?);
     let info = leave(py, flops::cholesky(order), move || {
         let info = Cell::new(0);
@@ -196,10 +175,8 @@ pub(crate) fn solve_triangle(
     lower: bool,
     transposed: bool,
 ) -> PyResult<()> {
-    let (a, rows, columns) = Held::only_read(a, "a")?;
-    let order = square("a", rows, columns)?;
-    let (b, targets, b_length) = Held::matrix(b, "b")?;
-    same("the length of b's rows", order, b_length)?;
+    let (a, order) = Held::square_read(a, "a")?;
+    let (b, targets) = Held::rows(b, "b", order)?;
     let (trsm, n, t, lda, one) = (TRSM.address(py)?, int(order)?, int(targets)?, stride(order)?, 1.0);
     let (uplo, trans) = (if lower { b'U' } else { b'L' }, if transposed { b'N' } else { b'T' });
     leave(py, flops::triangular(order, targets), move || {
@@ -229,35 +206,106 @@ pub(crate) fn orthogonal_triangle(py: Python<'_>, a: &Bound<'_, PyAny>) -> PyRes
     finished(py, info, "the matrix was not reduced to a triangle")
 }
 
-/// Write the singular values of `a`, n x p, to `values`, and the factors of `a = u diag(values) vt`, n x k and k x p
-/// with k = min(n, p); `a` is destroyed.
+/// Write R of the matrix `a' = Q R`, whose columns are the rows of `a`, to their first entries, and what makes Q of the
+/// others and of `tau`.
+#[pyfunction]
+pub(crate) fn orthogonal_reflectors(py: Python<'_>, a: &Bound<'_, PyAny>, tau: &Bound<'_, PyAny>) -> PyResult<()> {
+    let (a, rows, columns) = Held::matrix(a, "a")?;
+    let tau = Held::vector(tau, "tau", rows.min(columns))?;
+    let (geqrf, m, n, lda) = (GEQRF.address(py)?, int(columns)?, int(rows)?, stride(columns)?);
+    let (size, info) = (Cell::new(0.0), Cell::new(0));
+    fortran!(geqrf; m, n, a, lda, tau, size, QUERY, info);
+    let (length, lwork) = length(&size)?;
+    let work = Scratch::<f64>::new(length)?;
+    let info = leave(py, flops::orthogonal(rows, columns), move || {
+        let info = Cell::new(0);
+        fortran!(geqrf; m, n, a, lda, tau, work, lwork, info);
+        drop((a, tau));
+        info.get()
+    })?;
+    finished(py, info, "the matrix was not reduced to a triangle")
+}
+
+/// Write the columns of Q to the rows of `a`, all of which `orthogonal_reflectors` has made with `tau`.
+#[pyfunction]
+pub(crate) fn orthogonal_columns(py: Python<'_>, a: &Bound<'_, PyAny>, tau: &Bound<'_, PyAny>) -> PyResult<()> {
+    let (a, rows, columns) = Held::matrix(a, "a")?;
+    if rows > columns {
+        return Err(PyValueError::new_err(format!("a must have at most {columns} rows, got {rows}")));
+    }
+    let tau = Held::vector(tau, "tau", rows)?;
+    let (orgqr, m, n, lda) = (ORGQR.address(py)?, int(columns)?, int(rows)?, stride(columns)?);
+    let (size, info) = (Cell::new(0.0), Cell::new(0));
+    fortran!(orgqr; m, n, n, a, lda, tau, size, QUERY, info);
+    let (length, lwork) = length(&size)?;
+    let work = Scratch::<f64>::new(length)?;
+    let info = leave(py, flops::orthogonal(rows, columns), move || {
+        let info = Cell::new(0);
+        fortran!(orgqr; m, n, n, a, lda, tau, work, lwork, info);
+        drop((a, tau));
+        info.get()
+    })?;
+    finished(py, info, "the orthogonal factor was not made")
+}
+
+/// Write the eigenvalues of a tridiagonal matrix in ascending order to its diagonal `d`, and the eigenvectors to the rows
+/// of `z`, if it is there; the off-diagonal `e` is destroyed.
+#[pyfunction]
+pub(crate) fn tridiagonal_eigen(
+    py: Python<'_>,
+    d: &Bound<'_, PyAny>,
+    e: &Bound<'_, PyAny>,
+    z: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    let order = d.len()?;
+    let (d, e) = (Held::vector(d, "d", order)?, Held::vector(e, "e", order.saturating_sub(1))?);
+    let z = z.map(|z| Held::square(z, "z")).transpose()?;
+    let vectors = z.is_some();
+    let z = z.map(|(z, found)| same("the order of z", order, found).map(|()| z)).transpose()?;
+    let (stevd, job, n, ldz) = (STEVD.address(py)?, if vectors { b'V' } else { b'N' }, int(order)?, stride(order)?);
+    let (size, isize, info) = (Cell::new(0.0), Cell::new(0), Cell::new(0));
+    fortran!(stevd; job, n, d, e, z, ldz, size, QUERY, isize, QUERY, info);
+    let ((length, lwork), liwork) = (length(&size)?, isize.get().max(1));
+    let (work, iwork) = (Scratch::<f64>::new(length)?, Scratch::<c_int>::new(liwork as usize)?);
+    let info = leave(py, flops::tridiagonal_eigen(order, vectors), move || {
+        let info = Cell::new(0);
+        fortran!(stevd; job, n, d, e, z, ldz, work, lwork, iwork, liwork, info);
+        drop((d, e, z));
+        info.get()
+    })?;
+    finished(py, info, "the eigenvalues did not converge: the matrix may hold NaN")
+}
+
+/// Write the singular values of `a`, n x p, to `values`, and where they are wanted the factors of
+/// `a = u diag(values) vt`, n x k and k x p with k = min(n, p); `a` is destroyed.
 #[pyfunction]
 pub(crate) fn singular_values(
     py: Python<'_>,
     a: &Bound<'_, PyAny>,
-    u: &Bound<'_, PyAny>,
     values: &Bound<'_, PyAny>,
-    vt: &Bound<'_, PyAny>,
+    factors: Option<(Bound<'_, PyAny>, Bound<'_, PyAny>)>,
 ) -> PyResult<()> {
     let (a, rows, columns) = Held::matrix(a, "a")?;
     let k = rows.min(columns);
-    let ((u, u_rows, u_columns), (vt, v_rows, v_columns)) = (Held::matrix(u, "u")?, Held::matrix(vt, "vt")?);
-    same("the rows of u", rows, u_rows)?;
-    same("the columns of u", k, u_columns)?;
-    same("the rows of vt", k, v_rows)?;
-    same("the columns of vt", columns, v_columns)?;
     let values = Held::vector(values, "values", k)?;
+    let (mut u, mut vt) = (None, None);
+    if let Some((left, right)) = factors {
+        let ((left, left_rows), (right, right_rows)) = (Held::rows(&left, "u", k)?, Held::rows(&right, "vt", columns)?);
+        same("the number of u's rows", rows, left_rows)?;
+        same("the number of vt's rows", k, right_rows)?;
+        (u, vt) = (Some(left), Some(right));
+    }
     // LAPACK sees the transpose, whose left factor is V and whose right one U'.
-    let (gesdd, m, n) = (GESDD.address(py)?, int(columns)?, int(rows)?);
-    let (lda, ldu) = (stride(columns)?, stride(k)?);
+    let (gesdd, job) = (GESDD.address(py)?, if u.is_some() { b'S' } else { b'N' });
+    let (m, n, lda, ldu) = (int(columns)?, int(rows)?, stride(columns)?, stride(k)?);
     let iwork = Scratch::<c_int>::new(8 * k)?;
     let (size, info) = (Cell::new(0.0), Cell::new(0));
-    fortran!(gesdd; b'S', m, n, a, lda, values, vt, lda, u, ldu, size, QUERY, iwork, info);
+    fortran!(gesdd; job, m, n, a, lda, values, vt, lda, u, ldu, size, QUERY, iwork, info);
     let (length, lwork) = length(&size)?;
     let work = Scratch::<f64>::new(length)?;
     let info = leave(py, flops::singular(rows, columns), move || {
         let info = Cell::new(0);
-        fortran!(gesdd; b'S', m, n, a, lda, values, vt, lda, u, ldu, work, lwork, iwork, info);
+        fortran!(gesdd; job, m, n, a, lda, values, vt, lda, u, ldu, work, lwork, iwork, info);
         drop((a, u, values, vt));
         info.get()
     })?;

@@ -1,5 +1,6 @@
 //! The Python module `widelearn._core`: a list of wrappers, each a conversion and one call into the core.
 
+mod blas;
 mod call;
 mod convert;
 mod error;
@@ -21,15 +22,19 @@ mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::blas::{multiply, multiply_itself, multiply_symmetric, multiply_vector};
+    #[pymodule_export]
     use crate::error::{NoDerivativeError, NumberOverflowError};
     #[pymodule_export]
     use crate::features::{feature_weights, predict, transform, transform_sparse};
     #[pymodule_export]
     use crate::gram::{gram, gram_diag, gram_dot, inner_products, moments};
     #[pymodule_export]
-    use crate::lapack::{invert_triangle, ldlt_solve, orthogonal_triangle, singular_values, solve_factored};
+    use crate::lapack::{invert_triangle, ldlt_solve, singular_values, solve_factored, solve_triangle};
     #[pymodule_export]
-    use crate::lapack::{solve_triangle, symmetric_eigen, symmetric_tridiagonal};
+    use crate::lapack::{orthogonal_columns, orthogonal_reflectors, orthogonal_triangle};
+    #[pymodule_export]
+    use crate::lapack::{symmetric_eigen, symmetric_tridiagonal, tridiagonal_eigen};
     #[pymodule_export]
     use crate::memory::cap_memory;
     #[pymodule_export]

@@ -7,7 +7,7 @@ import numpy as np
 
 from widelearn.estimators.kernel_ridge.model import KernelProblem
 from widelearn.kernels import Kernel
-from widelearn.ridge.operators import times
+from widelearn.ridge.blas import times
 from widelearn.ridge.preconditioner import KEPT_ENTRY
 from widelearn.runtime import Array, available_memory, warn
 
