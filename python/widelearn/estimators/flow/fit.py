@@ -8,8 +8,9 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from widelearn.estimators.feature_ridge.fit import DTYPES, NO_WEIGHT
+from widelearn.estimators.feature_ridge.fit import DTYPES
 from widelearn.estimators.feature_ridge.maps import is_pairwise
+from widelearn.estimators.feature_ridge.model import NO_WEIGHT
 from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.flow.choice import choose
 from widelearn.estimators.flow.model import FlowModel
