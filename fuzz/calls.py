@@ -3,14 +3,14 @@
 ``python -m fuzz.calls --calls 20000`` starts from the calls of the docstrings' examples and changes their arguments:
 type, order, strides, alignment, size, values. Worker processes make them under limits of address space, memory and
 time. A call may work, or end in ValueError, TypeError or MemoryError. What else it does is printed with its number,
-and the exit code is 1. ``--show NUMBER`` makes one call again, in this process, with its traceback.
+and the exit code is 1. ``--show NUMBER`` makes one call again, in this process, with its traceback. ``--sweep`` makes
+the calls of :mod:`fuzz.sweep` instead: one wrong value at a time, everywhere.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import pickle
 import selectors
 import subprocess
 import sys
@@ -19,6 +19,9 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from fuzz.sweep import SWEEP, Sweep
+from fuzz.worker import calls_of, show
 
 ROOT = Path(__file__).parents[1]
 LIMIT, MEMORY = 20.0, "200M"
@@ -51,15 +54,12 @@ class Fault:
 class Campaign:
     """Workers, what they told, and what is left to do."""
 
-    def __init__(self, calls: int, seed: int, jobs: int, folder: Path, file: Path) -> None:
+    def __init__(self, calls: int, seed: int | str, jobs: int, folder: Path, file: Path) -> None:
         self.calls, self.seed, self.jobs, self.folder, self.file = calls, seed, jobs, folder, file
         self.counts: Counter[str] = Counter()
         self.slow: list[tuple[float, int, str]] = []
         self.faults: list[Fault] = []
         self.selector = selectors.DefaultSelector()
-
-    # Calls that ended their process, or that had to be ended.
-    broken = 0
 
     def run(self) -> None:
         """Make the calls."""
@@ -131,7 +131,6 @@ class Campaign:
         if worker.at is None:
             raise RuntimeError(f"A worker {what}")
         self.counts["fault"] += 1
-        self.broken += 1
         self.faults.append(Fault(worker.at, worker.target, what.replace("\n", " ")))
         _, last, step = worker.share
         self.start((worker.at + step, last, step))
@@ -142,15 +141,10 @@ class Campaign:
         worker.process.stdout.close()
         worker.process.wait()
 
-    @property
-    def fatal(self) -> int:
-        """How many calls panicked, ended their process, or did not end."""
-        return self.broken + sum("panic" in fault.what.lower() for fault in self.faults)
-
     def table(self) -> str:
         """Return counts, faults by kind with a number each, and slow calls."""
         lines = [
-            f"{self.calls} calls of seed {self.seed}: " + ", ".join(f"{n} {kind}" for kind, n in self.counts.items())
+            f"{self.calls} calls, seed {self.seed}: " + ", ".join(f"{n} {kind}" for kind, n in self.counts.items())
         ]
         kinds: dict[tuple[str, str], list[Fault]] = {}
         for fault in self.faults:
@@ -174,8 +168,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--calls", type=int, default=20000, metavar="N", help="how many calls (20000)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of all of them (0)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="J", help="worker processes")
-    strange = "exceptions of wrong types that the exit code lets pass (0); panics, aborts and hangs never are"
-    parser.add_argument("--strange", type=int, default=0, metavar="N", help=strange)
+    parser.add_argument("--sweep", action="store_true", help="one wrong value at a time in place of drawn ones")
     parser.add_argument("--show", type=int, metavar="NUMBER", help="make one call in this process")
     parser.add_argument("--recorded", type=Path, metavar="FILE", help="where the valid calls are kept, made if absent")
     options = parser.parse_args(arguments)
@@ -185,21 +178,17 @@ def main(arguments: list[str] | None = None) -> int:
         if not file.exists():
             command = [sys.executable, "-m", "fuzz.recording", str(file)]
             subprocess.run(command, cwd=ROOT, env=environment(), check=True)
+        seed = SWEEP if options.sweep else str(options.seed)
+        calls = calls_of(file, seed)
         if options.show is not None:
-            return show(file, options.seed, options.show)
-        campaign = Campaign(options.calls, options.seed, options.jobs, Path(folder), file)
+            show(calls, options.show)
+            return 0
+        many = len(calls) if isinstance(calls, Sweep) else options.calls
+        campaign = Campaign(many, seed, options.jobs, Path(folder), file)
         campaign.run()
         print(campaign.table())
     print(f"{time.perf_counter() - start:.0f} s")
-    return int(campaign.fatal > 0 or len(campaign.faults) > options.strange)
-
-
-def show(file: Path, seed: int, number: int) -> int:
-    """Make one call with its traceback."""
-    from fuzz import worker
-
-    worker.show(worker.Calls(pickle.loads(file.read_bytes())), seed, number)
-    return 0
+    return int(bool(campaign.faults))
 
 
 if __name__ == "__main__":

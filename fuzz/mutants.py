@@ -1,8 +1,8 @@
 """Mutation testing: whether a room's own tests see small faults that are planted into its code.
 
 ``python -m fuzz.mutants ridge --sample 150`` plants one fault after the other into a copy of the room's files, a seeded
-sample of all there are, and runs ``tests/ridge``; what no test sees is printed. For the core's rooms, ``kernels`` and
-``solve``, it hands a shard of about that size to cargo-mutants, which must be installed.
+sample of all there are, and runs ``tests/ridge``, quick files first; what no test sees is printed. For the core's
+rooms, ``kernels`` and ``solve``, it hands a shard of about that size to cargo-mutants, which must be installed.
 """
 
 from __future__ import annotations
@@ -91,9 +91,9 @@ def planted(file: Path, number: int) -> tuple[str, str]:
     raise IndexError(number)
 
 
-def tests_fail(copy: Path, room: str, limit: float) -> bool:
-    """Run a room's tests in a fresh process on the copy; one that takes too long has failed."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", f"tests/{room}"]
+def tests_fail(copy: Path, files: list[str], limit: float) -> bool:
+    """Run tests in a fresh process on the copy; those that take too long have failed."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *files]
     environment = {**os.environ, "PYTHONPATH": str(copy / "python"), "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
         command, cwd=copy, env=environment, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -103,6 +103,17 @@ def tests_fail(copy: Path, room: str, limit: float) -> bool:
         except subprocess.TimeoutExpired:
             os.killpg(run.pid, signal.SIGKILL)
             return True
+
+
+def quick_first(copy: Path, room: str) -> dict[str, float]:
+    """Return the files of a room's tests and the seconds that each takes, without a mutant."""
+    seconds = {}
+    for file in sorted((copy / "tests" / room).glob("test_*.py")):
+        start, name = time.monotonic(), str(file.relative_to(copy))
+        if tests_fail(copy, [name], FIRST):
+            raise RuntimeError(f"{name} fails without a mutant.")
+        seconds[name] = time.monotonic() - start
+    return dict(sorted(seconds.items(), key=lambda item: item[1]))
 
 
 def python_room(room: str, sample: int, seed: int, seconds: float) -> int:
@@ -116,10 +127,8 @@ def python_room(room: str, sample: int, seed: int, seconds: float) -> int:
         shutil.copy(_core.__file__, copy / "python/widelearn")
         files = sorted((copy / "python/widelearn" / room).rglob("*.py"))
         every = [(file, k) for file in files for k, _ in enumerate(faults(ast.parse(file.read_text(encoding="utf-8"))))]
-        start = time.monotonic()
-        if tests_fail(copy, room, FIRST):
-            raise RuntimeError(f"tests/{room} fail without a mutant.")
-        limit = PATIENCE * (time.monotonic() - start) + 10
+        start, tests = time.monotonic(), quick_first(copy, room)
+        limit = PATIENCE * sum(tests.values()) + 10
         chosen = random.Random(seed).sample(every, min(sample, len(every)))
         seen, done = 0, 0
         for file, number in chosen:
@@ -127,7 +136,7 @@ def python_room(room: str, sample: int, seed: int, seconds: float) -> int:
                 break
             whole, (text, what) = file.read_text(encoding="utf-8"), planted(file, number)
             file.write_text(text, encoding="utf-8")
-            killed = tests_fail(copy, room, limit)
+            killed = tests_fail(copy, list(tests), limit)
             file.write_text(whole, encoding="utf-8")
             seen, done = seen + killed, done + 1
             if not killed:

@@ -1,14 +1,13 @@
 """A process that makes hostile calls one after another and tells what came of each.
 
 ``python -m fuzz.worker CALLS SEED START STOP STEP`` writes a line before each call, "> number target", and one after
-it, "= number outcome seconds"; whoever reads them knows which call ended the process, or hangs.
+it, "= number outcome seconds"; whoever reads them knows which call ended the process, or hangs. The seed "sweep" stands
+for the calls of :mod:`fuzz.sweep`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
-import inspect
 import os
 import pickle
 import resource
@@ -22,29 +21,45 @@ import numpy as np
 
 import widelearn as wl
 from fuzz.hostile import TEXT, built, changed, pick
-from fuzz.recording import Sample
+from fuzz.recording import Sample, is_method, parameters, resolved
+from fuzz.sweep import SWEEP, Sweep
 
 ADDRESS_SPACE = 3 << 30
-# Seconds that weigh a call down, so that cheap ones are made more often.
-USUAL = 0.005
+# Endings of targets that are called so many times as seldom, for they take long. Measured times would make other calls
+# on another machine.
+SELDOM = {
+    "TwoLayerClassifier.fit": 60.0,
+    "RecursiveFeatureMachineClassifier.fit": 30.0,
+    ":RecursiveFeatureMachine.fit": 10.0,
+    "TwoLayerRegressor.fit": 10.0,
+    "NTKFeatures.transform": 10.0,
+    ".fit": 3.0,
+    ":kernel_spectrum": 3.0,
+    ":optimal_ridge": 3.0,
+    ":empirical_risk": 3.0,
+    ":correlation_flow": 3.0,
+    ":pcg": 3.0,
+}
 HONEST = (ValueError, TypeError, MemoryError)
 GIVEN_MORE = 0.25
 
 
-class Calls:
-    """Recorded calls, to draw from: a target first, by the time that its calls take, then one of its calls."""
+class Draws:
+    """Hostile calls of a seed, each of a seed of its own: a target first, then one of its recorded calls, changed."""
 
-    def __init__(self, samples: list[Sample]) -> None:
+    def __init__(self, samples: list[Sample], seed: int) -> None:
+        self.seed = seed
         self.samples: dict[str, list[Sample]] = {}
         for sample in samples:
             self.samples.setdefault(sample.target, []).append(sample)
         self.targets = sorted(self.samples)
-        cost = [USUAL + np.mean([sample.seconds for sample in self.samples[name]]) for name in self.targets]
-        self.share = (1 / np.array(cost)) / (1 / np.array(cost)).sum()
+        shares = np.array([share(name) for name in self.targets])
+        self.shares = shares / shares.sum()
 
-    def draw(self, rng: np.random.Generator) -> tuple[str, list[Any], dict[str, Any]]:
+    def draw(self, number: int) -> tuple[str, list[Any], dict[str, Any]]:
         """Return a target and hostile arguments for it."""
-        target = self.targets[int(rng.choice(len(self.targets), p=self.share))]
+        rng = np.random.default_rng([self.seed, number])
+        target = self.targets[int(rng.choice(len(self.targets), p=self.shares))]
         given, named = pickle.loads(pick(rng, self.samples[target]).arguments)
         args, kwargs = list(given), dict(named)
         for _ in range(int(rng.choice([0, 1, 1, 2, 3]))):
@@ -52,6 +67,17 @@ class Calls:
             with contextlib.suppress(Exception):
                 spoil(rng, target, args, kwargs)
         return target, args, kwargs
+
+
+def share(target: str) -> float:
+    """Return how often a target is called, beside one that takes no time."""
+    return min((1 / factor for ending, factor in SELDOM.items() if target.endswith(ending)), default=1.0)
+
+
+def calls_of(file: Path, seed: str) -> Draws | Sweep:
+    """Return the calls that a file of recorded ones leads to."""
+    samples = pickle.loads(file.read_bytes())
+    return Sweep(samples) if seed == SWEEP else Draws(samples, int(seed))
 
 
 def spoil(rng: np.random.Generator, target: str, args: list[Any], kwargs: dict[str, Any]) -> None:
@@ -87,29 +113,6 @@ def spoil_object(rng: np.random.Generator, owner: Any) -> None:
         )
 
 
-def is_method(target: str) -> bool:
-    """Whether a target's first argument is its object."""
-    return "." in target.split(":")[1]
-
-
-def resolved(target: str) -> Any:
-    """Return what a target names."""
-    module, name = target.split(":")
-    found: Any = importlib.import_module(module)
-    for part in name.split("."):
-        found = getattr(found, part)
-    return found
-
-
-def parameters(function: Any) -> list[str]:
-    """Return the names of a function's parameters."""
-    try:
-        found = inspect.signature(function).parameters.values()
-    except (ValueError, TypeError):
-        return []
-    return [one.name for one in found if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)]
-
-
 def outcome(target: str, args: list[Any], kwargs: dict[str, Any]) -> str:
     """Make a call and return "ok", "refused", or what is wrong with it."""
     try:
@@ -128,16 +131,16 @@ def outcome(target: str, args: list[Any], kwargs: dict[str, Any]) -> str:
     return "ok"
 
 
-def show(calls: Calls, seed: int, number: int) -> None:
+def show(calls: Draws | Sweep, number: int) -> None:
     """Print a call with its arguments, and make it with its traceback."""
-    target, args, kwargs = calls.draw(np.random.default_rng([seed, number]))
+    target, args, kwargs = calls.draw(number)
     print(target, *args, *kwargs.items(), sep="\n    ")
     print(resolved(target)(*map(built, args), **{name: built(value) for name, value in kwargs.items()}))
 
 
-def main(file: str, seed: int, start: int, stop: int, step: int) -> None:
-    """Make the calls of some numbers, each of a seed of its own."""
-    calls = Calls(pickle.loads(Path(file).read_bytes()))
+def main(file: str, seed: str, start: int, stop: int, step: int) -> None:
+    """Make the calls of some numbers."""
+    calls = calls_of(Path(file), seed)
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     warnings.simplefilter("ignore")
@@ -146,7 +149,7 @@ def main(file: str, seed: int, start: int, stop: int, step: int) -> None:
     os.dup2(quiet, 1)
     with contextlib.redirect_stdout(sys.__stdout__), np.errstate(all="ignore"):
         for number in range(start, stop, step):
-            target, args, kwargs = calls.draw(np.random.default_rng([seed, number]))
+            target, args, kwargs = calls.draw(number)
             print(f"> {number} {target}", file=tell, flush=True)
             begun = time.perf_counter()
             found = outcome(target, args, kwargs)
@@ -156,4 +159,4 @@ def main(file: str, seed: int, start: int, stop: int, step: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:]))
+    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))

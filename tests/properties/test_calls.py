@@ -1,5 +1,6 @@
 """The fuzzer finds what is public by itself, changes arguments, and tells a fault from a refusal."""
 
+import importlib
 import pickle
 import subprocess
 import sys
@@ -7,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from fuzz import hostile, worker
+from fuzz import hostile, sweep, worker
 from fuzz.calls import Campaign, environment
 from fuzz.recording import Sample, core_functions, public
 
@@ -56,7 +57,7 @@ def test_planted_faults_are_found(tmp_path, monkeypatch):
     file = tmp_path / "calls.pickle"
     arguments = pickle.dumps(((np.ones(3),), {}))
     names = ("refuses", "indexes", "aborts", "hangs")
-    file.write_bytes(pickle.dumps([Sample(f"{HERE}:{name}", arguments, 0.0) for name in names]))
+    file.write_bytes(pickle.dumps([Sample(f"{HERE}:{name}", arguments) for name in names]))
     campaign = Campaign(5, SEED, 1, tmp_path, file)
     campaign.run()
     found = {fault.target.split(":")[1]: fault.what for fault in campaign.faults}
@@ -68,12 +69,52 @@ def test_planted_faults_are_found(tmp_path, monkeypatch):
 
 
 def test_hostile_arguments_are_the_same_for_a_seed(recorded):
-    calls = worker.Calls(pickle.loads(recorded.read_bytes()))
+    samples = pickle.loads(recorded.read_bytes())
+    one, two = (worker.Draws(samples, 0) for _ in range(2))
     for number in range(50):
-        one, two = (calls.draw(np.random.default_rng([0, number])) for _ in range(2))
-        assert one[0] == two[0]
-        assert [type(value) for value in one[1]] == [type(value) for value in two[1]]
-        assert list(one[2]) == list(two[2])
+        (first, args, kwargs), (second, others, named) = one.draw(number), two.draw(number)
+        assert first == second
+        assert [type(value) for value in args] == [type(value) for value in others]
+        assert list(kwargs) == list(named)
+
+
+def test_costly_calls_are_seldom(recorded):
+    draws = worker.Draws(pickle.loads(recorded.read_bytes()), 0)
+    for ending in worker.SELDOM:
+        assert any(target.endswith(ending) for target in draws.targets), ending
+
+
+PARAMETERS = """
+from sklearn.base import BaseEstimator
+class Model(BaseEstimator):
+    _parameter_constraints = {"size": []}
+    def __init__(self, size=1): self.size = size
+    def fit(self, X, y=None):
+        if X.__class__ is str: X.shape
+        return [0] * self.size
+class Kernel:
+    def __init__(self, gamma=1.0): self.gamma = gamma
+    def get_params(self, deep=True): return {"gamma": self.gamma}
+    def diag(self, X): return {}[self.gamma] if self.gamma is None else 0
+"""
+
+
+def test_a_sweep_takes_every_place(tmp_path, monkeypatch):
+    (tmp_path / f"{HERE}_more.py").write_text(PARAMETERS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module(f"{HERE}_more")
+    calls = {"Model.fit": module.Model(), "Kernel.diag": module.Kernel()}
+    file = tmp_path / "calls.pickle"
+    samples = [Sample(f"{HERE}_more:{name}", pickle.dumps(((own, 3), {}))) for name, own in calls.items()]
+    file.write_bytes(pickle.dumps(samples))
+    found = sweep.Sweep(samples)
+    assert [place for _, place in found.places] == [1, ("gamma",), 1, "y", ("size",)]
+    campaign = Campaign(len(found), sweep.SWEEP, 1, tmp_path, file)
+    campaign.run()
+    faults = {(fault.target.split(":")[1], fault.what.split(" ")[0]) for fault in campaign.faults}
+    # A number beyond the range of sizes, too.
+    assert faults == {("Model.fit", "AttributeError"), ("Model.fit", "OverflowError"), ("Kernel.diag", "KeyError")}
 
 
 def test_arrays_are_changed_in_many_ways():
