@@ -13,6 +13,7 @@ from widelearn.theory import (
     Spectrum,
     hypercube_multiplicity,
     kernel_spectrum,
+    neuron_spectrum,
     sphere_multiplicity,
 )
 
@@ -111,6 +112,32 @@ def test_two_ways_agree(d, name):
     assert spectrum.trace == pytest.approx(other.trace / moments, rel=1e-12)
     tangent = kernel_spectrum(Finite("FiniteNTK", "relu"), d, 8)
     np.testing.assert_allclose(tangent.masses, kernel_spectrum(relu_tangent, d, 8).masses, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("d", "degree"), [(3, 1500), (40, 600)])
+def test_high_degrees_of_relu(d, degree):
+    """relu is (t + |t|) / 2: even masses by E[|t| q_k+2] = -(k - 1) / (k + d + 1) E[|t| q_k], odd ones are zero."""
+    with mpmath.workdps(30):
+        # E|t| on the sphere, t = x.x'/d.
+        moment = mpmath.gamma(mpmath.mpf(d) / 2) / (mpmath.sqrt(mpmath.pi) * mpmath.gamma((mpmath.mpf(d) + 1) / 2))
+        wanted = []
+        for k in range(0, degree + 1, 2):
+            wanted.append(float(d * mpmath.mpf(sphere_multiplicity(d, k)) * moment**2 / 4))
+            moment *= -mpmath.mpf(k - 1) / (k + d + 1)
+    found = neuron_spectrum("relu", d, degree)
+    np.testing.assert_allclose(found.masses[::2][:20], wanted[:20], rtol=1e-11)
+    # A coefficient has an error of rounding, beside E relu² = 1/2; masses of 1e-12 of that count as none.
+    kept = np.array(wanted) > 6e-13
+    np.testing.assert_allclose(np.sqrt(found.masses[::2][kept]), np.sqrt(wanted)[kept], rtol=0, atol=1e-13)
+    assert (found.masses[::2][~kept] <= 6e-13).all()
+    assert not found.masses[3::2].any()
+    assert found.masses.sum() + found.tail == pytest.approx(0.5, abs=6e-13 * (1 + np.sum(~kept)))
+
+
+def test_more_degrees_than_terms_of_a_series():
+    few, many = (kernel_spectrum(np.exp, 30, degree) for degree in (20, 700))
+    np.testing.assert_allclose(few.masses, many.masses[:21], rtol=1e-11)
+    assert not many.masses[100:].any()
 
 
 def test_parity_zeros_are_exact():
@@ -252,6 +279,7 @@ def evaluate(spectrum, d, t):
         (lambda t: 1 + t - 0.1 * t**8, 10, 3, "sphere", "degrees beyond 3|degree-"),
         (np.exp, 2, 3, "sphere", "d must be a whole number of at least 3, got 2"),
         (np.exp, 5, 6, "hypercube", "degrees up to 5, got degree 6"),
+        (np.exp, 5, 10_001, "sphere", "degree must be a whole number of at least 0 and at most 10000, got 10001"),
         (np.exp, 5, 3, "cube", "domain must be 'sphere' or 'hypercube', got 'cube'"),
         ("rbff", 5, 3, "sphere", "Unknown kernel 'rbff'. The names are: laplace, laplacian"),
         (kernels.Laplace(norm=1), 5, 3, "sphere", "no function of the inner product on the sphere"),

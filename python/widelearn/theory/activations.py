@@ -1,7 +1,7 @@
 """Activation functions by name: values, first derivatives and Hermite coefficients."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from numbers import Real
 from typing import Any
 
@@ -225,7 +225,7 @@ def _by_trapezoid(f: Callable[[Array], Array], degree: int, scale: float) -> Arr
 def _by_quadrature(f: Callable[[Array], Array], degree: int, scale: float) -> Array:
     """Coefficients of any function; kinks at 0 and at whole numbers lie at edges, others are found."""
 
-    def integrand(t: Array) -> Array:
-        return orthonormal_hermite(t, degree) * (f(scale * t) * np.exp(-t * t / 2) / np.sqrt(2 * np.pi))
+    def integrand(t: Array) -> Iterator[Array]:
+        yield orthonormal_hermite(t, degree) * (f(scale * t) * np.exp(-t * t / 2) / np.sqrt(2 * np.pi))
 
-    return integrate(integrand, np.linspace(-REACH, REACH, int(4 * REACH) + 1))
+    return integrate(integrand, np.linspace(-REACH, REACH, int(4 * REACH) + 1), degree + 1)

@@ -1,6 +1,6 @@
 """Gaussian duals of activations: E[σ(u) σ(v)] as a function of the correlation of u and v, real or complex."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -73,8 +73,8 @@ def second_moment(activation: Activation, derivative: int = 0, scale: float = 1.
     if name == "functions" and derivative < len(parameter):
         f = pointwise(activation, derivative)
 
-        def integrand(t: Values) -> Values:
-            return (f(scale * t) ** 2 * np.exp(-t * t / 2) / np.sqrt(2 * np.pi))[None]
+        def integrand(t: Values) -> Iterator[Values]:
+            yield (f(scale * t) ** 2 * np.exp(-t * t / 2) / np.sqrt(2 * np.pi))[None]
 
         return float(integrate(integrand, np.linspace(-14.0, 14.0, 57))[0])
     if name in ("functions", "hermite", *MONOMIALS, "tanh", "sigmoid", "gelu", "softplus", "swish") or derivative > 1:

@@ -102,7 +102,7 @@ def _on_circle(h: Kernel, radius: float) -> tuple[Array, Array] | None:
 
 def _from_powers(a: Array, noise: Array, value: float, domain: Domain, degree: int) -> Expansion:
     """Turn powers of t into q_k; the mass that no power holds counts in the tail and in the errors."""
-    size = len(a)
+    size = max(len(a), degree + 1)
     power = np.zeros(size)
     power[0] = 1.0
     masses, errors = np.zeros(size), np.zeros(size)

@@ -7,8 +7,7 @@ t q_k = up(k) q_{k+1} + down(k) q_{k-1} with up + down = 1, so multiplying by t 
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,10 @@ from numpy.typing import NDArray
 from widelearn.theory.checks import Array, whole
 from widelearn.theory.quadrature import integrate
 
+# Radians of a polynomial's phase in a panel of an integral, whose halves resolve it.
+PHASE = 32.0
+# Rows of polynomials that are held at once.
+ROWS = 64
 # Degrees from which on a product over the dimensions may be the shorter one.
 LONG = 1000
 
@@ -45,15 +48,26 @@ class Domain:
 
     def orthonormal(self, t: Array, degree: int) -> Array:
         """Return √B_k q_k(t), orthonormal under the law of t, one row a degree."""
+        return next(self.orthonormal_blocks(t, degree, degree + 1))
+
+    def orthonormal_blocks(self, t: Array, degree: int, size: int) -> Iterator[Array]:
+        """Yield the rows of :meth:`orthonormal`, `size` at a time."""
         k = np.arange(degree + 1.0)
         b = np.sqrt(self.up(k[:-1]) * self.down(k[1:])).tolist() if degree else []
-        rows = np.ones((degree + 1, *t.shape))
-        for j, (here, above) in enumerate(itertools.pairwise(rows)):
-            np.multiply(t, here, out=above)
-            if j:
-                above -= b[j - 1] * rows[j - 1]
-            above /= b[j]
-        return rows
+        below, here = np.zeros_like(t), np.ones_like(t)
+        for start in range(0, degree + 1, size):
+            rows = np.ones((min(size, degree + 1 - start), *t.shape))
+            for j, row in enumerate(rows, start):
+                if j:
+                    np.multiply(t, here, out=row)
+                if j > 1:
+                    row -= b[j - 2] * below
+                if j:
+                    row /= b[j - 1]
+                    below, here = here, row
+            # Who takes the rows may change them.
+            below, here = below.copy(), here.copy()
+            yield rows
 
     def multiply_by_t(self, c: Array) -> Array:
         """Return the coefficients in q_0, ..., q_m of t times Σ c_k q_k; what would be of degree m + 1 is dropped."""
@@ -94,18 +108,21 @@ class Sphere(Domain):
     def project(self, f: Callable[[Array], Array], degree: int) -> tuple[Array, float]:
         """Integrate over the angle φ, t = sin φ with density ∝ cos^(d - 2) φ, split at t = 0."""
         reach = min(np.pi / 2, 14 / np.sqrt(self.d))
+        # Panels that cannot resolve the highest degree would all be halved.
+        panels, size = max(32, 2 * int(degree * reach / PHASE)), min(degree + 1, ROWS)
 
-        def integrand(phi: Array) -> Array:
+        def integrand(phi: Array) -> Iterator[Array]:
             t = np.sin(phi)
             # log cos φ: by t where it is small, by φ where t rounds to 1
             logarithm = np.where(np.abs(t) < 0.5, np.log1p(-np.minimum(t * t, 0.25)) / 2, np.log(np.cos(phi)))
             weight = np.exp((self.d - 2) * logarithm)
             values = f(t)
-            rows = self.orthonormal(t, degree)
-            rows *= values * weight
-            return np.vstack([rows, values**2 * weight, weight])
+            for rows in self.orthonormal_blocks(t, degree, size):
+                rows *= values * weight
+                yield rows
+            yield np.stack([values**2 * weight, weight])
 
-        found = integrate(integrand, np.linspace(-reach, reach, 33))
+        found = integrate(integrand, np.linspace(-reach, reach, panels + 1), size)
         return found[:-2] / found[-1], float(found[-2] / found[-1])
 
 

@@ -16,6 +16,8 @@ from widelearn.theory.spectrum import Spectrum
 ZERO = 1e-12
 # Beyond this a coefficient is not known well enough to be given.
 WORST = 1e-6
+# On the sphere every degree costs a pass over all nodes, whose number grows with the highest.
+DEGREES = 10_000
 
 
 def kernel_spectrum(kernel: Any, d: int, degree: int, domain: str = "sphere") -> Spectrum:
@@ -34,7 +36,7 @@ def kernel_spectrum(kernel: Any, d: int, degree: int, domain: str = "sphere") ->
     d : int
         Dimension of the inputs: at least 3 on the sphere, 1 on the cube.
     degree : int
-        The highest degree that is resolved; at most d on the cube.
+        The highest degree that is resolved; at most 10,000 on the sphere, and d on the cube.
     domain : {"sphere", "hypercube"}, default="sphere"
         The law of the inputs.
 
@@ -73,7 +75,8 @@ def kernel_spectrum(kernel: Any, d: int, degree: int, domain: str = "sphere") ->
     >>> round(spectrum.tail, 4)
     0.0401
     """
-    law, degree = domain_of(domain, d), whole("degree", degree, 0)
+    law = domain_of(domain, d)
+    degree = whole("degree", degree, 0, DEGREES if isinstance(law, Sphere) else 2.0**53)
     if isinstance(law, Hypercube) and degree > law.d:
         raise ValueError(f"The cube of dimension {law.d} has degrees up to {law.d}, got degree {degree}.")
     found = _expansion(kernel, law, degree)
@@ -157,7 +160,7 @@ def neuron_spectrum(activation: Any, d: int, degree: int, tangent: bool = False)
     d : int
         Dimension of the inputs, at least 3.
     degree : int
-        The highest degree that is resolved.
+        The highest degree that is resolved, at most 10,000.
     tangent : bool, default=False
         Whether to take the tangent kernel of the first layer.
 

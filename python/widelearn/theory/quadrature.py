@@ -1,6 +1,6 @@
 """Integrate vectors of functions over an interval, refining only where needed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -16,19 +16,20 @@ TOLERANCE = 2e-14
 VALUES = 1 << 22
 
 
-def integrate(f: Callable[[Array], Array], edges: Array) -> Array:
-    """Integrate a function from (m,) points to (k, m) values over panels between `edges`; return (k,) integrals.
+def integrate(f: Callable[[Array], Iterable[Array]], edges: Array, rows: int = 1) -> Array:
+    """Integrate a function from (m,) points to blocks of (k, m) values over panels between `edges`.
 
-    A panel is halved until its 16 Gauss-Legendre nodes and those of its halves agree to 2e-14 of the integral of |f|.
-    So kinks and jumps at unknown places are found; put those that are known at an edge.
+    Returns the integrals of all rows of the blocks, of which there are `rows` in the largest. A panel is halved until
+    its 16 Gauss-Legendre nodes and those of its halves agree to 2e-14 of the integral of |f|. So kinks and jumps at
+    unknown places are found; put those that are known at an edge.
     """
     left, right = edges[:-1], edges[1:]
-    whole, size = _panels(f, left, right)
+    whole, size = _panels(f, left, right, rows)
     scale = size.sum(axis=1, keepdims=True)
     total = np.zeros(len(whole))
     for _ in range(DEPTH):
         middle = (left + right) / 2
-        (first, one), (second, two) = (_panels(f, *ends, len(whole)) for ends in ((left, middle), (middle, right)))
+        (first, one), (second, two) = (_panels(f, *ends, rows) for ends in ((left, middle), (middle, right)))
         scale = np.maximum(scale, (one + two).max(axis=1, keepdims=True))
         rough = (np.abs(first + second - whole) > TOLERANCE * scale).any(axis=0)
         if 2 * rough.sum() > PANELS:
@@ -41,16 +42,16 @@ def integrate(f: Callable[[Array], Array], edges: Array) -> Array:
     return total + whole.sum(axis=1)
 
 
-def _panels(f: Callable[[Array], Array], left: Array, right: Array, rows: int = 1) -> tuple[Array, Array]:
-    """Return the integrals of f and of |f| over each panel, of shape (k, panels); so many rows k are many values."""
+def _panels(f: Callable[[Array], Iterable[Array]], left: Array, right: Array, rows: int) -> tuple[Array, Array]:
+    """Return the integrals of f and of |f| over each panel, of shape (k, panels)."""
     step = max(VALUES // (len(NODES) * rows), 1)
     if step < len(left):
         cuts = range(0, len(left), step)
-        parts = [_panels(f, left[at : at + step], right[at : at + step]) for at in cuts]
+        parts = [_panels(f, left[at : at + step], right[at : at + step], rows) for at in cuts]
         integrals, sizes = zip(*parts, strict=True)
         return np.concatenate(integrals, axis=1), np.concatenate(sizes, axis=1)
     half = (right - left) / 2
     points = (left + right)[:, None] / 2 + half[:, None] * NODES
-    values = f(points.ravel())
-    values = values.reshape(len(values), len(left), -1)
-    return (values @ WEIGHTS) * half, (np.abs(values) @ WEIGHTS) * half
+    blocks = (values.reshape(len(values), len(left), -1) for values in f(points.ravel()))
+    integrals, sizes = zip(*(((v @ WEIGHTS) * half, (np.abs(v) @ WEIGHTS) * half) for v in blocks), strict=True)
+    return np.concatenate(integrals), np.concatenate(sizes)
