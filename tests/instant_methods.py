@@ -4,6 +4,8 @@ import joblib
 import numpy as np
 from sklearn.dummy import DummyRegressor
 
+from made_tables import frame
+from widelearn.experiments.comparison import process
 from widelearn.experiments.comparison.fitted import TargetScale
 
 NAMES = ("linear", "rbf", "sklearn_ridge")
@@ -14,6 +16,15 @@ class InstantMethods:
 
     def __init__(self):
         self.ran, self.stop, self.end = [], None, None
+
+    @classmethod
+    def in_place(cls, monkeypatch, folder):
+        """Stand in for the methods in a folder with the table t.csv, which becomes the current one."""
+        monkeypatch.chdir(folder)
+        frame().to_csv("t.csv", index=False)
+        found = cls()
+        monkeypatch.setattr(process, "run", found.run)
+        return found
 
     def run(self, folder, job, on_step=None, threads=None):
         if job["model"] == self.stop:

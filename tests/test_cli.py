@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from widelearn.__main__ import main
+from command_line import run
 from widelearn.experiments.tables import table as tables
 
 FAST = ["--models", "linear,sklearn_ridge"]
@@ -36,16 +36,6 @@ def data(rows=120, seed=0):
 def csv(folder):
     data().to_csv(folder / "t.csv", index=False)
     return "t.csv"
-
-
-def run(capsys, *arguments):
-    """Run the command line here: exit code, standard output, standard error."""
-    try:
-        code = main([str(argument) for argument in arguments])
-    except SystemExit as left:
-        code = left.code
-    out, err = capsys.readouterr()
-    return code, out, err
 
 
 def test_compare(csv, capsys, folder):

@@ -11,11 +11,11 @@ import unicodedata
 import pandas as pd
 import pytest
 
+import command_line
 from instant_methods import NAMES, InstantMethods
 from made_tables import frame
 from widelearn.__main__ import main
 from widelearn.experiments import store
-from widelearn.experiments.comparison import process
 from widelearn.experiments.errors import visible
 
 ESCAPE = "\x1b[31m\x07\x9b2J\u202e\r\u2028"
@@ -24,20 +24,12 @@ COMPARE = ["compare", "t.csv", "--target", "y", "--models", ",".join(NAMES), "--
 
 @pytest.fixture
 def methods(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    frame().to_csv("t.csv", index=False)
-    found = InstantMethods()
-    monkeypatch.setattr(process, "run", found.run)
-    return found
+    return InstantMethods.in_place(monkeypatch, tmp_path)
 
 
 def run(capsys, *arguments):
-    """Run the command line here: exit code, standard output, standard error."""
-    try:
-        code = main(list(arguments))
-    except SystemExit as left:
-        code = left.code
-    out, err = capsys.readouterr()
+    """Run the command line, which never speaks of a defect, or of what terminals obey."""
+    code, out, err = command_line.run(capsys, *arguments)
     assert "a defect" not in err
     obeyed = {one for one in out + err if unicodedata.category(one) in {"Cc", "Cf", "Cs", "Zl", "Zp"}} - {"\n"}
     assert obeyed == set()

@@ -9,11 +9,11 @@ import joblib
 import numpy as np
 import pytest
 
+import command_line
 from instant_methods import NAMES, InstantMethods
 from made_tables import frame, problem
-from widelearn.__main__ import main
 from widelearn.experiments import provenance, store, studies
-from widelearn.experiments.comparison import command, process
+from widelearn.experiments.comparison import command
 from widelearn.experiments.studies import command as studies_command
 from widelearn.runtime.whole_files import claim
 
@@ -24,22 +24,15 @@ MEASURED = ("fit_s", "predict_s", "peak_bytes", "tune_s")
 
 @pytest.fixture
 def methods(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    frame().to_csv("t.csv", index=False)
-    found = InstantMethods()
-    monkeypatch.setattr(process, "run", found.run)
+    found = InstantMethods.in_place(monkeypatch, tmp_path)
     monkeypatch.setattr(store, "write_figure", lambda path, figure: store.write_text(path, "a figure"))
     monkeypatch.setattr(command.plots, "comparison", lambda rows, title: None)
     return found
 
 
 def run(capsys, *arguments):
-    """Run the command line here: exit code, standard output, standard error."""
-    try:
-        code = main([str(argument) for argument in arguments])
-    except SystemExit as left:
-        code = left.code
-    out, err = capsys.readouterr()
+    """Run the command line, which never speaks of a defect, or at length."""
+    code, out, err = command_line.run(capsys, *arguments)
     assert "a defect" not in err
     assert err.count("\n") <= 2
     return code, out, err

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,11 +11,30 @@ from sklearn.utils import check_consistent_length
 from widelearn.estimators.choice import Choice, best_by_error, best_by_rate
 from widelearn.estimators.labels import Labels
 from widelearn.estimators.units import ONES, Units
+from widelearn.features.state import refitting
+from widelearn.kernels.parameters import checks_parameters
 from widelearn.runtime import Array
 
 Fold = tuple[Array, Array]
 # Machine epsilons of a target's size within which it is constant, and within which it is met.
 CONSTANT, MET = 8, 64
+
+
+class GroupedFit:
+    """The fit of estimators whose folds keep groups of rows together; what it does to their draft is `_fit_grouped`."""
+
+    @checks_parameters()
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
+    ) -> Self:
+        """Fit to rows `X` (n, d) and targets or labels `y` (n,) or (n, t), and return the estimator.
+
+        Rows may be of Dask where the estimator says so. `groups` (n,) are those that a splitter such as GroupKFold
+        keeps together.
+        """
+        with refitting(self) as draft:
+            draft._fit_grouped(X, y, sample_weight, groups)
+        return self
 
 
 @dataclass(frozen=True)

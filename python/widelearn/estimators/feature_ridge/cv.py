@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,13 +11,12 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from widelearn.estimators.feature_ridge.classifier import FeatureRidgeClassifier
-from widelearn.estimators.feature_ridge.fit import NEEDS_GCV, BaseFeatureRidge, model_of, read_labels, read_numbers
+from widelearn.estimators.feature_ridge.fit import NEEDS_GCV, BaseFeatureRidge, fit_grouped, read_labels, read_numbers
 from widelearn.estimators.feature_ridge.regressor import FeatureRidge
 from widelearn.estimators.feature_ridge.systems import Rows
+from widelearn.estimators.folds import GroupedFit
 from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
 from widelearn.estimators.penalty import ALPHAS, Penalty, choice_of
-from widelearn.features.state import refitting
-from widelearn.kernels.parameters import checks_parameters
 from widelearn.runtime import Array
 
 CONSTRAINTS: dict[str, list[Any]] = {
@@ -35,7 +34,7 @@ def takes_batches(estimator: Any) -> bool:
     raise AttributeError(NEEDS_GCV.format(type(estimator).__name__))
 
 
-class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):
+class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseFeatureRidge):
     """Fit ridge regression on a feature map, its penalty chosen by leaving out rows.
 
     The objective is that of :class:`FeatureRidge`, Σ_i w_i (y_i - φ(x_i).c - b)² + alpha ‖c‖²; one decomposition
@@ -135,18 +134,7 @@ class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, BaseFeatureRidge):
         self.alpha_per_target, self.store_cv_results = alpha_per_target, store_cv_results
         self.random_state = random_state
 
-    @checks_parameters()
-    def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
-    ) -> Self:
-        """Fit to rows `X` (n, d) and targets or labels `y` (n,) or (n, t), of Dask too; returns the estimator.
-
-        `groups` (n,) are those that a splitter such as GroupKFold keeps together.
-        """
-        with refitting(self) as draft:
-            draft._model = model_of(draft, X, y, sample_weight, groups)
-        return self
-
+    _fit_grouped = fit_grouped
     predict = FeatureRidge.predict
     partial_fit = available_if(takes_batches)(FeatureRidge.partial_fit)
     fit_blocks = available_if(takes_batches)(FeatureRidge.fit_blocks)
@@ -266,6 +254,7 @@ class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
         self.random_state = random_state
 
     fit = FeatureRidgeCV.fit
+    _fit_grouped = fit_grouped
     partial_fit = available_if(takes_batches)(FeatureRidgeClassifier.partial_fit)
     fit_blocks = available_if(takes_batches)(FeatureRidgeClassifier.fit_blocks)
     alpha_, best_score_ = FeatureRidgeCV.alpha_, FeatureRidgeCV.best_score_

@@ -147,6 +147,11 @@ def model_of(draft: Any, X: Any, y: Any, sample_weight: Any, groups: Any = None)
     return model_of_rows(draft, rows._replace(groups=groups))
 
 
+def fit_grouped(draft: Any, X: Any, y: Any, sample_weight: Any, groups: Any) -> None:
+    """Fit the draft of an estimator that chooses by left-out rows, those of a group together."""
+    draft._model = model_of(draft, X, y, sample_weight, groups)
+
+
 def model_of_rows(draft: Any, rows: Rows) -> FittedRidge:
     """Return the model of rows, its penalty chosen as the estimator says."""
     if rows.weight is not None and not rows.weight.any():

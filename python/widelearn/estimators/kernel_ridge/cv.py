@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import StrOptions
 
 from widelearn.estimators.feature_ridge.fit import read_labels, read_numbers
+from widelearn.estimators.folds import GroupedFit
 from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, fit_grouped, solve_best
 from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
 from widelearn.estimators.penalty import ALPHAS
-from widelearn.features.state import refitting
 from widelearn.kernels import Kernel
-from widelearn.kernels.parameters import checks_parameters
 
 
-class KernelRidgeCV(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
+class KernelRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseKernelRidge):
     """Fit kernel ridge regression, kernel and penalty chosen by leaving out rows.
 
     The objective is that of :class:`KernelRidge`; the left-out error of row i is a_i / (M⁻¹)_ii, M = [[K + alpha W⁻¹,
@@ -114,23 +113,12 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
     }
     _read = read_numbers
     _solve = solve_best
+    _fit_grouped = fit_grouped
 
     def __init__(
         self, kernel: Any = None, alphas: ArrayLike = ALPHAS, *, fit_intercept: bool = True, cv: Any = None
     ) -> None:
         self.kernel, self.alphas, self.fit_intercept, self.cv = kernel, alphas, fit_intercept, cv
-
-    @checks_parameters()
-    def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
-    ) -> Self:
-        """Fit to rows `X` (n, d) and targets or labels `y` (n,) or (n, t), and return the estimator.
-
-        `groups` (n,) are those that a splitter such as GroupKFold keeps together.
-        """
-        with refitting(self) as draft:
-            fit_grouped(draft, X, y, sample_weight, groups)
-        return self
 
 
 class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
@@ -208,6 +196,7 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
     _parameter_constraints = KernelRidgeCV._parameter_constraints | CLASS_WEIGHT
     _read = read_labels
     _solve = solve_best
+    _fit_grouped = fit_grouped
 
     def __init__(
         self,
