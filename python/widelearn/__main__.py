@@ -25,8 +25,9 @@ PREDICT = """\
 Predict from a table with a model that `widelearn compare --save` wrote. MODEL is a pickle: reading it runs code that it
 holds, so use only models from people you trust."""
 RUN = """\
-Run a study: simulate what the theory of wide networks predicts, and judge its claims, negative controls among them.
-Each study writes results.json and a figure into its folder. A claim that fails makes the exit code 1."""
+Run a study: simulate what the theory of wide networks predicts, and judge its claims, each with a check that it could
+fail, negative controls among them. Each study writes rows.jsonl, results.json and a figure (PNG, SVG, its rows as CSV)
+into its folder. Results are the same for every number of jobs. A claim that fails makes the exit code 1."""
 CODES = """\
 Exit codes: 0 done; 1 a method or a claim failed, or memory or disk ran out; 2 wrong usage or input; 130 Ctrl-C; 141 the
 reader of the output is gone; 143 SIGTERM, 129 SIGHUP. What is finished by then is kept for --resume."""
@@ -89,9 +90,14 @@ def parser() -> Parser:
     add("name", metavar="NAME", help="a study that `widelearn list` names, or all")
     add("--quick", action="store_true", help="smaller sizes and fewer draws: seconds instead of minutes")
     add("--seed", metavar="N", type=seed, default=0, help="for every draw (default: 0)")
+    add("--seeds", metavar="K", type=positive, help="number of draws (default: the study's own)")
+    add("--set", metavar="KEY=VALUE", action="append", default=[], help="change a setting; an unknown key lists all")
+    add(
+        "--jobs", metavar="N", type=positive, default=1, help="processes of one thread, at most one a core (default: 1)"
+    )
     add("--out", metavar="DIR", help="folder for results (default: first free of widelearn-run, -2, ...)")
     add("--force", action="store_true", help="let --out replace files")
-    add("--resume", action="store_true", help="continue a stopped run into --out; studies that it finished are kept")
+    add("--resume", action="store_true", help="continue a stopped run into --out; what it simulated is kept")
     add("--quiet", action="store_true", help="no progress bar")
     return top
 
@@ -113,7 +119,7 @@ def seed(text: str) -> int:
 
 
 def positive(text: str) -> int:
-    """Read a number of threads."""
+    """Read a number of threads, processes or draws."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")

@@ -1,8 +1,7 @@
-"""A stopped comparison or run goes on, a finished one is not replaced unasked, and a folder of anyone runs nothing."""
+"""A stopped comparison goes on, a finished one is not replaced unasked, and a folder of anyone runs nothing."""
 
 import json
 import os
-import pickle
 import shutil
 
 import joblib
@@ -10,11 +9,11 @@ import numpy as np
 import pytest
 
 import command_line
+from hostile_files import hostile_files
 from instant_methods import NAMES, InstantMethods
 from made_tables import frame, problem
-from widelearn.experiments import provenance, store, studies
+from widelearn.experiments import provenance, store
 from widelearn.experiments.comparison import command
-from widelearn.experiments.studies import command as studies_command
 from widelearn.runtime.whole_files import claim
 
 COMPARE = ["compare", "t.csv", "--target", "y", "--models", ",".join(NAMES), "--out", "out", "--quiet"]
@@ -190,113 +189,6 @@ def test_one_process_a_folder(methods, capsys, tmp_path):
     assert os.listdir("out") == []
 
 
-def study(capsys, *more):
-    return run(capsys, "run", "all", "--quick", "--out", "out", "--quiet", *more)
-
-
-@pytest.fixture
-def quick_studies(monkeypatch, tmp_path):
-    """Three studies that simulate nothing."""
-    monkeypatch.chdir(tmp_path)
-    ran = []
-
-    def simulate(settings, seed, step):
-        ran.append(str(settings["n"]))
-        return []
-
-    def spec(name):
-        claims = lambda rows, settings: []  # noqa: E731
-        return studies.Spec(name, "", "", {"n": (1, (2, 3))}, {}, simulate, claims, lambda rows, settings: [])
-
-    monkeypatch.setattr(studies, "choose", lambda name: [spec(one) for one in studies.NAMES[:3]])
-    monkeypatch.setattr(store, "write_figure", lambda path, figure: store.write_text(path, "a figure"))
-    monkeypatch.setattr(studies_command.plots, "study", lambda panels, about: None)
-    return ran
-
-
-def test_a_stopped_run_goes_on(quick_studies, capsys, tmp_path, monkeypatch):
-    with monkeypatch.context() as stopped:
-        true = studies_command.run
-        stopped.setattr(studies_command, "run", interrupted_after(true, 1))
-        code, _, err = study(capsys)
-    assert code == 130
-    assert "1 of 3 studies are kept in out: the same command with --out out --resume goes on" in err
-    before = content(tmp_path / "out")
-    assert len(before) == 2
-    assert study(capsys)[0] == 2
-    code, _, err = study(capsys, "--resume", "--seed", "3")
-    assert code == 2
-    assert "seed (0, now 3)" in err
-    assert content(tmp_path / "out") == before
-    assert study(capsys, "--resume")[0] == 0
-    assert before.items() <= content(tmp_path / "out").items()
-    assert len(quick_studies) == 3
-    before = content(tmp_path / "out")
-    assert study(capsys, "--resume")[0] == 0
-    assert content(tmp_path / "out") == before
-    code, out, _ = study(capsys, "--resume", "--force", "--seed", "3")
-    assert code == 0
-    assert "Replaced as each study ends: out/double-descent/figure.png" in out
-    assert {json.loads(path.read_text())["seed"] for path in (tmp_path / "out").rglob("*.json")} == {3}
-    (tmp_path / "out" / "latent-space" / "mine").touch()
-    assert study(capsys, "--resume", "--seed", "3")[0] == 2
-    assert run(capsys, "run", "all", "--resume")[0] == 2
-
-
-def interrupted_after(true, number):
-    """A function that a Ctrl-C stops after so many calls."""
-    calls = []
-
-    def called(*given, **named):
-        calls.append(1)
-        if len(calls) > number:
-            raise KeyboardInterrupt
-        return true(*given, **named)
-
-    return called
-
-
-class Canary:
-    """What a pickle that is read would do."""
-
-    def __reduce__(self):
-        return os.mkdir, ("sung",)
-
-
-def hostile_files(valid):
-    """Contents that a file of a tool may have in a folder of anyone, made from valid ones."""
-    yield pickle.dumps(Canary())
-    yield b""
-    yield b"\xff\xfe\x00"
-    yield b"null"
-    yield b"[" * 200_000
-    yield b'{"a":' * 100_000
-    yield b'{"question": {}, "done": {}}'
-    yield b'{"question": NaN}'
-    found = json.loads(valid)
-    places = [()]
-
-    def visit(value, place):
-        parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-        for key, part in parts:
-            places.append((*place, key))
-            visit(part, (*place, key))
-
-    visit(found, ())
-    random = np.random.default_rng(0)
-    bad = [None, [], {}, "\x1b[31m", "1", True, -1, 1e308, 10**400, float("inf"), [[[]]], {"a": {"b": []}}]
-    for k in range(100):
-        changed = json.loads(valid)
-        inner, place = changed, places[1 + random.integers(len(places) - 1)]
-        for key in place[:-1]:
-            inner = inner[key]
-        if k % 4:
-            inner[place[-1]] = bad[random.integers(len(bad))]
-        else:
-            del inner[place[-1]]
-        yield json.dumps(changed).encode()
-
-
 @pytest.mark.parametrize("name", ["checkpoint.json", "results.json"])
 def test_a_hostile_folder_runs_nothing(methods, capsys, tmp_path, name, monkeypatch):
     made = problem(frame(), "y")
@@ -329,21 +221,4 @@ def test_a_hostile_folder_runs_nothing(methods, capsys, tmp_path, name, monkeypa
     os.mkdir("out")
     os.rename("huge", tmp_path / "out" / name)
     assert "68719476736 bytes" in run(capsys, *COMPARE, "--resume")[2]
-    assert not os.path.exists("sung")
-
-
-def test_a_hostile_study_runs_nothing(quick_studies, capsys, tmp_path):
-    study(capsys)
-    place = tmp_path / "out" / studies.NAMES[1] / "results.json"
-    valid = place.read_bytes()
-    for hostile in hostile_files(valid):
-        place.write_bytes(hostile)
-        code, out, err = study(capsys, "--resume")
-        assert code in {0, 1, 2}
-        assert "\x1b" not in out + err
-        assert place.read_bytes() == hostile
-    shutil.rmtree(place.parent)
-    place.parent.symlink_to(tmp_path)
-    assert study(capsys, "--resume")[0] == 2
-    assert len(quick_studies) == 3
     assert not os.path.exists("sung")

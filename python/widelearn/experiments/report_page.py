@@ -118,7 +118,9 @@ def print_study(results: dict[str, Any], console: Console) -> None:
     for claim in results["claims"]:
         kind = "control: " if claim["control"] else ""
         mark = Text("held", style="green") if claim["held"] else Text("FAILED", style="bold red")
-        table.add_row(mark, Text(kind + claim["text"]), Text(claim["detail"]))
+        table.add_row(
+            mark, Text(kind + claim["text"]), Text("; ".join(filter(None, (claim["detail"], claim["power"]))))
+        )
     console.print(table)
 
 

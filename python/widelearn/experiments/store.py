@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import hashlib
+import io
 import json
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -34,12 +36,17 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """Read an object of standard JSON that anyone may have put there; InputError if it is none."""
     try:
-        content = json.loads(read_regular(path, MOST_JSON), parse_constant=_no_number)
+        content = parse(read_regular(path, MOST_JSON))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged, {first_line(error)}: remove it, or start anew by --force") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} is damaged, it holds no object: remove it, or start anew by --force")
     return content
+
+
+def parse(text: bytes) -> Any:
+    """Read standard JSON: no NaN, no Infinity."""
+    return json.loads(text, parse_constant=_no_number)
 
 
 def _no_number(text: str) -> NoReturn:
@@ -54,9 +61,22 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_figure(path: Path, figure: Figure) -> None:
-    """Draw a figure as PNG, whole or not at all."""
-    with replacing(path) as stream:
-        figure.savefig(stream, format="png", dpi=150)
+    """Draw a figure as its suffix says, PNG or SVG, whole or not at all; the same figure gives the same bytes."""
+    from matplotlib import rc_context
+
+    kind = path.suffix.removeprefix(".")
+    with replacing(path) as stream, rc_context({"svg.hashsalt": "widelearn"}):
+        figure.savefig(stream, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows as CSV, whole or not at all: a column for each key that any of them has, empty where there is none."""
+    columns = dict.fromkeys(key for row in rows for key in row)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(columns), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
 
 
 @contextlib.contextmanager

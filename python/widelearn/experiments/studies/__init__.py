@@ -31,7 +31,8 @@ def find(name: str) -> Spec:
     if name not in NAMES:
         raise InputError(f"there is no study {name!r}: {nearest(name, NAMES)}")
     paper = next(paper for paper, names in PAPERS.items() if name in names)
-    return Spec.of(name, import_module(f"{__name__}.{paper}.{name.replace('-', '_')}"))
+    spec: Spec = import_module(f"{__name__}.{paper}.{name.replace('-', '_')}").SPEC
+    return spec
 
 
 def choose(name: str) -> list[Spec]:

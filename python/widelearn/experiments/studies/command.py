@@ -10,12 +10,15 @@ from typing import Any
 
 from widelearn import plots
 from widelearn.experiments import report_page, store, studies
-from widelearn.experiments.errors import InputError, complain, listing
+from widelearn.experiments.errors import InputError, complain, first_line, listing, nearest
 from widelearn.experiments.progress import Progress
-from widelearn.experiments.studies.runner import failed, is_sound, question, run
-from widelearn.experiments.studies.spec import Spec
+from widelearn.experiments.studies import choices, ledger
+from widelearn.experiments.studies.rows import stored
+from widelearn.experiments.studies.runner import Order, failed, is_sound, run, written
+from widelearn.experiments.studies.workers import Workers
 
-FIGURE, RESULTS = "figure.png", "results.json"
+ROWS, RESULTS, FIGURES, TABLE = "rows.jsonl", "results.json", ("figure.png", "figure.svg"), "figure.csv"
+FILES = (ROWS, RESULTS, *FIGURES, TABLE)
 
 
 def run_list(options: Namespace) -> int:
@@ -31,68 +34,123 @@ def run_study(options: Namespace) -> int:
     """Run studies, print their claims, write the files as each ends; return the exit code."""
     if options.resume and options.out is None:
         raise InputError("--resume needs --out: the folder of the run that was stopped")
-    specs = studies.choose(options.name)
+    orders = _orders(options)
     console = report_page.console()
     broken = False
-    with store.reserve(options.out, options.force, "widelearn-run", studies.NAMES if options.resume else None) as out:
-        kept = {spec.name: _kept(out / spec.name, spec, options) for spec in specs} if options.resume else {}
-        if options.force and (there := _replaced(out, [spec for spec in specs if kept.get(spec.name) is None])):
-            report_page.say(f"Replaced as each study ends: {listing(there)}")
+    names = studies.NAMES if options.resume else None
+    with store.reserve(options.out, options.force, "widelearn-run", names) as out, Workers(options.jobs) as workers:
+        kept = {one.spec.name: _kept(out / one.spec.name, one, options) for one in orders} if options.resume else {}
+        if options.force and (there := _replaced(out, [one for one in orders if not kept.get(one.spec.name)])):
+            report_page.say(f"Replaced study by study: {listing(there)}")
         done = [name for name, results in kept.items() if results is not None]
-        with _resumable(out, done, len(specs)):
-            for spec in specs:
-                results = kept.get(spec.name) or _finish(spec, out / spec.name, options)
-                done.append(spec.name)
+        with _resumable(out, done, [order.spec.name for order in orders]):
+            for order in orders:
+                name = order.spec.name
+                results = kept.get(name) or _finish(order, out / name, workers, options)
+                done.append(name)
                 report_page.print_study(results, console)
                 broken = broken or bool(failed(results))
     report_page.say(f"Results and figures: {out}")
     return 1 if broken else 0
 
 
-def _finish(spec: Spec, folder: Path, options: Namespace) -> dict[str, Any]:
-    """Run a study and write its files, the results last: where they are, the figure is."""
-    with Progress([spec.name], options.quiet) as on_step:
-        results = run(spec, quick=options.quick, seed=options.seed, on_step=partial(on_step, spec.name))
+def _orders(options: Namespace) -> list[Order]:
+    """Return the studies with what the user changed; a key that none of them has is refused."""
+    specs, changes = studies.choose(options.name), choices.pairs(options.set)
+    known = {key: None for spec in specs for key in spec.settings}
+    for key in changes:
+        if key not in known:
+            raise InputError(f"no study here has a setting {key!r}: {nearest(key, list(known))}")
+    asked = {"quick": options.quick, "seed": options.seed, "seeds": options.seeds}
+    own = [{key: text for key, text in changes.items() if key in spec.settings} for spec in specs]
+    return [Order.of(spec, **asked, changes=one) for spec, one in zip(specs, own, strict=True)]
+
+
+def _finish(order: Order, folder: Path, workers: Workers, options: Namespace) -> dict[str, Any]:
+    """Run a study and write its files, the results last: where they are, the others are."""
+    name = order.spec.name
     folder.mkdir(exist_ok=True)
-    panels = spec.panels(results["rows"], spec.settings_for(options.quick))
-    store.write_figure(folder / FIGURE, plots.study(panels, spec.about))
-    store.write_json(folder / RESULTS, results)
+    kept = _rows_of(folder, order, options.force) if options.resume else {}
+    changed = bool(kept or options.set)
+    try:
+        with ledger.Ledger(folder / ROWS, order.rows_question(), kept) as rows, Progress([name], options.quiet) as bar:
+            results = run(order, workers, rows.kept, rows.add, partial(bar, name))
+        panels = order.spec.panels(results["rows"], order.settings)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        if not changed:
+            raise
+        why = f"{folder / ROWS} is damaged, or " if kept else ""
+        what = f"{type(error).__name__}: {first_line(error)}"
+        raise InputError(f"{name} fails, {why}its settings do not fit together: {what}") from error
+    ledger.write(folder / ROWS, order.rows_question(), rows.kept)
+    figure = plots.study(panels, order.spec.about)
+    for one in FIGURES:
+        store.write_figure(folder / one, figure)
+    drawn = [row | {"panel": index + 1} for index, one in enumerate(panels) for row in stored(one["rows"])]
+    store.write_csv(folder / TABLE, drawn)
+    store.write_json(folder / RESULTS, written(results))
     return results
 
 
-def _kept(folder: Path, spec: Spec, options: Namespace) -> dict[str, Any] | None:
+def _kept(folder: Path, order: Order, options: Namespace) -> dict[str, Any] | None:
     """Return the results of a study that an earlier run finished; those of another question are refused."""
     is_folder = folder.is_dir() and not folder.is_symlink()
     there = store.listed(folder) if is_folder else []
-    others = [name for name in there if name not in (FIGURE, RESULTS)]
+    others = [name for name in there if name not in FILES]
     if not options.force and (others or (os.path.lexists(folder) and not is_folder)):
         what = f"holds {listing(others)}" if is_folder else "is no folder of a study"
         raise InputError(f"{folder} {what}: name another --out, or add --force")
+    _rows_of(folder, order, options.force)
     if RESULTS not in there:
         return None
     path = folder / RESULTS
     results = store.read_json(path)
-    other = store.differences(results, question(spec, options.quick, options.seed))
+    other = store.differences(results, order.question())
     if not other and is_sound(results):
         return results
-    if not options.force:
+    if not options.force and not (is_sound(results) and _fewer_draws(results, order)):
         raise InputError(f"{path} is damaged or of other settings: repeat those, or add --force; different: {other}")
     return None
 
 
-def _replaced(out: Path, specs: list[Spec]) -> list[str]:
+def _fewer_draws(results: dict[str, Any], order: Order) -> bool:
+    """Whether results are of another number of draws alone: rows that there are already are taken."""
+    there = results.get("settings")
+    asked = order.question()
+    settings = there if isinstance(there, dict) else {}
+    return not store.differences(results | {"settings": settings | {"draws": asked["settings"]["draws"]}}, asked)
+
+
+def _rows_of(folder: Path, order: Order, force: bool) -> ledger.Kept:
+    """Return the rows that an earlier run simulated; those of another question are refused, or with `force` left."""
+    path = folder / ROWS
+    if not os.path.lexists(path):
+        return {}
+    try:
+        question, rows = ledger.load(path)
+    except InputError:
+        if force:
+            return {}
+        raise
+    other = store.differences(question, order.rows_question())
+    if other and not force:
+        raise InputError(f"{path} is of other settings: repeat those, or add --force; different: {other}")
+    return {} if other else rows
+
+
+def _replaced(out: Path, orders: list[Order]) -> list[str]:
     """Name the files that the studies will take the place of."""
-    places = [out / spec.name / name for spec in specs for name in (FIGURE, RESULTS)]
+    places = [out / order.spec.name / name for order in orders for name in FILES]
     return [str(path) for path in places if path.exists()]
 
 
 @contextmanager
-def _resumable(out: Path, done: list[str], number: int) -> Iterator[None]:
+def _resumable(out: Path, done: list[str], names: list[str]) -> Iterator[None]:
     """Say how a run goes on if it is stopped in the block."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        if done:
-            kept = f"{len(done)} of {number} studies are kept in {out}"
+        if any((out / name / ROWS).exists() for name in names):
+            kept = f"{len(done)} of {len(names)} studies, and the rows of one begun, are kept in {out}"
             complain(f"{kept}: the same command with --out {out} --resume goes on")
         raise

@@ -1,21 +1,12 @@
-"""Random ensembles of studies: seeded draws, fits on plain arrays, targets with given masses in each degree."""
+"""Random ensembles of studies: fits on plain arrays, targets with given masses in each degree."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from widelearn.experiments.studies.spec import Step
-
 Array = NDArray[np.float64]
 Function = Callable[[Array], Array]
-
-
-def draws(count: int, seed: int, step: Step, begin: float = 0.0, end: float = 1.0) -> Iterator[np.random.Generator]:
-    """Yield a generator for each draw; the same draw has the same numbers in every case of a study."""
-    for index in range(count):
-        yield np.random.default_rng([seed, index])
-        step(begin + (end - begin) * (index + 1) / count)
 
 
 def new_seed(rng: np.random.Generator) -> int:

@@ -1,8 +1,8 @@
-"""Rows of a study: a series, a place, the theory's prediction there, and what simulation found."""
+"""Rows of a study: what each draw found at a series and a place, their means, and the theory's prediction there."""
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, SupportsFloat
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,43 +11,57 @@ from widelearn.experiments.store import number
 
 Row = dict[str, Any]
 Rows = Sequence[Row]
-Theory = Callable[[str, float], float | None]
+# Takes a row, and reads its series, x and what else tells its place.
+Theory = Callable[[Row], float | None]
 
 
-def row(series: str, x: float, theory: float | None, values: ArrayLike | None = None, **more: Any) -> Row:
-    """Put a prediction and the draws of its simulation in one row: mean and standard error of the mean."""
-    made: Row = {"series": series, "x": float(x), "theory": number(theory), "simulation": None, "se": None, "draws": 0}
-    if values is not None:
-        draws = np.asarray(values, dtype=float)
-        error = float(draws.std(ddof=1) / math.sqrt(len(draws))) if len(draws) > 1 else 0.0
-        made |= {"simulation": number(float(draws.mean())), "se": number(error), "draws": len(draws)}
-    return made | more
+def value(series: str, x: float, found: SupportsFloat, **more: Any) -> Row:
+    """Put what one draw found at a place in a row; `more` are numbers and texts that tell the place, too."""
+    return {"series": series, "x": float(x), "value": number(float(found)), **more}
 
 
-class Values:
-    """Values that the draws of a simulation gave, by series and place."""
-
-    def __init__(self) -> None:
-        self.values: dict[tuple[str, float], list[float]] = {}
-
-    def add(self, series: str, x: float, value: float) -> None:
-        """Add the value of one draw."""
-        self.values.setdefault((series, x), []).append(float(value))
-
-    def rows(self, theory: Theory | None = None, **more: Any) -> list[Row]:
-        """Return a row for each series and place, with the theory's prediction there."""
-        places = self.values.items()
-        return [row(series, x, theory and theory(series, x), values, **more) for (series, x), values in places]
+def means(found: Iterable[Row], theory: Theory | None = None) -> list[Row]:
+    """Return a row for each place: mean and standard error over draws, the theory there, the values of draws."""
+    places: dict[tuple[tuple[str, Any], ...], list[float | None]] = {}
+    for one in found:
+        place = tuple((key, part) for key, part in one.items() if key != "value")
+        places.setdefault(place, []).append(one["value"])
+    rows = [_mean(dict(place), values) for place, values in places.items()]
+    return [one | {"theory": None if theory is None else number(theory(one))} for one in rows]
 
 
-def of(rows: Rows, *series: str) -> list[Row]:
-    """Return the rows of these series that were simulated."""
-    return [one for one in rows if one["series"] in series and one["simulation"] is not None]
+def _mean(place: Row, values: list[float | None]) -> Row:
+    draws = np.array([math.nan if one is None else one for one in values])
+    with np.errstate(all="ignore"):
+        mean = float(draws.mean())
+        error = float(draws.std(ddof=1) / math.sqrt(len(draws))) if len(draws) > 1 else math.nan
+    return _row(place) | {
+        "simulation": number(mean),
+        "se": number(error),
+        "draws": len(draws),
+        "values": draws.tolist(),
+    }
 
 
-def at(rows: Rows, series: Sequence[str], x: float) -> list[Row]:
-    """Return the rows of these series that were simulated at a place."""
-    return [one for one in of(rows, *series) if one["x"] == x]
+def _row(place: Row) -> Row:
+    """Begin with what every row has, in the order of columns."""
+    first = {"series": place["series"], "x": place["x"], "theory": None, "simulation": None, "se": None, "draws": 0}
+    return first | place
+
+
+def line(series: str, xs: ArrayLike, theory: Theory, **more: Any) -> list[Row]:
+    """Return rows of theory alone, which a figure draws as a line."""
+    places = [_row({"series": series, "x": float(x), **more}) for x in np.asarray(xs, dtype=float)]
+    return [one | {"theory": number(theory(one))} for one in places]
+
+
+def of(rows: Rows, *series: str, at: float | Callable[[float], bool] | None = None) -> list[Row]:
+    """Return the rows of these series that were simulated; those at a place, or at places that a function chooses."""
+
+    def here(x: float) -> bool:
+        return at is None or (at(x) if callable(at) else x == at)
+
+    return [one for one in rows if one["series"] in series and one["simulation"] is not None and here(one["x"])]
 
 
 def without(rows: Rows, *series: str) -> list[Row]:
@@ -63,3 +77,8 @@ def on_panel(rows: Rows, name: str | None) -> list[Row]:
 def panel(rows: Rows, **options: Any) -> dict[str, Any]:
     """Return what a panel of the figure shows, and how."""
     return {"rows": list(rows), **options}
+
+
+def stored(rows: Rows) -> list[Row]:
+    """Return rows without the values of draws, which are stored one by one."""
+    return [{key: part for key, part in one.items() if key != "values"} for one in rows]

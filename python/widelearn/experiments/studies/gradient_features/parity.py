@@ -1,54 +1,69 @@
-"""Networks find the bits of a sparse parity from rows that are too few for kernels and random features."""
+"""Networks find the bits of a sparse parity from rows that are too few for NTK and RBF kernels and random features."""
 
+from functools import cache
 from typing import Any
+
+import numpy as np
+from scipy.stats import norm
 
 from widelearn import RandomFeatures, TwoLayerClassifier
 from widelearn.datasets import parity
-from widelearn.experiments.studies.baselines import at_least, at_most, best_accuracy, far_from
-from widelearn.experiments.studies.ensembles import draws, new_seed
-from widelearn.experiments.studies.rows import Row, Rows, Values, at, panel
-from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step
+from widelearn.experiments.studies.baselines import RIDGES, best_accuracy
+from widelearn.experiments.studies.ensembles import new_seed
+from widelearn.experiments.studies.judging import Control, Verdict
+from widelearn.experiments.studies.rows import Row, Rows, Theory, panel, value
+from widelearn.experiments.studies.spec import Cell, Panels, Seed, Settings, Spec
+from widelearn.experiments.studies.statements import apart, at_least, equal, more
 from widelearn.kernels import NTK, RBF, DotProduct
+from widelearn.theory import kernel_spectrum, risk
 
-SOURCE = "Shi, Wei & Liang 2023; Barak et al. 2022"
 SETTINGS = {
     "problems": ((100, 2, (200, 400, 800, 1600)), (40, 3, (500, 1000, 1500, 3000))),
     "features": 2000,
-    "draws": 5,
-    "test": 2000,
+    "draws": 8,
+    "test": 4000,
 }
-QUICK = {"problems": ((100, 2, (800,)), (40, 3, (1500,))), "features": 500, "draws": 2, "test": 1000}
+QUICK = {"problems": ((60, 2, (400,)), (30, 3, (700,))), "features": 500, "draws": 5, "test": 3000}
 NETWORK, FROZEN = "network", "network, first layer frozen"
 KERNELS = ("NTK", "RBF")
 FEATURES = "random features"
+# All higher ones act as a ridge.
+DEGREES = 8
 
 
-def names(k: int) -> dict[str, str]:
-    """Return the series of a parity of k bits."""
-    return {name: f"{name}, k = {k}" for name in (NETWORK, FROZEN, *KERNELS, FEATURES)}
+def name_of(series: str, k: int) -> str:
+    """Name a series of a parity of k bits."""
+    return f"{series}, k = {k}"
 
 
-def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
+def kernel_of(name: str, d: int) -> Any:
+    """Return a kernel."""
+    return NTK() if name == "NTK" else RBF(1 / d)
+
+
+def cells(settings: Settings) -> list[Cell]:
+    """Return a cell for each problem."""
+    return [{**settings, "problem": problem} for problem in settings["problems"]]
+
+
+def simulate(cell: Cell, seed: Seed) -> list[Row]:
     """Fit every model to the same rows; kernels and random features take the ridge that is best on the test rows."""
-    found = Values()
-    problems = settings["problems"]
-    for index, (d, k, samples) in enumerate(problems):
-        span = (index / len(problems), (index + 1) / len(problems))
-        for rng in draws(settings["draws"], seed, step, *span):
-            data = parity(max(samples) + settings["test"], d, k, random_state=new_seed(rng))
-            X, y = data.X[: max(samples)], data.y[: max(samples)].astype(float)
-            test, truth = data.X[max(samples) :], data.y[max(samples) :]
-            state = new_seed(rng)
-            features = RandomFeatures(settings["features"], bias_scale=1.0, random_state=state).fit(X[:1])
-            kernels: dict[str, Any] = {"NTK": NTK(), "RBF": RBF(1 / d), FEATURES: products(features)}
-            for n in samples:
-                scores = {name: best_accuracy(kernel, X[:n], y[:n], test, truth) for name, kernel in kernels.items()}
-                for name, algorithm in ((NETWORK, "gd"), (FROZEN, "frozen")):
-                    net = TwoLayerClassifier.preset("parity", algorithm=algorithm, random_state=state)
-                    scores[name] = float(net.fit(X[:n], y[:n]).score(test, truth))
-                for name, score in scores.items():
-                    found.add(names(k)[name], n, score)
-    return found.rows()
+    rng = np.random.default_rng(seed)
+    d, k, samples = cell["problem"]
+    most = max(samples)
+    data = parity(most + cell["test"], d, k, random_state=new_seed(rng))
+    X, y, test, truth = data.X[:most], data.y[:most].astype(float), data.X[most:], data.y[most:]
+    state = new_seed(rng)
+    features = RandomFeatures(cell["features"], bias_scale=1.0, random_state=state).fit(X[:1])
+    kernels = {name: kernel_of(name, d) for name in KERNELS} | {FEATURES: products(features)}
+    rows = []
+    for n in samples:
+        scores = {name: best_accuracy(kernel, X[:n], y[:n], test, truth) for name, kernel in kernels.items()}
+        for name, algorithm in ((NETWORK, "gd"), (FROZEN, "frozen")):
+            net = TwoLayerClassifier.preset("parity", algorithm=algorithm, random_state=state)
+            scores[name] = float(net.fit(X[:n], y[:n]).score(test, truth))
+        rows += [value(name_of(name, k), n, score) for name, score in scores.items()]
+    return rows
 
 
 def products(features: RandomFeatures) -> Any:
@@ -62,26 +77,85 @@ def products(features: RandomFeatures) -> Any:
     return kernel
 
 
-def claims(rows: Rows, settings: Settings) -> list[Claim]:
-    """Claim that the network learns from rows that leave kernels and fixed first layers near chance."""
+@cache
+def predicted_accuracy(name: str, d: int, k: int, n: int) -> float:
+    """Return how often the sign is right at the best ridge: f = L χ + normal noise, L learned of the parity."""
+    kernel = kernel_of(name, d)
+    spectrum = kernel_spectrum(kernel, d, DEGREES, "hypercube")
+    trace = float(np.sum(spectrum.eigenvalues * spectrum.multiplicities)) + float(spectrum.tail)
+    target = np.eye(DEGREES + 1)[k]
+    found = []
+    for ridge in RIDGES:
+        one = risk(spectrum, target, n, ridge * trace, 0.0)
+        learned = float(spectrum.eigenvalues[k] / (spectrum.eigenvalues[k] + one.effective_ridge))
+        spread = float(one.excess) - (1 - learned) ** 2
+        found.append(float(norm.cdf(learned / np.sqrt(spread))))
+    return max(found)
+
+
+def theory(settings: Settings) -> Theory:
+    """Return the accuracies of kernels."""
+    known = {name_of(name, k): (name, d, k) for d, k, _ in settings["problems"] for name in KERNELS}
+
+    def predicted(row: Row) -> float | None:
+        return predicted_accuracy(*known[row["series"]], int(row["x"])) if row["series"] in known else None
+
+    return predicted
+
+
+def verdicts(settings: Settings) -> list[Verdict]:
+    """Judge that the network learns from rows that leave kernels where theory puts them."""
     made = []
     for d, k, samples in settings["problems"]:
-        n, called = max(samples), names(k)
-        fixed = [called[name] for name in (*KERNELS, FEATURES)]
-        most = 0.65 if k == 2 else 0.6
-        network, frozen = at(rows, [called[NETWORK]], n), at(rows, [called[FROZEN]], n)
+        n = max(samples)
+        network, features, *kernels = (name_of(name, k) for name in (NETWORK, FEATURES, *KERNELS))
         made += [
-            at_least(network, f"a network learns {k} bits of {d} from {n} rows", 0.95),
-            at_most(at(rows, fixed, n), f"kernels and random features do not: at most {most:.0%}", most),
-            far_from(network, frozen, f"with its first layer frozen it does not learn {k} bits"),
+            at_least(f"a network learns {k} bits of {d} from {n} rows", network, bound=0.95, rival=kernels[0], at=n),
+            equal(f"kernels are as accurate as theory says, {k} bits", *kernels, share=0.03, accuracy=True),
+            more(
+                f"the network's accuracy is 1.3 times theirs, {k} bits",
+                network,
+                *kernels,
+                features,
+                factor=1 / 1.3,
+                at=n,
+            ),
         ]
     return made
 
 
+def controls(settings: Settings) -> list[Control]:
+    """See that a network with its first layer frozen does not learn."""
+    return [
+        apart(
+            f"with its first layer frozen it does not learn {k} bits",
+            name_of(NETWORK, k),
+            name_of(FROZEN, k),
+            at=max(samples),
+        )
+        for _, k, samples in settings["problems"]
+    ]
+
+
 def panels(rows: Rows, settings: Settings) -> Panels:
     """Show accuracy against rows, a panel for each problem."""
-    options = {"xlabel": "samples", "ylabel": "test accuracy", "xscale": "log", "ylim": (0.45, 1.02)}
+    axes = {"xlabel": "samples n", "ylabel": "test accuracy", "xscale": "log", "ylim": (0.45, 1.02)}
     return [
-        panel([one for one in rows if one["series"].endswith(f"k = {k}")], title=f"{k} bits of {d}", **options)
+        panel([one for one in rows if one["series"].endswith(f"k = {k}")], title=f"{k} bits of {d}", **axes)
         for d, k, _ in settings["problems"]
     ]
+
+
+SPEC = Spec(
+    name="parity",
+    about=__doc__,
+    source="Shi, Wei & Liang 2023; Barak et al. 2022",
+    settings=SETTINGS,
+    quick=QUICK,
+    cells=cells,
+    simulate=simulate,
+    theory=theory,
+    verdicts=verdicts,
+    controls=controls,
+    panels=panels,
+)

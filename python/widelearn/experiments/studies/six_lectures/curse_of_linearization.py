@@ -1,13 +1,18 @@
 """Fixed features fail on quadratics, single neurons and parities that trained networks learn."""
 
+from functools import cache
+
 import numpy as np
 
 from widelearn.datasets import hypercube
-from widelearn.experiments.studies.ensembles import Array, draws, kernel_fit, mean_square, new_seed, sphere
-from widelearn.experiments.studies.rows import Row, Rows, Values, of, on_panel, panel, row
-from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
+from widelearn.experiments.studies.ensembles import Array, kernel_fit, mean_square, new_seed, sphere
+from widelearn.experiments.studies.judging import Control, Verdict
+from widelearn.experiments.studies.rows import Row, Rows, Theory, line, of, panel, value
+from widelearn.experiments.studies.spec import Cell, Panels, Seed, Settings, Spec
+from widelearn.experiments.studies.statements import equal, less, wrong
 from widelearn.kernels import NNGP, RBF
 from widelearn.theory import (
+    Spectrum,
     kernel_spectrum,
     neuron_spectrum,
     one_step_overlap,
@@ -17,136 +22,164 @@ from widelearn.theory import (
     single_neuron_floor,
 )
 
-SOURCE = "Ghorbani et al. 2019, 2021; Ba et al. 2022; Six Lectures, chapter 6"
 SETTINGS = {
     "d": 60,
     "shares": (0.25, 0.5, 0.75),
     "d_neuron": 30,
     "samples": (100, 300, 1000),
     "d_step": 200,
+    "ratios": (0.5, 2.0, 8.0),
     "draws": 80,
 }
-QUICK = {"d_neuron": 20, "samples": (60, 200, 600), "draws": 40}
-TANGENT, TRACE, NETWORK, CONTROL = "tangent, q = 0", "tangent, q = 1/2", "best network, q = 1/2", "trace forgotten"
+QUICK = {"d_neuron": 20, "samples": (60, 200, 600), "draws": 60}
+TANGENT, TRACE, NETWORK = "tangent, q = 0", "tangent, q = 1/2", "best network, q = 1/2"
 KERNEL, FLOOR = "relu kernel on one relu neuron", "degrees up to 1 learned"
 STEP, PARITY = "first step", "parity of 4 bits"
+STEP_NOISE, PARITY_D, PARITY_N = 0.1, 20, 300
+TRACES = {TANGENT: 0.0, TRACE: 0.5}
 
 
-def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
-    """Simulate quadratics under tangent features, one neuron under its kernel, the first gradient step, a parity."""
-    return [one for part in (quadratics, one_neuron, first_step, parity) for one in part(settings, seed, step)]
+def cells(settings: Settings) -> list[Cell]:
+    """Return a cell for each target."""
+    return [{**settings, "part": part} for part in PARTS]
 
 
-def quadratics(settings: Settings, seed: int, step: Step) -> list[Row]:
+def simulate(cell: Cell, seed: Seed) -> list[Row]:
+    """Simulate quadratics under tangent features, one neuron under its kernel, the first gradient step, or a parity."""
+    return PARTS[cell["part"]](cell, np.random.default_rng(seed))
+
+
+def quadratics(cell: Cell, rng: np.random.Generator) -> list[Row]:
     """Project ⟨x, B x⟩ on the tangent features of N = ρ d neurons: ‖P B P‖²/‖B‖², exactly."""
-    d, shares = settings["d"], settings["shares"]
-    found = Values()
-    for rng in draws(settings["draws"], seed, step, 0.0, 0.2):
-        G = rng.standard_normal((d, d))
-        plain = (G + G.T) / 2
-        plain -= np.trace(plain) / d * np.eye(d)
-        plain /= np.linalg.norm(plain)
-        Q = np.linalg.qr(rng.standard_normal((d, d)))[0]
-        for rho in shares:
-            rest = Q[:, round(rho * d) :]
-            for series, B in ((TANGENT, plain), (TRACE, (plain + np.eye(d) / np.sqrt(d)) / np.sqrt(2))):
-                found.add(series, rho, np.sum((rest.T @ B @ rest) ** 2))
-            # the same target as the last
-            found.add(NETWORK, rho, quadratic_network_residual(B, round(rho * d)))
-    q = {TANGENT: 0.0, TRACE: 0.5}
-
-    def theory(series: str, rho: float) -> float | None:
-        return float(quadratic_nt_residual(rho, q[series], d)) if series in q else None
-
-    rows = found.rows(theory, panel="quadratic")
-    curve = np.linspace(0, 1, 41)
-    rows += [row(s, x, theory(s, x), panel="quadratic") for s in q for x in curve]
-    wrong = float(quadratic_nt_residual(shares[1], 0.0, d))
-    return [*rows, row(CONTROL, shares[1], wrong, found.values[TRACE, shares[1]])]
+    d = cell["d"]
+    G = rng.standard_normal((d, d))
+    plain = (G + G.T) / 2
+    plain -= np.trace(plain) / d * np.eye(d)
+    plain /= np.linalg.norm(plain)
+    traced = (plain + np.eye(d) / np.sqrt(d)) / np.sqrt(2)
+    Q = np.linalg.qr(rng.standard_normal((d, d)))[0]
+    rows = []
+    for rho in cell["shares"]:
+        rest = Q[:, round(rho * d) :]
+        rows += [value(one, rho, np.sum((rest.T @ B @ rest) ** 2)) for one, B in ((TANGENT, plain), (TRACE, traced))]
+        rows.append(value(NETWORK, rho, quadratic_network_residual(traced, round(rho * d))))
+    return rows
 
 
-def one_neuron(settings: Settings, seed: int, step: Step) -> list[Row]:
+def one_neuron(cell: Cell, rng: np.random.Generator) -> list[Row]:
     """Fit one relu neuron with the kernel of infinitely many: slow, where one neuron would do."""
-    d, samples = settings["d_neuron"], settings["samples"]
-    kernel = NNGP()
-    spectrum = neuron_spectrum("relu", d, 40)
-    found = Values()
-    for rng in draws(settings["draws"], seed, step, 0.2, 0.8):
-        X, test, u = sphere(rng, max(samples), d), sphere(rng, 1000, d), sphere(rng, 1, d, 1.0)[0]
-        K, cross = kernel(X), kernel(test, X)
-        y, truth = np.maximum(X @ u, 0), np.maximum(test @ u, 0)
-        for n in samples:
-            fit = cross[:, :n] @ kernel_fit(K[:n, :n], y[:n], 1e-3)
-            found.add(KERNEL, n, mean_square(fit - truth))
-    masses, tail = spectrum.masses, spectrum.tail
-
-    def theory(series: str, n: float) -> float:
-        return float(risk(spectrum, masses, n, 1e-3, 0.0, target_tail=tail).excess)
-
-    rows = found.rows(theory, panel="neuron")
-    curve = np.geomspace(min(samples) / 2, 20 * max(samples), 81)
-    rows += [row(KERNEL, n, theory(KERNEL, n), panel="neuron") for n in curve]
-    floor = single_neuron_floor("relu", 1)
-    return rows + [row(FLOOR, n, floor, panel="neuron") for n in (curve[0], curve[-1])]
+    d, samples, kernel = cell["d_neuron"], cell["samples"], NNGP()
+    X, test, u = sphere(rng, max(samples), d), sphere(rng, 1000, d), sphere(rng, 1, d, 1.0)[0]
+    K, cross = kernel(X), kernel(test, X)
+    y, truth = np.maximum(X @ u, 0), np.maximum(test @ u, 0)
+    fits = {n: cross[:, :n] @ kernel_fit(K[:n, :n], y[:n], 1e-3) for n in samples}
+    return [value(KERNEL, n, mean_square(fit - truth)) for n, fit in fits.items()]
 
 
-def first_step(settings: Settings, seed: int, step: Step) -> list[Row]:
+def first_step(cell: Cell, rng: np.random.Generator) -> list[Row]:
     """Measure how well the first gradient points at a relu neuron's direction."""
-    d, noise = settings["d_step"], 0.1
-    ratios = (0.5, 2.0, 8.0)
-    found = Values()
-    for rng in draws(settings["draws"], seed, step, 0.8, 0.9):
-        X = rng.standard_normal((int(max(ratios) * d), d))
-        y = np.maximum(X[:, 0], 0) + np.sqrt(noise) * rng.standard_normal(len(X))
-        for ratio in ratios:
-            n = int(ratio * d)
-            g: Array = X[:n].T @ (y[:n] - y[:n].mean())
-            found.add(STEP, ratio, g[0] ** 2 / (g @ g))
-
-    def theory(series: str, ratio: float) -> float:
-        return float(one_step_overlap("relu", ratio * d, d, noise))
-
-    curve = [row(STEP, ratio, theory(STEP, ratio), panel="step") for ratio in np.geomspace(0.25, 16, 61)]
-    return found.rows(theory, panel="step") + curve
+    d, ratios = cell["d_step"], cell["ratios"]
+    X = rng.standard_normal((int(max(ratios) * d), d))
+    y = np.maximum(X[:, 0], 0) + np.sqrt(STEP_NOISE) * rng.standard_normal(len(X))
+    rows = []
+    for ratio in ratios:
+        n = int(ratio * d)
+        g: Array = X[:n].T @ (y[:n] - y[:n].mean())
+        rows.append(value(STEP, ratio, g[0] ** 2 / (g @ g)))
+    return rows
 
 
-def parity(settings: Settings, seed: int, step: Step) -> list[Row]:
+def parity(cell: Cell, rng: np.random.Generator) -> list[Row]:
     """Fit the product of four of twenty signs with an RBF kernel: chance level."""
-    d, n = 20, 300
+    d, n = PARITY_D, PARITY_N
     kernel = RBF(gamma=0.5 / d)
-    values = []
-    for rng in draws(settings["draws"], seed, step, 0.9, 1.0):
-        X = hypercube(n + 1000, d, random_state=new_seed(rng))
-        y = X[:, :4].prod(axis=1)
-        fit = kernel(X[n:], X[:n]) @ kernel_fit(kernel(X[:n]), y[:n], 0.1)
-        values.append(mean_square(fit - y[n:]))
-    spectrum = kernel_spectrum(kernel, d, d, "hypercube")
-    return [row(PARITY, n, float(risk(spectrum, np.eye(d + 1)[4], n, 0.1, 0.0).excess), values)]
+    X = hypercube(n + 1000, d, random_state=new_seed(rng))
+    y = X[:, :4].prod(axis=1)
+    fit = kernel(X[n:], X[:n]) @ kernel_fit(kernel(X[:n]), y[:n], 0.1)
+    return [value(PARITY, n, mean_square(fit - y[n:]))]
 
 
-def claims(rows: Rows, settings: Settings) -> list[Claim]:
+PARTS = {"quadratics": quadratics, "one neuron": one_neuron, "first step": first_step, "parity": parity}
+
+
+@cache
+def neuron(d: int) -> Spectrum:
+    """Return the spectrum of one relu neuron."""
+    return neuron_spectrum("relu", d, 40)
+
+
+@cache
+def parity_risk(n: int) -> float:
+    """Return the risk on the cube."""
+    spectrum = kernel_spectrum(RBF(gamma=0.5 / PARITY_D), PARITY_D, PARITY_D, "hypercube")
+    return float(risk(spectrum, np.eye(PARITY_D + 1)[4], n, 0.1, 0.0).excess)
+
+
+def theory(settings: Settings) -> Theory:
+    """Return what each part's theory says."""
+    d, spectrum = settings["d_step"], neuron(settings["d_neuron"])
+
+    def predicted(row: Row) -> float | None:
+        series, x = row["series"], row["x"]
+        if series in TRACES:
+            return float(quadratic_nt_residual(x, TRACES[series], settings["d"]))
+        if series == KERNEL:
+            return float(risk(spectrum, spectrum.masses, x, 1e-3, 0.0, target_tail=spectrum.tail).excess)
+        if series == STEP:
+            return float(one_step_overlap("relu", x * d, d, STEP_NOISE))
+        return parity_risk(int(x)) if series == PARITY else None
+
+    return predicted
+
+
+def traceless(settings: Settings) -> Theory:
+    """Return the residual of a quadratic without a trace."""
+    return lambda row: float(quadratic_nt_residual(row["x"], 0.0, settings["d"]))
+
+
+def verdicts(settings: Settings) -> list[Verdict]:
     """Judge each prediction, and what a network with learned directions does better."""
-    network = {one["x"]: one["simulation"] for one in of(rows, NETWORK)}
-    tangent = {one["x"]: one["simulation"] for one in of(rows, TRACE)}
-    better = all(network[x] < tangent[x] for x in network)
-    chance = of(rows, PARITY)[0]["simulation"]
     return [
-        within(of(rows, TANGENT, TRACE), "tangent features leave (1 - ρ)²(1 - q) + (1 - ρ) q of a quadratic", 0.02),
-        Claim("a network of as many neurons can leave less", better, ", ".join(f"{v:.3f}" for v in network.values())),
-        within(of(rows, KERNEL), "kernel theory predicts the risk on one neuron", 0.05),
-        within(of(rows, STEP), "the first gradient step finds the direction as predicted", 0.04),
-        within(of(rows, PARITY), "theory on the cube is the simulated risk on a parity", 0.05),
-        Claim("a kernel does not learn the parity", chance > 0.9, f"risk {chance:.3f}, chance being 1"),
-        apart(of(rows, CONTROL), "forgetting the trace of the quadratic predicts another residual"),
+        equal("tangent features leave (1 - ρ)²(1 - q) + (1 - ρ) q of a quadratic", TANGENT, TRACE, share=0.02),
+        less("a network of as many neurons can leave less", NETWORK, TRACE),
+        equal("kernel theory predicts the risk on one neuron", KERNEL, share=0.05),
+        equal("the first gradient step finds the direction as predicted", STEP, share=0.04),
+        equal("theory on the cube is the simulated risk on a parity, chance being 1", PARITY, share=0.05),
     ]
+
+
+def controls(settings: Settings) -> list[Control]:
+    """See that the trace must not be forgotten."""
+    return [wrong("forgetting the trace of the quadratic predicts another residual", TRACE, traceless(settings))]
 
 
 def panels(rows: Rows, settings: Settings) -> Panels:
     """Show quadratics, one neuron, the first step."""
-    quadratic, neuron, step = (on_panel(rows, name) for name in ("quadratic", "neuron", "step"))
-    d = settings["d_neuron"]
+    predicted, d, samples = theory(settings), settings["d_neuron"], settings["samples"]
+    curve = np.geomspace(min(samples) / 2, 20 * max(samples), 81)
+    floor = single_neuron_floor("relu", 1)
+    quadratic = [one for series in TRACES for one in line(series, np.linspace(0, 1, 41), predicted)]
+    kernel = [*line(KERNEL, curve, predicted), *line(FLOOR, curve[[0, -1]], lambda row: floor)]
+    step = line(STEP, np.geomspace(0.25, 16, 61), predicted)
+    shares, neurons = "neurons / dimensions, N/d", {"title": f"d = {d}", "xlabel": "samples n", "ylabel": "excess risk"}
+    steps = {"xlabel": "samples / dimensions, n/d", "ylabel": "squared overlap with the direction"}
     return [
-        panel(quadratic, title="quadratic target", xlabel="neurons / dimensions", ylabel="residual"),
-        panel(neuron, title=f"d = {d}", xlabel="samples", ylabel="excess risk", xscale="log", yscale="log"),
-        panel(step, title="one gradient step", xlabel="samples / dimensions", ylabel="overlap²", xscale="log"),
+        panel([*of(rows, *TRACES, NETWORK), *quadratic], title="quadratic target", xlabel=shares, ylabel="residual"),
+        panel([*of(rows, KERNEL), *kernel], **neurons, xscale="log", yscale="log"),
+        panel([*of(rows, STEP), *step], title="one gradient step", **steps, xscale="log"),
     ]
+
+
+SPEC = Spec(
+    name="curse-of-linearization",
+    about=__doc__,
+    source="Ghorbani et al. 2019, 2021; Ba et al. 2022; Six Lectures, chapter 6",
+    settings=SETTINGS,
+    quick=QUICK,
+    cells=cells,
+    simulate=simulate,
+    theory=theory,
+    verdicts=verdicts,
+    controls=controls,
+    panels=panels,
+)

@@ -1,30 +1,24 @@
 """Networks with a large output scale follow their linearisation; symmetric starts follow it more closely."""
 
-from typing import NamedTuple
+from functools import partial
 
 import numpy as np
 
-from widelearn.experiments.studies.ensembles import Array, draws
-from widelearn.experiments.studies.rows import Row, Rows, on_panel, panel, row
-from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart
-from widelearn.theory import gradient_flow, lazy_condition
+from widelearn.experiments.studies.ensembles import Array
+from widelearn.experiments.studies.judging import Control, Verdict
+from widelearn.experiments.studies.rows import Row, Rows, Theory, line, of, panel, value
+from widelearn.experiments.studies.spec import Cell, Panels, Seed, Settings, Spec
+from widelearn.experiments.studies.statements import equal, wrong
+from widelearn.theory import gradient_flow
 
-SOURCE = "Chizat, Oyallon & Bach 2019; Six Lectures, chapter 1"
 SETTINGS = {"n": 10, "d": 6, "width": 200, "scales": (4.0, 8.0, 16.0, 32.0, 64.0), "draws": 16}
 QUICK = {"width": 120, "scales": (4.0, 16.0, 64.0), "draws": 8}
-GENERIC, PAIRED, CONTROL = "generic start", "antisymmetric start", "slope -2 for the generic start"
+GENERIC, PAIRED = "generic start", "antisymmetric start"
+SLOPES = {f"slope, {GENERIC}": -1.0, f"slope, {PAIRED}": -2.0}
 
 
-class Trained(NamedTuple):
-    """How one training run of α f ended: its widest gap to the linearisation, and how far parameters moved."""
-
-    gap: float
-    moved: float
-    bound: float
-
-
-def train(X: Array, y: Array, W0: Array, a: Array, alpha: float) -> Trained:
-    """Train the first layer of α (f - f_0), tanh neurons, by small steps; compare with descent of the linearisation."""
+def train(X: Array, y: Array, W0: Array, a: Array, alpha: float) -> float:
+    """Train the first layer of α (f - f_0), tanh neurons, by small steps; return the widest gap to the linear one."""
     n = len(X)
     start = np.tanh(X @ W0.T) @ a
     J0 = (((1 - np.tanh(X @ W0.T) ** 2) * a)[:, :, None] * X[:, None, :]).reshape(n, -1)
@@ -42,61 +36,71 @@ def train(X: Array, y: Array, W0: Array, a: Array, alpha: float) -> Trained:
         if index + 1 in linear:
             f = alpha * (np.tanh(X @ W.T) @ a - start)
             gap = max(gap, float(np.linalg.norm(f - linear[index + 1])))
-    # |tanh''| <= 0.77: a bound of the Jacobian's Lipschitz constant
-    lipschitz = 0.77 * np.abs(a).max() * np.linalg.norm(X, axis=1).max() * np.linalg.norm(X, 2)
-    found = lazy_condition(float(np.sqrt(values[0])), float(lipschitz), float(np.linalg.norm(y)), alpha)
-    return Trained(gap, float(np.linalg.norm(W - W0)), found.distance)
+    return gap
 
 
-def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
-    """Train the same networks at every scale, with both starts."""
-    n, d, half = settings["n"], settings["d"], settings["width"] // 2
-    found: dict[tuple[str, float], list[Trained]] = {}
-    for rng in draws(settings["draws"], seed, step):
-        X = np.asarray(rng.standard_normal((n, d)) / np.sqrt(d))
-        y = rng.standard_normal(len(X))
-        first, second = rng.standard_normal((half, d)), rng.standard_normal((half, d))
-        a = np.repeat([1.0, -1.0], half) / np.sqrt(2 * half)
-        for alpha in settings["scales"]:
-            for series, other in ((GENERIC, second), (PAIRED, first)):
-                run = train(X, y, np.vstack([first, other]), a, alpha)
-                found.setdefault((series, alpha), []).append(run)
-    rows = []
-    for (series, alpha), runs in found.items():
-        moved = [run.moved / run.bound for run in runs]
-        rows.append(row(series, alpha, None, [run.gap for run in runs], moved=float(max(moved))))
-    x = np.log(settings["scales"])
-    for series, exponent in ((GENERIC, -1.0), (PAIRED, -2.0)):
-        gaps = np.log([[run.gap for run in found[series, alpha]] for alpha in settings["scales"]])
-        slopes = np.polyfit(x, gaps, 1)[0]
-        rows.append(row(f"slope, {series}", 0.0, exponent, slopes, panel="slope"))
-        # the line of the theory's slope through the last mean
-        at = float(np.exp(gaps[-1]).mean() * np.exp(-exponent * x[-1]))
-        rows += [row(f"α^{exponent:g}", s, at * s**exponent) for s in settings["scales"]]
-        if series == GENERIC:
-            rows.append(row(CONTROL, 0.0, -2.0, slopes, panel="slope"))
-    return rows
+def cells(settings: Settings) -> list[Cell]:
+    """Return a cell for each start: a slope needs all scales."""
+    return [{**settings, "start": start} for start in (GENERIC, PAIRED)]
 
 
-def claims(rows: Rows, settings: Settings) -> list[Claim]:
-    """Judge the slopes, the bound on the path, and the wrong slope."""
-    slopes = {one["series"]: one for one in on_panel(rows, "slope")}
+def simulate(cell: Cell, seed: Seed) -> list[Row]:
+    """Train the same network at every scale."""
+    rng = np.random.default_rng(seed)
+    n, d, half, start = cell["n"], cell["d"], cell["width"] // 2, cell["start"]
+    X = np.asarray(rng.standard_normal((n, d)) / np.sqrt(d))
+    y = rng.standard_normal(len(X))
+    first, second = rng.standard_normal((half, d)), rng.standard_normal((half, d))
+    a = np.repeat([1.0, -1.0], half) / np.sqrt(2 * half)
+    W0 = np.vstack([first, second if start == GENERIC else first])
+    gaps = {alpha: train(X, y, W0, a, alpha) for alpha in cell["scales"]}
+    slope = np.polyfit(np.log(list(gaps)), np.log(list(gaps.values())), 1)[0]
+    return [*(value(start, alpha, gap) for alpha, gap in gaps.items()), value(f"slope, {start}", 0.0, slope)]
 
-    def slope(series: str) -> Claim:
-        one = slopes[f"slope, {series}"]
-        near = abs(one["simulation"] - one["theory"]) < 0.1
-        return Claim(f"{series}: the gap falls like α^{one['theory']:g}", near, f"slope {one['simulation']:.3f}")
 
-    farthest = max(one["moved"] for one in rows if "moved" in one and one["x"] == max(settings["scales"]))
-    return [
-        slope(GENERIC),
-        slope(PAIRED),
-        Claim("parameters stay within 2 ‖y‖/(α σ) of their start", farthest <= 1, f"at most {farthest:.2f} of it"),
-        apart([slopes[CONTROL]], "the generic gap does not fall like 1/α²"),
-    ]
+def theory(settings: Settings) -> Theory:
+    """Return the slopes."""
+    return lambda row: SLOPES.get(row["series"])
+
+
+def power(factor: float, exponent: float, row: Row) -> float:
+    """Return a power of x."""
+    return float(factor * row["x"] ** exponent)
+
+
+def verdicts(settings: Settings) -> list[Verdict]:
+    """Judge the slopes."""
+    starts = {series: series.removeprefix("slope, ") for series in SLOPES}
+    return [equal(f"{starts[one]}: the gap falls like α^{SLOPES[one]:g}", one, share=0.05) for one in SLOPES]
+
+
+def controls(settings: Settings) -> list[Control]:
+    """See the wrong slope."""
+    return [wrong("the generic gap does not fall like 1/α²", f"slope, {GENERIC}", lambda row: -2.0)]
 
 
 def panels(rows: Rows, settings: Settings) -> Panels:
     """Show the gap against the scale."""
     labels = {"xlabel": "scale α of the output", "ylabel": "largest gap to the linearised path"}
-    return [panel(on_panel(rows, None), **labels, xscale="log", yscale="log")]
+    shown = of(rows, GENERIC, PAIRED)
+    for series, exponent in ((GENERIC, -1.0), (PAIRED, -2.0)):
+        last = of(rows, series)[-1]
+        through = last["simulation"] * last["x"] ** -exponent
+        at = [one["x"] for one in of(rows, series)]
+        shown += line(f"α^{exponent:g}", at, partial(power, through, exponent))
+    return [panel(shown, **labels, xscale="log", yscale="log")]
+
+
+SPEC = Spec(
+    name="lazy-training",
+    about=__doc__,
+    source="Chizat, Oyallon & Bach 2019; Six Lectures, chapter 1",
+    settings=SETTINGS,
+    quick=QUICK,
+    cells=cells,
+    simulate=simulate,
+    theory=theory,
+    verdicts=verdicts,
+    controls=controls,
+    panels=panels,
+)

@@ -1,26 +1,28 @@
 """Tangent features with n of the order of d are linear ridge regression with a larger ridge."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from widelearn.experiments.studies.ensembles import draws, kernel_fit, mean_square, noisy, polynomial, sphere
-from widelearn.experiments.studies.rows import Row, Rows, Values, of, panel, row, without
-from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
+from widelearn.experiments.studies.ensembles import kernel_fit, mean_square, noisy, polynomial, sphere
+from widelearn.experiments.studies.judging import Control, Verdict
+from widelearn.experiments.studies.rows import Row, Rows, Theory, line, of, panel, value
+from widelearn.experiments.studies.spec import Cell, Panels, Seed, Settings, Spec
+from widelearn.experiments.studies.statements import close, equal, wrong
 from widelearn.theory import Spectrum, hermite_coefficients, neuron_spectrum, nt_effective_ridge, risk
 
-SOURCE = "Montanari & Zhong 2022; Six Lectures, chapter 5"
 SETTINGS = {
     "d": 80,
     "width": 800,
     "noise": 0.1,
     "samples": (40, 80, 160, 320),
     "ridges": (0.0, 0.3),
-    "draws": 30,
+    "draws": 80,
     "test": 2000,
 }
-QUICK = {"samples": (80, 160, 320), "draws": 24, "test": 1000}
-CONTROL, QUADRATIC = "without the ridge of higher degrees", "quadratic target"
+QUICK = {"samples": (80, 160, 320), "draws": 80, "test": 1000}
+QUADRATIC, WIDE = "quadratic target", "quadratic target, infinitely wide"
 
 
 def name_of(ridge: float) -> str:
@@ -28,30 +30,31 @@ def name_of(ridge: float) -> str:
     return f"linear target, Λ = {ridge:g}"
 
 
-def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
+def cells(settings: Settings) -> list[Cell]:
+    """Return one cell: all fits are on parts of the same samples."""
+    return [settings]
+
+
+def simulate(cell: Cell, seed: Seed) -> list[Row]:
     """Fit finite tangent models, never forming their features: K_N is a Hadamard product."""
-    d, N, noise = settings["d"], settings["width"], settings["noise"]
-    found = Values()
-    limits: list[list[float]] = []
-    for rng in draws(settings["draws"], seed, step):
-        samples = settings["samples"]
-        X, test, W = sphere(rng, max(samples), d), sphere(rng, settings["test"], d), sphere(rng, N, d, 1.0)
-        on, on_test = ((A @ W.T > 0).astype(float) for A in (X, test))
-        K, cross = (on @ on.T / N) * (X @ X.T / d), (on_test @ on.T / N) * (test @ X.T / d)
-        wide, wide_cross = (limit(A @ X.T / d) for A in (X, test))
-        for share, label in ((0.0, ""), (0.4, QUADRATIC)):
-            f = polynomial(rng, d, 1 - share, share)
-            y, truth = noisy(rng, f(X), noise), f(test)
-            for n in samples:
-                for ridge in settings["ridges"] if not label else settings["ridges"][-1:]:
-                    fit = cross[:, :n] @ kernel_fit(K[:n, :n], y[:n], ridge)
-                    error = mean_square(fit - truth)
-                    found.add(label or name_of(ridge), n, error)
-                    if label and n == max(samples):
-                        other = wide_cross[:, :n] @ kernel_fit(wide[:n, :n], y[:n], ridge)
-                        limits.append([error, mean_square(other - truth)])
-    gap = float(np.mean([a for a, _ in limits]) / np.mean([b for _, b in limits]) - 1)
-    return predictions(settings, found, gap)
+    rng = np.random.default_rng(seed)
+    d, N, noise, samples, last = cell["d"], cell["width"], cell["noise"], cell["samples"], cell["ridges"][-1]
+    X, test, W = sphere(rng, max(samples), d), sphere(rng, cell["test"], d), sphere(rng, N, d, 1.0)
+    on, on_test = ((A @ W.T > 0).astype(float) for A in (X, test))
+    K, cross = (on @ on.T / N) * (X @ X.T / d), (on_test @ on.T / N) * (test @ X.T / d)
+    wide, wide_cross = (limit(A @ X.T / d) for A in (X, test))
+    rows = []
+    for share, label in ((0.0, ""), (0.4, QUADRATIC)):
+        f = polynomial(rng, d, 1 - share, share)
+        y, truth = noisy(rng, f(X), noise), f(test)
+        for n in samples:
+            for ridge in cell["ridges"] if not label else (last,):
+                fit = cross[:, :n] @ kernel_fit(K[:n, :n], y[:n], ridge)
+                rows.append(value(label or name_of(ridge), n, mean_square(fit - truth)))
+                if label and n == max(samples):
+                    other = wide_cross[:, :n] @ kernel_fit(wide[:n, :n], y[:n], ridge)
+                    rows.append(value(WIDE, n, mean_square(other - truth)))
+    return rows
 
 
 def limit(t: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -59,38 +62,73 @@ def limit(t: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return t * (0.5 - np.arccos(np.clip(t, -1, 1)) / (2 * np.pi))
 
 
-def predictions(settings: Settings, found: Values, gap: float) -> list[Row]:
-    """Put linear-ridge theory beside linear targets, and the kernel's own spectrum beside the quadratic one."""
-    d, noise = settings["d"], settings["noise"]
-    spectrum, last = neuron_spectrum("relu", d, 6, tangent=True), settings["ridges"][-1]
+@cache
+def spectrum_of(d: int) -> Spectrum:
+    """Return the tangent kernel's spectrum."""
+    return neuron_spectrum("relu", d, 6, tangent=True)
+
+
+def theory(settings: Settings) -> Theory:
+    """Return linear-ridge theory for linear targets, and what the kernel's own spectrum says of the quadratic one."""
+    d, noise, last = settings["d"], settings["noise"], settings["ridges"][-1]
+    linear = Spectrum([1.0], [float(d)])
+    ridges = {name_of(ridge): d * nt_effective_ridge("relu", ridge) for ridge in settings["ridges"]}
+
+    def predicted(row: Row) -> float:
+        if row["series"] in ridges:
+            return float(risk(linear, [1.0], row["x"], ridges[row["series"]], noise).excess)
+        return float(risk(spectrum_of(d), [0, 0.6, 0.4, 0, 0, 0, 0], row["x"], last, noise).excess)
+
+    return predicted
+
+
+def bare(settings: Settings) -> Theory:
+    """Return what linear ridge without the ridge of higher degrees predicts."""
+    d, last = settings["d"], settings["ridges"][-1]
     mean = float(hermite_coefficients("relu", 0, derivative=1)[0])
     linear = Spectrum([1.0], [float(d)])
-
-    def theory(series: str, n: float) -> float:
-        if series == QUADRATIC:
-            return float(risk(spectrum, [0, 0.6, 0.4, 0, 0, 0, 0], n, last, noise).excess)
-        ridge = next(one for one in settings["ridges"] if name_of(one) == series)
-        return float(risk(linear, [1.0], n, d * nt_effective_ridge("relu", ridge), noise).excess)
-
-    rows = found.rows(theory, wide_gap=gap)
-    curve = np.geomspace(min(settings["samples"]) / 2, 2 * max(settings["samples"]), 61)
-    rows += [row(series, n, theory(series, n)) for series in dict.fromkeys(s for s, _ in found.values) for n in curve]
-    n = max(settings["samples"])
-    wrong = float(risk(linear, [1.0], n, d * last / mean**2, noise).excess)
-    return [*rows, row(CONTROL, n, wrong, found.values[name_of(last), n])]
+    return lambda row: float(risk(linear, [1.0], row["x"], d * last / mean**2, settings["noise"]).excess)
 
 
-def claims(rows: Rows, settings: Settings) -> list[Claim]:
-    """Judge both theories; the finite width costs little; the ridge of higher degrees must not be forgotten."""
-    gap = next(one["wide_gap"] for one in of(rows, QUADRATIC))
+def verdicts(settings: Settings) -> list[Verdict]:
+    """Judge both theories, and what the finite width costs."""
+    ridges, n, d = map(name_of, settings["ridges"]), max(settings["samples"]), settings["d"]
     return [
-        within(of(rows, *map(name_of, settings["ridges"])), "linear ridge has the risk at γ = (Λ + v_1)/μ_0²", 0.05),
-        within(of(rows, QUADRATIC), "the tangent kernel's spectrum predicts a quadratic target too", 0.05),
-        Claim("finite width costs at most 2 % beside the infinitely wide kernel", abs(gap) < 0.02, f"{gap:+.2%}"),
-        apart(of(rows, CONTROL), "without the ridge that higher degrees induce the risk is another"),
+        equal(
+            "linear ridge has the risk at γ = (Λ + v_1)/μ_0² for n up to 2 d",
+            *ridges,
+            share=0.05,
+            at=lambda n: n <= 2 * d,
+        ),
+        equal("the tangent kernel's spectrum predicts a quadratic target too", QUADRATIC, WIDE, share=0.05),
+        close(f"at n = {n} the finite width changes the risk by 2 % at most", QUADRATIC, WIDE, share=0.02, at=n),
     ]
+
+
+def controls(settings: Settings) -> list[Control]:
+    """See that the ridge of higher degrees must not be forgotten."""
+    text, last = "without the ridge that higher degrees induce the risk is another", name_of(settings["ridges"][-1])
+    return [wrong(text, last, bare(settings), max(settings["samples"]))]
 
 
 def panels(rows: Rows, settings: Settings) -> Panels:
     """Show risk against n."""
-    return [panel(without(rows, CONTROL), xlabel="samples", ylabel="excess risk", xscale="log", ylim=(0.0, 1.1))]
+    curve = np.geomspace(min(settings["samples"]) / 2, 2 * max(settings["samples"]), 61)
+    shown = [*map(name_of, settings["ridges"]), QUADRATIC]
+    lines = [one for series in shown for one in line(series, curve, theory(settings))]
+    return [panel([*of(rows, *shown), *lines], xlabel="samples n", ylabel="excess risk", xscale="log", ylim=(0.0, 1.1))]
+
+
+SPEC = Spec(
+    name="nt-generalization",
+    about=__doc__,
+    source="Montanari & Zhong 2022; Six Lectures, chapter 5",
+    settings=SETTINGS,
+    quick=QUICK,
+    cells=cells,
+    simulate=simulate,
+    theory=theory,
+    verdicts=verdicts,
+    controls=controls,
+    panels=panels,
+)

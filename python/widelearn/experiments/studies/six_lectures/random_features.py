@@ -2,23 +2,23 @@
 
 import numpy as np
 
-from widelearn.experiments.studies.ensembles import draws, mean_square, noisy, polynomial, ridge_fit, sphere
-from widelearn.experiments.studies.rows import Row, Rows, Values, of, panel, row, without
-from widelearn.experiments.studies.spec import Claim, Panels, Settings, Step, apart, within
+from widelearn.experiments.studies.ensembles import mean_square, noisy, polynomial, ridge_fit, sphere
+from widelearn.experiments.studies.judging import Control, Judged, Verdict, backwards, exchanged
+from widelearn.experiments.studies.rows import Row, Rows, Theory, line, panel, value
+from widelearn.experiments.studies.spec import Cell, Panels, Seed, Settings, Spec
+from widelearn.experiments.studies.statements import equal, shape, wrong
 from widelearn.theory import convert_ridge, hermite_coefficients, mei_montanari
 
-SOURCE = "Mei & Montanari 2022; Six Lectures, chapter 4"
 SETTINGS = {
     "d": 120,
     "psi1": (0.3, 0.7, 1.2, 1.5, 2.0, 3.0, 6.0, 12.0),
     "psi2": 1.5,
     "ridges": (1e-3, 0.1),
     "noise": 0.2,
-    "draws": 40,
+    "draws": 80,
     "test": 2000,
 }
-QUICK = {"psi1": (0.3, 0.7, 1.5, 3.0, 6.0), "draws": 40, "test": 1000}
-CONTROL = "infinitely wide theory"
+QUICK = {"psi1": (0.3, 0.7, 1.5, 3.0, 6.0), "draws": 80, "test": 1000}
 LINEAR, QUADRATIC = 1.0, 0.3
 MU0, MU1 = (float(value) for value in hermite_coefficients("relu", 1))
 MU_STAR2 = 0.5 - MU0**2 - MU1**2  # E relu(G)² = 1/2
@@ -29,53 +29,94 @@ def name_of(ridge: float) -> str:
     return f"λ = {ridge:g}"
 
 
-def predicted(psi1: float, psi2: float, ridge: float, noise: float) -> float:
-    """Return Mei and Montanari's risk for centred relu features."""
-    return float(mei_montanari(psi1, psi2, ridge, MU1, MU_STAR2, LINEAR**0.5, QUADRATIC, noise).excess)
+def ends(settings: Settings) -> tuple[str, str]:
+    """Name the series of the smallest and of the largest ridge."""
+    return name_of(min(settings["ridges"])), name_of(max(settings["ridges"]))
 
 
-def simulate(settings: Settings, seed: int, step: Step) -> list[Row]:
+def cells(settings: Settings) -> list[Cell]:
+    """Return one cell: all widths are parts of the same neurons, fitted on the same samples."""
+    return [settings]
+
+
+def simulate(cell: Cell, seed: Seed) -> list[Row]:
     """Fit growing parts of the same random features on the same samples."""
-    d, psi2, noise = settings["d"], settings["psi2"], settings["noise"]
-    n, widths = round(psi2 * d), [round(psi1 * d) for psi1 in settings["psi1"]]
-    found = Values()
-    for rng in draws(settings["draws"], seed, step):
-        W, X, test = sphere(rng, max(widths), d), sphere(rng, n, d), sphere(rng, settings["test"], d)
-        f = polynomial(rng, d, LINEAR, QUADRATIC)
-        y, truth = noisy(rng, f(X), noise), f(test)
-        Z, Z_test = (np.maximum(A @ W.T / np.sqrt(d), 0) - MU0 for A in (X, test))
-        for N in widths:
-            for ridge in settings["ridges"]:
-                alpha = convert_ridge(ridge, "mei_montanari", "unscaled", n=n, d=d, n_features=N)
-                fit = Z_test[:, :N] @ ridge_fit(Z[:, :N], y, alpha)
-                found.add(name_of(ridge), N / d, mean_square(fit - truth))
-    ridges = {name_of(ridge): ridge for ridge in settings["ridges"]}
-    rows = found.rows(lambda series, psi1: predicted(psi1, n / d, ridges[series], noise))
-    for ridge in settings["ridges"]:
-        grid = np.geomspace(min(settings["psi1"]), max(settings["psi1"]), 161)
-        rows += [row(name_of(ridge), psi1, predicted(psi1, n / d, ridge, noise)) for psi1 in grid]
-    low, N = min(settings["ridges"]), min(widths)
-    return [*rows, row(CONTROL, N / d, predicted(np.inf, n / d, low, noise), found.values[name_of(low), N / d])]
+    rng = np.random.default_rng(seed)
+    d, n, widths = cell["d"], round(cell["psi2"] * cell["d"]), [round(psi1 * cell["d"]) for psi1 in cell["psi1"]]
+    W, X, test = sphere(rng, max(widths), d), sphere(rng, n, d), sphere(rng, cell["test"], d)
+    f = polynomial(rng, d, LINEAR, QUADRATIC)
+    y, truth = noisy(rng, f(X), cell["noise"]), f(test)
+    Z, Z_test = (np.maximum(A @ W.T / np.sqrt(d), 0) - MU0 for A in (X, test))
+    rows = []
+    for N in widths:
+        for ridge in cell["ridges"]:
+            alpha = convert_ridge(ridge, "mei_montanari", "unscaled", n=n, d=d, n_features=N)
+            fit = Z_test[:, :N] @ ridge_fit(Z[:, :N], y, alpha)
+            rows.append(value(name_of(ridge), N / d, mean_square(fit - truth)))
+    return rows
 
 
-def claims(rows: Rows, settings: Settings) -> list[Claim]:
-    """Judge equality and the peak at N = n; kernel theory misses narrow models."""
-    small, large = (name_of(pick(settings["ridges"])) for pick in (min, max))
-    curve = {one["x"]: one["simulation"] for one in of(rows, small)}
-    peak = max(curve, key=lambda x: curve[x])
-    near = abs(np.log(peak / settings["psi2"])) < 0.5
-    widest = max(curve)
-    cured = {one["x"]: one["simulation"] for one in of(rows, large)}
-    falls = min(cured, key=lambda x: cured[x]) == widest
+def predicted(settings: Settings, wide: bool) -> Theory:
+    """Return Mei and Montanari's risk for centred relu features, or that of infinitely many."""
+    d, ridges = settings["d"], {name_of(ridge): ridge for ridge in settings["ridges"]}
+    psi2 = round(settings["psi2"] * d) / d
+
+    def at(row: Row) -> float:
+        psi1, ridge = np.inf if wide else row["x"], ridges[row["series"]]
+        return float(mei_montanari(psi1, psi2, ridge, MU1, MU_STAR2, LINEAR**0.5, QUADRATIC, settings["noise"]).excess)
+
+    return at
+
+
+def theory(settings: Settings) -> Theory:
+    """Return Mei and Montanari's risk."""
+    return predicted(settings, wide=False)
+
+
+def verdicts(settings: Settings) -> list[Verdict]:
+    """Judge equality, the peak at N = n, and what cures it."""
+    small, large = ends(settings)
+
+    def has_peak(rows: Rows) -> Judged:
+        peak = max(rows, key=lambda one: float(one["simulation"]))["x"]
+        return bool(abs(np.log(peak / settings["psi2"])) < 0.5), f"largest at N/d = {peak:g}"
+
+    def ends_best(rows: Rows) -> Judged:
+        least = min(rows, key=lambda one: float(one["simulation"]))
+        return least is rows[-1], f"least at N/d = {least['x']:g}, {least['simulation']:.3f}"
+
     return [
-        within(of(rows, small, large), "Mei and Montanari's formula is the simulated risk", 0.05),
-        Claim("with little ridge the risk peaks at N = n", bool(near), f"largest at N/d = {peak:g}"),
-        Claim("with more ridge the widest model is the best", falls, f"{cured[widest]:.3f} at N/d = {widest:g}"),
-        apart(of(rows, CONTROL), "the theory of infinite width misses narrow models"),
+        equal("Mei and Montanari's formula is the simulated risk", small, large, share=0.05),
+        shape("with little ridge the risk peaks at N = n", small, has_peak, exchanged(small, large), large),
+        shape("with more ridge the widest model is the best", large, ends_best, backwards(large), "widths reversed"),
     ]
+
+
+def controls(settings: Settings) -> list[Control]:
+    """See kernel theory miss narrow models."""
+    small, narrow = ends(settings)[0], 0.5 * settings["psi2"]
+    text = "the theory of infinite width misses narrow models"
+    return [wrong(text, small, predicted(settings, wide=True), lambda x: x < narrow)]
 
 
 def panels(rows: Rows, settings: Settings) -> Panels:
     """Show risk against N/d."""
-    labels = {"xlabel": "neurons / dimensions", "ylabel": "excess risk"}
-    return [panel(without(rows, CONTROL), **labels, xscale="log", yscale="log", ylim=(0.3, 30.0))]
+    grid = np.geomspace(min(settings["psi1"]), max(settings["psi1"]), 161)
+    curves = [one for ridge in settings["ridges"] for one in line(name_of(ridge), grid, theory(settings))]
+    labels = {"xlabel": "neurons / dimensions, N/d", "ylabel": "excess risk"}
+    return [panel([*rows, *curves], **labels, xscale="log", yscale="log", ylim=(0.3, 30.0))]
+
+
+SPEC = Spec(
+    name="random-features",
+    about=__doc__,
+    source="Mei & Montanari 2022; Six Lectures, chapter 4",
+    settings=SETTINGS,
+    quick=QUICK,
+    cells=cells,
+    simulate=simulate,
+    theory=theory,
+    verdicts=verdicts,
+    controls=controls,
+    panels=panels,
+)
