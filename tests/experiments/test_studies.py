@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+import command_line
 from widelearn import plots
-from widelearn.__main__ import main
 from widelearn.experiments import studies
 from widelearn.experiments.errors import InputError
 from widelearn.experiments.studies.baselines import best_accuracy
@@ -85,17 +85,8 @@ def test_unknown_studies():
     assert [spec.name for spec in studies.choose("all")] == list(studies.NAMES)
 
 
-def command(capsys, *arguments):
-    try:
-        code = main([str(argument) for argument in arguments])
-    except SystemExit as left:
-        code = left.code
-    out, err = capsys.readouterr()
-    return code, out, err
-
-
 def test_list(capsys):
-    code, out, err = command(capsys, "list")
+    code, out, err = command_line.run(capsys, "list")
     assert (code, err) == (0, "")
     assert [line.split()[0] for line in out.splitlines()] == list(studies.NAMES)
     assert all(studies.find(line.split()[0]).about in line for line in out.splitlines())
@@ -103,7 +94,7 @@ def test_list(capsys):
 
 def test_run(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code, out, err = command(capsys, "run", "double-descent", "--quick", "--out", "o")
+    code, out, err = command_line.run(capsys, "run", "double-descent", "--quick", "--out", "o")
     assert (code, err) == (0, "")
     folder = tmp_path / "o" / "double-descent"
     names = ["figure.csv", "figure.png", "figure.svg", "results.json", "rows.jsonl"]
@@ -118,10 +109,10 @@ def test_run(capsys, tmp_path, monkeypatch):
     header, *lines = (folder / "figure.csv").read_text(encoding="utf-8").splitlines()
     assert header == "series,x,theory,simulation,se,draws,panel"
     assert len(lines) > 200
-    code, out, err = command(capsys, "run", "double-descent", "--quick", "--out", "o")
+    code, out, err = command_line.run(capsys, "run", "double-descent", "--quick", "--out", "o")
     assert (code, out) == (2, "")
     assert "is not empty: add --force" in err
-    code, out, err = command(capsys, "run", "nothing")
+    code, out, err = command_line.run(capsys, "run", "nothing")
     assert (code, out) == (2, "")
     assert "there is no study 'nothing'" in err
     assert not (tmp_path / "widelearn-run").exists()
