@@ -1,6 +1,7 @@
 """Kernel objects: parameters only, no data; sums, products and multiples compose."""
 
 from widelearn.kernels.base import Constant, Kernel, Product, Sum, as_kernel
+from widelearn.kernels.cyclic import CyclicAverage
 from widelearn.kernels.deep import NNGP, NTK, ArcCosine
 from widelearn.kernels.dot_product import DotProduct, Linear, Polynomial
 from widelearn.kernels.finite import FiniteNTK, FiniteRF
@@ -14,6 +15,7 @@ __all__ = [
     "RBF",
     "ArcCosine",
     "Constant",
+    "CyclicAverage",
     "DotProduct",
     "FiniteNTK",
     "FiniteRF",

@@ -12,6 +12,8 @@ from widelearn.theory.beyond import (
     single_neuron_floor,
 )
 from widelearn.theory.closed_forms import isotropic_ridge, latent_space, power_law, self_induced_ridge, spiked
+from widelearn.theory.data_driven import GCV, gcv
+from widelearn.theory.descents import MultipleDescent, PolynomialRates, multiple_descent, polynomial_rates
 from widelearn.theory.empirical import empirical_risk, empirical_spectrum
 from widelearn.theory.engine import Risk, critical_ridge, effective_ridge, risk
 from widelearn.theory.ensembles import Ensemble, ensemble, nngp_posterior
@@ -19,6 +21,7 @@ from widelearn.theory.few_directions import multi_index_flow
 from widelearn.theory.first_step import one_step_overlap, one_step_risk
 from widelearn.theory.hermite import hermite_coefficients
 from widelearn.theory.inputs import hypercube_multiplicity, sphere_multiplicity
+from widelearn.theory.invariance import cyclic_multiplicity, cyclic_spectrum
 from widelearn.theory.kernel_spectra import kernel_spectrum, neuron_spectrum
 from widelearn.theory.kernel_staircase import (
     critical_regime,
@@ -39,13 +42,24 @@ from widelearn.theory.single_index import (
     leap,
 )
 from widelearn.theory.spectrum import Spectrum
-from widelearn.theory.tangent import nt_concentration, nt_effective_ridge, nt_lambda_min, nt_noise_train, nt_threshold
+from widelearn.theory.spiked_inputs import effective_dimension, spiked_spectrum
+from widelearn.theory.tangent import (
+    nt_concentration,
+    nt_effective_ridge,
+    nt_lambda_min,
+    nt_noise_train,
+    nt_risk,
+    nt_threshold,
+)
 
 __all__ = [
+    "GCV",
     "BenignOverfitting",
     "Ensemble",
     "LazyCondition",
     "MeanFieldPath",
+    "MultipleDescent",
+    "PolynomialRates",
     "Risk",
     "Spectrum",
     "benign_overfitting",
@@ -54,12 +68,16 @@ __all__ = [
     "critical_regime",
     "critical_ridge",
     "critical_samples",
+    "cyclic_multiplicity",
+    "cyclic_spectrum",
+    "effective_dimension",
     "effective_ridge",
     "empirical_risk",
     "empirical_spectrum",
     "ensemble",
     "escape_time",
     "fixed_feature_floor",
+    "gcv",
     "gradient_flow",
     "hermite_coefficients",
     "hypercube_multiplicity",
@@ -75,17 +93,20 @@ __all__ = [
     "mean_field_particles",
     "mei_montanari",
     "multi_index_flow",
+    "multiple_descent",
     "neuron_spectrum",
     "nngp_posterior",
     "nt_concentration",
     "nt_effective_ridge",
     "nt_lambda_min",
     "nt_noise_train",
+    "nt_risk",
     "nt_threshold",
     "one_step_overlap",
     "one_step_risk",
     "optimal_ridge",
     "phase_diagram",
+    "polynomial_rates",
     "power_law",
     "quadratic_network_residual",
     "quadratic_nt_residual",
@@ -95,6 +116,7 @@ __all__ = [
     "smallest_eigenvalue",
     "sphere_multiplicity",
     "spiked",
+    "spiked_spectrum",
     "staircase",
     "wide_optimal_ridge",
 ]

@@ -11,9 +11,9 @@ from widelearn.theory.checks import Array, non_negative, positive
 from widelearn.theory.engine import risk
 from widelearn.theory.spectrum import Spectrum, as_spectrum
 
-# Interpolation that adds at most this share of the label noise to the risk is benign.
+# Overfitting is benign where ranks say that it adds the order of this share of the label noise, or less.
 BENIGN = 0.1
-# Interpolation that adds more than this multiple of it is catastrophic.
+# It is catastrophic where they say that it adds more than this multiple.
 CATASTROPHIC = 10.0
 
 
@@ -23,8 +23,8 @@ class BenignOverfitting:
 
     Parameters
     ----------
-    kind : {"benign", "tempered", "catastrophic"}
-        By `variance`, and by whether a split exists.
+    kind : {"benign", "tempered", "catastrophic", "no interpolation"}
+        By effective ranks; the last where n exceeds the rank.
     variance : float
         Predicted variance over noise of the fit.
     split : float
@@ -62,13 +62,14 @@ class BenignOverfitting:
 def benign_overfitting(
     spectrum: Spectrum | ArrayLike, n: float, ridge: float = 0.0, margin: float = 1.0
 ) -> BenignOverfitting:
-    """Classify overfitting at n samples by effective ranks and by the predicted variance.
+    """Classify overfitting at n samples by effective ranks, and predict its variance.
 
     With eigenvalues σ_1 >= σ_2 >= ..., s_k = Σ_{i > k} σ_i, r_k = s_k/σ_{k+1}, R_k = s_k²/Σ_{i > k} σ_i² and k* the
     least k with r_k >= b n: the tail beyond k* acts as a ridge s_k*/n, and interpolation costs a variance of order
-    τ² (k*/n + n/R_k*). It is called benign if the predicted variance is at most τ²/10, catastrophic if it is above 10
-    τ², or above τ² with no k* at all; else tempered. In the literature the words describe limits; these thresholds make
-    them statements about one n.
+    τ² (k*/n + n/R_k*). It is called benign if k*/n + n/R_k* and n/r_n are at most 1/10, catastrophic if n/r_n is above
+    10, else tempered: n/r_n is the variance over τ² of flat tails and of power laws, (a - 1) for k^-a. With a ridge Λ
+    + s_k stands in place of s_k. More samples than the rank leave nothing to interpolate with. In the literature the
+    words describe limits; these thresholds make them statements about one n.
 
     Parameters
     ----------
@@ -138,13 +139,30 @@ def benign_overfitting(
         # the block that holds the n-th eigenvalue ends beyond n: its last k below n
         last = np.ceil(n) - 1
         upper = min(upper, float((left[crossing] - (last - k[crossing]) * s[crossing] + lam) / (n - last)))
-    kind = "tempered"
-    if found.variance <= BENIGN:
-        kind = "benign"
-    elif found.variance > CATASTROPHIC or (found.variance > 1 and not fits.size and spectrum.tail == 0):
-        kind = "catastrophic"
+    kind = "no interpolation"
+    if spectrum.tail > 0 or n <= k[-1]:
+        kind = _kind((k, s, left + lam, squares), n, b)
     least = max(float(lower.max()), 0.0)
     return BenignOverfitting(kind, found.variance, split, r, R, bound, least, upper, found.effective_ridge)
+
+
+def _kind(parts: tuple[Array, Array, Array, Array], n: float, b: float) -> str:
+    """Name overfitting by ranks: of counts k, eigenvalues, Σ_{i > k} σ_i + Λ and Σ_{i > k} σ_i² at ends of blocks."""
+    k, s, left, squares = parts
+    fits = np.flatnonzero(left[:-1] >= b * n * s)
+    share = k[-1] / n
+    if fits.size:
+        at = int(fits[0])
+        share = k[at] / n + n * squares[at] / left[at] ** 2
+    beyond = 0.0
+    at = int(np.searchsorted(k, n, side="right")) - 1
+    if at < len(s):
+        beyond = n * s[at] / (left[at] - (n - k[at]) * s[at])
+    elif left[-1] == 0:
+        beyond = np.inf
+    if beyond > CATASTROPHIC:
+        return "catastrophic"
+    return "benign" if max(share, beyond) <= BENIGN else "tempered"
 
 
 def _from_the_end(values: Array) -> Array:

@@ -1,0 +1,68 @@
+"""Multiple descent: peaks where degrees are learned, none with the best ridge, and finite sizes of critical regimes."""
+
+import numpy as np
+import pytest
+
+from simulation import agrees_and_can_fail, polynomial_target, sphere
+from widelearn.theory import critical_regime, kernel_spectrum, multiple_descent, risk
+
+
+def spare(t):
+    """A kernel with ever less mass in higher degrees: it peaks at n = 1 + d and at n = 1 + d + B_2."""
+    return t + 0.1 * t**2 + 0.001 * t**3
+
+
+def test_peaks_are_where_degrees_are_filled():
+    d = 40
+    spectrum = kernel_spectrum(spare, d, 3)
+    found = multiple_descent(spectrum, [0, 0.5, 0.5, 0], 0.0, 0.2, n=np.geomspace(10, 3000, 120))
+    np.testing.assert_allclose(found.critical, np.cumsum(spectrum.multiplicities)[1:3])
+    np.testing.assert_allclose(found.peaks, found.critical, rtol=0.06)
+    np.testing.assert_allclose(found.heights, risk(spectrum, [0, 0.5, 0.5, 0], found.peaks, 0.0, 0.2).excess, rtol=1e-6)
+    around = risk(spectrum, [0, 0.5, 0.5, 0], np.outer([0.999, 1.001], found.peaks), 0.0, 0.2).excess
+    assert np.all(around < found.heights)
+    # with the best ridge more samples never hurt
+    assert np.all(np.diff(found.best) <= 1e-9)
+    assert np.all(found.best <= found.excess * (1 + 1e-9))
+
+
+def test_a_ridge_takes_the_peaks_away():
+    spectrum = kernel_spectrum(spare, 40, 3)
+    assert len(multiple_descent(spectrum, [0, 0.5, 0.5, 0], 1.0, 0.2, n=np.geomspace(10, 3000, 60)).peaks) == 0
+    assert len(multiple_descent(spectrum, [0, 0.5, 0.5, 0], 0.0, 0.2).n) == 161
+
+
+@pytest.mark.parametrize("n", [8, 17, 50, 130, 320])
+def test_the_curve_in_simulation(rng, n):
+    """d = 16: both descents and both sides of its peaks (17 and 152), within max(3 SE, 4 %)."""
+    d, noise = 16, 0.2
+    spectrum = kernel_spectrum(spare, d, 3)
+    rows = []
+    for _ in range(400 if n < 100 else 150):
+        f, X, fresh = polynomial_target(rng, d, 0.5, 0.5), sphere(rng, n, d), sphere(rng, 300, d)
+        y = f(X) + np.sqrt(noise) * rng.standard_normal(n)
+        rows.append(np.mean((spare(fresh @ X.T / d) @ np.linalg.solve(spare(X @ X.T / d), y) - f(fresh)) ** 2))
+    agrees_and_can_fail(rows, risk(spectrum, [0, 0.5, 0.5, 0], n, 0.0, noise).excess, 0.04)
+
+
+@pytest.mark.parametrize(("d", "share"), [(24, 0.05), (40, 0.03), (300, 0.005)])
+def test_critical_regimes_at_finite_sizes(d, share):
+    """With the samples that lower degrees take: so near to the engine up to n = B_2, where the plain limit is 2 to 8
+    times farther."""
+    spectrum = kernel_spectrum(np.exp, d, 6)
+    target = [0, 0.3, 0.4, 0.3, 0, 0, 0]
+    for part in (0.5, 0.7, 1.0):
+        n = part * spectrum.multiplicities[2]
+        for ridge in (0.0, 0.2):
+            full = risk(spectrum, target, n, ridge, 0.05)
+            found = critical_regime(spectrum, target, n, ridge, 0.05, 2)
+            assert found.excess == pytest.approx(full.excess, rel=1.1 * share)
+            assert found.bias + found.variance == pytest.approx(found.excess, rel=1e-12)
+    with pytest.raises(ValueError, match="lower degrees take"):
+        critical_regime(spectrum, target, d, 0.0, 0.05, 2)
+
+
+def test_wrong_curves_are_refused():
+    spectrum = kernel_spectrum(spare, 40, 3)
+    with pytest.raises(ValueError, match="numbers that increase"):
+        multiple_descent(spectrum, [0, 1, 0, 0], 0.0, 0.1, n=[3, 2])
