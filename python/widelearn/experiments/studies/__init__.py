@@ -19,6 +19,8 @@ PAPERS = {
         "nt-generalization",
         "lazy-training",
         "curse-of-linearization",
+        "mean-field",
+        "staircase-features",
     ),
     "beyond_linearization": ("escape-ntk", "dimension-factor", "taylor-orders"),
     "gradient_features": ("parity", "structured-parity", "xor-mixture", "recursive-features"),
