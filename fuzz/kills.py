@@ -98,6 +98,8 @@ def outcome(folder: Path) -> dict[str, Any]:
                 found[name] = sorted((key, arrays[key].tolist()) for key in arrays.files)
         elif path.suffix == ".npy":
             found[name] = np.load(path, allow_pickle=False).tolist()
+        elif path.suffix in {".jsonl", ".csv", ".svg"}:
+            found[name] = path.read_text(encoding="utf-8")
         elif path.suffix == ".png":
             found[name] = path.read_bytes().startswith(b"\x89PNG") and path.read_bytes().endswith(b"IEND\xaeB`\x82")
         elif path.name == "m":

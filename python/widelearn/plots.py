@@ -110,6 +110,7 @@ def _figure(width: float, height: float) -> Figure:
 SERIES = ("#c2410c", "#1d4ed8", "#047857", "#7e22ce", "#475569", "#a16207")
 # At most so many points are joined by a line; more look like one.
 FEW_POINTS = 12
+MARKS = "points: means of simulations ± 2 standard errors; solid lines: theory"
 
 
 def curves(rows: Rows, ax: Axes) -> Axes:
@@ -132,7 +133,8 @@ def curves(rows: Rows, ax: Axes) -> Axes:
             style: dict[str, Any] = {"markersize": 5, "capsize": 2, "linestyle": joined, "linewidth": 1.0}
             ax.errorbar(x, y, yerr=errors, marker="o", color=color, label=name, **style)
     if len(names) > 1 or names[:1] != [""]:
-        ax.legend(frameon=False, fontsize=8)
+        # Below the axis and its label, off every curve.
+        ax.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     ax.grid(color="#e2e8f0")
     ax.set_axisbelow(True)
     return ax
@@ -169,19 +171,22 @@ def study(panels: Sequence[dict[str, Any]], title: str = "") -> Figure:
     Each holds `rows`, and perhaps `title`, `xlabel`, `ylabel`, `xscale`, `yscale`, `ylim`, `xlim` and `heat` (True for
     colours over two coordinates).
     """
-    figure = _figure(6.4 * len(panels), 4.6)
+    most = max(len({row["series"] for row in panel["rows"]}) for panel in panels)
+    figure = _figure(6.4 * len(panels), 4.6 + 0.2 * ((most + 1) // 2))
     for ax, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         ax.set(**{name: panel[name] for name in ("xscale", "yscale") if name in panel})
-        for axis in (ax.xaxis, ax.yaxis):
-            if axis.get_scale() == "log":
-                _plain_ticks(axis)
         (heat if panel.get("heat") else curves)(panel["rows"], ax)
         places = {row["x"] for row in panel["rows"]}
         if panel.get("xscale") == "log" and len(places) == 1:
             # Matplotlib cannot choose the width of a logarithmic axis around a single place.
             ax.set_xlim(min(places) / 2, 2 * min(places))
         ax.set(**{name: panel[name] for name in ("xlabel", "ylabel", "title", "xlim", "ylim") if name in panel})
+        for axis in (ax.xaxis, ax.yaxis):
+            if axis.get_scale() == "log":
+                _plain_ticks(axis)
     figure.suptitle(textwrap.fill(title, 70 * len(panels)), fontsize=11, x=0.01, ha="left")
+    if any(row.get("se") and not panel.get("heat") for panel in panels for row in panel["rows"]):
+        figure.supxlabel(MARKS, fontsize=8, x=0.99, ha="right", color="#475569")
     return figure
 
 
@@ -189,6 +194,7 @@ def _plain_ticks(axis: Axis) -> None:
     """Write plain numbers at 1, 2 and 5 times powers of ten, or at powers of ten alone where there are many."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=8))
+    low, high = sorted(axis.get_view_interval())
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 1e4 * low else (1.0,), numticks=10))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())

@@ -1,4 +1,4 @@
-"""For movements of size m^{-1/4} the quadratic term is what random signs leave of a wide network."""
+"""For movements of size m^(-1/4) the quadratic term is what random signs leave of a wide network."""
 
 import math
 
@@ -43,7 +43,7 @@ def second_moment(k: int) -> float:
 
 
 def size(k: int, m: float) -> float:
-    """Return the mean square of f^(k) for rows w ~ N(0, I/(d √m)): E v^{2k} = (2k - 1)!! m^{-k/2}."""
+    """Return the mean square of f^(k) for rows w ~ N(0, I/(d √m)): E v^{2k} = (2k - 1)!! m^(-k/2)."""
     odd = math.prod(range(1, 2 * k, 2))
     return float(second_moment(k) * odd / math.factorial(k) ** 2 * m ** (-k / 2))
 
@@ -54,7 +54,7 @@ def cells(settings: Settings) -> list[Cell]:
 
 
 def simulate(cell: Cell, seed: Seed) -> list[Row]:
-    """Draw networks with output weights ±1/√m, movements of size m^{-1/4}, rows on the sphere of radius √d."""
+    """Draw networks with output weights ±1/√m, movements of size m^(-1/4), rows on the sphere of radius √d."""
     rng = np.random.default_rng(seed)
     d, widths = cell["d"], cell["widths"]
     X = sphere(rng, cell["rows"], d)
@@ -115,8 +115,8 @@ def verdicts(settings: Settings) -> list[Verdict]:
     """Judge the sizes of terms, and of what is left after each."""
     falls = [f"what is left after order {k} falls like m^-{(k + 1) / 4:g}" for k in ORDERS]
     return [
-        equal("a term of order k has the mean square of a Gaussian mean, m^{-k/2}", *map(term, ORDERS), share=0.05),
-        equal("movements with the outputs' signs make the linear term grow like m^{1/4}", ALIGNED, share=0.05),
+        equal("a term of order k has the mean square of a Gaussian mean, m^(-k/2)", *map(term, ORDERS), share=0.05),
+        equal("movements with the outputs' signs make the linear term grow like m^(1/4)", ALIGNED, share=0.05),
         equal("random signs leave the quadratic term and noise of the size of a linear term", NOISE, share=0.05),
         *(equal(text, slope(k), share=0.04) for text, k in zip(falls, ORDERS, strict=True)),
     ]
@@ -124,7 +124,7 @@ def verdicts(settings: Settings) -> list[Verdict]:
 
 def controls(settings: Settings) -> list[Control]:
     """See a quadratic term as in the kernel regime fail."""
-    return [wrong("the quadratic term is not negligible as for movements of m^{-1/2}", term(2), as_in_kernels)]
+    return [wrong("the quadratic term is not negligible as for movements of m^(-1/2)", term(2), as_in_kernels)]
 
 
 def panels(rows: Rows, settings: Settings) -> Panels:

@@ -14,7 +14,7 @@ from widelearn.theory import Spectrum, kernel_spectrum, marchenko_pastur_edges, 
 
 SETTINGS = {"d": 30, "n": 1400, "draws": 20}
 QUICK = {"draws": 5}
-SORTED, CLUSTERS = "eigenvalues of one draw", "n c_k / B_k + c_{>k}"
+SORTED, ABOVE = "eigenvalues of one draw", "mass of degrees above 2"
 UPPER, LOWER, BULK = "upper edge of degree 2", "lower edge of degree 2", "mean of the bulk"
 
 
@@ -89,17 +89,13 @@ def panels(rows: Rows, settings: Settings) -> Panels:
     d, n = settings["d"], settings["n"]
     spectrum, (first, last) = spectrum_of(d), ranks(d)
     shown = [*of(rows, SORTED)]
-    start = 1.0
-    for degree in range(3):
-        level = n * spectrum.eigenvalues[degree] + self_induced_ridge(spectrum, degree)
-        end = start + spectrum.multiplicities[degree]
-        places = (start, max(end - 1, start * 1.05))
-        shown += line(f"{CLUSTERS}, k = {degree}", places, partial(constant, float(level)))
-        start = end
-    rest = float(self_induced_ridge(spectrum, 2))
-    shown += line("c_{>2}", (start, n), partial(constant, rest))
     edges = {UPPER: first + 1, LOWER: last}
     shown += [one | {"x": float(edges[one["series"]])} for one in of(rows, *edges)]
+    for degree, places in ((1, (2, first)), (2, (first + 1, last))):
+        level = n * spectrum.eigenvalues[degree] + self_induced_ridge(spectrum, degree)
+        shown += line(f"eigenvalue of degree {degree}, mass above it added", places, partial(constant, float(level)))
+    rest = float(self_induced_ridge(spectrum, 2))
+    shown += line(ABOVE, (last + 1, n), partial(constant, rest))
     axes = {"xlabel": "rank of the eigenvalue", "ylabel": "eigenvalue of K", "xscale": "log", "yscale": "log"}
     return [panel(shown, **axes)]
 
