@@ -47,7 +47,7 @@ def model_of_blocks(draft: Any, blocks: Blocks, read: Callable[..., Rows], callb
         )
     if isinstance(source, TableFile) and source.names is not None:
         draft.feature_names_in_ = np.array(source.names, dtype=object)
-    return draft._model.solved
+    return draft._model.solved.light
 
 
 def take_block(draft: Any, number: int, block: Any, read: Callable[..., Rows]) -> int:

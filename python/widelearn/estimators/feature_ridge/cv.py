@@ -135,7 +135,7 @@ class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseFeatureRi
         self.random_state = random_state
 
     _fit_grouped = fit_grouped
-    predict = FeatureRidge.predict
+    predict, log_marginal_likelihood = FeatureRidge.predict, FeatureRidge.log_marginal_likelihood
     partial_fit = available_if(takes_batches)(FeatureRidge.partial_fit)
     fit_blocks = available_if(takes_batches)(FeatureRidge.fit_blocks)
     _read = read_numbers

@@ -16,10 +16,12 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from widelearn.estimators.feature_ridge.maps import RidgeFeatures, is_pairwise
 from widelearn.estimators.feature_ridge.model import NO_WEIGHT, Accumulator, FittedRidge, SummedRidge
+from widelearn.estimators.feature_ridge.posterior import KEPT
 from widelearn.estimators.feature_ridge.systems import RowProblem, Rows
 from widelearn.estimators.folds import check_groups
 from widelearn.estimators.labels import Labels, check_values
 from widelearn.estimators.penalty import Fixed, Penalty
+from widelearn.estimators.posterior import Posterior
 from widelearn.features import RandomFeatures
 from widelearn.features.state import refitting
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
@@ -106,6 +108,22 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
         raise AttributeError(f"{type(self).__name__} keeps no moments of fit: give the rows to partial_fit.")
 
     @property
+    def _flat(self) -> bool:
+        """Whether there is one target and no targets' axis."""
+        return self._solved().flat
+
+    @property
+    def _posterior(self) -> Posterior:
+        """The Gaussian process whose mean is predicted."""
+        found = self._solved().posterior
+        if found is None:
+            raise ValueError(
+                f"fit keeps no second moments of {self._solved().coef.shape[1]} features, which standard deviations and"
+                f" likelihoods take: of at most {KEPT}. Give the rows to partial_fit, which keeps them, or take fewer."
+            )
+        return found
+
+    @property
     def _sums_suffice(self) -> bool:
         """Whether moments are all that fitting needs, so that rows may come in batches."""
         return True
@@ -165,7 +183,7 @@ def model_of_rows(draft: Any, rows: Rows) -> FittedRidge:
     problem = RowProblem(rows, draft.features, draft.random_state, path=not isinstance(penalty, Fixed), **options)
     choice = penalty.choose(problem)
     choice.warn()
-    return problem.solve(choice, flat=rows.flat).in_original(rows.units)
+    return problem.solve(choice, flat=rows.flat, keep=True).in_original(rows.units)
 
 
 def model_of_collection(draft: Any, blocks: Any) -> FittedRidge:
@@ -185,7 +203,7 @@ def model_of_collection(draft: Any, blocks: Any) -> FittedRidge:
     if not sums.features.looks_at_rows:
         sums.fit(first.X, first.Y)
     total = blocks.summed(partial(read_block, draft, first.flat, known), sums, first.X.dtype)
-    return total.model(penalty, fit_intercept=draft.fit_intercept, flat=first.flat)
+    return total.model(penalty, fit_intercept=draft.fit_intercept, flat=first.flat).light
 
 
 def read_block(draft: Any, flat: bool, known: dict[str, Any], *block: Any) -> tuple[Any, Array, Array | None]:

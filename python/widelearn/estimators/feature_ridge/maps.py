@@ -111,14 +111,14 @@ class RidgeFeatures:
     def is_wide(self, n: int, d: int) -> bool:
         """Whether the n x n system of n rows of d columns costs less than the p x p one."""
         p = self.n_features
-        if self._kernel() is None:
+        if self.kernel() is None:
             return n < p
         # Products of neurons and of rows instead of products of features.
         return n * n * (p / d + d) + n**3 / 3 < n * p * p + p**3 / 3
 
     def dual_rows(self, X: Array, fit_intercept: bool) -> StoredRows | KernelRows:
         """Return rows for an n x n system: their features, or a kernel that makes those needless."""
-        kernel = self._kernel()
+        kernel = self.kernel()
         if kernel is None:
             return StoredRows(self.transform(X), fit_intercept)
         return KernelRows(X, kernel, self.map.pull_back)
@@ -127,7 +127,8 @@ class RidgeFeatures:
         """Return rows as the map takes them: kernels with the rows that it has seen."""
         return X if self.columns is None else X[:, self.columns]
 
-    def _kernel(self) -> Kernel | None:
+    def kernel(self) -> Kernel | None:
+        """Return the kernel that gives inner products of features where those cost more."""
         return self.map.gram_kernel() if isinstance(self.map, FeatureMap) else None
 
 

@@ -7,6 +7,8 @@ import numpy as np
 
 from widelearn.estimators.choice import Choice
 from widelearn.estimators.feature_ridge.maps import RidgeFeatures
+from widelearn.estimators.feature_ridge.posterior import KEPT, MomentsPosterior
+from widelearn.estimators.posterior import Posterior
 from widelearn.estimators.units import Units, largest_of
 from widelearn.ridge import Moments
 from widelearn.ridge.symmetric_systems import Solution
@@ -34,6 +36,8 @@ class FittedRidge:
     flat: bool
     center: Array | None = None
     offset: Array | None = None
+    # The Gaussian process whose mean it is, where what it takes is kept.
+    posterior: Posterior | None = None
 
     @property
     def solved(self) -> Self:
@@ -45,7 +49,13 @@ class FittedRidge:
         coef = units.original(self.coef, "The coefficients", axis=0)
         intercept = units.original(self.intercept, "The intercept")
         offset = self.offset if self.offset is None else units.original(self.offset, "The values at the centre")
-        return replace(self, coef=coef, intercept=intercept, offset=offset)
+        posterior = None if self.posterior is None else self.posterior.in_original(units)
+        return replace(self, coef=coef, intercept=intercept, offset=offset, posterior=posterior)
+
+    @property
+    def light(self) -> Self:
+        """The model without moments that are too large to be kept with it."""
+        return self if len(self.coef.T) <= KEPT else replace(self, posterior=None)
 
     def values(self, X: Array) -> Array:
         """Return the values (n, t) at validated rows."""
@@ -115,7 +125,8 @@ class Accumulator:
         choice = penalty.choose(SummedRows(self.moments, fit_intercept))
         choice.warn()
         found = self.moments.solution(choice.penalties, fit_intercept)
-        return fitted_ridge(self.features, found, choice, self.dtype, flat=flat)
+        model = fitted_ridge(self.features, found, choice, self.dtype, flat=flat)
+        return replace(model, posterior=MomentsPosterior(self.features, self.moments, found, choice.penalties))
 
 
 def check_squares(Y: Array, weight: Array | None) -> None:

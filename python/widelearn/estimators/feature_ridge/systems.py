@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,7 +14,9 @@ from scipy.sparse import issparse
 from widelearn.estimators.choice import Choice
 from widelearn.estimators.feature_ridge.maps import BLOCK_ROWS, RidgeFeatures, is_pairwise, with_weight
 from widelearn.estimators.feature_ridge.model import fitted_ridge
+from widelearn.estimators.feature_ridge.posterior import KEPT, InnerProducts, MomentsPosterior, kept_moments
 from widelearn.estimators.labels import Labels
+from widelearn.estimators.posterior import RowPosterior
 from widelearn.estimators.units import ONES, Units
 from widelearn.ridge import Moments
 from widelearn.ridge.dual_rows import DualRows, DualRowsPath, gcv_of_rows, solve_rows
@@ -110,10 +113,12 @@ class RowProblem:
                 values[j, block] = model.of(Z)
         return values
 
-    def solve(self, choice: Choice, *, flat: bool = False) -> Any:
-        """Return the fitted model of the chosen penalties."""
+    def solve(self, choice: Choice, *, flat: bool = False, keep: bool = False) -> Any:
+        """Return the fitted model of the chosen penalties, and `keep` what its posterior takes."""
+        self.system.keep = keep
         solution = self.system.solve(choice.penalties)
-        return fitted_ridge(self.system.features, solution, choice, self.X.dtype, flat=flat)
+        model = fitted_ridge(self.system.features, solution, choice, self.X.dtype, flat=flat)
+        return replace(model, posterior=self.system.posterior(solution, choice.penalties)) if keep else model
 
 
 class Tall:
@@ -121,6 +126,9 @@ class Tall:
 
     path: PrimalPath | None = None
     moments: Moments | None = None
+    # Whether moments outlive the solution, and those that do.
+    keep = False
+    kept: Moments | None = None
 
     def __init__(
         self, features: RidgeFeatures, X: Array, Y: Array, weight: Array | None, fit_intercept: bool, mixed: bool
@@ -156,9 +164,11 @@ class Tall:
     def solve(self, alpha: Array) -> Solution:
         """Return coefficients, with values at the features' centre; the moments are used up."""
         if self.path is not None:
+            self.kept = self.moments if self.features.n_features <= KEPT else None
             return self.path.solve(alpha)
         summed = self._single() if self.mixed and self.features.is_fused else self.summed()
         if summed is not None and summed.unit > EPS:
+            self.kept = kept_moments(summed) if self.keep else None
             solver = PrimalSolver(
                 summed.equations(self.fit_intercept, once=True),
                 self.passes(),
@@ -171,7 +181,12 @@ class Tall:
             summed = None
         self.moments = None
         summed = self._double() if summed is None else summed
+        self.kept = kept_moments(summed) if self.keep else None
         return summed.solution_once(alpha, self.fit_intercept, self.passes())
+
+    def posterior(self, solution: Solution, penalties: Array) -> MomentsPosterior | None:
+        """Return the Gaussian process of the solution, None where its moments are too large to be kept."""
+        return None if self.kept is None else MomentsPosterior(self.features, self.kept, solution, penalties)
 
     def passes(self) -> RowPasses:
         """Return passes over the rows' features, in double precision where single precision is no wish of the rows."""
@@ -214,9 +229,10 @@ class Wide:
     """Fewer rows than features: their inner products, or where those are not exact enough the rows themselves."""
 
     path: DualRowsPath | None = None
+    keep = False
 
     def __init__(self, features: RidgeFeatures, X: Array, Y: Array, weight: Array | None, fit_intercept: bool) -> None:
-        self.features = features
+        self.features, self.X = features, X
         self.rows: DualRows = features.dual_rows(X, fit_intercept)
         self.Y, self.weight, self.fit_intercept = Y, weight, fit_intercept
 
@@ -234,3 +250,8 @@ class Wide:
         if self.path is not None:
             return self.path.solve(alpha)
         return solve_rows(self.rows, self.Y, alpha, self.weight, fit_intercept=self.fit_intercept)
+
+    def posterior(self, solution: Solution, penalties: Array) -> RowPosterior:
+        """Return the Gaussian process of the solution."""
+        kernel, about = self.features.kernel() or InnerProducts(self.features), self.Y - solution.intercept
+        return RowPosterior(kernel, self.X, self.weight, penalties, about=about)

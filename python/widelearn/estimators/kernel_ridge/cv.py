@@ -13,6 +13,7 @@ from widelearn.estimators.folds import GroupedFit
 from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, fit_grouped, solve_best
 from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
 from widelearn.estimators.penalty import ALPHAS
+from widelearn.estimators.posterior import GaussianProcess
 from widelearn.kernels import Kernel
 
 
@@ -113,6 +114,7 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseKernelRidg
     }
     _read = read_numbers
     _solve = solve_best
+    predict, log_marginal_likelihood = GaussianProcess.predict, GaussianProcess.log_marginal_likelihood
     _fit_grouped = fit_grouped
 
     def __init__(

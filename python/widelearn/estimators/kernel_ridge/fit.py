@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,12 +19,18 @@ from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, 
 from widelearn.estimators.kernel_ridge.solver import Solver, default_centres
 from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.penalty import choice_of
+from widelearn.estimators.posterior import Posterior, RowPosterior
 from widelearn.features import NystromFeatures
-from widelearn.features.state import refitting, snapshot
+from widelearn.features.state import refitting
 from widelearn.kernels import NTK, Kernel, as_kernel
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
 from widelearn.ridge.symmetric_systems import Solution, check_alpha
 from widelearn.runtime import Array, capped
+
+NO_POSTERIOR = (
+    "The variance of new rows is not known: neither a precomputed kernel matrix nor a fit to a Dask collection, or with"
+    " more than 2,048 centres, keeps what it takes. Fit rows and a kernel object, with fewer n_components."
+)
 
 
 @capped
@@ -65,11 +72,18 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
                 fit_rows(draft, draft._read(X, y, sample_weight))
         return self
 
-    def predict(self, X: ArrayLike) -> Array:
-        """Return the values at the rows of `X`, of shape (n,) or (n, t); lazily for Dask's."""
-        fitted = snapshot(self)
-        values = fitted._values(X)
-        return values[:, 0] if fitted.dual_coef_.ndim == 1 else values
+    @property
+    def _flat(self) -> bool:
+        """Whether there is one target and no targets' axis."""
+        return vars(self)["dual_coef_"].ndim == 1
+
+    @property
+    def _posterior(self) -> Posterior:
+        """The Gaussian process whose mean is predicted."""
+        found = vars(self)["_model"].posterior
+        if found is None:
+            raise ValueError(NO_POSTERIOR)
+        return found
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -81,9 +95,16 @@ def fit_rows(draft: Any, rows: Rows) -> None:
     """Fit the draft of an estimator to validated rows."""
     if rows.weight is not None and not rows.weight.any():
         raise ValueError(NO_WEIGHT)
+    weight, t = rows.weight, rows.Y.shape[1]
     # The sum of weights is the number of rows that GCV reckons with.
     rows = rows.in_units(weights=not isinstance(getattr(draft, "cv", None), str))
-    show(draft, draft._solve(rows).in_original(rows.units), rows.flat)
+    model = draft._solve(rows).in_original(rows.units)
+    if model.posterior is None and isinstance(model.kernel, Kernel):
+        penalties = check_alpha(draft.alpha_ if hasattr(draft, "alphas") else draft.alpha, t)
+        dual = model.solution.coef.astype(np.float64, copy=False)
+        posterior = RowPosterior(model.kernel, model.rows, weight, penalties, dual=dual)
+        model = replace(model, posterior=posterior)
+    show(draft, model, rows.flat)
 
 
 def fit_grouped(draft: Any, X: Any, y: Any, sample_weight: Any, groups: Any) -> None:

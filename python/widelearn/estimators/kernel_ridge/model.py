@@ -10,6 +10,7 @@ from scipy.linalg import LinAlgWarning
 from sklearn.base import clone
 
 from widelearn.estimators.feature_ridge.model import FittedRidge
+from widelearn.estimators.posterior import Posterior
 from widelearn.estimators.units import Units
 from widelearn.kernels import NTK, Kernel, as_kernel
 from widelearn.ridge.certificate import HOPELESS, SINGLE, blur, complain_of_left_out, fit_error, roundoff
@@ -37,6 +38,8 @@ class KernelModel:
     dtype: Any = None
     # The same function by the columns of rows, where a linear kernel's matrix would lose digits.
     columns: FittedRidge | None = None
+    # The Gaussian process whose mean it is, where that is known.
+    posterior: Posterior | None = None
 
     def in_original(self, units: Units) -> Self:
         """Return the model in the user's units of targets."""
@@ -44,7 +47,9 @@ class KernelModel:
         coef = units.original(found.coef, "The dual coefficients")
         offset = units.original(found.offset, "The intercept")
         columns = None if self.columns is None else self.columns.in_original(units)
-        return replace(self, solution=found._replace(coef=coef, offset=offset), columns=columns)
+        posterior = None if self.posterior is None else self.posterior.in_original(units)
+        solution = found._replace(coef=coef, offset=offset)
+        return replace(self, solution=solution, columns=columns, posterior=posterior)
 
     def values(self, X: Array) -> Array:
         """Return the values (m, t) at rows, or at those whose kernels with all rows are given."""

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils import check_random_state
 
+from widelearn.estimators.feature_ridge.posterior import CentrePosterior, kept_moments
 from widelearn.estimators.kernel_ridge.durations import announce
 from widelearn.estimators.kernel_ridge.linear import LinearProblem, by_columns
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem
@@ -102,9 +103,10 @@ class Solver:
         n_components = self.n_components or default_centres(len(problem.X))
         features = NystromFeatures(problem.kernel, n_components, random_state=self.seed)
         options = {"fit_intercept": problem.fit_intercept}
-        found = fit_on_centres(features, problem.X, problem.Y, alpha, problem.weight, **options)
+        found, process = fit_on_centres(features, problem.X, problem.Y, alpha, problem.weight, **options)
         if isinstance(problem.kernel, Kernel):
-            return KernelModel(problem.kernel, features.components_, found)
+            posterior = None if process is None else CentrePosterior(problem.kernel, features, *process, alpha)
+            return KernelModel(problem.kernel, features.components_, found, posterior=posterior)
         dual = np.zeros(problem.Y.shape, problem.X.dtype)
         dual[features.component_indices_] = found.coef
         return KernelModel(problem.kernel, None, found._replace(coef=dual))
@@ -117,12 +119,12 @@ def fits(X: Array) -> bool:
 
 def fit_on_centres(
     features: NystromFeatures, X: Array, y: Array, alpha: Array, weight: Array | None, *, fit_intercept: bool
-) -> Solution:
+) -> tuple[Solution, tuple[Moments, Solution] | None]:
     """Fit f(x) = k(x, C) a + b to rows, minimising Σ w (y - f)² + alpha a'K(C, C)a over the a of r centres.
 
     With K(C, C) = L L' it is ridge on φ(x) = L⁻¹ k(C, x), a = L⁻ᵀ c. The centres are chosen among all rows that have
     weight, or where the factor of those does not fit among as many, drawn uniformly, as do; then rows are mapped block
-    by block.
+    by block. With the solution come the moments of φ and its coefficients, where they are small enough to be kept.
     """
     if weight is not None:
         kept = weight > 0
@@ -142,9 +144,11 @@ def fit_on_centres(
         rng = check_random_state(features.random_state)
         features.fit(X[np.sort(rng.permutation(n)[:room])])
         moments = Moments(features.n_features_out, y.shape[1]).absorb(*features.moments(X, y, weight))
+    remembered = kept_moments(moments)
     solved = moments.solution_once(alpha, fit_intercept, passes)
     dual = features.dual(solved.coef)
-    return Solution(dual.astype(X.dtype), solved.intercept.astype(X.dtype), "nystrom", 0.0)
+    found = Solution(dual.astype(X.dtype), solved.intercept.astype(X.dtype), "nystrom", 0.0)
+    return found, None if remembered is None else (remembered, solved)
 
 
 def default_centres(n: int) -> int:

@@ -1,0 +1,89 @@
+"""The posterior of ridge regression on features: by the moments of rows that are many, or by few rows themselves."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from widelearn.estimators.posterior import Posterior
+from widelearn.estimators.units import ONES, Units
+from widelearn.ridge import Moments
+from widelearn.ridge.factor import RidgeFactor
+from widelearn.ridge.moments import add_outer
+from widelearn.ridge.symmetric_systems import Solution
+from widelearn.runtime import Array
+
+# Features whose second moments a fit keeps: 32 MiB.
+KEPT = 2048
+
+
+class MomentsPosterior(Posterior):
+    """The process of features φ of independent standard normal coefficients: alpha φ' (Z'WZ + alpha I)⁻¹ φ is left.
+
+    The moments are kept as they are, and must not be used up by what shares them.
+    """
+
+    def __init__(
+        self, features: Any, moments: Moments, solution: Solution, penalties: Array, units: Units = ONES
+    ) -> None:
+        super().__init__(penalties, moments.weight, units)
+        self.features, self.moments = features, moments
+        self.coef, self.intercept = solution.coef.astype(np.float64), solution.intercept.astype(np.float64)
+
+    def _factor(self, penalty: float) -> RidgeFactor:
+        second = self.moments.zz.copy()
+        add_outer(second, self.moments.mean_z + self.moments.rest_z, self.moments.weight)
+        return RidgeFactor(second, penalty)
+
+    def _variance(self, factor: RidgeFactor, X: Array) -> Array:
+        Z = np.asarray(self.features.transform(X), np.float64).T
+        return factor.alpha * factor.squares(Z) + factor.outside(Z)
+
+    def _quadratic(self, factor: RidgeFactor, target: int) -> float:
+        """Return the objective over alpha: of Σ w (y - b)² a minimiser takes its product with Σ w z (y - b)."""
+        found, coef = self.moments, self.coef[:, target]
+        about = found.mean_y[target] - self.intercept[target]
+        whole = found.yy[target] + found.weight * about**2
+        explained = coef @ found.zy[:, target] + found.weight * about * (coef @ (found.mean_z + found.rest_z))
+        return float(max(whole - explained, 0.0)) / factor.alpha
+
+
+class CentrePosterior(MomentsPosterior):
+    """The process of a kernel that a few rows explain, whose features these make: what they do not explain is left."""
+
+    def __init__(self, kernel: Any, *given: Any) -> None:
+        super().__init__(*given)
+        self.kernel = kernel
+
+    def _variance(self, factor: RidgeFactor, X: Array) -> Array:
+        Z = np.asarray(self.features.transform(X), np.float64).T
+        unexplained = self.kernel.diag(X.astype(np.float64, copy=False)) - np.square(Z).sum(axis=0)
+        explained = factor.alpha * factor.squares(Z) + factor.outside(Z)
+        return np.maximum(unexplained, 0.0) + explained
+
+
+class InnerProducts:
+    """The kernel of a fitted map of features."""
+
+    def __init__(self, features: Any) -> None:
+        self.features = features
+
+    def __call__(self, X: Array, Y: Array | None = None) -> Array:
+        """Return φ(X) φ(Y)'."""
+        Z = self.features.transform(X)
+        return np.asarray(Z @ (Z if Y is None else self.features.transform(Y)).T)
+
+    def diag(self, X: Array) -> Array:
+        """Return ‖φ(x)‖² for every row."""
+        return np.asarray(np.square(self.features.transform(X)).sum(axis=1))
+
+
+def kept_moments(moments: Moments) -> Moments | None:
+    """Return a copy of moments that a solution uses up, None where they are too large to be kept with a model."""
+    if moments.n_features > KEPT:
+        return None
+    found = copy.copy(moments)
+    found.zz = moments.zz.copy()
+    return found

@@ -1,0 +1,205 @@
+"""The Gaussian process whose mean a ridge estimator predicts: its standard deviations and marginal likelihood.
+
+With a penalty alpha and a signal variance σ², f has the prior covariance σ² k and the noise of a row of weight w the
+variance σ² alpha / w; the intercept is taken for known.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import validate_data
+
+from widelearn.estimators.units import ONES, Units
+from widelearn.features.state import snapshot
+from widelearn.ridge.factor import RidgeFactor
+from widelearn.runtime import Array, row_blocks
+
+# Rows whose kernels with all others are held at once.
+BLOCK_ROWS = 1024
+SignalVariance = float | str
+
+
+class Target(NamedTuple):
+    """What one target says: its penalty, y' M⁻¹ y for M = K + alpha W⁻¹ and y less the intercept, and log |M|.
+
+    A row of weight w counts as w rows of weight 1, in the number of rows too.
+    """
+
+    penalty: float
+    quadratic: float
+    log_determinant: float
+    rows: float
+
+    def signal_variance(self, asked: SignalVariance) -> float:
+        """Return σ², a number that is given or the one of the largest likelihood, y' M⁻¹ y / n."""
+        return self.quadratic / self.rows if isinstance(asked, str) else float(asked)
+
+    def log_likelihood(self, asked: SignalVariance) -> float:
+        """Return the log marginal likelihood."""
+        variance = self.signal_variance(asked)
+        if not variance > 0.0:
+            raise ValueError("The targets are zero but for the intercept, and so is their signal variance: give one.")
+        quadratic = self.quadratic / variance
+        return -0.5 * (quadratic + self.log_determinant + self.rows * float(np.log(2.0 * np.pi * variance)))
+
+
+class Posterior:
+    """A Gaussian process that has seen rows; weights and penalties (t,) are in units, and so are targets.
+
+    Subclasses factor their matrix for a penalty, and say from the factor what is left of the variance at rows.
+    """
+
+    def __init__(self, penalties: Array, total: float, units: Units = ONES) -> None:
+        self.penalties, self.total, self.units = penalties, total, units
+
+    def targets(self, signal_variance: SignalVariance) -> list[Target]:
+        """Return what every target says of the process."""
+        check_signal_variance(signal_variance)
+        found: dict[int, Target] = {}
+        for penalty, columns in self._distinct():
+            if not penalty > 0.0:
+                raise ValueError("Without noise, at alpha = 0, there is no likelihood to speak of: take alpha > 0.")
+            factor, level = self._factor(penalty), penalty * 2.0**self.units.weight
+            rows = self.total * 2.0**self.units.weight
+            # Of the matrix with as many copies of rows as they weigh, whose other eigenvalues are alpha.
+            log = factor.log_determinant() - len(factor.factor) * np.log(penalty) + rows * np.log(level)
+            for column in columns:
+                power = 0 if self.units.targets is None else 2 * int(self.units.targets[column])
+                quadratic = float(np.ldexp(self._quadratic(factor, column), power))
+                found[column] = Target(level, quadratic, float(log), rows)
+        return [found[column] for column in sorted(found)]
+
+    def deviations(self, X: Array, signal_variance: SignalVariance) -> Array:
+        """Return the standard deviations (m, t) at rows."""
+        check_signal_variance(signal_variance)
+        out = np.empty((X.shape[0], len(self.penalties)))
+        for penalty, columns in self._distinct():
+            factor = self._factor(penalty)
+            for rows in row_blocks(X.shape[0], BLOCK_ROWS):
+                left = self._variance(factor, X[rows])
+                out[rows, columns] = np.sqrt(np.maximum(left, 0.0))[:, None]
+        if signal_variance != 1.0:
+            scales = [target.signal_variance(signal_variance) for target in self.targets(signal_variance)]
+            out *= np.sqrt(scales)
+        return out
+
+    def in_original(self, units: Units) -> Self:
+        """Return the process with the user's units known."""
+        found = copy.copy(self)
+        found.units = units
+        return found
+
+    def _distinct(self) -> list[tuple[float, Array]]:
+        return [(float(value), np.flatnonzero(self.penalties == value)) for value in np.unique(self.penalties)]
+
+    def _factor(self, penalty: float) -> RidgeFactor:
+        raise NotImplementedError
+
+    def _variance(self, factor: RidgeFactor, X: Array) -> Array:
+        raise NotImplementedError
+
+    def _quadratic(self, factor: RidgeFactor, target: int) -> float:
+        raise NotImplementedError
+
+
+class RowPosterior(Posterior):
+    """A process that knows its rows: k(x, x) - k(x)' (K + alpha W⁻¹)⁻¹ k(x) is left of the variance.
+
+    `kernel` gives ``kernel(X, Y)`` and ``kernel.diag(X)``. Targets are known by `dual`, (K + alpha W⁻¹)⁻¹ y, or by
+    `about`, y itself less the intercept, both of shape (n, t).
+    """
+
+    def __init__(
+        self,
+        kernel: Any,
+        rows: Array,
+        weight: Array | None,
+        penalties: Array,
+        *,
+        dual: Array | None = None,
+        about: Array | None = None,
+        units: Units = ONES,
+    ) -> None:
+        n = rows.shape[0]
+        super().__init__(penalties, float(n) if weight is None else float(weight.sum()), units)
+        self.kernel, self.rows, self.weight, self.dual, self.about = kernel, rows, weight, dual, about
+
+    def _kept(self) -> tuple[Any, Array]:
+        """Return the rows that have weight, and the roots of their weights."""
+        if self.weight is None:
+            return slice(None), np.ones(self.rows.shape[0])
+        kept = np.flatnonzero(self.weight)
+        return kept, np.sqrt(self.weight[kept])
+
+    def _factor(self, penalty: float) -> RidgeFactor:
+        kept, root = self._kept()
+        K = self.kernel(self.rows[kept].astype(np.float64, copy=False))
+        return RidgeFactor(K * root * root[:, None] if self.weight is not None else K, penalty)
+
+    def _variance(self, factor: RidgeFactor, X: Array) -> Array:
+        kept, root = self._kept()
+        rows, x = self.rows[kept].astype(np.float64, copy=False), X.astype(np.float64, copy=False)
+        return self.kernel.diag(x) - factor.squares(root[:, None] * self.kernel(rows, x))
+
+    def _quadratic(self, factor: RidgeFactor, target: int) -> float:
+        kept, root = self._kept()
+        if self.dual is not None:
+            return float(factor.norms((self.dual[kept, target] / root)[:, None])[0])
+        return float(factor.squares((np.asarray(self.about)[kept, target] * root)[:, None])[0])
+
+
+class GaussianProcess:
+    """A regressor whose fitted model keeps a posterior, or says why not (`_posterior`), with its values (`_values`)."""
+
+    def predict(self, X: ArrayLike, return_std: bool = False, *, signal_variance: SignalVariance = 1.0) -> Any:
+        """Return the values at the rows of `X`, of shape (n,) or (n, t); lazily for Dask's.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Rows.
+        return_std : bool, default=False
+            Whether to return standard deviations, too: those of f, given the targets, where f is a Gaussian process of
+            covariance σ² k and targets have noise of variance σ² alpha. Those of new targets are sqrt(std² + alpha σ²).
+        signal_variance : float or "profile", default=1.0
+            σ². "profile" is that of the largest likelihood, y' (K + alpha I)⁻¹ y / n, one for each target.
+
+        Returns
+        -------
+        ndarray, or a pair of them of the same shape
+            The values, or the values and their standard deviations.
+        """
+        fitted: Any = snapshot(self)
+        values = fitted._values(X)
+        values = values[:, 0] if fitted._flat else values
+        if not return_std:
+            return values
+        if hasattr(X, "__dask_graph__"):
+            raise TypeError("Standard deviations of Dask collections are not lazy: pass X.compute().")
+        posterior = fitted._posterior
+        rows = validate_data(fitted, X, dtype=[np.float64, np.float32], accept_sparse="csr", reset=False)
+        found = posterior.deviations(rows, signal_variance).astype(values.dtype, copy=False)
+        return values, found[:, 0] if fitted._flat else found
+
+    def log_marginal_likelihood(self, *, signal_variance: SignalVariance = 1.0) -> float:
+        """Return the log marginal likelihood of the targets that were fitted, summed over targets.
+
+        That of y ~ N(b, σ² (K + alpha I)), with the intercept b as it was fitted; `signal_variance` is σ², or "profile"
+        for its best value. A row of weight w counts as w rows.
+        """
+        fitted: Any = snapshot(self)
+        targets = fitted._posterior.targets(signal_variance)
+        return float(sum(target.log_likelihood(signal_variance) for target in targets))
+
+
+def check_signal_variance(signal_variance: Any) -> None:
+    """Refuse what is no positive number and not "profile"."""
+    if isinstance(signal_variance, str) and signal_variance == "profile":
+        return
+    wrong = isinstance(signal_variance, str | bool) or not np.isscalar(signal_variance)
+    if wrong or not 0.0 < float(signal_variance) < np.inf:
+        raise ValueError(f"signal_variance must be a positive number or 'profile', got {signal_variance!r:.60}.")
