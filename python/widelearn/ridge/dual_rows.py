@@ -66,7 +66,7 @@ class StoredRows:
         for rows in row_blocks(len(Z), max(CENTERED_VALUES // Z.shape[1], 1)):
             about = Z[rows].astype(dtype, copy=False) - center.astype(dtype)
             turned += dual[rows].T @ about
-            spread += np.square(about).sum(axis=0)
+            spread += np.square(about, out=about).sum(axis=0)
         if not center.any():
             return found._replace(coef=turned.T)
         seen = spread > 0.0

@@ -91,7 +91,7 @@ class Moments:
         z = check_array(Z, dtype=[np.float64, np.float32], input_name="Z")
         targets = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
         check_consistent_length(z, targets)
-        self.flat = self.flat and targets.ndim == 1
+        flat = self.flat and targets.ndim == 1
         targets = np.require(targets.reshape(len(z), -1), requirements=["C", "ALIGNED"])
         if (z.shape[1], targets.shape[1]) != (self.n_features, self.n_targets):
             raise ValueError(
@@ -103,9 +103,15 @@ class Moments:
             if not np.any(sample_weight):
                 if np.ndim(sample_weight) > 0:
                     check_consistent_length(z, sample_weight)
+                self.flat = flat
                 return self
             weight = _check_sample_weight(sample_weight, z, dtype=np.float64, ensure_non_negative=True)
             weight = np.require(weight, requirements=["C", "ALIGNED"])
+        self.take(z, targets, weight).flat = flat
+        return self
+
+    def take(self, z: Array, targets: Array, weight: Array | None) -> Self:
+        """Add rows as :meth:`update` does: checked ones, targets (n, t) and weights in float64 and C-contiguous."""
         p, t = self.n_features, self.n_targets
         check_memory(8 * p * p, f"The moments of {p} features", "Take fewer features.")
         # Of the features' own type, so that differences from it are exact.
@@ -117,6 +123,7 @@ class Moments:
                 at = slice(part.start + rows.start, part.start + rows.stop)
                 w = None if weight is None else weight[at]
                 _core.moments(None, block, targets[at], w, shift_z, shift_y, zz, zy, sums)
+        self.flat = False
         return self.absorb(shift_z, shift_y, zz, zy, sums)
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -95,8 +95,12 @@ class RidgeFeatures:
         elif isinstance(self.map, FeatureMap):
             moments.absorb(*self.map.moments(self._seen(X), Y, weight), dtype=X.dtype)
         else:
+            targets = np.require(Y, np.float64, ["C", "ALIGNED"])
+            weight = None if weight is None else np.require(weight, np.float64, ["C", "ALIGNED"])
+            # Rows themselves have been checked.
+            add = moments.take if isinstance(self.map, str) else moments.update
             for rows, Z in self.blocks(X):
-                moments.update(Z, Y[rows], None if weight is None else weight[rows])
+                add(Z, targets[rows], None if weight is None else weight[rows])
         return moments
 
     def values(self, X: Array, coef: Array, intercept: Array) -> Array:
