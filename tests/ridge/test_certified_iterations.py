@@ -181,6 +181,39 @@ def test_weights_of_any_spread(rng):
         assert model.score(X, y) > 0.9999, (low, high)
 
 
+class Counted:
+    """A matrix that counts its products."""
+
+    def __init__(self, K):
+        self.K, self.shape, self.dtype, self.products = K, K.shape, K.dtype, 0
+
+    def diag(self):
+        return self.K.diagonal()
+
+    def columns(self, indices):
+        return self.K[:, indices]
+
+    def __matmul__(self, V):
+        self.products += 1
+        return self.K @ V
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_penalties_below_rounding_errors_end_where_these_lead(noise, rng):
+    """An iteration is a product; such penalties took all 1,000 of them."""
+    X = rng.standard_normal((300, 4))
+    errors = noise * rng.standard_normal(300)
+    y = np.sin(X[:, 0]) + errors
+    for kernel, alpha in ((Linear(), 1e-14), (Linear(), 1e-12), (RBF(0.05), 1e-14)):
+        K = Counted(kernel(X))
+        found, complained = warned(lambda: pcg(K, y, alpha))  # noqa: B023
+        assert K.products < 300, (kernel, K.products)
+        assert complained == (found.residual > 1e-8)
+        # What least squares leave of a linear kernel, and no more than the errors of a smooth one.
+        left = y - X @ np.linalg.lstsq(X, y)[0] if isinstance(kernel, Linear) else errors
+        assert found.residual <= 1.01 * np.linalg.norm(left) / np.linalg.norm(y) + 1e-8
+
+
 class Broken:
     """A matrix whose products go wrong."""
 

@@ -24,6 +24,8 @@ LARGEST = 1e150
 FAILED = 1e-4
 LIFTED = 64.0
 MANY = 100
+# Iterations between two looks at the true residuals of penalties below rounding errors.
+LOOKED = 50
 
 
 class NotFiniteError(np.linalg.LinAlgError):
@@ -44,7 +46,7 @@ class Run:
         self, A: Operator, right: Array, alphas: Array, inverse: Preconditioner, start: Array, tol: float, max_iter: int
     ) -> None:
         self.A, self.exact, self.right, self.alphas, self.inverse = A, exact(A), right, alphas, inverse
-        self.tol, self.max_iter = self.end = tol, max_iter
+        self.tol, self.max_iter = tol, max_iter
         size = np.linalg.norm(right, axis=0)
         self.size = np.where(size > 0, size, 1.0)
         # Where nothing is asked for, zero is the solution.
@@ -69,6 +71,7 @@ class Run:
             "least": np.where(size > 0, 1.0, 0.0),
             "near": np.zeros_like(start),
             "nearest": np.zeros(len(size)),
+            "ended": np.zeros(len(size), bool),
         }
 
     def take_up(self, file: StateFile) -> None:
@@ -96,6 +99,8 @@ class Run:
             while state["active"].any() and state["iteration"] < self.max_iter:
                 self.whole = False
                 self.step()
+                if state["iteration"] % LOOKED == 0:
+                    self.look()
                 self.whole = True
                 if self.file is not None:
                     self.file.keep(state)
@@ -103,7 +108,7 @@ class Run:
                     self.callback(int(state["iteration"]), np.linalg.norm(state["R"], axis=0) / self.size)
             self.measure()
             open_ = ~(self.residual <= self.tol)
-            stalled = bool((~(self.residual <= STALLED * state["before"]))[open_].any())
+            stalled = bool((~(self.residual <= STALLED * state["before"]) | state["ended"])[open_].any())
             if not open_.any():
                 return
             if stalled or state["iteration"] >= self.max_iter:
@@ -204,6 +209,23 @@ class Run:
         state["iteration"] = state["iteration"] + 1
         self.drop_infinite()
 
+    def look(self) -> None:
+        """Give up columns of hopeless penalties where rounding errors lead.
+
+        Their residual, updated step by step, has parted from the true one, or is far above the least so far.
+        """
+        state = self.state
+        columns = np.flatnonzero(state["active"] & (self.alphas < self.noise))
+        X, R = state["X"][:, columns], state["R"][:, columns]
+        size = np.linalg.norm(R, axis=0)
+        given_up = FAILED * size > state["nearest"][columns]
+        near = (self.noise * np.linalg.norm(X, axis=0) > size) & ~given_up & (np.abs(X) < LARGEST).all(axis=0)
+        if near.any():
+            left = self.remainder(X[:, near], columns[near])
+            given_up[near] = np.linalg.norm(left - R[:, near], axis=0) > STALLED * np.linalg.norm(left, axis=0)
+        state["ended"][columns[given_up]] = True
+        state["active"] = state["active"] & ~state["ended"]
+
     def check_definite(self, curvature: Array, P: Array, Q: Array) -> None:
         """Refuse a matrix on which p'(A + alpha I) p is negative beyond rounding of its entries and products."""
         lengths = np.linalg.norm(P, axis=0)
@@ -236,7 +258,8 @@ class Run:
             lost = np.flatnonzero(np.isin(self.alphas, self.alphas[lost]))
         lifted = np.full(len(lost), LIFTED / ENTRIES * self.noise)
         inverse = Preconditioner(self.inverse.panels, lifted, self.inverse.pivots)
-        run = Run(self.A, self.right[:, lost], lifted, inverse, np.zeros((len(self.right), len(lost))), *self.end)
+        start = np.zeros((len(self.right), len(lost)))
+        run = Run(self.A, self.right[:, lost], lifted, inverse, start, self.tol, self.max_iter)
         run.solve()
         X = run.state["X"]
         left = run.left + X * (lifted - self.alphas[lost])
