@@ -41,7 +41,7 @@ EVENTS = ("open", "fsync", "replace", "unlink", "mkdir", "rmdir")
 MEASURED = ("fit_s", "predict_s", "peak_bytes", "tune_s", "seconds")
 COMPARE = ["compare", "--data", "diabetes", "--models", "linear,sklearn_ridge", "--save", "m", "--out", "out"]
 RUN = ["run", "all", "--quick", "--out", "out"]
-STUDIES = ("double-descent", "latent-space")
+STUDIES = ("random-features", "nt-interpolation")
 
 
 def call(*arguments: str) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from widelearn import plots
 from widelearn.experiments import scratch, store
 from widelearn.experiments.errors import InputError
 from widelearn.runtime.whole_files import own_name
@@ -132,3 +133,16 @@ def test_scratch_folders_of_dead_processes_are_swept(tmp_path, monkeypatch):
             assert other.exists()
         assert sorted(os.listdir(tmp_path)) == sorted([mine.name, link.name, "theirs"])
     assert sorted(os.listdir(tmp_path)) == sorted([link.name, "theirs"])
+
+
+def test_figures_and_rows_have_the_same_bytes_each_time(tmp_path):
+    panel = {"rows": [{"series": "a, b", "x": 1.0, "theory": 0.5, "simulation": None, "se": None}], "xlabel": "x"}
+    for kind, begin in (("png", b"\x89PNG"), ("svg", b"<?xml")):
+        for name in ("one", "two"):
+            store.write_figure(tmp_path / f"{name}.{kind}", plots.study([panel]))
+        one, two = ((tmp_path / f"{name}.{kind}").read_bytes() for name in ("one", "two"))
+        assert one == two
+        assert one.startswith(begin)
+    store.write_csv(tmp_path / "rows.csv", [*panel["rows"], {"series": "c", "panel": 2}])
+    wanted = 'series,x,theory,simulation,se,panel\n"a, b",1.0,0.5,,,\nc,,,,,2\n'
+    assert (tmp_path / "rows.csv").read_text(encoding="utf-8") == wanted

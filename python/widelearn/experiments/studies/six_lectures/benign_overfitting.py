@@ -1,4 +1,4 @@
-"""Interpolating noise is benign, tempered or catastrophic, as effective ranks predict."""
+"""Interpolating noise is benign, tempered or catastrophic, as the spectrum of the features decays."""
 
 from functools import cache, partial
 

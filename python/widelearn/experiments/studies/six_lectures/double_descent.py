@@ -13,7 +13,7 @@ from widelearn.experiments.studies.statements import equal, shape, wrong
 from widelearn.theory import isotropic_ridge
 
 SETTINGS = {"n": 200, "noise": 0.3, "gammas": (0.2, 0.4, 0.6, 0.8, 1.25, 1.5, 2.0, 3.0, 5.0, 8.0), "draws": 200}
-QUICK = {"n": 120, "draws": 150, "gammas": (0.2, 0.5, 0.8, 1.25, 2.0, 4.0, 8.0)}
+QUICK = {"n": 120, "draws": 300, "gammas": (0.2, 0.5, 0.8, 1.25, 2.0, 4.0, 8.0)}
 RIDGELESS, SMALL, BEST, LENGTHS = "ridgeless", "Λ = 0.1 n", "best ridge", "elliptical features"
 
 

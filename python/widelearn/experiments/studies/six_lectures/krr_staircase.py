@@ -79,11 +79,11 @@ def no_tail(settings: Settings) -> Theory:
 
 def verdicts(settings: Settings) -> list[Verdict]:
     """Judge equality along the curves, and that degree 1 is learned from few samples, degree 2 from many."""
-    few = min(settings["samples"])
+    few, d = min(settings["samples"]), settings["d"]
     return [
         equal("ridgeless theory is the simulated risk", RIDGELESS, share=0.05),
         equal("theory with a ridge is the simulated risk", RIDGE, share=0.03),
-        equal("of each degree the predicted share is learned", *LEARNED.values(), share=0.05),
+        equal("of each degree the predicted share is learned", *LEARNED.values(), share=0.05, at=lambda n: n > 4 * d),
         more(
             f"at n = {few} the share of degree 1 is five times that of degree 2", *LEARNED.values(), factor=0.2, at=few
         ),

@@ -11,8 +11,8 @@ from widelearn.experiments.studies.spec import Cell, Panels, Seed, Settings, Spe
 from widelearn.experiments.studies.statements import equal, wrong
 from widelearn.theory import gradient_flow
 
-SETTINGS = {"n": 10, "d": 6, "width": 200, "scales": (4.0, 8.0, 16.0, 32.0, 64.0), "draws": 16}
-QUICK = {"width": 120, "scales": (4.0, 16.0, 64.0), "draws": 8}
+SETTINGS = {"n": 10, "d": 6, "width": 200, "scales": (4.0, 8.0, 16.0, 32.0, 64.0), "draws": 24}
+QUICK = {"width": 120, "scales": (4.0, 16.0, 64.0), "draws": 20}
 GENERIC, PAIRED = "generic start", "antisymmetric start"
 SLOPES = {f"slope, {GENERIC}": -1.0, f"slope, {PAIRED}": -2.0}
 
