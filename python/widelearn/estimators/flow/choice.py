@@ -8,6 +8,7 @@ import numpy as np
 
 from widelearn.estimators.choice import SCORE
 from widelearn.estimators.flow.contents import folds
+from widelearn.estimators.flow.left_out import left_out_squares
 from widelearn.estimators.flow.schedule import Schedule
 from widelearn.estimators.folds import Fold
 from widelearn.estimators.units import Units, raised
@@ -39,8 +40,11 @@ def choose(how: str, problem: Any, schedule: Schedule, units: Units) -> ChosenTi
         errors, exact = by_gcv(problem, schedule, times), False
     else:
         groups = problem.groups()
-        parts = folds(groups, FOLDS) if how == "cv" else one_by_one(groups)
-        errors, exact = by_refits(problem, schedule, times, fastest, parts), True
+        if how == "cv" and schedule.step is None and problem.fixed:
+            errors, exact = by_identity(problem, times, groups), True
+        else:
+            parts = folds(groups, FOLDS) if how == "cv" else one_by_one(groups)
+            errors, exact = by_refits(problem, schedule, times, fastest, parts), True
     if exact:
         # Rounding errors choose nothing.
         met = (MET * np.finfo(np.float64).eps * np.abs(problem.Y).max(axis=0, initial=0.0)) ** 2
@@ -61,6 +65,16 @@ def by_refits(problem: Any, schedule: Schedule, times: Array, fastest: float, pa
         left = problem.Y[test][:, None, :] - values
         errors += np.einsum("m,mjt->jt", weight[test], left**2)
     return errors / weight.sum()
+
+
+def by_identity(problem: Any, times: Array, groups: Array) -> Array:
+    """Return the weighted mean squares (T, t) of what flows of all other rows leave of each distinct one."""
+    total, distinct, rest = problem.spectrum.total, int(groups.max(initial=-1)) + 1, np.zeros(problem.Y.shape[1])
+    if distinct < 2:
+        return np.zeros((len(times), problem.Y.shape[1]))
+    if distinct < len(groups):
+        problem, rest = problem.distinct(groups)
+    return (left_out_squares(problem, times) + rest) / total
 
 
 def one_by_one(groups: Array) -> list[Fold]:

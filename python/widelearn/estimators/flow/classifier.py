@@ -27,7 +27,8 @@ class GradientFlowClassifier(SignClassifier, BaseGradientFlow):
         inner products are the kernel. None means ``NTK()``. Nested names set its parameters: ``kernel__depth``.
     time : float or {"cv", "gcv", "loo"}, default="cv"
         The training time t, infinity allowed; with `learning_rate` the number of steps. "cv" chooses it by leaving out
-        each of five folds, "gcv" by generalised cross-validation, "loo" by leaving out each row in earnest.
+        each row, in closed form; for steps, and maps that look at rows, each of five folds. "gcv" is generalised
+        cross-validation, "loo" leaves out each row in earnest.
     learning_rate : float or None, default=None
         Step η of gradient descent, below :attr:`max_learning_rate_`; residuals after s steps are (I - η K W/n)^s y.
         None is exact gradient flow.
@@ -50,7 +51,7 @@ class GradientFlowClassifier(SignClassifier, BaseGradientFlow):
     max_learning_rate_ : float
         The step from which on gradient descent diverges: 2 (1 + momentum) n/λ_max.
     times_ : ndarray of shape (T,)
-        Times that were chosen from, up to 2^40 n/λ_max, a factor √2 apart; not there for a given time.
+        Times that were chosen from, up to 2^40 n/λ_max, a factor 2 apart; not there for a given time.
     errors_ : ndarray of shape (T,)
         Their mean squared errors of left-out rows, or GCV errors, over all targets; infinite where a row's own target
         is more than 0.99 of what GCV would judge it by.

@@ -43,3 +43,11 @@ def folds(groups: Array, count: int) -> list[Fold]:
         return []
     dealt = np.random.default_rng(0).permutation(np.arange(distinct) % count)[groups]
     return [(np.flatnonzero(dealt != fold), np.flatnonzero(dealt == fold)) for fold in range(count)]
+
+
+def merged(groups: Array, Y: Array, weight: Array | None) -> tuple[Array, Array, Array, Array]:
+    """Return the first row of each group, mean targets, weights, and the squares (t,) of targets about those means."""
+    w = np.ones(len(Y)) if weight is None else weight
+    first, whole = np.unique(groups, return_index=True)[1], np.bincount(groups, w)
+    mean = np.stack([np.bincount(groups, w * column) / whole for column in Y.T], axis=1)
+    return first, mean, whole, w @ (Y - mean[groups]) ** 2

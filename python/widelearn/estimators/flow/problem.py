@@ -13,6 +13,7 @@ from widelearn.estimators.feature_ridge.maps import RidgeFeatures, is_pairwise
 from widelearn.estimators.feature_ridge.model import FittedRidge, fitted_ridge
 from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.flow import contents
+from widelearn.estimators.flow.left_out import Complex, feature_errors, row_errors
 from widelearn.estimators.flow.spectrum import Spectrum, of_matrix, of_moments
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, is_precomputed, kernel_of
 from widelearn.ridge.symmetric_systems import Solution
@@ -27,6 +28,9 @@ SEED = 0
 
 class KernelFlow:
     """The flow of rows that have weight on their kernel, which may be precomputed: then X is its matrix."""
+
+    # Whether the kernel does not change when a row is left out.
+    fixed = True
 
     def __init__(self, kernel: Any, rows: Rows, fit_intercept: bool) -> None:
         X, Y, weight = rows[:3]
@@ -50,6 +54,16 @@ class KernelFlow:
         """Return the values (m, T, t) at m rows of the flow of others."""
         found = self._spectrum(train)
         return found.combined(self.K[np.ix_(test, train)], learned(found.rates))
+
+    def ridge_errors(self, rows: Array, inverse: Complex) -> Complex:
+        """Return what ridge regressions of the others leave of some rows (m, P, t), for 1/(λ + penalty) (k, P)."""
+        return row_errors(self.spectrum, rows, self.weight, inverse)
+
+    def distinct(self, groups: Array) -> tuple[Self, Array]:
+        """Return the flow of distinct rows, and Σ w (y - ȳ)² (t,) of their copies."""
+        first, Y, weight, rest = contents.merged(groups, self.Y, self.weight)
+        X = self.X[np.ix_(first, first)] if self.precomputed else self.X[first]
+        return type(self)(self.kernel, Rows(X, Y, weight, False), self.fit_intercept), rest
 
     def leverages(self, learned: Array) -> Array:
         """Return the largest leverage (T,) of a row."""
@@ -93,6 +107,8 @@ class FeatureFlow:
             kept = weight > 0
             X, Y, weight = X[kept], Y[kept], weight[kept]
         self.X, self.Y, self.weight = X, Y, weight
+        # Whether the map does not change when a row is left out.
+        self.fixed = not self.map.looks_at_rows
         n, p = len(X), self.map.n_features
         self.wide = n <= p or self.map.is_wide(n, X.shape[1])
         self.system: Any = None
@@ -118,6 +134,21 @@ class FeatureFlow:
         shares = learned(part.spectrum.rates)
         values = part.model(part.spectrum, shares).values(self.X[test][:, columns])
         return values.reshape(len(test), len(shares), -1)
+
+    def ridge_errors(self, rows: Array, inverse: Complex) -> Complex:
+        """Return what ridge regressions of the others leave of some rows (m, P, t), for 1/(λ + penalty) (k, P)."""
+        found, weight = self.spectrum, self.weight
+        if self.wide:
+            return row_errors(found, rows, weight, inverse)
+        Z = self.map.transform(self.X[rows].astype(np.float64, copy=False))
+        scores, about = (Z - found.center) @ found.directions, self.Y[rows] - found.mean
+        part = np.ones(len(rows)) if weight is None else weight[rows]
+        return feature_errors(found, scores, about, part, self.fit_intercept / found.total, inverse)
+
+    def distinct(self, groups: Array) -> tuple[Self, Array]:
+        """Return the flow of distinct rows, and Σ w (y - ȳ)² (t,) of their copies."""
+        first, Y, weight, rest = contents.merged(groups, self.Y, self.weight)
+        return type(self)(self.given, Rows(self.X[first], Y, weight, False), self.fit_intercept), rest
 
     def leverages(self, learned: Array) -> Array:
         """Return the largest leverage (T,) of a row."""

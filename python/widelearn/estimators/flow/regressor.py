@@ -28,7 +28,8 @@ class GradientFlowRegressor(MultiOutputMixin, RegressorMixin, BaseGradientFlow):
         inner products are the kernel. None means ``NTK()``. Nested names set its parameters: ``kernel__depth``.
     time : float or {"cv", "gcv", "loo"}, default="cv"
         The training time t, infinity allowed; with `learning_rate` the number of steps. "cv" chooses it by leaving out
-        each of five folds, "gcv" by generalised cross-validation, "loo" by leaving out each row in earnest.
+        each row, in closed form; for steps, and maps that look at rows, each of five folds. "gcv" is generalised
+        cross-validation, "loo" leaves out each row in earnest.
     learning_rate : float or None, default=None
         Step η of gradient descent, below :attr:`max_learning_rate_`; residuals after s steps are (I - η K W/n)^s y.
         None is exact gradient flow.
@@ -44,7 +45,7 @@ class GradientFlowRegressor(MultiOutputMixin, RegressorMixin, BaseGradientFlow):
     max_learning_rate_ : float
         The step from which on gradient descent diverges: 2 (1 + momentum) n/λ_max.
     times_ : ndarray of shape (T,)
-        Times that were chosen from, up to 2^40 n/λ_max, a factor √2 apart; not there for a given time.
+        Times that were chosen from, up to 2^40 n/λ_max, a factor 2 apart; not there for a given time.
     errors_ : ndarray of shape (T,)
         Their mean squared errors of left-out rows, or GCV errors, over all targets; infinite where a row's own target
         is more than 0.99 of what GCV would judge it by.
@@ -74,9 +75,13 @@ class GradientFlowRegressor(MultiOutputMixin, RegressorMixin, BaseGradientFlow):
     Notes
     -----
     One eigendecomposition, 9 n³ flops and 24 n² bytes (of p x p numbers where a map has p < n features), serves all
-    targets and times: each time costs 2 n² more. "cv" takes five more, each of four fifths of the rows; "loo" n of
-    them, 9 n⁴ flops. Closed forms of left-out errors are those of ridge regression, and not true of flows. The
-    eigenvectors stay with the estimator, n² numbers, for :meth:`staged_predict`. float32 rows are computed in float64.
+    targets and times: each time costs 2 n² more, and "cv" 20 n² (t + 1) for each time that it looks at. Folds take
+    five more decompositions, of four fifths of the rows each; "loo" takes n, 9 n⁴ flops. The eigenvectors stay with the
+    estimator, n² numbers, for :meth:`staged_predict`. float32 rows are computed in float64.
+
+    The identity that gives ridge regression its left-out errors is false for flows. But exp(-z) is a sum of ten
+    functions c/(z + s) to 1e-8, so that a flow is a sum of ridge regressions of complex penalties, of each of which the
+    identity holds: "cv" is what refits would give.
 
     Rows that are equal are left out together, and folds are drawn by what rows hold: neither their order nor whether a
     row has weight 2 or stands there twice changes the time. Weighted rows flow as so many copies would.

@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from widelearn.runtime import Array
 
-# Times to choose from, as powers of two over the fastest rate: half of one apart.
-FIRST, LAST, HALVES = -4, 40, 2
+# Times to choose from, as powers of two over the fastest rate.
+FIRST, LAST = -4, 40
 # The least distance of the two roots of the heavy ball, which takes eigenvalues where they meet for neighbours.
 APART = 1e-8
 
@@ -75,7 +75,7 @@ class Schedule:
         """Return times to choose from, from where hardly anything is learned to where all but rounding errors is."""
         if not fastest > 0.0:
             return np.ones(1)
-        times = np.exp2(np.arange(FIRST * HALVES, LAST * HALVES + 1) / HALVES) / fastest
+        times = np.exp2(np.arange(FIRST, LAST + 1, dtype=np.float64)) / fastest
         return times if self.step is None else np.unique(np.maximum(np.rint(times / self.step), 1.0))
 
     def learned(self, rates: Array, times: Array) -> NDArray[np.float64]:
