@@ -1,23 +1,14 @@
 //! Gram matrices, inner products, moments, factors and solves of drawn shapes and sizes, against naive sums in f64.
 
+mod pool;
+
+use pool::{normals, on};
 use proptest::prelude::*;
 use widelearn_core::gram::{Moments, assemble, inner_products, moments};
 use widelearn_core::kernels::{Kernel, Plan};
 use widelearn_core::matrix::Rows;
-use widelearn_core::random::Stream;
 use widelearn_core::real::Real;
 use widelearn_core::solve::{Columns, extend, factor, solve};
-use widelearn_core::threads::{Context, run};
-
-fn on<R: Send>(threads: usize, job: impl FnOnce(&Context<'_>) -> R + Send) -> R {
-    run(threads, || true, |context| Ok(job(context))).expect("a pool")
-}
-
-fn normals<T: Real>(seed: u64, n: usize, d: usize) -> Vec<T> {
-    let mut out = vec![T::ZERO; n * d];
-    on(1, |context| Stream::new(seed, 9).matrix(context, 0, d, &mut out)).expect("normals");
-    out
-}
 
 /// Numbers of one type, times a power of two, as that type and as f64.
 fn rows<T: Real>(seed: u64, n: usize, d: usize, power: i32) -> (Vec<T>, Vec<f64>) {

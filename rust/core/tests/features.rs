@@ -1,23 +1,14 @@
 //! Feature maps through the public API: weights with the bits of their seed, passes that agree with the matrix.
 
+mod pool;
+
+use pool::{normals, on};
 use widelearn_core::activation::Activation;
 use widelearn_core::features::{FeatureMap, Features, Formula, Spectral, Weights};
 use widelearn_core::gram::{predict, transform, weights};
 use widelearn_core::matrix::Rows;
-use widelearn_core::random::Stream;
 use widelearn_core::real::Real;
 use widelearn_core::simd;
-use widelearn_core::threads::{Context, run};
-
-fn on<R: Send>(threads: usize, job: impl FnOnce(&Context<'_>) -> R + Send) -> R {
-    run(threads, || true, |context| Ok(job(context))).expect("a pool")
-}
-
-fn normals<T: Real>(seed: u64, n: usize, d: usize) -> Vec<T> {
-    let mut out = vec![T::ZERO; n * d];
-    on(1, |context| Stream::new(seed, 9).matrix(context, 0, d, &mut out)).expect("normals");
-    out
-}
 
 fn maps() -> Vec<Features> {
     let laws = [Weights::Gaussian, Weights::Sphere, Weights::Orthogonal, Weights::Hadamard];

@@ -1,24 +1,15 @@
 //! Gram matrices through the public API: right to the last digits, with the same bits for any threads, place or path.
 
+mod pool;
+
+use pool::{normals, on};
 use proptest::prelude::*;
 use widelearn_core::activation::Activation;
 use widelearn_core::gram::{assemble, diagonal, product};
 use widelearn_core::kernels::{Kernel, Network, Plan};
 use widelearn_core::matrix::Rows;
-use widelearn_core::random::Stream;
 use widelearn_core::real::Real;
 use widelearn_core::simd;
-use widelearn_core::threads::{Context, run};
-
-fn on<R: Send>(threads: usize, job: impl FnOnce(&Context<'_>) -> R + Send) -> R {
-    run(threads, || true, |context| Ok(job(context))).expect("a pool")
-}
-
-fn normals<T: Real>(seed: u64, n: usize, d: usize) -> Vec<T> {
-    let mut out = vec![T::ZERO; n * d];
-    on(1, |context| Stream::new(seed, 9).matrix(context, 0, d, &mut out)).expect("normals");
-    out
-}
 
 fn gram<T: Real>(threads: usize, kernel: &Kernel, x: Rows<'_, T>, y: Option<Rows<'_, T>>) -> Vec<T> {
     let mut out = vec![T::ZERO; x.n * y.map_or(x.n, |y| y.n)];

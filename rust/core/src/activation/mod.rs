@@ -4,7 +4,7 @@ mod values;
 
 use std::mem::discriminant;
 
-pub(crate) use values::logistic_pair;
+pub(crate) use values::{log_beside_one, logistic_pair};
 
 use crate::error::{Error, Result};
 

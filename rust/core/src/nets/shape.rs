@@ -2,7 +2,7 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
-use crate::activation::{Activation, logistic_pair};
+use crate::activation::{Activation, log_beside_one, logistic_pair};
 use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
@@ -111,11 +111,8 @@ impl<T: Real> Job for Pair<'_, T> {
             }),
             Shape::Plain(Activation::Softplus) => self.fill(|t| {
                 let z = (-t.abs()).exp::<FMA>();
-                // log(1 + z) = z log(u) / (u - 1) with u the rounded 1 + z.
-                let u = T::ONE + z;
-                let below = u - T::ONE;
-                let log = if below > T::ZERO { u.log::<FMA>() * (z / below) } else { z };
-                (t.max(T::ZERO) + log, (if t > T::ZERO { T::ONE } else { z }) / u)
+                let slope = (if t > T::ZERO { T::ONE } else { z }) / (T::ONE + z);
+                (t.max(T::ZERO) + log_beside_one::<T, FMA>(z), slope)
             }),
             Shape::Plain(_) => self.fill(relu),
             Shape::Truncated => self.fill(truncated),
