@@ -236,7 +236,7 @@ def test_refusals(call, message):
 @pytest.mark.parametrize("name", datasets.__all__)
 def test_numbers_beyond_every_type_and_memory_are_refused(name, monkeypatch):
     function = getattr(datasets, name)
-    sizes = {"n": 10, "d": 8, "p": 9, "k": 2, "n_directions": 2, "n_clusters": 2, "degree": 2}
+    sizes = {"n": 100, "d": 8, "p": 90, "k": 2, "n_directions": 2, "n_clusters": 2, "degree": 2}
     works = {key: value for key, value in sizes.items() if key in inspect.signature(function).parameters}
     works |= {"random_state": 0} | ({"radius": 1.0} if name == "xor_mixture" else {})
     function(**works)
@@ -248,6 +248,10 @@ def test_numbers_beyond_every_type_and_memory_are_refused(name, monkeypatch):
         # A number as large as that may be right, a radius say.
         with contextlib.suppress(ValueError, TypeError):
             function(**works | {key: value})
+    # Sizes of a narrow type are sizes: their sums and products leave it.
+    narrow = works | {key: np.int8(value) for key, value in sizes.items() if key in works}
+    one, other = function(**works), function(**narrow)
+    np.testing.assert_array_equal(getattr(one, "X", one), getattr(other, "X", other))
     monkeypatch.setenv("WIDELEARN_MAX_MEMORY", "1M")
     with pytest.raises(MemoryError, match=r"WIDELEARN_MAX_MEMORY.*Take fewer rows at a time"):
         function(**works | {"n": 10**5})

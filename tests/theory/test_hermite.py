@@ -81,6 +81,14 @@ def test_functions_with_kinks_and_jumps_anywhere():
     np.testing.assert_allclose(ours, exact, atol=1e-12)
 
 
+def test_functions_of_high_degree():
+    """Degrees that are held in parts have the values of the closed form; beyond the limit a function is refused."""
+    ours, exact = (hermite_coefficients(name, 500) for name in (lambda t: np.maximum(t, 0.0), "relu"))
+    np.testing.assert_allclose(ours, exact, atol=1e-13)
+    with pytest.raises(ValueError, match="up to degree 10000, got 10001"):
+        hermite_coefficients(np.tanh, 10_001)
+
+
 def test_activations_are_checked():
     with pytest.raises(ValueError, match=r"Unknown activation 'reul'. The names are: relu"):
         hermite_coefficients("reul", 2)

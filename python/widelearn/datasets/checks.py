@@ -13,13 +13,14 @@ Array = NDArray[Any]
 MOST, LARGEST, COPIES = 1 << 53, 1e300, 4
 
 
-def sizes(**values: int) -> None:
-    """Refuse what is not a whole number of at least 1."""
+def sizes(**values: int) -> list[int]:
+    """Return whole numbers of at least 1, as integers that no sum overflows."""
     for name, value in values.items():
         if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
             raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}.")
         if value > MOST:
             raise ValueError(f"{name} must be at most 2^53, got {float(min(value, 10**300)):g}.")
+    return [int(value) for value in values.values()]
 
 
 def fits(what: str, n: int, d: int) -> None:

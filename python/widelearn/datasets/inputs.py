@@ -42,7 +42,7 @@ def sphere(n: int, d: int, random_state: Any = None) -> Array:
     >>> X.shape, (X**2).sum(axis=1).round(12)
     ((5, 3), array([3., 3., 3., 3., 3.]))
     """
-    sizes(n=n, d=d)
+    n, d = sizes(n=n, d=d)
     fits("rows", n, d)
     return _sphere(check_random_state(random_state), n, d, np.sqrt(d))
 
@@ -73,7 +73,7 @@ def hypercube(n: int, d: int, random_state: Any = None) -> Array:
     >>> sorted(set(hypercube(5, 3, random_state=0).ravel().tolist()))
     [-1.0, 1.0]
     """
-    sizes(n=n, d=d)
+    n, d = sizes(n=n, d=d)
     fits("rows", n, d)
     return 2.0 * check_random_state(random_state).randint(0, 2, (n, d)) - 1.0
 
@@ -117,7 +117,7 @@ def spiked(n: int, d: int, n_directions: int, radius: float = 1.0, random_state:
     >>> bool(abs(data.X @ data.directions.T - 3.0 * data.z).max() < 1e-12)
     True
     """
-    sizes(n=n, d=d, n_directions=n_directions)
+    n, d, n_directions = sizes(n=n, d=d, n_directions=n_directions)
     if n_directions >= d:
         raise ValueError(f"n_directions = {n_directions} must be below d = {d}.")
     radius = positive("radius", radius)
@@ -170,7 +170,7 @@ def latent(n: int, p: int, d: int, mu: float = 1.0, random_state: Any = None) ->
     array([[2.5, 0. ],
            [0. , 2.5]])
     """
-    sizes(n=n, p=p, d=d)
+    n, p, d = sizes(n=n, p=p, d=d)
     if d > p:
         raise ValueError(f"d = {d} hidden variables must not exceed p = {p} features.")
     if not (isinstance(mu, Real) and 0 <= mu <= LARGEST):
@@ -219,7 +219,7 @@ def elliptical(n: int, d: int, scales: ArrayLike = (0.1, 1.99**0.5), random_stat
     >>> bool(abs((data.X**2).mean() - 1) < 0.1)
     True
     """
-    sizes(n=n, d=d)
+    n, d = sizes(n=n, d=d)
     choices = np.atleast_1d(numbers("scales", scales))
     if choices.ndim != 1 or not choices.size or not (np.isfinite(choices).all() and np.all(choices > 0)):
         raise ValueError(f"scales must be positive and finite, got {scales!r}.")

@@ -66,7 +66,7 @@ def xor_mixture(
     >>> bool(abs((data.bayes(data.X) == data.y).mean() - data.bayes_accuracy) < 0.005)
     True
     """
-    sizes(n=n, d=d)
+    n, d = sizes(n=n, d=d)
     if d < 2:
         raise ValueError(f"d = {d} has no room for two directions: take at least 2.")
     radius, noise = positive("radius", radius), between("label_noise", label_noise, 0, 0.5)
@@ -148,7 +148,7 @@ def gaussian_mixture(
     >>> bool(np.mean(data.bayes(data.X) == data.y) > 0.95), data.directions[2]
     (True, array([0., 1.]))
     """
-    sizes(n=n, d=d, n_clusters=n_clusters)
+    n, d, n_clusters = sizes(n=n, d=d, n_clusters=n_clusters)
     fits("rows", n, d)
     rng = check_random_state(random_state)
     if means is None:

@@ -89,7 +89,7 @@ def parity(
     """
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}.")
-    sizes(n=n, d=d, k=k, n_groups=n_groups)
+    n, d, k, n_groups = sizes(n=n, d=d, k=k, n_groups=n_groups)
     groups = n_groups if kind == "grouped" else 1
     mix, noise = between("mix", mix, 0, 1), between("label_noise", label_noise, 0, 0.5)
     background = between("background", background, 0, 0.5)

@@ -69,7 +69,7 @@ def multi_index(
     >>> bool(np.allclose(data.y, np.sin(data.X @ data.directions[0])))
     True
     """
-    sizes(n=n, d=d, n_directions=n_directions)
+    n, d, n_directions = sizes(n=n, d=d, n_directions=n_directions)
     if n_directions > d:
         raise ValueError(f"n_directions = {n_directions} must not exceed d = {d}.")
     noise = between("noise", noise, 0, np.inf)
@@ -141,7 +141,7 @@ def staircase(
     >>> bool((data.y == a + a * b).all())
     True
     """
-    sizes(n=n, d=d, degree=degree)
+    n, d, degree = sizes(n=n, d=d, degree=degree)
     if degree > d:
         raise ValueError(f"degree = {degree} must not exceed d = {d}.")
     noise = between("noise", noise, 0, np.inf)
@@ -212,7 +212,7 @@ def polynomial(
     >>> bool(abs(data.y.var() - 5) < 0.5)
     True
     """
-    sizes(n=n, d=d, degree=degree)
+    n, d, degree = sizes(n=n, d=d, degree=degree)
     if d < 2 or domain not in ("sphere", "hypercube") or (domain == "hypercube" and degree > d):
         raise ValueError(f"d = {d} must be at least 2 and, on the hypercube, degree = {degree}; got {domain!r}.")
     F = np.append(0.0, np.full(degree, 1 / degree)) if masses is None else numbers("masses", masses)

@@ -10,12 +10,15 @@ from scipy import special
 
 from widelearn.theory.checks import Array
 from widelearn.theory.quadrature import integrate
+from widelearn.theory.recurrences import HELD, orthonormal_blocks
 
 Activation = str | tuple[Any, ...] | Callable[[Array], Array]
 
 LEAKY_SLOPE = 0.01
 # Beyond 14 standard deviations a Gaussian times a Hermite function is below 1e-21.
 REACH = 14.0
+# Functions cost a pass over all nodes for every degree.
+DEGREES = 10_000
 NAMES = (
     "relu, leaky_relu, step, erf, tanh, sigmoid, gelu, softplus, swish, cos, sin, exp, identity, quadratic, cubic, "
     "relu2, relu3, hermite0, hermite1, ..."
@@ -97,13 +100,12 @@ def pointwise(activation: Activation, derivative: int = 0) -> Callable[[Array], 
 
 def orthonormal_hermite(t: Array, degree: int) -> Array:
     """Return h_0(t), ..., h_degree(t), orthonormal under the standard normal law, one row a degree."""
-    rows = np.empty((degree + 1, *t.shape))
-    rows[0] = 1.0
-    if degree:
-        rows[1] = t
-    for k in range(1, degree):
-        rows[k + 1] = (t * rows[k] - np.sqrt(k) * rows[k - 1]) / np.sqrt(k + 1)
-    return rows
+    return next(hermite_blocks(t, degree, degree + 1))
+
+
+def hermite_blocks(t: Array, degree: int, size: int) -> Iterator[Array]:
+    """Yield the rows of :func:`orthonormal_hermite`, `size` at a time."""
+    return orthonormal_blocks(t, np.sqrt(np.arange(1.0, degree + 1)).tolist(), size)
 
 
 def coefficients(activation: Activation, degree: int, scale: float = 1.0) -> Array:
@@ -224,8 +226,14 @@ def _by_trapezoid(f: Callable[[Array], Array], degree: int, scale: float) -> Arr
 
 def _by_quadrature(f: Callable[[Array], Array], degree: int, scale: float) -> Array:
     """Coefficients of any function; kinks at 0 and at whole numbers lie at edges, others are found."""
+    if degree > DEGREES:
+        raise ValueError(f"Functions are expanded up to degree {DEGREES}, got {degree}. Use a name, or fewer degrees.")
+    size = min(degree + 1, HELD)
 
     def integrand(t: Array) -> Iterator[Array]:
-        yield orthonormal_hermite(t, degree) * (f(scale * t) * np.exp(-t * t / 2) / np.sqrt(2 * np.pi))
+        weighted = f(scale * t) * np.exp(-t * t / 2) / np.sqrt(2 * np.pi)
+        for rows in hermite_blocks(t, degree, size):
+            rows *= weighted
+            yield rows
 
-    return integrate(integrand, np.linspace(-REACH, REACH, int(4 * REACH) + 1), degree + 1)
+    return integrate(integrand, np.linspace(-REACH, REACH, int(4 * REACH) + 1), size)

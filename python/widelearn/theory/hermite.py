@@ -22,7 +22,7 @@ def hermite_coefficients(activation: Activation, degree: int, derivative: int = 
         "swish", "cos", "sin", "exp", "identity", "quadratic" (t²/2), "cubic" (t³/6), "relu2" (relu²/2), "relu3"
         (relu³/6), "hermite3" (any degree), or NumPy functions (σ, σ', ...).
     degree : int
-        The highest k.
+        The highest k, at most 10,000 for functions.
     derivative : int, default=0
         The order j of the derivative that is expanded, with respect to the argument of σ.
     scale : float, default=1.0

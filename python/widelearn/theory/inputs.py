@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 
 from widelearn.theory.checks import Array, whole
 from widelearn.theory.quadrature import integrate
+from widelearn.theory.recurrences import HELD, orthonormal_blocks
 
 # Radians of a polynomial's phase in a panel of an integral, whose halves resolve it.
 PHASE = 32.0
-# Rows of polynomials that are held at once.
-ROWS = 64
 # Degrees from which on a product over the dimensions may be the shorter one.
 LONG = 1000
 
@@ -52,22 +51,8 @@ class Domain:
 
     def orthonormal_blocks(self, t: Array, degree: int, size: int) -> Iterator[Array]:
         """Yield the rows of :meth:`orthonormal`, `size` at a time."""
-        k = np.arange(degree + 1.0)
-        b = np.sqrt(self.up(k[:-1]) * self.down(k[1:])).tolist() if degree else []
-        below, here = np.zeros_like(t), np.ones_like(t)
-        for start in range(0, degree + 1, size):
-            rows = np.ones((min(size, degree + 1 - start), *t.shape))
-            for j, row in enumerate(rows, start):
-                if j:
-                    np.multiply(t, here, out=row)
-                if j > 1:
-                    row -= b[j - 2] * below
-                if j:
-                    row /= b[j - 1]
-                    below, here = here, row
-            # Who takes the rows may change them.
-            below, here = below.copy(), here.copy()
-            yield rows
+        k = np.arange(float(degree))
+        return orthonormal_blocks(t, np.sqrt(self.up(k) * self.down(k + 1.0)).tolist(), size)
 
     def multiply_by_t(self, c: Array) -> Array:
         """Return the coefficients in q_0, ..., q_m of t times Σ c_k q_k; what would be of degree m + 1 is dropped."""
@@ -109,7 +94,7 @@ class Sphere(Domain):
         """Integrate over the angle φ, t = sin φ with density ∝ cos^(d - 2) φ, split at t = 0."""
         reach = min(np.pi / 2, 14 / np.sqrt(self.d))
         # Panels that cannot resolve the highest degree would all be halved.
-        panels, size = max(32, 2 * int(degree * reach / PHASE)), min(degree + 1, ROWS)
+        panels, size = max(32, 2 * int(degree * reach / PHASE)), min(degree + 1, HELD)
 
         def integrand(phi: Array) -> Iterator[Array]:
             t = np.sin(phi)
