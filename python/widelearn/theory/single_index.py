@@ -158,9 +158,9 @@ def escape_time(
         raise ValueError(f"overlap must be below 1 and d at least 1, got {end:g} and {sizes.min(initial=np.inf):g}.")
     slope = _speeds(activation, target, whole("degree", degree, 1))
 
-    def inverse(x: Array) -> Array:
+    def inverse(x: Array) -> list[Array]:
         m = np.exp(x)
-        return (m / ((1 - m**2) * np.polynomial.polynomial.polyval(m, slope)))[None]
+        return [(m / ((1 - m**2) * np.polynomial.polynomial.polyval(m, slope)))[None]]
 
     def time(size: float) -> float:
         if size**-0.5 >= end:
