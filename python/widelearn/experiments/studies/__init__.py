@@ -21,6 +21,7 @@ PAPERS = {
         "curse-of-linearization",
         "mean-field",
         "staircase-features",
+        "multi-index",
     ),
     "beyond_linearization": ("escape-ntk", "dimension-factor", "taylor-orders"),
     "gradient_features": ("parity", "structured-parity", "xor-mixture", "recursive-features"),
