@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ UNITS, PENALTIES = 6, 6
 CONSTANT = 1e-7
 COLUMN_OFFSETS = {"float64": 8, "float32": 3}
 TARGET_OFFSETS = {"float64": 3, "float32": 1}
+# Of harsh problems: decades of rows far out and of weights, and the share of problems that have each.
+HARSH, SHARE_HARSH = {"float64": 9, "float32": 4}, 0.6
 SHARE_DUPLICATED, SHARE_WEIGHTED, SHARE_MIXED = 0.2, 0.3, 0.3
 
 
@@ -27,6 +29,8 @@ class Problem:
     weight: Any
     alpha: float
     new: Any
+    # Whether rows are far out, and their left-out errors larger than all targets.
+    harsh: bool = False
 
     @property
     def dtype(self) -> str:
@@ -74,6 +78,24 @@ def problem(seed: int, dtype: str | None = None) -> Problem:
     weight = weights(rng, n) if rng.random() < SHARE_WEIGHTED else None
     alpha = float(10 ** rng.uniform(-PENALTIES, PENALTIES))
     return Problem(seed, X[:n], y, weight, alpha, X[n:])
+
+
+def harsh_problem(seed: int, dtype: str | None = None) -> Problem:
+    """Return a problem with rows far out, columns constant but for one row, or weights of many decades, or all."""
+    given = problem(seed, dtype)
+    rng = np.random.default_rng([seed, 3])
+    X, (n, p), weight = given.X.astype(np.float64), given.X.shape, given.weight
+    spread, decades = X.std(axis=0), HARSH[given.dtype]
+    spread[spread == 0.0] = 1.0
+    if rng.random() < SHARE_HARSH:
+        for j in rng.integers(p, size=max(p // 4, 1)):
+            X[:, j] = rng.choice([0.0, 1.0, 1 / 3]) * spread[j]
+            X[rng.integers(n), j] += spread[j] * 10 ** rng.uniform(0, decades)
+    if rng.random() < SHARE_HARSH:
+        X[rng.integers(n, size=rng.integers(1, 3))] *= 10 ** rng.uniform(1, decades)
+    if rng.random() < SHARE_HARSH:
+        weight = 10 ** rng.uniform(-decades / 2, decades / 2, n)
+    return replace(given, X=X.astype(given.dtype), weight=weight, harsh=True)
 
 
 def rows(rng: np.random.Generator, n: int, p: int) -> Any:

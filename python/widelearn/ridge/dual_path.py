@@ -7,6 +7,7 @@ import numpy as np
 from widelearn.ridge.certificate import LOST, SINGLE_PRODUCTS, TRUSTED, blur, complain, fit_error, roundoff
 from widelearn.ridge.lapack import cholesky, cholesky_solve, eigh, inverse_diagonal
 from widelearn.ridge.leave_one_out import ERROR_ROWS, Errors, divide, eigen_errors
+from widelearn.ridge.normal_equations import scale_of
 from widelearn.ridge.symmetric_systems import Solution, residual, solve_symmetric, take_out
 from widelearn.ridge.unit_systems import range_exponent
 from widelearn.runtime import Array, check_memory, row_blocks
@@ -50,6 +51,12 @@ class DualPath:
             K *= self.root[:, None]
             K *= self.root
         self.K, self.y = K, y * self.root[:, None]
+        mean = (self.root @ self.y) / (self.root @ self.root)
+        whole = np.linalg.norm(self.y, axis=0)
+        self.scale = scale_of(np.linalg.norm(self.y - np.outer(self.root, mean), axis=0), whole)
+        # What cancels in left-out errors without an intercept, beside their scale.
+        some = not fit_intercept and self.scale > 0.0
+        self.lever = float(np.divide(whole, self.scale, out=np.ones_like(whole), where=some).max(initial=1.0))
         self.border = self.root if fit_intercept else None
         self.exponent = range_exponent(K.diagonal(), alphas)
         self.alphas = self._in_range(alphas)
@@ -59,6 +66,8 @@ class DualPath:
         # What rounding may do to eigenvalues.
         self.blur = blur(self.diagonal, None, self.unit)
         self.values = self.vectors = np.empty(0)
+        # What factors say of left-out errors that were taken from them.
+        self.measured = np.full(len(alphas), np.nan)
         self.noise = n * np.finfo(K.dtype).eps * float(self.diagonal.sum())
         few = len(alphas) <= n / ROWS_A_PENALTY + LEAST
         if not (few and self.alphas.min(initial=np.inf) > self.noise):
@@ -110,7 +119,8 @@ class DualPath:
             # Eigenvalues that are none but for rounding do no harm where a gap says so.
             least = self.values[self.values > 0.0] if self.definite else np.abs(self.values)
         smallest = np.abs((least if least.size else np.zeros(1))[:, None] + self.alphas).min(axis=0)
-        return np.divide(self.blur, smallest, out=np.full(len(smallest), np.inf), where=smallest > 0.0)
+        bound = np.divide(self.lever * self.blur, smallest, out=np.full(len(smallest), np.inf), where=smallest > 0.0)
+        return np.where(np.isnan(self.measured), bound, self.measured)
 
     def hides(self) -> bool:
         """Whether an eigenvalue was taken for a rounding error that may be none, and that the least penalty shows."""
@@ -120,25 +130,25 @@ class DualPath:
     def errors(self) -> Errors:
         """Yield rows and their errors: by eigenvectors, and where these are too rough for a penalty by its factor."""
         if not self.vectors.size:
-            found = self._cholesky_errors(self.alphas)
+            found = self._cholesky_errors(np.arange(len(self.alphas)))
             if found is not None:
                 yield slice(0, len(self.K)), found
                 return
             self._decompose()
         rough = (self.doubt() > HARMLESS) & (self.alphas > 0.0)
-        finer = self._cholesky_errors(self.alphas[rough]) if rough.any() else None
+        finer = self._cholesky_errors(np.flatnonzero(rough)) if rough.any() else None
         for rows, found in eigen_errors(self.values, self.vectors, self.y, self.alphas, self.noise):
             if finer is not None:
                 found[rough] = finer[:, rows]
             yield rows, found
 
-    def _cholesky_errors(self, alphas: Array) -> Array | None:
-        """Take one factor and its inverse for each penalty; None where one of the matrices is not definite."""
+    def _cholesky_errors(self, at: Array) -> Array | None:
+        """Take one factor and its inverse for each penalty numbered `at`; None where a matrix is not definite."""
         n, u = len(self.K), self.border
         check_memory(8 * n * n, f"The inverse of {n} rows", "Take fewer rows.")
         right = self.y if u is None else np.column_stack([self.y, u])
-        out = np.empty((len(alphas), *self.y.shape))
-        for j, alpha in enumerate(alphas):
+        out, measured = np.empty((len(at), *self.y.shape)), np.empty(len(at))
+        for j, alpha in enumerate(self.alphas[at]):
             M = np.array(self.K, dtype=np.float64, order="C")
             M[np.diag_indices(n)] += alpha
             try:
@@ -147,12 +157,31 @@ class DualPath:
                 return None
             dual = cholesky_solve(factor, right)
             inverse = inverse_diagonal(factor)
+            spread, own = float((self.diagonal + alpha) @ inverse), inverse
             if u is not None:
                 dual, q = dual[:, :-1], dual[:, -1]
-                inverse -= q**2 / (u @ q)
+                inverse = inverse - q**2 / (u @ q)
                 dual = dual - np.outer(q, (u @ dual) / (u @ q))
             out[j] = divide(dual, inverse)
+            measured[j] = self._lost(out[j], dual, own, inverse, spread, alpha)
+        self.measured[at] = measured
         return out
+
+    def _lost(self, errors: Array, dual: Array, own: Array, share: Array, spread: float, alpha: float) -> float:
+        """Return about how wrong left-out errors are that a factor of M gave, beside themselves or the targets.
+
+        Entries of M are rounded by unit √(M_ii M_jj), independently. With s = tr(diag(M) M⁻¹), `spread`, (M⁻¹)_ii,
+        `own`, is off by unit s of itself, and the dual coefficient by unit ((M⁻¹)_ii s)^½ ‖diag(M)^½ a‖: outlying rows
+        add nothing to s. Source: derived, by Cauchy's inequality for the entries of M⁻¹.
+        """
+        size = self.scale / len(self.y) ** 0.5
+        scaled = np.linalg.norm(np.sqrt(self.diagonal + alpha)[:, None] * dual, axis=0)
+        share = np.where(share > 0.0, share, np.finfo(np.float64).tiny)
+        moved = self.unit * (
+            np.sqrt(own * spread)[:, None] * scaled / share[:, None] + spread * (own / share)[:, None] * np.abs(errors)
+        )
+        beside = np.maximum(np.abs(errors), size)
+        return float(np.divide(moved, beside, out=np.zeros_like(moved), where=beside > 0.0).max(initial=0.0))
 
     def solve(self, alpha: Array) -> Solution:
         """Return the dual coefficients (n, t) and offsets (t,) for one penalty a target."""
@@ -180,7 +209,7 @@ class DualPath:
         if size.min() <= np.finfo(self.K.dtype).eps * size.max():
             return None
         coef, offset = self.vectors @ ((self.vectors.T @ self.y) / shifted), np.zeros(self.y.shape[1])
-        error = fit_error(self.diagonal, coef, self.y, self.border, self.unit)
+        error = self._error(coef)
         if error > self.trusted:
             return None
         if self.border is not None:
@@ -188,6 +217,10 @@ class DualPath:
         norms = np.linalg.norm(self.y, axis=0)
         relative = residual(self.K, coef, self.y, alpha, self.border, offset, norms)
         return self._original(Solution(coef * self.root[:, None], offset, "eigen", relative, error=error))
+
+    def _error(self, coef: Array, left: float = 0.0) -> float:
+        fit_intercept = self.border is not None
+        return fit_error(self.diagonal, coef, self.y, self.root, self.unit, left, fit_intercept=fit_intercept)
 
     def factored(self, alpha: Array) -> Solution:
         """Return what :meth:`solve` does, from a factor of its own, whose rounding errors are the smaller ones."""
@@ -199,5 +232,5 @@ class DualPath:
     def _factored(self, alpha: Array, *, fallback: bool = True) -> Solution:
         options: dict[str, Any] = {"definite": self.definite, "fallback": fallback}
         found = solve_symmetric(self.K, self.y, self._in_range(alpha), border=self.border, **options)
-        error = fit_error(self.diagonal, found.coef, self.y, self.border, self.unit, found.residual)
+        error = self._error(found.coef, found.residual)
         return self._original(found._replace(coef=found.coef * self.root[:, None], error=error))

@@ -78,7 +78,7 @@ def solve_dual(
     border = root if fit_intercept else None
     unit = roundoff(K.dtype) if unit is None else unit
     found = solve_symmetric(K, y, alpha, border=border, definite=definite, fallback=fallback)
-    error = fit_error(K.diagonal(), found.coef, y, border, unit, found.residual)
+    error = fit_error(K.diagonal(), found.coef, y, root, unit, found.residual, fit_intercept=fit_intercept)
     if fallback and error > LOST and found.solver == "cholesky":
         complain(error, K, alpha, unit)
     coef[rows] = np.ldexp(found.coef, -exponent) * root.astype(K.dtype)[:, None]

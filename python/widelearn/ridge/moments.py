@@ -12,7 +12,8 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
 from widelearn import _core
-from widelearn.ridge.normal_equations import EPS, NormalEquations
+from widelearn.ridge.exact_products import two_sum
+from widelearn.ridge.normal_equations import EPS, NormalEquations, scale_of
 from widelearn.ridge.primal_gcv import PrimalGcv
 from widelearn.ridge.primal_systems import PrimalSolver
 from widelearn.ridge.row_passes import RowPasses
@@ -268,8 +269,9 @@ class Moments:
             zy = zy + self.weight * np.outer(center + rest, mean_y)
             total = total + self.weight * mean_y**2
             center, rest, mean_y = zero, zero, np.zeros(self.n_targets)
-        spread = zz.diagonal().copy()
-        return NormalEquations(zz, zy, center, rest, mean_y, np.sqrt(total), self.weight, fit_intercept, spread)
+        spread, size = zz.diagonal().copy(), np.sqrt(total)
+        scale = size if fit_intercept else scale_of(np.sqrt(self.yy), size)
+        return NormalEquations(zz, zy, center, rest, mean_y, size, self.weight, fit_intercept, spread, scale)
 
 
 def add_outer(matrix: Array, vector: Array, factor: float) -> None:
@@ -278,10 +280,3 @@ def add_outer(matrix: Array, vector: Array, factor: float) -> None:
     signed = -root if factor < 0.0 else root
     for rows in row_blocks(len(matrix), OUTER_ROWS):
         matrix[rows] += np.outer(signed[rows], root)
-
-
-def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
-    """Return the rounded sum, and what rounding took from it."""
-    total = a + b
-    shadow = total - a
-    return total, (a - (total - shadow)) + (b - shadow)

@@ -7,13 +7,16 @@ import numpy as np
 from widelearn.runtime import Array
 
 EPS = float(np.finfo(np.float64).eps)
+# Targets of less relative spread are one number and rounding errors.
+CONSTANT = 1e-7
 
 
 class NormalEquations(NamedTuple):
     """(A + alpha I) C = B for moments about a centre: A (p, p), which a solution destroys, and B (p, t).
 
     The mean of the features is `center` + `rest`, zero without an intercept. Sizes (t,) are the norms of the targets,
-    about their means where there is an intercept.
+    about their means where there is an intercept; scales (t,) are what errors are measured beside, see
+    :func:`scale_of`.
     """
 
     A: Array
@@ -26,6 +29,7 @@ class NormalEquations(NamedTuple):
     fit_intercept: bool
     # Σ w (z - center)² of every feature.
     spread: Array
+    scale: Array
 
     @property
     def distance(self) -> float:
@@ -43,7 +47,19 @@ class NormalEquations(NamedTuple):
         A was summed with relative errors of about `unit`. With M = D (A + alpha I) D of unit diagonal and c = D⁻¹ coef
         an error δM moves the fit by |M^(1/2) M⁻¹ δM c| <= |M⁻¹|^(1/2) unit |c|.
         """
+        return unit / EPS * self.rounding(coef, alpha, targets) / max(rcond, np.finfo(np.float64).tiny) ** 0.5
+
+    def rounding(self, coef: Array, alpha: float, targets: Any) -> float:
+        """Return how far rounding of the coefficients alone moves the fit, relative to the targets."""
         scaled = np.sqrt(self.spread + alpha)[:, None] * coef
-        size = self.size[targets]
-        relative = np.linalg.norm(scaled, axis=0) / np.where(size > 0.0, size, np.inf)
-        return float(unit * relative.max(initial=0.0) / max(rcond, np.finfo(np.float64).tiny) ** 0.5)
+        scale = self.scale[targets]
+        relative = np.linalg.norm(scaled, axis=0) / np.where(scale > 0.0, scale, np.inf)
+        return float(EPS * relative.max(initial=0.0))
+
+
+def scale_of(spread: Array, size: Array) -> Array:
+    """Return the norms of targets about their means, with an intercept or without; the norm of what does not vary.
+
+    A fit without an intercept to targets far from zero is as good as what it makes of their differences.
+    """
+    return np.asarray(np.where(spread > CONSTANT * size, spread, size))

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, check_consistent_length
 
 from widelearn.ridge.certificate import complain_of_left_out
+from widelearn.ridge.complaints import worst_complaint
 from widelearn.ridge.dual_path import DualPath
 from widelearn.ridge.dual_rows import DualRowsPath, StoredRows, gcv_of_rows, solve_rows
 from widelearn.ridge.kernel_systems import own_kernel_matrix, solve_dual
@@ -161,7 +162,7 @@ def solve(
     penalties = check_alpha(alpha, columns.shape[1])
     if kind == "kernel":
         coef = solve_dual(own_kernel_matrix(a), columns, penalties, weight).coef
-    elif len(a) < a.shape[1]:
+    elif (len(a) if weight is None else np.count_nonzero(weight)) < a.shape[1]:
         coef = solve_rows(StoredRows(a, False), columns, penalties, weight, fit_intercept=False).coef
     else:
         moments = Moments(a.shape[1], columns.shape[1]).update(a, columns, weight)
@@ -201,6 +202,11 @@ def path(
     ValueError
         If shapes do not fit, a penalty is negative, or the kernel matrix is not symmetric.
 
+    Warns
+    -----
+    LinAlgWarning
+        Once, with the penalty of the worst, where systems are singular or their solutions lose digits to rounding.
+
     Notes
     -----
     With m = min(n, p): 2 n p m flops for the products, then 9 m³ for eigenvectors or m³ / 3 a penalty. A penalty whose
@@ -223,12 +229,14 @@ def path(
     found = decompose(problem)
     t = problem.y.shape[1]
     out = np.zeros((len(problem.alphas), problem.n if kind == "kernel" else problem.A.shape[1], t), problem.A.dtype)
-    for j, alpha in enumerate(problem.alphas):
-        coef = found.solve(np.full(t, alpha)).coef
-        if kind == "kernel":
-            out[j, problem.rows] = coef
-        else:
-            out[j] = coef
+    with worst_complaint() as gathered:
+        for j, alpha in enumerate(problem.alphas):
+            gathered.which = f"alpha = {alpha:.2g}"
+            coef = found.solve(np.full(t, alpha)).coef
+            if kind == "kernel":
+                out[j, problem.rows] = coef
+            else:
+                out[j] = coef
     return problem.shaped(out)
 
 

@@ -16,9 +16,9 @@ from widelearn.ridge.symmetric_systems import Solution
 from widelearn.runtime import Array, check_memory, warn
 
 # Errors of fitted values relative to the targets up to which one decomposition serves: for left-out errors, and for
-# coefficients; the same for moments of single precision.
+# coefficients; the same for moments of single precision, measured beside those of one penalty.
 ERRORS, COEFFICIENTS = 1e-9, 1e-10
-SINGLE = 1e-4
+SINGLE = 1e-5
 # Errors of a leverage that a share of one must exceed so many times for a left-out error of that relative accuracy.
 ACCURACY, ACCURACY_SINGLE = 1e6, 10.0
 # Means beyond so many spreads are not held by one number each.
@@ -58,7 +58,7 @@ class PrimalPath:
 
     def error(self, alphas: Array) -> NDArray[np.float64]:
         """Return how far fits by eigenvectors may be off, relative to targets: unit λ_max ‖c‖ (λ_min + alpha)^-½."""
-        size = np.where(self.system.size > 0.0, self.system.size, np.inf)
+        size = np.where(self.system.scale > 0.0, self.system.scale, np.inf)
         coef = np.stack([np.linalg.norm(self.projected * column[:, None], axis=0) for column in self.inverse(alphas).T])
         noise, unit = self.noise(alphas), self.moments.unit * self.largest
         moved = np.sqrt(noise * unit) * (coef / size).max(axis=1, initial=0.0)
@@ -119,7 +119,7 @@ class PrimalPath:
 
     def _relative(self, norms: Array) -> float:
         """Return the largest of norms (t,), relative to the root mean squares of the targets."""
-        size = self.system.size / len(self.rows.y) ** 0.5
+        size = self.system.scale / len(self.rows.y) ** 0.5
         return float((norms / np.where(size > 0.0, size, np.inf)).max(initial=0.0))
 
     def _spoilt(self, left: Array, squares: Array, inverse: Array) -> NDArray[np.bool_]:

@@ -1,25 +1,28 @@
 """Primal ridge systems by the cheapest way that is accurate: a factor of moments, refinement, or a QR of the rows."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgWarning
 
+from widelearn.ridge.complaints import complain_once
 from widelearn.ridge.equilibrated import Equilibrated
+from widelearn.ridge.exact_refinement import Confirmed, refine_exactly
 from widelearn.ridge.normal_equations import EPS, NormalEquations
 from widelearn.ridge.refinement import refine
 from widelearn.ridge.row_passes import RowPasses
-from widelearn.ridge.row_triangle import RowTriangle
+from widelearn.ridge.row_triangle import Factor, RowTriangle
 from widelearn.ridge.symmetric_systems import Solution, Trouble, checked_diagonal, describe, singular_solution
-from widelearn.runtime import Array, warn
+from widelearn.runtime import Array
 
 # Errors of fitted values relative to the targets: below the first a solution is left as it is, above the last we warn.
 ENOUGH, TOO_MUCH = 1e-11, 1e-6
-# Of triangles the estimate is a bound that errors stay far below.
-TOO_MUCH_OF_TRIANGLES = 1e-3
-# The same for moments of single precision.
-ENOUGH_SINGLE, TOO_MUCH_SINGLE = 1e-4, 1e-2
+# Of exact solutions: no method has better coefficients than those that rounding moves so far.
+TOO_MUCH_OF_COEFFICIENTS = 1e-3
+# The same for moments of single precision. Measured on 30 problems of random features: where the estimate is below 1e-5,
+# errors are at most half of it, and 7 times those of scikit-learn's Ridge in single precision; up to 1e-4, 38 times.
+ENOUGH_SINGLE, TOO_MUCH_SINGLE = 1e-5, 1e-2
 # What refinement leaves: of moments in double precision, of single precision that is to be as good, or good enough.
 LEFT, LEFT_MIXED, LEFT_SINGLE = 1e-11, 1e-10, 1e-8
 # A factor whose errors unit / rcond are below this is good enough to refine with.
@@ -106,14 +109,24 @@ class PrimalSolver:
         error = self.system.error(coef, alpha, rcond, self.unit, at)
         self.rcond = min(self.rcond, rcond)
         if error > self.enough and self.rows is not None and self._contracts(rcond, self.rows):
-            options = {"targets": at, "left": self.left, "floor": 10 * EPS / rcond**0.5}
-            refined = refine(self.system, alpha, coef, system.correct, self.rows, **options)
+            refined = self._refined(system, alpha, coef, rcond, at)
             if refined is not None:
                 self.solver, self.n_iter = "refined", max(self.n_iter, refined[2])
                 return *refined[:2], True
         if self.rows is None:
             self.error = max(self.error, error)
         return coef, self.system.offset(coef, at), error <= self.enough
+
+    def _refined(self, system: Equilibrated, alpha: float, coef: Array, rcond: float, at: Any) -> Any:
+        """Return a factor's solution corrected by the rows, and in how many passes; None where that is not exact."""
+        if self.rows is None:
+            return None
+        # Residuals in double precision do not see less than rounding of the coefficients.
+        if self.system.rounding(coef, alpha, at) > self.left:
+            found = refine_exactly(self.system, alpha, coef, system.correct, self.rows, targets=at)
+            return found if found is not None and found.left <= TOO_MUCH else None
+        options = {"targets": at, "left": self.left, "floor": 10 * EPS / rcond**0.5}
+        return refine(self.system, alpha, coef, system.correct, self.rows, **options)
 
     def _contracts(self, rcond: float, rows: RowPasses) -> bool:
         """Whether refinement with a factor of this condition does better than what else there is."""
@@ -133,12 +146,29 @@ class PrimalSolver:
         factor = self.triangle().factor(alpha)
         coef, offset = factor.coef[:, at], factor.offset[at]
         self.solver, self.rcond = "qr", min(self.rcond, factor.rcond**2)
-        error = float(factor.error(self.system.size)[at].max(initial=0.0))
-        self.error = max(self.error, error if error > TOO_MUCH_OF_TRIANGLES else 0.0)
+        error = float(factor.error(self.system.scale)[at].max(initial=0.0))
+        refined = self._refined_exactly(alpha, at, factor)
+        if refined is None:
+            self.error = max(self.error, error)
+        else:
+            rounding = self.system.rounding(refined.coef, alpha, at)
+            self.error = max(self.error, refined.left, rounding if rounding > TOO_MUCH_OF_COEFFICIENTS else 0.0)
+            coef, offset, self.n_iter = *refined[:2], max(self.n_iter, refined.n_iter)
         # What no row sees has no coefficient under any penalty; without one that is a choice to be told of.
         if factor.rank + (self.triangle().null.shape[1] if alpha > 0.0 else 0) < len(coef):
             self.troubles.append(Trouble("eigen", factor.rcond**2, factor.rank))
         return coef, offset
+
+    def _refined_exactly(self, alpha: float, at: Any, factor: Factor) -> Confirmed | None:
+        """Return the factor's solution corrected by exact residuals of the rows, None where that does not converge."""
+        found = None
+        # Rounding of directions in which no row varies is small beside large penalties alone.
+        for root in [factor.whole] * (factor.whole is not factor.root) + [factor.root]:
+            if self.rows is not None and (found is None or found.left > TOO_MUCH):
+                start, correct = factor.coef[:, at], partial(through, root)
+                options = {"targets": at, "unseen": factor.units[:, None] * self.triangle().null}
+                found = refine_exactly(self.system, alpha, start, correct, self.rows, **options) or found
+        return found
 
     def warn(self) -> None:
         """Say once what is singular, or what may be inexact."""
@@ -149,11 +179,18 @@ class PrimalSolver:
         )
         self.troubles, self.error, self.rcond = [], 0.0, 1.0
         if worst is not None:
-            warn(describe(worst, len(self.system.A), self.system.A.dtype), LinAlgWarning)
-        elif error > self.too_much:
-            warn(
-                f"The ridge system is nearly singular (rcond = {rcond:.2g}): rounding may move fitted values by"
-                f" {error:.1g} of the targets' size. Raise alpha"
-                f"{', or give all rows to one fit, which can correct this' if self.rows is None else ''}.",
-                LinAlgWarning,
+            complain_once(
+                describe(worst, len(self.system.A), self.system.A.dtype), singular=True, severity=-worst.rcond
             )
+        elif error > self.too_much:
+            complain_once(
+                f"The ridge system is nearly singular (rcond = {rcond:.2g}): rounding may leave fewer than"
+                f" {'two' if self.too_much > TOO_MUCH else 'six'} digits of fitted values. Raise alpha"
+                f"{', or give all rows to one fit, which can correct this' if self.rows is None else ''}.",
+                severity=error,
+            )
+
+
+def through(root: Array, gradient: Array) -> Array:
+    """Return W W' times a gradient."""
+    return np.asarray(root @ (root.T @ gradient))

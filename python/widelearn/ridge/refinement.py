@@ -41,7 +41,7 @@ def refine(
     Source: Björck, "Stability analysis of the method of seminormal equations for linear least squares problems",
     Linear Algebra and its Applications 88, 1987.
     """
-    center, size = system.center, system.size[targets]
+    center, size = system.center, system.scale[targets]
     y = rows.y[:, targets]
     # Far from zero, features lose in products the digits that their mean has beyond their spread.
     far = system.distance > FAR

@@ -44,7 +44,7 @@ class Refits:
         rows = self.rows._replace(weight=weight)
         system, z = self._without(rows, weight, i)
         others, errors, exact = RowTriangle(system, rows), [], True
-        size = self.system.size / max(self.system.weight, np.finfo(np.float64).tiny) ** 0.5
+        size = self.system.scale / max(self.system.weight, np.finfo(np.float64).tiny) ** 0.5
         # What the other rows do not vary in has no coefficient.
         z = np.where(system.spread > 0.0, z - system.center, 0.0)
         for j in at:

@@ -1,14 +1,19 @@
 """The singular vectors of rows: ridge regression for all penalties at once, without the squares of the features."""
 
-import numpy as np
-from scipy.linalg import LinAlgWarning
+from functools import partial
 
-from widelearn.ridge.certificate import SINGLE
+import numpy as np
+
+from widelearn.ridge.certificate import LOST, SINGLE
+from widelearn.ridge.complaints import complain_once
+from widelearn.ridge.dual_refinement import ScaledRows, refine_dual
+from widelearn.ridge.graded_factor import GradedFactor
 from widelearn.ridge.lapack import qr, svd, svdvals
 from widelearn.ridge.leave_one_out import Errors, eigen_errors
+from widelearn.ridge.normal_equations import scale_of
 from widelearn.ridge.symmetric_systems import Solution, Trouble, describe
 from widelearn.ridge.tridiagonal import NOTHING, gcv_errors
-from widelearn.runtime import Array, check_memory, warn
+from widelearn.runtime import Array, check_memory
 
 EPS = float(np.finfo(np.float64).eps)
 # Errors of the fit, relative to the targets, that a user is told of.
@@ -63,6 +68,14 @@ class RowSpectrum:
         rank = np.count_nonzero(alike > max(n, p) * EPS * alike.max(initial=0.0))
         self.s[rank:] = 0.0
         self.rows, self.lost = (Z, y, weight, kept), LOST_BY_ROWS if Z.dtype == np.float64 else SINGLE
+        mean = (root @ self.y) / (root @ root)
+        self.size = scale_of(np.linalg.norm(self.y - np.outer(root, mean), axis=0), np.linalg.norm(self.y, axis=0))
+        # What cancels in left-out errors without an intercept, beside their scale.
+        whole = np.linalg.norm(self.y, axis=0)
+        self.lever = float(np.divide(whole, self.size, out=np.ones_like(whole), where=self.size > 0.0).max(initial=1.0))
+        # Errors of rows that were left out in earnest, and for which penalties one of them is not confirmed.
+        self.again: dict[int, Array] = {}
+        self.unsure: Array = np.zeros(1, bool)
 
     @staticmethod
     def need(n: int, p: int) -> int:
@@ -71,24 +84,30 @@ class RowSpectrum:
 
     def errors(self, alphas: Array) -> Errors:
         """Yield rows and their scaled left-out errors for every penalty."""
-        again = self._refits(alphas)
+        self.again, self.unsure = self._refits(alphas)
         for rows, found in eigen_errors(self.s**2, self.U, self.y, alphas, 0.0):
-            for i, errors in again.items():
+            for i, errors in self.again.items():
                 if rows.start <= i < rows.stop:
                     found[:, i - rows.start] = errors
             yield rows, found
 
-    def _refits(self, alphas: Array) -> dict[int, Array]:
-        """Return the errors (a, t) of rows so far out that rounding of the others drowns what is left of them."""
-        alphas = alphas[alphas > 0.0] if (alphas > 0.0).all() else alphas[:0]
+    def _refits(self, alphas: Array) -> tuple[dict[int, Array], Array]:
+        """Return the errors (a, t) of rows so far out that rounding of the others drowns what is left of them.
+
+        With them comes for which penalties (a,) one of them is not confirmed.
+        """
+        none: tuple[dict[int, Array], Array] = {}, np.zeros(len(alphas), bool)
+        if len(self.root) < 3 or not (alphas > 0.0).all():
+            return none
         inverse = 1.0 / (self.s[:, None] ** 2 + alphas)
         share = self.U**2 @ inverse
-        outlying = np.flatnonzero((EPS * inverse.max(axis=0, initial=0.0) > OUTLYING * share).any(axis=1))
+        drowned = self.lever * EPS * inverse.max(axis=0, initial=0.0)
+        outlying = np.flatnonzero((drowned > OUTLYING * share).any(axis=1))
         if len(self.root) <= MOST_REFITS and (self._turned(alphas) > OUTLYING).any():
             outlying = np.arange(len(self.root))
-        if len(self.root) < 3 or len(outlying) > MOST_REFITS:
-            return {}
-        (Z, y, weight, kept), found = self.rows, {}
+        if len(outlying) > MOST_REFITS:
+            return none
+        (Z, y, weight, kept), (found, unsure) = self.rows, none
         for i in outlying:
             others, z = np.delete(kept, i), Z[kept[i]].astype(np.float64)
             part = RowSpectrum(
@@ -98,24 +117,34 @@ class RowSpectrum:
                 fit_intercept=bool(self.n_null),
             )
             fits = [part.fit(np.full(y.shape[1], alpha)) for alpha in alphas]
-            left = [y[kept[i]] - (z - part.center) @ coef - part.mean for coef in fits]
+            left = [y[kept[i]] - (z - part.center) @ coef - offset for coef, offset, _ in fits]
+            # The row may be so far out that rounding of coefficients shows.
+            blurred = [4 * EPS * (np.abs(z - part.center) @ np.abs(coef)) for coef, *_ in fits]
+            least = LOST * np.maximum(np.abs(left), self.size / np.linalg.norm(self.root))
+            unsure |= (np.array(blurred) > least).any(axis=1) | np.array([error > LOST_BY_ROWS for *_, error in fits])
             found[int(i)] = self.root[i] * np.array(left)
-        return found
+        return found, unsure
 
     def doubt(self, alphas: Array) -> Array:
-        """Return about how wrong left-out errors of every penalty (a,) may be by rounding, relative to themselves."""
-        doubt = self._turned(alphas)
+        """Return about how wrong left-out errors of every penalty (a,) may be by rounding, relative to themselves.
+
+        Rows that were left out in earnest have no part in it.
+        """
+        others = np.delete(self.U, list(self.again), axis=0)
+        if not len(others):
+            return np.where(self.unsure, np.inf, 0.0)
         shifted = self.s[:, None] ** 2 + alphas
         inverse = np.divide(1.0, shifted, out=np.zeros_like(shifted), where=shifted > 0.0)
-        share = (self.U**2 @ inverse).min(axis=0, initial=np.inf)
-        drowned = np.divide(EPS * inverse.max(axis=0, initial=0.0), share, out=np.zeros_like(share), where=share > 0.0)
-        return np.maximum(doubt, drowned)
+        share = (others**2 @ inverse).min(axis=0, initial=np.inf)
+        drowned = self.lever * EPS * inverse.max(axis=0, initial=0.0)
+        drowned = np.divide(drowned, share, out=np.zeros_like(share), where=share > 0.0)
+        return np.where(self.unsure, np.inf, np.maximum(self._turned(alphas), drowned))
 
     def _turned(self, alphas: Array) -> Array:
         """Return how far rounding turns singular vectors (a,), by some units of the last place."""
         least, first = self.s[self.s > 0.0].min(initial=np.inf), float(self.s.max(initial=0.0))
         smallest = np.sqrt(least**2 + alphas)
-        return np.divide(ULPS * EPS * first, smallest, out=np.zeros(len(alphas)), where=smallest > 0.0)
+        return np.divide(self.lever * ULPS * EPS * first, smallest, out=np.zeros(len(alphas)), where=smallest > 0.0)
 
     def gcv(self, alphas: Array) -> Array:
         """Return the generalised cross-validation errors (a, t)."""
@@ -132,8 +161,27 @@ class RowSpectrum:
         n = len(self.root)
         return gcv_errors(rss, (total - n) + share.sum(axis=0), total, exact=total == n)
 
-    def fit(self, alpha: Array) -> Array:
-        """Return the coefficients (p, t) for one penalty a target."""
+    def fit(self, alpha: Array) -> tuple[Array, Array, float]:
+        """Return the coefficients (p, t), the values at the centre (t,), and about how far off their fit is."""
+        coef, offset = self._by_vectors(alpha), self.mean.copy()
+        # Of several solutions the shortest stays as it is.
+        confirmed = bool(self.s.all() or (alpha > 0.0).all())
+        for value in np.unique(alpha) if confirmed else ():
+            at = np.flatnonzero(alpha == value)
+            refined = self._refined(float(value), at, coef[:, at])
+            confirmed &= refined is not None
+            if refined is not None:
+                coef[:, at], offset[at] = refined
+        # What no row varies in has no coefficient.
+        coef[self.lengths == 0.0] = 0.0
+        own, all_ = np.linalg.norm(self.lengths[:, None] * coef, axis=0), np.linalg.norm(coef, axis=0)
+        # Rounding is between that of columns by themselves and that of the longest.
+        moved = EPS * np.sqrt(own * self.s.max(initial=0.0) * all_)
+        moved = np.divide(moved, self.size, out=np.zeros_like(moved), where=self.size > 0.0)
+        return coef, offset, 0.0 if confirmed else float(moved.max(initial=0.0))
+
+    def _by_vectors(self, alpha: Array) -> Array:
+        """Return the coefficients (p, t) that singular vectors give."""
         seen = self.s > 0.0
         s = self.s[seen, None]
         U, Vt = self.U[:, seen], self.Vt[seen]
@@ -142,20 +190,30 @@ class RowSpectrum:
         for _ in range(REFINED):
             left = U.T @ (self.y - self.A @ coef)
             coef += Vt.T @ ((s * left - alpha * (Vt @ coef)) / (s**2 + alpha))
-        # What no row varies in has no coefficient.
-        coef[self.lengths == 0.0] = 0.0
         return coef
+
+    def _refined(self, alpha: float, at: Array, coef: Array) -> tuple[Array, Array] | None:
+        """Return the solution of some targets for one penalty that residuals confirm, or None."""
+        Z, y, _, kept = self.rows
+        given = ScaledRows(Z[kept], y[np.ix_(kept, at)], self.root, self.center, self.A, bool(self.n_null))
+        start = coef, self.dual(np.full(len(self.size), alpha))[:, at], self.mean[at]
+        found = refine_dual(given, alpha, start, partial(self._inverse, alpha), self.size[at])
+        if found is None:
+            factor = GradedFactor(self.A, alpha, self.root if self.n_null else None)
+            dual = factor(self.y[:, at])
+            start = self.A.T @ dual, self.root[:, None] * dual, self.mean[at]
+            found = refine_dual(given, alpha, start, factor, self.size[at])
+        return found
+
+    def _inverse(self, alpha: float, right: Array) -> Array:
+        """Return (A A' + alpha)⁻¹ times right-hand sides (n, t), without their part along the intercept's direction."""
+        return np.asarray(self.U @ ((self.U.T @ right) / (self.s[:, None] ** 2 + alpha)))
 
     def solve(self, alpha: Array) -> Solution:
         """Return the coefficients (p, t) and values at the centre (t,) for one penalty a target."""
-        coef = self.fit(alpha)
-        size = np.linalg.norm(self.y, axis=0)
-        # Rounding is between that of columns by themselves and that of the longest.
-        own, all_ = np.linalg.norm(self.lengths[:, None] * coef, axis=0), np.linalg.norm(coef, axis=0)
-        moved = EPS * np.sqrt(own * self.s.max(initial=0.0) * all_)
-        error = float(np.divide(moved, size, out=np.zeros_like(size), where=size > 0.0).max(initial=0.0))
+        coef, offset, error = self.fit(alpha)
         self._warn(error, alpha)
-        return Solution(coef, self.mean, "svd", center=self.center, distance=self.distance, error=error)
+        return Solution(coef, offset, "svd", center=self.center, distance=self.distance, error=error)
 
     def dual(self, alpha: Array) -> Array:
         """Return the dual coefficients (n, t) of the rows that have a weight, for one penalty a target."""
@@ -168,14 +226,13 @@ class RowSpectrum:
         rank, n = int(np.count_nonzero(self.s)), len(self.s)
         first = float(self.s.max(initial=0.0))
         if rank < n and not (alpha > 0.0).all():
-            rcond = EPS
-            warn(describe(Trouble("eigen", rcond, rank), n, self.y.dtype), LinAlgWarning)
+            complain_once(describe(Trouble("eigen", EPS, rank), n, self.y.dtype), singular=True)
         elif error > self.lost:
-            warn(
-                f"Rounding errors move the fit by about {error:.1g} of the targets: the largest singular value of the"
-                f" features is {first / max(float(alpha.min()), EPS**2 * first**2) ** 0.5:.2g} roots of alpha. Raise"
-                " alpha, or scale the columns alike.",
-                LinAlgWarning,
+            ratio = first / max(float(alpha.min()), EPS**2 * first**2) ** 0.5
+            complain_once(
+                f"Rounding errors move the fit: the largest singular value of the features is {ratio:.2g} roots of"
+                " alpha, more than doubles hold. Raise alpha, or scale the columns alike.",
+                severity=error,
             )
 
 

@@ -34,6 +34,8 @@ class Factor:
     rank: int
     slack: float
     units: Array
+    # The root with the directions in which no row varies, where the penalty alone decides.
+    whole: Array
 
     def error(self, size: Array) -> Array:
         """Return how far the fit of every target may be off, relative to its size."""
@@ -81,7 +83,8 @@ class RowTriangle:
             left, right = np.hypot(left, np.linalg.norm(outside, axis=0)), kept[:, : root.shape[1]].T @ right
         scaled = root @ right
         # What no row sees has no coefficient: there rounding meets the penalty alone.
-        root, coef = (take_out_null(D[:, None] * values, self.null) for values in (root, scaled))
+        whole = D[:, None] * root
+        root, coef = (take_out_null(values, self.null) for values in (whole, D[:, None] * scaled))
         size = float(np.linalg.norm(T) * np.linalg.norm(root / D[:, None]))
         offset = np.zeros(t)
         if self.first:
@@ -89,9 +92,8 @@ class RowTriangle:
         residual = np.linalg.norm(self.y - self.Z @ coef, axis=0)
         found = (coef, offset, left, residual, np.linalg.norm(coef / D[:, None], axis=0))
         slack = alpha * float((root**2).sum()) + self.null.shape[1]
-        return Factor(
-            root, *found, rcond=1.0 / size if size > 0.0 else 1.0, rank=root.shape[1], slack=slack, units=1.0 / D
-        )
+        rcond, rank = 1.0 / size if size > 0.0 else 1.0, root.shape[1]
+        return Factor(root, *found, rcond=rcond, rank=rank, slack=slack, units=1.0 / D, whole=whole)
 
 
 def inverse(T: Array) -> tuple[Array, Array | None]:

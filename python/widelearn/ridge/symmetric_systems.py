@@ -4,12 +4,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import LinAlgWarning
 from sklearn.utils.validation import _check_sample_weight
 
+from widelearn.ridge.complaints import complain_once
 from widelearn.ridge.equilibrated import MIRROR_ROWS, Equilibrated
 from widelearn.ridge.lapack import eigh, ldlt_solve, svd
-from widelearn.runtime import Array, check_memory, row_blocks, warn
+from widelearn.runtime import Array, check_memory, row_blocks
 
 # Shares of a solution along the border from which on that is projected out of the system instead.
 SLIP = 1e-10
@@ -117,7 +117,7 @@ def solve_symmetric(
         rcond = min(rcond, *found[2:], *(trouble.rcond for trouble in troubles))
     worst = min(troubles, key=lambda trouble: trouble.rcond, default=None)
     if worst is not None:
-        warn(describe(worst, len(A), A.dtype), LinAlgWarning)
+        complain_once(describe(worst, len(A), A.dtype), singular=True, severity=-worst.rcond)
     X = coef.astype(A.dtype)
     relative = residual(A, X.astype(np.float64), right, alpha, u, offset, np.linalg.norm(B, axis=0))
     return Solution(X, offset + origin, worst.solver if worst else "cholesky", relative, rcond=rcond)

@@ -139,9 +139,9 @@ class KernelProblem:
             kept = slice(None) if self.weight is None else self.weight > 0
             root = np.ones(len(self.Y)) if self.weight is None else np.sqrt(self.weight)
             root, Y, coef = root[kept, None], self.Y[kept], found.coef[kept]
-            border = root[:, 0] if self.fit_intercept else None
             diagonal = root[:, 0] ** 2 * self.diagonal()[kept]
-            error = fit_error(diagonal, coef / root, root * Y, border, roundoff(np.float32))
+            options: dict[str, Any] = {"fit_intercept": self.fit_intercept}
+            error = fit_error(diagonal, coef / root, root * Y, root[:, 0], roundoff(np.float32), **options)
             dtype = np.dtype(np.float32 if error <= SINGLE else np.float64)
         found = found._replace(coef=found.coef.astype(dtype, copy=False), offset=found.offset.astype(dtype))
         return KernelModel(self.kernel, rows, found, self.X.dtype)
