@@ -20,7 +20,7 @@ from widelearn.runtime import Array
 ENOUGH, TOO_MUCH = 1e-11, 1e-6
 # Of exact solutions: no method has better coefficients than those that rounding moves so far.
 TOO_MUCH_OF_COEFFICIENTS = 1e-3
-# The same for moments of single precision. Measured on 30 problems of random features: where the estimate is below 1e-5,
+# The same for moments of single precision. Measured on 30 problems of random features: where the estimate is below 1e-5
 # errors are at most half of it, and 7 times those of scikit-learn's Ridge in single precision; up to 1e-4, 38 times.
 ENOUGH_SINGLE, TOO_MUCH_SINGLE = 1e-5, 1e-2
 # What refinement leaves: of moments in double precision, of single precision that is to be as good, or good enough.
