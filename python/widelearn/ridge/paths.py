@@ -162,7 +162,7 @@ def solve(
     penalties = check_alpha(alpha, columns.shape[1])
     if kind == "kernel":
         coef = solve_dual(own_kernel_matrix(a), columns, penalties, weight).coef
-    elif (len(a) if weight is None else np.count_nonzero(weight)) < a.shape[1]:
+    elif len(a) < a.shape[1]:
         coef = solve_rows(StoredRows(a, False), columns, penalties, weight, fit_intercept=False).coef
     else:
         moments = Moments(a.shape[1], columns.shape[1]).update(a, columns, weight)
