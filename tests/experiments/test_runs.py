@@ -266,7 +266,7 @@ def killed(cell, seed):
 
 
 def test_errors_of_processes_are_told(monkeypatch):
-    monkeypatch.setattr("widelearn.experiments.studies.workers._cores", lambda: 2)
+    monkeypatch.setattr("widelearn.experiments.studies.workers.cpu_count", lambda: 2)
     tasks = [((0, draw), {"x": draw}, (0, draw)) for draw in range(3)]
     with Workers(2) as workers:
         with pytest.raises(ValueError, match="cell"):

@@ -15,6 +15,7 @@ from functools import cache
 from multiprocessing.connection import Connection
 from typing import Self
 
+from joblib import cpu_count
 from threadpoolctl import threadpool_limits
 
 from widelearn.experiments.studies.rows import Row
@@ -27,7 +28,7 @@ class Workers:
     """Simulate in this process, or in as many as asked; those never outlive the block, nor this process."""
 
     def __init__(self, jobs: int = 1) -> None:
-        self.jobs = min(jobs, _cores())
+        self.jobs = min(jobs, int(cpu_count()))
         self._stack = contextlib.ExitStack()
         self._pool: ProcessPoolExecutor | None = None
 
@@ -83,10 +84,6 @@ def _no_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _begin(lifeline: Connection) -> None:
