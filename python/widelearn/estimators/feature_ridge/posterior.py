@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from widelearn.estimators.posterior import Posterior
-from widelearn.estimators.units import ONES, Units
 from widelearn.ridge import Moments
 from widelearn.ridge.factor import RidgeFactor
 from widelearn.ridge.moments import add_outer
@@ -22,19 +21,20 @@ KEPT = 2048
 class MomentsPosterior(Posterior):
     """The process of features φ of independent standard normal coefficients: alpha φ' (Z'WZ + alpha I)⁻¹ φ is left.
 
-    The moments are kept as they are, and must not be used up by what shares them.
+    The moments are kept as they are, not copied; `raw` says that their second ones were turned to be about zero.
     """
 
     def __init__(
-        self, features: Any, moments: Moments, solution: Solution, penalties: Array, units: Units = ONES
+        self, features: Any, moments: Moments, solution: Solution, penalties: Array, *, raw: bool = False
     ) -> None:
-        super().__init__(penalties, moments.weight, units)
-        self.features, self.moments = features, moments
+        super().__init__(penalties, moments.weight)
+        self.features, self.moments, self.raw = features, moments, raw
         self.coef, self.intercept = solution.coef.astype(np.float64), solution.intercept.astype(np.float64)
 
     def _factor(self, penalty: float) -> RidgeFactor:
         second = self.moments.zz.copy()
-        add_outer(second, self.moments.mean_z + self.moments.rest_z, self.moments.weight)
+        if not self.raw:
+            add_outer(second, self.moments.mean_z + self.moments.rest_z, self.moments.weight)
         return RidgeFactor(second, penalty)
 
     def _variance(self, factor: RidgeFactor, X: Array) -> Array:
@@ -53,8 +53,8 @@ class MomentsPosterior(Posterior):
 class CentrePosterior(MomentsPosterior):
     """The process of a kernel that a few rows explain, whose features these make: what they do not explain is left."""
 
-    def __init__(self, kernel: Any, *given: Any) -> None:
-        super().__init__(*given)
+    def __init__(self, kernel: Any, *given: Any, raw: bool) -> None:
+        super().__init__(*given, raw=raw)
         self.kernel = kernel
 
     def _variance(self, factor: RidgeFactor, X: Array) -> Array:
@@ -81,9 +81,8 @@ class InnerProducts:
 
 
 def kept_moments(moments: Moments) -> Moments | None:
-    """Return a copy of moments that a solution uses up, None where they are too large to be kept with a model."""
-    if moments.n_features > KEPT:
-        return None
-    found = copy.copy(moments)
-    found.zz = moments.zz.copy()
-    return found
+    """Return moments that a solution will forget, None where they are too large to be kept with a model.
+
+    Solvers give their matrix back as it was, but without an intercept it is then about zero.
+    """
+    return None if moments.n_features > KEPT else copy.copy(moments)

@@ -186,7 +186,10 @@ class Tall:
 
     def posterior(self, solution: Solution, penalties: Array) -> MomentsPosterior | None:
         """Return the Gaussian process of the solution, None where its moments are too large to be kept."""
-        return None if self.kept is None else MomentsPosterior(self.features, self.kept, solution, penalties)
+        if self.kept is None:
+            return None
+        raw = not self.fit_intercept and self.path is None
+        return MomentsPosterior(self.features, self.kept, solution, penalties, raw=raw)
 
     def passes(self) -> RowPasses:
         """Return passes over the rows' features, in double precision where single precision is no wish of the rows."""

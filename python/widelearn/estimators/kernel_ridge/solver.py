@@ -105,7 +105,11 @@ class Solver:
         options = {"fit_intercept": problem.fit_intercept}
         found, process = fit_on_centres(features, problem.X, problem.Y, alpha, problem.weight, **options)
         if isinstance(problem.kernel, Kernel):
-            posterior = None if process is None else CentrePosterior(problem.kernel, features, *process, alpha)
+            posterior = (
+                None
+                if process is None
+                else CentrePosterior(problem.kernel, features, *process, alpha, raw=not problem.fit_intercept)
+            )
             return KernelModel(problem.kernel, features.components_, found, posterior=posterior)
         dual = np.zeros(problem.Y.shape, problem.X.dtype)
         dual[features.component_indices_] = found.coef
