@@ -33,7 +33,7 @@ class Sufficient:
         self.lipschitz: float | None = None
         self.source: str | None = None
         self.found: LazyCondition | None = None
-        self.estimate = self._estimated(bound)
+        self.estimate = self._estimated(bound, search=given is None)
         if given is not None:
             self.lipschitz, self.source = float(given), "given"
         elif isinstance(bound, BoundNets) and residual is not None and self.sigma > 0:
@@ -45,13 +45,13 @@ class Sufficient:
         if residual is not None and self.sigma > 0:
             self.found = lazy_condition(self.sigma, self.lipschitz, float(residual[0]))
 
-    def _estimated(self, bound: BoundNets | BoundSnapshots) -> float:
-        """Return the largest change of the Jacobian over a distance that is found."""
+    def _estimated(self, bound: BoundNets | BoundSnapshots, search: bool) -> float:
+        """Return the largest change of the Jacobian over a distance, along the path and perhaps by a search."""
         moved = self.distance > 0
         secants = self.change[moved] / self.distance[moved]
         best = float(secants.max(initial=0.0))
         length = float(self.distance.max()) or SMALL * (bound.size() or 1.0)
-        if isinstance(bound, BoundNets) or bound.movable:
+        if search and (isinstance(bound, BoundNets) or bound.movable):
             last = bound.outputs(len(bound) - 1, 0) - bound.outputs(0, 0)
             best = max(best, steepest_change(bound, last if last.any() else np.ones_like(last), length))
         return best

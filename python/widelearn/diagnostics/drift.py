@@ -190,7 +190,8 @@ def laziness(
     A two-layer net of m neurons costs about 8 n² m flops a moment and holds n² numbers and blocks of its neurons' n m
     values, never n x P; your own Jacobian is asked for in blocks of rows. A fitted estimator's rows and targets are
     scaled as in its fit. Outputs are weighed alike. The estimate of L alternates between directions in parameters and
-    outputs, over the length of the path, and takes the secants to all moments too: a bound from below.
+    outputs, over the length of the path, and takes the secants to all moments too: a bound from below. With `lipschitz`
+    given it is the secants alone.
 
     References
     ----------

@@ -4,63 +4,89 @@ from functools import partial
 
 import numpy as np
 
+from widelearn.diagnostics import Laziness, laziness, scaled_descent
 from widelearn.experiments.studies.ensembles import Array
 from widelearn.experiments.studies.judging import Control, Verdict
 from widelearn.experiments.studies.rows import Row, Rows, Theory, line, of, panel, value
 from widelearn.experiments.studies.spec import Cell, Panels, Seed, Settings, Spec
-from widelearn.experiments.studies.statements import equal, wrong
-from widelearn.theory import gradient_flow
+from widelearn.experiments.studies.statements import at_most, equal, wrong
+from widelearn.nets import TwoLayer
 
-SETTINGS = {"n": 10, "d": 6, "width": 200, "scales": (4.0, 8.0, 16.0, 32.0, 64.0), "draws": 24}
-QUICK = {"width": 120, "scales": (4.0, 16.0, 64.0), "draws": 20}
-GENERIC, PAIRED = "generic start", "antisymmetric start"
-SLOPES = {f"slope, {GENERIC}": -1.0, f"slope, {PAIRED}": -2.0}
+SETTINGS = {
+    "n": 10,
+    "d": 12,
+    "width": 200,
+    "scales": (4.0, 8.0, 16.0, 32.0, 64.0),
+    "proven": (256.0, 1024.0),
+    "draws": 32,
+}
+QUICK = {"width": 120, "scales": (4.0, 16.0, 64.0), "draws": 10, "proven": (1024.0,)}
+GENERIC, PAIRED, THEOREM = "generic start", "antisymmetric start", "theorem"
+FRESH, DRIFT = "generic start, fresh rows", "generic start, Jacobian"
+SLOPES = {GENERIC: -1.0, PAIRED: -2.0, FRESH: -1.0, DRIFT: -1.0}
+# What the theorem bounds, over its bound.
+BOUNDED = {
+    "distance": "parameters' path / bound",
+    "jacobian": "change of the Jacobian / bound",
+    "residual": "residual / bound",
+}
+RIVAL = "parameters' path / bound, with σ_max for σ_min"
 
 
-def train(X: Array, y: Array, W0: Array, a: Array, alpha: float) -> float:
-    """Train the first layer of α (f - f_0), tanh neurons, by small steps; return the widest gap to the linear one."""
-    n = len(X)
-    start = np.tanh(X @ W0.T) @ a
-    J0 = (((1 - np.tanh(X @ W0.T) ** 2) * a)[:, :, None] * X[:, None, :]).reshape(n, -1)
-    K = J0 @ J0.T
-    values = np.linalg.eigvalsh(K)
-    rate = 0.3 * n / values[-1]
-    steps = int(min(4000, 10 * n / (values[0] * rate)))
-    marks = np.unique(np.geomspace(1, steps, 60).astype(int))
-    linear = dict(zip(marks.tolist(), gradient_flow(K, y, marks, learning_rate=rate), strict=True))
-    W, gap = W0.copy(), 0.0
-    for index in range(steps):
-        S = np.tanh(X @ W.T)
-        residual = y - alpha * (S @ a - start)
-        W += rate / (alpha * n) * (((1 - S**2) * a) * residual[:, None]).T @ X
-        if index + 1 in linear:
-            f = alpha * (np.tanh(X @ W.T) @ a - start)
-            gap = max(gap, float(np.linalg.norm(f - linear[index + 1])))
-    return gap
+def slope_of(series: str) -> str:
+    """Name the series of a slope."""
+    return f"slope, {series}"
 
 
 def cells(settings: Settings) -> list[Cell]:
-    """Return a cell for each start: a slope needs all scales."""
-    return [{**settings, "start": start} for start in (GENERIC, PAIRED)]
+    """Return a cell for each start, as a slope needs all scales, and one where the theorem's condition holds."""
+    return [{**settings, "part": part} for part in (GENERIC, PAIRED, THEOREM)]
+
+
+def start_net(rng: np.random.Generator, cell: Cell) -> tuple[TwoLayer, Array, Array, Array]:
+    """Draw tanh neurons, in pairs of opposite signs if the start is antisymmetric, and rows, fresh rows, targets."""
+    n, d, half = cell["n"], cell["d"], cell["width"] // 2
+    X, fresh = rng.standard_normal((2, n, d)) / np.sqrt(d)
+    y = rng.standard_normal(n)
+    first, second = rng.standard_normal((2, half, d))
+    W = np.vstack([first, first if cell["part"] == PAIRED else second])
+    a = np.repeat([1.0, -1.0], half)[:, None] / np.sqrt(2 * half)
+    return TwoLayer(W, np.zeros(2 * half), a, "tanh"), X, fresh, y
 
 
 def simulate(cell: Cell, seed: Seed) -> list[Row]:
-    """Train the same network at every scale."""
-    rng = np.random.default_rng(seed)
-    n, d, half, start = cell["n"], cell["d"], cell["width"] // 2, cell["start"]
-    X = np.asarray(rng.standard_normal((n, d)) / np.sqrt(d))
-    y = rng.standard_normal(len(X))
-    first, second = rng.standard_normal((half, d)), rng.standard_normal((half, d))
-    a = np.repeat([1.0, -1.0], half) / np.sqrt(2 * half)
-    W0 = np.vstack([first, second if start == GENERIC else first])
-    gaps = {alpha: train(X, y, W0, a, alpha) for alpha in cell["scales"]}
-    slope = np.polyfit(np.log(list(gaps)), np.log(list(gaps.values())), 1)[0]
-    return [*(value(start, alpha, gap) for alpha, gap in gaps.items()), value(f"slope, {start}", 0.0, slope)]
+    """Train the first layer of the same network at every scale."""
+    start, X, fresh, y = start_net(np.random.default_rng(seed), cell)
+    scales = cell["proven"] if cell["part"] == THEOREM else cell["scales"]
+    reports = {
+        alpha: laziness(scaled_descent(start, X, y, alpha, trained="W", moments=20), X, fresh, y) for alpha in scales
+    }
+    if cell["part"] == THEOREM:
+        return [one for alpha, report in reports.items() for one in compared(report, alpha, start, X)]
+    series = {cell["part"]: [float(np.max(report.gap)) for report in reports.values()]}
+    if cell["part"] == GENERIC:
+        series[FRESH] = [float(np.max(report.gap_fresh)) for report in reports.values()]
+        series[DRIFT] = [float(np.max(report.drift)) for report in reports.values()]
+    rows = [value(name, alpha, gap) for name, gaps in series.items() for alpha, gap in zip(scales, gaps, strict=True)]
+    slopes = {name: np.polyfit(np.log(scales), np.log(gaps), 1)[0] for name, gaps in series.items()}
+    return [*rows, *(value(slope_of(name), 0.0, slope) for name, slope in slopes.items())]
+
+
+def compared(report: Laziness, alpha: float, start: TwoLayer, X: Array) -> list[Row]:
+    """Return what the theorem bounds over its bounds, where its condition holds and only there."""
+    if report.statements is None:
+        return []
+    # at the start there is nothing to compare
+    rows = [value(BOUNDED[name], alpha, float(np.max(shares[1:]))) for name, shares in report.statements.items()]
+    largest = float(np.sqrt(np.linalg.eigvalsh(start.tangent_kernel(X))[-1]))
+    share = float(np.max(report.statements["distance"])) * alpha * largest / report.sigma_min
+    return [*rows, value(RIVAL, alpha, share)]
 
 
 def theory(settings: Settings) -> Theory:
     """Return the slopes."""
-    return lambda row: SLOPES.get(row["series"])
+    slopes = {slope_of(series): exponent for series, exponent in SLOPES.items()}
+    return lambda row: slopes.get(row["series"])
 
 
 def power(factor: float, exponent: float, row: Row) -> float:
@@ -69,26 +95,39 @@ def power(factor: float, exponent: float, row: Row) -> float:
 
 
 def verdicts(settings: Settings) -> list[Verdict]:
-    """Judge the slopes."""
-    starts = {series: series.removeprefix("slope, ") for series in SLOPES}
-    return [equal(f"{starts[one]}: the gap falls like α^{SLOPES[one]:g}", one, share=0.05) for one in SLOPES]
+    """Judge the slopes, and the theorem's statements."""
+    slopes = [
+        equal(f"{what} falls like α^{SLOPES[series]:g}", slope_of(series), share=0.05)
+        for series, what in (
+            (GENERIC, "from a generic start the gap to the linearised training"),
+            (FRESH, "so does the gap at fresh rows: it"),
+            (DRIFT, "so does the Jacobian's relative change: it"),
+            (PAIRED, "from an antisymmetric start the gap"),
+        )
+    ]
+    text = "where 4 L r < σ_min², with a proven L, path, Jacobian and residual stay within the theorem's bounds"
+    return [*slopes, at_most(text, *BOUNDED.values(), bound=1.0, rival=RIVAL)]
 
 
 def controls(settings: Settings) -> list[Control]:
     """See the wrong slope."""
-    return [wrong("the generic gap does not fall like 1/α²", f"slope, {GENERIC}", lambda row: -2.0)]
+    return [wrong("the generic gap does not fall like 1/α²", slope_of(GENERIC), lambda row: -2.0)]
 
 
 def panels(rows: Rows, settings: Settings) -> Panels:
-    """Show the gap against the scale."""
-    labels = {"xlabel": "scale α of the output", "ylabel": "largest gap to the linearised path"}
+    """Show the gaps against the scale, and what the theorem bounds beside its bound."""
+    labels = {"xlabel": "scale α of the output", "xscale": "log", "yscale": "log"}
     shown = of(rows, GENERIC, PAIRED)
     for series, exponent in ((GENERIC, -1.0), (PAIRED, -2.0)):
         last = of(rows, series)[-1]
         through = last["simulation"] * last["x"] ** -exponent
         at = [one["x"] for one in of(rows, series)]
         shown += line(f"α^{exponent:g}", at, partial(power, through, exponent))
-    return [panel(shown, **labels, xscale="log", yscale="log")]
+    bounds = [*of(rows, *BOUNDED.values()), *line("bound", settings["proven"], lambda row: 1.0)]
+    return [
+        panel(shown, ylabel="largest gap to the linearised path (rms)", **labels),
+        panel(bounds, ylabel="largest along training / bound", **labels),
+    ]
 
 
 SPEC = Spec(
