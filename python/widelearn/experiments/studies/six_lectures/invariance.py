@@ -21,9 +21,9 @@ SETTINGS: dict[str, Any] = {
     "plain": 1280,
     "test": 600,
     "draws": 100,
-    "plain_draws": 20,
+    "plain_draws": 40,
 }
-QUICK = {"samples": (30, 80, 200), "plain": 800, "test": 250, "draws": 60, "plain_draws": 14}
+QUICK = {"samples": (30, 80, 200), "plain": 800, "test": 250, "draws": 80, "plain_draws": 30}
 AVERAGED, PLAIN, VARIED = "averaged over shifts", "plain kernel", "averaged, target that shifts change"
 DEGREES = 5
 
