@@ -63,7 +63,9 @@ def theory(settings: Settings) -> Theory:
             return None
         s, theta = law(p)
         found = risk(s, s * theta**2, n, row["x"], noise)
-        return float({RIDGE: found.effective_ridge, TRAIN: found.train}.get(row["series"], found.test))
+        if row["series"] == RIDGE:
+            return float(found.effective_ridge)
+        return float(found.train if row["series"] == TRAIN else found.test)
 
     return predicted
 

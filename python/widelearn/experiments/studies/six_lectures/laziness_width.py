@@ -4,7 +4,8 @@ from functools import partial
 
 import numpy as np
 
-from widelearn.diagnostics import laziness, scaled_descent
+from widelearn.diagnostics import laziness_sweep, scaled_descent
+from widelearn.experiments.studies.ensembles import Array
 from widelearn.experiments.studies.judging import Control, Verdict
 from widelearn.experiments.studies.rows import Row, Rows, Theory, line, of, panel, value
 from widelearn.experiments.studies.spec import Cell, Panels, Seed, Settings, Spec
@@ -17,10 +18,10 @@ SETTINGS = {
     "widths": (128, 256, 512, 1024, 2048, 4096),
     "steps": 400,
     "activation": "softplus",
-    "draws": 60,
-    "equal_draws": 30,
+    "draws": 200,
+    "equal_draws": 60,
 }
-QUICK = {"n": 8, "d": 12, "widths": (64, 256, 1024), "steps": 25, "draws": 80, "equal_draws": 20}
+QUICK = {"n": 8, "d": 12, "widths": (64, 256, 1024), "steps": 25, "draws": 150, "equal_draws": 24}
 RANDOM, EQUAL = "random signs", "equal signs"
 MOVED, DRIFT, TURN, GAP = (
     "parameters ‖θ - θ₀‖/‖θ₀‖",
@@ -48,6 +49,11 @@ def cells(settings: Settings) -> list[Cell]:
     return [{**settings, "signs": signs, "draws": count} for signs, count in draws.items()]
 
 
+def start_net(cell: Cell, weights: Array, signs: Array) -> TwoLayer:
+    """Return a net with outputs N^(-1/2) Σ ± σ."""
+    return TwoLayer(weights, np.zeros(len(weights)), signs / np.sqrt(len(weights)), cell["activation"])
+
+
 def simulate(cell: Cell, seed: Seed) -> list[Row]:
     """Train first layers of every width on the same rows, narrower ones being parts of wider ones."""
     rng = np.random.default_rng(seed)
@@ -55,15 +61,13 @@ def simulate(cell: Cell, seed: Seed) -> list[Row]:
     X, y = rng.standard_normal((n, d)) / np.sqrt(d), rng.standard_normal(n)
     weights = rng.standard_normal((max(widths), d))
     signs = rng.choice([-1.0, 1.0], (max(widths), 1)) if cell["signs"] == RANDOM else np.ones((max(widths), 1))
-    found: dict[str, list[float]] = {f"{measure}, {cell['signs']}": [] for measure in EXPONENTS[RANDOM]}
-    for N in widths:
-        start = TwoLayer(weights[:N], np.zeros(N), signs[:N] / np.sqrt(N), cell["activation"])
-        report = laziness(
-            scaled_descent(start, X, y, steps=cell["steps"], moments=3, trained="W"), X, y=y, lipschitz=1.0
-        )
-        largest = (report.moved, report.drift, 1 - report.alignment, report.gap)
-        for series, values in zip(found, largest, strict=True):
-            found[series].append(float(np.max(values)))
+    paths = (
+        (N, scaled_descent(start_net(cell, weights[:N], signs[:N]), X, y, steps=cell["steps"], moments=3, trained="W"))
+        for N in widths
+    )
+    sweep = laziness_sweep(paths, X, y=y, lipschitz=1.0)
+    largest = {MOVED: sweep.moved, DRIFT: sweep.drift, TURN: sweep.misalignment, GAP: sweep.gap}
+    found = {f"{measure}, {cell['signs']}": values.tolist() for measure, values in largest.items()}
     rows = [value(series, N, one) for series, ones in found.items() for N, one in zip(widths, ones, strict=True)]
     slopes = {series: np.polyfit(np.log(widths), np.log(ones), 1)[0] for series, ones in found.items()}
     return [*rows, *(value(slope_of(series), 0.0, slope) for series, slope in slopes.items())]

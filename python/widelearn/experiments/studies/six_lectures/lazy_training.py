@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from widelearn.diagnostics import Laziness, laziness, scaled_descent
+from widelearn.diagnostics import Laziness, laziness, laziness_sweep, scaled_descent
 from widelearn.experiments.studies.ensembles import Array
 from widelearn.experiments.studies.judging import Control, Verdict
 from widelearn.experiments.studies.rows import Row, Rows, Theory, line, of, panel, value
@@ -47,7 +47,7 @@ def start_net(rng: np.random.Generator, cell: Cell) -> tuple[TwoLayer, Array, Ar
     """Draw tanh neurons, in pairs of opposite signs if the start is antisymmetric, and rows, fresh rows, targets."""
     n, d, half = cell["n"], cell["d"], cell["width"] // 2
     X, fresh = rng.standard_normal((2, n, d)) / np.sqrt(d)
-    y = rng.standard_normal(n)
+    y = np.asarray(rng.standard_normal(n))
     first, second = rng.standard_normal((2, half, d))
     W = np.vstack([first, first if cell["part"] == PAIRED else second])
     a = np.repeat([1.0, -1.0], half)[:, None] / np.sqrt(2 * half)
@@ -58,15 +58,13 @@ def simulate(cell: Cell, seed: Seed) -> list[Row]:
     """Train the first layer of the same network at every scale."""
     start, X, fresh, y = start_net(np.random.default_rng(seed), cell)
     scales = cell["proven"] if cell["part"] == THEOREM else cell["scales"]
-    reports = {
-        alpha: laziness(scaled_descent(start, X, y, alpha, trained="W", moments=20), X, fresh, y) for alpha in scales
-    }
+    paths = ((alpha, scaled_descent(start, X, y, alpha, trained="W", moments=20)) for alpha in scales)
     if cell["part"] == THEOREM:
-        return [one for alpha, report in reports.items() for one in compared(report, alpha, start, X)]
-    series = {cell["part"]: [float(np.max(report.gap)) for report in reports.values()]}
+        return [one for alpha, path in paths for one in compared(laziness(path, X, y=y), alpha, start, X)]
+    sweep = laziness_sweep(paths, X, fresh, y, lipschitz=1.0)
+    series = {cell["part"]: sweep.gap.tolist()}
     if cell["part"] == GENERIC:
-        series[FRESH] = [float(np.max(report.gap_fresh)) for report in reports.values()]
-        series[DRIFT] = [float(np.max(report.drift)) for report in reports.values()]
+        series |= {FRESH: sweep.gap_fresh.tolist(), DRIFT: sweep.drift.tolist()}
     rows = [value(name, alpha, gap) for name, gaps in series.items() for alpha, gap in zip(scales, gaps, strict=True)]
     slopes = {name: np.polyfit(np.log(scales), np.log(gaps), 1)[0] for name, gaps in series.items()}
     return [*rows, *(value(slope_of(name), 0.0, slope) for name, slope in slopes.items())]
