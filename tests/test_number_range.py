@@ -10,6 +10,7 @@ from widelearn.ridge import Moments
 
 HUGE = 10**400
 ONES = np.ones((3, 1))
+FLOW = wl.GradientFlowRegressor(time=1.0).fit(np.arange(6.0).reshape(6, 1), np.arange(6.0) ** 2)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -33,6 +34,12 @@ ONES = np.ones((3, 1))
         lambda huge: loss(ONES, ONES, "squared", sample_weight=huge),
         lambda huge: TwoLayer(ONES, ONES[:, 0], ONES, "relu", smoothing=huge),
         lambda huge: wl.theory.neuron_spectrum("relu", huge, 3),
+        lambda huge: wl.TangentFeatures(4).fit(ONES).pull_back([[huge]], ONES),
+        lambda huge: RBF().operator([[huge]]),
+        lambda huge: KernelOperator(RBF(), huge),
+        lambda huge: FLOW.predict([[huge]]),
+        lambda huge: FLOW.staged_predict([[huge]], [1.0]),
+        lambda huge: Moments(1).update(ONES, ONES[:, 0]).gcv_errors(np.array([huge], object), False),
         lambda huge: wl.RandomFeatures(4).fit(ONES).transform([[huge]]),
     ],
 )
@@ -88,3 +95,9 @@ def test_combinations_of_no_rows(wrong, rng):
     for rows in (int, [], 3.0, X[:, :0]):
         with pytest.raises((ValueError, TypeError), match=r"[a-z]"):
             wl.TangentFeatures(4).fit(X).pull_back(rows, np.ones((12, 1)))
+
+
+def test_counts_that_are_none():
+    for wrong in (np.inf, -np.inf, np.nan):
+        with pytest.raises(ValueError, match=r"[a-z]"):
+            Moments(wrong)

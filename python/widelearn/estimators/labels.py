@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets, is_multilabel
 from sklearn.utils.validation import column_or_1d
 
 from widelearn.features.state import snapshot
-from widelearn.runtime import Array, row_blocks, warn
+from widelearn.runtime import Array, in_range, row_blocks, warn
 
 LABEL_ROWS = 65_536
 # In scikit-learn's words.
@@ -97,12 +97,14 @@ class Labels:
 class SignClassifier(ClassifierMixin):
     """A classifier by fitted values (n, t), which `_values(X)` gives; fitting sets `classes_` and `multilabel_`."""
 
+    @in_range
     def decision_function(self, X: ArrayLike) -> Array:
         """Return the fitted values: (n,) for two classes, else one column a class or label."""
         fitted = snapshot(self)
         values = fitted._values(X)
         return values[:, 0] if not fitted.multilabel_ and values.shape[1] == 1 else values
 
+    @in_range
     def predict(self, X: ArrayLike) -> Array:
         """Return the class of every row, or its labels (n, t) for multilabel targets."""
         fitted = snapshot(self)

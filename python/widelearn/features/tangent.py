@@ -11,7 +11,7 @@ from widelearn.features.base import FeatureMap
 from widelearn.kernels import FiniteNTK, specs
 from widelearn.kernels.deep import Activation, activation_spec, is_functions
 from widelearn.kernels.quadrature import values_of
-from widelearn.runtime import Array, core_blocks, empty, row_blocks
+from widelearn.runtime import Array, core_blocks, empty, in_range, row_blocks
 
 # Values of neurons held at once.
 BLOCK_VALUES = 1 << 21
@@ -129,6 +129,7 @@ class TangentFeatures(FeatureMap):
         """Return the tangent kernel of the same neurons."""
         return FiniteNTK(self._width, self._activation, self.seed_)
 
+    @in_range
     def pull_back(self, X: Array, dual: Array) -> Array:
         """Return Σ_i dual_i φ(x_i), of shape (p, t)."""
         X, dual = self._rows(X), np.asarray(dual)

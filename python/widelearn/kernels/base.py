@@ -61,7 +61,7 @@ class Kernel(Parameters):
 
     def spec(self, d: int) -> specs.Kernel:
         """Return the kernel of rows with `d` features as the core reads it."""
-        raise NotImplementedError(f"{type(self).__name__} has no compiled form.")
+        raise TypeError(f"{type(self).__name__} has no compiled form. Call the kernel itself.")
 
     @capped
     def __call__(self, X: ArrayLike, Y: ArrayLike | None = None) -> Array:

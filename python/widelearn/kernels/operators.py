@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator
 
 from widelearn.kernels.rows import as_rows
-from widelearn.runtime import Array
+from widelearn.runtime import Array, in_range
 
 
 class Pairwise(Protocol):
@@ -54,6 +54,7 @@ class KernelOperator(LinearOperator):
     array([0.368, 1.   , 0.368])
     """
 
+    @in_range
     def __init__(self, kernel: Pairwise, x: ArrayLike) -> None:
         if not (callable(kernel) and hasattr(kernel, "diag") and hasattr(kernel, "dot")):
             raise TypeError(f"kernel must be an object of widelearn.kernels.Kernel, got {kernel!r}.")

@@ -18,7 +18,7 @@ from widelearn.ridge.primal_gcv import PrimalGcv
 from widelearn.ridge.primal_systems import PrimalSolver
 from widelearn.ridge.row_passes import RowPasses
 from widelearn.ridge.symmetric_systems import Solution, check_alpha
-from widelearn.runtime import Array, capped, check_memory, core_blocks, row_blocks
+from widelearn.runtime import Array, capped, check_memory, core_blocks, in_range, row_blocks
 
 # Few enough that their products stay in cache.
 OUTER_ROWS = 32
@@ -72,6 +72,7 @@ class Moments:
     (array([2.]), 1.0)
     """
 
+    @in_range
     def __init__(self, n_features: int, n_targets: int = 1) -> None:
         if n_features < 1 or n_targets < 1:
             raise ValueError(f"n_features and n_targets must be at least 1, got {n_features} and {n_targets}.")
@@ -253,6 +254,7 @@ class Moments:
         error = self.gcv_errors(check_alpha(alphas, np.size(alphas)), fit_intercept)
         return error[:, 0] if self.flat else error
 
+    @in_range
     def gcv_errors(self, alphas: Array, fit_intercept: bool, rows: RowPasses | None = None) -> Array:
         """Return the errors (a, t); rows at hand take the place of moments that do not hold them."""
         return PrimalGcv(partial(self.equations, fit_intercept), alphas, self.unit, rows).errors()

@@ -21,7 +21,7 @@ from widelearn.estimators.lazy import refuse_lazy
 from widelearn.features.state import refitting, snapshot
 from widelearn.kernels import NTK, as_kernel
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
-from widelearn.runtime import Array
+from widelearn.runtime import Array, in_range
 
 
 class BaseGradientFlow(DefaultObjects, BaseEstimator):
@@ -41,11 +41,13 @@ class BaseGradientFlow(DefaultObjects, BaseEstimator):
             learn(draft, draft._read(X, y, sample_weight))
         return self
 
+    @in_range
     def predict(self, X: ArrayLike) -> Array:
         """Return the values at the rows of `X` at the time that was chosen, of shape (n,) or (n, t)."""
         fitted = snapshot(self)
         return fitted._shown(fitted._values(X))
 
+    @in_range
     def staged_predict(self, X: ArrayLike, times: ArrayLike) -> Array:
         """Return the predictions at the rows of `X` at many times.
 
