@@ -8,13 +8,13 @@ import matplotlib as mpl
 import pytest
 
 FILES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
-# The recipe for clusters draws nothing and is run by test_distributed.py.
+# Recipes draw nothing: that for clusters is run by the tests of distributed, that for JAX by those of kernels.
 EXAMPLES = [path for path in FILES if path.name.startswith("plot_")]
 
 
 def test_there_are_examples():
     assert len(EXAMPLES) >= 2
-    assert {path.stem for path in FILES} - {path.stem for path in EXAMPLES} == {"dask_cluster"}
+    assert {path.stem for path in FILES} - {path.stem for path in EXAMPLES} == {"dask_cluster", "tangent_of_jax"}
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

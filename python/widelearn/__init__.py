@@ -12,12 +12,14 @@ from widelearn.estimators import (
     KernelRidgeClassifier,
     KernelRidgeClassifierCV,
     KernelRidgeCV,
+    LinearizedRidge,
     RecursiveFeatureMachine,
     RecursiveFeatureMachineClassifier,
     TaylorClassifier,
     TaylorRegressor,
     TwoLayerClassifier,
     TwoLayerRegressor,
+    linearize,
 )
 from widelearn.features import FourierFeatures, NTKFeatures, NystromFeatures, RandomFeatures, TangentFeatures
 from widelearn.runtime import __version__, get_num_threads, set_num_threads, show_versions
@@ -34,6 +36,7 @@ __all__ = [
     "KernelRidgeCV",
     "KernelRidgeClassifier",
     "KernelRidgeClassifierCV",
+    "LinearizedRidge",
     "NTKFeatures",
     "NystromFeatures",
     "RandomFeatures",
@@ -51,6 +54,7 @@ __all__ = [
     "features",
     "get_num_threads",
     "kernels",
+    "linearize",
     "nets",
     "ridge",
     "runtime",

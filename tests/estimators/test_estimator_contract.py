@@ -39,6 +39,8 @@ ESTIMATORS = [
     wl.GradientFlowRegressor("rbf", 100, learning_rate=0.5, momentum=0.5),
     wl.GradientFlowClassifier(),
     wl.GradientFlowClassifier("rbf", learning_rate=0.5),
+    wl.LinearizedRidge(),
+    wl.LinearizedRidge(alpha=0.1, fit_intercept=True),
     wl.RecursiveFeatureMachine(),
     wl.RecursiveFeatureMachineClassifier(),
     wl.TwoLayerRegressor(),
@@ -66,7 +68,7 @@ TRANSFORMERS = [
     wl.NystromFeatures("precomputed", n_components=200),
     wl.NystromFeatures("ntk", n_components=40, sampling="uniform"),
 ]
-DENSE_MODELS = ("Taylor", "TwoLayer")
+DENSE_MODELS = ("Linearized", "Taylor", "TwoLayer")
 DENSE_MAPS = wl.TangentFeatures | wl.NTKFeatures | wl.NystromFeatures
 EVERY = ESTIMATORS + TRANSFORMERS
 

@@ -8,6 +8,7 @@ from widelearn.estimators.flow.regressor import GradientFlowRegressor
 from widelearn.estimators.kernel_ridge.classifier import KernelRidgeClassifier
 from widelearn.estimators.kernel_ridge.cv import KernelRidgeClassifierCV, KernelRidgeCV
 from widelearn.estimators.kernel_ridge.regressor import KernelRidge
+from widelearn.estimators.linearized.ridge import LinearizedRidge, linearize
 from widelearn.estimators.recursive.machine import RecursiveFeatureMachine, RecursiveFeatureMachineClassifier
 from widelearn.estimators.taylor.classifier import TaylorClassifier
 from widelearn.estimators.taylor.regressor import TaylorRegressor
@@ -25,10 +26,12 @@ __all__ = [
     "KernelRidgeCV",
     "KernelRidgeClassifier",
     "KernelRidgeClassifierCV",
+    "LinearizedRidge",
     "RecursiveFeatureMachine",
     "RecursiveFeatureMachineClassifier",
     "TaylorClassifier",
     "TaylorRegressor",
     "TwoLayerClassifier",
     "TwoLayerRegressor",
+    "linearize",
 ]

@@ -16,6 +16,7 @@ from sklearn.utils.validation import validate_data
 from widelearn.features.base import BLOCK_VALUES, DTYPES, STREAM, FeatureMap
 from widelearn.features.state import on_draft
 from widelearn.kernels import RBF, Kernel, as_kernel
+from widelearn.kernels.empirical import check_one_value
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
 from widelearn.ridge import rp_cholesky
 from widelearn.ridge.lapack import triangular_solve
@@ -172,6 +173,8 @@ class NystromFeatures(DefaultObjects, FeatureMap):
         kernel = None if self._precomputed() else clone(as_kernel(self.kernel, RBF()))
         if kernel is None and x.shape[0] != x.shape[1]:
             raise ValueError(f"A precomputed kernel matrix must be square at fit, got shape {x.shape}.")
+        if kernel is not None:
+            check_one_value(kernel, x)
         self.kernel_: Kernel | str = "precomputed" if kernel is None else kernel
         rng, factor = check_random_state(self.random_state), None
         if self.sampling == "uniform":

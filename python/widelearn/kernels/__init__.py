@@ -4,6 +4,7 @@ from widelearn.kernels.base import Constant, Kernel, Product, Sum, as_kernel
 from widelearn.kernels.cyclic import CyclicAverage
 from widelearn.kernels.deep import NNGP, NTK, ArcCosine
 from widelearn.kernels.dot_product import DotProduct, Linear, Polynomial
+from widelearn.kernels.empirical import Empirical
 from widelearn.kernels.finite import FiniteNTK, FiniteRF
 from widelearn.kernels.operators import KernelOperator
 from widelearn.kernels.radial import RBF, Laplace, Matern
@@ -17,6 +18,7 @@ __all__ = [
     "Constant",
     "CyclicAverage",
     "DotProduct",
+    "Empirical",
     "FiniteNTK",
     "FiniteRF",
     "Kernel",

@@ -67,54 +67,64 @@ class Kernel(Parameters):
     def __call__(self, X: ArrayLike, Y: ArrayLike | None = None) -> Array:
         """Return K(X, Y) of shape (n, m), or K(X, X); a one-dimensional argument is one row and its axis is dropped."""
         x, y, keep = as_pair(X, Y)
-        shape = (len(x), len(x if y is None else y))
+        each = self.values_per_row(x)
+        shape = (len(x) * each, len(x if y is None else y) * each)
         check_memory(
             shape[0] * shape[1] * x.itemsize * (1 if self.compiled else 2),
             f"The kernel matrix of {shape[0]} x {shape[1]} rows",
             "Use k.dot or k.operator, which never form it, random features (FeatureRidge), or fewer rows.",
         )
         if y is not None:
-            self._finite_diag(x)
-            self._finite_diag(y, "Y")
+            self._check_values(x, "X")
+            self._check_values(y, "Y")
         out = empty(shape, x.dtype)
         self._gram(x, y, out)
         if y is None:
             self._check_finite(out.diagonal(), "X")
-        return out[tuple(slice(None) if kept else 0 for kept in keep)]
+        return out[tuple(slice(None) if kept or each > 1 else 0 for kept in keep)]
 
     @capped
     def diag(self, X: ArrayLike) -> Array:
         """Return k(x, x) for every row of `X`, of shape (n,); a scalar for one row."""
         x, single = as_rows(X)
         diag = self._finite_diag(x)
-        return diag[0] if single else diag
+        return diag[0] if single and len(diag) == 1 else diag
 
     @capped
     def dot(self, X: ArrayLike, Y: ArrayLike | None, V: ArrayLike) -> Array:
         """Return K(X, Y) @ V for `V` of shape (m,) or (m, t) without forming K; `Y` None means `X`."""
         x, y, keep = as_pair(X, Y)
-        m = len(x if y is None else y)
+        each = self.values_per_row(x)
+        n, m = len(x) * each, len(x if y is None else y) * each
         v = np.require(V, x.dtype, ["C", "ALIGNED"])
         if v.ndim not in (1, 2) or len(v) != m:
             raise ValueError(f"V has shape {v.shape}, but K(X, Y) has {m} columns: V must be ({m},) or ({m}, t).")
-        self._finite_diag(x)
+        self._check_values(x, "X")
         if y is not None:
-            self._finite_diag(y, "Y")
+            self._check_values(y, "Y")
         columns = v.reshape(m, -1)
-        need = len(x) * columns.shape[1] * x.itemsize
+        need = n * columns.shape[1] * x.itemsize
         check_memory(need, f"The product with {columns.shape[1]} columns", "Pass fewer columns or rows at a time.")
-        out = np.zeros((len(x), columns.shape[1]), x.dtype)
+        out = np.zeros((n, columns.shape[1]), x.dtype)
         if columns.size:
             self._dot(x, y, columns, out)
-        return (out if v.ndim == 2 else out[:, 0])[slice(None) if keep[0] else 0]
+        return (out if v.ndim == 2 else out[:, 0])[slice(None) if keep[0] or each > 1 else 0]
 
     def operator(self, X: ArrayLike) -> KernelOperator:
         """Return K(X, X) as a linear operator that is never formed."""
         return KernelOperator(self, X)
 
+    def values_per_row(self, X: ArrayLike) -> int:
+        """Return how many values a row has: 1, unless the outputs of a model are told apart."""
+        return 1
+
+    def _check_values(self, x: Array, name: str) -> None:
+        """Refuse rows whose values are not finite."""
+        self._finite_diag(x, name)
+
     def _finite_diag(self, x: Array, name: str = "X") -> Array:
         """Return the diagonal; |k(x, y)|² <= k(x, x) k(y, y), so where it is finite every value is."""
-        out = np.empty(len(x), x.dtype)
+        out = np.empty(len(x) * self.values_per_row(x), x.dtype)
         self._diag(x, out)
         self._check_finite(out, name)
         return out
@@ -257,6 +267,16 @@ class Combination(Kernel):
     def spec(self, d: int) -> specs.Sum | specs.Product:
         """Return what the core reads."""
         return self._spec(*(kernel.spec(d) for kernel in self._parts()))
+
+    def values_per_row(self, X: ArrayLike) -> int:
+        """Return how many values a row has, in both parts."""
+        first, second = (kernel.values_per_row(X) for kernel in self._parts())
+        if first != second:
+            raise ValueError(
+                f"{self!r} joins kernels of {first} and {second} values a row: let the outputs of both be summed, by"
+                ' outputs="trace".'
+            )
+        return first
 
     def _parts(self) -> tuple[Kernel, Kernel]:
         return as_kernel(self.k1), as_kernel(self.k2)

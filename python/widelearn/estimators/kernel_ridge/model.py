@@ -13,6 +13,7 @@ from widelearn.estimators.feature_ridge.model import FittedRidge
 from widelearn.estimators.posterior import Posterior
 from widelearn.estimators.units import Units
 from widelearn.kernels import NTK, Kernel, as_kernel
+from widelearn.kernels.empirical import check_one_value
 from widelearn.ridge.certificate import HOPELESS, SINGLE, blur, complain_of_left_out, fit_error, roundoff
 from widelearn.ridge.dual_path import DualPath
 from widelearn.ridge.kernel_systems import own_kernel_matrix, solve_dual, square
@@ -81,6 +82,10 @@ class KernelProblem:
     _kept: Array | None = field(default=None, init=False)
     _path: DualPath | None = field(default=None, init=False)
     _doubt: Array = field(default_factory=lambda: np.zeros(0), init=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.kernel, Kernel):
+            check_one_value(self.kernel, self.X)
 
     def checked(self, K: Array) -> Array:
         """Return the kernel matrix, which is refused if it is not symmetric; ours are."""

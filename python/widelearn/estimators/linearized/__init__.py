@@ -1,0 +1,1 @@
+"""Linearised models: ridge regression of what a model lacks on its Jacobian."""

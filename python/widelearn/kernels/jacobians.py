@@ -1,0 +1,284 @@
+"""Jacobians of a model's outputs by its parameters, read in blocks of rows: of arrays and of callables, checked."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from types import MethodType
+from typing import Any
+
+import numpy as np
+
+from widelearn.runtime import Array, NumberOverflowError, available_memory, check_memory, row_blocks
+
+# Bytes of the rows of a Jacobian that are kept while others pass, and the share of them that passes at once.
+PANEL_BYTES, SHARE = 400 << 20, 6
+# Rows that a callable is given at once, at most: what it holds beside its result is not known here.
+CALL_ROWS = 256
+# Numbers of outputs that are tried on a `vjp` that refuses one, where nothing else says how many there are.
+OUTPUTS = 128
+# What a callable of another number of outputs may raise.
+MISFITS = (ValueError, TypeError, RuntimeError, IndexError, AssertionError)
+
+
+class Jacobian:
+    """Read J(x), c outputs by P parameters, of blocks of rows, and multiply with it where products are given.
+
+    Parameters and outputs are counted at the first call, and every later one is held to them.
+    """
+
+    def __init__(self, jacobian: Any, jvp: Any, vjp: Any) -> None:
+        self.parts = jacobian, jvp, vjp
+        check_parts(*self.parts)
+        self._sizes: tuple[int, int] | None = None
+        # Of an array: its values, the rows that they are of, and where each of those is.
+        self._stored: Array | None = None
+        self._known: Array | None = None
+        self._places: dict[bytes, int] = {}
+        if jacobian is not None and not callable(jacobian):
+            self._stored = stored(jacobian)
+            self._sizes = self._stored.shape[1], self._stored.shape[2]
+
+    @property
+    def has_products(self) -> bool:
+        """Whether products take the place of rows where they can."""
+        return self.parts[1] is not None and self.parts[2] is not None
+
+    def sizes(self, x: Array) -> tuple[int, int]:
+        """Return the numbers of outputs and of parameters, which one row is asked for the first time."""
+        if self._sizes is None:
+            self._sizes = self._counted(x[:1])
+        return self._sizes
+
+    def on(self, x: Array) -> "TangentRows":
+        """Return the Jacobian at some rows."""
+        return TangentRows(self, x, None if self._stored is None else self._find(self._stored, x))
+
+    def panel_rows(self, x: Array, itemsize: int) -> tuple[int, int]:
+        """Return how many rows are kept while others pass, and how many pass, or are asked for, at once."""
+        c, p = self.sizes(x)
+        each = c * p * itemsize
+        check_memory(4 * each, f"The Jacobian of 2 rows, {c} outputs and {p} parameters", "Take a smaller model.")
+        panel = max(min(PANEL_BYTES, available_memory()[0] // 3) // each, 1)
+        return panel, min(max(panel // SHARE, 1), CALL_ROWS)
+
+    def called(self, x: Array) -> Array:
+        """Return J (n, c, P) at rows that a callable is given."""
+        jacobian, _, vjp = self.parts
+        if jacobian is None:
+            return self._by_rows(x, vjp)
+        found = numbers(jacobian(x), "jacobian")
+        if found.ndim not in (2, 3) or len(found) != len(x):
+            raise ValueError(
+                f"jacobian returned shape {found.shape} for {len(x)} rows: it must be ({len(x)}, P), or"
+                f" ({len(x)}, c, P) for c outputs."
+            )
+        found = found.reshape(len(x), 1 if found.ndim == 2 else found.shape[1], found.shape[-1])
+        self._hold("jacobian", found.shape[1:])
+        return found
+
+    def forward(self, x: Array, theta: Array) -> Array:
+        """Return J θ (n, c) by `jvp`."""
+        c, _ = self.sizes(x)
+        found = numbers(self.parts[1](x, theta.astype(x.dtype, copy=False)), "jvp")
+        if found.shape not in ((len(x), c), (len(x),) if c == 1 else None):
+            raise ValueError(f"jvp returned shape {found.shape} for {len(x)} rows: it must be ({len(x)}, {c}).")
+        return finite(found.reshape(len(x), c), "jvp")
+
+    def backward(self, x: Array, U: Array) -> Array:
+        """Return Jᵀ U (P,) by `vjp`."""
+        _, p = self.sizes(x)
+        found = numbers(self.parts[2](x, U.astype(x.dtype, copy=False)), "vjp")
+        if found.shape != (p,):
+            raise ValueError(f"vjp returned shape {found.shape}, and ({p},) before: it must be the same at every call.")
+        return finite(found, "vjp")
+
+    def _by_rows(self, x: Array, vjp: Callable[[Array, Array], Any]) -> Array:
+        """Return J from as many products as there are rows and outputs."""
+        c, p = self.sizes(x)
+        out, units = np.empty((len(x), c, p), x.dtype), np.eye(c, dtype=x.dtype)
+        for i in range(len(x)):
+            for k in range(c):
+                out[i, k] = self.backward(x[i : i + 1], units[k : k + 1])
+        return out
+
+    def _counted(self, row: Array) -> tuple[int, int]:
+        """Return the numbers of outputs and parameters at one row."""
+        if self.parts[0] is not None:
+            return self.called(row).shape[1:]
+        _, jvp, vjp = self.parts
+        try:
+            theta, c = numbers(vjp(row, np.zeros((1, 1), row.dtype)), "vjp"), 1
+        except MISFITS:
+            found = several(vjp, row)
+            if found is None:
+                raise
+            theta, c = found
+        if theta.ndim != 1:
+            raise ValueError(f"vjp returned shape {theta.shape}: it must be (P,), the parameters in one row.")
+        if jvp is not None:
+            # What takes one output for all of them says here how many they are.
+            outputs = numbers(jvp(row, np.zeros(theta.shape, row.dtype)), "jvp")
+            if outputs.ndim not in (1, 2) or len(outputs) != 1:
+                raise ValueError(f"jvp returned shape {outputs.shape} for 1 row: it must be (1, c).")
+            c = outputs.size
+        return counted((c, len(theta)))
+
+    def _hold(self, name: str, sizes: tuple[int, ...]) -> None:
+        """Hold a callable to the outputs and parameters that were counted first."""
+        known = self._sizes or counted(sizes)
+        if known != sizes:
+            (c, p), (d, q) = known, sizes
+            raise ValueError(
+                f"{name} returned {d} outputs and {q} parameters, and {c} and {p} before: they must be the same at"
+                " every call. Make a new Empirical for another model."
+            )
+
+    def _find(self, J: Array, x: Array) -> Array | None:
+        """Return the places of rows among those that the array is of, None where they are those; the first ones are."""
+        rows = x.astype(np.float64, copy=False)
+        if self._known is None:
+            if len(J) != len(x):
+                raise ValueError(
+                    f"The Jacobian is an array of {len(J)} rows, and X has {len(x)}: an array serves the rows that it"
+                    " was computed at, all of which come first. Give a callable for others."
+                )
+            self._known = rows.copy()
+        if rows.shape == self._known.shape and np.array_equal(rows, self._known):
+            return None
+        if not self._places:
+            self._places = {row.tobytes(): i for i, row in enumerate(self._known + 0.0)}
+        found = np.array([self._places.get(row.tobytes(), -1) for row in rows + 0.0], dtype=np.intp)
+        if (found < 0).any():
+            raise ValueError(
+                f"Row {int(np.argmin(found))} is none of the {len(J)} that the array of the Jacobian was first met"
+                " with: an array serves the fitted rows alone. Give a callable for others."
+            )
+        return found
+
+
+class TangentRows:
+    """The Jacobian at some rows, block by block."""
+
+    def __init__(self, source: Jacobian, x: Array, places: Array | None) -> None:
+        self.source, self.x, self.places = source, x, places
+
+    def block(self, rows: slice) -> Array:
+        """Return J (b, c, P) of a block of rows."""
+        J = self.source._stored
+        if J is None:
+            return self.source.called(self.x[rows])
+        return J[rows] if self.places is None else J[self.places[rows]]
+
+    def panel(self, rows: slice, step: int, dtype: np.dtype[Any] | None) -> Array:
+        """Return J of rows that are asked for some at a time, in a type of number or their own."""
+        if self.source._stored is not None:
+            J = self.block(rows)
+            return J.astype(J.dtype if dtype is None else np.result_type(J, dtype), copy=False)
+        blocks = row_blocks(rows.stop - rows.start, step)
+        first = self.block(slice(rows.start, rows.start + blocks[0].stop))
+        dtype = first.dtype if dtype is None else np.result_type(first, dtype)
+        if len(blocks) == 1:
+            return first.astype(dtype, copy=False)
+        out = np.empty((rows.stop - rows.start, *first.shape[1:]), dtype)
+        out[blocks[0]] = first
+        del first
+        for part in blocks[1:]:
+            out[part] = self.block(slice(rows.start + part.start, rows.start + part.stop))
+        return out
+
+    def complain(self, rows: slice) -> None:
+        """Refuse values of rows that are not finite, or whose products overflow."""
+        for i in range(rows.start, rows.stop):
+            J = self.block(slice(i, i + 1))
+            if not np.isfinite(J).all():
+                raise ValueError(
+                    f"The Jacobian has NaN or infinity at row {i} of its {len(self.x)}: scale the row down or drop it,"
+                    " or mend the model there."
+                )
+        raise NumberOverflowError(
+            f"Products of the Jacobian's rows {rows.start} to {rows.stop - 1} overflow {self.x.dtype}: scale the model"
+            " or its rows down, or take float64."
+        )
+
+
+def check_parts(jacobian: Any, jvp: Any, vjp: Any) -> None:
+    """Refuse what does not make a Jacobian."""
+    for name, part in (("jvp", jvp), ("vjp", vjp)):
+        if part is not None and not callable(part):
+            raise TypeError(f"{name} must be a callable or None, got {type(part).__name__}.")
+    if jacobian is None and vjp is None:
+        raise ValueError(
+            "There is nothing to make rows of the Jacobian of: give jacobian(X) -> (n, P), or vjp(X, U) -> (P,); jvp"
+            " alone has no rows."
+        )
+    if jacobian is not None and not callable(jacobian) and not (jvp is None and vjp is None):
+        raise ValueError("An array of the Jacobian needs no jvp or vjp: give them with a callable, or the array alone.")
+
+
+def several(vjp: Callable[[Array, Array], Any], row: Array) -> tuple[Array, int] | None:
+    """Return what a `vjp` of several outputs gives for zeros, and how many they are; None if it takes no number."""
+    for c in range(2, OUTPUTS + 1):
+        with suppress(*MISFITS):
+            return numbers(vjp(row, np.zeros((1, c), row.dtype)), "vjp"), c
+    return None
+
+
+def stored(jacobian: Any) -> Array:
+    """Return an array of the Jacobian as (n, c, P)."""
+    J = numbers(jacobian, "The array jacobian")
+    if J.ndim not in (2, 3):
+        raise ValueError(f"The array jacobian has shape {J.shape}: it must be (n, P), or (n, c, P) for c outputs.")
+    J = J.reshape(len(J), 1 if J.ndim == 2 else J.shape[1], J.shape[-1])
+    counted(J.shape[1:])
+    for rows in row_blocks(len(J), CALL_ROWS):
+        if not np.isfinite(J[rows]).all():
+            row = rows.start + int(np.argmin(np.isfinite(J[rows]).all(axis=(1, 2))))
+            raise ValueError(f"The array jacobian has NaN or infinity in row {row}: drop it, or mend the model there.")
+    return J
+
+
+def counted(sizes: tuple[int, ...]) -> tuple[int, int]:
+    """Return numbers of outputs and parameters; refuse a model without either."""
+    c, p = sizes
+    if c == 0 or p == 0:
+        raise ValueError(
+            f"The Jacobian has {c} outputs and {p} parameters: a model without either has no tangent kernel. Give one"
+            " of width 1 at least."
+        )
+    return c, p
+
+
+def numbers(value: Any, name: str) -> Array:
+    """Return what a callable returned, or an array, in float32 or float64."""
+    found = np.asarray(value)
+    if found.dtype.kind == "c":
+        raise ValueError(
+            f"{name} has complex values, of {found.dtype}: tangent kernels are of real ones. Give real and imaginary"
+            " parts as two outputs."
+        )
+    if found.dtype.kind not in "iufb":
+        raise ValueError(f"{name} must have numbers of float32 or float64, got {found.dtype}.")
+    if found.dtype in (np.float32, np.float64):
+        return found.astype(found.dtype.newbyteorder("="), copy=False)
+    return found.astype(np.float32 if found.dtype == np.float16 else np.float64)
+
+
+def finite(values: Array, name: str) -> Array:
+    """Refuse a product that is not finite."""
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"{name} returned NaN or infinity, at {int(np.sum(~np.isfinite(values)))} of {values.size} places: scale"
+            " rows or model down, or mend the model there."
+        )
+    return values
+
+
+def same_part(one: Any, other: Any) -> bool:
+    """Whether two parts of a kernel are the same object, or the same method of one."""
+    if isinstance(one, MethodType) and isinstance(other, MethodType):
+        return one.__self__ is other.__self__ and one.__func__ is other.__func__
+    return one is other
+
+
+def part_key(part: Any) -> tuple[int, int]:
+    """Return what the same parts share."""
+    return (id(part.__self__), id(part.__func__)) if isinstance(part, MethodType) else (id(part), 0)
