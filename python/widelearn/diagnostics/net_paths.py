@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from widelearn.kernels import Linear
 from widelearn.nets import TwoLayer
-from widelearn.runtime import check_memory, row_blocks
+from widelearn.runtime import check_memory, in_range, row_blocks
 
 Array = NDArray[np.float64]
 
@@ -58,6 +58,7 @@ class NetPath:
     2
     """
 
+    @in_range
     def __init__(
         self,
         nets: Sequence[TwoLayer],
@@ -82,6 +83,7 @@ class NetPath:
     def __len__(self) -> int:
         return len(self.nets)
 
+    @in_range
     def bind(self, X: ArrayLike, X_fresh: ArrayLike | None) -> BoundNets:
         """Return the path at training rows and at fresh ones."""
         d = self.nets[0].W.shape[1]
@@ -104,6 +106,8 @@ def _checked(nets: Sequence[TwoLayer]) -> list[TwoLayer]:
 
 def double(net: TwoLayer) -> TwoLayer:
     """Return a net in double precision."""
+    if not isinstance(net, TwoLayer):
+        raise TypeError(f"A net must be a nets.TwoLayer object, got {type(net).__name__}.")
     if net.W.dtype == np.float64:
         return net
     W, b, a = (part.astype(np.float64) for part in (net.W, net.b, net.a))
