@@ -26,6 +26,7 @@ PAPERS = {
         "curse-of-linearization",
         "mean-field",
         "staircase-features",
+        "one-step",
         "multi-index",
     ),
     "beyond_linearization": ("escape-ntk", "dimension-factor", "taylor-orders"),
