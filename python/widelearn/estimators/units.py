@@ -1,6 +1,6 @@
 """Powers of two that targets and weights are divided by while a model is fitted, and that its numbers get back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -52,6 +52,10 @@ class Units:
         if self.weight and weight is not None:
             weight = np.ldexp(weight if weight.dtype.kind == "f" else weight.astype(np.float64), -self.weight)
         return Y, weight
+
+    def of_one(self) -> Self:
+        """Return the units of one target, where all have the same."""
+        return self if self.targets is None else replace(self, targets=self.targets[:1])
 
     def penalties(self, alphas: Array) -> Array:
         """Return penalties that stand beside weights in these units; the largest are still finite."""

@@ -14,6 +14,7 @@ from widelearn.estimators.feature_ridge.model import NO_WEIGHT
 from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.flow.choice import choose
 from widelearn.estimators.flow.model import FlowModel
+from widelearn.estimators.flow.outputs import start_of
 from widelearn.estimators.flow.problem import flow_of, is_map
 from widelearn.estimators.flow.schedule import Schedule
 from widelearn.estimators.kernel_ridge.model import is_precomputed
@@ -98,9 +99,12 @@ def learn(draft: Any, rows: Rows) -> None:
     given = None if isinstance(how, str) else float(schedule.moments(how))
     if rows.weight is not None and not rows.weight.any():
         raise ValueError(NO_WEIGHT)
-    # The sum of weights is the number of rows that GCV reckons with.
-    rows = rows.in_units(weights=how != "gcv")
-    problem = flow_of(draft.kernel, rows, draft.fit_intercept)
+    start = start_of(draft.kernel)
+    rows = rows if start is None else start.lacking(rows)
+    # The sum of weights is the number of rows that GCV reckons with; outputs that flow together have one unit.
+    rows = rows.in_units(weights=how != "gcv", shared=start is not None)
+    intercept = draft.fit_intercept
+    problem = flow_of(draft.kernel, rows, intercept) if start is None else start.flow(rows, intercept)
     fastest = problem.spectrum.fastest
     draft.max_learning_rate_ = schedule.bound(fastest)
     schedule.check(fastest)
@@ -108,5 +112,5 @@ def learn(draft: Any, rows: Rows) -> None:
         found = choose(how, problem, schedule, rows.units)
         given, draft.times_, draft.errors_ = found.time, found.times, found.errors
     draft.time_ = given
-    spectrum = problem.spectrum.in_original(rows.units)
-    draft._model = FlowModel.at_time(problem.light(), spectrum, schedule, given, rows.flat)
+    spectrum = problem.spectrum.in_original(rows.units if problem.outputs == 1 else rows.units.of_one())
+    draft._model = FlowModel.at_time(problem.light(), spectrum, schedule, given, flat=rows.flat, start=start)

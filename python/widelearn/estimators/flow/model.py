@@ -1,10 +1,11 @@
 """A flow that was fitted: its values at the time that was chosen, and at any other."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
+from widelearn.estimators.flow.outputs import Start
 from widelearn.estimators.flow.problem import Model
 from widelearn.estimators.flow.schedule import Schedule
 from widelearn.estimators.flow.spectrum import Spectrum
@@ -23,21 +24,24 @@ class FlowModel:
     schedule: Schedule
     fixed: Model
     flat: bool
+    # Where a linearised model starts; all others start at zero.
+    start: Start | None = None
 
     @classmethod
-    def at_time(cls, source: Any, spectrum: Spectrum, schedule: Schedule, time: float, flat: bool) -> "FlowModel":
+    def at_time(cls, source: Any, spectrum: Spectrum, schedule: Schedule, time: float, **shown: Any) -> Self:
         """Return the model of one time."""
         learned = schedule.learned(spectrum.rates, np.array([time]))
-        return cls(source, spectrum, schedule, source.model(spectrum, learned), flat)
+        return cls(source, spectrum, schedule, source.model(spectrum, learned), **shown)
 
     def values(self, X: Array) -> Array:
         """Return the values (m, t) at rows at the one time."""
-        return self.fixed.values(X)
+        values = self.fixed.values(X)
+        return values if self.start is None else (values + self.start.values(X)).astype(X.dtype, copy=False)
 
     def path(self, X: Array, times: Array) -> Array:
         """Return the values (T, m, t) at rows at many times."""
-        m, t = len(X), len(self.spectrum.mean)
+        m, t = len(X), self.source.outputs * len(self.spectrum.mean)
         check_memory(16 * m * t * len(times), f"The values of {m} rows at {len(times)} times", "Ask for fewer at once.")
         learned = self.schedule.learned(self.spectrum.rates, times)
-        values = self.source.model(self.spectrum, learned).values(X)
-        return np.moveaxis(values.reshape(m, len(times), t), 1, 0)
+        values = np.moveaxis(self.source.model(self.spectrum, learned).values(X).reshape(m, len(times), t), 1, 0)
+        return values if self.start is None else (values + self.start.values(X)).astype(X.dtype, copy=False)

@@ -29,8 +29,9 @@ SEED = 0
 class KernelFlow:
     """The flow of rows that have weight on their kernel, which may be precomputed: then X is its matrix."""
 
-    # Whether the kernel does not change when a row is left out.
+    # Whether the kernel does not change when a row is left out, and how many values of it a row has.
     fixed = True
+    outputs = 1
 
     def __init__(self, kernel: Any, rows: Rows, fit_intercept: bool) -> None:
         X, Y, weight = rows[:3]
@@ -96,6 +97,8 @@ class KernelFlow:
 
 class FeatureFlow:
     """The flow of rows that have weight on the features of a map, of which a clone is fitted to them."""
+
+    outputs = 1
 
     def __init__(self, features: Any, rows: Rows, fit_intercept: bool) -> None:
         X, Y, weight = rows[:3]

@@ -12,6 +12,9 @@ from widelearn.estimators.feature_ridge.fit import read_numbers
 from widelearn.estimators.flow.fit import BaseGradientFlow
 from widelearn.kernels import Kernel
 
+# What a linearised model has.
+LINEAR = HasMethods(["start", "tangent_kernel"])
+
 
 class GradientFlowRegressor(MultiOutputMixin, RegressorMixin, BaseGradientFlow):
     """Fit f_t by gradient flow of least squares for a training time t, on a kernel or on the features of a map.
@@ -22,10 +25,11 @@ class GradientFlowRegressor(MultiOutputMixin, RegressorMixin, BaseGradientFlow):
 
     Parameters
     ----------
-    kernel : Kernel, str, callable, transformer or None, default=None
+    kernel : Kernel, str, callable, transformer, LinearizedRidge or None, default=None
         An object of :mod:`widelearn.kernels`, one of the names "rbf", "polynomial", "linear", "ntk" and "nngp", a
         function ``(X, Y) -> (n, m)``, or "precomputed"; or a feature map, any object with fit and transform, whose
-        inner products are the kernel. None means ``NTK()``. Nested names set its parameters: ``kernel__depth``.
+        inner products are the kernel; or a model of :func:`widelearn.linearize`, whose flow starts at its own outputs.
+        None means ``NTK()``. Nested names set its parameters: ``kernel__depth``.
     time : float or {"cv", "gcv", "loo"}, default="cv"
         The training time t, infinity allowed; with `learning_rate` the number of steps. "cv" chooses it by leaving out
         each row, in closed form; for steps, and maps that look at rows, each of five folds. "gcv" is generalised
@@ -83,6 +87,9 @@ class GradientFlowRegressor(MultiOutputMixin, RegressorMixin, BaseGradientFlow):
     functions c/(z + s) to 1e-8, so that a flow is a sum of ridge regressions of complex penalties, of each of which the
     identity holds: "cv" is what refits would give.
 
+    A linearised model with fit_intercept=False is the training of its parameters: f0(x) + J(x) (θ_t - θ_0). Several
+    outputs of J share their parameters, and flow together down the mean over rows of all their squares.
+
     Rows that are equal are left out together, and folds are drawn by what rows hold: neither their order nor whether a
     row has weight 2 or stands there twice changes the time. Weighted rows flow as so many copies would.
 
@@ -106,7 +113,7 @@ class GradientFlowRegressor(MultiOutputMixin, RegressorMixin, BaseGradientFlow):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "kernel": [Kernel, str, callable, HasMethods(["fit", "transform"]), None],
+        "kernel": [Kernel, str, callable, HasMethods(["fit", "transform"]), LINEAR, None],
         "time": [Interval(Real, 0, None, closed="left"), StrOptions({"cv", "gcv", "loo"})],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
         "momentum": [Interval(Real, 0, 1, closed="left")],

@@ -97,14 +97,9 @@ class BaseRecursive(DefaultObjects, BaseEstimator):
         return out[:, :, 0] if fitted.dual_coef_.ndim == 1 else out
 
 
-def of_one(units: Units) -> Units:
-    """Return the units of one target, where all have the same."""
-    return units if units.targets is None else replace(units, targets=units.targets[:1])
-
-
 def recursion_of(draft: Any, units: Units) -> Recursion:
     """Return the recursion of an estimator, whose callback is told errors in the user's units."""
-    found, callback, one = Recursion.of(draft), draft.callback, of_one(units)
+    found, callback, one = Recursion.of(draft), draft.callback, units.of_one()
     if callback is None or one.targets is None:
         return found
     return replace(found, callback=lambda t, error: callback(t, float(one.squares(np.array([error]), SCORE)[0])))
@@ -143,5 +138,5 @@ def learn(draft: Any, rows: Rows) -> None:
     draft.dual_coef_, draft.intercept_ = (coef[:, 0], offset[0]) if rows.flat else (coef, offset)
     draft.n_iter_, draft.alpha_ = run.best, run.alphas[run.best]
     history = np.array([[float(errors.mean())] for errors in run.history])
-    draft.history_ = of_one(rows.units).squares(history, SCORE)[:, 0]
+    draft.history_ = rows.units.of_one().squares(history, SCORE)[:, 0]
     draft.best_score_ = -float(draft.history_[run.best])
