@@ -176,10 +176,12 @@ class DualPath:
         """
         size = self.scale / len(self.y) ** 0.5
         scaled = np.linalg.norm(np.sqrt(self.diagonal + alpha)[:, None] * dual, axis=0)
-        share = np.where(share > 0.0, share, np.finfo(np.float64).tiny)
-        moved = self.unit * (
-            np.sqrt(own * spread)[:, None] * scaled / share[:, None] + spread * (own / share)[:, None] * np.abs(errors)
-        )
+        seen = share > np.finfo(np.float64).tiny
+        if (~seen & (share != 0.0)).any():
+            return np.inf
+        # A row that determines itself keeps its error.
+        moved = np.sqrt(own * spread)[:, None] * scaled + spread * own[:, None] * np.abs(errors)
+        moved = self.unit * np.divide(moved, share[:, None], out=np.zeros_like(moved), where=seen[:, None])
         beside = np.maximum(np.abs(errors), size)
         return float(np.divide(moved, beside, out=np.zeros_like(moved), where=beside > 0.0).max(initial=0.0))
 
