@@ -23,6 +23,8 @@ PAPERS = {
         "multiple-descent",
         "gcv",
         "invariance",
+        "spiked-covariates",
+        "after-kernel",
         "curse-of-linearization",
         "mean-field",
         "staircase-features",
