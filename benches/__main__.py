@@ -19,13 +19,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=9, help="timed iterations of each side (9)")
     parser.add_argument("--peer", type=Path, metavar="DIR", help="environment of neural-tangents, made if absent")
     parser.add_argument("--peer-python", default=sys.executable, help="the Python that makes it, 3.9 to 3.12")
+    parser.add_argument("--torch", type=Path, metavar="DIR", help="environment of PyTorch, made if absent")
     parser.add_argument("--out", type=Path, default=Path("target/benches"), help="folder of results.json, results.png")
     parser.add_argument("--quick", action="store_true", help="small shapes, one round: only to see that it runs")
     return parser.parse_args(arguments)
 
 
 def jobs(options: argparse.Namespace) -> Iterator[Any]:
-    from benches import dask_cluster, features, kernels, nets, ntk, ridge, threads
+    from benches import dask_cluster, features, kernels, nets, ntk, ridge, tangent, threads
 
     # Both sides choose from the same penalties: that the best one is at their edge does not matter here.
     warnings.filterwarnings("ignore", message="alpha = ")
@@ -34,6 +35,10 @@ def jobs(options: argparse.Namespace) -> Iterator[Any]:
         yield from ntk.jobs(options.peer, options.peer_python, options.quick)
     else:
         print("without --peer DIR the jobs beside neural-tangents are left out")
+    if options.torch:
+        yield from tangent.jobs(options.torch, options.threads, options.quick)
+    else:
+        print("without --torch DIR the jobs beside PyTorch are left out")
     for module in (kernels, threads, features, ridge, nets, dask_cluster):
         yield from module.jobs(options.quick)
 

@@ -27,7 +27,7 @@ def jobs(folder: Path, python: str, quick: bool) -> Iterator[Job]:
     interpreter = environment(folder, python)
     n = 200 if quick else 4000
     for dtype in ("float64", "float32"):
-        peer = Peer(interpreter, dtype)
+        peer = Peer(interpreter, "peer_child.py", dtype)
         try:
             for depth, d, of_case, least in CASES:
                 if of_case == dtype:

@@ -6,7 +6,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy
+import sklearn
+
+import widelearn
+from benches.torch_stubs import write_stubs
+
 HERE = Path(__file__).parent
+# PyTorch, and what it imports.
+TORCH = ("torch", "typing_extensions", "sympy", "mpmath", "networkx", "jinja2", "MarkupSafe", "fsspec", "filelock")
 
 
 def environment(folder: Path, python: str) -> Path:
@@ -20,12 +28,31 @@ def environment(folder: Path, python: str) -> Path:
     return interpreter
 
 
+def torch_environment(folder: Path) -> Path:
+    """Return the interpreter of an environment with PyTorch beside this one's packages; make it if it is not there.
+
+    The wheel is installed without CUDA's libraries, which it links: empty ones stand in for them.
+    """
+    interpreter = folder / "bin" / "python"
+    if not (folder / "made").exists():
+        print(f"making {folder}", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        command = [str(interpreter), "-m", "pip", "install", "--quiet", "--no-deps", *TORCH]
+        subprocess.run(command, check=True)
+        site = next((folder / "lib").glob("python*/site-packages"))
+        beside = sorted({str(Path(module.__file__).parents[1]) for module in (numpy, sklearn, widelearn)})
+        (site / "beside.pth").write_text("\n".join(beside) + "\n")
+        write_stubs(site / "torch" / "lib")
+        (folder / "made").touch()
+    return interpreter
+
+
 class Peer:
     """The child: one JSON line in, one out. Its threads follow this process's CPU affinity."""
 
-    def __init__(self, interpreter: Path, dtype: str) -> None:
+    def __init__(self, interpreter: Path, child: str, *arguments: str) -> None:
         self._child = subprocess.Popen(
-            [str(interpreter), str(HERE / "peer_child.py"), dtype],
+            [str(interpreter), str(HERE / child), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

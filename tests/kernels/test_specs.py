@@ -8,6 +8,7 @@ import pytest
 
 from widelearn import FourierFeatures, RandomFeatures, _core, kernels
 from widelearn.kernels import RBF, Linear, specs
+from widelearn.nets import TangentKernel, TwoLayer
 
 KERNELS = [
     kernels.Constant(2.0),
@@ -23,6 +24,7 @@ KERNELS = [
     kernels.NTK(2, "erf"),
     kernels.FiniteRF(3),
     kernels.FiniteNTK(3),
+    TangentKernel(TwoLayer(np.ones((3, 2)), np.ones(3), np.ones((3, 1)), "relu"), "a"),
     kernels.TaylorKernel(),
     kernels.Sum(RBF(), Linear()),
     kernels.Product(RBF(), Linear()),

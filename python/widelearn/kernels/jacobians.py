@@ -9,8 +9,8 @@ import numpy as np
 
 from widelearn.runtime import Array, NumberOverflowError, available_memory, check_memory, row_blocks
 
-# Bytes of the rows of a Jacobian that are kept while others pass, and the share of them that passes at once.
-PANEL_BYTES, SHARE = 400 << 20, 6
+# Bytes of the rows of a Jacobian that are kept while others pass; the share of them that passes at once, and its least.
+PANEL_BYTES, SHARE, LEAST_ROWS = 600 << 20, 12, 8
 # Rows that a callable is given at once, at most: what it holds beside its result is not known here.
 CALL_ROWS = 256
 # Numbers of outputs that are tried on a `vjp` that refuses one, where nothing else says how many there are.
@@ -58,7 +58,7 @@ class Jacobian:
         each = c * p * itemsize
         check_memory(4 * each, f"The Jacobian of 2 rows, {c} outputs and {p} parameters", "Take a smaller model.")
         panel = max(min(PANEL_BYTES, available_memory()[0] // 3) // each, 1)
-        return panel, min(max(panel // SHARE, 1), CALL_ROWS)
+        return panel, min(max(panel // SHARE, LEAST_ROWS), panel, CALL_ROWS)
 
     def called(self, x: Array) -> Array:
         """Return J (n, c, P) at rows that a callable is given."""

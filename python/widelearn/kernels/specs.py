@@ -2,6 +2,8 @@
 
 from typing import NamedTuple, TypeAlias
 
+from widelearn.runtime import Array
+
 
 class Activation(NamedTuple):
     """An activation by name; the parameter is a leaky relu's slope."""
@@ -85,6 +87,16 @@ class Finite(NamedTuple):
     tangent: bool
 
 
+class Layer(NamedTuple):
+    """Σ_r s_r² g(w_r.x - b_r) g(w_r.x' - b_r), g a shape of neurons (name, parameter, smoothing) or its slope."""
+
+    W: Array
+    b: Array
+    sizes: Array
+    shape: tuple[str, float, float]
+    slopes: bool
+
+
 class Taylor(NamedTuple):
     """A term of a wide network's expansion in its first layer."""
 
@@ -118,6 +130,7 @@ Kernel: TypeAlias = (
     | ArcCosine
     | Network
     | Finite
+    | Layer
     | Taylor
     | Sum
     | Product

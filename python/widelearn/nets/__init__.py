@@ -2,6 +2,7 @@
 
 from widelearn.nets.arrays import loss
 from widelearn.nets.expansion import Expansion, TaylorGradient
+from widelearn.nets.tangent import TangentKernel
 from widelearn.nets.two_layer import Gradient, TwoLayer, simplified_gradient
 
-__all__ = ["Expansion", "Gradient", "TaylorGradient", "TwoLayer", "loss", "simplified_gradient"]
+__all__ = ["Expansion", "Gradient", "TangentKernel", "TaylorGradient", "TwoLayer", "loss", "simplified_gradient"]

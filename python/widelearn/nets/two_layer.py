@@ -6,7 +6,8 @@ import numpy as np
 
 from widelearn import _core
 from widelearn.kernels import specs
-from widelearn.nets.arrays import Shapes, activation_spec, check_result, check_room
+from widelearn.nets.arrays import Shapes, activation_spec, check_finite, check_result, check_room
+from widelearn.nets.layers import tangent_spec
 from widelearn.runtime import Array, capped, check_memory, empty, in_range
 
 
@@ -162,24 +163,30 @@ class TwoLayer:
         return out
 
     @capped
-    def tangent_kernel(self, X: Array, Z: Array | None = None) -> Array:
-        """Return the inner products of first-layer gradients at rows `X` (n, d) and `Z` (k, d), None being `X`: (n, k).
+    def tangent_kernel(self, X: Array, Z: Array | None = None, *, parameters: Any = "W") -> Array:
+        """Return the inner products of gradients at rows `X` (n, d) and `Z` (k, d), None being `X`, of shape (n, k).
 
-        K(x, z) = <x, z> Σ_r ‖a_r‖² σ'(<w_r, x> - b_r) σ'(<w_r, z> - b_r), summed over outputs: J Jᵀ where there is one;
-        2 (n + k) m d + 2 n k (m + d) flops, and the memory of the rows' slopes (n, m) and (k, m) beside two results.
+        K(x, z) = (<x, z> + 1) Σ_r ‖a_r‖² σ'(<w_r, x> - b_r) σ'(<w_r, z> - b_r) + c Σ_r σ(<w_r, x> - b_r) σ(<w_r, z> -
+        b_r), summed over c outputs: J Jᵀ where there is one. `parameters` says which are trained, of "W" (<x, z>), "b"
+        (the 1) and "a" (the second sum): "Wba" is all. 2 (n + k) m d + 2 n k (m + d) flops, and the result beside the
+        memory of some rows' slopes. :class:`TangentKernel` is the kernel as an object, whose products form no matrix.
         """
         X, Z = self._shapes.check_call(X=(X, "nd"), Z=(Z, "kd"))
+        spec, (m, d) = self.tangent_spec(parameters), self.W.shape
         n, k = len(X), len(X if Z is None else Z)
-        need = X.itemsize * ((n + k) * len(self.b) + 2 * n * k)
-        check_memory(need, f"A tangent kernel of {n} by {k} rows", "Take fewer rows at once.")
-        size = np.linalg.norm(self.a, axis=1)
-        left = self.slopes(X) * size
-        right = None if Z is None else self.slopes(Z) * size
-        kernel, products = np.empty((2, n, k), X.dtype)
-        _core.gram(specs.Linear(), X, Z, kernel)
-        _core.gram(specs.Linear(), left, right, products)
-        kernel *= products
+        for name, rows in (("X", X), ("Z", Z)):
+            if rows is not None:
+                check_finite(name, rows)
+        # Weights and their copies, and what some rows of a sweep are to the neurons.
+        need = 16 * m * d + X.itemsize * ((min(n, 192) + min(k, 96)) * m + n * k)
+        check_memory(need, f"A tangent kernel of {n} by {k} rows", "Take fewer rows at once, or a narrower net.")
+        kernel = empty((n, k), X.dtype)
+        _core.gram(spec, X, Z, kernel)
         return kernel
+
+    def tangent_spec(self, parameters: Any) -> specs.Kernel:
+        """Return the tangent kernel as the core reads it."""
+        return tangent_spec(self.W, self.b, self.a, self._spec, parameters)
 
 
 @capped

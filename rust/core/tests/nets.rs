@@ -1,8 +1,8 @@
 //! Two-layer nets through the public API, against loops over rows and neurons, differences and other thread counts.
 
-use widelearn_core::activation::Activation;
+use widelearn_core::activation::{Activation, Shape};
 use widelearn_core::matrix::Rows;
-use widelearn_core::nets::{Expansion, Labels, Loss, Net, NetGradient, Shape, Signs, Terms};
+use widelearn_core::nets::{Expansion, Labels, Loss, Net, NetGradient, Signs, Terms};
 use widelearn_core::nets::{forward, gradient, hessian_product, signs_forward, simplified, tangent_product};
 use widelearn_core::nets::{tangent_transpose, taylor_gradient, taylor_terms};
 use widelearn_core::random::Stream;

@@ -1,12 +1,14 @@
 //! Kernels as Python spells them, the named tuples of `widelearn.kernels.specs`, as core kernels.
 
-use pyo3::conversion::FromPyObjectOwned;
-use pyo3::exceptions::{PyTypeError, PyValueError};
-use pyo3::prelude::*;
-use widelearn_core::activation::Activation;
-use widelearn_core::kernels::{Kernel, Network};
+use std::sync::Arc;
 
-use crate::convert::out_of_range;
+use pyo3::conversion::FromPyObjectOwned;
+use pyo3::exceptions::{PyMemoryError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use widelearn_core::activation::{Activation, Shape};
+use widelearn_core::kernels::{Kernel, Layer, Network};
+
+use crate::convert::{Matrix, Vector, out_of_range};
 use crate::error::to_py;
 
 /// A kernel as Python spells it.
@@ -79,9 +81,31 @@ fn kernel(spec: &Bound<'_, PyAny>, level: usize) -> PyResult<Kernel> {
             seed: field(spec, "seed")?,
             tangent: field(spec, "tangent")?,
         },
+        "Layer" => Kernel::Layer(Arc::new(layer(spec)?)),
         "Taylor" => Kernel::Taylor { order: field(spec, "order")?, activation: activation()? },
         "Sum" => Kernel::Sum(part("k1")?, part("k2")?),
         "Product" => Kernel::Product(part("k1")?, part("k2")?),
         other => return Err(PyTypeError::new_err(format!("a kernel is one of widelearn.kernels.specs, got {other}"))),
     })
+}
+
+/// A layer at weights of the user's, which are copied.
+fn layer(spec: &Bound<'_, PyAny>) -> PyResult<Layer> {
+    let array = |name: &str| field::<Bound<'_, PyAny>>(spec, name);
+    let (w, b, sizes) = (array("W")?, array("b")?, array("sizes")?);
+    let (w, b, sizes) =
+        (Matrix::<f64>::new(&w, "W")?, Vector::<f64>::new(&b, "b")?, Vector::<f64>::new(&sizes, "sizes")?);
+    let (name, parameter, smoothing): (String, f64, f64) = field(spec, "shape")?;
+    let shape = Shape::parse(&name, parameter, smoothing).map_err(|e| to_py(spec.py(), &e))?;
+    let rows = w.view()?;
+    let (w, d, slopes) = (owned(rows.data)?, rows.d, field(spec, "slopes")?);
+    Ok(Layer { w, b: owned(b.view()?)?, sizes: owned(sizes.view()?)?, d, shape, slopes })
+}
+
+fn owned(values: &[f64]) -> PyResult<Vec<f64>> {
+    let mut out = Vec::new();
+    let refused = || PyMemoryError::new_err(format!("could not allocate {} bytes for weights", 8 * values.len()));
+    out.try_reserve_exact(values.len()).map_err(|_| refused())?;
+    out.extend_from_slice(values);
+    Ok(out)
 }

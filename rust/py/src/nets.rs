@@ -1,9 +1,9 @@
 //! Two-layer nets.
 
 use pyo3::prelude::*;
-use widelearn_core::activation::Activation;
+use widelearn_core::activation::{Activation, Shape};
 use widelearn_core::flops;
-use widelearn_core::nets::{self as core, Loss, Shape, Terms};
+use widelearn_core::nets::{self as core, Loss, Terms};
 
 use crate::call::call;
 use crate::convert::{Matrix, MatrixMut, Optional, Scalar, Vector, VectorMut, Whole, by_type, views};

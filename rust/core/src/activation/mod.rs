@@ -1,9 +1,11 @@
-//! Activation functions by name, and which derivatives they have.
+//! Activation functions by name, which derivatives they have, and the shapes that neurons make of them.
 
+mod shape;
 mod values;
 
 use std::mem::discriminant;
 
+pub use shape::Shape;
 pub(crate) use values::{log_beside_one, logistic_pair};
 
 use crate::error::{Error, Result};

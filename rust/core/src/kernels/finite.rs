@@ -1,30 +1,35 @@
-//! Kernels of finite networks at random weights: of the hidden layer (random features), or of its gradients (tangent).
+//! Kernels of finite networks, at random weights or the user's: of the hidden layer, or of its gradients (tangent).
 //!
 //! Neurons are computed for the rows on a tile's edges; the tile takes a second product, of neurons with neurons.
 
 use super::bits::{self, Bits, count};
+use super::layer::Layer;
 use super::leaf::{Input, Leaf, Neurons, Tile};
-use crate::activation::Activation;
-use crate::error::Result;
+use crate::activation::{Activation, Shape};
+use crate::error::{Result, fits};
 use crate::features::{FeatureMap, Features, Formula, Projection, Weights};
 use crate::matrix::{Packed, Panels, Rows, TILE, inner, product, product_until};
-use crate::memory::alloc;
+use crate::memory::{Buffer, alloc};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
 use crate::threads::Context;
 
-/// `x.x' / d` or 1, times `sum_j s(w_j.x) s(w_j.x') / width`.
+/// `x.x' / d` or 1, times `sum_j s_j^2 g(w_j.x - b_j) g(w_j.x' - b_j)`.
 pub(super) struct Finite<T> {
     /// The weights in panels as high as a register block.
     weights: Packed<T>,
     width: usize,
-    activation: Activation,
-    tangent: bool,
+    shape: Shape,
+    /// Order of the derivative, 0 or 1.
+    order: u32,
     /// Whether neurons are 0 or 1.
     binary: bool,
-    /// `1 / sqrt(width)`.
-    scale: T,
-    inverse_d: T,
+    /// Thresholds, none where they are zero.
+    thresholds: Buffer<T>,
+    /// Sizes of neurons, or one for all.
+    sizes: Buffer<T>,
+    /// `1 / d` where the inner product is a factor.
+    factor: Option<T>,
 }
 
 impl<T: Real> Finite<T> {
@@ -42,20 +47,64 @@ impl<T: Real> Finite<T> {
         if let Projection::Dense(w) = map.projection() {
             weights.fill(Rows::new(w, width, d));
         }
-        let scale = T::from_f64(1.0 / (width as f64).sqrt());
-        let binary = matches!((activation, tangent), (Activation::Relu, true) | (Activation::Step, false));
-        Ok(Self { weights, width, activation, tangent, binary, scale, inverse_d: T::from_f64(1.0 / d as f64) })
+        Ok(Self {
+            weights,
+            width,
+            shape: Shape::Plain(activation),
+            order: u32::from(tangent),
+            binary: matches!((activation, tangent), (Activation::Relu, true) | (Activation::Step, false)),
+            thresholds: Buffer::default(),
+            sizes: numbers(&[1.0 / (width as f64).sqrt()], "sizes")?,
+            factor: tangent.then(|| T::from_f64(1.0 / d as f64)),
+        })
+    }
+
+    /// Take the weights of a layer.
+    pub(super) fn of_layer(context: &Context<'_>, layer: &Layer, d: usize) -> Result<Self> {
+        fits("columns of W", layer.d, d)?;
+        let (width, w) = (layer.width(), numbers(&layer.w, "weights")?);
+        let mut weights = Packed::new(T::block(context.level).0);
+        weights.reserve(width, d)?;
+        weights.fill(Rows::new(&w, width, d));
+        let zero = layer.b.iter().all(|&b| b == 0.0);
+        Ok(Self {
+            weights,
+            width,
+            shape: layer.shape,
+            order: u32::from(layer.slopes),
+            binary: layer.binary(),
+            thresholds: if zero { Buffer::default() } else { numbers(&layer.b, "thresholds")? },
+            sizes: numbers(&layer.sizes, "sizes")?,
+            factor: None,
+        })
     }
 
     /// Keep neuron `j` of a task's rows, given its products with them.
     fn keep(&self, level: Level, part: &mut Part<'_, T>, j: usize, values: &mut [T]) {
+        if let Some(&b) = self.thresholds.get(j) {
+            values.iter_mut().for_each(|v| *v -= b);
+        }
         match part {
             Part::Bits(bits) => bits.set(j, values),
             Part::Values(panels) => {
-                self.activation.apply(level, u32::from(self.tangent), values, self.scale);
+                self.turn(level, values, self.sizes[j.min(self.sizes.len() - 1)]);
                 panels.step(j, 0, values.len(), |at, out| out.copy_from_slice(&values[at..at + out.len()]));
             }
         }
+    }
+
+    /// Turn pre-activations of a neuron, [`TILE`] at most, into what products are taken of.
+    fn turn(&self, level: Level, values: &mut [T], size: T) {
+        if let Shape::Plain(activation) = self.shape {
+            return activation.apply(level, self.order, values, size);
+        }
+        let mut given = [T::ZERO; TILE];
+        let given = &mut given[..values.len()];
+        given.copy_from_slice(values);
+        let none = &mut [][..];
+        let (value, slope) = if self.order == 0 { (&mut *values, none) } else { (none, &mut *values) };
+        self.shape.pair(level, given, value, slope);
+        values.iter_mut().for_each(|v| *v *= size);
     }
 }
 
@@ -120,7 +169,7 @@ impl<T: Real> Leaf<T> for Finite<T> {
                     if tile.stopped() {
                         return;
                     }
-                    let (a, factor) = ((a, a0 + i, 1), self.scale * self.scale);
+                    let (a, factor) = ((a, a0 + i, 1), self.sizes[0] * self.sizes[0]);
                     count(level, a, (b, b0, cols), factor, &mut products[i * TILE..], TILE);
                 }
             }
@@ -135,13 +184,19 @@ impl<T: Real> Leaf<T> for Finite<T> {
         }
         for i in 0..rows {
             let products = &products[i * TILE..i * TILE + cols];
-            if self.tangent {
-                dispatch(level, Multiply { values: tile.row(i), products, factor: self.inverse_d });
-            } else {
-                tile.row(i).copy_from_slice(products);
+            match self.factor {
+                Some(factor) => dispatch(level, Multiply { values: tile.row(i), products, factor }),
+                None => tile.row(i).copy_from_slice(products),
             }
         }
     }
+}
+
+/// Numbers of the core's type.
+fn numbers<T: Real>(values: &[f64], what: &'static str) -> Result<Buffer<T>> {
+    let mut out = alloc(values.len(), what)?;
+    out.iter_mut().zip(values).for_each(|(o, &v)| *o = T::from_f64(v));
+    Ok(out)
 }
 
 struct Multiply<'a, T> {

@@ -6,14 +6,18 @@ mod dot;
 mod epilogue;
 mod finite;
 mod geometry;
+mod layer;
 mod leaf;
 mod network;
 mod plan;
 mod radial;
 mod scaling;
 
+pub use layer::Layer;
 pub use plan::Plan;
 pub(crate) use scaling::times_power;
+
+use std::sync::Arc;
 
 use crate::activation::Activation;
 use crate::error::{Error, MAX_EXTENT, Result, within};
@@ -80,6 +84,8 @@ pub enum Kernel {
         /// Whether it is the tangent kernel.
         tangent: bool,
     },
+    /// The inner product of a layer's neurons at weights of the user's, or of their slopes.
+    Layer(Arc<Layer>),
     /// `(x.x')^k E[f^(k)(w.x) f^(k)(w.x')] / k!^2`, `w ~ N(0, I / d)`.
     Taylor {
         /// `k`, the order of the derivative.
@@ -154,6 +160,7 @@ impl Kernel {
                 let width = *width as f64;
                 20.0 * width * d + 2.0 * width * d * rows + 2.0 * width * values
             }
+            Self::Layer(layer) => 2.0 * layer.width() as f64 * (d * rows + values),
             Self::DotProduct(coefficients) => 2.0 * coefficients.len() as f64 * values,
             _ => 0.0,
         }
@@ -204,6 +211,7 @@ impl Kernel {
                 within("width", *width, MAX_EXTENT)?;
                 activation.check(u32::from(*tangent))
             }
+            Self::Layer(layer) => layer.check(),
             Self::Taylor { order, activation } => activation.check(*order),
             Self::DotProduct(coefficients) if coefficients.is_empty() => {
                 Err(Error::Invalid("coefficients must not be empty; for the kernel 0 pass (0.0,)".into()))

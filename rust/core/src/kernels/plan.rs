@@ -80,6 +80,7 @@ impl<T: Real> Plan<T> {
             Kernel::Finite { width, activation, seed, tangent } => {
                 Box::new(Finite::new(context, (*width, *activation, *seed, *tangent), d)?)
             }
+            Kernel::Layer(layer) => Box::new(Finite::of_layer(context, layer, d)?),
             Kernel::Nngp(n) => network::leaf(n, 0, false, d).1,
             Kernel::Ntk(n) => network::leaf(n, 0, true, d).1,
             Kernel::DotProduct(coefficients) => Box::new(Powers::new(coefficients.iter().copied(), d)),

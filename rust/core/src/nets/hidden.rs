@@ -1,5 +1,6 @@
 //! Hidden activations of a layer, or their slopes, written out.
 
+use crate::activation::Shape;
 use crate::error::{Result, fits};
 use crate::matrix::{Packed, Rows, TILE, product};
 use crate::memory::alloc;
@@ -9,7 +10,6 @@ use crate::threads::Context;
 use super::cell::{CHUNK, Cell, Piece};
 use super::grid::Grid;
 use super::layer::Layer;
-use super::shape::Shape;
 use super::sweep::check_finite;
 use super::two_layer::padded;
 use super::weights::pack;

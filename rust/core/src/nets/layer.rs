@@ -1,10 +1,10 @@
 //! Layers of neurons: activation and slope of pre-activations less their thresholds.
 
+use crate::activation::Shape;
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
 
 use super::cell::{Cell, Piece};
-use super::shape::Shape;
 
 /// Takes thresholds from rows of pre-activations.
 struct Shift<'a, T> {

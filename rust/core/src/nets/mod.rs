@@ -14,7 +14,6 @@ mod jacobian;
 mod layer;
 mod loss;
 mod passes;
-mod shape;
 mod signs;
 mod sweep;
 mod targets;
@@ -25,7 +24,6 @@ pub use expansion::{Expansion, Terms, hessian_product, taylor_gradient, taylor_t
 pub use hidden::hidden;
 pub use jacobian::{tangent_product, tangent_transpose};
 pub use loss::Loss;
-pub use shape::Shape;
 pub use signs::{Signs, signs_forward, signs_gradient};
 pub use targets::{Labels, loss};
 pub use two_layer::{Net, NetGradient, forward, gradient, simplified};

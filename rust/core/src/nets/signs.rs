@@ -1,5 +1,6 @@
 //! Two-layer nets whose movement has a random sign in every row: exact means and variances over the signs.
 
+use crate::activation::Shape;
 use crate::error::{Result, fits};
 use crate::matrix::Rows;
 use crate::memory::Shared;
@@ -10,7 +11,6 @@ use crate::threads::Context;
 use super::cell::{CHUNK, Cell, Piece};
 use super::gradient::Gradient;
 use super::loss::Loss;
-use super::shape::Shape;
 use super::sweep::Sweep;
 use super::targets::{Labels, Slopes, Write};
 use super::weights::Head;

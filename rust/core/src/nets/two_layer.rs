@@ -1,6 +1,6 @@
 //! Two-layer nets: outputs, gradients, and the gradient at which training starts.
 
-use crate::activation::Activation;
+use crate::activation::{Activation, Shape};
 use crate::error::{Result, fits};
 use crate::matrix::Rows;
 use crate::memory::{Buffer, Shared, alloc};
@@ -10,7 +10,6 @@ use crate::threads::Context;
 
 use super::gradient::Gradient;
 use super::layer::Layer;
-use super::shape::Shape;
 use super::sweep::Sweep;
 use super::targets::{Given, Labels, Slopes, Write};
 use super::weights::Head;

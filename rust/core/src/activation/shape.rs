@@ -2,7 +2,7 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
-use crate::activation::{Activation, log_beside_one, logistic_pair};
+use super::{Activation, log_beside_one, logistic_pair};
 use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
@@ -54,7 +54,7 @@ impl Shape {
     }
 
     /// Values and slopes at `t`; those that are not wanted are empty.
-    pub(super) fn pair<T: Real>(self, level: Level, t: &[T], values: &mut [T], slopes: &mut [T]) {
+    pub(crate) fn pair<T: Real>(self, level: Level, t: &[T], values: &mut [T], slopes: &mut [T]) {
         let both = !values.is_empty() && !slopes.is_empty();
         match self {
             Self::Plain(activation) if !(both && Pair::<T>::knows(activation)) => {

@@ -1,0 +1,119 @@
+"""The side of PyTorch, run by its own interpreter: ``torch_child.py``, requests as JSON lines.
+
+It holds nets, makes their Gram matrices by torch.func's own recipe (Jacobians of all rows, contracted leaf by leaf) and
+by ``widelearn.kernels.Empirical`` on the same Jacobians in blocks, and says how much memory each came to hold.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+
+# Answers leave by the real stdout; whatever the libraries print goes to stderr.
+ANSWERS = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from torch import nn  # noqa: E402
+from torch.func import functional_call, jacrev, vmap  # noqa: E402
+
+import widelearn as wl  # noqa: E402
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def mlp(d, width):
+    """Return a net of four layers."""
+    layers = [nn.Linear(d, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh()]
+    return nn.Sequential(*layers, nn.Linear(width, 1))
+
+
+def conv(side, channels):
+    """Return a small net of convolutions on images of one channel, given as rows."""
+    layers = [nn.Unflatten(-1, (1, side, side)), nn.Conv2d(1, channels, 3), nn.Tanh(), nn.AvgPool2d(2)]
+    layers += [nn.Conv2d(channels, channels, 3), nn.Tanh(), nn.Flatten(-3)]
+    inner = ((side - 2) // 2 - 2) ** 2 * channels
+    return nn.Sequential(*layers, nn.Linear(inner, 2 * channels), nn.Tanh(), nn.Linear(2 * channels, 1))
+
+
+class Model:
+    """A net with its Jacobian at rows."""
+
+    def __init__(self, kind, d, size):
+        torch.manual_seed(0)
+        self.net = (mlp(d, size) if kind == "mlp" else conv(int(d**0.5), size)).double()
+        self.params = {name: part.detach() for name, part in self.net.named_parameters()}
+
+    def leaves(self, x):
+        """Return the derivatives of the outputs at rows by every parameter, as torch.func gives them."""
+        return vmap(jacrev(lambda params, row: functional_call(self.net, params, (row,))[0]), (None, 0))(self.params, x)
+
+    def jacobian(self, X):
+        """Return the same as one array (n, P)."""
+        with torch.no_grad():
+            leaves = self.leaves(torch.from_numpy(X))
+            return torch.cat([leaf.flatten(1) for leaf in leaves.values()], dim=1).numpy()
+
+    def recipe(self, X):
+        """Return the matrix by torch.func's recipe: Jacobians of all rows on both sides, contracted."""
+        with torch.no_grad():
+            x = torch.from_numpy(X)
+            first, second = self.leaves(x), self.leaves(x)
+            pairs = zip(first.values(), second.values(), strict=True)
+            return sum(torch.einsum("Nf,Mf->NM", a.flatten(1), b.flatten(1)) for a, b in pairs).numpy()
+
+
+class Watch:
+    """The most that the process holds beyond what it held, looked at every hundredth of a second."""
+
+    def __enter__(self):
+        self.base, self.most, self.stop = held(), 0, threading.Event()
+        self.thread = threading.Thread(target=self.look)
+        self.thread.start()
+        return self
+
+    def look(self):
+        """Look until the end."""
+        while not self.stop.wait(0.01):
+            self.most = max(self.most, held() - self.base)
+
+    def __exit__(self, *error):
+        self.stop.set()
+        self.thread.join()
+
+
+def held():
+    """Bytes that the process holds."""
+    with open("/proc/self/statm") as stream:
+        return int(stream.read().split()[1]) * PAGE
+
+
+def main():
+    model = X = kernel = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        answer = {}
+        if request["op"] == "versions":
+            answer = {"torch": torch.__version__, "numpy": np.__version__}
+        elif request["op"] == "prepare":
+            model, X = Model(request["kind"], request["d"], request["size"]), np.load(request["x"])
+            torch.set_num_threads(request["threads"])
+            kernel = wl.kernels.Empirical(model.jacobian)
+            answer = {"parameters": sum(part.numel() for part in model.params.values())}
+        else:
+            side = model.recipe if request["op"] == "recipe" else kernel
+            with Watch() as watch:
+                start = time.perf_counter()
+                result = side(X)
+                answer = {"seconds": time.perf_counter() - start}
+            answer["bytes"] = watch.most
+            if "result" in request:
+                np.save(request["result"], result)
+            del result
+        print(json.dumps(answer), file=ANSWERS, flush=True)
+
+
+if __name__ == "__main__":
+    main()
