@@ -37,6 +37,7 @@ ESTIMATORS = [
     wl.GradientFlowRegressor("rbf", "gcv", fit_intercept=False),
     wl.GradientFlowRegressor(wl.RandomFeatures(16, bias_scale=1.0, random_state=0), "loo"),
     wl.GradientFlowRegressor("rbf", 100, learning_rate=0.5, momentum=0.5),
+    wl.GradientFlowRegressor(wl.linearize(None, None), fit_intercept=False),
     wl.GradientFlowClassifier(),
     wl.GradientFlowClassifier("rbf", learning_rate=0.5),
     wl.LinearizedRidge(),

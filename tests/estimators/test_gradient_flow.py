@@ -305,6 +305,21 @@ def test_units_change_no_bit(rng):
     np.testing.assert_allclose(mixed.predict(X), alone.predict(X) * [1e-200, 1e200], rtol=1e-12)
 
 
+@pytest.mark.parametrize("exponent", [-152, -140, -60, 60, 152])
+@pytest.mark.parametrize("kernel", ["ntk", "linear", wl.RandomFeatures(20, random_state=0)])
+def test_rows_of_any_size_flow_alike(rng, kernel, exponent):
+    X = rng.standard_normal((40, 3))
+    y = X[:, 0] + 0.3 * rng.standard_normal(40)
+    for time in ("cv", "gcv"):
+        wanted, found = GradientFlowRegressor(kernel, time).fit(X, y), GradientFlowRegressor(kernel, time)
+        found.fit(X * 10.0**exponent, y)
+        # Where float64 does not hold the longest times, the last that it holds is the longest.
+        assert np.isfinite(found.times_).all()
+        if exponent > -150:
+            assert found.time_ / found.max_learning_rate_ == pytest.approx(wanted.time_ / wanted.max_learning_rate_)
+            np.testing.assert_allclose(found.predict(X * 10.0**exponent), wanted.predict(X), atol=1e-9)
+
+
 def test_types_states_and_constant_targets(rng):
     X, y = rng.standard_normal((50, 3)), rng.standard_normal(50)
     for kernel in (NTK(), wl.RandomFeatures(20, random_state=0), wl.RandomFeatures(200, random_state=0)):

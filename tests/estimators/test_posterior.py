@@ -192,7 +192,7 @@ def test_refusals(rng):
     with pytest.raises(ValueError, match="fit keeps no second moments of 2049 features"):
         wide.predict(X, return_std=True)
     model = KernelRidge(RBF()).fit(X, y)
-    for wrong in ("best", -1.0, np.nan, np.inf, None, [1.0]):
+    for wrong in ("best", -1.0, np.nan, np.inf, None, [1.0], 10**400, True, 1j):
         with pytest.raises(ValueError, match="signal_variance must be a positive number or 'profile'"):
             model.predict(X, return_std=True, signal_variance=wrong)
     constant = KernelRidge(RBF()).fit(X, np.zeros(30))

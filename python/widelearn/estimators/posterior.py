@@ -7,6 +7,7 @@ variance σ² alpha / w; the intercept is taken for known.
 from __future__ import annotations
 
 import copy
+from numbers import Real
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -200,6 +201,6 @@ def check_signal_variance(signal_variance: Any) -> None:
     """Refuse what is no positive number and not "profile"."""
     if isinstance(signal_variance, str) and signal_variance == "profile":
         return
-    wrong = isinstance(signal_variance, str | bool) or not np.isscalar(signal_variance)
-    if wrong or not 0.0 < float(signal_variance) < np.inf:
+    wrong = isinstance(signal_variance, bool) or not isinstance(signal_variance, Real)
+    if wrong or not 0.0 < signal_variance <= float(np.finfo(np.float64).max):
         raise ValueError(f"signal_variance must be a positive number or 'profile', got {signal_variance!r:.60}.")

@@ -75,7 +75,9 @@ class Schedule:
         """Return times to choose from, from where hardly anything is learned to where all but rounding errors is."""
         if not fastest > 0.0:
             return np.ones(1)
-        times = np.exp2(np.arange(FIRST, LAST + 1, dtype=np.float64)) / fastest
+        with np.errstate(over="ignore"):
+            times = np.exp2(np.arange(FIRST, LAST + 1, dtype=np.float64)) / fastest
+        times = times if np.isfinite(times[-1]) else np.unique(np.minimum(times, np.finfo(np.float64).max))
         return times if self.step is None else np.unique(np.maximum(np.rint(times / self.step), 1.0))
 
     def learned(self, rates: Array, times: Array) -> NDArray[np.float64]:
