@@ -278,7 +278,9 @@ def test_errors_of_processes_are_told(monkeypatch):
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_processes_end_with_the_one_that_started_them(tmp_path, how):
     options = ["--quiet", "--jobs", "2", "--out", str(tmp_path / "o"), "--set", "n=150", "--seeds", "999"]
-    command = [sys.executable, "-m", "widelearn", "run", "double-descent", *options]
+    script = tmp_path / "script.py"
+    script.write_text("import sys\nfrom widelearn.__main__ import main\nsys.exit(main())\n", encoding="utf-8")
+    command = [sys.executable, script, "run", "double-descent", *options]
     rows = tmp_path / "o" / "double-descent" / "rows.jsonl"
     until = time.monotonic() + 60
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:

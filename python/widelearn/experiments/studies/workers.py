@@ -13,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache
 from multiprocessing.connection import Connection
+from types import ModuleType
 from typing import Self
 
 from joblib import cpu_count
@@ -52,7 +53,7 @@ class Workers:
                 for unit, cell, seed in tasks:
                     yield unit, _rows(simulate, cell, seed)
             return
-        with _no_interrupt():  # the processes begin here, and inherit that they hear no Ctrl-C: this process does
+        with _no_interrupt(), _no_main():  # where the processes begin
             self._pool = self._pool or self._started()
             waiting = {self._pool.submit(_alone, simulate, cell, seed): unit for unit, cell, seed in tasks}
         try:
@@ -75,7 +76,7 @@ class Workers:
 
 @contextlib.contextmanager
 def _no_interrupt() -> Iterator[None]:
-    """Hold Ctrl-C back while the block runs, where the system can."""
+    """Hold Ctrl-C back while the block runs, where the system can; processes that begin there never hear it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -84,6 +85,17 @@ def _no_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _no_main() -> Iterator[None]:
+    """Let processes that begin in the block run nothing of this one's script: one without a guard would run twice."""
+    before = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = before
 
 
 def _begin(lifeline: Connection) -> None:
