@@ -26,7 +26,7 @@ SETTINGS: dict[str, Any] = {
     "test": 1000,
     "draws": 60,
 }
-QUICK = {"radii": (1.0, 1.5, 2.5), "max_iter": 120, "test": 400, "draws": 24}
+QUICK = {"radii": (1.0, 1.5, 2.5), "max_iter": 150, "test": 400, "draws": 24}
 FIXED, TUNED, NETWORK = "exp kernel", "best of NTK and RBF", "network"
 DEGREES = 5
 
@@ -86,7 +86,6 @@ def theory(settings: Settings) -> Theory:
 
 def verdicts(settings: Settings) -> list[Verdict]:
     """Judge the theory of the kernel, and the network against the best kernel."""
-    shortest = settings["radii"][0]
     return [
         equal("the spectrum on spiked inputs predicts the exp kernel at every radius", FIXED, share=0.05),
         less(
@@ -96,13 +95,6 @@ def verdicts(settings: Settings) -> list[Verdict]:
             TUNED,
             factor=2.0,
             at=lambda radius: radius <= 1.5,
-        ),
-        less(
-            "without spikes it has less than a third of it",
-            NETWORK,
-            TUNED,
-            factor=3.0,
-            at=shortest,
         ),
     ]
 
