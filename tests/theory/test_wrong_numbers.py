@@ -20,8 +20,12 @@ WORKS = {
     "critical_regime": {
         "spectrum": SPECTRUM, "target": [1.0, 1.0], "n": 3.0, "ridge": 0.1, "noise": 0.1, "degree": 0
     },
+    "cyclic_multiplicity": {"d": 10, "degree": 2},
+    "cyclic_spectrum": {"kernel": np.exp, "d": 10, "degree": 2},
+    "effective_dimension": {"d": 10.0, "n_directions": 3.0, "radius": 2.0},
     "empirical_risk": {"K": np.eye(12), "target": np.ones(12), "n": 3.0, "ridge": 0.1, "noise": 0.1},
     "escape_time": {"activation": "relu", "target": "relu", "d": 100.0, "overlap": 0.5, "degree": 20},
+    "gcv": {"K": np.eye(4), "y": np.ones(4), "ridge": 0.1},
     "hypercube_multiplicity": {"d": 10, "degree": 2},
     "leap": {"terms": [(0,), (0, 1)]},
     "lazy_condition": {"sigma_min": 1.0, "lipschitz": 1.0, "residual": 1.0, "scale": 1.0},
@@ -35,6 +39,12 @@ WORKS = {
         "link": lambda z: z[:, 0], "s": [[0.1], [0.2]], "r": [1.0, 1.0], "t": [0.0, 0.1], "a": [1.0, -1.0],
         "b": [0.1, 0.2], "activation": "relu", "inputs": "gaussian", "scale": 1.0, "n_nodes": 8
     },
+    "multiple_descent": {"spectrum": SPECTRUM, "target": [1.0, 1.0], "ridge": 0.1, "noise": 0.1, "n": [1.5, 3.0, 6.0]},
+    "nt_lambda_min": {"activation": "relu", "n": 30.0, "d": 10, "width": 20.0},
+    "nt_risk": {
+        "activation": "relu", "target": [0.0, 1.0], "n": 30.0, "d": 10, "ridge": 0.1, "noise": 0.1, "width": 20.0
+    },
+    "polynomial_rates": {"spectrum": SPECTRUM, "target": [1.0, 1.0], "n": 3.0, "ridge": 0.1, "noise": 0.1},
     "nt_threshold": {"n": 100.0, "d": 10.0},
     "one_step_risk": {"activation": "relu", "n": 100.0, "d": 10.0, "noise": 0.1},
     "optimal_ridge": {"spectrum": SPECTRUM, "target": [1.0, 1.0], "n": 3.0, "noise": 0.1},
@@ -45,6 +55,7 @@ WORKS = {
     "risk": {"spectrum": SPECTRUM, "target": [1.0, 1.0], "n": 3.0, "ridge": 0.1, "noise": 0.1},
     "self_induced_ridge": {"spectrum": SPECTRUM, "degree": 0},
     "smallest_eigenvalue": {"spectrum": SPECTRUM, "n": 3.0},
+    "spiked_spectrum": {"kernel": np.exp, "d": 10, "n_directions": 3, "radius": 2.0, "degree": 2},
     "sphere_multiplicity": {"d": 10, "degree": 2},
 }  # fmt: skip
 WRONG = [
