@@ -1,6 +1,5 @@
 """The tangent kernel at trained weights has what training learned: on fresh rows it does as well as the network."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from widelearn.experiments.studies.rows import Row, Rows, of, panel, value
 from widelearn.experiments.studies.spec import Cell, Panels, Seed, Settings, Spec
 from widelearn.experiments.studies.statements import apart, at_most, less
 from widelearn.kernels import NTK
-from widelearn.nets import TwoLayer
+from widelearn.nets import TangentKernel, TwoLayer
 
 SETTINGS: dict[str, Any] = {
     "d": 30,
@@ -40,13 +39,6 @@ def target(X: Array) -> Array:
     return np.abs(X[:, 0])
 
 
-def tangent(net: TwoLayer, X: Array, Z: Array) -> Array:
-    """Return the inner products of a net's gradients by all its weights."""
-    values = net.hidden(X) @ net.hidden(Z).T
-    one, two = (net.slopes(rows) * np.abs(net.a[:, 0]) for rows in (X, Z))
-    return np.asarray(values + (X @ Z.T + 1.0) * (one @ two.T))
-
-
 def simulate(cell: Cell, seed: Seed) -> list[Row]:
     """Train a network; fit kernels, with penalties chosen by leave-one-out, to other rows, and test all on more."""
     rng = np.random.default_rng(seed)
@@ -61,7 +53,7 @@ def simulate(cell: Cell, seed: Seed) -> list[Row]:
         AFTER: (trained.W_, trained.b_, trained.a_),
         SHUFFLED: (shuffled.W_, shuffled.b_, shuffled.a_),
     }
-    kernels = {name: partial(tangent, TwoLayer(*parts, "relu")) for name, parts in weights.items()}
+    kernels = {name: TangentKernel(TwoLayer(*parts, "relu")) for name, parts in weights.items()}
     found = {NETWORK: trained.predict(test)}
     for name, kernel in {LIMIT: NTK(depth=1), **kernels}.items():
         found[name] = KernelRidgeCV(kernel).fit(fresh, y_fresh).predict(test)
