@@ -272,7 +272,7 @@ def panels(rows: Rows, settings: Settings) -> Panels:
     shares = {"title": "quadratic target", "xlabel": "neurons / dimensions, N/d", "ylabel": "residual"}
     return [
         panel([*of(rows, *TRACES, TRAINED, BEST), *quadratic], **shares),
-        panel([*of(rows, KERNEL, NETWORK, FROZEN, *RIVALS), *kernel], **neurons, xscale="log", yscale="log"),
+        panel([*of(rows, KERNEL, NETWORK, FROZEN, *list(RIVALS)[:2]), *kernel], **neurons, xscale="log", yscale="log"),
     ]
 
 
