@@ -29,7 +29,7 @@ QUICK = {
     "ratios": (6, 8),
     "square_ratios": (0.1, 0.3),
     "model_draws": 5,
-    "draws": 80,
+    "draws": 50,
     "test": 600,
 }
 

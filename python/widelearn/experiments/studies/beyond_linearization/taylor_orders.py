@@ -12,8 +12,8 @@ from widelearn.experiments.studies.statements import equal, wrong
 from widelearn.nets import Expansion, TwoLayer
 from widelearn.theory import hermite_coefficients
 
-SETTINGS = {"d": 40, "rows": 100, "widths": (256, 1024, 4096, 16384), "draws": 640}
-QUICK = {"rows": 40, "widths": (128, 512), "draws": 640}
+SETTINGS = {"d": 40, "rows": 40, "widths": (256, 1024, 4096, 16384), "draws": 640}
+QUICK = {"widths": (128, 512), "draws": 640}
 ACTIVATION, ORDERS = "softplus", (1, 2, 3)
 NOISE, ALIGNED = "spread of the network with random signs", "aligned, linear term"
 

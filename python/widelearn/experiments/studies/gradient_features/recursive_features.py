@@ -10,7 +10,7 @@ from widelearn.experiments.studies.rows import Row, Rows, of, panel, value
 from widelearn.experiments.studies.spec import Cell, Panels, Seed, Settings, Spec
 from widelearn.experiments.studies.statements import apart, at_least, more
 
-SETTINGS = {"d": 100, "samples": (400, 800, 1200), "draws": 20, "test": 2000}
+SETTINGS = {"d": 100, "samples": (400, 800, 1200), "draws": 8, "test": 2000}
 QUICK = {"d": 50, "samples": (500,), "draws": 5, "test": 1000}
 MACHINE, KERNEL, HIDDEN = "recursive machine", "its own kernel", "three bits"
 SHARE, HIDDEN_SHARE = "share of the metric on the bits", "share of the metric on three bits"
