@@ -20,7 +20,7 @@ EVERY = [value for name in wl.__all__ if isinstance(value := getattr(wl, name), 
 REGRESSORS = [family for family in EVERY if is_regressor(family())]
 RIDGES = [family for family in EVERY if "sample_weight" in inspect.signature(family.fit).parameters]
 # Scores of squares: what the best penalty is chosen by.
-SCORED = ("CV", "Machine")
+SCORED = ("CV", "Machine", "GradientFlowRegressor")
 
 
 def made(family, **options):
@@ -30,8 +30,8 @@ def made(family, **options):
 
 
 def test_estimators_are_found():
-    assert len(REGRESSORS) == 7
-    assert len(RIDGES) == 8
+    assert len(REGRESSORS) == 9
+    assert len(RIDGES) == 11
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
