@@ -235,6 +235,18 @@ def test_systems_of_all_outputs_are_solved_by_the_functional_layer():
             model.fit(X, y[:15])
 
 
+def test_places_of_the_matrix_of_all_outputs_are_checked():
+    net, X = Net(outputs=2), np.random.default_rng(11).standard_normal((4, 3))
+    operator = Empirical(net.jacobian, outputs="full").operator(X)
+    whole = oracle(net, X, X, "full")
+    close(operator.columns([7, -8, 3, 3]), whole[:, [7, -8, 3, 3]], 1e-14)
+    close(operator.columns(np.arange(8) == 5), whole[:, [5]], 1e-14)
+    with pytest.raises(TypeError, match="Indices must be integers"):
+        operator.columns([0.5])
+    with pytest.raises(ValueError, match="0 to n - 1 = 7"):
+        operator.entries([8], [0])
+
+
 def test_kernels_are_joined():
     net, X = Net(outputs=2), np.random.default_rng(10).standard_normal((8, 3))
     kernel = Empirical(net.jacobian)

@@ -165,7 +165,7 @@ class OutputsOperator(KernelOperator):
 
     def _needed(self, indices: ArrayLike) -> tuple[Array, Array]:
         """Return the rows that places of the matrix are of, and where the places are among those rows' outputs."""
-        places = np.arange(self.shape[0])[np.asarray(indices)]
+        places = np.arange(self.shape[0])[self._places(indices)].ravel()
         rows, back = np.unique(places // self.each, return_inverse=True)
         return self.x[rows], back * self.each + places % self.each
 

@@ -80,13 +80,17 @@ class KernelOperator(LinearOperator):
 
     def _rows(self, indices: ArrayLike) -> Array:
         """Return some of the rows."""
-        places, n = np.asarray(indices), len(self.x)
+        return self.x[self._places(indices)]
+
+    def _places(self, indices: ArrayLike) -> Array:
+        """Return numbers of rows of the matrix, or which they are, checked."""
+        places, n = np.asarray(indices), self.shape[0]
         mask = places.dtype == bool and places.shape == (n,)
         if not (mask or (places.dtype.kind in "iu" and places.size)):
             raise TypeError(f"Indices must be integers, or booleans of shape ({n},), got {indices!r}.")
         if not mask and not (-n <= places.min() and places.max() < n):
             raise ValueError(f"Indices must lie in 0 to n - 1 = {n - 1}, got {places.min()} to {places.max()}.")
-        return self.x[places]
+        return places
 
     def _matmat(self, V: Array) -> Array:
         return self.kernel.dot(self.x, None, V)

@@ -24,7 +24,7 @@ from widelearn.kernels.jacobians import numbers
 from widelearn.kernels.parameters import checks_parameters
 from widelearn.kernels.tangents import TangentGram
 from widelearn.ridge.symmetric_systems import check_alpha
-from widelearn.runtime import Array
+from widelearn.runtime import Array, capped
 
 Function = Callable[[Array], Any]
 
@@ -136,6 +136,7 @@ class LinearizedRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
             draft._flat = flat
         return self
 
+    @capped
     def predict(self, X: ArrayLike) -> Array:
         """Return f0 + J δ + b at the rows of `X`, of shape (n,) or (n, t)."""
         refuse_lazy(X, type(self).__name__)
