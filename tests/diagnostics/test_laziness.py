@@ -159,7 +159,7 @@ def start_net(rng, d, m, kind, activation="tanh"):
 def test_gaps_fall_with_the_scale(rng, kind, slope, n, d, activation):
     """Over α in [4, 64] like 1/α, or 1/α² where the second-order term cancels: ± .1, and not the other power."""
     slopes = []
-    for _ in range(4):
+    for _ in range(3):
         X, fresh = rng.standard_normal((2, n, d)) / np.sqrt(d)
         y, start = rng.standard_normal(n), start_net(rng, d, 120, kind, activation)
         paths = ((alpha, scaled_descent(start, X, y, alpha, trained="W", moments=16)) for alpha in (4.0, 16.0, 64.0))
@@ -167,7 +167,7 @@ def test_gaps_fall_with_the_scale(rng, kind, slope, n, d, activation):
         slopes.append([sweep.slope("gap"), sweep.slope("gap_fresh"), sweep.slope("drift"), sweep.slope("moved")])
         assert not sweep.holds[0]
     gap, gap_fresh, drift, moved = np.mean(slopes, axis=0)
-    error = np.std([row[0] for row in slopes], ddof=1) / 2
+    error = np.std([row[0] for row in slopes], ddof=1) / np.sqrt(len(slopes))
     assert gap == pytest.approx(slope, abs=0.1)
     assert gap_fresh == pytest.approx(slope, abs=0.1)
     assert drift == pytest.approx(-1.0, abs=0.1)
@@ -182,7 +182,7 @@ def test_gaps_fall_with_the_scale(rng, kind, slope, n, d, activation):
 def test_the_theorem_holds_where_its_condition_does(rng, trained, scales):
     """Its three statements along descent by small steps, and no statement where it does not hold."""
     seen = {True: 0, False: 0}
-    for _ in range(3):
+    for _ in range(2):
         n, d = 8, 12
         X, y = rng.standard_normal((n, d)) / np.sqrt(d), rng.standard_normal(n)
         start = start_net(rng, d, 200, "generic")
@@ -198,7 +198,7 @@ def test_the_theorem_holds_where_its_condition_does(rng, trained, scales):
                 # a step of Euler falls faster than the flow's bound: (1 - z)² <= exp(-2 z)
                 assert max(values.max() for values in report.statements.values()) <= 1
                 assert report.margin == pytest.approx(4 * report.lipschitz * report.residual[0] / report.sigma_min**2)
-    assert min(seen.values()) >= 3
+    assert min(seen.values()) >= 2
 
 
 def test_the_bound_is_never_below_what_is_found(rng):

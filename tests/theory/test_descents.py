@@ -38,7 +38,7 @@ def test_the_curve_in_simulation(rng, n):
     d, noise = 16, 0.2
     spectrum = kernel_spectrum(spare, d, 3)
     rows = []
-    for _ in range(400 if n < 100 else 150):
+    for _ in range({130: 150, 320: 80}.get(n, 400)):
         f, X, fresh = polynomial_target(rng, d, 0.5, 0.5), sphere(rng, n, d), sphere(rng, 300, d)
         y = f(X) + np.sqrt(noise) * rng.standard_normal(n)
         rows.append(np.mean((spare(fresh @ X.T / d) @ np.linalg.solve(spare(X @ X.T / d), y) - f(fresh)) ** 2))
