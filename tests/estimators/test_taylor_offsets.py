@@ -54,3 +54,19 @@ def test_rows_that_do_not_differ_are_no_offset(value):
     X = np.full((7, 3), value)
     assert not told(TaylorRegressor(width=4, max_iter=3, random_state=0), X, np.arange(7.0))
     assert not told(TaylorRegressor(width=4, max_iter=3, random_state=0), X[:1], np.ones(1))
+
+
+@pytest.mark.parametrize("d", [1, 2, 30])
+def test_an_offset_is_told_where_targets_depend_on_what_rows_differ_in(d):
+    rng, count = np.random.default_rng(d), 0
+    for n in (5, 20, 100, 2500):
+        X = rng.standard_normal((n, d)) * 10.0 ** rng.uniform(-3, 3, d)
+        X += 100 * X.std()
+        noise = [rng.standard_normal(n), rng.integers(2, size=n).astype(float), rng.standard_t(3, (n, 3))]
+        for y in noise:
+            count += told(TaylorRegressor(width=4, max_iter=2, random_state=0), X, y)
+        if n >= 100:
+            Z = (X - X.mean(axis=0)) / X.std(axis=0)
+            for y in (Z[:, 0] + 0.5 * noise[0], Z[:, 0] * Z[:, -1] + 0.2 * noise[0] if d < 30 else Z.sum(axis=1)):
+                assert told(TaylorRegressor(width=4, max_iter=2, random_state=0), X, y), (n, d)
+    assert count == 0

@@ -11,6 +11,8 @@ from widelearn.runtime import Array
 
 # Largest number of columns whose linear part is turned to principal axes, at d³ flops.
 ROTATED = 1000
+# About so many rows tell whether targets follow them.
+TOLD = 1000
 
 
 def size(values: Array) -> float:
@@ -27,6 +29,31 @@ def distance(X: Array) -> float:
     spread, far = size(Z), size(mean)
     # What differs by rounding alone does not.
     return far / spread if np.abs(Z).max(initial=0.0) > 10 * np.finfo(float).eps * far else 0.0
+
+
+def dependence(X: Array, Y: Array) -> float:
+    """Return how surely some target follows the rows, to second order: in standard deviations of what chance gives.
+
+    With standardised z and K_ij = (1 + <z_i, z_j>/d)², centred, y'Ky of a y of variance 1 that is independent of the
+    rows has the mean tr K, and, where y is normal, the variance 2 ‖K‖².
+    """
+    step = -(-len(X) // TOLD)
+    X, Y = X[::step].astype(np.float64), Y[::step].astype(np.float64)
+    if len(X) < 3:
+        return 0.0
+    mean, spread = X.mean(axis=0), X.std(axis=0)
+    varies = spread > 10 * np.finfo(float).eps * np.abs(mean)
+    Z = (X - mean)[:, varies] / spread[varies]
+    K = (1.0 + Z @ Z.T / max(Z.shape[1], 1)) ** 2
+    K -= K.mean(axis=0)
+    K -= K.mean(axis=1, keepdims=True)
+    Y = Y - Y.mean(axis=0)
+    squares, chance = np.sum(Y**2, axis=0) / (len(Y) - 1), np.sqrt(2.0) * float(np.linalg.norm(K))
+    varies = squares > 0
+    if not (varies.any() and chance > 0):
+        return 0.0
+    found = np.einsum("ij,ij->j", Y, K @ Y)[varies] / squares[varies]
+    return float(found.max() - np.trace(K)) / chance
 
 
 def whitening(X: Array) -> tuple[Array, Array]:

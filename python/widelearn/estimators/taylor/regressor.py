@@ -128,7 +128,7 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
         If "lbfgs" or "pgd" end at `max_iter`, or if steps diverge, where the last finite weights are kept.
     UserWarning
         If the net has lowered the objective by less than 10 % because σ'' is odd; or if the rows lie more than 10 times
-        their own spread from zero, without `whiten`.
+        their own spread from zero, without `whiten`, and the targets depend on what they differ in.
 
     See Also
     --------

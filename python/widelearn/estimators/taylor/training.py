@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 
 from widelearn.estimators.optim.descent import DivergedError, Trace, batch_descent, lbfgs_descent, perturbed_descent
 from widelearn.estimators.optim.rules import Adam, Sgd
-from widelearn.estimators.taylor.inputs import LinearPart, RowUnits, TargetUnits, distance
+from widelearn.estimators.taylor.inputs import LinearPart, RowUnits, TargetUnits, dependence, distance
 from widelearn.estimators.taylor.model import Objective, TaylorModel, TaylorNet, activation_scale, draw_net, is_odd
 from widelearn.estimators.taylor.start import first_point
 from widelearn.nets import Expansion
@@ -26,6 +26,8 @@ NOISE = 1e-3
 STUCK = 0.9
 # So many of their spreads from zero rows lose what they differ in.
 FAR = 10.0
+# So many deviations of chance are a dependence: noise with one direction has a larger χ² in 2 of 1,000 data sets.
+SURE = 6.0
 
 
 # Arrays as large as the net's movement that its descents hold.
@@ -129,7 +131,7 @@ class Training:
     def warn(self) -> None:
         """Say what went wrong, if anything did."""
         objective, trace = self.objective, self.trace
-        if self.distance > FAR:
+        if self.distance > FAR and dependence(objective.X, objective.Y) > SURE:
             warn(
                 f"The rows of X lie {self.distance:.3g} times their own spread from zero and are divided by one number:"
                 f" all that they differ in is then of size {1 / self.distance:.2g}, which the penalty leaves little of."
