@@ -24,7 +24,8 @@ from fuzz.sweep import SWEEP, Sweep
 from fuzz.worker import calls_of, show
 
 ROOT = Path(__file__).parents[1]
-LIMIT, MEMORY = 20.0, "200M"
+# Seconds of a processor and of the clock that a call may take; on a busy machine the clock alone proves nothing.
+LIMIT, WAIT, MEMORY = 20.0, 200.0, "200M"
 SHOWN, SLOW = 40, 2.0
 PANIC = "panicked"
 
@@ -40,6 +41,13 @@ class Worker:
     target: str = ""
     rest: str = ""
     since: float = field(default_factory=time.monotonic)
+    worked: float = 0.0
+
+    def hangs(self) -> bool:
+        """Whether the call has worked for longer than it may, or waits for what never comes."""
+        if self.at is None or (waited := time.monotonic() - self.since) <= LIMIT:
+            return False
+        return waited > WAIT or processor(self.process.pid) - self.worked > LIMIT
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,7 @@ class Campaign:
                 self.hear(key.data)
             for key in list(self.selector.get_map().values()):
                 worker: Worker = key.data
-                if worker.at is not None and time.monotonic() - worker.since > LIMIT:
+                if worker.hangs():
                     worker.process.kill()
                     self.end(worker, f"hangs: more than {LIMIT:.0f} s")
 
@@ -100,6 +108,7 @@ class Campaign:
             mark, number, rest = line.split(" ", 2)
             if mark == ">":
                 worker.at, worker.target, worker.since = int(number), rest, time.monotonic()
+                worker.worked = processor(worker.process.pid)
                 continue
             seconds, found = rest.split(" ", 1)
             if float(seconds) > SLOW:
@@ -153,6 +162,15 @@ class Campaign:
             lines.append(f"{len(same):4} x {target}, as number {same[0].number}: {same[0].what}")
         lines += [f"{seconds:.1f} s: {target}, number {number}" for seconds, number, target in sorted(self.slow)[-5:]]
         return "\n".join(lines)
+
+
+def processor(pid: int) -> float:
+    """Return the seconds that a process has had of processors; those of the clock where the system does not say."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return time.monotonic()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def environment() -> dict[str, str]:

@@ -62,6 +62,7 @@ def bits(support: ArrayLike, shape: tuple[int, ...], d: int) -> NDArray[np.intp]
 
 def orthonormal(rng: np.random.RandomState, given: ArrayLike | None, r: int, d: int) -> NDArray[np.float64]:
     """Return r orthonormal rows: random ones, which are drawn in any case, or those given."""
+    fits("directions", r, d)
     drawn: NDArray[np.float64] = np.ascontiguousarray(np.linalg.qr(rng.standard_normal((d, r)))[0].T)
     if given is None:
         return drawn

@@ -17,6 +17,8 @@ Array = NDArray[np.float64]
 SHARE = 0.3
 # Lifetimes of the slowest direction, and the largest number of steps, if none is given.
 LIFETIMES, STEPS = 10.0, 4000
+# Steps between two looks at whether descent still moves, and the largest number that is counted to.
+LOOKED, MOST = 1024, 1 << 53
 
 
 @capped
@@ -72,7 +74,8 @@ def scaled_descent(
 
     Notes
     -----
-    A step costs 6 n m d flops. The step and the number of steps need the rows' tangent kernel, 3 n² m flops.
+    A step costs 6 n m d flops, and steps end where rounding lets none move a weight. Their length and number need the
+    rows' tangent kernel, 3 n² m flops.
 
     References
     ----------
@@ -112,15 +115,19 @@ def scaled_descent(
     length = rate * path.scale**2
     for step in range(1, count + 1):
         found = moving.loss_gradient(rows, goal, "squared")
+        looked = step % LOOKED == 0
+        before = [getattr(moving, part).copy() for part in path.trained] if looked else []
         for part in path.trained:
             held = getattr(moving, part)
             held -= length * getattr(found, part)
+        if (looked or step in marks) and not np.isfinite(found.loss):
+            raise ValueError(f"Descent diverges at learning_rate = {rate:.3g}, scale = {scale:g}: take a smaller step.")
         if step in marks:
-            if not np.isfinite(found.loss):
-                raise ValueError(
-                    f"Descent diverges at learning_rate = {rate:.3g}, scale = {scale:g}: take a smaller step."
-                )
             kept.append(copy_of(moving))
+        if looked and all(map(np.array_equal, before, (getattr(moving, part) for part in path.trained))):
+            # All later steps are this one.
+            kept += [copy_of(moving) for _ in range(len(marks) + 1 - len(kept))]
+            break
     return NetPath(kept, scale, centred, trained, [0, *marks.tolist()], rate)
 
 
@@ -131,8 +138,8 @@ def copy_of(net: TwoLayer) -> TwoLayer:
 
 def _steps(path: NetPath, rows: Array, steps: int | None, learning_rate: float | None) -> tuple[float, int]:
     """Return the length of steps and their number."""
-    if steps is not None and (steps != int(steps) or steps < 1):
-        raise ValueError(f"steps must be a whole number of at least 1, got {steps!r}.")
+    if steps is not None and not (1 <= steps <= MOST and steps == int(steps)):
+        raise ValueError(f"steps must be a whole number from 1 to 2^53, got {steps!r:.60}.")
     kernel = path.bind(rows, None).kernel(0)
     values = np.linalg.eigvalsh(kernel)
     largest, smallest = float(values[-1]), max(float(values[0]), 0.0)

@@ -87,7 +87,8 @@ class NetPath:
     def bind(self, X: ArrayLike, X_fresh: ArrayLike | None) -> BoundNets:
         """Return the path at training rows and at fresh ones."""
         d = self.nets[0].W.shape[1]
-        return BoundNets(self, [rows_of(name, Z, d) for name, Z in (("X", X), ("X_fresh", X_fresh)) if Z is not None])
+        fresh = [] if X_fresh is None else [rows_of("X_fresh", X_fresh, d)]
+        return BoundNets(self, [rows_of("X", X, d), *fresh])
 
 
 def _checked(nets: Sequence[TwoLayer]) -> list[TwoLayer]:

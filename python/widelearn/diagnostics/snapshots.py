@@ -91,7 +91,7 @@ class Snapshots:
 
     def bind(self, X: ArrayLike, X_fresh: ArrayLike | None) -> BoundSnapshots:
         """Return the path at training rows and at fresh ones."""
-        named = [(name, Z) for name, Z in (("X", X), ("X_fresh", X_fresh)) if Z is not None]
+        named = [("X", X), *([] if X_fresh is None else [("X_fresh", X_fresh)])]
         for name, part in (("outputs", self.outputs), ("jacobian", self.jacobian)):
             if not callable(part) and len(part) < len(named):
                 raise ValueError(

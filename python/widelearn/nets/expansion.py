@@ -10,7 +10,7 @@ from widelearn import _core
 from widelearn.nets.arrays import Shapes, activation_spec, check_result
 from widelearn.nets.arrays import loss as mean_loss
 from widelearn.nets.two_layer import TwoLayer
-from widelearn.runtime import Array
+from widelearn.runtime import Array, capped, in_range
 
 MAX_ORDER = 4
 # Nodes of the quadrature over normal outputs.
@@ -88,6 +88,7 @@ class Expansion:
     (array([[1.5]]), array([[2.25]]))
     """
 
+    @in_range
     def __init__(self, W0: Array, a: Array, activation: Any, orders: Any) -> None:
         given = tuple(orders) if isinstance(orders, Iterable) else (orders,)
         whole = all(isinstance(k, Integral) and k in range(MAX_ORDER + 1) for k in given)
@@ -103,6 +104,7 @@ class Expansion:
         # The core refuses derivatives that are no functions.
         _core.taylor_terms(one, (one, one, one, self._spec, self._orders), False, None, np.empty_like(one))
 
+    @capped
     def terms(self, X: Array, W: Array) -> Array:
         """Return the terms f^(k), each for itself: (len(orders), n, c); 4 n m d flops."""
         X, W = self._shapes.check_call(X=(X, "nd"), W=(W, "md"))
@@ -111,6 +113,7 @@ class Expansion:
         _core.taylor_terms(X, (self.W0, self.a, W, self._spec, self._orders), True, None, rows)
         return out
 
+    @capped
     def outputs(self, X: Array, W: Array, *, offset: Array | None = None) -> Array:
         """Return f = Σ_{k in orders} f^(k) + offset, of shape (n, c); 4 n m d flops."""
         X, W, offset = self._shapes.check_call(X=(X, "nd"), W=(W, "md"), offset=(offset, "nc"))
@@ -118,6 +121,7 @@ class Expansion:
         _core.taylor_terms(X, (self.W0, self.a, W, self._spec, self._orders), False, offset, out)
         return out
 
+    @capped
     def loss_gradient(
         self, X: Array, Y: Array, W: Array, loss: str, *, offset: Array | None = None, sample_weight: Any = None
     ) -> TaylorGradient:
@@ -139,6 +143,7 @@ class Expansion:
         arrays = {"X": (X, "nd"), "Y": (Y, "nc"), "W": (W, "md"), "offset": (offset, "nc")}
         return self._shapes.check_labelled(loss, self.W0.shape[1], sample_weight, **arrays)
 
+    @capped
     def hessian_product(
         self,
         X: Array,
@@ -165,6 +170,7 @@ class Expansion:
         check_result(out)
         return out
 
+    @capped
     def marginal_moments(self, X: Array, W: Array) -> tuple[Array, Array]:
         """Return mean and variance of the whole net's outputs over random signs of the rows of its movement: (n, c).
 
@@ -177,6 +183,7 @@ class Expansion:
         _core.signs_forward(X, (self.W0, self.a, W, self._spec), F, V)
         return F, V
 
+    @capped
     def marginal_loss_gradient(
         self, X: Array, Y: Array, W: Array, loss: str, *, offset: Array | None = None, sample_weight: Any = None
     ) -> TaylorGradient:
@@ -201,6 +208,7 @@ class Expansion:
         check_result(by_W)
         return TaylorGradient(value, by_W, residual)
 
+    @capped
     def signed_loss_gradient(
         self,
         X: Array,

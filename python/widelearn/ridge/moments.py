@@ -115,6 +115,7 @@ class Moments:
     def take(self, z: Array, targets: Array, weight: Array | None) -> Self:
         """Add rows as :meth:`update` does: checked ones, targets (n, t) and weights in float64 and C-contiguous."""
         p, t = self.n_features, self.n_targets
+        check_taken(z, targets, weight, (p, t))
         check_memory(8 * p * p, f"The moments of {p} features", "Take fewer features.")
         # Of the features' own type, so that differences from it are exact.
         shift_z = z.mean(axis=0, dtype=np.float64).astype(z.dtype).astype(np.float64)
@@ -230,11 +231,13 @@ class Moments:
         Without an intercept there is no centre.
         """
         check_memory(8 * self.n_features**2, f"The factor of {self.n_features} features", "Take fewer features.")
+        check_rows(rows)
         solver = PrimalSolver(self.equations(fit_intercept), rows, unit=self.unit)
         return solver.solve(check_alpha(alpha, self.n_targets))
 
     def solution_once(self, alpha: ArrayLike, fit_intercept: bool, rows: RowPasses | None = None) -> Solution:
         """Solve as :meth:`solution` does and forget all rows: the matrix is factored in place, not copied."""
+        check_rows(rows)
         solver = PrimalSolver(self.equations(fit_intercept, once=True), rows, unit=self.unit)
         found = solver.solve(check_alpha(alpha, self.n_targets))
         self._clear()
@@ -257,6 +260,7 @@ class Moments:
     @in_range
     def gcv_errors(self, alphas: Array, fit_intercept: bool, rows: RowPasses | None = None) -> Array:
         """Return the errors (a, t); rows at hand take the place of moments that do not hold them."""
+        check_rows(rows)
         return PrimalGcv(partial(self.equations, fit_intercept), alphas, self.unit, rows).errors()
 
     def equations(self, fit_intercept: bool, *, once: bool = False) -> NormalEquations:
@@ -274,6 +278,26 @@ class Moments:
         spread, size = zz.diagonal().copy(), np.sqrt(total)
         scale = size if fit_intercept else scale_of(np.sqrt(self.yy), size)
         return NormalEquations(zz, zy, center, rest, mean_y, size, self.weight, fit_intercept, spread, scale)
+
+
+def check_taken(z: Array, targets: Array, weight: Array | None, columns: tuple[int, int]) -> None:
+    """Refuse what :meth:`Moments.take` is not made for; values are not looked at."""
+    rows = [targets] if weight is None else [targets, weight]
+    if not all(isinstance(part, np.ndarray) and part.dtype == np.float64 for part in rows):
+        raise TypeError("Targets and weights must be arrays of float64.")
+    if not isinstance(z, np.ndarray) or z.dtype not in (np.float32, np.float64):
+        raise TypeError("Features must be an array of float32 or float64.")
+    shapes, n = [z.shape, *(part.shape for part in rows)], len(z) if z.ndim else 0
+    if shapes != [(n, columns[0]), (n, columns[1]), (n,)][: len(shapes)] or not n:
+        raise ValueError(f"Features, targets and weights of shapes {shapes} are not those of {columns} columns.")
+    if not all(part.flags.c_contiguous and part.flags.aligned for part in rows):
+        raise ValueError("Targets and weights must be C-contiguous and aligned: pass them through numpy.require.")
+
+
+def check_rows(rows: RowPasses | None) -> None:
+    """Refuse rows at hand that are none."""
+    if rows is not None and not isinstance(rows, RowPasses):
+        raise TypeError(f"rows must be RowPasses or None, got {type(rows).__name__}.")
 
 
 def add_outer(matrix: Array, vector: Array, factor: float) -> None:

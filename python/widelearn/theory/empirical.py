@@ -11,6 +11,8 @@ from widelearn.theory.spectrum import Spectrum
 
 # Refits that a prediction is compared with, and what it may differ by: standard errors, and a share.
 REFITS, ERRORS, SHARE = 16, 3.0, 0.05
+# Halvings beyond which their mean no longer changes by what the bias would show.
+MOST = 1000
 
 
 def empirical_spectrum(K: ArrayLike, target: ArrayLike) -> tuple[Spectrum, Array]:
@@ -88,7 +90,7 @@ def empirical_risk(
     noise : float
         Variance τ² of the label noise.
     splits : int, default=4
-        Random halvings; each gives two halves.
+        Random halvings, at most 1,000; each gives two halves.
     random_state : int, default=0
         Seed of the halvings and of the refits.
     check : bool, default=True
@@ -136,7 +138,7 @@ def empirical_risk(
 
     rng = np.random.default_rng(random_state)
     halves = []
-    for _ in range(whole("splits", splits, 1, 10_000)):
+    for _ in range(whole("splits", splits, 1, MOST)):
         order = rng.permutation(m)
         halves += [predicted(np.sort(order[: m // 2])), predicted(np.sort(order[m // 2 :]))]
     found = max(2 * predicted(np.arange(m)) - float(np.mean(halves)), 0.0)

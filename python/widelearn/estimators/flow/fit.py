@@ -22,7 +22,7 @@ from widelearn.estimators.lazy import refuse_lazy
 from widelearn.features.state import refitting, snapshot
 from widelearn.kernels import NTK, as_kernel
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
-from widelearn.runtime import Array, in_range
+from widelearn.runtime import Array, capped
 
 
 class BaseGradientFlow(DefaultObjects, BaseEstimator):
@@ -42,13 +42,13 @@ class BaseGradientFlow(DefaultObjects, BaseEstimator):
             learn(draft, draft._read(X, y, sample_weight))
         return self
 
-    @in_range
+    @capped
     def predict(self, X: ArrayLike) -> Array:
         """Return the values at the rows of `X` at the time that was chosen, of shape (n,) or (n, t)."""
         fitted = snapshot(self)
         return fitted._shown(fitted._values(X))
 
-    @in_range
+    @capped
     def staged_predict(self, X: ArrayLike, times: ArrayLike) -> Array:
         """Return the predictions at the rows of `X` at many times.
 
@@ -71,6 +71,7 @@ class BaseGradientFlow(DefaultObjects, BaseEstimator):
         """Return values (..., m, t) as predictions are shown."""
         return path[..., 0] if vars(self)["_model"].flat else path
 
+    @capped
     def _values(self, X: ArrayLike) -> Array:
         return vars(self)["_model"].values(rows_of(self, X))
 

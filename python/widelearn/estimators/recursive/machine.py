@@ -16,6 +16,8 @@ from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifie
 from widelearn.estimators.recursive.fit import BaseRecursive
 from widelearn.kernels import Kernel
 
+# Iterations that can be waited for; the best of them is one of the first.
+MOST = 1000
 ALPHAS = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3)
 
 
@@ -37,7 +39,7 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     alphas : array-like of shape (n_alphas,), default=(0.0001, ..., 1000.0)
         Penalties to choose from, non-negative; by default the powers of ten.
     n_iter : int, default=5
-        Largest number of changes of the metric; 0 is kernel ridge.
+        Largest number of changes of the metric, at most 1,000; 0 is kernel ridge.
     metric : {"full", "diagonal"}, default="full"
         "diagonal" keeps the diagonal of M alone, one weight a column: fewer numbers to learn, and no d x d matrix.
     exponent : float, default=0.5
@@ -133,7 +135,7 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "kernel": [Kernel, str, callable, None],
         "alphas": ["array-like"],
-        "n_iter": [Interval(Integral, 0, None, closed="left")],
+        "n_iter": [Interval(Integral, 0, MOST, closed="both")],
         "metric": [StrOptions({"full", "diagonal"})],
         "exponent": [Interval(Real, 0, None, closed="neither")],
         "n_folds": [Interval(Integral, 2, None, closed="left")],
@@ -179,7 +181,7 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
     alphas : array-like of shape (n_alphas,), default=(0.0001, ..., 1000.0)
         Penalties to choose from, non-negative; by default the powers of ten.
     n_iter : int, default=5
-        Largest number of changes of the metric; 0 is kernel ridge.
+        Largest number of changes of the metric, at most 1,000; 0 is kernel ridge.
     metric : {"full", "diagonal"}, default="full"
         "diagonal" keeps the diagonal of M alone, one weight a column: fewer numbers to learn, and no d x d matrix.
     exponent : float, default=0.5
