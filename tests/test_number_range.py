@@ -101,3 +101,39 @@ def test_counts_that_are_none():
     for wrong in (np.inf, -np.inf, np.nan):
         with pytest.raises(ValueError, match=r"[a-z]"):
             Moments(wrong)
+
+
+@pytest.mark.parametrize("wrong", [object(), [1.0], np.ones(5), np.ones((1, 2, 1)), np.ones((2, 1), np.float32)])
+def test_what_is_summed_unchecked_has_to_be_made_for_it(wrong):
+    Z, y = np.ones((2, 3)), np.ones((2, 1))
+    for rows in ((wrong, y, None), (Z, wrong, None), (Z, y, wrong)):
+        with pytest.raises((TypeError, ValueError), match=r"arrays? of float|shapes"):
+            Moments(3).take(*rows)
+    for call in (Moments.solution, Moments.solution_once, Moments.gcv_errors):
+        with pytest.raises(TypeError, match="rows must be RowPasses or None"):
+            call(Moments(3).update(Z, y), np.ones(1), False, wrong)
+
+
+def test_counts_that_nobody_waits_for(rng):
+    X = rng.standard_normal((12, 3))
+    with pytest.raises(ValueError, match="at most 1000"):
+        wl.theory.empirical_risk(X @ X.T, X[:, 0], 2, 0.1, 0.0, splits=1001)
+    with pytest.raises(ValueError, match="n_iter"):
+        wl.RecursiveFeatureMachine(n_iter=1001).fit(X, X[:, 0])
+    with pytest.raises(ValueError, match="signal_variance"):
+        wl.KernelRidge("rbf").fit(X, X[:, 0]).predict(X, return_std=True, signal_variance=10**400)
+
+
+def test_long_descents_end_where_nothing_moves(rng):
+    X = rng.standard_normal((4, 3))
+    start = wl.nets.TwoLayer(rng.standard_normal((30, 3)), np.zeros(30), rng.choice([-0.2, 0.2], (30, 1)), "tanh")
+    short, long = (wl.diagnostics.scaled_descent(start, X, X[:, 0], steps=steps) for steps in (40_000, 1 << 53))
+    assert long.times[-1] == 1 << 53
+    assert len(long.nets) == len(long.times)
+    np.testing.assert_array_equal(short.nets[-1].W, long.nets[-1].W)
+    for wrong in (1e16, 10**400, 0, 0.5, np.nan):
+        with pytest.raises(ValueError, match="steps must be a whole number from 1"):
+            wl.diagnostics.scaled_descent(start, X, X[:, 0], steps=wrong)
+    for none in ([start, start], wl.diagnostics.NetPath([start])):
+        with pytest.raises(ValueError, match="X has the shape"):
+            wl.diagnostics.laziness(none, None)
