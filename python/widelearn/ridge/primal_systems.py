@@ -1,6 +1,5 @@
 """Primal ridge systems by the cheapest way that is accurate: a factor of moments, refinement, or a QR of the rows."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,18 +7,17 @@ from numpy.typing import NDArray
 
 from widelearn.ridge.complaints import complain_once
 from widelearn.ridge.equilibrated import Equilibrated
-from widelearn.ridge.exact_refinement import Confirmed, refine_exactly
+from widelearn.ridge.exact_refinement import refine_exactly
 from widelearn.ridge.normal_equations import EPS, NormalEquations
 from widelearn.ridge.refinement import refine
 from widelearn.ridge.row_passes import RowPasses
-from widelearn.ridge.row_triangle import Factor, RowTriangle
+from widelearn.ridge.row_triangle import RowTriangle
 from widelearn.ridge.symmetric_systems import Solution, Trouble, checked_diagonal, describe, singular_solution
+from widelearn.ridge.triangle_refinement import TOO_MUCH_OF_COEFFICIENTS, refine_factor
 from widelearn.runtime import Array
 
 # Errors of fitted values relative to the targets: below the first a solution is left as it is, above the last we warn.
 ENOUGH, TOO_MUCH = 1e-11, 1e-6
-# Of exact solutions: no method has better coefficients than those that rounding moves so far.
-TOO_MUCH_OF_COEFFICIENTS = 1e-3
 # The same for moments of single precision. Measured on 30 problems of random features: where the estimate is below 1e-5
 # errors are at most half of it, and 7 times those of scikit-learn's Ridge in single precision; up to 1e-4, 38 times.
 ENOUGH_SINGLE, TOO_MUCH_SINGLE = 1e-5, 1e-2
@@ -147,7 +145,7 @@ class PrimalSolver:
         coef, offset = factor.coef[:, at], factor.offset[at]
         self.solver, self.rcond = "qr", min(self.rcond, factor.rcond**2)
         error = float(factor.error(self.system.scale)[at].max(initial=0.0))
-        refined = self._refined_exactly(alpha, at, factor)
+        refined = None if self.rows is None else refine_factor(self.triangle(), self.rows, alpha, factor, at)
         if refined is None:
             self.error = max(self.error, error)
         else:
@@ -158,17 +156,6 @@ class PrimalSolver:
         if factor.rank + (self.triangle().null.shape[1] if alpha > 0.0 else 0) < len(coef):
             self.troubles.append(Trouble("eigen", factor.rcond**2, factor.rank))
         return coef, offset
-
-    def _refined_exactly(self, alpha: float, at: Any, factor: Factor) -> Confirmed | None:
-        """Return the factor's solution corrected by exact residuals of the rows, None where that does not converge."""
-        found = None
-        # Rounding of directions in which no row varies is small beside large penalties alone.
-        for root in [factor.whole] * (factor.whole is not factor.root) + [factor.root]:
-            if self.rows is not None and (found is None or found.left > TOO_MUCH):
-                start, correct = factor.coef[:, at], partial(through, root)
-                options = {"targets": at, "unseen": factor.units[:, None] * self.triangle().null}
-                found = refine_exactly(self.system, alpha, start, correct, self.rows, **options) or found
-        return found
 
     def warn(self) -> None:
         """Say once what is singular, or what may be inexact."""
@@ -189,8 +176,3 @@ class PrimalSolver:
                 f"{', or give all rows to one fit, which can correct this' if self.rows is None else ''}.",
                 severity=error,
             )
-
-
-def through(root: Array, gradient: Array) -> Array:
-    """Return W W' times a gradient."""
-    return np.asarray(root @ (root.T @ gradient))

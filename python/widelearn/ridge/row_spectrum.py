@@ -10,8 +10,11 @@ from widelearn.ridge.dual_refinement import ScaledRows, refine_dual
 from widelearn.ridge.graded_factor import GradedFactor
 from widelearn.ridge.lapack import qr, svd, svdvals
 from widelearn.ridge.leave_one_out import Errors, eigen_errors
-from widelearn.ridge.normal_equations import scale_of
+from widelearn.ridge.normal_equations import NormalEquations, scale_of
+from widelearn.ridge.row_passes import RowPasses
+from widelearn.ridge.row_triangle import RowTriangle
 from widelearn.ridge.symmetric_systems import Solution, Trouble, describe
+from widelearn.ridge.triangle_refinement import TOO_MUCH_OF_COEFFICIENTS, refine_factor
 from widelearn.ridge.tridiagonal import NOTHING, gcv_errors
 from widelearn.runtime import Array, check_memory
 
@@ -20,6 +23,8 @@ EPS = float(np.finfo(np.float64).eps)
 LOST_BY_ROWS = 3e-7
 # Relative errors of left-out errors for which a row is left out in earnest, and so many rows at most.
 OUTLYING, MOST_REFITS = 1e-9, 32
+# Features of which a triangle costs some hundredths of a second a penalty, where nothing else is confirmed.
+MOST_FEATURES = 256
 # Corrections of coefficients by what they leave of the targets.
 REFINED = 2
 # Rounding errors of singular vectors, in units of the last place.
@@ -76,6 +81,7 @@ class RowSpectrum:
         # Errors of rows that were left out in earnest, and for which penalties one of them is not confirmed.
         self.again: dict[int, Array] = {}
         self.unsure: Array = np.zeros(1, bool)
+        self._triangle: tuple[RowTriangle, RowPasses] | None = None
 
     @staticmethod
     def need(n: int, p: int) -> int:
@@ -165,20 +171,56 @@ class RowSpectrum:
         """Return the coefficients (p, t), the values at the centre (t,), and about how far off their fit is."""
         coef, offset = self._by_vectors(alpha), self.mean.copy()
         # Of several solutions the shortest stays as it is.
-        confirmed = bool(self.s.all() or (alpha > 0.0).all())
-        for value in np.unique(alpha) if confirmed else ():
+        unique, lost = bool(self.s.all() or (alpha > 0.0).all()), 0.0
+        for value in np.unique(alpha):
             at = np.flatnonzero(alpha == value)
-            refined = self._refined(float(value), at, coef[:, at])
-            confirmed &= refined is not None
-            if refined is not None:
-                coef[:, at], offset[at] = refined
+            found = self._refined(float(value), at, coef[:, at]) if unique else None
+            if found is not None:
+                coef[:, at], offset[at] = found
+                continue
+            by_rows = self._by_triangle(float(value), at) if unique else None
+            if by_rows is not None:
+                coef[:, at], offset[at] = by_rows[:2]
+            lost = max(lost, self._moved(coef[:, at], at) if by_rows is None else by_rows[2])
         # What no row varies in has no coefficient.
         coef[self.lengths == 0.0] = 0.0
+        return coef, offset, lost
+
+    def _moved(self, coef: Array, at: Array) -> float:
+        """Return about how far rounding moves the fit of some targets."""
         own, all_ = np.linalg.norm(self.lengths[:, None] * coef, axis=0), np.linalg.norm(coef, axis=0)
         # Rounding is between that of columns by themselves and that of the longest.
-        moved = EPS * np.sqrt(own * self.s.max(initial=0.0) * all_)
-        moved = np.divide(moved, self.size, out=np.zeros_like(moved), where=self.size > 0.0)
-        return coef, offset, 0.0 if confirmed else float(moved.max(initial=0.0))
+        moved, size = EPS * np.sqrt(own * self.s.max(initial=0.0) * all_), self.size[at]
+        return float(np.divide(moved, size, out=np.zeros_like(moved), where=size > 0.0).max(initial=0.0))
+
+    def _by_triangle(self, alpha: float, at: Array) -> tuple[Array, Array, float] | None:
+        """Return the solution by a triangle of the rows, and how far its fit may be off; None of many features.
+
+        It solves for the features' coefficients, which have no dual ones' size where alpha is small beside the rows.
+        """
+        if self.A.shape[1] > MOST_FEATURES or alpha == 0.0:
+            return None
+        Z, y, weight, kept = self.rows
+        if self._triangle is None:
+            Z, y = Z[kept], y[kept]
+            passes = RowPasses(lambda: [(slice(0, len(Z)), Z)], y, None if weight is None else weight[kept])
+            self._triangle = RowTriangle(self._equations(Z), passes), passes
+        triangle, passes = self._triangle
+        factor = triangle.factor(alpha)
+        found = refine_factor(triangle, passes, alpha, factor, at)
+        if found is None:
+            error = factor.error(triangle.system.scale)[at].max(initial=0.0)
+            return factor.coef[:, at], factor.offset[at], float(error)
+        rounding = triangle.system.rounding(found.coef, alpha, at)
+        return *found[:2], max(found.left, rounding if rounding > TOO_MUCH_OF_COEFFICIENTS else 0.0)
+
+    def _equations(self, Z: Array) -> NormalEquations:
+        """Return the normal equations of the rows that have a weight."""
+        A, total = self.A, float(self.root @ self.root)
+        rest = self.root**2 @ (Z - self.center) / total if self.n_null else np.zeros(A.shape[1])
+        size, spread = np.linalg.norm(self.y, axis=0), self.lengths**2
+        where = self.center, rest, self.mean, size, total, bool(self.n_null)
+        return NormalEquations(A.T @ A, A.T @ self.y, *where, spread, self.size)
 
     def _by_vectors(self, alpha: Array) -> Array:
         """Return the coefficients (p, t) that singular vectors give."""
