@@ -9,11 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, check_consistent_length
 
 from widelearn.ridge.certificate import complain_of_left_out
-from widelearn.ridge.complaints import worst_complaint
+from widelearn.ridge.complaints import complain_once, worst_complaint
 from widelearn.ridge.dual_path import DualPath
 from widelearn.ridge.dual_rows import DualRowsPath, StoredRows, gcv_of_rows, solve_rows
 from widelearn.ridge.kernel_systems import own_kernel_matrix, solve_dual
 from widelearn.ridge.moments import Moments
+from widelearn.ridge.normal_equations import scale_of
 from widelearn.ridge.operators import symmetric_kernel_matrix
 from widelearn.ridge.primal_path import PrimalPath
 from widelearn.ridge.row_passes import RowPasses
@@ -22,6 +23,8 @@ from widelearn.ridge.tridiagonal import dual_gcv
 from widelearn.runtime import Array, in_few_rows_one_thread, row_blocks
 
 BLOCK_ROWS = 2048
+# The share of the targets' spread that rounding of the coefficients may take without a word.
+TELLING = 1e-3
 
 
 class Problem(NamedTuple):
@@ -166,8 +169,27 @@ def solve(
         coef = solve_rows(StoredRows(a, False), columns, penalties, weight, fit_intercept=False).coef
     else:
         moments = Moments(a.shape[1], columns.shape[1]).update(a, columns, weight)
-        coef = moments.solution_once(penalties, False, passes(a, columns, weight)).coef.astype(a.dtype)
+        coef = stored(moments.solution_once(penalties, False, passes(a, columns, weight)).coef, a, columns)
     return coef[:, 0] if flat else coef
+
+
+def stored(coef: Array, rows: Array, targets: Array) -> Array:
+    """Return coefficients in the type of the rows, and say where that moves the fit to them."""
+    kept = coef.astype(rows.dtype, copy=False)
+    if kept.dtype == coef.dtype:
+        return kept
+    with np.errstate(over="ignore", invalid="ignore"):
+        moved = np.linalg.norm(rows @ (coef - kept).astype(rows.dtype), axis=0)
+    size = np.linalg.norm(targets, axis=0)
+    scale = scale_of(np.linalg.norm(targets - targets.mean(axis=0), axis=0), size)
+    share = float(np.max(moved / np.where(scale > 0.0, scale, np.inf), initial=0.0))
+    if not share < TELLING:
+        complain_once(
+            f"The coefficients are stored in {rows.dtype}, as the rows are, and that alone moves the fit by"
+            f" {share:.2g} of the targets' spread. Pass float64 rows, columns of like units, or raise alpha.",
+            severity=share,
+        )
+    return kept
 
 
 @in_few_rows_one_thread
@@ -236,7 +258,7 @@ def path(
             if kind == "kernel":
                 out[j, problem.rows] = coef
             else:
-                out[j] = coef
+                out[j] = stored(coef, problem.A, problem.y)
     return problem.shaped(out)
 
 
