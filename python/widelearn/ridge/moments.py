@@ -298,6 +298,11 @@ def check_rows(rows: RowPasses | None) -> None:
     """Refuse rows at hand that are none."""
     if rows is not None and not isinstance(rows, RowPasses):
         raise TypeError(f"rows must be RowPasses or None, got {type(rows).__name__}.")
+    given = {} if rows is None else {"y": rows.y, "weight": rows.weight}
+    for name, values in given.items():
+        left_out = name == "weight" and values is None
+        if not left_out and not (isinstance(values, np.ndarray) and values.dtype.kind == "f"):
+            raise TypeError(f"{name} of rows must be an array of floats, got {type(values).__name__}.")
 
 
 def add_outer(matrix: Array, vector: Array, factor: float) -> None:

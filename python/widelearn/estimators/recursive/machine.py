@@ -45,8 +45,8 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     exponent : float, default=0.5
         Power s of the outer product; 1 is that of the source, which in few rows learns faster than it should.
     n_folds : int, default=2
-        Folds of the rows in the choice. The metric for a fold is that of the others: more folds see more rows, and
-        cost more.
+        Folds of the rows in the choice, at most 1,000. The metric for a fold is that of the others: more folds see
+        more rows, and cost more.
     standardize : bool, default=True
         Whether columns are divided by their standard deviations, so that their units do not matter. Without it,
         rotating the rows changes nothing of a "full" metric's predictions.
@@ -138,7 +138,7 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
         "n_iter": [Interval(Integral, 0, MOST, closed="both")],
         "metric": [StrOptions({"full", "diagonal"})],
         "exponent": [Interval(Real, 0, None, closed="neither")],
-        "n_folds": [Interval(Integral, 2, None, closed="left")],
+        "n_folds": [Interval(Integral, 2, MOST, closed="both")],
         "standardize": ["boolean"],
         "fit_intercept": ["boolean"],
         "random_state": ["random_state"],
@@ -187,8 +187,8 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
     exponent : float, default=0.5
         Power s of the outer product; 1 is that of the source, which in few rows learns faster than it should.
     n_folds : int, default=2
-        Folds of the rows in the choice. The metric for a fold is that of the others: more folds see more rows, and
-        cost more.
+        Folds of the rows in the choice, at most 1,000. The metric for a fold is that of the others: more folds see
+        more rows, and cost more.
     standardize : bool, default=True
         Whether columns are divided by their standard deviations, so that their units do not matter. Without it,
         rotating the rows changes nothing of a "full" metric's predictions.
