@@ -34,7 +34,7 @@ LEFT_OUT = {"experiments", "plots", "__main__", "distributed", "studies"}
 SPECIAL = {"__call__"}
 SAMPLES, LARGEST = 10, 400_000
 MORE = """
-import numpy as np, scipy.sparse as sp, widelearn as wl
+import functools, numpy as np, scipy.sparse as sp, widelearn as wl
 from widelearn import kernels as k
 rng = np.random.default_rng(0)
 X = rng.normal(size=(12, 3)); y = X[:, 0] + 1; Y = np.c_[y, -y]; c = (y > 1).astype(int); w = rng.uniform(size=12)
@@ -80,9 +80,14 @@ for T in (np.float64, np.float32):
     wl.RandomFeatures(4).fit(x).directions()
     wl.TaylorRegressor(2, "tanh", width=4, mode="signs", max_iter=2).fit(x, y).predict(x)
     wl.datasets.multi_index(5, 3)
+    wl.linearize(functools.partial(np.sum, axis=1), np.tanh).fit(x, y).predict(x)
+    k.Empirical(np.tanh)(x)
+path = wl.diagnostics.Snapshots(np.ones((2, 3)), [Y.T, Y.T], [np.array([X, X + 1.0])] * 2)
+wl.diagnostics.laziness_sweep([(1.0, path), (2.0, path)], X, None, y)
+wl.theory.multi_index_flow(functools.partial(np.prod, axis=-1), np.zeros((5, 2)), np.ones(5), [0.0, 1.0])
 wl.runtime.check_memory(1000, "A row", "Take fewer.")
 from widelearn.ridge import lapack
-G = X.T @ X; lapack.ldlt_solve(G.copy(), np.ones((3, 1))); lapack.svd(X.copy()); lapack.triangle(X.copy())
+G = X.T @ X; lapack.ldlt_solve(G.copy(), np.ones((3, 1))); lapack.svd(X.copy()); lapack.triangle(X.copy()); lapack.qr(X.copy())
 wl._core.normals(np.empty((2, 3)), 1, 2); wl._core.philox4x32((1, 2, 3, 4), (5, 6))
 wl._core.set_num_threads(2); wl._core.num_threads(); wl._core.simd(); wl._core.simd_available()
 """

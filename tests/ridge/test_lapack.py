@@ -163,6 +163,14 @@ def test_shapes_and_types_are_refused(call):
         call(np.eye(3) + np.triu(np.ones((3, 3))), np.ones(3))
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_singular_values_of_what_is_not_finite_are_refused(value):
+    A = np.random.default_rng(0).standard_normal((12, 3))
+    A[7, 0] = value
+    with pytest.raises(np.linalg.LinAlgError, match="NaN or infinity"):
+        lapack.svd(A)
+
+
 def test_a_call_left_behind_keeps_its_arrays_and_the_process_ends(script):
     """The process ends while LAPACK still works: no crash, and no wait for it."""
     code = """

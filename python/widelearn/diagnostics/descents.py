@@ -17,8 +17,8 @@ Array = NDArray[np.float64]
 SHARE = 0.3
 # Lifetimes of the slowest direction, and the largest number of steps, if none is given.
 LIFETIMES, STEPS = 10.0, 4000
-# Steps between two looks at whether descent still moves, and the largest number that is counted to.
-LOOKED, MOST = 1024, 1 << 53
+# Steps between two looks at whether descent still moves, and the largest number: more take minutes even of tiny nets.
+LOOKED, MOST = 1024, 100_000
 
 
 @capped
@@ -50,7 +50,8 @@ def scaled_descent(
     scale : float, default=1.0
         α.
     steps : int, optional
-        Number of steps; None takes ten lifetimes of the slowest direction of the linearised training, at most 4,000.
+        Number of steps; None takes ten lifetimes of the slowest direction of the linearised training, at most
+        4,000; at most 100,000 may be asked for.
     learning_rate : float, optional
         Length η of steps in the parameters; stable below 2n/λ_max, λ_max of F's tangent kernel. None is 0.3 n/λ_max.
     moments : int, default=32
@@ -139,7 +140,7 @@ def copy_of(net: TwoLayer) -> TwoLayer:
 def _steps(path: NetPath, rows: Array, steps: int | None, learning_rate: float | None) -> tuple[float, int]:
     """Return the length of steps and their number."""
     if steps is not None and not (1 <= steps <= MOST and steps == int(steps)):
-        raise ValueError(f"steps must be a whole number from 1 to 2^53, got {steps!r:.60}.")
+        raise ValueError(f"steps must be a whole number from 1 to 100,000, got {steps!r:.60}.")
     kernel = path.bind(rows, None).kernel(0)
     values = np.linalg.eigvalsh(kernel)
     largest, smallest = float(values[-1]), max(float(values[0]), 0.0)

@@ -9,6 +9,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use widelearn_core::flops;
 
+use crate::convert::Matrix;
 use crate::error::lin_alg_error;
 use crate::foreign::{self, Routine, Scratch, fortran, int, leave, same, stride};
 
@@ -285,6 +286,10 @@ pub(crate) fn singular_values(
     values: &Bound<'_, PyAny>,
     factors: Option<(Bound<'_, PyAny>, Bound<'_, PyAny>)>,
 ) -> PyResult<()> {
+    // LAPACK's iterations for infinite values have no end.
+    if !Matrix::<f64>::new(a, "a")?.view()?.data.iter().all(|value| value.is_finite()) {
+        return Err(lin_alg_error(py, "a matrix with NaN or infinity has no singular values".into()));
+    }
     let (a, rows, columns) = Held::matrix(a, "a")?;
     let k = rows.min(columns);
     let values = Held::vector(values, "values", k)?;
