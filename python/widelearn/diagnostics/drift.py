@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from widelearn import plots
 from widelearn.diagnostics.conditions import Sufficient
 from widelearn.diagnostics.lipschitz import largest_eigenvalue
 from widelearn.diagnostics.net_paths import BoundNets, NetPath, path_of_model, rows_of, targets_of
@@ -119,6 +118,8 @@ class Laziness:
             {"rows": _rows(places, series), "xlabel": label, "ylabel": ylabel, "yscale": "log"}
             for series, ylabel in ((drifts, "relative change"), (gaps, "gap of predictions (root mean square)"))
         ]
+        from widelearn import plots
+
         return plots.study(panels, self._title())
 
     def _title(self) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from widelearn import plots
 from widelearn.diagnostics.drift import Laziness, laziness
 
 Array = NDArray[np.float64]
@@ -81,6 +80,8 @@ class LazinessSweep:
             for x, value in zip(self.values, getattr(self, measure), strict=True)
             if value > 0
         ]
+        from widelearn import plots
+
         return plots.study(
             [{"rows": rows, "xlabel": self.name, "ylabel": "largest along training", "xscale": "log", "yscale": "log"}],
             f"Laziness of training over the {self.name}",
