@@ -87,7 +87,8 @@ wl.diagnostics.laziness_sweep([(1.0, path), (2.0, path)], X, None, y)
 wl.theory.multi_index_flow(functools.partial(np.prod, axis=-1), np.zeros((5, 2)), np.ones(5), [0.0, 1.0])
 wl.runtime.check_memory(1000, "A row", "Take fewer.")
 from widelearn.ridge import lapack
-G = X.T @ X; lapack.ldlt_solve(G.copy(), np.ones((3, 1))); lapack.svd(X.copy()); lapack.triangle(X.copy()); lapack.qr(X.copy())
+G = X.T @ X; lapack.ldlt_solve(G.copy(), np.ones((3, 1))); lapack.svd(X.copy())
+lapack.triangle(X.copy()); lapack.qr(X.copy())
 wl._core.normals(np.empty((2, 3)), 1, 2); wl._core.philox4x32((1, 2, 3, 4), (5, 6))
 wl._core.set_num_threads(2); wl._core.num_threads(); wl._core.simd(); wl._core.simd_available()
 """
