@@ -301,8 +301,8 @@ def check_rows(rows: RowPasses | None) -> None:
     given = {} if rows is None else {"y": rows.y, "weight": rows.weight}
     for name, values in given.items():
         left_out = name == "weight" and values is None
-        if not left_out and not (isinstance(values, np.ndarray) and values.dtype.kind == "f"):
-            raise TypeError(f"{name} of rows must be an array of floats, got {type(values).__name__}.")
+        if not left_out and not (isinstance(values, np.ndarray) and values.dtype.kind in "fiub"):
+            raise TypeError(f"{name} of rows must be an array of numbers, got {type(values).__name__}.")
 
 
 def add_outer(matrix: Array, vector: Array, factor: float) -> None:
