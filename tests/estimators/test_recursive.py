@@ -9,11 +9,11 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine, make_
 from sklearn.model_selection import train_test_split
 
 import reference
-from widelearn import KernelRidge, RecursiveFeatureMachine, RecursiveFeatureMachineClassifier
+from widelearn import KernelRidge, KernelRidgeCV, RecursiveFeatureMachine, RecursiveFeatureMachineClassifier
 from widelearn.datasets import hypercube
 from widelearn.estimators.recursive.machine import ALPHAS
 from widelearn.estimators.recursive.metric import gradients, outer_product
-from widelearn.estimators.recursive.recursion import Recursion
+from widelearn.estimators.recursive.recursion import Recursion, candidates
 from widelearn.kernels import NTK, RBF, Laplace, Linear, Matern
 from widelearn.kernels.gradients import slopes
 from widelearn.runtime import row_blocks
@@ -225,6 +225,21 @@ def test_it_hardly_loses_to_its_kernel(load):
     kind = RecursiveFeatureMachine if load is load_diabetes else RecursiveFeatureMachineClassifier
     scores = [kind(n_iter=n).fit(X, y).score(X_test, y_test) for n in (0, 5)]
     assert scores[1] >= 0.99 * scores[0]
+
+
+@pytest.mark.parametrize("kernel", [RBF(), Laplace()])
+@pytest.mark.parametrize("share", [0.3, 1.0, 4.0])
+@pytest.mark.filterwarnings("ignore:alpha = ")
+def test_the_length_is_that_of_the_smallest_left_out_errors(kernel, share, rng):
+    X = rng.standard_normal((90, 3))
+    y = np.sin(X.sum(axis=1) / share) + 0.1 * rng.standard_normal(90)
+    lengths = candidates(kernel, X)
+    scores = [KernelRidgeCV(length, ALPHAS).fit(X, y).best_score_ for length in lengths]
+    model = RecursiveFeatureMachine(kernel, n_iter=0, standardize=False, random_state=0).fit(X, y)
+    assert model.kernel_.gamma == pytest.approx(lengths[int(np.argmax(scores))].gamma, rel=1e-9)
+    assert model.best_score_ == pytest.approx(max(scores), rel=1e-6)
+    # One length is not as good as another.
+    assert max(scores) > 1.05 * min(scores)
 
 
 def test_plain_kernel_ridge_is_iteration_zero(smooth):

@@ -27,8 +27,8 @@ class Choice(NamedTuple):
     errors: Array | None = None
     # What there is to say of a penalty at the edge.
     edge: str = ""
-    # The score in the units of the problem, in which none vanishes: by this, kernels are compared.
-    merit: float = -np.inf
+    # The score in the units of the problem, in which none vanishes: by this, kernels are compared. None cannot be.
+    merit: float | None = None
 
     def warn(self) -> None:
         """Say once that the penalty lies at the edge, if it does."""

@@ -20,6 +20,7 @@ def choose_kernel(
         tried = LinearProblem(given, path=True) if linear else given
         choice = penalty.choose(tried)
         tried.rest()
+        # A choice without a merit is an error where there are two, not a kernel that loses.
         if best is None or choice.merit > best[1].merit:
             best = tried, choice
     if best is None:

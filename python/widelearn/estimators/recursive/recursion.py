@@ -42,7 +42,8 @@ class LeaveOneOutByRow:
             errors[:, rows] = (block**2).mean(axis=2)
         best = int(errors.mean(axis=1).argmin())
         alpha = float(self.alphas[best])
-        return Choice(np.full(problem.Y.shape[1], alpha), alpha, -float(errors[best].mean()), errors[best])
+        score = -float(errors[best].mean())
+        return Choice(np.full(problem.Y.shape[1], alpha), alpha, score, errors[best], merit=score)
 
 
 @dataclass(frozen=True)
