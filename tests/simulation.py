@@ -33,13 +33,6 @@ def agrees(rows, theory, share):
     assert abs(mean - theory) <= max(3 * error, share * theory), (mean, theory, error)
 
 
-def agrees_and_can_fail(rows, theory, share):
-    """As `agrees`, of a claim with power: a theory that is a tenth higher would be refuted."""
-    agrees(rows, theory, share)
-    with pytest.raises(AssertionError):
-        agrees(rows, 1.1 * theory, share)
-
-
 def proves(rows, theory, share):
     """The mean over draws agrees with the prediction, and would not with one a tenth larger."""
     agrees(rows, theory, share)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simulation import agrees, agrees_and_can_fail, polynomial_target, sphere
+from simulation import agrees, polynomial_target, proves, sphere
 from widelearn.kernels import FiniteNTK
 from widelearn.theory import (
     Spectrum,
@@ -36,7 +36,7 @@ def test_smallest_eigenvalue_at_finite_width(rng, n, share, draws):
     d = 40
     N = round(n / (share * d))
     values = [np.linalg.eigvalsh(tangent_kernel(rng, N)(sphere(rng, n, d)))[0] for _ in range(draws)]
-    agrees_and_can_fail(values, nt_lambda_min("relu", n, d, N), 0.04)
+    proves(values, nt_lambda_min("relu", n, d, N), 0.04)
     if share >= 0.1:
         limit, error = nt_lambda_min("relu", n, d), np.std(values, ddof=1) / np.sqrt(draws)
         assert limit - np.mean(values) > 10 * error
@@ -66,7 +66,7 @@ def test_risk_at_finite_width(rng, n, width, ridge):
             K = k(X, X) + (ridge + 1e-10) * np.eye(n)  # a row without an active neuron has K = 0
             found.append(np.mean((k(fresh, X) @ np.linalg.solve(K, y) - f(fresh)) ** 2))
     finite, infinite = (nt_risk("relu", [0, 0.6, 0.4], n, d, ridge, noise, w).excess for w in (width, np.inf))
-    agrees_and_can_fail(rows, finite, 0.05)
+    proves(rows, finite, 0.05)
     agrees(limit, infinite, 0.05)
     gaps = np.array(rows) / limit
     # what finite width costs, on the same draws: within a tenth of itself, or 3 standard errors
@@ -89,7 +89,7 @@ def test_the_effective_ridge_can_be_refuted(rng):
     def predicted(gamma):
         return risk(Spectrum([1.0], [d]), [1.0], n, gamma * d, noise).excess
 
-    agrees_and_can_fail(rows, predicted(nt_effective_ridge("relu", ridge)), 0.05)
+    proves(rows, predicted(nt_effective_ridge("relu", ridge)), 0.05)
     error = np.std(rows, ddof=1) / np.sqrt(len(rows))
     assert abs(np.mean(rows) - predicted(ridge / 0.25)) > 10 * error
 
@@ -131,7 +131,7 @@ def test_rates_in_simulation(rng):
         X, fresh, b = sphere(rng, n, d), sphere(rng, 600, d), np.sqrt(0.7) * sphere(rng, 1, d, 1.0)[0]
         y = X @ b + np.sqrt(noise) * rng.standard_normal(n)
         rows.append(np.mean((limit_kernel(fresh, X) @ np.linalg.solve(limit_kernel(X, X), y) - fresh @ b) ** 2))
-    agrees_and_can_fail(rows, risk(spectrum, target, n, 0.0, noise).excess, 0.05)
+    proves(rows, risk(spectrum, target, n, 0.0, noise).excess, 0.05)
     found = polynomial_rates(spectrum, target, n, 0.0, noise)
     assert found.excess == pytest.approx(np.mean(rows), rel=30 / n + n / 464)
     assert found.degree == 1
