@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simulation import agrees, polynomial_target, proves, sphere
+from simulation import polynomial_target, proves, sphere
 from widelearn.theory import Spectrum, empirical_risk, gcv, kernel_spectrum, risk
 
 
@@ -84,21 +84,26 @@ def test_predictions_that_are_wrong_are_refused(rng, d, gamma, n):
 
 
 def test_predictions_that_are_right_are_given(rng):
-    """The sphere at d = 24: within max(3 SE, 5 %) of fresh simulations, and near what the exact spectrum says."""
+    """The sphere at d = 24: the mean over four matrices within max(3 SE, 5 %) of fresh simulations, not a tenth more.
+
+    One matrix of 900 rows strays by some 4 %: alone it could not tell.
+    """
     d, noise, ridge = 24, 0.05, 0.1
     f = polynomial_target(rng, d, 0.5, 0.5)
-    X = sphere(rng, 900, d)
+    samples = [sphere(rng, 900, d) for _ in range(4)]
     for n in (60, 150):
-        found = empirical_risk(np.exp(X @ X.T / d), f(X), n, ridge, noise)
+        found = [empirical_risk(np.exp(X @ X.T / d), f(X), n, ridge, noise) for X in samples]
         rows = []
-        for _ in range(25):
+        for _ in range(100):
             Z, fresh = sphere(rng, n, d), sphere(rng, 600, d)
             y = f(Z) + np.sqrt(noise) * rng.standard_normal(n)
             fit = np.exp(fresh @ Z.T / d) @ np.linalg.solve(np.exp(Z @ Z.T / d) + ridge * np.eye(n), y)
             rows.append(np.mean((fit - f(fresh)) ** 2))
-        agrees(rows, found, 0.05)
+        proves(rows, np.mean(found), 0.05)
         exact = risk(kernel_spectrum(np.exp, d, 6), [0, 0.5, 0.5, 0, 0, 0, 0], n, ridge, noise).excess
-        assert found == pytest.approx(exact, rel=0.06)
+        assert found[0] == pytest.approx(exact, rel=0.06)
+        assert np.mean(found) == pytest.approx(exact, rel=0.045)
+        assert 1.1 * np.mean(found) != pytest.approx(exact, rel=0.045)
 
 
 def test_eigenvalues_in_place_of_a_spectrum():

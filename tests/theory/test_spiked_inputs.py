@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.special import eval_gegenbauer, roots_gegenbauer
 
 from simulation import polynomial_target, proves, sphere
 from widelearn.datasets import spiked
@@ -16,6 +17,24 @@ def test_without_spikes_it_is_the_spectrum_of_the_sphere():
     by_degree = np.bincount(degrees.sum(axis=1), spectrum.masses)
     np.testing.assert_allclose(by_degree, whole.masses, rtol=5 / d)
     assert spectrum.trace == pytest.approx(np.e, rel=1e-12)
+
+
+@pytest.mark.parametrize(("kernel", "radius"), [(np.exp, 2.0), (np.exp, 0.3), ("rbf", 2.0), (lambda t: t + t**2, 4.0)])
+def test_eigenvalues_by_another_quadrature(kernel, radius):
+    """E[h(a t_1 + (1 - a) t_2) Q_i(t_1) Q_j(t_2)], Q of value 1 at 1, t of the law of a sphere's cosine: by SciPy."""
+    d, k = 12, 4
+    spectrum, degrees = spiked_spectrum(kernel, d, k, radius, 4)
+    a = radius**2 * k / (radius**2 * k + d - k)
+    (t, one), (s, two) = (roots_gegenbauer(40, part / 2 - 1) for part in (k, d - k))
+    inner = a * t[:, None] + (1 - a) * s
+    h = np.exp(-2 * (1 - inner)) if kernel == "rbf" else kernel(inner)
+    for (i, j), found in zip(degrees, spectrum.eigenvalues, strict=True):
+        first, second = (
+            eval_gegenbauer(order, part / 2 - 1, x) / eval_gegenbauer(order, part / 2 - 1, 1.0) * weight / weight.sum()
+            for order, part, x, weight in ((i, k, t, one), (j, d - k, s, two))
+        )
+        # traces below 1e-12 of h(1) are zeros, and multiplicities are at least 1
+        assert found == pytest.approx(first @ h @ second, rel=1e-9, abs=1e-12 * np.e)
 
 
 @pytest.mark.parametrize("kernel", [np.exp, "rbf", lambda t: t + t**2])

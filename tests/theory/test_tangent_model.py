@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simulation import agrees, polynomial_target, proves, sphere
+from simulation import polynomial_target, proves, sphere
 from widelearn.kernels import FiniteNTK
 from widelearn.theory import (
     Spectrum,
@@ -67,7 +67,7 @@ def test_risk_at_finite_width(rng, n, width, ridge):
             found.append(np.mean((k(fresh, X) @ np.linalg.solve(K, y) - f(fresh)) ** 2))
     finite, infinite = (nt_risk("relu", [0, 0.6, 0.4], n, d, ridge, noise, w).excess for w in (width, np.inf))
     proves(rows, finite, 0.05)
-    agrees(limit, infinite, 0.05)
+    proves(limit, infinite, 0.05)
     gaps = np.array(rows) / limit
     # what finite width costs, on the same draws: within a tenth of itself, or 3 standard errors
     error = gaps.std(ddof=1) / np.sqrt(draws)
@@ -94,16 +94,16 @@ def test_the_effective_ridge_can_be_refuted(rng):
     assert abs(np.mean(rows) - predicted(ridge / 0.25)) > 10 * error
 
 
-@pytest.mark.parametrize(("n", "width"), [(160, 400), (640, 200)])
-def test_concentration_can_be_refuted(rng, n, width):
+@pytest.mark.parametrize(("n", "width", "draws"), [(160, 400, 40), (640, 200, 8)])
+def test_concentration_can_be_refuted(rng, n, width, draws):
     d, norms = 40, []
-    for _ in range(4):
+    for _ in range(draws):
         X = sphere(rng, n, d)
         values, vectors = np.linalg.eigh(limit_kernel(X, X))
         root = vectors / np.sqrt(values) @ vectors.T
         norms.append(np.abs(np.linalg.eigvalsh(root @ tangent_kernel(rng, width)(X) @ root - np.eye(n))).max())
-    assert np.mean(norms) == pytest.approx(nt_concentration(n, width, d), rel=0.06)
-    assert np.mean(norms) != pytest.approx(1.1 * nt_concentration(n, width, d), rel=0.03)
+    # two theories a tenth apart are told from each other by shares below 0.1/2.1
+    proves(norms, nt_concentration(n, width, d), 0.04)
 
 
 def test_rates_beyond_the_first_step():
