@@ -7,6 +7,7 @@ variance σ² alpha / w; the intercept is taken for known.
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from numbers import Real
 from typing import Any, NamedTuple, Self
 
@@ -48,7 +49,7 @@ class Target(NamedTuple):
         return -0.5 * (quadratic + self.log_determinant + self.rows * float(np.log(2.0 * np.pi * variance)))
 
 
-class Posterior:
+class Posterior(ABC):
     """A Gaussian process that has seen rows; weights and penalties (t,) are in units, and so are targets.
 
     Subclasses factor their matrix for a penalty, and say from the factor what is left of the variance at rows.
@@ -97,14 +98,17 @@ class Posterior:
     def _distinct(self) -> list[tuple[float, Array]]:
         return [(float(value), np.flatnonzero(self.penalties == value)) for value in np.unique(self.penalties)]
 
+    @abstractmethod
     def _factor(self, penalty: float) -> RidgeFactor:
-        raise NotImplementedError
+        """Return the factor of the process's matrix with a penalty."""
 
+    @abstractmethod
     def _variance(self, factor: RidgeFactor, X: Array) -> Array:
-        raise NotImplementedError
+        """Return what is left of the variance (m,) at rows."""
 
+    @abstractmethod
     def _quadratic(self, factor: RidgeFactor, target: int) -> float:
-        raise NotImplementedError
+        """Return y' M⁻¹ y of a target, in units."""
 
 
 class RowPosterior(Posterior):

@@ -154,7 +154,7 @@ class Kernel(Parameters):
 
     # What a kernel that the core does not know does itself; diagonal and products come from rows of K.
     def _own_gram(self, x: Array, y: Array | None, out: Array) -> None:
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} has neither a compiled form nor values of its own: define _own_gram.")
 
     def _own_diag(self, x: Array, out: Array) -> None:
         # Row by row: a block would compute its square to keep its diagonal.

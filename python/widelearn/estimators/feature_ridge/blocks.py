@@ -1,6 +1,7 @@
 """Blocks of rows, from an iterable or a table in a file, and fitting to them in one pass, one block at a time."""
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -66,7 +67,7 @@ def take_block(draft: Any, number: int, block: Any, read: Callable[..., Rows]) -
     return size
 
 
-class TableFile:
+class TableFile(ABC):
     """A table in a file: iterating gives pairs of rows (n, d) and targets (n,), one block after another."""
 
     kind = ""
@@ -82,12 +83,13 @@ class TableFile:
         with self.path.open("rb"):
             pass
 
+    @abstractmethod
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
-        raise NotImplementedError
+        """Yield rows and targets, one block after another."""
 
+    @abstractmethod
     def targets(self) -> Iterator[Array]:
         """Yield the targets (n,) alone, one block after another."""
-        raise NotImplementedError
 
     def _check_width(self, columns: int, shape: str) -> None:
         if columns < 2:
@@ -103,6 +105,7 @@ class TableFile:
         """Name the file in the errors of what reads it."""
         try:
             yield
+        # pyarrow's error for what it cannot decode, ArrowNotImplementedError, is a NotImplementedError alone.
         except (ValueError, OSError, NotImplementedError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ValueError(f"{self.path} cannot be read as {self.kind}, it may be cut off: {reason}") from error
