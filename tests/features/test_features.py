@@ -238,6 +238,12 @@ def test_products_without_the_features(features, dtype, rng):
         np.testing.assert_allclose(out, wanted, rtol=0, atol=4 * p * eps * np.abs(Z).max() * np.abs(coef).max())
     with pytest.raises(ValueError, match=rf"there are {p} features"):
         features.dot(X, np.ones(p + 1))
+    dual = rng.standard_normal((333, 3)).astype(dtype)
+    found, wanted = features.pull_back(X, dual), Z.astype(float).T @ dual
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=4 * 333 * eps * np.abs(Z).max() * np.abs(dual).max())
+    with pytest.raises(ValueError, match=r"dual must be numbers of shape \(333, t\)"):
+        features.pull_back(X, dual[:-1])
 
 
 @pytest.mark.parametrize("features", MAPS, ids=repr)

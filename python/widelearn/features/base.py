@@ -1,5 +1,7 @@
 """Feature maps: what all of them share, and those whose weights and passes are the core's."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -32,7 +34,7 @@ STREAM = "FeatureRidge sums features block by block and never stores them; or ta
 SPARSE_BYTES = 128 << 20
 
 
-class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
     """A map from rows to features that can be passed over without storing the features.
 
     Subclasses write the features of some rows; products and moments come from blocks of rows where a subclass has no
@@ -43,6 +45,8 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     # Whether rows may be a sparse matrix, and whether fit depends on them.
     takes_sparse, looks_at_rows = False, False
     _n_features_out: int
+    # What `fit`, unless a map has its own, does once the seed is drawn: it sets all that the features depend on.
+    _draw: Callable[[], None]
     random_state: Any
 
     @property
@@ -138,13 +142,9 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """Return the bytes of the weights that validated rows are multiplied by."""
         return 0
 
-    def _draw(self) -> None:
-        """Fix whatever the features depend on, the seed being drawn, and set `_n_features_out`."""
-        raise NotImplementedError
-
+    @abstractmethod
     def _write(self, x: Any, out: Array) -> None:
         """Write the features of validated rows."""
-        raise NotImplementedError
 
     def _blocks(self, x: Any) -> Any:
         """Yield blocks of rows and their features."""
@@ -166,9 +166,21 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """Return the kernel whose values are the features' inner products, where it is cheaper than they are."""
         return None
 
-    def pull_back(self, X: Array, dual: Array) -> Array:
-        """Return Σ_i dual_i φ(x_i), of shape (p, t), for maps that have a kernel."""
-        raise NotImplementedError
+    @capped
+    def pull_back(self, X: ArrayLike, dual: ArrayLike) -> Array:
+        """Return Σ_i dual_i φ(x_i), of shape (p, t), without storing the features."""
+        x, d = self._rows(X), np.asarray(dual)
+        n = x.shape[0]
+        if d.ndim != 2 or len(d) != n or d.dtype.kind not in "iuf":
+            raise ValueError(f"dual must be numbers of shape ({n}, t), got shape {d.shape} of {d.dtype}.")
+        return self._sum(x, d)
+
+    def _sum(self, x: Any, dual: Array) -> Array:
+        """Return the sum of the features of validated rows times `dual`."""
+        out = np.zeros((self._n_features_out, dual.shape[1]), x.dtype)
+        for rows, Z in self._blocks(x):
+            out += (Z.T @ dual[rows]).astype(x.dtype, copy=False)
+        return out
 
     def _rows(self, X: ArrayLike) -> Any:
         check_is_fitted(self)
@@ -219,9 +231,9 @@ class ProjectionMap(FeatureMap):
         _core.transform(specs.Features(1, "gaussian", 0, formula), np.zeros((1, 1)), np.empty((1, 1)))
         self._spec = specs.Features(self._n_features_out, self.weights, self.seed_, formula)
 
+    @abstractmethod
     def _formula(self) -> specs.Neurons | specs.Waves:
         """Return what is made of projections, as the core reads it."""
-        raise NotImplementedError
 
     def _n_directions(self) -> int:
         return self._n_features_out

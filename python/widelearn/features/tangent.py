@@ -11,7 +11,7 @@ from widelearn.features.base import FeatureMap
 from widelearn.kernels import FiniteNTK, specs
 from widelearn.kernels.deep import Activation, activation_spec, is_functions
 from widelearn.kernels.quadrature import values_of
-from widelearn.runtime import Array, core_blocks, empty, in_range, row_blocks
+from widelearn.runtime import Array, core_blocks, empty, row_blocks
 
 # Values of neurons held at once.
 BLOCK_VALUES = 1 << 21
@@ -129,14 +129,9 @@ class TangentFeatures(FeatureMap):
         """Return the tangent kernel of the same neurons."""
         return FiniteNTK(self._width, self._activation, self.seed_)
 
-    @in_range
-    def pull_back(self, X: Array, dual: Array) -> Array:
-        """Return Σ_i dual_i φ(x_i), of shape (p, t)."""
-        X, dual = self._rows(X), np.asarray(dual)
-        if dual.ndim != 2 or len(dual) != len(X) or dual.dtype.kind not in "iuf":
-            raise ValueError(f"dual must be numbers of shape ({len(X)}, t), got shape {dual.shape} of {dual.dtype}.")
-        out = np.zeros((dual.shape[1], self._width, X.shape[1]), X.dtype)
-        for rows, neurons in self._neuron_blocks(X):
+    def _sum(self, x: Array, dual: Array) -> Array:
+        out = np.zeros((dual.shape[1], self._width, x.shape[1]), x.dtype)
+        for rows, neurons in self._neuron_blocks(x):
             for t, layer in enumerate(out):
-                layer += neurons.T @ (dual[rows, t, None] * X[rows])
+                layer += neurons.T @ (dual[rows, t, None] * x[rows])
         return out.reshape(len(out), -1).T
