@@ -11,7 +11,9 @@ from sklearn.gaussian_process import kernels as gp
 
 import widelearn as wl
 from widelearn import FeatureRidge, FeatureRidgeCV, KernelRidge, KernelRidgeCV
+from widelearn.estimators import posterior
 from widelearn.kernels import RBF, Matern
+from widelearn.ridge.factor import RidgeFactor
 
 KERNELS = [
     (RBF(gamma=0.3), gp.RBF(length_scale=(2 * 0.3) ** -0.5)),
@@ -181,6 +183,20 @@ def test_without_noise_a_process_knows_what_it_saw(rng):
     assert (model.predict(X + 0.3, return_std=True)[1] > 0.1).all()
     with pytest.raises(ValueError, match=r"Without noise, at alpha = 0"):
         model.log_marginal_likelihood()
+    with pytest.raises(ValueError, match=r"Without noise, at alpha = 0"):
+        model.predict(X, return_std=True, signal_variance="profile")
+    # A variance that is given takes no likelihood.
+    plain, given = (model.predict(X + 0.3, return_std=True, signal_variance=s)[1] for s in (1.0, 4.0))
+    np.testing.assert_array_equal(given, 2 * plain)
+
+
+@pytest.mark.parametrize("signal_variance", [1.0, 2.5, "profile"])
+def test_deviations_take_one_factor_a_penalty(rng, monkeypatch, signal_variance):
+    X, Y = rng.standard_normal((30, 2)), rng.standard_normal((30, 3))
+    model, made = KernelRidge(RBF(), alpha=[0.1, 0.4, 0.1]).fit(X, Y), []
+    monkeypatch.setattr(posterior, "RidgeFactor", lambda *given: made.append(given[1]) or RidgeFactor(*given))
+    model.predict(X, return_std=True, signal_variance=signal_variance)
+    assert sorted(made) == [0.1, 0.4]
 
 
 def test_refusals(rng):

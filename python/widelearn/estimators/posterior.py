@@ -63,16 +63,8 @@ class Posterior(ABC):
         check_signal_variance(signal_variance)
         found: dict[int, Target] = {}
         for penalty, columns in self._distinct():
-            if not penalty > 0.0:
-                raise ValueError("Without noise, at alpha = 0, there is no likelihood to speak of: take alpha > 0.")
-            factor, level = self._factor(penalty), penalty * 2.0**self.units.weight
-            rows = self.total * 2.0**self.units.weight
-            # Of the matrix with as many copies of rows as they weigh, whose other eigenvalues are alpha.
-            log = factor.log_determinant() - len(factor.factor) * np.log(penalty) + rows * np.log(level)
-            for column in columns:
-                power = 0 if self.units.targets is None else 2 * int(self.units.targets[column])
-                quadratic = float(np.ldexp(self._quadratic(factor, column), power))
-                found[column] = Target(level, quadratic, float(log), rows)
+            check_noise(penalty)
+            found |= zip(columns, self._targets(self._factor(penalty), penalty, columns), strict=True)
         return [found[column] for column in sorted(found)]
 
     def deviations(self, X: Array, signal_variance: SignalVariance) -> Array:
@@ -80,14 +72,26 @@ class Posterior(ABC):
         check_signal_variance(signal_variance)
         out = np.empty((X.shape[0], len(self.penalties)))
         for penalty, columns in self._distinct():
+            if isinstance(signal_variance, str):
+                check_noise(penalty)
             factor = self._factor(penalty)
+            if isinstance(signal_variance, str):
+                scales = [target.signal_variance(signal_variance) for target in self._targets(factor, penalty, columns)]
+            else:
+                scales = [float(signal_variance)]
             for rows in row_blocks(X.shape[0], BLOCK_ROWS):
                 left = self._variance(factor, X[rows])
-                out[rows, columns] = np.sqrt(np.maximum(left, 0.0))[:, None]
-        if signal_variance != 1.0:
-            scales = [target.signal_variance(signal_variance) for target in self.targets(signal_variance)]
-            out *= np.sqrt(scales)
+                out[rows, columns] = np.sqrt(np.maximum(left, 0.0))[:, None] * np.sqrt(scales)
         return out
+
+    def _targets(self, factor: RidgeFactor, penalty: float, columns: Array) -> list[Target]:
+        """Return what targets of one penalty say of the process."""
+        level, rows = penalty * 2.0**self.units.weight, self.total * 2.0**self.units.weight
+        # Of the matrix with as many copies of rows as they weigh, whose other eigenvalues are alpha.
+        log = factor.log_determinant() - len(factor.factor) * np.log(penalty) + rows * np.log(level)
+        powers = np.zeros(len(columns), int) if self.units.targets is None else 2 * self.units.targets[columns]
+        quadratics = (np.ldexp(self._quadratic(factor, j), power) for j, power in zip(columns, powers, strict=True))
+        return [Target(level, float(quadratic), float(log), rows) for quadratic in quadratics]
 
     def in_original(self, units: Units) -> Self:
         """Return the process with the user's units known."""
@@ -199,6 +203,12 @@ class GaussianProcess:
         fitted: Any = snapshot(self)
         targets = fitted._posterior.targets(signal_variance)
         return float(sum(target.log_likelihood(signal_variance) for target in targets))
+
+
+def check_noise(penalty: float) -> None:
+    """Refuse to speak of likelihoods without noise."""
+    if not penalty > 0.0:
+        raise ValueError("Without noise, at alpha = 0, there is no likelihood to speak of: take alpha > 0.")
 
 
 def check_signal_variance(signal_variance: Any) -> None:
