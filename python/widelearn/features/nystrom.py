@@ -18,6 +18,7 @@ from widelearn.features.state import on_draft
 from widelearn.kernels import RBF, Kernel, as_kernel
 from widelearn.kernels.empirical import check_one_value
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
+from widelearn.kernels.rows import check_square
 from widelearn.ridge import rp_cholesky
 from widelearn.ridge.lapack import triangular_solve
 from widelearn.ridge.operators import symmetric_kernel_matrix
@@ -171,9 +172,9 @@ class NystromFeatures(DefaultObjects, FeatureMap):
         """Set the fitted attributes; return the factor of the whole kernel matrix where there is one."""
         p = min(self.n_components, len(x))
         kernel = None if self._precomputed() else clone(as_kernel(self.kernel, RBF()))
-        if kernel is None and x.shape[0] != x.shape[1]:
-            raise ValueError(f"A precomputed kernel matrix must be square at fit, got shape {x.shape}.")
-        if kernel is not None:
+        if kernel is None:
+            check_square(x)
+        else:
             check_one_value(kernel, x)
         self.kernel_: Kernel | str = "precomputed" if kernel is None else kernel
         rng, factor = check_random_state(self.random_state), None

@@ -20,6 +20,12 @@ def as_rows(X: ArrayLike, name: str = "X") -> tuple[Array, bool]:
     return x, single
 
 
+def check_square(K: Array) -> None:
+    """Refuse a matrix that is precomputed for the fitted rows and not square."""
+    if K.shape[0] != K.shape[1]:
+        raise ValueError(f"A precomputed kernel matrix must be square at fit, got shape {K.shape}.")
+
+
 def as_pair(X: ArrayLike, Y: ArrayLike | None) -> tuple[Array, Array | None, list[int]]:
     """Return `X` and `Y` as rows of one dtype and the axes of K(X, Y) to keep; None where `Y` is `X` itself."""
     x, single = as_rows(X)

@@ -25,6 +25,7 @@ from widelearn.estimators.posterior import Posterior
 from widelearn.features import RandomFeatures
 from widelearn.features.state import refitting
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
+from widelearn.kernels.rows import check_square
 from widelearn.ridge.symmetric_systems import check_alpha
 from widelearn.runtime import Array, capped, warn
 
@@ -172,10 +173,9 @@ def fit_grouped(draft: Any, X: Any, y: Any, sample_weight: Any, groups: Any) -> 
 
 def model_of_rows(draft: Any, rows: Rows) -> FittedRidge:
     """Return the model of rows, its penalty chosen as the estimator says."""
-    if rows.weight is not None and not rows.weight.any():
-        raise ValueError(NO_WEIGHT)
-    if is_pairwise(draft.features) and rows.X.shape[0] != rows.X.shape[1]:
-        raise ValueError(f"A precomputed kernel matrix must be square at fit, got shape {rows.X.shape}.")
+    rows.check_weight()
+    if is_pairwise(draft.features):
+        check_square(rows.X)
     # The sum of weights is the number of rows that GCV reckons with.
     rows = rows.in_units(weights=not isinstance(draft.cv, str))
     penalty = draft._penalty(rows)

@@ -13,7 +13,7 @@ from scipy.sparse import issparse
 
 from widelearn.estimators.choice import Choice
 from widelearn.estimators.feature_ridge.maps import BLOCK_ROWS, RidgeFeatures, is_pairwise, with_weight
-from widelearn.estimators.feature_ridge.model import fitted_ridge
+from widelearn.estimators.feature_ridge.model import NO_WEIGHT, fitted_ridge
 from widelearn.estimators.feature_ridge.posterior import KEPT, InnerProducts, MomentsPosterior, kept_moments
 from widelearn.estimators.labels import Labels
 from widelearn.estimators.posterior import RowPosterior
@@ -46,6 +46,11 @@ class Rows(NamedTuple):
     labels: Labels | None = None
     units: Units = ONES
     groups: Any = None
+
+    def check_weight(self) -> None:
+        """Refuse rows of which none has a weight."""
+        if self.weight is not None and not self.weight.any():
+            raise ValueError(NO_WEIGHT)
 
     def in_units(self, *, weights: bool = True, shared: bool = False) -> Rows:
         """Return the rows with targets, all of which or each, and weights in units that make them about 1."""

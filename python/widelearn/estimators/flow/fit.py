@@ -10,7 +10,6 @@ from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.feature_ridge.fit import DTYPES
 from widelearn.estimators.feature_ridge.maps import is_pairwise
-from widelearn.estimators.feature_ridge.model import NO_WEIGHT
 from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.flow.choice import choose
 from widelearn.estimators.flow.model import FlowModel
@@ -98,8 +97,7 @@ def learn(draft: Any, rows: Rows) -> None:
     """Fit the draft of an estimator to validated rows."""
     schedule, how = Schedule.of(draft), draft.time
     given = None if isinstance(how, str) else float(schedule.moments(how))
-    if rows.weight is not None and not rows.weight.any():
-        raise ValueError(NO_WEIGHT)
+    rows.check_weight()
     start = start_of(draft.kernel)
     rows = rows if start is None else start.lacking(rows)
     # The sum of weights is the number of rows that GCV reckons with; outputs that flow together have one unit.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from widelearn.estimators.feature_ridge.maps import with_weight
 from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.flow.problem import KernelFlow, Learned
 from widelearn.estimators.flow.spectrum import Spectrum, of_matrix
@@ -37,7 +38,7 @@ class OutputsFlow(KernelFlow):
     fixed = False
 
     def __init__(self, kernel: Any, rows: Rows, fit_intercept: bool, outputs: int) -> None:
-        X, Y, weight = rows[:3]
+        X, Y, weight = with_weight(*rows[:3])
         if fit_intercept:
             raise ValueError(
                 f"The Jacobian has {outputs} outputs, whose own biases are among its parameters: set"
@@ -45,9 +46,6 @@ class OutputsFlow(KernelFlow):
             )
         if Y.shape[1] != outputs:
             raise ValueError(f"y has {Y.shape[1]} columns, and the Jacobian {outputs} outputs: give one column each.")
-        if weight is not None and not weight.all():
-            kept = weight > 0
-            X, Y, weight = X[kept], Y[kept], weight[kept]
         self.kernel, self.X, self.Y, self.weight, self.outputs = kernel, X, Y, weight, outputs
         self.precomputed, self.fit_intercept, self.dtype = False, False, X.dtype
         self.K = kernel(X.astype(np.float64, copy=False))

@@ -9,13 +9,14 @@ from typing import Any, Self
 import numpy as np
 
 from widelearn.estimators.choice import Choice
-from widelearn.estimators.feature_ridge.maps import RidgeFeatures, is_pairwise
+from widelearn.estimators.feature_ridge.maps import RidgeFeatures, is_pairwise, with_weight
 from widelearn.estimators.feature_ridge.model import FittedRidge, fitted_ridge
 from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.flow import contents
 from widelearn.estimators.flow.left_out import Complex, feature_errors, row_errors
 from widelearn.estimators.flow.spectrum import Spectrum, of_matrix, of_moments
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, is_precomputed, kernel_of
+from widelearn.kernels.rows import check_square
 from widelearn.ridge.symmetric_systems import Solution
 from widelearn.runtime import Array
 
@@ -37,8 +38,8 @@ class KernelFlow:
         X, Y, weight = rows[:3]
         self.kernel, self.fit_intercept, self.dtype = kernel_of(kernel), fit_intercept, X.dtype
         self.precomputed = is_precomputed(self.kernel)
-        if self.precomputed and X.shape[0] != X.shape[1]:
-            raise ValueError(f"A precomputed kernel matrix must be square at fit, got shape {X.shape}.")
+        if self.precomputed:
+            check_square(X)
         self.n, self.kept = len(X), np.arange(len(X)) if weight is None else np.flatnonzero(weight)
         if weight is not None and len(self.kept) < self.n:
             X, Y, weight = X[self.kept], Y[self.kept], weight[self.kept]
@@ -102,14 +103,11 @@ class FeatureFlow:
 
     def __init__(self, features: Any, rows: Rows, fit_intercept: bool) -> None:
         X, Y, weight = rows[:3]
-        if is_pairwise(features) and X.shape[0] != X.shape[1]:
-            raise ValueError(f"A precomputed kernel matrix must be square at fit, got shape {X.shape}.")
+        if is_pairwise(features):
+            check_square(X)
         self.given, self.fit_intercept, self.dtype = features, fit_intercept, X.dtype
         self.map = RidgeFeatures(features, SEED).fit(X, Y, weight)
-        if weight is not None and not weight.all():
-            kept = weight > 0
-            X, Y, weight = X[kept], Y[kept], weight[kept]
-        self.X, self.Y, self.weight = X, Y, weight
+        self.X, self.Y, self.weight = X, Y, weight = with_weight(X, Y, weight)
         # Whether the map does not change when a row is left out.
         self.fixed = not self.map.looks_at_rows
         n, p = len(X), self.map.n_features

@@ -11,7 +11,6 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.feature_ridge.fit import DTYPES
-from widelearn.estimators.feature_ridge.model import NO_WEIGHT
 from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.folds import check_groups
 from widelearn.estimators.kernel_ridge.choice import choose_kernel
@@ -93,8 +92,7 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
 
 def fit_rows(draft: Any, rows: Rows) -> None:
     """Fit the draft of an estimator to validated rows."""
-    if rows.weight is not None and not rows.weight.any():
-        raise ValueError(NO_WEIGHT)
+    rows.check_weight()
     weight, t = rows.weight, rows.Y.shape[1]
     # The sum of weights is the number of rows that GCV reckons with.
     rows = rows.in_units(weights=not isinstance(getattr(draft, "cv", None), str))

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils import check_random_state
 
+from widelearn.estimators.feature_ridge.maps import with_weight
 from widelearn.estimators.feature_ridge.posterior import CentrePosterior, kept_moments
 from widelearn.estimators.kernel_ridge.durations import announce
 from widelearn.estimators.kernel_ridge.linear import LinearProblem, by_columns
@@ -130,10 +131,7 @@ def fit_on_centres(
     weight, or where the factor of those does not fit among as many, drawn uniformly, as do; then rows are mapped block
     by block. With the solution come the moments of φ and its coefficients, where they are small enough to be kept.
     """
-    if weight is not None:
-        kept = weight > 0
-        if not kept.all():
-            X, y, weight = X[kept], y[kept], weight[kept]
+    X, y, weight = with_weight(X, y, weight)
     n, p = len(X), min(features.n_components, len(X))
     room = max(available_memory()[0] // PART // (8 * (p + 256)), p)
     moments, passes = None, None

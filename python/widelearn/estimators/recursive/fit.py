@@ -13,6 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.choice import SCORE
 from widelearn.estimators.feature_ridge.fit import DTYPES
+from widelearn.estimators.feature_ridge.maps import with_weight
 from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, is_precomputed
 from widelearn.estimators.lazy import refuse_lazy
@@ -115,9 +116,7 @@ def learn(draft: Any, rows: Rows) -> None:
         raise ValueError("All rows have weight zero: give at least one class a positive weight.")
     # Gradients of all targets are added up, and penalties stand beside weights of about 1.
     rows = rows.in_units(weights=False, shared=True)
-    X, Y, weight = rows[:3]
-    if weight is not None:
-        X, Y, weight = X[weight > 0], Y[weight > 0], weight[weight > 0]
+    X, Y, weight = with_weight(*rows[:3])
     d = X.shape[1]
     full = 0 if draft.metric == "diagonal" else METRICS * 8 * d * d
     check_memory(full, f"The metric of {d} columns and its root", "Take metric='diagonal'.")
