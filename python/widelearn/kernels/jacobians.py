@@ -1,6 +1,6 @@
 """Jacobians of a model's outputs by its parameters, read in blocks of rows: of arrays and of callables, checked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import MethodType
 from typing import Any
@@ -167,6 +167,12 @@ class TangentRows:
         if J is None:
             return self.source.called(self.x[rows])
         return J[rows] if self.places is None else J[self.places[rows]]
+
+    def blocks(self) -> Iterator[tuple[slice, Array]]:
+        """Yield all rows and their J, as many at once as fit into a panel in float64."""
+        _, step = self.source.panel_rows(self.x, 8)
+        for rows in row_blocks(len(self.x), step):
+            yield rows, self.block(rows)
 
     def panel(self, rows: slice, step: int, dtype: np.dtype[Any] | None) -> Array:
         """Return J of rows that are asked for some at a time, in a type of number or their own."""

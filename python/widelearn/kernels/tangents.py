@@ -92,9 +92,7 @@ class TangentGram:
 
     def write_diagonal(self, out: Array) -> None:
         """Write k(x, x) of every row."""
-        _, step = self.jacobian.panel_rows(self.x, 8)
-        for rows in row_blocks(len(self.x), step):
-            J = self.left.block(rows)
+        for rows, J in self.left.blocks():
             with np.errstate(over="ignore", invalid="ignore"):
                 for k, A in enumerate(self.lots(J)):
                     out[self.places(rows, k)] = np.einsum("ij,ij->i", A, A, dtype=np.float64)
@@ -120,10 +118,8 @@ class TangentGram:
             return self._back_by_products(V)
         width = self.c * self.p if self.outputs == "trace" else self.p
         found = [np.zeros((width, V.shape[1])) for _ in range(self.steps)]
-        _, step = self.jacobian.panel_rows(self.y, 8)
-        for rows in row_blocks(len(self.y), step):
-            J = self.right.block(rows).astype(np.float64, copy=False)
-            for k, A in enumerate(self.lots(J)):
+        for rows, J in self.right.blocks():
+            for k, A in enumerate(self.lots(J.astype(np.float64, copy=False))):
                 found[k] += A.T @ V[self.places(rows, k)]
         return found
 
@@ -132,10 +128,8 @@ class TangentGram:
         if self.jacobian.has_products:
             return self._ahead_by_products(thetas)
         out = np.empty((len(self.x) * self.each, thetas[0].shape[1]))
-        _, step = self.jacobian.panel_rows(self.x, 8)
-        for rows in row_blocks(len(self.x), step):
-            J = self.left.block(rows).astype(np.float64, copy=False)
-            for k, A in enumerate(self.lots(J)):
+        for rows, J in self.left.blocks():
+            for k, A in enumerate(self.lots(J.astype(np.float64, copy=False))):
                 out[self.places(rows, k)] = A @ thetas[k]
         return out
 

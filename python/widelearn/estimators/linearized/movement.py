@@ -11,7 +11,7 @@ from widelearn.ridge import Moments
 from widelearn.ridge.dual_rows import KernelRows, solve_rows
 from widelearn.ridge.row_passes import RowPasses
 from widelearn.ridge.symmetric_systems import Solution
-from widelearn.runtime import Array, row_blocks
+from widelearn.runtime import Array
 
 
 class TangentProblem:
@@ -56,12 +56,10 @@ class TangentProblem:
 
     def _blocks(self) -> Iterator[tuple[slice, Array]]:
         """Yield rows of r and their rows of J, about their means where several outputs have intercepts."""
-        on = self._on(self.x)
-        _, step = self.kernel.read().panel_rows(self.x, 8)
-        for part in row_blocks(len(self.x), step):
-            J = on.left.block(part)
+        rows = self.kernel.read().on(self.x)
+        for part, J in rows.blocks():
             if not np.isfinite(J).all():
-                on.left.complain(part)
+                rows.complain(part)
             if self.apart:
                 J = J - self._center()
             yield slice(part.start * self.c, part.stop * self.c), np.ascontiguousarray(J.reshape(-1, self.p))
@@ -70,10 +68,9 @@ class TangentProblem:
         """Return the mean rows of J (c, p), from a pass of their own."""
         if self._mean_j is None:
             share = self._shares().reshape(-1, self.c)
-            on, total = self._on(self.x), np.zeros((self.c, self.p))
-            _, step = self.kernel.read().panel_rows(self.x, 8)
-            for part in row_blocks(len(self.x), step):
-                total += np.einsum("nc,ncp->cp", share[part], on.left.block(part))
+            total = np.zeros((self.c, self.p))
+            for part, J in self.kernel.read().on(self.x).blocks():
+                total += np.einsum("nc,ncp->cp", share[part], J)
             self._mean_j = total
         return self._mean_j
 
