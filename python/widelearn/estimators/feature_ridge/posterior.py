@@ -38,8 +38,11 @@ class MomentsPosterior(Posterior):
         return RidgeFactor(second, penalty)
 
     def _variance(self, factor: RidgeFactor, X: Array) -> Array:
-        Z = np.asarray(self.features.transform(X), np.float64).T
-        return factor.alpha * factor.squares(Z) + factor.outside(Z)
+        return explained(factor, self._columns(X))
+
+    def _columns(self, X: Array) -> Array:
+        """Return the features of rows as columns."""
+        return np.asarray(self.features.transform(X), np.float64).T
 
     def _quadratic(self, factor: RidgeFactor, target: int) -> float:
         """Return the objective over alpha: of Σ w (y - b)² a minimiser takes its product with Σ w z (y - b)."""
@@ -58,10 +61,9 @@ class CentrePosterior(MomentsPosterior):
         self.kernel = kernel
 
     def _variance(self, factor: RidgeFactor, X: Array) -> Array:
-        Z = np.asarray(self.features.transform(X), np.float64).T
+        Z = self._columns(X)
         unexplained = self.kernel.diag(X.astype(np.float64, copy=False)) - np.square(Z).sum(axis=0)
-        explained = factor.alpha * factor.squares(Z) + factor.outside(Z)
-        return np.maximum(unexplained, 0.0) + explained
+        return np.maximum(unexplained, 0.0) + explained(factor, Z)
 
 
 class InnerProducts:
@@ -78,6 +80,11 @@ class InnerProducts:
     def diag(self, X: Array) -> Array:
         """Return ‖φ(x)‖² for every row."""
         return np.asarray(np.square(self.features.transform(X)).sum(axis=1))
+
+
+def explained(factor: RidgeFactor, Z: Array) -> Array:
+    """Return the variance that is left of what columns of features explain."""
+    return factor.alpha * factor.squares(Z) + factor.outside(Z)
 
 
 def kept_moments(moments: Moments) -> Moments | None:

@@ -35,13 +35,16 @@ class FlowModel:
 
     def values(self, X: Array) -> Array:
         """Return the values (m, t) at rows at the one time."""
-        values = self.fixed.values(X)
-        return values if self.start is None else (values + self.start.values(X)).astype(X.dtype, copy=False)
+        return self._moved(X, self.fixed.values(X))
 
     def path(self, X: Array, times: Array) -> Array:
         """Return the values (T, m, t) at rows at many times."""
         m, t = len(X), self.source.outputs * len(self.spectrum.mean)
         check_memory(16 * m * t * len(times), f"The values of {m} rows at {len(times)} times", "Ask for fewer at once.")
         learned = self.schedule.learned(self.spectrum.rates, times)
-        values = np.moveaxis(self.source.model(self.spectrum, learned).values(X).reshape(m, len(times), t), 1, 0)
+        values = self.source.model(self.spectrum, learned).values(X).reshape(m, len(times), t)
+        return self._moved(X, np.moveaxis(values, 1, 0))
+
+    def _moved(self, X: Array, values: Array) -> Array:
+        """Return the values from where the flow starts."""
         return values if self.start is None else (values + self.start.values(X)).astype(X.dtype, copy=False)
