@@ -87,8 +87,7 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """Return ``transform(X) @ coef`` for `coef` of shape (p,) or (p, t) without storing the features."""
         x, p = self._rows(X), self._n_features_out
         c = np.require(coef, x.dtype, ["C", "ALIGNED"])
-        if c.ndim not in (1, 2) or len(c) != p:
-            raise ValueError(f"coef has shape {c.shape}, but there are {p} features: it must be ({p},) or ({p}, t).")
+        check_coef(c, p)
         columns = 1 if c.ndim == 1 else c.shape[1]
         need = x.shape[0] * columns * x.dtype.itemsize + self._weight_bytes(x)
         check_memory(need, f"The product of {p} features with {columns} columns", "Take fewer components or rows.")
@@ -275,3 +274,9 @@ class ProjectionMap(FeatureMap):
         for rows, block in core_blocks(x):
             _core.moments(self._spec, block, y[rows], None if weight is None else weight[rows], *into)
         return None
+
+
+def check_coef(coef: Array, p: int, *lengths: int) -> None:
+    """Refuse coefficients of other than p features, or one of some other lengths."""
+    if coef.ndim not in (1, 2) or len(coef) not in (p, *lengths):
+        raise ValueError(f"coef has shape {coef.shape}, but there are {p} features: it must be ({p},) or ({p}, t).")

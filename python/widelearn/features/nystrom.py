@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
-from widelearn.features.base import BLOCK_VALUES, DTYPES, STREAM, FeatureMap
+from widelearn.features.base import BLOCK_VALUES, DTYPES, STREAM, FeatureMap, check_coef
 from widelearn.features.state import on_draft
 from widelearn.kernels import RBF, Kernel, as_kernel
 from widelearn.kernels.empirical import check_one_value
@@ -202,9 +202,7 @@ class NystromFeatures(DefaultObjects, FeatureMap):
     def dual(self, coef: ArrayLike) -> Array:
         """Return L⁻ᵀ c (r, t) for coefficients c (p, t) of the features: φ(x).c = k(x, C) L⁻ᵀ c."""
         c = np.asarray(coef)
-        if c.ndim not in (1, 2) or len(c) not in (len(self._factor), self._n_features_out):
-            p = self._n_features_out
-            raise ValueError(f"coef has shape {c.shape}, but there are {p} features: it must be ({p},) or ({p}, t).")
+        check_coef(c, self._n_features_out, len(self._factor))
         c = c[: len(self._factor)]
         return triangular_solve(self._factor, c, lower=True, transposed=True)
 
