@@ -23,9 +23,11 @@ UNITS = ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes"))
 def announce(problem: KernelProblem, solver: str, max_iter: int) -> None:
     """Warn, before the work, of a fit that will take long."""
     n, kernel = len(problem.X), problem.kernel
-    room = available_memory()[0] if n > MANY_ROWS else 0
+    if n <= MANY_ROWS or not isinstance(kernel, Kernel):
+        return
+    room = available_memory()[0]
     factorable = n * n * problem.X.itemsize <= room
-    if n <= MANY_ROWS or not isinstance(kernel, Kernel) or (solver == "cholesky" and not factorable):
+    if solver == "cholesky" and not factorable:
         # What does not fit is refused, at once.
         return
     entry, unit = entry_seconds(kernel, problem), product_seconds()
