@@ -119,6 +119,22 @@ def test_nets_and_snapshots_against_jacobians_written_out(rng, monkeypatch, c, t
         assert reports[0].lipschitz_estimate <= reports[0].lipschitz
 
 
+@pytest.mark.parametrize("centre", [0, 1])
+def test_a_jacobian_is_asked_for_once(rng, centre):
+    """By each moment, at each set of rows; also where the path comes back to its start."""
+    X, fresh, y = rng.standard_normal((6, 10)), rng.standard_normal((3, 10)), rng.standard_normal(6)
+    thetas, asked = rng.standard_normal((4, 10)), []
+    thetas[3] = thetas[3 * centre]
+
+    def slopes(theta, Z):
+        asked.append((tuple(theta), len(Z)))
+        return np.cos(Z @ theta)[:, None] * Z
+
+    laziness(Snapshots(thetas, lambda t, Z: np.sin(Z @ t), slopes), X, fresh, y)
+    assert len(asked) == len(set(asked))
+    assert {(tuple(theta), n) for theta in thetas for n in (6, 3)} <= set(asked)
+
+
 @pytest.mark.parametrize("c", [1, 2])
 @pytest.mark.parametrize("rate", [None, 0.05])
 def test_gaps_are_those_to_the_linearised_training(rng, c, rate):

@@ -217,12 +217,7 @@ def laziness(
     start = bound.kernel(0)
     outputs = [[bound.outputs(k, at) for k in range(count)] for at in range(len(bound.rows))]
     distance = np.array([bound.moved(k) for k in range(count)])
-    change, alignment = np.zeros(count), np.ones(count)
-    for k in np.flatnonzero(distance):
-        change[k] = np.sqrt(largest_eigenvalue(bound.change(int(k)))[0])
-        kernel = bound.kernel(int(k))
-        alignment[k] = _cosine(start, kernel)
-    drift, remainder = zip(*(_at_rows(bound, at, outputs[at], distance) for at in range(len(bound.rows))), strict=True)
+    change, alignment, drift, remainder = _measured(bound, start, outputs, distance)
     residual = None if targets is None else np.array([np.linalg.norm(targets - f) for f in outputs[0]])
     gaps = _gaps(path, bound, start, outputs, targets)
     size = bound.size()
@@ -278,15 +273,24 @@ def _cosine(one: Array, two: Array) -> float:
     return float(np.vdot(one, two)) / sizes if sizes else 1.0
 
 
-def _at_rows(bound: BoundNets | BoundSnapshots, at: int, outputs: list[Array], distance: Array) -> tuple[Array, Array]:
-    """Return the Jacobian's relative change and the remainder of the first-order expansion, at one set of rows."""
-    drift, remainder = np.zeros(len(outputs)), np.zeros(len(outputs))
-    size = bound.trace(0, at)
-    for k in np.flatnonzero(distance):
-        changed = bound.change_size(int(k), at)
-        drift[k] = np.sqrt(changed / size) if size else np.inf if changed else 0.0
-        remainder[k] = _mean_root(outputs[k] - outputs[0] - bound.taylor(int(k), at))
-    return drift, remainder
+def _measured(
+    bound: BoundNets | BoundSnapshots, start: Array, outputs: list[list[Array]], distance: Array
+) -> tuple[Array, Array, Array, Array]:
+    """Return the Jacobian's change, the kernel's alignment, and the relative change and remainder at all rows.
+
+    One moment after the other: a Jacobian that is costly is asked for once.
+    """
+    count, sizes = len(distance), [bound.trace(0, at) for at in range(len(outputs))]
+    change, alignment = np.zeros(count), np.ones(count)
+    drift, remainder = np.zeros((2, len(sizes), count))
+    for k in map(int, np.flatnonzero(distance)):
+        change[k] = np.sqrt(largest_eigenvalue(bound.change(k))[0])
+        alignment[k] = _cosine(start, bound.kernel(k))
+        for at, size in enumerate(sizes):
+            changed = bound.change_size(k, at)
+            drift[at, k] = np.sqrt(changed / size) if size else np.inf if changed else 0.0
+            remainder[at, k] = _mean_root(outputs[at][k] - outputs[at][0] - bound.taylor(k, at))
+    return change, alignment, drift, remainder
 
 
 def _mean_root(values: Array) -> float:
