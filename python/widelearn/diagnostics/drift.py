@@ -115,7 +115,7 @@ class Laziness:
             "same time, fresh rows": self.gap_fresh,
         }
         panels = [
-            {"rows": _rows(places, series), "xlabel": label, "ylabel": ylabel, "yscale": "log"}
+            {"rows": points(places, series), "xlabel": label, "ylabel": ylabel, "yscale": "log"}
             for series, ylabel in ((drifts, "relative change"), (gaps, "gap of predictions (root mean square)"))
         ]
         from widelearn import plots
@@ -129,8 +129,8 @@ class Laziness:
         return f"Laziness of training: 4 L r/σ² = {self.margin:.3g} {sign} 1 (L: {self.lipschitz_source})"
 
 
-def _rows(places: Array, series: dict[str, Array | None]) -> list[dict[str, Any]]:
-    """Return the rows of a panel, those above 0."""
+def points(places: Array, series: dict[str, Array | None]) -> list[dict[str, Any]]:
+    """Return the points of a panel of logarithmic heights, those above 0."""
     return [
         {"series": name, "x": float(x), "theory": None, "simulation": float(value), "se": None}
         for name, values in series.items()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from widelearn.diagnostics.drift import Laziness, laziness
+from widelearn.diagnostics.drift import Laziness, laziness, points
 
 Array = NDArray[np.float64]
 
@@ -74,12 +74,7 @@ class LazinessSweep:
 
     def plot(self) -> Any:
         """Return a Matplotlib figure: every measure over the values, both axes logarithmic."""
-        rows: list[dict[str, Any]] = [
-            {"series": label, "x": float(x), "theory": None, "simulation": float(value), "se": None}
-            for measure, label in MEASURES.items()
-            for x, value in zip(self.values, getattr(self, measure), strict=True)
-            if value > 0
-        ]
+        rows = points(self.values, {label: getattr(self, measure) for measure, label in MEASURES.items()})
         from widelearn import plots
 
         return plots.study(
