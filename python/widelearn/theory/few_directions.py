@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.special import erf, ndtr
 
 from widelearn.theory.checks import Array, finite, increasing, non_negative, positive, whole
-from widelearn.theory.mean_field import MeanFieldPath
+from widelearn.theory.mean_field import MeanFieldPath, given_or
 from widelearn.theory.trajectories import follow
 
 Link = Callable[[Array], ArrayLike]
@@ -107,8 +107,7 @@ def multi_index_flow(
     if along.ndim != 2 or not along.size or rest.shape != (len(along),):
         raise ValueError(f"s has shape {along.shape} and r {rest.shape}: they must be (N, k) and (N,).")
     n, k = along.shape
-    outer = np.ones(n) if a is None else np.atleast_1d(finite("a", a))
-    thresholds = np.zeros(n) if b is None else np.atleast_1d(finite("b", b))
+    outer, thresholds = given_or("a", a, np.ones(n)), given_or("b", b, np.zeros(n))
     if outer.shape != (n,) or thresholds.shape != (n,):
         raise ValueError(f"s, a and b have {n}, {outer.size} and {thresholds.size} entries: they must match.")
     if activation not in SMOOTHED:

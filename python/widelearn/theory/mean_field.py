@@ -131,7 +131,7 @@ def mean_field_flow(
             " and (k,)."
         )
     n, one = len(along), norms.ndim == 0
-    outer = _outputs(a, n)
+    outer = given_or("a", a, np.ones(n))
     if rest.shape != (n,) or outer.shape != (n,):
         raise ValueError(f"s, r and a have {n}, {rest.size} and {outer.size} entries: they must match.")
     training = _Training(along.reshape(n, -1), rest, outer, np.diag(np.atleast_1d(norms)), scale, from_zero)
@@ -206,7 +206,7 @@ def mean_field_particles(
     if not np.all(np.any(directions != 0, axis=1)):
         raise ValueError("u must have no row of zeros.")
     n, times = len(weights), increasing("t", t)
-    outer = _outputs(a, n)
+    outer = given_or("a", a, np.ones(n))
     if outer.shape != (n,):
         raise ValueError(f"W has {n} rows and a {outer.size} entries: they must match.")
     if len(times) * weights.size > LARGEST:
@@ -219,8 +219,9 @@ def mean_field_particles(
     return MeanFieldPath(times, path.risk, along[:, :, 0] if target.ndim == 1 else along, rest, path.a, path.b, path.s)
 
 
-def _outputs(a: ArrayLike | None, n: int) -> Array:
-    return np.ones(n) if a is None else np.atleast_1d(finite("a", a))
+def given_or(name: str, values: ArrayLike | None, default: Array) -> Array:
+    """Return what particles start with."""
+    return default if values is None else np.atleast_1d(finite(name, values))
 
 
 class _Training:

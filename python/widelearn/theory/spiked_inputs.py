@@ -123,10 +123,11 @@ def spiked_spectrum(
     share = square / (square + d - k)
     parts = [_nodes(Sphere(part), degree) for part in (k, d - k)]
     (t, first, weight), (s, second, other) = parts
-    values = np.asarray(function_of(kernel, Sphere(d))(share * t[:, None] + (1 - share) * s), dtype=float)
+    h = function_of(kernel, Sphere(d))
+    values = np.asarray(h(share * t[:, None] + (1 - share) * s), dtype=float)
     inner = (first * weight) @ values @ (second * other).T
-    total = float(np.asarray(function_of(kernel, Sphere(d))(np.ones(1)), dtype=float)[0])
-    pairs = np.array([(whole_ - j, j) for whole_ in range(degree + 1) for j in range(whole_ + 1)])
+    total = float(np.asarray(h(np.ones(1)), dtype=float)[0])
+    pairs = np.array([(both - j, j) for both in range(degree + 1) for j in range(both + 1)])
     counts = np.array([Sphere(k).multiplicity(int(i)) * Sphere(d - k).multiplicity(int(j)) for i, j in pairs])
     masses = inner[pairs[:, 0], pairs[:, 1]] * np.sqrt(counts)
     floor = np.maximum(ZERO, ROUNDING * np.sqrt(counts)) * abs(total)
