@@ -237,6 +237,12 @@ def test_the_bound_is_never_below_what_is_found(rng):
             end = TwoLayer(*(part + radius * move / size for part, move in parts), activation)
             report = laziness(NetPath([start, end], trained=trained), X)
             assert report.lipschitz_estimate <= proven
+    # by one neuron at one row it is reached: a bound that is lower would be seen
+    for trained in (("W",), PARTS):
+        X, _, _, nets = problem(rng, n=1, m=1)
+        start, end = (TwoLayer(nets[0].W + move, nets[0].b, nets[0].a, "quadratic") for move in (0.0, 1e-4))
+        proven = diagnostics.lipschitz.lipschitz_bound(NetPath([start], trained=trained).bind(X, None), 1e-3)
+        assert laziness(NetPath([start, end], trained=trained), X).lipschitz_estimate == pytest.approx(proven, rel=0.01)
 
 
 def test_activations_with_jumping_slopes_have_no_bound(rng):
