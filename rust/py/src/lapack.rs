@@ -38,6 +38,22 @@ fn length(found: &Cell<f64>) -> PyResult<(usize, c_int)> {
     Ok((length, int(length)?))
 }
 
+/// Ask a routine for its workspace, whose place is between two lists of arguments, and run it with that: its info.
+macro_rules! worked {
+    ($py:expr, $flops:expr, $routine:expr; $($before:expr),+; $($after:expr),*; $held:expr) => {{
+        let (size, info) = (Cell::new(0.0), Cell::new(0));
+        fortran!($routine; $($before),+, size, QUERY $(, $after)*, info);
+        let (length, lwork) = length(&size)?;
+        let work = Scratch::<f64>::new(length)?;
+        leave($py, $flops, move || {
+            let info = Cell::new(0);
+            fortran!($routine; $($before),+, work, lwork $(, $after)*, info);
+            drop($held);
+            info.get()
+        })?
+    }};
+}
+
 /// Say that `routine` gave up.
 fn finished(py: Python<'_>, info: c_int, what: &str) -> PyResult<()> {
     if info == 0 { Ok(()) } else { Err(lin_alg_error(py, format!("{what} (LAPACK's info is {info})"))) }
@@ -194,16 +210,7 @@ pub(crate) fn orthogonal_triangle(py: Python<'_>, a: &Bound<'_, PyAny>) -> PyRes
     let (a, rows, columns) = Held::matrix(a, "a")?;
     let (gelqf, m, n, lda) = (GELQF.address(py)?, int(columns)?, int(rows)?, stride(columns)?);
     let tau = Scratch::<f64>::new(rows.min(columns))?;
-    let (size, info) = (Cell::new(0.0), Cell::new(0));
-    fortran!(gelqf; m, n, a, lda, tau, size, QUERY, info);
-    let (length, lwork) = length(&size)?;
-    let work = Scratch::<f64>::new(length)?;
-    let info = leave(py, flops::orthogonal(rows, columns), move || {
-        let info = Cell::new(0);
-        fortran!(gelqf; m, n, a, lda, tau, work, lwork, info);
-        drop(a);
-        info.get()
-    })?;
+    let info = worked!(py, flops::orthogonal(rows, columns), gelqf; m, n, a, lda, tau; ; a);
     finished(py, info, "the matrix was not reduced to a triangle")
 }
 
@@ -214,16 +221,7 @@ pub(crate) fn orthogonal_reflectors(py: Python<'_>, a: &Bound<'_, PyAny>, tau: &
     let (a, rows, columns) = Held::matrix(a, "a")?;
     let tau = Held::vector(tau, "tau", rows.min(columns))?;
     let (geqrf, m, n, lda) = (GEQRF.address(py)?, int(columns)?, int(rows)?, stride(columns)?);
-    let (size, info) = (Cell::new(0.0), Cell::new(0));
-    fortran!(geqrf; m, n, a, lda, tau, size, QUERY, info);
-    let (length, lwork) = length(&size)?;
-    let work = Scratch::<f64>::new(length)?;
-    let info = leave(py, flops::orthogonal(rows, columns), move || {
-        let info = Cell::new(0);
-        fortran!(geqrf; m, n, a, lda, tau, work, lwork, info);
-        drop((a, tau));
-        info.get()
-    })?;
+    let info = worked!(py, flops::orthogonal(rows, columns), geqrf; m, n, a, lda, tau; ; (a, tau));
     finished(py, info, "the matrix was not reduced to a triangle")
 }
 
@@ -236,16 +234,7 @@ pub(crate) fn orthogonal_columns(py: Python<'_>, a: &Bound<'_, PyAny>, tau: &Bou
     }
     let tau = Held::vector(tau, "tau", rows)?;
     let (orgqr, m, n, lda) = (ORGQR.address(py)?, int(columns)?, int(rows)?, stride(columns)?);
-    let (size, info) = (Cell::new(0.0), Cell::new(0));
-    fortran!(orgqr; m, n, n, a, lda, tau, size, QUERY, info);
-    let (length, lwork) = length(&size)?;
-    let work = Scratch::<f64>::new(length)?;
-    let info = leave(py, flops::orthogonal(rows, columns), move || {
-        let info = Cell::new(0);
-        fortran!(orgqr; m, n, n, a, lda, tau, work, lwork, info);
-        drop((a, tau));
-        info.get()
-    })?;
+    let info = worked!(py, flops::orthogonal(rows, columns), orgqr; m, n, n, a, lda, tau; ; (a, tau));
     finished(py, info, "the orthogonal factor was not made")
 }
 
@@ -304,15 +293,6 @@ pub(crate) fn singular_values(
     let (gesdd, job) = (GESDD.address(py)?, if u.is_some() { b'S' } else { b'N' });
     let (m, n, lda, ldu) = (int(columns)?, int(rows)?, stride(columns)?, stride(k)?);
     let iwork = Scratch::<c_int>::new(8 * k)?;
-    let (size, info) = (Cell::new(0.0), Cell::new(0));
-    fortran!(gesdd; job, m, n, a, lda, values, vt, lda, u, ldu, size, QUERY, iwork, info);
-    let (length, lwork) = length(&size)?;
-    let work = Scratch::<f64>::new(length)?;
-    let info = leave(py, flops::singular(rows, columns), move || {
-        let info = Cell::new(0);
-        fortran!(gesdd; job, m, n, a, lda, values, vt, lda, u, ldu, work, lwork, iwork, info);
-        drop((a, u, values, vt));
-        info.get()
-    })?;
+    let info = worked!(py, flops::singular(rows, columns), gesdd; job, m, n, a, lda, values, vt, lda, u, ldu; iwork; (a, u, values, vt));
     finished(py, info, "the singular values did not converge: the matrix may hold NaN")
 }
