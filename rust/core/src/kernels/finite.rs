@@ -3,7 +3,7 @@
 //! Neurons are computed for the rows on a tile's edges; the tile takes a second product, of neurons with neurons.
 
 use super::bits::{self, Bits, count};
-use super::layer::Layer;
+use super::layer::{Layer, steps};
 use super::leaf::{Input, Leaf, Neurons, Tile};
 use crate::activation::{Activation, Shape};
 use crate::error::{Result, fits};
@@ -52,7 +52,7 @@ impl<T: Real> Finite<T> {
             width,
             shape: Shape::Plain(activation),
             order: u32::from(tangent),
-            binary: matches!((activation, tangent), (Activation::Relu, true) | (Activation::Step, false)),
+            binary: steps(Shape::Plain(activation), tangent),
             thresholds: Buffer::default(),
             sizes: numbers(&[1.0 / (width as f64).sqrt()], "sizes")?,
             factor: tangent.then(|| T::from_f64(1.0 / d as f64)),

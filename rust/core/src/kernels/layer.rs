@@ -48,10 +48,11 @@ impl Layer {
 
     /// Whether all neurons are 0 or one and the same number.
     pub(super) fn binary(&self) -> bool {
-        let steps = matches!(
-            (self.shape, self.slopes),
-            (Shape::Plain(Activation::Relu), true) | (Shape::Plain(Activation::Step), false)
-        );
-        steps && self.sizes.iter().all(|&s| s == self.sizes[0])
+        steps(self.shape, self.slopes) && self.sizes.iter().all(|&s| s == self.sizes[0])
     }
+}
+
+/// Whether values, or slopes, are 0 or 1.
+pub(super) fn steps(shape: Shape, slopes: bool) -> bool {
+    matches!((shape, slopes), (Shape::Plain(Activation::Relu), true) | (Shape::Plain(Activation::Step), false))
 }
