@@ -53,8 +53,8 @@ def test_paths_of_seeded_problems_have_no_silent_failure():
     assert failures(one for seed in range(150) for one in outcomes(problem(seed), "ridge.")) == []
 
 
-# Ratios of 1e13 to 5e15 between the largest singular value and the root of the penalty.
-@pytest.mark.parametrize("seed", [144, 330, 496, 2494])
+# Ratios of 1e13 to 1e16 between the largest singular value and the root of the penalty.
+@pytest.mark.parametrize("seed", [144, 330, 496, 1810, 2494])
 def test_rows_that_dwarf_small_penalties_are_solved_without_a_warning(seed):
     assert [(one.verdict, one.warning) for one in outcomes(problem(seed), "ridge.")] == [("within", "")] * 2
 

@@ -2,8 +2,8 @@
 
 Coefficients c and dual ones v of the scaled rows A = S (Z - 1 m'), S = √W, solve two equations, c = A'v and alpha v +
 A c + b S 1 = S y. Both have a residual of their own, g and f, so that neither loses what cancels in the other; with M =
-A A' + alpha I the corrections are δv = M⁻¹ (f - A g), δc = A' δv + g. M⁻¹ may be approximate: errors shrink by as much
-as it is, pass by pass, until coefficients are as exact as doubles hold.
+A A' + alpha I the corrections are δv = M⁻¹ (f - A g), δc = A' δv + g. They may be approximate: errors shrink by as much
+as they are, pass by pass, until coefficients are as exact as doubles hold.
 
 Source: Björck, "Iterative refinement of linear least squares solutions I", BIT 7, 1967.
 """
@@ -34,37 +34,36 @@ def refine_dual(
     rows: ScaledRows,
     alpha: float,
     start: tuple[Array, Array, Array],
-    inverse: Callable[[Array], Array],
+    correct: Callable[[Array, Array], tuple[Array, Array]],
     size: Array,
 ) -> tuple[Array, Array] | None:
     """Return the coefficients and values at the centre that the rows confirm for one penalty, or None.
 
-    It starts from coefficients (p, t), dual ones S v (n, t) and values at the centre (t,). `inverse` returns M⁻¹ times
-    right-hand sides, without their part along S 1 where there is an intercept; sizes (t,) are those of the targets.
+    It starts from coefficients (p, t), dual ones S v (n, t) and values at the centre (t,). `correct` returns δv and δc
+    of residuals f and g, f without its part along S 1 where there is an intercept; sizes (t,) are those of the targets.
     """
     Z, y, root, center, A, fit_intercept = rows
     coef, dual, offset = start
     size, lengths = np.where(size > 0.0, size, 1.0), np.linalg.norm(A, axis=0)[:, None]
     last, rest = np.full(len(size), np.inf), np.zeros(dual.shape)
-    for _ in range(PASSES):
+    for passed in range(PASSES):
         left = root[:, None] * residuals(Z, center, coef, y, offset) - alpha * (dual / root[:, None])
         sums = ExactSums(*coef.shape)
         sums.add(Z, dual)
         # Of dual coefficients beyond the fit's scale, one number would keep too few digits.
         sums.add(Z, rest)
         gap = sums.less(center, coef, 1.0)
-        right = left - A @ gap
-        step = inverse(right)
-        turn = A.T @ step + gap
+        step, turn = correct(left, gap)
         moved = np.linalg.norm(lengths * turn, axis=0) / size
         coef, (dual, rest) = coef + turn, two_sum(dual, rest + root[:, None] * step)
         if fit_intercept:
-            offset = offset + (root @ right) / (root @ root)
+            offset = offset + (root @ left) / (root @ root)
         # What rounding of the coefficients themselves amounts to.
         floor = EPS * np.linalg.norm(lengths * coef, axis=0) / size
         if (moved <= floor).all():
             return coef, offset
         if not (moved <= np.maximum(SHRINKS * last, floor)).all():
             return None
-        last = moved
+        # The first pass gives dual coefficients the digits that they start without; rates are those after it.
+        last = moved if passed else last
     return None

@@ -239,17 +239,18 @@ class RowSpectrum:
         Z, y, _, kept = self.rows
         given = ScaledRows(Z[kept], y[np.ix_(kept, at)], self.root, self.center, self.A, bool(self.n_null))
         start = coef, self.dual(np.full(len(self.size), alpha))[:, at], self.mean[at]
-        found = refine_dual(given, alpha, start, partial(self._inverse, alpha), self.size[at])
+        found = refine_dual(given, alpha, start, partial(self._correct, alpha), self.size[at])
         if found is None:
             factor = GradedFactor(self.A, alpha, self.root if self.n_null else None)
-            dual = factor(self.y[:, at])
-            start = self.A.T @ dual, self.root[:, None] * dual, self.mean[at]
+            dual, coef = factor(self.y[:, at])
+            start = coef, self.root[:, None] * dual, self.mean[at]
             found = refine_dual(given, alpha, start, factor, self.size[at])
         return found
 
-    def _inverse(self, alpha: float, right: Array) -> Array:
-        """Return (A A' + alpha)⁻¹ times right-hand sides (n, t), without their part along the intercept's direction."""
-        return np.asarray(self.U @ ((self.U.T @ right) / (self.s[:, None] ** 2 + alpha)))
+    def _correct(self, alpha: float, left: Array, gap: Array) -> tuple[Array, Array]:
+        """Return how a dual solution's residuals (n, t) and (p, t) change dual coefficients and coefficients."""
+        step = self.U @ ((self.U.T @ (left - self.A @ gap)) / (self.s[:, None] ** 2 + alpha))
+        return step, self.A.T @ step + gap
 
     def solve(self, alpha: Array) -> Solution:
         """Return the coefficients (p, t) and values at the centre (t,) for one penalty a target."""
