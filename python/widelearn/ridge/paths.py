@@ -23,7 +23,10 @@ from widelearn.ridge.tridiagonal import dual_gcv
 from widelearn.runtime import Array, in_few_rows_one_thread, row_blocks
 
 BLOCK_ROWS = 2048
-# The share of the targets' spread that rounding of the coefficients may take without a word.
+# The share of the targets' spread that rounding of the coefficients may take without a word. Measured, not derived: the
+# rows' own rounding is as large. On six data sets of scikit-learn, raw, with a constant column and standardised, and 40
+# problems of random features, for penalties from 1e-8, the share is at most 9e-7; on 600 seeded problems of single
+# precision, columns of unlike units and offsets, at most 1e-4 but for two, beyond 0.1.
 TELLING = 1e-3
 
 
