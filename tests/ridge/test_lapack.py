@@ -175,9 +175,6 @@ def test_a_call_left_behind_keeps_its_arrays_and_the_process_ends(script):
     """The process ends while LAPACK still works: no crash, and no wait for it."""
     code = """
 import _thread, sys, threading, time
-import subprocess
-import sys
-
 import numpy as np
 from widelearn.ridge import lapack
 
@@ -211,9 +208,6 @@ def test_a_process_that_leaves_a_call_behind_keeps_its_status_and_its_output():
     """The libraries' destructors do not run under the call; what was written and the exit status stay."""
     code = """
 import _thread, sys, threading, time
-import subprocess
-import sys
-
 import numpy as np
 from widelearn.ridge import lapack
 
