@@ -75,6 +75,19 @@ def test_features_of_any_size(cv):
             assert model.best_score_ == pytest.approx(again.best_score_, rel=1e-4)
 
 
+@pytest.mark.parametrize("cv", [None, "gcv"])
+def test_scores_of_large_features_are_those_of_least_squares(cv):
+    for features in ("passthrough", RandomFeatures(40, random_state=0)):
+        Z = X if features == "passthrough" else features.fit_transform(X)
+        A = np.column_stack([np.ones(len(Y)), Z])
+        H = A @ np.linalg.pinv(A)
+        left = Y - H @ Y
+        wanted = np.mean((left / (1 - H.diagonal())) ** 2 if cv is None else (left / (1 - H.trace() / len(Y))) ** 2)
+        for k in LARGE:
+            model = FeatureRidgeCV(features, [1e-6, 1.0], cv=cv).fit(np.ldexp(X, k), Y)
+            assert model.best_score_ == pytest.approx(-wanted, rel=1e-6)
+
+
 def test_one_row_has_no_error():
     for model in (KernelRidgeCV("ntk", cv="gcv"), FeatureRidgeCV(RandomFeatures(40, random_state=0), cv="gcv")):
         assert model.fit(X[:1], Y[:1]).best_score_ == 0.0
