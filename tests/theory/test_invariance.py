@@ -7,7 +7,8 @@ import pytest
 
 from simulation import proves, sphere
 from widelearn import KernelRidge
-from widelearn.kernels import NTK, RBF, CyclicAverage, FiniteNTK, Laplace, Linear
+from widelearn.kernels import NTK, RBF, CyclicAverage, Empirical, FiniteNTK, Laplace, Linear
+from widelearn.nets import TangentKernel, TwoLayer
 from widelearn.theory import cyclic_multiplicity, cyclic_spectrum, kernel_spectrum, risk, sphere_multiplicity
 from widelearn.theory.inputs import Sphere
 
@@ -118,6 +119,8 @@ def test_the_averaged_kernel_is_a_kernel(rng, dtype, inner):
 
 def test_kernels_that_shifts_change_are_refused(rng):
     X = rng.standard_normal((3, 4))
-    for inner in (FiniteNTK(10), RBF() + FiniteNTK(10), lambda A, B: A @ B.T):
+    net = TwoLayer(rng.standard_normal((5, 4)), np.zeros(5), np.ones((5, 1)), "relu")
+    own = [lambda A, B: A @ B.T, Empirical(lambda A: A), TangentKernel(net)]
+    for inner in (FiniteNTK(10), RBF() + FiniteNTK(10), *own, CyclicAverage(own[1])):
         with pytest.raises(ValueError, match="may change where both rows are shifted"):
             CyclicAverage(inner)(X)

@@ -48,6 +48,8 @@ class Kernel(Parameters):
     # The string that stands for this kernel with its defaults.
     name: ClassVar[str | None] = None
     names: ClassVar[dict[str, Callable[[], "Kernel"]]] = {}
+    # Whether no value changes where the columns of both rows change places alike.
+    _columns_alike: ClassVar[bool] = True
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -190,7 +192,7 @@ class CallableKernel(Kernel):
     """
 
     function: Callable[[Array, Array], ArrayLike]
-    compiled = False
+    compiled, _columns_alike = False, False
 
     def _own_gram(self, x: Array, y: Array | None, out: Array) -> None:
         other = x if y is None else y

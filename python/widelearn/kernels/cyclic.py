@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from widelearn.kernels.base import CallableKernel, Kernel, as_kernel
-from widelearn.kernels.finite import FiniteKernel
+from widelearn.kernels.base import Kernel, as_kernel
 from widelearn.runtime import Array
 
 
@@ -28,7 +27,7 @@ class CyclicAverage(Kernel):
     Raises
     ------
     ValueError
-        If k_0 is a kernel of random neurons or a function of yours, which shifts of both rows may change.
+        If k_0 is a kernel of a net's weights, random or given, or a function of yours, which such shifts may change.
 
     Notes
     -----
@@ -89,7 +88,5 @@ class CyclicAverage(Kernel):
 
 def _shifts_with(kernel: Kernel) -> bool:
     """Whether shifting both rows alike leaves every part of a kernel as it is."""
-    if isinstance(kernel, FiniteKernel | CallableKernel):
-        return False
     parts = (getattr(kernel, name) for name in ("k1", "k2", "kernel") if hasattr(kernel, name))
-    return all(_shifts_with(as_kernel(part)) for part in parts)
+    return kernel._columns_alike and all(_shifts_with(as_kernel(part)) for part in parts)

@@ -88,7 +88,7 @@ class Empirical(Kernel):
     jvp: Any = None
     vjp: Any = None
     outputs: str = "trace"
-    compiled = False
+    compiled, _columns_alike = False, False
 
     def values_per_row(self, X: ArrayLike) -> int:
         """Return how many values a row has: 1, or with "diagonal" and "full" the number of outputs."""

@@ -23,6 +23,7 @@ class FiniteKernel(ActivationKernel):
     width: int
     activation: Activation = "relu"
     random_state: int = 0
+    _columns_alike = False
     # Derivative of the activation that is taken.
     _order: ClassVar[int]
 

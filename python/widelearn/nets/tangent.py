@@ -57,6 +57,7 @@ class TangentKernel(Kernel):
 
     net: Any
     parameters: Any = "Wba"
+    _columns_alike = False
 
     def spec(self, d: int) -> specs.Kernel:
         """Return what the core reads."""
