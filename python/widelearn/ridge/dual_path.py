@@ -9,7 +9,7 @@ from widelearn.ridge.lapack import cholesky, cholesky_solve, eigh, inverse_diago
 from widelearn.ridge.leave_one_out import ERROR_ROWS, Errors, divide, eigen_errors
 from widelearn.ridge.normal_equations import scale_of
 from widelearn.ridge.symmetric_systems import Solution, residual, solve_symmetric, take_out
-from widelearn.ridge.unit_systems import range_exponent
+from widelearn.ridge.unit_systems import into_range
 from widelearn.runtime import Array, check_memory, row_blocks
 
 # Up to n / ROWS_A_PENALTY + LEAST penalties, one Cholesky factor and its inverse for each cost less than eigenvectors.
@@ -58,10 +58,7 @@ class DualPath:
         some = not fit_intercept and self.scale > 0.0
         self.lever = float(np.divide(whole, self.scale, out=np.ones_like(whole), where=some).max(initial=1.0))
         self.border = self.root if fit_intercept else None
-        self.exponent = range_exponent(K.diagonal(), alphas)
-        self.alphas = self._in_range(alphas)
-        if self.exponent:
-            np.ldexp(K, -self.exponent, out=K)
+        self.alphas, self.exponent = into_range(K, alphas)
         self.diagonal = np.abs(K.diagonal())
         # What rounding may do to eigenvalues.
         self.blur = blur(self.diagonal, None, self.unit)

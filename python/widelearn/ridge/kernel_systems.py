@@ -11,7 +11,7 @@ from widelearn.ridge.conjugate_gradients import columns_solved
 from widelearn.ridge.operators import Operator, Weighted, symmetric_kernel_matrix
 from widelearn.ridge.preconditioner import Preconditioner, worth_it
 from widelearn.ridge.symmetric_systems import Solution, solve_symmetric
-from widelearn.ridge.unit_systems import heights, range_exponent, unit_weights
+from widelearn.ridge.unit_systems import heights, into_range, unit_weights
 from widelearn.runtime import Array, check_memory, empty, row_blocks
 
 # Systems of fewer rows are factored whatever their spectrum.
@@ -71,10 +71,7 @@ def solve_dual(
             K = K[np.ix_(rows, rows)]
         K *= root.astype(K.dtype)[:, None]
         K *= root.astype(K.dtype)
-    exponent = range_exponent(K.diagonal(), alpha)
-    if exponent:
-        np.ldexp(K, -exponent, out=K)
-        alpha = np.ldexp(alpha, -exponent)
+    alpha, exponent = into_range(K, alpha)
     border = root if fit_intercept else None
     unit = roundoff(K.dtype) if unit is None else unit
     found = solve_symmetric(K, y, alpha, border=border, definite=definite, fallback=fallback)

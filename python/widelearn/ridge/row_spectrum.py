@@ -15,7 +15,7 @@ from widelearn.ridge.row_passes import RowPasses
 from widelearn.ridge.row_triangle import RowTriangle
 from widelearn.ridge.symmetric_systems import Solution, Trouble, describe
 from widelearn.ridge.triangle_refinement import TOO_MUCH_OF_COEFFICIENTS, refine_factor
-from widelearn.ridge.tridiagonal import NOTHING, gcv_errors
+from widelearn.ridge.tridiagonal import gcv_errors, noticed
 from widelearn.runtime import Array, check_memory
 
 EPS = float(np.finfo(np.float64).eps)
@@ -154,8 +154,7 @@ class RowSpectrum:
 
     def gcv(self, alphas: Array) -> Array:
         """Return the generalised cross-validation errors (a, t)."""
-        # Smaller penalties differ from that by nothing, and their squares vanish.
-        alphas = np.where(alphas > 0.0, np.maximum(alphas, NOTHING * self.s.max(initial=0.0) ** 2), 0.0)
+        alphas = noticed(alphas, float(self.s.max(initial=0.0)) ** 2)
         shifted = self.s[:, None] ** 2 + alphas
         share = np.where(shifted > 0.0, alphas / np.where(shifted > 0.0, shifted, 1.0), 1.0)
         squares = (self.U.T @ self.y) ** 2

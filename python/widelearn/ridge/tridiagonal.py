@@ -5,7 +5,7 @@ from scipy.linalg.lapack import dptsv
 
 from widelearn.ridge.lapack import tridiagonal, tridiagonal_eigh, tridiagonal_eigvalsh
 from widelearn.ridge.symmetric_systems import take_out
-from widelearn.ridge.unit_systems import range_exponent
+from widelearn.ridge.unit_systems import into_range
 from widelearn.runtime import Array
 
 # The share of the largest eigenvalue to which a penalty is nothing, beside the rounding errors of the others.
@@ -68,6 +68,14 @@ class Tridiagonal:
         return np.asarray(x) if info == 0 else None
 
 
+def noticed(alphas: Array, largest: float) -> Array:
+    """Return penalties of which none is nothing beside the largest eigenvalue: smaller ones are as good as the least.
+
+    Squares of smaller ones would vanish. No penalty stays none.
+    """
+    return np.where(alphas > 0.0, np.maximum(alphas, NOTHING * largest), 0.0)
+
+
 def gcv_errors(rss: Array, left: Array, weight: float, *, exact: bool = False) -> Array:
     """Return (rss / n) / (left / n)² for n = `weight` and left = n - df, infinite where nothing is left.
 
@@ -91,19 +99,14 @@ def dual_gcv(K: Array, y: Array, alphas: Array, weight: Array | None, *, fit_int
     if len(K) == fit_intercept:
         # The intercept is the one target.
         return np.zeros((len(alphas), y.shape[1])), np.inf
-    exponent = range_exponent(P.diagonal(), alphas)
-    if exponent:
-        np.ldexp(P, -exponent, out=P)
-        alphas = np.ldexp(alphas, -exponent)
+    alphas, exponent = into_range(P, alphas)
     y = y * root[:, None]
     if fit_intercept:
         u = root / np.linalg.norm(root)
         take_out(P, u)
         y = y - np.outer(u, u @ y)
     form = Tridiagonal(P, y)
-    # Smaller penalties differ from that by nothing, and their squares vanish.
-    least = NOTHING * float(form.values.max(initial=0.0))
-    alphas = np.where(alphas > 0.0, np.maximum(alphas, least), 0.0)
+    alphas = noticed(alphas, float(form.values.max(initial=0.0)))
     rss = np.stack([form.residual(alpha) for alpha in alphas])
     total, null = float((root**2).sum()), int(fit_intercept)
     errors = gcv_errors(rss, (total - len(K)) + form.slack(alphas, null), total, exact=total == len(K))

@@ -62,11 +62,14 @@ def largest_log2(sizes: Array, weight: Array | None = None) -> float:
     return float(np.max(logs, initial=-np.inf))
 
 
-def range_exponent(diagonal: Array, alphas: Array) -> int:
-    """Return the exponent of a power of two that a matrix and its penalties are divided by; 0 for ordinary ones.
+def into_range(K: Array, alphas: Array) -> tuple[Array, int]:
+    """Divide a matrix, in place, and its penalties by a power of two; return these and its exponent, often 0.
 
     Neither squares of entries nor those of inverses then leave the range of doubles.
     """
-    largest = max(float(np.abs(diagonal).max(initial=0.0)), float(alphas.max(initial=0.0)))
+    largest = max(float(np.abs(K.diagonal()).max(initial=0.0)), float(alphas.max(initial=0.0)))
     exponent = int(np.frexp(largest)[1])
-    return exponent if np.isfinite(largest) and abs(exponent) > int(ORDINARY) else 0
+    if not np.isfinite(largest) or abs(exponent) <= int(ORDINARY):
+        return alphas, 0
+    np.ldexp(K, -exponent, out=K)
+    return np.ldexp(alphas, -exponent), exponent
