@@ -16,7 +16,7 @@ from widelearn.kernels import NTK, RBF
 from widelearn.nets import simplified_gradient
 
 SETTINGS = {"d": 100, "k": 5, "samples": (600, 1200, 2500, 5000), "draws": 8, "test": 4000}
-QUICK = {"d": 50, "samples": (1000,), "draws": 5, "test": 1500}
+QUICK = {"d": 30, "samples": (1000,), "draws": 5, "test": 1500}
 ONE_STEP, GD, TWIN = "one step", "algorithm 1", "one step, structure removed"
 KERNELS = ("NTK", "RBF")
 COSINE, TWIN_COSINE = "cosine of gradient and hidden direction", "the same, structure removed"
@@ -64,7 +64,7 @@ def verdicts(settings: Settings) -> list[Verdict]:
     """Judge that one step suffices where inputs show the bits, and that kernels do not see them."""
     n, rival = max(settings["samples"]), KERNELS[0]
     return [
-        at_least(f"one gradient step and a convex fit learn from {n} rows", ONE_STEP, bound=0.93, rival=rival, at=n),
+        at_least(f"one gradient step and a convex fit learn from {n} rows", ONE_STEP, bound=0.97, rival=rival, at=n),
         at_least("so do a forgetting step and small steps after it", GD, bound=0.93, rival=rival, at=n),
         at_least("the gradient at the start points along the hidden bits", COSINE, bound=0.9, rival=TWIN_COSINE, at=n),
         more("NTK and RBF kernels at their best ridge stay far behind", ONE_STEP, *KERNELS, factor=0.75, at=n),
@@ -79,8 +79,9 @@ def controls(settings: Settings) -> list[Control]:
 def panels(rows: Rows, settings: Settings) -> Panels:
     """Show accuracy on the uniform component beside the majority's, and how well the gradient is aligned."""
     axes = {"xlabel": "samples n", "xscale": "log", "ylim": (0.0, 1.02)}
-    level = majority(settings["k"])
-    lines = line(MAJORITY, settings["samples"], lambda row: level)
+    level, samples = majority(settings["k"]), settings["samples"]
+    # A quick run has one number of samples, at which no line would be seen.
+    lines = line(MAJORITY, (min(samples) / 2, 2 * max(samples)), lambda row: level)
     return [
         panel([*of(rows, *KERNELS, ONE_STEP, GD, TWIN), *lines], ylabel="accuracy on the uniform component", **axes),
         panel(of(rows, COSINE, TWIN_COSINE), ylabel=COSINE, **axes),
