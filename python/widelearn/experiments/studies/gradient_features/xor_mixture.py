@@ -9,7 +9,7 @@ from widelearn.experiments.studies.ensembles import new_seed
 from widelearn.experiments.studies.judging import Control, Verdict
 from widelearn.experiments.studies.rows import Row, Rows, Theory, panel, value, without
 from widelearn.experiments.studies.spec import Cell, Panels, Seed, Settings, Spec
-from widelearn.experiments.studies.statements import apart, at_least, more
+from widelearn.experiments.studies.statements import apart, at_least, at_most, more
 from widelearn.kernels import NTK, RBF, Polynomial
 
 SETTINGS = {"dimensions": (250, 500, 1000), "ratio": 1.5, "radius": 4.0, "draws": 8, "test": 4000}
@@ -18,6 +18,8 @@ NETWORK, FROZEN, BEST = "network", "network, first layer frozen", "best classifi
 SHARE, FROZEN_SHARE = "share of weights in the plane", "share of weights in the plane, frozen"
 KERNELS = ("NTK", "RBF")
 OWN_DEGREE = "quadratic kernel"
+# From this dimension on every kernel must be behind.
+LARGE = 1000
 
 
 def cells(settings: Settings) -> list[Cell]:
@@ -53,7 +55,16 @@ def verdicts(settings: Settings) -> list[Verdict]:
     return [
         at_least(f"networks learn from {ratio:g} d rows", NETWORK, bound=0.96, rival=KERNELS[1]),
         more(f"at d = {largest} they are right 1.4 times as often", NETWORK, *KERNELS, factor=1 / 1.4, at=largest),
+        *(verdict for d in settings["dimensions"] if d >= LARGE for verdict in where_large(d)),
         at_least("the first layer turns into the clusters' plane", SHARE, bound=0.4, rival=FROZEN_SHARE, at=largest),
+    ]
+
+
+def where_large(d: int) -> list[Verdict]:
+    """Judge the rivals that dimensions must be large for: the quadratic kernel leads at d = 250."""
+    return [
+        at_most(f"NTK and RBF kernels stay near chance at d = {d}", *KERNELS, bound=0.65, rival=NETWORK, at=d),
+        more(f"the quadratic kernel is behind at d = {d}", NETWORK, OWN_DEGREE, at=d),
     ]
 
 

@@ -53,6 +53,8 @@ RIVALS: dict[str, Any] = {
     "NTK, best ridge": NTK(),
     "RBF, best ridge": RBF(),
 }
+# By theory the best network leaves half of what as many tangent neurons do with d/4 of them, a fifth with d/2.
+HALVED = 0.5
 # Random directions that the residual of tangent features is the mean over.
 PROJECTIONS = 20
 PARITY, PARITY_D, PARITY_N = "parity of 4 bits", 20, 300
@@ -239,6 +241,11 @@ def verdicts(settings: Settings) -> list[Verdict]:
         equal("tangent features leave (1 - ρ)²(1 - q) + (1 - ρ) q of a quadratic", TANGENT, TRACE, share=0.02),
         close("trained networks leave what the best of their width does", TRAINED, BEST, share=0.06),
         less("and that is less than tangent features of as many neurons do", TRAINED, SAME),
+        *(
+            less(f"with N = {share:g} d neurons it is less than half of that", TRAINED, SAME, factor=2, at=share)
+            for share in settings["network_shares"]
+            if share >= HALVED
+        ),
         equal("kernel theory predicts the risk on one neuron", KERNEL, share=0.05),
         less(
             f"a network leaves a fifth of what NNGP, quadratic, NTK, RBF kernels do, {where}",

@@ -83,7 +83,7 @@ def verdicts(settings: Settings) -> list[Verdict]:
     return [
         equal("ridgeless theory is the simulated risk", RIDGELESS, share=0.05),
         equal("theory with a ridge is the simulated risk", RIDGE, share=0.03),
-        equal("of each degree the predicted share is learned", *LEARNED.values(), share=0.05, at=lambda n: n > 4 * d),
+        equal("of each degree the predicted share is learned", *LEARNED.values(), share=0.05, at=lambda n: n > 2 * d),
         more(
             f"at n = {few} the share of degree 1 is five times that of degree 2", *LEARNED.values(), factor=0.2, at=few
         ),

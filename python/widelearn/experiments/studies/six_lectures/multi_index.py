@@ -13,7 +13,7 @@ from widelearn.experiments.studies.judging import Control, Verdict
 from widelearn.experiments.studies.rows import Row, Rows, Theory, line, of, panel, value
 from widelearn.experiments.studies.spec import Cell, Panels, Seed, Settings, Spec
 from widelearn.experiments.studies.statements import apart, equal, less, wrong
-from widelearn.kernels import NNGP, Polynomial
+from widelearn.kernels import NNGP, NTK, RBF, Polynomial
 from widelearn.theory import escape_time
 
 SETTINGS = {
@@ -37,7 +37,8 @@ HERMITE: tuple[Callable[[Array], Array], ...] = (
     lambda t: (t**2 - 1) / np.sqrt(2),
     lambda t: (t**3 - 3 * t) / np.sqrt(6),
 )
-KERNELS = {"NNGP kernel": NNGP(), "polynomial kernel of degree 2": Polynomial(2)}
+# The best one first; of widths of the RBF kernel this one is the best, too.
+KERNELS = ("NNGP kernel", "NTK", "RBF kernel, γ = 1/(4 d)", "polynomial kernel of degree 2")
 NETWORK, FROZEN = "network", "first layer frozen"
 # Batches of every neuron that are drawn at once.
 BLOCK = 64
@@ -117,8 +118,9 @@ def two_directions(cell: Cell, rng: np.random.Generator) -> list[Row]:
     data = multi_index(most + 4000, cell["d"], link=difference, random_state=new_seed(rng))
     X, y, test, truth = data.X[:most], data.y[:most], data.X[most:], data.y[most:]
     rows, state = [], new_seed(rng)
+    kernels = dict(zip(KERNELS, (NNGP(), NTK(), RBF(0.25 / cell["d"]), Polynomial(2)), strict=True))
     for n in cell["samples"]:
-        found = {name: best_error(kernel, X[:n], y[:n], test, truth) for name, kernel in KERNELS.items()}
+        found = {name: best_error(kernel, X[:n], y[:n], test, truth) for name, kernel in kernels.items()}
         # where output weights are fitted exactly, None is a smaller penalty than what training takes
         nets = {
             NETWORK: TwoLayerRegressor(cell["width"], max_iter=cell["max_iter"], random_state=state),
@@ -159,7 +161,7 @@ def verdicts(settings: Settings) -> list[Verdict]:
         equal(f"samples grow with d as the flow of exponent {k} predicts", growth(k), share=0.05)
         for k in range(1, 1 + len(steps))
     ]
-    text = f"a network leaves less than a tenth of what NNGP and quadratic kernels do, {most} rows"
+    text = f"a network leaves less than a tenth of what NNGP, NTK, RBF, quadratic kernels do, {most} rows"
     return [*growths, less(text, NETWORK, *KERNELS, factor=10, at=most)]
 
 

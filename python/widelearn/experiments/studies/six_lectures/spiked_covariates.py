@@ -86,6 +86,7 @@ def theory(settings: Settings) -> Theory:
 
 def verdicts(settings: Settings) -> list[Verdict]:
     """Judge the theory of the kernel, and the network against the best kernel."""
+    shortest = settings["radii"][0]
     return [
         equal("the spectrum on spiked inputs predicts the exp kernel at every radius", FIXED, share=0.05),
         less(
@@ -96,6 +97,7 @@ def verdicts(settings: Settings) -> list[Verdict]:
             factor=2.0,
             at=lambda radius: radius <= 1.5,
         ),
+        less(f"at radius {shortest:g} it has less than a third of it", NETWORK, TUNED, factor=3.0, at=shortest),
     ]
 
 

@@ -19,7 +19,7 @@ SETTINGS = {
     "times": (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0),
     "step": 0.0125,
     "batch": 250,
-    "draws": 8,
+    "draws": 12,
 }
 QUICK = {"d": 60, "width": 160, "times": (0.75, 1.5, 2.25, 3.0), "draws": 6}
 BITS = 3
@@ -72,6 +72,7 @@ def verdicts(settings: Settings) -> list[Verdict]:
         at_most(f"the staircase is learned from {budget}", CLIMBED, bound=0.25, rival=ALONE, at=end),
         at_least("its last step alone is not", ALONE, bound=0.8, rival=CLIMBED, at=end),
         more("the first step is learned before the others", *STEPS, at=early),
+        more("the second step is learned before the third", *STEPS[1:], at=early),
     ]
 
 
