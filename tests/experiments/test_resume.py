@@ -8,7 +8,8 @@ import joblib
 import numpy as np
 import pytest
 
-import command_line
+from command_line import content
+from command_line import run_briefly as run
 from hostile_files import hostile_files
 from instant_methods import NAMES, InstantMethods
 from made_tables import frame, problem
@@ -27,20 +28,6 @@ def methods(monkeypatch, tmp_path):
     monkeypatch.setattr(store, "write_figure", lambda path, figure: store.write_text(path, "a figure"))
     monkeypatch.setattr(command.plots, "comparison", lambda rows, title: None)
     return found
-
-
-def run(capsys, *arguments):
-    """Run the command line, which never speaks of a defect, or at length."""
-    code, out, err = command_line.run(capsys, *arguments)
-    assert "a defect" not in err
-    assert err.count("\n") <= 2
-    return code, out, err
-
-
-def content(folder):
-    """Every file below a folder: name -> bytes and time of its last change."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
 
 
 def rows(folder):

@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-import command_line
+from command_line import content
+from command_line import run_briefly as command
 from hostile_files import hostile_files
 from widelearn.experiments import store, studies
 from widelearn.experiments.studies import command as studies_command
@@ -23,20 +24,6 @@ from widelearn.experiments.studies.statements import apart, at_most
 from widelearn.experiments.studies.workers import Workers
 
 SMALL = ["--quick", "--quiet", "--set", "n=40", "--set", "gammas=0.5,2", "--seeds", "12"]
-
-
-def command(capsys, *arguments):
-    """Run the command line, which never speaks of a defect, or at length."""
-    code, out, err = command_line.run(capsys, *arguments)
-    assert "a defect" not in err
-    assert err.count("\n") <= 2
-    return code, out, err
-
-
-def content(folder):
-    """Every file below a folder: name -> bytes and time of its last change."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
 
 
 def rows_in(folder):
