@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use widelearn_core::flops;
 
 use crate::convert::{Scalar, by_type};
-use crate::foreign::{Argument, Held, Routine, fortran, int, leave, same, stride};
+use crate::foreign::{Argument, Held, Routine, fortran, int, leave_product, same, stride};
 
 /// The routines of one type of numbers.
 struct Routines {
@@ -80,7 +80,7 @@ pub(crate) fn multiply(
         let (gemm, left, right) = (T::ROUTINES.gemm.address(py)?, how(b_transposed), how(a_transposed));
         let (lda, ldb, ldc) = (stride(a_columns)?, stride(b_columns)?, stride(t)?);
         let ((m, n, k), work) = ((int(t)?, int(n)?, int(k)?), flops::multiply(n, k, t));
-        leave(py, work, move || {
+        leave_product(py, work, move || {
             fortran!(gemm; left, right, m, n, k, T::ONE, b, ldb, a, lda, T::NONE, out, ldc);
             drop((a, b, out));
         })
@@ -102,7 +102,7 @@ pub(crate) fn multiply_vector(
         let (v, out) = (Held::<T>::vector_read(v, "v", from)?, Held::<T>::vector(out, "out", to)?);
         let (gemv, trans, lda) = (T::ROUTINES.gemv.address(py)?, how(!transposed), stride(columns)?);
         let (m, n) = (int(columns)?, int(rows)?);
-        leave(py, flops::multiply(to, from, 1), move || {
+        leave_product(py, flops::multiply(to, from, 1), move || {
             fortran!(gemv; trans, m, n, T::ONE, a, lda, v, NEXT, T::NONE, out, NEXT);
             drop((a, v, out));
         })
@@ -121,7 +121,7 @@ pub(crate) fn multiply_symmetric(
         let (a, order) = Held::<T>::square_read(a, "a")?;
         let (v, out) = (Held::<T>::vector_read(v, "v", order)?, Held::<T>::vector(out, "out", order)?);
         let (symv, n, lda) = (T::ROUTINES.symv.address(py)?, int(order)?, stride(order)?);
-        leave(py, flops::multiply(order, order, 1), move || {
+        leave_product(py, flops::multiply(order, order, 1), move || {
             fortran!(symv; b'L', n, T::ONE, a, lda, v, NEXT, T::NONE, out, NEXT);
             drop((a, v, out));
         })
@@ -136,7 +136,7 @@ pub(crate) fn multiply_itself(py: Python<'_>, a: &Bound<'_, PyAny>, out: &Bound<
         let (out, order) = Held::<T>::square(out, "out")?;
         same("the order of out", columns, order)?;
         let (syrk, n, k, lda) = (T::ROUTINES.syrk.address(py)?, int(columns)?, int(rows)?, stride(columns)?);
-        leave(py, flops::multiply(columns, rows, columns) / 2.0, move || {
+        leave_product(py, flops::multiply(columns, rows, columns) / 2.0, move || {
             fortran!(syrk; b'L', b'N', n, k, T::ONE, a, lda, T::NONE, out, lda);
             drop((a, out));
         })

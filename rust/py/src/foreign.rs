@@ -19,6 +19,8 @@ use crate::running::Running;
 
 /// Flops below which a thread of its own costs more than an answer to Ctrl-C is worth.
 const SHORT: f64 = 2e7;
+/// How many times as fast as a decomposition a product of dense matrices is: 4e8 flops take 10 to 40 ms.
+const PRODUCTS: f64 = 20.0;
 /// Bytes of that thread's stack: LAPACK keeps small matrices there.
 const STACK: usize = 8 << 20;
 
@@ -226,6 +228,15 @@ pub(crate) fn int(size: usize) -> PyResult<c_int> {
     c_int::try_from(size).map_err(|_| {
         PyValueError::new_err(format!("LAPACK counts to {}, and this call needs {size}: take fewer rows", c_int::MAX))
     })
+}
+
+/// Run `job`, about `work` flops of products, as `leave` does.
+pub(crate) fn leave_product<R: Send + 'static>(
+    py: Python<'_>,
+    work: f64,
+    job: impl FnOnce() -> R + Send + 'static,
+) -> PyResult<R> {
+    leave(py, work / PRODUCTS, job)
 }
 
 /// Run `job`, about `work` flops of foreign routines, without holding the interpreter; Ctrl-C leaves it behind.

@@ -12,7 +12,7 @@ from widelearn.experiments.studies.spec import Cell, Panels, Seed, Settings, Spe
 from widelearn.experiments.studies.statements import apart, close, equal
 from widelearn.theory import GCV, gcv, risk
 
-SETTINGS = {"n": 200, "p": 600, "noise": 0.25, "ridges": (1e-2, 0.1, 1.0, 10.0, 100.0), "draws": 400}
+SETTINGS = {"n": 400, "p": 1200, "noise": 0.25, "ridges": (1e-2, 0.1, 1.0, 10.0, 100.0), "draws": 400}
 QUICK = {"n": 150, "p": 450, "draws": 150, "ridges": (1e-2, 1.0, 30.0)}
 ESTIMATE, TRUTH, RIDGE, TRAIN = "GCV", "test error", "1 / Tr (K + Λ)^(-1)", "training error"
 RANDOM_ESTIMATE, RANDOM_TRUTH = "GCV, rows of random length", "test error, rows of random length"
