@@ -15,6 +15,7 @@ from widelearn.estimators.flow.choice import choose
 from widelearn.estimators.flow.model import FlowModel
 from widelearn.estimators.flow.outputs import start_of
 from widelearn.estimators.flow.problem import flow_of, is_map
+from widelearn.estimators.flow.rounding import complain
 from widelearn.estimators.flow.schedule import Schedule
 from widelearn.estimators.kernel_ridge.model import is_precomputed
 from widelearn.estimators.lazy import refuse_lazy
@@ -111,5 +112,7 @@ def learn(draft: Any, rows: Rows) -> None:
         found = choose(how, problem, schedule, rows.units)
         given, draft.times_, draft.errors_ = found.time, found.times, found.errors
     draft.time_ = given
+    learned = schedule.learned(problem.spectrum.rates, np.array([given]))
+    complain(problem, given, learned, chosen=isinstance(how, str))
     spectrum = problem.spectrum.in_original(rows.units if problem.outputs == 1 else rows.units.of_one())
     draft._model = FlowModel.at_time(problem.light(), spectrum, schedule, given, flat=rows.flat, start=start)

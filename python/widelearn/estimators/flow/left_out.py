@@ -20,8 +20,15 @@ Complex = NDArray[np.complex128]
 POLES = 10
 # Terms and nodes of the series that they are found from, and the scale of its variable.
 TERMS, NODES, SCALE = 75, 1024, 9.0
-# Rows whose errors are held at once, and weights that differ of which each has a time scale of its own.
-ROWS, WEIGHTS = 512, 32
+# The same function's errors, beside which interpolation adds none.
+ACCURACY = 2e-8
+# Rows whose errors are held at once, weights that differ of which each has a time scale of its own, and the share of
+# all weight up to which time scales of more of them are interpolated.
+ROWS, WEIGHTS, LIGHT = 2048, 32, 1 / 8
+# Powers of two that float64 holds, with their inverses.
+FURTHEST = 1000
+# Rows, the weights of all others at which their flows are taken (s,), and the shares of these in each (m, s).
+Scale = tuple[NDArray[np.intp], Array, Array]
 
 
 @cache
@@ -58,46 +65,84 @@ def left_out_squares(problem: Any, times: Array) -> Array:
     """
     spectrum, (n, t) = problem.spectrum, problem.Y.shape
     weight, out = np.ones(n) if problem.weight is None else problem.weight, np.zeros((len(times), t))
-    at, shares = poles()
-    for rows in alike(weight):
-        # The flow of the others has their number for n.
-        penalties = (at / times[:, None]).ravel() * (spectrum.total - weight[rows].mean())
-        inverse = 1.0 / (spectrum.eigenvalues[:, None] + penalties)
+    for rows, others, mixed in scales(weight, spectrum.total):
         for block in row_blocks(len(rows), ROWS):
-            part = rows[block]
-            errors = problem.ridge_errors(part, inverse)
-            left = np.einsum("mjkt,k->mjt", errors.reshape(len(part), len(times), len(at), t), shares).real
+            part, left = rows[block], np.zeros((1, 1, 1))
+            for number, total in enumerate(others):
+                # The flow of the others has their number for n.
+                penalties = (poles()[0] / times[:, None]).ravel() * total
+                inverse = 1.0 / (spectrum.eigenvalues[:, None] + penalties)
+                left = left + mixed[block, number, None, None] * problem.flow_errors(part, inverse)
             out += np.einsum("m,mjt->jt", weight[part], left**2)
     return out
 
 
-def alike(weights: Array) -> list[Array]:
-    """Return rows in groups of one weight, or where too many differ of about one."""
-    distinct, which = np.unique(weights, return_inverse=True)
-    if len(distinct) > WEIGHTS:
-        which = np.searchsorted(np.quantile(weights, np.linspace(0.0, 1.0, WEIGHTS + 1)[1:-1]), weights)
-    return [np.flatnonzero(which == number) for number in np.unique(which)]
+def scales(weight: Array, total: float) -> list[Scale]:
+    """Return rows with the time scales, the weights of all others, that their errors are taken or interpolated at.
+
+    Rows of few different weights, and heavy ones, have their own. The others' errors are analytic functions of the
+    logarithm of the time scale up to π/2 off the real axis, so that interpolating them at s points of Chebyshev in an
+    interval of half width h errs by 2 (h/π)^s of their size.
+    """
+    distinct, which = np.unique(weight, return_inverse=True)
+    light = np.flatnonzero(weight <= LIGHT * total) if len(distinct) > WEIGHTS else np.arange(0)
+    single = np.setdiff1d(which, which[light])
+    own = [np.flatnonzero(which == number) for number in single]
+    found = [
+        (rows, total - distinct[number : number + 1], np.ones((len(rows), 1)))
+        for number, rows in zip(single, own, strict=True)
+    ]
+    if not len(light):
+        return found
+    logs = np.log1p(-weight[light] / total)
+    middle, half = (logs.max() + logs.min()) / 2.0, max((logs.max() - logs.min()) / 2.0, float(np.finfo(float).tiny))
+    count = int(np.ceil(np.log(2.0 / ACCURACY) / np.log(np.pi / half)))
+    nodes, places = np.cos(np.pi * (np.arange(count) + 0.5) / count), (logs - middle) / half
+    others = [np.delete(nodes, number) for number in range(count)]
+    mixed = [np.prod((places[:, None] - left) / (own - left), axis=1) for own, left in zip(nodes, others, strict=True)]
+    return [*found, (light, total * np.exp(middle + half * nodes), np.stack(mixed, axis=1))]
 
 
-def row_errors(spectrum: Spectrum, rows: Array, weight: Array | None, inverse: Complex) -> Complex:
-    """Return β/G (m, P, t) of some rows in their own units, for 1/(λ + penalty) (k, P), by their eigenvectors."""
+def row_errors(spectrum: Spectrum, rows: Array, weight: Array | None, inverse: Complex) -> Array:
+    """Return what flows leave (m, T, t) of some rows in their own units, by their eigenvectors.
+
+    `inverse` is 1/(λ + penalty) (k, T poles); of ridge regressions that is β/G.
+    """
     root = np.ones((len(rows), 1)) if weight is None else np.sqrt(weight[rows])[:, None]
     vectors = spectrum.directions[rows] / root
-    diagonal = product(vectors**2, inverse)
-    parts = [product(vectors, inverse * column[:, None]) / diagonal for column in spectrum.projected.T]
+    # A power of two for the unit of kernels, which the quotient does not see.
+    exponent = int(np.clip(np.frexp(np.abs(inverse[-1]).max())[1], -FURTHEST, FURTHEST))
+    inverse = inverse * np.ldexp(1.0, -exponent)
+    share = shares_of(product(vectors**2, inverse))
+    parts = [summed(share, product(vectors, inverse * column[:, None])) for column in spectrum.projected.T]
     return np.stack(parts, axis=-1) / root[:, :, None]
 
 
 def feature_errors(
     spectrum: Spectrum, scores: Array, about: Array, weight: Array, share: float, inverse: Complex
-) -> Complex:
-    """Return e/(1 - h) (m, P, t) of rows by their principal components (m, k) and targets less their means (m, t)."""
-    slack = 1.0 - weight[:, None] * (share + product(scores**2, inverse))
+) -> Array:
+    """Return what flows leave (m, T, t) of rows by their principal components (m, k) and targets less their means.
+
+    Of ridge regressions that is e/(1 - h).
+    """
+    slack = shares_of(1.0 - weight[:, None] * (share + product(scores**2, inverse)))
     parts = [
-        (about[:, [at]] - product(scores, inverse * column[:, None])) / slack
+        summed(slack, about[:, [at]] - product(scores, inverse * column[:, None]))
         for at, column in enumerate(spectrum.projected.T)
     ]
     return np.stack(parts, axis=-1)
+
+
+def shares_of(divisor: Complex) -> Complex:
+    """Return the weights of the poles over what ridge regressions are divided by (m, T poles)."""
+    shares = poles()[1]
+    return np.tile(shares, divisor.shape[1] // len(shares)) / divisor
+
+
+def summed(share: Complex, found: Complex) -> Array:
+    """Return the real parts (m, T) of sums over the poles of shares times ridge regressions (m, T poles)."""
+    shape = len(share), -1, 2 * len(poles()[0])
+    return np.einsum("mjk,mjk->mj", share.conj().view(np.float64).reshape(shape), found.view(np.float64).reshape(shape))
 
 
 def product(A: Array, B: Complex) -> Complex:

@@ -14,8 +14,10 @@ from widelearn.estimators.feature_ridge.model import FittedRidge, fitted_ridge
 from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.flow import contents
 from widelearn.estimators.flow.left_out import Complex, feature_errors, row_errors
+from widelearn.estimators.flow.rounding import check_digits
 from widelearn.estimators.flow.spectrum import Spectrum, of_matrix, of_moments
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, is_precomputed, kernel_of
+from widelearn.kernels import Linear
 from widelearn.kernels.rows import check_square
 from widelearn.ridge.symmetric_systems import Solution
 from widelearn.runtime import Array
@@ -23,6 +25,8 @@ from widelearn.runtime import Array
 Model = KernelModel | FittedRidge
 # What gives the shares (T, k) that are learned at rates (k,).
 Learned = Callable[[Array], Array]
+# Lengths of rows over those of their differences, squared, from which on a linear kernel flows by its columns.
+FAR = 100.0
 # Feature maps that leave their seed open have this one, so that fits are repeatable.
 SEED = 0
 
@@ -46,6 +50,7 @@ class KernelFlow:
             X = X[:, self.kept] if self.precomputed else X
         self.X, self.Y, self.weight = X, Y, weight
         self.K = KernelProblem(self.kernel, X, Y, weight, fit_intercept).matrix()
+        check_digits(self.K.diagonal(), X)
         self.spectrum = self._spectrum(np.arange(len(X)))
 
     def groups(self) -> Array:
@@ -57,8 +62,8 @@ class KernelFlow:
         found = self._spectrum(train)
         return found.combined(self.K[np.ix_(test, train)], learned(found.rates))
 
-    def ridge_errors(self, rows: Array, inverse: Complex) -> Complex:
-        """Return what ridge regressions of the others leave of some rows (m, P, t), for 1/(λ + penalty) (k, P)."""
+    def flow_errors(self, rows: Array, inverse: Complex) -> Array:
+        """Return what flows of the others leave of some rows (m, T, t), for 1/(λ + penalty) (k, T poles)."""
         return row_errors(self.spectrum, rows, self.weight, inverse)
 
     def distinct(self, groups: Array) -> tuple[Self, Array]:
@@ -115,10 +120,14 @@ class FeatureFlow:
         self.system: Any = None
         if self.wide:
             K = self.map.dual_rows(X, fit_intercept).gram(np.dtype(np.float64))
+            check_digits(K.diagonal(), X)
             self.spectrum = of_matrix(K, Y, weight, fit_intercept=fit_intercept)
         else:
             moments = self.map.moments(X.astype(np.float64, copy=False), Y, weight)
-            self.spectrum, self.system = of_moments(moments, fit_intercept=fit_intercept)
+            # Products by BLAS may round equal rows in other ways.
+            exact = isinstance(features, str) or self.map.is_fused
+            check_digits(moments.zz.diagonal(), moments.mean_z)
+            self.spectrum, self.system = of_moments(moments, fit_intercept=fit_intercept, exact=exact)
 
     def groups(self) -> Array:
         """Return the number of each row's content among the distinct ones."""
@@ -136,8 +145,8 @@ class FeatureFlow:
         values = part.model(part.spectrum, shares).values(self.X[test][:, columns])
         return values.reshape(len(test), len(shares), -1)
 
-    def ridge_errors(self, rows: Array, inverse: Complex) -> Complex:
-        """Return what ridge regressions of the others leave of some rows (m, P, t), for 1/(λ + penalty) (k, P)."""
+    def flow_errors(self, rows: Array, inverse: Complex) -> Array:
+        """Return what flows of the others leave of some rows (m, T, t), for 1/(λ + penalty) (k, T poles)."""
         found, weight = self.spectrum, self.weight
         if self.wide:
             return row_errors(found, rows, weight, inverse)
@@ -186,7 +195,21 @@ class FeatureFlow:
 
 def flow_of(kernel: Any, rows: Rows, fit_intercept: bool) -> KernelFlow | FeatureFlow:
     """Return the flow of rows on what a parameter names: a kernel, or a feature map."""
-    return (FeatureFlow if is_map(kernel) else KernelFlow)(kernel, rows, fit_intercept)
+    if is_map(kernel):
+        return FeatureFlow(kernel, rows, fit_intercept)
+    # Differences of rows far from zero keep the digits that their inner products lose.
+    columns = fit_intercept and type(kernel_of(kernel)) is Linear and is_far(rows)
+    return FeatureFlow("passthrough", rows, fit_intercept) if columns else KernelFlow(kernel, rows, fit_intercept)
+
+
+def is_far(rows: Rows) -> bool:
+    """Whether rows that have a weight are much longer than their differences from their mean."""
+    X, _, weight = with_weight(*rows[:3])
+    share = np.full(len(X), 1.0 / len(X)) if weight is None else weight / weight.sum()
+    exponent = int(np.frexp(np.abs(X).max(initial=0.0))[1])
+    units = np.ldexp(X.astype(np.float64, copy=False), -exponent)
+    about = units - share @ units
+    return float(share @ (units**2).sum(axis=1)) > FAR * float(share @ (about**2).sum(axis=1))
 
 
 def is_map(kernel: Any) -> bool:

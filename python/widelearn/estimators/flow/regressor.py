@@ -61,14 +61,17 @@ class GradientFlowRegressor(MultiOutputMixin, RegressorMixin, BaseGradientFlow):
     Raises
     ------
     ValueError
-        If a step diverges, with the bound; if there is momentum without steps; for "loo" with more than 500 rows.
+        If a step diverges, with the bound; if there is momentum without steps; for "loo" with more than 500 rows; if
+        kernel values are so small that float64 has lost their digits.
     MemoryError
         If the eigenvectors do not fit, with the bytes.
 
     Warns
     -----
     LinAlgWarning
-        If the kernel matrix is not positive semidefinite: directions of negative eigenvalues are left out.
+        If the kernel matrix is not positive semidefinite: directions of negative eigenvalues are left out. If rounding
+        errors of kernel values may leave fewer than six digits: of rows near each other but far from zero, and of late
+        times.
 
     See Also
     --------
@@ -86,6 +89,10 @@ class GradientFlowRegressor(MultiOutputMixin, RegressorMixin, BaseGradientFlow):
     The identity that gives ridge regression its left-out errors is false for flows. But exp(-z) is a sum of ten
     functions c/(z + s) to 1e-8, so that a flow is a sum of ridge regressions of complex penalties, of each of which the
     identity holds: "cv" is what refits would give.
+
+    Eigenvalues that rounding errors of the kernel matrix make are none, a multiple of its trace's last place; with an
+    intercept rows far from zero flow by their columns for the linear kernel, whose differences keep the digits that
+    inner products lose.
 
     A linearised model with fit_intercept=False is the training of its parameters: f0(x) + J(x) (θ_t - θ_0). Several
     outputs of J share their parameters, and flow together down the mean over rows of all their squares.
@@ -114,7 +121,7 @@ class GradientFlowRegressor(MultiOutputMixin, RegressorMixin, BaseGradientFlow):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "kernel": [Kernel, str, callable, HasMethods(["fit", "transform"]), LINEAR, None],
-        "time": [Interval(Real, 0, None, closed="left"), StrOptions({"cv", "gcv", "loo"})],
+        "time": [Interval(Real, 0, None, closed="both"), StrOptions({"cv", "gcv", "loo"})],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
         "momentum": [Interval(Real, 0, 1, closed="left")],
         "fit_intercept": ["boolean"],

@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
-from scipy.linalg import LinAlgWarning
 
+from widelearn.estimators.flow.rounding import Rounding
 from widelearn.estimators.units import Units
 from widelearn.ridge import Moments
 from widelearn.ridge.dual_path import DualPath
 from widelearn.ridge.lapack import eigh
 from widelearn.ridge.normal_equations import EPS
-from widelearn.runtime import Array, check_memory, warn
+from widelearn.runtime import Array, check_memory
 
-# Shares of the largest eigenvalue by which a smallest one is below zero by more than rounding.
-INDEFINITE = 1e-8
+# Units of the last place by which a map's features of one row differ from place to place.
+ULPS = 4.0
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Spectrum:
     # Squares (k, t) of the weighted targets along each direction, and of what lies along none (t,).
     energies: Array
     outside: Array
+    # What rounding errors of a kernel matrix do, while the flow is fitted.
+    rounding: Rounding | None = None
 
     @property
     def rates(self) -> Array:
@@ -66,10 +68,16 @@ class Spectrum:
         """Return the weighted squares (T, t) of what is left of the targets."""
         return self.outside + (1.0 - learned) ** 2 @ self.energies
 
+    def missed(self) -> float:
+        """Return the largest share of a target's length along directions that count as none."""
+        squares = self.energies[self.eigenvalues <= 0.0].sum(axis=0)
+        whole = self.energies.sum(axis=0) + self.outside
+        return float(np.sqrt(np.divide(squares, whole, out=np.zeros_like(whole), where=whole > 0.0)).max())
+
     def in_original(self, units: Units) -> Self:
         """Return what predicts in the user's units of targets."""
         projected = units.original(self.projected, "What is learned")
-        return replace(self, projected=projected, mean=units.original(self.mean, "The mean of y"))
+        return replace(self, projected=projected, mean=units.original(self.mean, "The mean of y"), rounding=None)
 
     def row_scores(self, weight: Array | None) -> Array:
         """Return the principal components (n, k) of the rows themselves, where directions are of rows."""
@@ -96,16 +104,8 @@ def of_matrix(K: Array, Y: Array, weight: Array | None, *, fit_intercept: bool) 
     """Return the spectrum of rows that all have weight, by their kernel matrix, which is destroyed."""
     path = DualPath(K, Y, np.zeros(1), weight, fit_intercept=fit_intercept, definite=False)
     values = np.ldexp(path.values, path.exponent)
-    largest, least = float(np.abs(values).max(initial=0.0)), float(values.min(initial=0.0))
-    if least < -INDEFINITE * largest:
-        warn(
-            f"The kernel matrix is not positive semidefinite: its smallest eigenvalue is {least:.3g}, its largest"
-            f" {float(values.max()):.3g}. Along negative ones gradient flow grows without bound: they are left out.",
-            LinAlgWarning,
-        )
-    # What a smallest eigenvalue shows of rounding errors, others have, too.
-    noise = max(float(np.ldexp(path.noise, path.exponent)), -2.0 * max(least, -INDEFINITE * largest))
-    values = np.where(values > noise, values, 0.0)
+    rounding = Rounding.of(path, values, fit_intercept=fit_intercept)
+    values = np.where(values > rounding.noise, values, 0.0)
     root, total = path.root, float(path.root @ path.root)
     mean, center = np.zeros(Y.shape[1]), np.zeros(len(root))
     if fit_intercept:
@@ -113,16 +113,21 @@ def of_matrix(K: Array, Y: Array, weight: Array | None, *, fit_intercept: bool) 
         center = np.ldexp(path.K @ root, path.exponent) / root / total
     projected = path.vectors.T @ (path.y - root[:, None] * mean)
     directions = root[:, None] * path.vectors
-    return Spectrum(values, directions, projected, center, mean, total, projected**2, np.zeros(Y.shape[1]))
+    none = np.zeros(Y.shape[1])
+    return Spectrum(values, directions, projected, center, mean, total, projected**2, none, rounding)
 
 
-def of_moments(moments: Moments, *, fit_intercept: bool) -> tuple[Spectrum, Any]:
-    """Return the spectrum of rows by the moments of their features, and the normal equations, whose matrix is gone."""
+def of_moments(moments: Moments, *, fit_intercept: bool, exact: bool) -> tuple[Spectrum, Any]:
+    """Return the spectrum of rows by the moments of their features, and the normal equations, whose matrix is gone.
+
+    `exact` says that features of equal rows are equal.
+    """
     p = moments.n_features
     check_memory(24 * p * p, f"The eigenvectors of {p} features", "Take fewer features.")
     system = moments.equations(fit_intercept, once=True)
     values, vectors = eigh(system.A)
-    noise = max(p * EPS * float(values.max(initial=0.0)), -2.0 * float(values.min(initial=0.0)))
+    equal = 0.0 if exact else system.weight * float(((ULPS * EPS * system.center) ** 2).sum())
+    noise = max(p * EPS * float(values.max(initial=0.0)), -2.0 * float(values.min(initial=0.0)), equal)
     values = np.where(values > noise, values, 0.0)
     projected, seen = vectors.T @ system.B, values > 0.0
     energies = np.where(seen[:, None], projected**2 / np.where(seen, values, 1.0)[:, None], 0.0)
