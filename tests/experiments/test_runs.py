@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -108,7 +109,15 @@ def test_finished_studies_stay_and_take_more_draws(ran, capsys, tmp_path):
     assert study(capsys, "--resume", "--seeds", "8")[0] == 0
     assert len(calls) == len(set(calls)) * 3 == 72
     assert {one["draws"] for one in rows_in(tmp_path / "out" / "latent-space")} == {8}
+    before = content(tmp_path / "out")
     assert study(capsys, "--resume", "--seeds", "8", "--set", "n=2")[0] == 2
+    for fewer in (["--seeds", "7"], ["--set", "draws=5"], []):
+        code, _, err = study(capsys, "--resume", *fewer)
+        assert (code, "different: draws (8, now" in err, "add --force" in err) == (2, True, True)
+        assert content(tmp_path / "out") == before
+    assert study(capsys, "--resume", "--force", "--seeds", "6")[0] == 0
+    assert {one["draws"] for one in rows_in(tmp_path / "out" / "latent-space")} == {6}
+    assert len(calls) == 72
     code, out, _ = study(capsys, "--resume", "--force", "--seed", "3")
     assert code == 0
     assert "Replaced study by study: out/double-descent/rows.jsonl" in out
@@ -203,6 +212,50 @@ def test_settings_that_do_not_fit_together_are_one_line(capsys, tmp_path, monkey
     code, out, err = command(capsys, "run", "latent-space", *SMALL[:2], "--set", "hidden=300", "--out", "o")
     assert (code, out) == (2, "")
     assert "its settings do not fit together" in err
+
+
+def test_settings_no_figure_is_drawn_for_simulate_nothing(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = command(capsys, "run", "gcv", *SMALL[:2], "--set", "ridges=0", "--out", "o")
+    assert (code, out) == (2, "")
+    assert "gcv fails, its settings do not fit together: ValueError" in err
+    assert not (tmp_path / "o").exists()
+
+
+def test_figures_of_settings_alone_are_tried(tmp_path):
+    """Of most studies; the others' begin with what was found."""
+    silent = {spec.name for spec in studies.choose("all") if not draws_a_figure(spec, spec.settings_for(True))}
+    assert len(silent) < len(studies.NAMES) / 4, silent
+
+
+def draws_a_figure(spec, settings):
+    try:
+        return bool(spec.panels([], settings))
+    except (LookupError, ValueError):
+        return False
+
+
+@pytest.mark.parametrize("fails", ["simulate", "panels"])
+def test_files_are_blamed_for_what_was_read_of_them(ran, capsys, tmp_path, monkeypatch, fails):
+    """Of a run that goes on, and there for a figure alone: what is simulated does not depend on kept rows."""
+    calls, stop = ran
+    choose = studies.choose
+
+    def refuse(*_):
+        raise ValueError("no")
+
+    monkeypatch.setattr(studies, "choose", lambda name: [replace(one, **{fails: refuse}) for one in choose(name)])
+    code, _, err = study(capsys, "--set", "n=2")
+    assert (code, "damaged" in err) == (2, False)
+    assert "its settings do not fit together: ValueError: no" in err
+    shutil.rmtree("out", ignore_errors=True)
+    stop["after"] = len(calls) + 7
+    with monkeypatch.context() as context:
+        context.setattr(studies, "choose", choose)
+        assert study(capsys, "--set", "n=2")[0] == 130
+    stop.clear()
+    code, _, err = study(capsys, "--set", "n=2", "--resume")
+    assert (code, "rows.jsonl is damaged" in err) == (2, fails == "panels")
 
 
 def test_a_failed_claim_is_exit_code_1(capsys, tmp_path, monkeypatch):

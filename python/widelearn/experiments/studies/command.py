@@ -2,7 +2,7 @@
 
 import os
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,8 @@ from widelearn.experiments.studies.workers import Workers
 
 ROWS, RESULTS, FIGURES, TABLE = "rows.jsonl", "results.json", ("figure.png", "figure.svg"), "figure.csv"
 FILES = (ROWS, RESULTS, *FIGURES, TABLE)
+# What a study raises of settings that do not fit together, and of rows that are not its own.
+FAILURES = ArithmeticError, LookupError, TypeError, ValueError
 
 
 def run_list(options: Namespace) -> int:
@@ -63,7 +65,31 @@ def _orders(options: Namespace) -> list[Order]:
             raise InputError(f"no study here has a setting {key!r}: {nearest(key, list(known))}")
     asked = {"quick": options.quick, "seed": options.seed, "seeds": options.seeds}
     own = [{key: text for key, text in changes.items() if key in spec.settings} for spec in specs]
-    return [Order.of(spec, **asked, changes=one) for spec, one in zip(specs, own, strict=True)]
+    orders = [Order.of(spec, **asked, changes=one) for spec, one in zip(specs, own, strict=True)]
+    for order, changed in zip(orders, own, strict=True):
+        if changed:
+            _check_figure(order)
+    return orders
+
+
+def _check_figure(order: Order) -> None:
+    """Refuse settings that a figure cannot be drawn for, before anything is simulated."""
+    try:
+        order.spec.panels([], order.settings)
+    except FAILURES as error:
+        try:
+            order.spec.panels([], order.spec.settings_for(order.quick))
+        except FAILURES:
+            # A figure that begins with its rows says nothing before there are any.
+            return
+        raise InputError(_failure(order, error, None, order.settings)) from error
+
+
+def _failure(order: Order, error: Exception, rows: Path | None, changed: Collection[str]) -> str:
+    """Say what a study fails by: settings that were changed, or rows that were kept."""
+    reasons = ["its settings do not fit together"] if changed else []
+    reasons += [] if rows is None else [f"{rows} is damaged"]
+    return f"{order.spec.name} fails, {', or '.join(reasons)}: {type(error).__name__}: {first_line(error)}"
 
 
 def _finish(order: Order, folder: Path, workers: Workers, options: Namespace) -> dict[str, Any]:
@@ -71,17 +97,17 @@ def _finish(order: Order, folder: Path, workers: Workers, options: Namespace) ->
     name = order.spec.name
     folder.mkdir(exist_ok=True)
     kept = _rows_of(folder, order, options.force) if options.resume else {}
-    changed = bool(kept or options.set)
+    resumed = bool(kept)
     try:
         with ledger.Ledger(folder / ROWS, order.rows_question(), kept) as rows, Progress([name], options.quiet) as bar:
             results = run(order, workers, rows.kept, rows.add, partial(bar, name))
         panels = order.spec.panels(results["rows"], order.settings)
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        if not changed:
+    except FAILURES as error:
+        # What fails before all draws are simulated, which `kept` takes in, has not looked at those of the file.
+        judged = resumed and all(unit in kept for unit in order.spec.units(order.settings))
+        if not (judged or options.set):
             raise
-        why = f"{folder / ROWS} is damaged, or " if kept else ""
-        what = f"{type(error).__name__}: {first_line(error)}"
-        raise InputError(f"{name} fails, {why}its settings do not fit together: {what}") from error
+        raise InputError(_failure(order, error, folder / ROWS if judged else None, options.set)) from error
     ledger.write(folder / ROWS, order.rows_question(), rows.kept)
     figure = plots.study(panels, order.spec.about)
     for one in FIGURES:
@@ -108,17 +134,18 @@ def _kept(folder: Path, order: Order, options: Namespace) -> dict[str, Any] | No
     other = store.differences(results, order.question())
     if not other and is_sound(results):
         return results
-    if not options.force and not (is_sound(results) and _fewer_draws(results, order)):
+    if not options.force and not (is_sound(results) and _of_fewer_draws(results, order)):
         raise InputError(f"{path} is damaged or of other settings: repeat those, or add --force; different: {other}")
     return None
 
 
-def _fewer_draws(results: dict[str, Any], order: Order) -> bool:
-    """Whether results are of another number of draws alone: rows that there are already are taken."""
-    there = results.get("settings")
-    asked = order.question()
-    settings = there if isinstance(there, dict) else {}
-    return not store.differences(results | {"settings": settings | {"draws": asked["settings"]["draws"]}}, asked)
+def _of_fewer_draws(results: dict[str, Any], order: Order) -> bool:
+    """Whether results differ by fewer draws alone: those of more draws, which take them in, may replace them."""
+    there, asked = results.get("settings"), order.question()
+    settings, draws = there if isinstance(there, dict) else {}, asked["settings"]["draws"]
+    found = settings.get("draws")
+    is_less = isinstance(found, int) and found < draws
+    return is_less and not store.differences(results | {"settings": settings | {"draws": draws}}, asked)
 
 
 def _rows_of(folder: Path, order: Order, force: bool) -> ledger.Kept:
