@@ -140,7 +140,9 @@ class BoundSnapshots:
 
     def _given_outputs(self, k: int, at: int) -> Array:
         source, X = self.path.outputs, self.rows[at]
-        found = _real("outputs", source(self.path.parameters[k], X) if callable(source) else source[at][k])
+        found = _real(
+            "outputs", source(self.path.parameters[k].copy(), X.copy()) if callable(source) else source[at][k]
+        )
         if found.ndim not in (1, 2) or len(found) != len(X) or not found.size:
             raise ValueError(f"outputs have the shape {found.shape} for {len(X)} rows: return ({len(X)},) or (n, c).")
         return found
@@ -246,7 +248,7 @@ class BoundSnapshots:
         for one, place, held in self._held:
             if place == at and np.array_equal(one, theta):
                 return held[rows.start * c : rows.stop * c]
-        found = self._flat(_real("jacobian", source(theta, self.rows[at][rows])), rows)
+        found = self._flat(_real("jacobian", source(theta.copy(), self.rows[at][rows].copy())), rows)
         if rows == slice(0, len(self.rows[at])):
             start = self.path.parameters[0]
             self._held = [one for one in self._held if np.array_equal(one[0], start)] + [(theta, at, found)]

@@ -207,8 +207,9 @@ class CallableKernel(Kernel):
                     self._evaluate(rows, rows, out[block, block])
 
     def _evaluate(self, x: Array, y: Array, out: Array) -> None:
-        """Write what the function returns."""
-        values = np.asarray(self.function(x, y))
+        """Write what the function returns of copies, which it may write into."""
+        rows = x.copy()
+        values = np.asarray(self.function(rows, rows if y is x else y.copy()))
         if values.shape != out.shape:
             raise ValueError(
                 f"The kernel function returned shape {values.shape} for {out.shape[0]} and {out.shape[1]} rows: it must"

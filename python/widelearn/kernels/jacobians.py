@@ -9,8 +9,8 @@ import numpy as np
 
 from widelearn.runtime import Array, NumberOverflowError, available_memory, check_memory, row_blocks
 
-# Bytes of the rows of a Jacobian that are kept while others pass; the share of them that passes at once, and its least.
-PANEL_BYTES, SHARE, LEAST_ROWS = 600 << 20, 12, 8
+# Bytes of the rows of a Jacobian that are kept while others pass, and the share of them that passes at once.
+PANEL_BYTES, SHARE = 600 << 20, 6
 # Rows that a callable is given at once, at most: what it holds beside its result is not known here.
 CALL_ROWS = 256
 # Numbers of outputs that are tried on a `vjp` that refuses one, where nothing else says how many there are.
@@ -22,7 +22,8 @@ MISFITS = (ValueError, TypeError, RuntimeError, IndexError, AssertionError)
 class Jacobian:
     """Read J(x), c outputs by P parameters, of blocks of rows, and multiply with it where products are given.
 
-    Parameters and outputs are counted at the first call, and every later one is held to them.
+    Parameters and outputs are counted at the first call, and every later one is held to them. Callables are given
+    copies, which they may write into.
     """
 
     def __init__(self, jacobian: Any, jvp: Any, vjp: Any) -> None:
@@ -58,14 +59,14 @@ class Jacobian:
         each = c * p * itemsize
         check_memory(4 * each, f"The Jacobian of 2 rows, {c} outputs and {p} parameters", "Take a smaller model.")
         panel = max(min(PANEL_BYTES, available_memory()[0] // 3) // each, 1)
-        return panel, min(max(panel // SHARE, LEAST_ROWS), panel, CALL_ROWS)
+        return panel, min(max(panel // SHARE, 1), CALL_ROWS)
 
     def called(self, x: Array) -> Array:
         """Return J (n, c, P) at rows that a callable is given."""
         jacobian, _, vjp = self.parts
         if jacobian is None:
             return self._by_rows(x, vjp)
-        found = numbers(jacobian(x), "jacobian")
+        found = numbers(jacobian(x.copy()), "jacobian")
         if found.ndim not in (2, 3) or len(found) != len(x):
             raise ValueError(
                 f"jacobian returned shape {found.shape} for {len(x)} rows: it must be ({len(x)}, P), or"
@@ -78,7 +79,7 @@ class Jacobian:
     def forward(self, x: Array, theta: Array) -> Array:
         """Return J θ (n, c) by `jvp`."""
         c, _ = self.sizes(x)
-        found = numbers(self.parts[1](x, theta.astype(x.dtype, copy=False)), "jvp")
+        found = numbers(self.parts[1](x.copy(), theta.astype(x.dtype)), "jvp")
         if found.shape not in ((len(x), c), (len(x),) if c == 1 else None):
             raise ValueError(f"jvp returned shape {found.shape} for {len(x)} rows: it must be ({len(x)}, {c}).")
         return finite(found.reshape(len(x), c), "jvp")
@@ -86,7 +87,7 @@ class Jacobian:
     def backward(self, x: Array, U: Array) -> Array:
         """Return Jᵀ U (P,) by `vjp`."""
         _, p = self.sizes(x)
-        found = numbers(self.parts[2](x, U.astype(x.dtype, copy=False)), "vjp")
+        found = numbers(self.parts[2](x.copy(), U.astype(x.dtype)), "vjp")
         if found.shape != (p,):
             raise ValueError(f"vjp returned shape {found.shape}, and ({p},) before: it must be the same at every call.")
         return finite(found, "vjp")
@@ -106,7 +107,7 @@ class Jacobian:
             return self.called(row).shape[1:]
         _, jvp, vjp = self.parts
         try:
-            theta, c = numbers(vjp(row, np.zeros((1, 1), row.dtype)), "vjp"), 1
+            theta, c = numbers(vjp(row.copy(), np.zeros((1, 1), row.dtype)), "vjp"), 1
         except MISFITS:
             found = several(vjp, row)
             if found is None:
@@ -116,7 +117,7 @@ class Jacobian:
             raise ValueError(f"vjp returned shape {theta.shape}: it must be (P,), the parameters in one row.")
         if jvp is not None:
             # What takes one output for all of them says here how many they are.
-            outputs = numbers(jvp(row, np.zeros(theta.shape, row.dtype)), "jvp")
+            outputs = numbers(jvp(row.copy(), np.zeros(theta.shape, row.dtype)), "jvp")
             if outputs.ndim not in (1, 2) or len(outputs) != 1:
                 raise ValueError(f"jvp returned shape {outputs.shape} for 1 row: it must be (1, c).")
             c = outputs.size
@@ -174,21 +175,23 @@ class TangentRows:
         for rows in row_blocks(len(self.x), step):
             yield rows, self.block(rows)
 
+    def passing(self, rows: slice, dtype: np.dtype[Any] | None) -> Array:
+        """Return J of rows, in a type of number or their own; a callable may fill the same array at its next call."""
+        J = self.block(rows)
+        return J.astype(J.dtype if dtype is None else np.result_type(J, dtype), copy=False)
+
     def panel(self, rows: slice, step: int, dtype: np.dtype[Any] | None) -> Array:
-        """Return J of rows that are asked for some at a time, in a type of number or their own."""
+        """Return J of rows that are kept and asked for some at a time, in a type of number or their own."""
         if self.source._stored is not None:
-            J = self.block(rows)
-            return J.astype(J.dtype if dtype is None else np.result_type(J, dtype), copy=False)
-        blocks = row_blocks(rows.stop - rows.start, step)
-        first = self.block(slice(rows.start, rows.start + blocks[0].stop))
-        dtype = first.dtype if dtype is None else np.result_type(first, dtype)
-        if len(blocks) == 1:
-            return first.astype(dtype, copy=False)
-        out = np.empty((rows.stop - rows.start, *first.shape[1:]), dtype)
-        out[blocks[0]] = first
-        del first
-        for part in blocks[1:]:
-            out[part] = self.block(slice(rows.start + part.start, rows.start + part.stop))
+            return self.passing(rows, dtype)
+        first, *others = row_blocks(rows.stop - rows.start, step)
+        found = self.passing(slice(rows.start, rows.start + first.stop), dtype)
+        out = np.empty((rows.stop - rows.start, *found.shape[1:]), found.dtype)
+        out[first] = found
+        # Let go before the next are asked for.
+        del found
+        for part in others:
+            out[part] = self.passing(slice(rows.start + part.start, rows.start + part.stop), dtype)
         return out
 
     def complain(self, rows: slice) -> None:
@@ -224,7 +227,7 @@ def several(vjp: Callable[[Array, Array], Any], row: Array) -> tuple[Array, int]
     """Return what a `vjp` of several outputs gives for zeros, and how many they are; None if it takes no number."""
     for c in range(2, OUTPUTS + 1):
         with suppress(*MISFITS):
-            return numbers(vjp(row, np.zeros((1, c), row.dtype)), "vjp"), c
+            return numbers(vjp(row.copy(), np.zeros((1, c), row.dtype)), "vjp"), c
     return None
 
 

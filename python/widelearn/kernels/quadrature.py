@@ -39,10 +39,13 @@ REMEDY = (
 
 def values_of(function: Function, t: Array) -> Array:
     """Return function(t) as finite float64 of the shape of `t`; refuse all else with the reason."""
+    given = t.view()
+    # It is looked at again.
+    given.flags.writeable = False
     # Functions written with exp or cosh overflow on their way to a finite value: only the result counts.
     with np.errstate(all="ignore"):
         try:
-            values = np.asarray(function(t))
+            values = np.asarray(function(given))
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"{function!r} failed on an array of shape {t.shape}: {error}. An activation takes an array and returns"

@@ -9,8 +9,8 @@ from widelearn.runtime import Array, row_blocks
 
 # Columns of float32 numbers whose products are summed before they are added up in float64.
 SINGLE_COLUMNS = 2048
-# Multiplications after which an interrupt is seen.
-WORK = 1 << 30
+# Multiplications after which an interrupt is seen, and rows that are multiplied with as many others at once.
+WORK, TILE = 1 << 30, 1024
 # Rows that products given as callables take at once.
 PRODUCT_ROWS = 512
 # A block of rows: where they are read, which they are, and what was read.
@@ -60,7 +60,7 @@ class TangentGram:
         for rows in row_blocks(m if turned else n, panel):
             held = kept, rows, kept.panel(rows, step, dtype)
             for others in row_blocks(n if turned else m, step):
-                block = passing, others, passing.panel(others, step, dtype)
+                block = passing, others, passing.passing(others, dtype)
                 self._put(out, *((block, held) if turned else (held, block)))
                 del block
             # Let go before the next are asked for.
@@ -74,7 +74,7 @@ class TangentGram:
             self._put(out, held, held)
             for part in row_blocks(n - rows.stop, step):
                 others = slice(rows.stop + part.start, rows.stop + part.stop)
-                self._put(out, (source, others, source.panel(others, step, dtype)), held)
+                self._put(out, (source, others, source.passing(others, dtype)), held)
                 for k in range(self.steps):
                     below, beside = self.places(others, k), self.places(rows, k)
                     out[beside, below] = out[below, beside].T
@@ -176,24 +176,35 @@ class TangentGram:
 
 def products(A: Array, B: Array) -> Array:
     """Return A Bᵀ in float64, of long rows: of float32 ones the products of some columns are summed in float32."""
-    out = np.zeros((len(A), len(B)))
-    for rows in row_blocks(len(A), max(WORK // (A.shape[1] * max(len(B), 1)), 1)):
-        if np.result_type(A, B) == np.float64:
-            np.matmul(A[rows], B.T, out=out[rows])
-            continue
-        for columns in row_blocks(A.shape[1], SINGLE_COLUMNS):
-            out[rows] += A[rows, columns] @ B[:, columns].T
+    out = np.empty((len(A), len(B)))
+    for rows in row_blocks(len(A), TILE):
+        for others in row_blocks(len(B), TILE):
+            summed(A[rows], B[others], out[rows, others])
     return out
 
 
 def own_products(A: Array) -> Array:
     """Return A Aᵀ, symmetric to the last bit."""
     out = np.empty((len(A), len(A)))
-    for rows in row_blocks(len(A), max(WORK // (A.shape[1] * max(len(A), 1)), 1)):
-        before = slice(0, rows.start)
-        out[rows, before] = products(A[rows], A[before])
-        out[before, rows] = out[rows, before].T
-        # A product with its own transpose is symmetric as it comes.
-        square = products(A[rows], A[rows])
+    for rows in row_blocks(len(A), TILE):
+        for others in row_blocks(rows.start, TILE):
+            summed(A[rows], A[others], out[rows, others])
+            out[others, rows] = out[rows, others].T
+        # Of a matrix with itself BLAS computes half.
+        block, square = A[rows], np.empty((rows.stop - rows.start,) * 2)
+        summed(block, block, square)
         out[rows, rows] = np.tril(square) + np.tril(square, -1).T
     return out
+
+
+def summed(A: Array, B: Array, out: Array) -> None:
+    """Write A Bᵀ, the products of some columns after the others: all rows meet while these are near."""
+    is_double = np.result_type(A, B) == np.float64
+    step = max(WORK // max(len(A) * len(B), 1), 1)
+    for columns in row_blocks(A.shape[1], step if is_double else min(step, SINGLE_COLUMNS)):
+        left = A[:, columns]
+        part = left @ (left.T if A is B else B[:, columns].T)
+        if columns.start:
+            out += part
+        else:
+            out[...] = part

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import special
 
 from widelearn.theory.checks import Array
+from widelearn.theory.given_functions import on_copies
 from widelearn.theory.quadrature import integrate
 from widelearn.theory.recurrences import HELD, orthonormal_blocks
 
@@ -94,7 +95,8 @@ def pointwise(activation: Activation, derivative: int = 0) -> Callable[[Array], 
     if name == "functions":
         if derivative >= len(parameter):
             raise ValueError(f"Give derivative {derivative} in the tuple of functions: it holds {len(parameter)}.")
-        return lambda t: np.asarray(parameter[derivative](t), dtype=float) + np.zeros_like(t)
+        function = on_copies(parameter[derivative])
+        return lambda t: np.asarray(function(t), dtype=float) + np.zeros_like(t)
     return SMOOTH[name][derivative]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from widelearn.theory.checks import Array, eigenvectors, finite, non_negative, numbers
+from widelearn.theory.given_functions import on_copies
 
 Kernel = Callable[[Any, Any], ArrayLike]
 # Shares of the largest eigenvalue below which an eigenvalue is a rounding error.
@@ -178,7 +179,7 @@ def _matrix(name: str, kernel: Kernel, rows: Array, columns: Array) -> Array:
     """Return the values of a kernel, which is asked for two blocks of rows."""
     if not callable(kernel):
         raise TypeError(f"{name} must be a function of rows (n, d), (m, d) -> (n, m), got {kernel!r:.60}.")
-    found, wanted = finite(name, kernel(rows, columns)), (len(rows), len(columns))
+    found, wanted = finite(name, on_copies(kernel)(rows, columns)), (len(rows), len(columns))
     if found.shape != wanted:
         raise ValueError(f"{name} returned shape {found.shape} for {wanted} rows: it must return (n, m).")
     return found

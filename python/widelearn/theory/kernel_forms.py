@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from widelearn.theory.activations import MONOMIALS, RECTIFIED, parse, pointwise
 from widelearn.theory.checks import finite, positive, whole
 from widelearn.theory.duals import Dual, Values, arccosine, dual
+from widelearn.theory.given_functions import on_copies
 from widelearn.theory.inputs import Domain, Sphere
 
 Function = Callable[[Values], Values]
@@ -45,7 +46,7 @@ def function_of(kernel: Any, domain: Domain) -> Function:
     """Return h with k(x, x') = h(x.x'/d) for inputs of norm √d; it takes complex arrays too."""
     found = name_and_parameters(kernel)
     if found is None:
-        return kernel
+        return on_copies(kernel)
     name, parameters = found
     if name not in FORMS:
         raise ValueError(f"{name} is not a kernel of the inner product whose spectrum is known. Give a function h(t).")

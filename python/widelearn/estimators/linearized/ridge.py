@@ -230,7 +230,7 @@ def outputs(f0: Function | None, X: Array) -> Array:
     """Return f0 at rows as (n, c) in float64."""
     if f0 is None:
         return np.zeros((len(X), 1))
-    found = numbers(f0(X), "f0")
+    found = numbers(f0(X.copy()), "f0")
     if found.ndim not in (1, 2) or len(found) != len(X) or found.size == 0:
         n = len(X)
         raise ValueError(f"f0 returned shape {found.shape} for {n} rows: it must be ({n},) or ({n}, c).")
