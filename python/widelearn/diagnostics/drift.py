@@ -13,10 +13,12 @@ from widelearn.diagnostics.conditions import Sufficient
 from widelearn.diagnostics.lipschitz import largest_eigenvalue
 from widelearn.diagnostics.net_paths import BoundNets, NetPath, path_of_model, rows_of, targets_of
 from widelearn.diagnostics.snapshots import BoundSnapshots, Snapshots
-from widelearn.runtime import capped
+from widelearn.runtime import NumberOverflowError, capped
 from widelearn.theory import LazyCondition, gradient_flow
 
 Array = NDArray[np.float64]
+# Sizes whose fourth powers, with room for sums of them, are doubles.
+LARGEST = 1e75
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,10 +216,13 @@ def laziness(
     bound = path.bind(X, X_fresh)
     count = len(bound)
     targets = None if y is None else targets_of(y, len(bound.rows[0]), bound.outputs_per_row).ravel()
-    start = bound.kernel(0)
-    outputs = [[bound.outputs(k, at) for k in range(count)] for at in range(len(bound.rows))]
-    distance = np.array([bound.moved(k) for k in range(count)])
-    change, alignment, drift, remainder = _measured(bound, start, outputs, distance)
+    with np.errstate(over="ignore", invalid="ignore"):
+        start = _kernel(bound, 0)
+        outputs = [[bound.outputs(k, at) for k in range(count)] for at in range(len(bound.rows))]
+        distance = np.array([bound.moved(k) for k in range(count)])
+        _check_range("outputs", max(float(np.abs(f).max()) for found in outputs for f in found))
+        _check_range("movements", float(distance.max()))
+        change, alignment, drift, remainder = _measured(bound, start, outputs, distance)
     residual = None if targets is None else np.array([np.linalg.norm(targets - f) for f in outputs[0]])
     gaps = _gaps(path, bound, start, outputs, targets)
     size = bound.size()
@@ -268,6 +273,23 @@ def _as_path(
     return path, training, None if X_fresh is None else scaled("X_fresh", X_fresh), y
 
 
+def _check_range(what: str, size: float) -> None:
+    """Refuse what is so large that squares of its squares are beyond the range of doubles."""
+    if not size < LARGEST:
+        raise NumberOverflowError(
+            f"The model's {what} reach {size:.3g}, and up to {LARGEST:g} is computed with: divide outputs and y, or"
+            " parameters, by a number, which leaves laziness as it is."
+        )
+
+
+def _kernel(bound: BoundNets | BoundSnapshots, k: int) -> Array:
+    """Return J_k J_k' at the training rows, of gradients in range."""
+    found = bound.kernel(k)
+    length = float(np.sqrt(found.diagonal().max()))
+    _check_range("gradients", length if np.isfinite(found).all() else np.inf)
+    return found
+
+
 def _cosine(one: Array, two: Array) -> float:
     sizes = float(np.linalg.norm(one)) * float(np.linalg.norm(two))
     return float(np.vdot(one, two)) / sizes if sizes else 1.0
@@ -284,8 +306,8 @@ def _measured(
     change, alignment = np.zeros(count), np.ones(count)
     drift, remainder = np.zeros((2, len(sizes), count))
     for k in map(int, np.flatnonzero(distance)):
+        alignment[k] = _cosine(start, _kernel(bound, k))
         change[k] = np.sqrt(largest_eigenvalue(bound.change(k))[0])
-        alignment[k] = _cosine(start, bound.kernel(k))
         for at, size in enumerate(sizes):
             changed = bound.change_size(k, at)
             drift[at, k] = np.sqrt(changed / size) if size else np.inf if changed else 0.0

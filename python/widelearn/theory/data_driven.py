@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from widelearn.theory.checks import eigenvectors, finite, non_negative
+from widelearn.theory.checks import Array, eigenvectors, finite, non_negative
 
 Number = Any
+# How far rounding moves eigenvalues of X X', beside the largest one: measured, 1 to 2.5 ulps for 30 to 1000 rows. Moves
+# of estimates that a user is told of.
+ROUNDING, TOLD = 6 * float(np.finfo(float).eps), 1e-3
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,13 @@ def gcv(K: ArrayLike, y: ArrayLike, ridge: ArrayLike) -> GCV:
     Raises
     ------
     ValueError
-        If shapes do not fit, K is not symmetric positive semidefinite, or a ridge of 0 meets a singular K.
+        If shapes do not fit, K is not symmetric positive semidefinite, or a ridge is lost beside rounding of a singular
+        K, as one of 0 is.
+
+    Warns
+    -----
+    RuntimeWarning
+        If rounding of K moves an estimate by 0.1 % or more.
 
     Notes
     -----
@@ -90,14 +100,42 @@ def gcv(K: ArrayLike, y: ArrayLike, ridge: ArrayLike) -> GCV:
     if not targets.size or ridges.ndim > 1 or not ridges.size:
         raise ValueError(f"y and ridge must not be empty, and ridge a number or one axis, got {ridges.shape}.")
     values, vectors = eigenvectors(K, targets, "y")
-    values, n = np.maximum(values, 0.0), len(targets)
-    shifted = values + np.atleast_1d(ridges)[:, None]
-    if not np.all(shifted > 1e-14 * values[-1]):
-        raise ValueError("K is singular, and a ridge is 0: 1/(K + Λ) has no value. Take ridges above 0.")
-    inverse = 1 / shifted
+    lam, n = np.atleast_1d(ridges), len(targets)
+    # What rounding leaves of eigenvalues that are 0 is none.
+    rounding = ROUNDING * float(values[-1])
+    values = np.where(values > rounding, values, 0.0)
+    _check_rounding(values, lam, rounding)
+    inverse = 1 / (values + lam[:, None])
     trace = inverse.sum(axis=1)
     squares = (inverse * (vectors.T @ targets)) ** 2
     residual = squares.sum(axis=1)
-    lam = np.atleast_1d(ridges)
     found = (residual * n / trace**2, lam**2 * residual / n, 1 / trace, (values * inverse).sum(axis=1))
     return GCV(*(one if ridges.ndim else float(one[0]) for one in found))
+
+
+def _check_rounding(values: Array, ridges: Array, rounding: float) -> None:
+    """Refuse ridges that rounding of a matrix drowns, and warn of those whose estimates it moves.
+
+    Eigenvalues move by `rounding`, and those that are taken for 0 turn: the squares of what they take of the targets
+    count, beside the ridge.
+    """
+    kept = values[values > 0.0].min(initial=np.inf)
+    moved = rounding / (kept + ridges)
+    if not values.all():
+        turned = np.divide(rounding, ridges, out=np.full(len(ridges), np.inf), where=ridges > 0.0)
+        moved = np.maximum(moved, turned**2)
+    worst = int(np.argmax(moved))
+    ridge = float(ridges[worst])
+    if moved[worst] > 1.0:
+        least = f"{rounding:.2g}"
+        raise ValueError(
+            f"K is singular to rounding errors of {least}, and a ridge is {ridge:.3g}: 1/(K + Λ) has no value. Take"
+            f" ridges far above {least}."
+        )
+    if moved[worst] > TOLD:
+        warnings.warn(
+            f"Rounding errors of K, about {rounding:.2g}, may move estimates at the ridge {ridge:.3g} by"
+            f" {moved[worst]:.1g} of their size. Take larger ridges.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
