@@ -13,12 +13,14 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.linalg import LinAlgWarning
 from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.units import ONES, Units
 from widelearn.features.state import snapshot
+from widelearn.ridge.certificate import LOST
 from widelearn.ridge.factor import RidgeFactor
-from widelearn.runtime import Array, row_blocks
+from widelearn.runtime import Array, row_blocks, warn
 
 # Rows whose kernels with all others are held at once.
 BLOCK_ROWS = 1024
@@ -35,6 +37,10 @@ class Target(NamedTuple):
     quadratic: float
     log_determinant: float
     rows: float
+    # How far rounding may move y' M⁻¹ y and log |M|, and the largest eigenvalue of M beside alpha.
+    quadratic_error: float = 0.0
+    log_error: float = 0.0
+    ratio: float = 1.0
 
     def signal_variance(self, asked: SignalVariance) -> float:
         """Return σ², a number that is given or the one of the largest likelihood, y' M⁻¹ y / n."""
@@ -47,6 +53,10 @@ class Target(NamedTuple):
             raise ValueError("The targets are zero but for the intercept, and so is their signal variance: give one.")
         quadratic = self.quadratic / variance
         return -0.5 * (quadratic + self.log_determinant + self.rows * float(np.log(2.0 * np.pi * variance)))
+
+    def doubt(self, asked: SignalVariance) -> float:
+        """Return about how far rounding moves the log marginal likelihood."""
+        return 0.5 * (self.quadratic_error / self.signal_variance(asked) + self.log_error)
 
 
 class Posterior(ABC):
@@ -90,8 +100,12 @@ class Posterior(ABC):
         # Of the matrix with as many copies of rows as they weigh, whose other eigenvalues are alpha.
         log = factor.log_determinant() - len(factor.factor) * np.log(penalty) + rows * np.log(level)
         powers = np.zeros(len(columns), int) if self.units.targets is None else 2 * self.units.targets[columns]
-        quadratics = (np.ldexp(self._quadratic(factor, j), power) for j, power in zip(columns, powers, strict=True))
-        return [Target(level, float(quadratic), float(log), rows) for quadratic in quadratics]
+        found, log_error = [], factor.log_error()
+        for j, power in zip(columns, powers, strict=True):
+            quadratic, error = (float(np.ldexp(value, power)) for value in self._quadratic(factor, j))
+            ratio = factor.largest() / penalty if error + log_error > LOST else 1.0
+            found.append(Target(level, quadratic, float(log), rows, error, log_error, ratio))
+        return found
 
     def in_original(self, units: Units) -> Self:
         """Return the process with the user's units known."""
@@ -111,8 +125,8 @@ class Posterior(ABC):
         """Return what is left of the variance (m,) at rows."""
 
     @abstractmethod
-    def _quadratic(self, factor: RidgeFactor, target: int) -> float:
-        """Return y' M⁻¹ y of a target, in units."""
+    def _quadratic(self, factor: RidgeFactor, target: int) -> tuple[float, float]:
+        """Return y' M⁻¹ y of a target, in units, and about how far rounding moves it."""
 
 
 class RowPosterior(Posterior):
@@ -154,11 +168,15 @@ class RowPosterior(Posterior):
         rows, x = self.rows[kept].astype(np.float64, copy=False), X.astype(np.float64, copy=False)
         return self.kernel.diag(x) - factor.squares(root[:, None] * self.kernel(rows, x))
 
-    def _quadratic(self, factor: RidgeFactor, target: int) -> float:
+    def _quadratic(self, factor: RidgeFactor, target: int) -> tuple[float, float]:
         kept, root = self._kept()
         if self.dual is not None:
-            return float(factor.norms((self.dual[kept, target] / root)[:, None])[0])
-        return float(factor.squares((np.asarray(self.about)[kept, target] * root)[:, None])[0])
+            dual = (self.dual[kept, target] / root)[:, None]
+            value = factor.norms(dual)[0]
+        else:
+            about = (np.asarray(self.about)[kept, target] * root)[:, None]
+            value, dual = factor.squares(about)[0], factor.solve(about)
+        return float(value), factor.blur * float(np.square(dual).sum())
 
 
 class GaussianProcess:
@@ -198,11 +216,25 @@ class GaussianProcess:
         """Return the log marginal likelihood of the targets that were fitted, summed over targets.
 
         That of y ~ N(b, σ² (K + alpha I)), with the intercept b as it was fitted; `signal_variance` is σ², or "profile"
-        for its best value. A row of weight w counts as w rows.
+        for its best value. A row of weight w counts as w rows. Where rounding errors move it, alpha being small beside
+        the kernel matrix, a warning says by how much.
         """
         fitted: Any = snapshot(self)
         targets = fitted._posterior.targets(signal_variance)
-        return float(sum(target.log_likelihood(signal_variance) for target in targets))
+        found = float(sum(target.log_likelihood(signal_variance) for target in targets))
+        complain_of_likelihood(targets, signal_variance, found)
+        return found
+
+
+def complain_of_likelihood(targets: list[Target], signal_variance: SignalVariance, found: float) -> None:
+    """Warn of a log marginal likelihood that rounding errors move, with the ratio that makes them do so."""
+    doubt = sum(target.doubt(signal_variance) for target in targets)
+    if doubt > LOST * max(abs(found), sum(target.rows for target in targets)):
+        warn(
+            f"Rounding errors may move the log marginal likelihood {found:.6g} by {doubt:.2g}: the kernel matrix has an"
+            f" eigenvalue {max(target.ratio for target in targets):.2g} times alpha. Raise alpha.",
+            LinAlgWarning,
+        )
 
 
 def check_noise(penalty: float) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from widelearn.ridge.certificate import LOST, POWERS, blur, roundoff
 from widelearn.ridge.lapack import cholesky, eigh, triangular_solve
 from widelearn.runtime import Array, check_memory
 
@@ -14,7 +15,7 @@ class RidgeFactor:
 
     def __init__(self, M: Array, alpha: float) -> None:
         n = len(M)
-        self.alpha, self.noise = alpha, 0.0
+        self.alpha, self.blur = alpha, blur(M.diagonal(), None, roundoff(np.float64))
         check_memory(8 * n * n, f"The factor of {n} rows", "Take fewer rows, or solver='nystrom'.")
         own = M.copy()
         own[np.diag_indices(n)] += alpha
@@ -27,7 +28,7 @@ class RidgeFactor:
         values, vectors = eigh(M)
         noise = n * np.finfo(np.float64).eps * float(np.abs(values).max(initial=0.0))
         shifted = np.maximum(values, 0.0) + alpha
-        self.values, self.factor = np.where(shifted > noise, shifted, 0.0), vectors
+        self.values, self.factor, self.shifted = np.where(shifted > noise, shifted, 0.0), vectors, shifted
 
     def squares(self, B: Array) -> Array:
         """Return b' (M + alpha I)⁻¹ b for every column of B."""
@@ -48,8 +49,41 @@ class RidgeFactor:
         return np.square(self.factor[:, self.values == 0.0].T @ B).sum(axis=0)
 
     def log_determinant(self) -> float:
-        """Return log |M + alpha I|, minus infinity where directions are left out."""
+        """Return log |M + alpha I|, of directions that are left out too; minus infinity where alpha is 0 there."""
         with np.errstate(divide="ignore"):
             if self.values is None:
                 return float(2.0 * np.log(self.factor.diagonal()).sum())
-            return float(np.log(self.values).sum())
+            return float(np.log(self.shifted).sum())
+
+    def solve(self, B: Array) -> Array:
+        """Return (M + alpha I)⁻¹ B."""
+        if self.values is None:
+            return triangular_solve(
+                self.factor, triangular_solve(self.factor, B, lower=True), lower=True, transposed=True
+            )
+        seen = self.values > 0.0
+        V = self.factor[:, seen]
+        return np.asarray(V @ ((V.T @ B) / self.values[seen, None]))
+
+    def log_error(self) -> float:
+        """Return about how far rounding of M moves the log determinant: eigenvalues independently, by `blur`."""
+        n, alpha = len(self.factor), self.alpha
+        error = self.blur * n**0.5 / alpha if alpha > 0.0 else np.inf
+        if not LOST < error < np.inf:
+            return error
+        if self.values is not None:
+            return float(self.blur * np.linalg.norm(1.0 / self.shifted))
+        check_memory(16 * n * n, f"The inverse factor of {n} rows", "Raise alpha.")
+        # The trace of the inverse, none of whose eigenvalues is above 1/alpha.
+        trace = np.square(triangular_solve(self.factor, np.eye(n), lower=True)).sum()
+        return float(self.blur * np.sqrt(trace / alpha))
+
+    def largest(self) -> float:
+        """Return a lower bound of the largest eigenvalue, within percents of it."""
+        if self.values is not None:
+            return float(self.shifted.max(initial=0.0))
+        vector, value = np.sqrt(np.square(self.factor).sum(axis=1)), 0.0
+        for _ in range(POWERS):
+            vector = self.factor @ (self.factor.T @ (vector / np.linalg.norm(vector)))
+            value = float(np.linalg.norm(vector))
+        return value

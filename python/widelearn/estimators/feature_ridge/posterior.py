@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -11,11 +11,15 @@ from widelearn.estimators.posterior import Posterior
 from widelearn.ridge import Moments
 from widelearn.ridge.factor import RidgeFactor
 from widelearn.ridge.moments import add_outer
+from widelearn.ridge.normal_equations import EPS
+from widelearn.ridge.row_passes import RowPasses
 from widelearn.ridge.symmetric_systems import Solution
 from widelearn.runtime import Array
 
 # Features whose second moments a fit keeps: 32 MiB.
 KEPT = 2048
+# Rounding errors of sums, in units of the last place, and the share of an objective that they may be.
+ULPS, SUMMED = 8.0, 1e-9
 
 
 class MomentsPosterior(Posterior):
@@ -23,6 +27,9 @@ class MomentsPosterior(Posterior):
 
     The moments are kept as they are, not copied; `raw` says that their second ones were turned to be about zero.
     """
+
+    # Σ w (y - f)² + alpha ‖w‖² of every target (t,) as the rows say it, None where moments suffice.
+    objectives: Array | None = None
 
     def __init__(
         self, features: Any, moments: Moments, solution: Solution, penalties: Array, *, raw: bool = False
@@ -44,13 +51,32 @@ class MomentsPosterior(Posterior):
         """Return the features of rows as columns."""
         return np.asarray(self.features.transform(X), np.float64).T
 
-    def _quadratic(self, factor: RidgeFactor, target: int) -> float:
-        """Return the objective over alpha: of Σ w (y - b)² a minimiser takes its product with Σ w z (y - b)."""
+    def by_rows(self, solution: Solution, passes: RowPasses) -> Self:
+        """Take the objectives from the rows where they are small differences of the moments."""
+        lost = [rounding > SUMMED * value for value, rounding in map(self._summed, range(len(self.penalties)))]
+        if any(lost):
+            coef, left = self.coef, np.zeros(len(lost))
+            center = np.zeros(len(coef)) if solution.center is None else solution.center
+            for _, Z, Y, _ in passes.scaled(center, solution.offset.astype(np.float64)):
+                left += np.square(Y - Z @ coef).sum(axis=0)
+            self.objectives = left + self.penalties * np.square(coef).sum(axis=0)
+        return self
+
+    def _summed(self, target: int) -> tuple[float, float]:
+        """Return the objective, and its rounding: of Σ w (y - b)² a minimiser takes its product with Σ w z (y - b)."""
         found, coef = self.moments, self.coef[:, target]
         about = found.mean_y[target] - self.intercept[target]
         whole = found.yy[target] + found.weight * about**2
         explained = coef @ found.zy[:, target] + found.weight * about * (coef @ (found.mean_z + found.rest_z))
-        return float(max(whole - explained, 0.0)) / factor.alpha
+        return float(max(whole - explained, 0.0)), ULPS * EPS * float(whole)
+
+    def _quadratic(self, factor: RidgeFactor, target: int) -> tuple[float, float]:
+        """Return the objective over alpha."""
+        if self.objectives is not None:
+            value = float(self.objectives[target]) / factor.alpha
+            return value, ULPS * EPS * value
+        value, rounding = self._summed(target)
+        return value / factor.alpha, rounding / factor.alpha
 
 
 class CentrePosterior(MomentsPosterior):

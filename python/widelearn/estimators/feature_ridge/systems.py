@@ -194,7 +194,8 @@ class Tall:
         if self.kept is None:
             return None
         raw = not self.fit_intercept and self.path is None
-        return MomentsPosterior(self.features, self.kept, solution, penalties, raw=raw)
+        found = MomentsPosterior(self.features, self.kept, solution, penalties, raw=raw)
+        return found.by_rows(solution, self.passes())
 
     def passes(self) -> RowPasses:
         """Return passes over the rows' features, in double precision where single precision is no wish of the rows."""

@@ -55,11 +55,12 @@ class LinearProblem:
     def chosen(self, alpha: Array) -> KernelModel:
         """Return the model of penalties, with the dual coefficients of its values."""
         system = self.inner.system
+        system.keep = True
         found = system.solve(alpha)
         columns = fitted_ridge(system.features, found, Choice(alpha, alpha), self.X.dtype, flat=False)
         dual = self._dual(found, alpha)
         solution = Solution(dual.astype(self.X.dtype), columns.intercept, "columns", error=found.error)
-        return KernelModel(self.kernel, self.X, solution, self.X.dtype, columns)
+        return KernelModel(self.kernel, self.X, solution, self.X.dtype, columns, system.posterior(found, alpha))
 
     def _dual(self, found: Solution, alpha: Array) -> Array:
         """Return a = W (y - f) / alpha; where that is all rounding, the a whose sums of rows are f."""
