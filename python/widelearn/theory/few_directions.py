@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -12,8 +10,8 @@ from widelearn.theory.mean_field import MeanFieldPath, given_or
 from widelearn.theory.particle_nodes import MOMENTS, SMOOTHED, Link, Nodes, ParticleFlow, Points
 from widelearn.theory.trajectories import follow
 
-# Errors of the risk that a user is told of, relative to itself; beside the target's mean square a risk is none.
-RESOLVED, NEGLIGIBLE = 1e-3, 1e-3
+# Errors of the risk that are refused, relative to itself and a part of the target's mean square.
+RESOLVED, NEGLIGIBLE = 1e-2, 1e-3
 MOST_NODES = 200
 
 
@@ -31,6 +29,7 @@ def multi_index_flow(
     train_output: bool = True,
     train_bias: bool = True,
     n_nodes: int = 24,
+    check: bool = True,
 ) -> MeanFieldPath:
     """Follow the mean-field gradient flow of a wide two-layer network on g(z), z few directions or bits of the inputs.
 
@@ -61,6 +60,8 @@ def multi_index_flow(
         Whether a, and whether b, moves.
     n_nodes : int, default=24
         Points of the Gauss-Hermite rule in each direction, at most 200; bits have 2, which are exact.
+    check : bool, default=True
+        Whether risks are refused that are off by 1 %, as about twice as many nodes say.
 
     Returns
     -------
@@ -71,12 +72,7 @@ def multi_index_flow(
     ------
     ValueError
         If lengths do not match, a number or a name is out of range, the link returns another shape, or particles times
-        nodes are too many to compute with.
-
-    Warns
-    -----
-    RuntimeWarning
-        If the nodes do not resolve the link or steep neurons: about twice as many say that a risk is off by 0.1 %.
+        nodes are too many to compute with; or if the nodes do not resolve the link or steep neurons.
 
     Notes
     -----
@@ -123,24 +119,22 @@ def multi_index_flow(
     states = follow(lambda _, state: flow.velocity([known], state), start, times)
     with np.errstate(all="ignore"):
         risks = np.array([flow.risk([known], state) for state in states])
-        if inputs == "gaussian":
+        if check and inputs == "gaussian":
             _check_nodes(flow, nodes, known, times, states, risks)
     parts = [flow.parts(state) for state in states]
     return MeanFieldPath(times, risks, *(np.stack(one) for one in zip(*parts, strict=True)))
 
 
 def _check_nodes(flow: ParticleFlow, nodes: Nodes, known: Points, times: Array, states: Array, risks: Array) -> None:
-    """Warn if nodes do not resolve what other ones see along the path."""
+    """Refuse nodes that do not resolve what other ones see along the path."""
     at = np.unique(np.linspace(0, len(times) - 1, MOMENTS).round().astype(int))
     other = nodes.another()
     error, mean_square = flow.unresolved(known, other, states[at], risks[at]), float(known.share @ known.target**2)
     share = error / (risks[at] + NEGLIGIBLE * mean_square)
     worst = int(np.argmax(share))
     if not share[worst] <= RESOLVED:
-        warnings.warn(
+        raise ValueError(
             f"n_nodes = {nodes.each} does not resolve the link or the neurons: the risk {risks[at][worst]:.4g} at t ="
             f" {times[at][worst]:.4g} is about {error[worst]:.2g} off, by {other.each} nodes. Take more of them, at"
-            f" most {MOST_NODES}, a smoother link, or weights s of smaller size.",
-            RuntimeWarning,
-            stacklevel=3,
+            f" most {MOST_NODES}, a smoother link, or weights s of smaller size; check=False gives it."
         )
