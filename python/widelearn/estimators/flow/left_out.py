@@ -25,6 +25,8 @@ ACCURACY = 2e-8
 # Rows whose errors are held at once, weights that differ of which each has a time scale of its own, and the share of
 # all weight up to which time scales of more of them are interpolated.
 ROWS, WEIGHTS, LIGHT = 2048, 32, 1 / 8
+# Lifetimes of the slowest direction after which rounding leaves nothing of it.
+ENDED = 40.0
 # Powers of two that float64 holds, with their inverses.
 FURTHEST = 1000
 # Rows, the weights of all others at which their flows are taken (s,), and the shares of these in each (m, s).
@@ -64,7 +66,11 @@ def left_out_squares(problem: Any, times: Array) -> Array:
     Two products of n rows with k directions and T poles columns, and one more for each further target.
     """
     spectrum, (n, t) = problem.spectrum, problem.Y.shape
-    weight, out = np.ones(n) if problem.weight is None else problem.weight, np.zeros((len(times), t))
+    weight, count = np.ones(n) if problem.weight is None else problem.weight, len(times)
+    if len(spectrum.eigenvalues) == n - problem.fit_intercept:
+        # Without a row the smallest rate is no smaller, so that later flows have ended.
+        times = times[: 1 + np.count_nonzero(times * (spectrum.eigenvalues.min() / spectrum.total) < ENDED)]
+    out = np.zeros((len(times), t))
     for rows, others, mixed in scales(weight, spectrum.total):
         for block in row_blocks(len(rows), ROWS):
             part, left = rows[block], np.zeros((1, 1, 1))
@@ -74,7 +80,7 @@ def left_out_squares(problem: Any, times: Array) -> Array:
                 inverse = 1.0 / (spectrum.eigenvalues[:, None] + penalties)
                 left = left + mixed[block, number, None, None] * problem.flow_errors(part, inverse)
             out += np.einsum("m,mjt->jt", weight[part], left**2)
-    return out
+    return np.concatenate([out, np.repeat(out[-1:], count - len(times), axis=0)])
 
 
 def scales(weight: Array, total: float) -> list[Scale]:
@@ -113,8 +119,14 @@ def row_errors(spectrum: Spectrum, rows: Array, weight: Array | None, inverse: C
     # A power of two for the unit of kernels, which the quotient does not see.
     exponent = int(np.clip(np.frexp(np.abs(inverse[-1]).max())[1], -FURTHEST, FURTHEST))
     inverse = inverse * np.ldexp(1.0, -exponent)
-    share = shares_of(product(vectors**2, inverse))
-    parts = [summed(share, product(vectors, inverse * column[:, None])) for column in spectrum.projected.T]
+    # Directions without variance, the first ones, are one.
+    null = int(np.count_nonzero(spectrum.eigenvalues <= 0.0))
+    lost, seen, at_null, inverse = vectors[:, :null], vectors[:, null:], inverse[:1] * (null > 0), inverse[null:]
+    share = shares_of(product(seen**2, inverse) + (lost**2).sum(axis=1)[:, None] * at_null)
+    parts = [
+        summed(share, product(seen, inverse * column[null:, None]) + (lost @ column[:null])[:, None] * at_null)
+        for column in spectrum.projected.T
+    ]
     return np.stack(parts, axis=-1) / root[:, :, None]
 
 
