@@ -30,6 +30,7 @@ PAPERS = {
         "staircase-features",
         "one-step",
         "multi-index",
+        "ensembles",
     ),
     "beyond_linearization": ("escape-ntk", "dimension-factor", "taylor-orders"),
     "gradient_features": ("parity", "structured-parity", "xor-mixture", "recursive-features"),
