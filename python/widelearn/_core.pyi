@@ -88,9 +88,11 @@ def extend_factor(
 Activation: TypeAlias = tuple[str, float, float]
 # First layer, thresholds, output weights.
 Net: TypeAlias = tuple[Array, Array, Array, Activation]
-# First layer, output weights, movement.
-Signs: TypeAlias = tuple[Array, Array, Array, Activation]
-# The same, and orders.
+# Values of multipliers, and their probabilities: a neuron's positive, its twin's negative.
+Law: TypeAlias = tuple[list[float], list[float]]
+# First layer, output weights, movement, activation, and multipliers that are no signs.
+Signs: TypeAlias = tuple[Array, Array, Array, Activation, Law | None]
+# First layer, output weights, movement, activation and orders.
 Expansion: TypeAlias = tuple[Array, Array, Array, Activation, list[int]]
 # Labels, loss, weights of the rows, and what is added to the outputs.
 Labels: TypeAlias = tuple[Array, str, NDArray[np.float64], Array | None]

@@ -49,7 +49,7 @@ ESTIMATORS = [
     wl.TwoLayerClassifier(),
     wl.TwoLayerClassifier(20, "tanh", algorithm="algorithm1", loss="hinge", batch_size=16, early_stopping=True),
     wl.TaylorRegressor(),
-    wl.TaylorRegressor((1, 3), "gelu", width=32, alpha=0.01, linear_term=False, init="random"),
+    wl.TaylorRegressor((1, 3), "tanh", width=32, alpha=0.01, linear_term=False, init="random"),
     wl.TaylorRegressor(width=32, mode="marginal", whiten=True),
     wl.TaylorRegressor(width=32, mode="signs", max_iter=20, batch_size=200),
     wl.TaylorClassifier(),

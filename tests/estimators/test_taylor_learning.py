@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from widelearn import KernelRidge, KernelRidgeClassifier, TaylorClassifier, TaylorRegressor
-from widelearn.estimators.taylor.model import activation_scale
+from widelearn.estimators.taylor.activations import activation_scale
 from widelearn.kernels import NTK, TaylorKernel
 
 ALPHAS = np.logspace(-6, 2, 9)

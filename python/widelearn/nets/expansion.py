@@ -9,10 +9,10 @@ import numpy as np
 from widelearn import _core
 from widelearn.nets.arrays import Shapes, activation_spec, check_result
 from widelearn.nets.arrays import loss as mean_loss
+from widelearn.nets.multipliers import MAX_ORDER, Multipliers
 from widelearn.nets.two_layer import TwoLayer
 from widelearn.runtime import Array, capped, in_range
 
-MAX_ORDER = 4
 # Nodes of the quadrature over normal outputs.
 NODES = 9
 
@@ -170,22 +170,84 @@ class Expansion:
         check_result(out)
         return out
 
+    def _random(self, W: Array, multipliers: Multipliers | None) -> Any:
+        """Return the net with random signs of its movement, or with multipliers, as the core reads it."""
+        if multipliers is None:
+            return self.W0, self.a, W, self._spec, None
+        law = (multipliers.values.tolist(), multipliers.weights.tolist())
+        return self.W0, (self.a / multipliers.gap).astype(self.a.dtype), W, self._spec, law
+
     @capped
-    def marginal_moments(self, X: Array, W: Array) -> tuple[Array, Array]:
+    def marginal_moments(self, X: Array, W: Array, *, multipliers: Multipliers | None = None) -> tuple[Array, Array]:
         """Return mean and variance of the whole net's outputs over random signs of the rows of its movement: (n, c).
 
         With u = W0 x, v = W x and independent signs s_r = ±1, f = Σ_r a_r σ(u_r + s_r v_r) has the mean
         F = Σ_r a_r ½[σ(u_r + v_r) + σ(u_r - v_r)] and the variance V = Σ_r a_r² (½[σ(u_r + v_r) - σ(u_r - v_r)])²;
-        4 n m d flops and two activations an element.
+        4 n m d flops and two activations an element. `multipliers` have a net of twins in place of that with signs,
+        whose mean is the term of their order and higher ones; one activation an element for each of their values.
         """
         X, W = self._shapes.check_call(X=(X, "nd"), W=(W, "md"))
         F, V = np.empty((2, len(X), self.a.shape[1]), X.dtype)
-        _core.signs_forward(X, (self.W0, self.a, W, self._spec), F, V)
+        _core.signs_forward(X, self._random(W, multipliers), F, V)
         return F, V
 
     @capped
+    def drawn_outputs(self, X: Array, W: Array, drawn: Array, multipliers: Multipliers) -> Array:
+        """Return the outputs (n, c) of the net of twins at multipliers (m, 2) that were drawn; 4 n m d flops."""
+        X, W, drawn = self._shapes.check_call(X=(X, "nd"), W=(W, "md"), drawn=(drawn, "m2"))
+        return self._twins(W, drawn, multipliers).outputs(X)
+
+    def _twins(self, W: Array, drawn: Array, multipliers: Multipliers) -> TwoLayer:
+        """Return the net of all neurons and then all their twins."""
+        if drawn.shape[1] != 2:
+            raise ValueError(f"drawn must have two columns, z and z', got {drawn.shape[1]}: see Multipliers.draw.")
+        layer = np.concatenate([self.W0 + z[:, None] * W for z in drawn.T])
+        a = (np.concatenate([self.a, -self.a]) / multipliers.gap).astype(self.a.dtype)
+        return TwoLayer(layer, np.zeros(len(layer), layer.dtype), a, self.activation)
+
+    @capped
+    def drawn_loss_gradient(
+        self,
+        X: Array,
+        Y: Array,
+        W: Array,
+        drawn: Array,
+        multipliers: Multipliers,
+        loss: str,
+        *,
+        offset: Array | None = None,
+        sample_weight: Any = None,
+    ) -> TaylorGradient:
+        """Return the mean loss of the net of twins at multipliers (m, 2), and its gradient by W; 12 n m d flops."""
+        X, Y, W, offset, _ = self._labelled(X, Y, W, loss, offset, sample_weight)
+        (drawn,) = self._shapes.check_call(drawn=(drawn, "m2"))
+        net = self._twins(W, drawn, multipliers)
+        value, residual, by_layer = self._at(net, X, Y, loss, offset, sample_weight)
+        by_W = sum(z[:, None] * part for z, part in zip(drawn.T, np.split(by_layer, 2), strict=True))
+        return TaylorGradient(value, np.ascontiguousarray(by_W), residual)
+
+    @staticmethod
+    def _at(
+        net: TwoLayer, X: Array, Y: Array, loss: str, offset: Any, sample_weight: Any
+    ) -> tuple[float, Array, Array]:
+        """Return a net's mean loss, and its derivatives by outputs and first layer; zero where it overflows."""
+        F = net.outputs(X)
+        value, residual = mean_loss(F if offset is None else F + offset, Y, loss, sample_weight=sample_weight)
+        if not np.isfinite(value):
+            return value, residual, np.zeros_like(net.W)
+        return value, residual, net.tangent_transpose(X, residual)
+
+    @capped
     def marginal_loss_gradient(
-        self, X: Array, Y: Array, W: Array, loss: str, *, offset: Array | None = None, sample_weight: Any = None
+        self,
+        X: Array,
+        Y: Array,
+        W: Array,
+        loss: str,
+        *,
+        multipliers: Multipliers | None = None,
+        offset: Array | None = None,
+        sample_weight: Any = None,
     ) -> TaylorGradient:
         """Return the mean of the whole net's loss over random signs of its movement, and its gradient; residual by F.
 
@@ -198,12 +260,13 @@ class Expansion:
           covariance, o_r = ½[σ(u_r + v_r) - σ(u_r - v_r)]: the mean to second order, without the terms beyond it.
 
         Where the start is not symmetric, Σ_r a_r σ(u_r) not zero, the caller's `offset` takes it off. 6 n m d flops and
-        four activations an element, for softmax 2 n m c² more.
+        four activations an element, for softmax 2 n m c² more. `multipliers` are those of :meth:`marginal_moments`; V
+        and C are then their variance and covariance.
         """
         X, Y, W, offset, weight = self._labelled(X, Y, W, loss, offset, sample_weight)
         nodes, heights = np.polynomial.hermite_e.hermegauss(NODES)
         by_W, residual = np.empty_like(W), np.empty_like(Y)
-        net, rule = (self.W0, self.a, W, self._spec), (nodes, heights / heights.sum())
+        net, rule = self._random(W, multipliers), (nodes, heights / heights.sum())
         value = _core.signs_gradient(X, net, (Y, loss, weight, offset), *rule, by_W, residual)
         check_result(by_W)
         return TaylorGradient(value, by_W, residual)
@@ -227,8 +290,5 @@ class Expansion:
         X, Y, W, offset, _ = self._labelled(X, Y, W, loss, offset, sample_weight)
         (signs,) = self._shapes.check_call(signs=(signs, "m"))
         net = TwoLayer(self.W0 + signs[:, None] * W, np.zeros_like(signs), self.a, self.activation)
-        F = net.outputs(X)
-        value, residual = mean_loss(F if offset is None else F + offset, Y, loss, sample_weight=sample_weight)
-        if not np.isfinite(value):
-            return TaylorGradient(value, np.zeros_like(W), residual)
-        return TaylorGradient(value, signs[:, None] * net.tangent_transpose(X, residual), residual)
+        value, residual, by_layer = self._at(net, X, Y, loss, offset, sample_weight)
+        return TaylorGradient(value, signs[:, None] * by_layer, residual)

@@ -14,9 +14,11 @@ type Array<'py> = Bound<'py, PyAny>;
 type Spec = (String, f64, f64);
 /// First layer, thresholds, output weights and activation.
 type NetSpec<'py> = (Array<'py>, Array<'py>, Array<'py>, Spec);
-/// First layer, output weights, movement and activation.
-type SignsSpec<'py> = (Array<'py>, Array<'py>, Array<'py>, Spec);
-/// The same and orders.
+/// Values of multipliers and their probabilities, positive for a neuron and negative for its twin.
+type LawSpec = (Vec<f64>, Vec<f64>);
+/// First layer, output weights, movement, activation, and the law of multipliers that are no signs.
+type SignsSpec<'py> = (Array<'py>, Array<'py>, Array<'py>, Spec, Option<LawSpec>);
+/// First layer, output weights, movement, activation and orders.
 type ExpansionSpec<'py> = (Array<'py>, Array<'py>, Array<'py>, Spec, Whole<Vec<u32>>);
 /// Labels, loss, weights of the rows, and what is added to the outputs.
 type LabelsSpec<'py> = (Array<'py>, String, Array<'py>, Option<Array<'py>>);
@@ -50,7 +52,7 @@ struct Moved<'py, T: Scalar, A> {
     a: Matrix<'py, T>,
     activation: A,
 }
-type Signs<'py, T> = Moved<'py, T, Shape>;
+type Signs<'py, T> = Moved<'py, T, (Shape, Option<LawSpec>)>;
 type Expansion<'py, T> = Moved<'py, T, (Activation, Vec<u32>)>;
 
 impl<'py, T: Scalar, A> Moved<'py, T, A> {
@@ -60,13 +62,15 @@ impl<'py, T: Scalar, A> Moved<'py, T, A> {
 }
 
 impl<'py, T: Scalar> Signs<'py, T> {
-    fn new((w0, a, w, activation): SignsSpec<'py>, _name: &str) -> PyResult<Self> {
-        Self::with(&w0, &a, &w, shape(a.py(), &activation)?)
+    fn new((w0, a, w, activation, law): SignsSpec<'py>, _name: &str) -> PyResult<Self> {
+        Self::with(&w0, &a, &w, (shape(a.py(), &activation)?, law))
     }
 
     fn view(&self) -> PyResult<core::Signs<'_, T>> {
         let (start, movement, a) = (self.start.view()?, self.movement.view()?, self.a.view()?);
-        Ok(core::Signs { start, movement, a, shape: self.activation })
+        let (shape, law) = &self.activation;
+        let law = law.as_ref().map(|(values, weights)| core::Law { values, weights });
+        Ok(core::Signs { start, movement, a, shape: *shape, law })
     }
 }
 

@@ -1,15 +1,18 @@
 """Classification by Taylor terms of wide two-layer nets beyond the linear one."""
 
-from typing import Self
+from functools import partial
+from typing import Any, Self
 
+import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.labels import Labels, SignClassifier
 from widelearn.estimators.lazy import refuse_lazy
-from widelearn.estimators.taylor.fit import DTYPES, BaseTaylor, train
+from widelearn.estimators.taylor.fit import DTYPES, BaseTaylor, Problem, goes_on, train, train_further, weighed
 from widelearn.estimators.taylor.inputs import TargetUnits
-from widelearn.features.state import draft_of, snapshot
+from widelearn.features.state import snapshot
 from widelearn.kernels.parameters import checks_parameters
 from widelearn.runtime import Array
 
@@ -19,25 +22,32 @@ class TaylorClassifier(SignClassifier, BaseTaylor):
 
     Model and penalties are those of :class:`TaylorRegressor`. Two classes, and each label of a multilabel indicator,
     have the logistic loss log(1 + exp(-y f)) with y = ±1. More classes have the cross entropy of their softmax. All
-    columns share the movement W.
+    columns share the movement W. A temperature, chosen on rows that are held out, calibrates probabilities.
 
     Parameters
     ----------
     order : int or tuple of int, default=2
         The order k, 1 to 4, or several orders whose terms are summed. Order 1 is the tangent model.
-    activation : str or ("leaky_relu", slope), default="softplus"
-        The nonlinearity σ, which needs derivatives up to the order. "softplus", "gelu" and "swish" have an even σ'',
-        and "relu3" has σ'' = relu. "tanh", "erf" and "sigmoid" have an odd σ'' and cannot fit even targets. "relu" has
-        none.
+    activation : str, ("leaky_relu", slope) or None, default=None
+        The nonlinearity σ, which needs derivatives up to the order. None is the first of "softplus", "cubic", "relu3"
+        and "exp" of which every order k has E σ^(k)(z) != 0, z standard normal: "cubic" for order 3. A term whose mean
+        derivative is 0 fits no target of its own degree, and is warned of: so are orders 2 and 4 of "tanh", "erf" and
+        "sigmoid", and order 3 of "softplus", "gelu" and "swish". "relu" has no term above order 1.
     width : int, default=128
         Number of neurons m, which is even because they come in pairs.
     mode : {"taylor", "marginal", "signs"}, default="taylor"
-        "taylor" trains the terms themselves. The other modes train the real network at w0_r + s_r w_r, where random
-        signs s_r cancel its linear term. "marginal" computes the mean of the loss over all signs (for "softmax" to
-        second order); "signs" draws new signs at every step. Both predict with the mean network and want greater
-        widths, 256 and more.
-    alpha : float, default=2e-3
-        Penalty of the net and of β.
+        "taylor" trains the terms themselves. The other modes train the real network and take one order k. For order 2
+        it is at w0_r + s_r w_r, where random signs s_r cancel its linear term; for the others every neuron has a twin,
+        and :class:`~widelearn.nets.Multipliers` cancel all terms below k. "marginal" computes the mean of the loss over
+        all draws (for "softmax" to second order); "signs" draws anew at every step. Both predict with the mean network
+        and want greater widths, 256 and more: what is left of other terms falls like width^(-1/(2k)).
+    alpha : float or "auto", default=2e-3
+        Penalty of the net. "auto" chooses among 5e-4, 2e-3, 8e-3 and 0.032, as `linear_alpha` does and after it.
+    linear_alpha : float or "auto", default="auto"
+        Penalty of β. "auto" chooses among 2e-3, 0.03, 0.5 and 8: the least loss of fits of the whole model, net and
+        linear part, on thirds of the rows that are held out in turn (fifths for classes and alpha="auto", up to 1,000
+        rows). It looks at 2,000 rows at most; of fewer than 12, it is 2e-3. Equal rows are held out together, so that
+        weights are as good as repetition.
     penalty_power : int, default=1
         The power q of the penalty.
     linear_term : bool, default=True
@@ -85,10 +95,16 @@ class TaylorClassifier(SignClassifier, BaseTaylor):
         β of the linear part in the units of X and y; zero without one.
     intercept_ : float or ndarray of shape (n_outputs,)
         b of the linear part, likewise.
+    activation_ : str or tuple
+        The activation, chosen or given.
     activation_scale_ : float
         Divisor of σ, sqrt(E σ^(k)(z)²); 1 in the modes of the real network.
+    alpha_, linear_alpha_ : float
+        The penalties, chosen or given.
     x_scale_ : float
         Divisor of rows, sqrt(mean ‖x‖²/d); of whitened rows if `whiten`.
+    temperature_ : float
+        Divisor of the values from which :meth:`predict_proba` computes: that of the least log loss of rows held out.
     y_scale_ : float or ndarray of shape (n_outputs,)
         Divisor of targets: the root mean square about their mean, or about 0 without linear term; 0 for a constant, 1
         for labels.
@@ -128,19 +144,61 @@ class TaylorClassifier(SignClassifier, BaseTaylor):
     """
 
     @checks_parameters(nested=False)
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit to rows `X` (n, d) and labels `y` (n,), or an indicator (n, t); returns the estimator."""
-        refuse_lazy(X, "TaylorClassifier")
-        draft = draft_of(self)
-        x, targets = validate_data(draft, X, y, dtype=DTYPES, multi_output=True)
-        labels = Labels.from_targets(targets)
-        draft.classes_, draft.multilabel_ = labels.classes, labels.multilabel
-        codes = labels.encode(targets)
-        loss = "logistic" if labels.multilabel or len(labels.classes) == 2 else "softmax"
-        Y = codes if loss == "logistic" else (codes + 1) / 2
-        return train(self, draft, x, Y, loss, TargetUnits.unscaled(codes.shape[1]))
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit to rows `X` (n, d), labels `y` (n,) or (n, t) and weights >= 0 (n,); returns the estimator."""
+        return train(self, partial(read_labels, X=X, y=y, classes=None, sample_weight=sample_weight))
+
+    @available_if(goes_on)
+    @checks_parameters(nested=False)
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Go once over more rows in batches, with "adam" or "sgd" at a constant rate; returns the estimator.
+
+        `classes` names all classes and is needed in the first call, but not for a multilabel indicator. See
+        :meth:`TaylorRegressor.partial_fit`.
+        """
+        return train_further(self, partial(read_labels, X=X, y=y, classes=classes, sample_weight=sample_weight))
 
     def predict_proba(self, X: ArrayLike) -> Array:
-        """Return the probability of every class (n, n_classes), or of every label of a multilabel indicator (n, t)."""
+        """Return the probability of every class (n, n_classes), or of every label of a multilabel indicator (n, t).
+
+        It is the logistic function, or the softmax, of values divided by `temperature_`. That is fitted to the
+        rows that are held out for `linear_alpha`, because values at the rows of the fit itself are too sure.
+        """
         fitted = snapshot(self)
-        return Labels(fitted.classes_, fitted.multilabel_).probabilities(fitted._values(X))
+        values = fitted._values(X) / fitted.temperature_
+        return Labels(fitted.classes_, fitted.multilabel_).probabilities(values)
+
+
+def read_labels(
+    draft: Any, old: TargetUnits | None, X: Any, y: Any, classes: Any, sample_weight: Any, *, more: bool
+) -> Problem:
+    """Read rows and labels, of the classes of earlier ones if there are any; whether more are to come."""
+    refuse_lazy(X, type(draft).__name__)
+    x, targets = validate_data(draft, X, y, dtype=DTYPES, multi_output=True, reset=old is None)
+    labels = known_labels(draft, targets, classes, first=old is None) if more else Labels.from_targets(targets)
+    x, targets, weight = weighed(x, targets, sample_weight)
+    draft.classes_, draft.multilabel_ = labels.classes, labels.multilabel
+    codes = labels.encode(targets)
+    loss = "logistic" if labels.multilabel or len(labels.classes) == 2 else "softmax"
+    Y = codes if loss == "logistic" else (codes + 1) / 2
+    return x, Y, loss, TargetUnits.unscaled(Y.shape[1]), weight
+
+
+def known_labels(draft: Any, targets: Array, classes: ArrayLike | None, *, first: bool) -> Labels:
+    """Return the labels of a batch, whose classes are those of the first call."""
+    known = (classes if classes is None else np.unique(np.asarray(classes))) if first else draft.classes_
+    found = Labels.from_targets(targets, None if known is None or targets.ndim > 1 else known)
+    if first and known is None and not found.multilabel:
+        raise ValueError(
+            "classes must be passed on the first call to partial_fit: the first rows need not hold all of them."
+        )
+    if not first:
+        if found.multilabel != draft.multilabel_ or len(found.classes) != len(draft.classes_):
+            raise ValueError(
+                f"y has {len(found.classes)} labels, the first call had {len(draft.classes_)}: give the same ones."
+            )
+        if classes is not None and not np.array_equal(np.unique(np.asarray(classes)), draft.classes_):
+            raise ValueError("classes is not the same as on the first call to partial_fit.")
+    return found

@@ -1,5 +1,6 @@
 """Fitting and evaluating Taylor models: what the regressor and the classifier share."""
 
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from numbers import Integral, Real
 from typing import Any, ClassVar, TypeVar
@@ -8,16 +9,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.taylor.inputs import TargetUnits
 from widelearn.estimators.taylor.model import TaylorModel
-from widelearn.estimators.taylor.training import MAX_ORDER, Training
-from widelearn.features.state import run_and_keep
+from widelearn.estimators.taylor.settings import MAX_ORDER, is_stochastic
+from widelearn.estimators.taylor.training import Training, resumed
+from widelearn.features.state import draft_of, refitting, run_and_keep
 from widelearn.runtime import Array, capped
 
 DTYPES = [np.float64, np.float32]
+# Rows, targets in their units, loss, those units, and weights whose mean is 1.
+Problem = tuple[Array, Array, str, TargetUnits, Array | None]
 Estimator = TypeVar("Estimator", bound="BaseTaylor")
 
 
@@ -26,11 +30,12 @@ class BaseTaylor(BaseEstimator):
     """A Taylor model of a two-layer net: its parameters, and its values at rows."""
 
     order: int | tuple[int, ...] = 2
-    activation: str | tuple[str, float] = "softplus"
+    activation: str | tuple[str, float] | None = None
     _: KW_ONLY
     width: int = 128
     mode: str = "taylor"
-    alpha: float = 2e-3
+    alpha: float | str = 2e-3
+    linear_alpha: float | str = "auto"
     penalty_power: int = 1
     linear_term: bool = True
     whiten: bool = False
@@ -44,12 +49,15 @@ class BaseTaylor(BaseEstimator):
     callback: Any = None
 
     _model: TaylorModel = field(init=False)
+    # Where a descent over batches stands.
+    _training: Training = field(init=False)
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "order": [Interval(Integral, 1, MAX_ORDER, closed="both"), tuple],
-        "activation": [str, tuple],
+        "activation": [str, tuple, None],
         "width": [Interval(Integral, 2, None, closed="left")],
         "mode": [StrOptions({"taylor", "marginal", "signs"})],
-        "alpha": [Interval(Real, 0, None, closed="left")],
+        "alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
+        "linear_alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "penalty_power": [Interval(Integral, 1, 64, closed="both")],
         "linear_term": ["boolean"],
         "whiten": ["boolean"],
@@ -70,9 +78,47 @@ class BaseTaylor(BaseEstimator):
         return self._model.values(validate_data(self, X, dtype=DTYPES, reset=False))
 
 
-def train(estimator: Estimator, draft: Estimator, X: Array, Y: Array, loss: str, units: TargetUnits) -> Estimator:
-    """Fit a draft to validated rows and targets in their units, and keep that; also what was reached before Ctrl-C."""
-    training = Training(draft, X, Y, loss, units)
+def train(estimator: Estimator, read: Callable[..., Problem]) -> Estimator:
+    """Fit a draft to what is read of rows, and keep that; also what was reached before Ctrl-C."""
+    draft = draft_of(estimator)
+    training = Training(draft, *read(draft, None, more=False))
     run_and_keep(estimator, draft, training)
     training.warn()
     return estimator
+
+
+def train_further(estimator: Estimator, read: Callable[..., Problem]) -> Estimator:
+    """Take what is read of rows for one pass over them; the first rows give all units."""
+    with refitting(estimator, further=True) as draft:
+        old: Training | None = draft.__dict__.get("_training")
+        X, Y, loss, units, weight = read(draft, old and old.units, more=True)
+        if old is None:
+            training = Training(draft, X, Y, loss, units, weight)
+            training.seed = int(training.rng.randint(2**31 - 1))
+        else:
+            training = resumed(old, draft, X, Y, weight)
+        training.pass_over(training.seed + len(training.trace.losses))
+        training.show(draft)
+    training.warn(first=old is None)
+    return estimator
+
+
+def goes_on(estimator: BaseTaylor) -> bool:
+    """Whether rows may come in batches; scikit-learn shows the error as the reason why not."""
+    if is_stochastic(estimator):
+        return True
+    raise AttributeError(f"partial_fit takes steps along batches, got solver={estimator.solver!r}. Set solver='adam'.")
+
+
+def weighed(X: Array, y: Array, sample_weight: ArrayLike | None) -> tuple[Array, Array, Array | None]:
+    """Return rows, targets and weights whose mean is 1, of rows that have a weight; None where all have the same."""
+    if sample_weight is None:
+        return X, y, None
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    largest = float(weight.max())
+    if not largest > 0:
+        raise ValueError(f"All {len(weight)} sample weights are zero. Give some rows a positive weight.")
+    kept = weight / largest > 0
+    weight = weight[kept] / largest
+    # No weight at all has the same bits.
+    return X[kept], y[kept], None if (weight == 1).all() else weight / weight.mean()

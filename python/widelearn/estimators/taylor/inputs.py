@@ -1,6 +1,6 @@
 """Rows and targets in the units of a Taylor model, and its linear part."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -56,10 +56,20 @@ def dependence(X: Array, Y: Array) -> float:
     return float(found.max() - np.trace(K)) / chance
 
 
-def whitening(X: Array) -> tuple[Array, Array]:
+def mean_of(X: Array, weight: Array | None) -> Array:
+    """Return the mean of rows in double precision; weights have the mean 1."""
+    return X.mean(axis=0, dtype=np.float64) if weight is None else np.average(X, axis=0, weights=weight)
+
+
+def weighted(X: Array, weight: Array | None) -> Array:
+    """Return rows times the roots of their weights, so that squares have the weights."""
+    return X if weight is None else X * np.sqrt(weight)[:, None]
+
+
+def whitening(X: Array, weight: Array | None = None) -> tuple[Array, Array]:
     """Return the mean of rows and the symmetric S^(-1/2) of their covariance S, zero where S has no spread."""
-    mean = X.mean(axis=0, dtype=np.float64)
-    Z = X - mean
+    mean = mean_of(X, weight)
+    Z = weighted(X - mean, weight)
     scale = size(Z)
     spread, axes = np.linalg.eigh((Z / scale).T @ (Z / scale) / len(Z))
     seen = spread > len(spread) * np.finfo(X.dtype).eps * spread.max(initial=0.0)
@@ -76,10 +86,10 @@ class RowUnits:
     scale: float
 
     @classmethod
-    def of(cls, X: Array, *, whiten: bool) -> Self:
+    def of(cls, X: Array, weight: Array | None = None, *, whiten: bool) -> Self:
         """Measure rows."""
-        mean, root = (part.astype(X.dtype) for part in whitening(X)) if whiten else (None, None)
-        return cls(mean, root, size(X if mean is None else (X - mean) @ root))
+        mean, root = (part.astype(X.dtype) for part in whitening(X, weight)) if whiten else (None, None)
+        return cls(mean, root, size(weighted(X if mean is None else (X - mean) @ root, weight)))
 
     def apply(self, X: Array) -> Array:
         """Return rows in these units."""
@@ -105,14 +115,14 @@ class TargetUnits:
     flat: bool
 
     @classmethod
-    def of(cls, y: Array, *, centred: bool) -> Self:
+    def of(cls, y: Array, weight: Array | None = None, *, centred: bool) -> Self:
         """Measure targets (n,) or (n, c): their mean, or 0, and the root mean square about it."""
         Y = columns(y)
         # Sums of numbers about 1 do not overflow.
         exponents = exponents_of(largest_of(Y), ORDINARY)
         Y = np.ldexp(Y, -exponents) if exponents.any() else Y
-        mean = Y.mean(axis=0) if centred else np.zeros(Y.shape[1])
-        spread = np.array([size(column) for column in (Y - mean).T])
+        mean = mean_of(Y, weight) if centred else np.zeros(Y.shape[1])
+        spread = np.array([size(column) for column in weighted(Y - mean, weight).T])
         # What differs by rounding alone is a constant, and the net has no part in it.
         varies = (mean != Y).any(axis=0) & (spread > 10 * np.finfo(float).eps * np.abs(mean))
         scale = np.where(varies, spread, 0.0)
@@ -122,6 +132,11 @@ class TargetUnits:
     def unscaled(cls, count: int) -> Self:
         """Return the units of so many columns that have none."""
         return cls(np.zeros(count), np.ones(count), count == 1)
+
+    def varied(self) -> Self:
+        """Return the units of rows of which more will come: what has not varied yet has its mean's size, or 1."""
+        size = np.where(self.mean != 0, np.abs(self.mean), 1.0)
+        return replace(self, scale=np.where(self.scale > 0, self.scale, size))
 
     def apply(self, y: Array) -> Array:
         """Return targets (n, c) in these units."""
@@ -147,25 +162,51 @@ class LinearPart:
     scale: Array
     Z: Array
     penalty: Array
+    spread: Array
 
     @classmethod
-    def of(cls, X: Array, alpha: float) -> Self:
+    def of(cls, X: Array, alpha: float, weight: Array | None = None) -> Self:
         """Make the coordinates from the rows; for many columns without turning them."""
-        mean = X.mean(axis=0, dtype=np.float64)
+        mean = mean_of(X, weight)
         Z = X - mean
-        axes = None
+        axes, seen = None, weighted(Z, weight)
         if X.shape[1] <= ROTATED:
-            spread, axes = np.linalg.eigh(Z.T @ Z / len(Z))
+            spread, axes = np.linalg.eigh(seen.T @ seen / len(Z))
             Z = Z @ axes
         else:
-            spread = np.mean(Z**2, axis=0)
-        curvature = np.maximum(spread, 0) + alpha
-        curvature += np.finfo(X.dtype).eps * curvature.max()
-        scale = np.where(curvature > 0, curvature, 1.0) ** -0.5
-        return cls(mean, axes, scale, (Z * scale).astype(X.dtype), alpha * scale**2)
+            spread = np.mean(seen**2, axis=0)
+        scale = scale_of(spread, alpha, X.dtype)
+        return cls(mean, axes, scale, (Z * scale).astype(X.dtype), alpha * scale**2, spread)
+
+    def at(self, alpha: float) -> Self:
+        """Return the part for another penalty: its coordinates are these times `scale` over the other's."""
+        scale = scale_of(self.spread, alpha, self.Z.dtype)
+        if (scale == self.scale).all():
+            return replace(self, penalty=alpha * scale**2)
+        Z = (self.Z * ratio(scale, self.scale)).astype(self.Z.dtype)
+        return replace(self, scale=scale, Z=Z, penalty=alpha * scale**2)
+
+    def of_rows(self, X: Array) -> Self:
+        """Return the part with the coordinates of other rows."""
+        Z = X - self.mean
+        return replace(self, Z=((Z if self.axes is None else Z @ self.axes) * self.scale).astype(X.dtype))
 
     def coefficients(self, gamma: Array, b: Array) -> tuple[Array, Array]:
         """Return β (d, c) and the intercept (c,) of rows that keep their mean."""
         beta = self.scale[:, None] * gamma
         beta = beta if self.axes is None else self.axes @ beta
         return beta, b - self.mean @ beta
+
+
+def ratio(scale: Array, other: Array) -> Array:
+    """Return scales of columns over others, 1 where both are 0."""
+    return np.where(other > 0, scale, 1.0) / np.where(other > 0, other, 1.0)
+
+
+def scale_of(spread: Array, alpha: float, dtype: np.dtype[Any]) -> Array:
+    """Return 1 / sqrt(s + alpha) of the variances s of columns, 0 where a variance is nothing but rounding."""
+    curvature = np.maximum(spread, 0) + alpha
+    curvature += np.finfo(dtype).eps * curvature.max()
+    # Solvers that divide by the size of gradients would follow rounding errors.
+    varies = spread > len(spread) * np.finfo(np.float64).eps * spread.max(initial=0.0)
+    return np.where(varies, curvature, np.inf) ** -0.5

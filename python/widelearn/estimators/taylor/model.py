@@ -1,68 +1,60 @@
 """A Taylor model: its two-layer net in each of the three modes, its objective, and what a fit leaves."""
 
 from dataclasses import dataclass
-from math import factorial
-from typing import Any
+from typing import Self
 
 import numpy as np
 
 from widelearn.estimators.taylor.inputs import LinearPart, RowUnits, TargetUnits
-from widelearn.kernels import TaylorKernel
-from widelearn.kernels.deep import is_functions
-from widelearn.nets import Expansion, TaylorGradient
-from widelearn.runtime import Array, NoDerivativeError, NumberOverflowError
-
-
-def activation_scale(activation: Any, order: int) -> float:
-    """Return sqrt(E σ^(order)(z)²), z standard normal, by which σ is divided; refuse no function and zero."""
-    if is_functions(activation):
-        raise ValueError(
-            f"activation is a tuple of {len(activation)} functions, which the compiled nets do not take: give a"
-            ' name, or ("leaky_relu", slope).'
-        )
-    try:
-        second_moment = factorial(order) ** 2 * float(TaylorKernel(order, activation).diag([[1.0]])[0])
-    except NoDerivativeError as error:
-        raise ValueError(
-            f"activation {activation!r} has no term of order {order}: {error}. Take a smooth activation, 'softplus' or"
-            " 'gelu', or a power of relu, 'relu2' or 'relu3', which has that many derivatives."
-        ) from None
-    if not second_moment > 0:
-        raise ValueError(
-            f"activation {activation!r} has no term of order {order}: that derivative is zero. Take 'softplus' or"
-            " 'gelu', or a lower order."
-        )
-    return second_moment**0.5
+from widelearn.nets import Expansion, Multipliers, TaylorGradient
+from widelearn.runtime import Array, NumberOverflowError
 
 
 @dataclass(frozen=True)
 class TaylorNet:
-    """An expansion in the movement W, of which a mode takes the terms ("taylor") or the whole net with random signs."""
+    """An expansion in the movement W, of which a mode takes the terms ("taylor") or the whole net at random movements.
+
+    Random are the signs of the movement's rows for order 2, and the multipliers of one order otherwise.
+    """
 
     expansion: Expansion
     mode: str
+    multipliers: Multipliers | None = None
+
+    @classmethod
+    def of(cls, expansion: Expansion, mode: str) -> Self:
+        """Choose the multipliers of an expansion's order."""
+        signs = mode == "taylor" or expansion.orders == (2,)
+        return cls(expansion, mode, None if signs else Multipliers(expansion.orders[0]))
 
     def outputs(self, X: Array, W: Array) -> Array:
-        """Return the terms' sum, or the mean of the whole net over the signs, at rows: (n, c)."""
+        """Return the terms' sum, or the mean of the whole net over random movements, at rows: (n, c)."""
         if self.mode == "taylor":
             return self.expansion.outputs(X, W)
-        return self.expansion.marginal_moments(X, W)[0]
+        return self.expansion.marginal_moments(X, W, multipliers=self.multipliers)[0]
 
     def loss_gradient(
-        self, X: Array, Y: Array, W: Array, loss: str, offset: Array | None, rng: np.random.RandomState | None
+        self, X: Array, Y: Array, W: Array, loss: str, rng: np.random.RandomState | None, **options: Array | None
     ) -> TaylorGradient:
-        """Return the mean loss and its derivatives: of the whole net at drawn signs, or over all without a source."""
+        """Return the mean loss and its derivatives: of the whole net at a drawn movement, or over all without a source.
+
+        `options` are an offset of the outputs, and weights of the rows.
+        """
+        net, law = self.expansion, self.multipliers
         if self.mode == "taylor":
-            return self.expansion.loss_gradient(X, Y, W, loss, offset=offset)
+            return net.loss_gradient(X, Y, W, loss, **options)
         if rng is None:
-            return self.expansion.marginal_loss_gradient(X, Y, W, loss, offset=offset)
-        signs = rng.choice(np.array([-1, 1], X.dtype), len(W))
-        return self.expansion.signed_loss_gradient(X, Y, W, signs, loss, offset=offset)
+            return net.marginal_loss_gradient(X, Y, W, loss, multipliers=law, **options)
+        if law is None:
+            signs = rng.choice(np.array([-1, 1], X.dtype), len(W))
+            return net.signed_loss_gradient(X, Y, W, signs, loss, **options)
+        drawn = law.draw(len(W), rng).astype(X.dtype)
+        return net.drawn_loss_gradient(X, Y, W, drawn, law, loss, **options)
 
 
 @dataclass(frozen=True)
 class Objective:
-    """Mean loss + alpha (Σ_r ‖w_r‖^(2k))^q + (alpha/2) ‖β‖² and its gradient, of θ = (W, γ, b) in float64."""
+    """Mean loss + alpha (Σ_r ‖w_r‖^(2k))^q + (linear_alpha/2) ‖β‖² and its gradient, of θ = (W, γ, b) in float64."""
 
     X: Array
     Y: Array
@@ -74,6 +66,8 @@ class Objective:
     power: int
     # Source of random signs, fresh at every call; None takes the mean over all.
     rng: np.random.RandomState | None = None
+    # Weights of the rows, whose mean is 1.
+    weight: Array | None = None
 
     def pack(self, W: Array, gamma: Array | None = None, b: Array | None = None) -> Array:
         """Return one vector of the parts; without a linear part W alone, and γ = b = 0 where they are not given."""
@@ -93,13 +87,18 @@ class Objective:
         """Return the objective and its gradient; with `rows` the loss is their mean."""
         W, gamma, _ = self.unpack(theta)
         X, Y, dtype = self.X[rows], self.Y[rows], self.X.dtype
+        weight = None if self.weight is None else self.weight[rows]
         offset, small = self.offset(theta, rows), W.astype(dtype)
         if not (np.isfinite(small).all() and (offset is None or np.isfinite(offset).all())):
             return np.inf, np.zeros_like(theta)
         try:
-            found = self.net.loss_gradient(X, Y, small, self.loss, offset, self.rng)
+            found = self.net.loss_gradient(X, Y, small, self.loss, self.rng, offset=offset, sample_weight=weight)
         except NumberOverflowError:
             return np.inf, np.zeros_like(theta)
+        if weight is not None and len(weight) < len(self.X):
+            # The net's mean is over the batch's weights: batches of light rows count less.
+            share = float(weight.mean())
+            found = TaylorGradient(share * found.loss, share * found.W, share * found.residual)
         value, gW = self.penalty(W)
         value, gradient = value + found.loss, [(gW + found.W).ravel()]
         if self.linear is not None:
@@ -141,16 +140,6 @@ class TaylorModel:
         """Return the mean network plus the linear part at rows in the user's units: (n, c)."""
         moved = self.net.outputs(self.rows.apply(X.astype(self.W.dtype, copy=False)), self.W)
         return moved * self.targets.scale.astype(moved.dtype) + (X @ self.coef.T + self.intercept)
-
-
-def is_odd(net: TaylorNet) -> bool:
-    """Whether a net is the quadratic term of an odd σ'', and so itself an odd function."""
-    if net.mode != "taylor" or net.expansion.orders != (2,):
-        return False
-    z = np.linspace(0.3, 2.7, 7)
-    x, one = np.column_stack([np.append(z, -z), np.ones(14)]), np.ones((1, 1))
-    curvature = Expansion(np.eye(2)[:1], one, net.expansion.activation, (2,)).terms(x, np.eye(2)[1:]).ravel()
-    return bool(np.abs(curvature[:7] + curvature[7:]).max() < 1e-9 * np.abs(curvature).max())
 
 
 def draw_net(rng: np.random.RandomState, width: int, d: int, n_outputs: int) -> tuple[Array, Array]:

@@ -1,17 +1,19 @@
 """Regression by Taylor terms of wide two-layer nets beyond the linear one."""
 
-from typing import Self
+from functools import partial
+from typing import Any, Self
 
 from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.scaling import columns
-from widelearn.estimators.taylor.fit import DTYPES, BaseTaylor, train
+from widelearn.estimators.taylor.fit import DTYPES, BaseTaylor, Problem, goes_on, train, train_further, weighed
 from widelearn.estimators.taylor.inputs import TargetUnits
 from widelearn.estimators.units import check_range, largest_of
-from widelearn.features.state import draft_of, snapshot
+from widelearn.features.state import snapshot
 from widelearn.kernels.parameters import checks_parameters
 from widelearn.runtime import Array
 
@@ -23,13 +25,13 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
     of its first layer, plus a linear part. The first layer W0 is random with rows N(0, I/d), and a = ±1/sqrt(m). W, β
     and b minimise
 
-        mean ½ (y - f(x))² + alpha (Σ_r ‖w_r‖^(2k))^q + (alpha/2) ‖β‖².
+        mean ½ (y - f(x))² + alpha (Σ_r ‖w_r‖^(2k))^q + (linear_alpha/2) ‖β‖².
 
     Rows are divided by one number so that mean ‖x‖² = d, targets by their standard deviation. σ is divided so that
     E σ^(k)(z)² = 1 for standard normal z. So alpha means the same for y in any unit. Of several orders, k is the
     highest. Neurons r and r + m/2 share w0 and have opposite a, so that no constant is left and movements are
-    independent. The real network (`mode`) is not scaled; its penalty alpha E σ''(z)² Σ ‖w_r‖⁴ is the same for the same
-    quadratic term.
+    independent. The real network (`mode`) is not scaled; its penalty alpha E σ^(k)(z)² Σ ‖w_r‖^(2k) is the same for the
+    same term. With sample weights, means are weighted ones.
 
     Targets of few directions, such as products of two columns, take about d rows where kernels take d². A dense
     quadratic form is as hard as for a kernel, because the gain lies in the penalty of rows, not in the features.
@@ -38,19 +40,26 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
     ----------
     order : int or tuple of int, default=2
         The order k, 1 to 4, or several orders whose terms are summed. Order 1 is the tangent model.
-    activation : str or ("leaky_relu", slope), default="softplus"
-        The nonlinearity σ, which needs derivatives up to the order. "softplus", "gelu" and "swish" have an even σ'',
-        and "relu3" has σ'' = relu. "tanh", "erf" and "sigmoid" have an odd σ'' and cannot fit even targets. "relu" has
-        none.
+    activation : str, ("leaky_relu", slope) or None, default=None
+        The nonlinearity σ, which needs derivatives up to the order. None is the first of "softplus", "cubic", "relu3"
+        and "exp" of which every order k has E σ^(k)(z) != 0, z standard normal: "cubic" for order 3. A term whose mean
+        derivative is 0 fits no target of its own degree, and is warned of: so are orders 2 and 4 of "tanh", "erf" and
+        "sigmoid", and order 3 of "softplus", "gelu" and "swish". "relu" has no term above order 1.
     width : int, default=128
         Number of neurons m, which is even because they come in pairs.
     mode : {"taylor", "marginal", "signs"}, default="taylor"
-        "taylor" trains the terms themselves. The other modes train the real network at w0_r + s_r w_r, where random
-        signs s_r cancel its linear term. "marginal" computes the mean of the loss over all signs (for "softmax" to
-        second order); "signs" draws new signs at every step. Both predict with the mean network and want greater
-        widths, 256 and more.
-    alpha : float, default=2e-3
-        Penalty of the net and of β.
+        "taylor" trains the terms themselves. The other modes train the real network and take one order k. For order 2
+        it is at w0_r + s_r w_r, where random signs s_r cancel its linear term; for the others every neuron has a twin,
+        and :class:`~widelearn.nets.Multipliers` cancel all terms below k. "marginal" computes the mean of the loss over
+        all draws (for "softmax" to second order); "signs" draws anew at every step. Both predict with the mean network
+        and want greater widths, 256 and more: what is left of other terms falls like width^(-1/(2k)).
+    alpha : float or "auto", default=2e-3
+        Penalty of the net. "auto" chooses among 5e-4, 2e-3, 8e-3 and 0.032, as `linear_alpha` does and after it.
+    linear_alpha : float or "auto", default="auto"
+        Penalty of β. "auto" chooses among 2e-3, 0.03, 0.5 and 8: the least loss of fits of the whole model, net and
+        linear part, on thirds of the rows that are held out in turn (fifths for classes and alpha="auto", up to 1,000
+        rows). It looks at 2,000 rows at most; of fewer than 12, it is 2e-3. Equal rows are held out together, so that
+        weights are as good as repetition.
     penalty_power : int, default=1
         The power q of the penalty.
     linear_term : bool, default=True
@@ -94,8 +103,12 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
         β of the linear part in the units of X and y; zero without one.
     intercept_ : float or ndarray of shape (n_outputs,)
         b of the linear part, likewise.
+    activation_ : str or tuple
+        The activation, chosen or given.
     activation_scale_ : float
         Divisor of σ, sqrt(E σ^(k)(z)²); 1 in the modes of the real network.
+    alpha_, linear_alpha_ : float
+        The penalties, chosen or given.
     x_scale_ : float
         Divisor of rows, sqrt(mean ‖x‖²/d); of whitened rows if `whiten`.
     y_scale_ : float or ndarray of shape (n_outputs,)
@@ -119,16 +132,16 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
     Raises
     ------
     ValueError
-        If the activation has no derivative of the order, the width is odd, or mode, order, solver and start do not go
-        together. The message says what does.
+        If the activation has no derivative of the order, the width is odd, mode, order, solver and start do not go
+        together, or no row has a weight. The message says what does.
 
     Warns
     -----
     ConvergenceWarning
         If "lbfgs" or "pgd" end at `max_iter`, or if steps diverge, where the last finite weights are kept.
     UserWarning
-        If the net has lowered the objective by less than 10 % because σ'' is odd; or if the rows lie more than 10 times
-        their own spread from zero, without `whiten`, and the targets depend on what they differ in.
+        If the activation has no mean derivative of an order, and so no term of that degree; or if the rows lie more
+        than 10 times their own spread from zero, without `whiten`, and the targets depend on what they differ in.
 
     See Also
     --------
@@ -138,7 +151,8 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
     Notes
     -----
     An iteration of "lbfgs" costs 6 n m d flops and m n evaluations of σ; 40 m d numbers are kept. The start "spectral"
-    costs as much as 30 iterations. The linear part is held in coordinates in which its own fit is one step, for d³
+    costs as much as 30 iterations. Choosing `linear_alpha` took once or twice the time of the fit in trials with up to
+    2,000 rows, and less with more. The linear part is held in coordinates in which its own fit is one step, for d³
     flops up to 1,000 columns. If Ctrl-C interrupts a fit, the estimator keeps the weights so far. Gradients have the
     same bits for every number of threads; L-BFGS is SciPy's.
 
@@ -170,16 +184,33 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
     """
 
     @checks_parameters(nested=False)
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit to rows `X` (n, d) and targets `y` (n,) or (n, t); returns the estimator."""
-        refuse_lazy(X, "TaylorRegressor")
-        draft = draft_of(self)
-        x, targets = validate_data(draft, X, y, dtype=DTYPES, y_numeric=True, multi_output=True)
-        check_range(largest_of(columns(targets)), x.dtype)
-        units = TargetUnits.of(targets, centred=self.linear_term)
-        return train(self, draft, x, units.apply(targets), "squared", units)
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit to rows `X` (n, d), targets `y` (n,) or (n, t) and weights >= 0 (n,); returns the estimator."""
+        return train(self, partial(read_numbers, X=X, y=y, sample_weight=sample_weight))
+
+    @available_if(goes_on)
+    @checks_parameters(nested=False)
+    def partial_fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Go once over more rows in batches, with "adam" or "sgd" at a constant rate; returns the estimator.
+
+        The first rows give the units of X and y, and choose what is "auto". Later calls go on from there, and so do
+        calls after :meth:`fit`. Weights count within the rows of a call.
+        """
+        return train_further(self, partial(read_numbers, X=X, y=y, sample_weight=sample_weight))
 
     def predict(self, X: ArrayLike) -> Array:
         """Return the mean network's values at the rows of `X`, of shape (n,) or (n, t)."""
         fitted = snapshot(self)
         return fitted._model.targets.without_axis(fitted._values(X), axis=1)
+
+
+def read_numbers(draft: Any, old: TargetUnits | None, X: Any, y: Any, sample_weight: Any, *, more: bool) -> Problem:
+    """Read rows and targets, in the units of earlier ones if there are any; whether more are to come."""
+    refuse_lazy(X, type(draft).__name__)
+    x, targets = validate_data(draft, X, y, dtype=DTYPES, y_numeric=True, multi_output=True, reset=old is None)
+    x, targets, weight = weighed(x, targets, sample_weight)
+    check_range(largest_of(columns(targets)), x.dtype)
+    units = old or TargetUnits.of(targets, weight, centred=draft.linear_term)
+    if more and old is None:
+        units = units.varied()
+    return x, units.apply(targets), "squared", units, weight

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from widelearn.estimators.optim.descent import DivergedError, evaluate
+from widelearn.estimators.taylor.inputs import mean_of
 from widelearn.estimators.taylor.model import Objective
 from widelearn.runtime import Array, available_memory
 
@@ -14,6 +15,8 @@ KRYLOV = 20
 KRYLOV_BYTES = 512 << 20
 # Multiples of the start that are tried.
 FACTORS = 2.0 ** np.arange(-6, 7)
+# Share of the largest curvature below which there is none.
+ROUNDING = 1e-12
 # Share of a random start that is added.
 NOISE = 1e-3
 
@@ -26,8 +29,9 @@ def first_point(objective: Objective, init: str, rng: np.random.RandomState) -> 
     theta = objective.pack(W)
     if objective.linear is not None and objective.loss == "squared":
         Y = objective.Y.astype(np.float64)
-        mean = Y.mean(axis=0)
-        theta = objective.pack(W, objective.linear.Z.T @ (Y - mean) / len(Y), mean)
+        mean, weight = mean_of(Y, objective.weight), objective.weight
+        pulled = (Y - mean) if weight is None else (Y - mean) * weight[:, None]
+        theta = objective.pack(W, objective.linear.Z.T @ pulled / len(Y), mean)
     # Order 2 alone: the curvature at W = 0 is that of a quadratic model, exactly or to leading order.
     if init == "spectral" or (init == "auto" and expansion.orders == (2,)):
         _, gamma, b = objective.unpack(theta)
@@ -53,7 +57,9 @@ def spectral_start(objective: Objective, theta: Array, rng: np.random.RandomStat
     _, gamma, b = objective.unpack(theta)
     noise = random_start(rng, (m, d), 2)
     values, vectors = bottom_of_blocks(objective, theta, noise)
-    W = np.sqrt(np.maximum(-values, 0))[:, None] * vectors
+    # Of a block without a negative eigenvalue, the smallest is a rounding error in any direction.
+    bent = -values > ROUNDING * np.abs(values).max(initial=0.0)
+    W = np.sqrt(np.where(bent, -values, 0.0))[:, None] * vectors
     norm = float(np.sum(np.einsum("ij,ij->i", W, W) ** 2)) ** 0.25
     if not norm > 0:
         return noise
@@ -76,7 +82,8 @@ def bottom_of_blocks(objective: Objective, theta: Array, start: Array) -> tuple[
     offset, zero = objective.offset(theta), np.zeros_like(expansion.W0)
 
     def product(V: Array) -> Array:
-        found = expansion.hessian_product(X, Y, zero, V.astype(X.dtype), objective.loss, offset=offset)
+        options = {"offset": offset, "sample_weight": objective.weight}
+        found = expansion.hessian_product(X, Y, zero, V.astype(X.dtype), objective.loss, **options)
         return found.astype(np.float64)
 
     # Lanczos's method for all neurons at once: one product with the Hessian is a step of each.
@@ -95,4 +102,6 @@ def bottom_of_blocks(objective: Objective, theta: Array, start: Array) -> tuple[
         images.append(product(basis[-1]))
     Q, AQ = np.stack(basis, axis=1), np.stack(images, axis=1)
     values, vectors = np.linalg.eigh(Q @ AQ.transpose(0, 2, 1))
-    return values[:, 0], np.einsum("rk,rkd->rd", vectors[:, :, 0], Q)
+    # An eigenvector has no sign of its own: it takes that along the start.
+    bottom = vectors[:, :, 0] * np.where(vectors[:, :1, 0] < 0, -1.0, 1.0)
+    return values[:, 0], np.einsum("rk,rkd->rd", bottom, Q)

@@ -1,29 +1,39 @@
 """One fit of a Taylor model: its net, its objective, its start and its descent, on rows and targets in their units."""
 
-from numbers import Integral
+import copy
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from widelearn.estimators.optim.descent import DivergedError, Trace, batch_descent, lbfgs_descent, perturbed_descent
+from widelearn.estimators.optim.descent import (
+    DivergedError,
+    Trace,
+    batch_descent,
+    evaluate,
+    lbfgs_descent,
+    pass_over,
+    perturbed_descent,
+)
 from widelearn.estimators.optim.rules import Adam, Sgd
+from widelearn.estimators.taylor.activations import activation_scale, blindness, default_activation
+from widelearn.estimators.taylor.held_out import Penalties, choose_penalties, first_of, parts_of
 from widelearn.estimators.taylor.inputs import LinearPart, RowUnits, TargetUnits, dependence, distance
-from widelearn.estimators.taylor.model import Objective, TaylorModel, TaylorNet, activation_scale, draw_net, is_odd
+from widelearn.estimators.taylor.model import Objective, TaylorModel, TaylorNet, draw_net
+from widelearn.estimators.taylor.settings import check_orders, check_solver
 from widelearn.estimators.taylor.start import first_point
 from widelearn.nets import Expansion
 from widelearn.runtime import Array, check_memory, one_blas_thread, warn
 
-MAX_ORDER = 4
 # First rates of the solvers.
 RATES = {"pgd": 1.0, "sgd": 0.3, "adam": 3e-3, "lbfgs": 1.0}
 # Rows of a batch.
 BATCH = 64
 # Radius of the noise of "sgd".
 NOISE = 1e-3
-# Share of the objective without the net above which an odd term fits nothing.
-STUCK = 0.9
 # So many of their spreads from zero rows lose what they differ in.
 FAR = 10.0
 # So many deviations of chance are a dependence: noise with one direction has a larger χ² in 2 of 1,000 data sets.
@@ -37,28 +47,65 @@ MOVEMENTS = 12
 class Training:
     """A Taylor model on its way: made at its start, moved by `follow`, shown on an estimator at any time."""
 
-    def __init__(self, chosen: Any, X: Array, Y: Array, loss: str, units: TargetUnits) -> None:
+    def __init__(
+        self, chosen: Any, X: Array, Y: Array, loss: str, units: TargetUnits, weight: Array | None = None
+    ) -> None:
         need = MOVEMENTS * 8 * int(chosen.width) * X.shape[1]
         check_memory(need, f"Training {chosen.width} neurons of {X.shape[1]} columns", "Take a narrower net.")
-        orders = check_orders(chosen.order, chosen.mode, chosen.width)
+        self.orders = orders = check_orders(chosen.order, chosen.mode, chosen.width)
         self.chosen, self.units, self.solver = chosen, units, check_solver(chosen, orders)
+        self.activation = default_activation(orders) if chosen.activation is None else chosen.activation
+        self.scale = activation_scale(self.activation, max(orders))
         self.rng = check_random_state(chosen.random_state)
-        # The real network is not scaled, because signs would move its outputs more; a scaled penalty means the same.
-        scale, alpha = activation_scale(chosen.activation, max(orders)), float(chosen.alpha)
-        scaled = chosen.mode == "taylor"
-        self.activation_scale, penalty = (scale, alpha) if scaled else (1.0, alpha * scale**2)
-        self.rows, self.distance = RowUnits.of(X, whiten=chosen.whiten), 0.0 if chosen.whiten else distance(X)
-        X = self.rows.apply(X)
-        W0, self.a = (part.astype(X.dtype) for part in draw_net(self.rng, chosen.width, X.shape[1], Y.shape[1]))
-        a = (self.a / self.activation_scale).astype(X.dtype)
-        net = TaylorNet(Expansion(W0, a, chosen.activation, orders), chosen.mode)
-        linear = LinearPart.of(X, alpha) if chosen.linear_term else None
-        draws = self.rng if chosen.mode == "signs" else None
+        # Of descents over batches: their rule, and the seed of those that come later.
+        self.rule: Adam | Sgd | None = None
+        self.seed = 0
+        self.rows, self.distance = RowUnits.of(X, weight, whiten=chosen.whiten), 0.0 if chosen.whiten else distance(X)
+        raw, X = X, self.rows.apply(X)
+        self.W0, self.a = (part.astype(X.dtype) for part in draw_net(self.rng, chosen.width, X.shape[1], Y.shape[1]))
         Y = Y.astype(X.dtype)
-        self.objective = Objective(X, Y, loss, net, linear, penalty, max(orders), chosen.penalty_power, draws)
         # Threads of small products wait for each other longer than they work.
         with one_blas_thread():
+            terms = Objective(
+                X,
+                Y,
+                loss,
+                self._net("taylor"),
+                LinearPart.of(X, first_of(chosen.linear_alpha), weight) if chosen.linear_term else None,
+                0.0,
+                max(orders),
+                chosen.penalty_power,
+                weight=weight,
+            )
+            self.penalties = self._penalties(terms, raw)
+            self.objective = self._objective(terms)
             self.trace = Trace(first_point(self.objective, chosen.init, self.rng), chosen.callback)
+        if chosen.mode == "signs":
+            # Apart from the order of the rows, which takes more numbers of more rows.
+            self.objective = replace(self.objective, rng=np.random.RandomState(self.rng.randint(2**31 - 1)))
+
+    def _net(self, mode: str) -> TaylorNet:
+        """Return the net of a mode: the real network is not scaled, because signs would move its outputs more."""
+        a = (self.a / self.scale).astype(self.a.dtype) if mode == "taylor" else self.a
+        return TaylorNet.of(Expansion(self.W0, a, self.activation, self.orders), mode)
+
+    def _penalties(self, terms: Objective, raw: Array) -> Penalties:
+        """Return the penalties, by the terms themselves whatever the mode; the rows are in the user's units."""
+        # The draws of the fit are those that it had if nothing were to be chosen.
+        rng = copy.deepcopy(self.rng)
+        alpha, linear_alpha = self.chosen.alpha, self.chosen.linear_alpha
+        # The net's penalty and the temperature hang on how well the net is learned.
+        parts = parts_of(raw, terms.Y, rng, fine=alpha == "auto" or terms.loss != "squared")
+        return choose_penalties(terms, alpha, linear_alpha, parts, rng)
+
+    def _objective(self, terms: Objective) -> Objective:
+        """Return what is minimised, at the penalties."""
+        alpha, linear_alpha = self.penalties.alpha, self.penalties.linear_alpha
+        linear = None if terms.linear is None else terms.linear.at(linear_alpha)
+        if self.chosen.mode == "taylor":
+            return replace(terms, linear=linear, alpha=alpha)
+        # A scaled penalty means the same.
+        return replace(terms, net=self._net(self.chosen.mode), linear=linear, alpha=alpha * self.scale**2)
 
     @property
     def moved(self) -> bool:
@@ -67,29 +114,61 @@ class Training:
 
     def follow(self) -> None:
         """Descend to the end, or to where steps diverge."""
+        self._guarded(self._descend)
+
+    def pass_over(self, seed: int) -> None:
+        """Go over the rows once in batches, at a constant rate, from where the last rows left off."""
+        trace, rng = self.trace, np.random.RandomState(seed)
+        self.rng = rng
+        rule = self.rule = self.rule or self._new_rule()
+        if isinstance(rule, Sgd):
+            rule.noise = (NOISE, rng)
+        if self.objective.net.mode == "signs":
+            self.objective = replace(self.objective, rng=rng)
+        n = len(self.objective.X)
+        batches = np.array_split(rng.permutation(n), -(-n // self._batch_size()))
+        sized = ((len(batch), batch) for batch in batches)
+
+        def descend() -> None:
+            theta = trace.theta.copy()
+            loss, _, norm = pass_over(sized, self.objective, theta, rule, lambda _: self._rate(), trace.theta)
+            evaluate(self.objective, theta, batches[-1])
+            trace.add(theta, loss, norm)
+
+        self._guarded(descend)
+
+    def _guarded(self, descend: Callable[[], None]) -> None:
         try:
             with one_blas_thread():
-                self._descend()
+                descend()
         except DivergedError:
             count = len(self.trace.losses)
             self.trace.fault = f"{self.solver} diverged after {count} iterations, whose last finite weights are kept"
 
+    def _rate(self) -> float:
+        return RATES[self.solver] if self.chosen.learning_rate_init is None else float(self.chosen.learning_rate_init)
+
+    def _batch_size(self) -> int:
+        return min(BATCH if self.chosen.batch_size is None else self.chosen.batch_size, len(self.objective.X))
+
+    def _new_rule(self) -> Adam | Sgd:
+        if self.solver == "adam":
+            return Adam(self.trace.theta, weights=(0.1, 0.001), corrects_root=True)
+        return Sgd(self.trace.theta, noise=(NOISE, self.rng))
+
     def _descend(self) -> None:
-        chosen, objective, trace, n = self.chosen, self.objective, self.trace, len(self.objective.X)
-        rate = RATES[self.solver] if chosen.learning_rate_init is None else float(chosen.learning_rate_init)
+        chosen, objective, trace = self.chosen, self.objective, self.trace
         if self.solver == "lbfgs":
             # Below the rounding of the values there is nothing left to gain.
             tol = max(float(chosen.tol), 10 * float(np.finfo(objective.X.dtype).eps))
             lbfgs_descent(objective, trace, max_iter=chosen.max_iter, tol=tol)
         elif self.solver == "pgd":
-            tol = float(chosen.tol)
+            tol, rate = float(chosen.tol), self._rate()
             perturbed_descent(objective, trace, self.rng, max_iter=chosen.max_iter, tol=tol, rate=rate)
         else:
-            batch_size = min(BATCH if chosen.batch_size is None else chosen.batch_size, n)
-            adam = Adam(trace.theta, weights=(0.1, 0.001), corrects_root=True)
-            rule = adam if self.solver == "adam" else Sgd(trace.theta, noise=(NOISE, self.rng))
-            options = {"n_rows": n, "batch_size": batch_size, "max_iter": chosen.max_iter, "rate": rate}
-            batch_descent(objective, trace, rule, self.rng, **options)
+            rule = self.rule = self._new_rule()
+            sizes = {"n_rows": len(objective.X), "batch_size": self._batch_size()}
+            batch_descent(objective, trace, rule, self.rng, max_iter=chosen.max_iter, rate=self._rate(), **sizes)
 
     def model(self) -> TaylorModel:
         """Return the model at the last iterate."""
@@ -117,7 +196,10 @@ class Training:
             "a_": only(self.a, axis=1),
             "coef_": only(model.coef),
             "intercept_": only(model.intercept),
-            "activation_scale_": self.activation_scale,
+            "activation_": self.activation,
+            "activation_scale_": self.scale if model.net.mode == "taylor" else 1.0,
+            "alpha_": self.penalties.alpha,
+            "linear_alpha_": self.penalties.linear_alpha,
             "x_scale_": self.rows.scale,
             "y_scale_": only(self.units.scale),
             "solver_": self.solver,
@@ -125,13 +207,17 @@ class Training:
             "loss_curve_": trace.losses,
             "history_": {"loss": np.array(trace.losses), "gradient_norm": np.array(trace.gradients)},
         }
-        if self.chosen.whiten:
+        if self.objective.loss != "squared":
+            draft.temperature_ = self.penalties.temperature
+        if self.rule is not None:
+            draft._training = emptied(self)
+        if self.rows.mean is not None:
             draft.mean_, draft.whitening_ = self.rows.mean, self.rows.whitening
 
-    def warn(self) -> None:
-        """Say what went wrong, if anything did."""
+    def warn(self, *, first: bool = True) -> None:
+        """Say what went wrong, if anything did; what the first rows have told is not said again."""
         objective, trace = self.objective, self.trace
-        if self.distance > FAR and dependence(objective.X, objective.Y) > SURE:
+        if first and self.distance > FAR and dependence(objective.X, objective.Y) > SURE:
             warn(
                 f"The rows of X lie {self.distance:.3g} times their own spread from zero and are divided by one number:"
                 f" all that they differ in is then of size {1 / self.distance:.2g}, which the penalty leaves little of."
@@ -141,45 +227,31 @@ class Training:
         if trace.fault:
             remedy = "Take a smaller learning_rate_init" if "diverged" in trace.fault else "Increase max_iter or tol"
             warn(f"{trace.fault} ({last}). {remedy}, or scale the columns of X.", ConvergenceWarning)
-        elif trace.losses and is_odd(objective.net):
-            _, gamma, b = objective.unpack(trace.theta)
-            without = objective(objective.pack(np.zeros(objective.net.expansion.W0.shape), gamma, b))[0]
-            if trace.losses[-1] > STUCK * without:
-                warn(
-                    f"The quadratic term of {self.chosen.activation!r} lowered the objective from {without:.3g} to"
-                    f" {trace.losses[-1]:.3g} only: its σ'' is odd, and so is the term in x, which cannot fit an even"
-                    " target such as a product of two columns. Take activation='softplus' or 'gelu'."
-                )
+        blind = blindness(self.activation, self.orders)
+        if first and blind:
+            warn(blind)
 
 
-def check_orders(order: Any, mode: str, width: int) -> tuple[int, ...]:
-    """Return the orders whose terms are summed; refuse those that do not go with the mode, and an odd width."""
-    orders: tuple[Any, ...] = order if isinstance(order, tuple) else (order,)
-    whole = all(isinstance(k, Integral) and k in range(1, MAX_ORDER + 1) for k in orders)
-    if not whole or not orders or len(set(orders)) < len(orders):
-        raise ValueError(f"order must be one of 1 to {MAX_ORDER}, or a tuple of different ones, got {order!r}.")
-    if mode != "taylor" and tuple(orders) != (2,):
-        raise ValueError(
-            f"mode={mode!r} trains the real network, of which random signs leave order 2 and even ones above it, got"
-            f" order={order!r}. Set order=2, or mode='taylor'."
-        )
-    if width % 2:
-        raise ValueError(f"width must be even, for neurons come in pairs, got {width}. Take {width + 1}.")
-    return tuple(int(k) for k in orders)
+def emptied(training: Training) -> Training:
+    """Return a training without rows, parameters and sources of random numbers: arrays and numbers to go on from."""
+    found, objective = copy.copy(training), training.objective
+    linear = None if objective.linear is None else replace(objective.linear, Z=objective.linear.Z[:0])
+    X, Y = objective.X[:0].copy(), objective.Y[:0].copy()
+    found.objective = replace(objective, X=X, Y=Y, linear=linear, rng=None, weight=None)
+    found.chosen = found.rng = None
+    found.trace, found.rule = replace(training.trace, callback=None), copy.copy(training.rule)
+    if isinstance(found.rule, Sgd):
+        found.rule.noise = None
+    return found
 
 
-def check_solver(chosen: Any, orders: tuple[int, ...]) -> str:
-    """Return the solver that will run; refuse starts and solvers that do not go together."""
-    solver: str = chosen.solver
-    if chosen.mode == "signs":
-        if solver == "pgd":
-            raise ValueError("mode='signs' draws signs at every step, but 'pgd' compares steps. Take 'adam' or 'sgd'.")
-        solver = "adam" if solver == "lbfgs" else solver
-    if chosen.init == "zeros" and 1 not in orders and solver not in ("pgd", "sgd"):
-        raise ValueError(
-            f"init='zeros' is a stationary point, which {solver!r} never leaves: all terms of order 2 and more have"
-            " gradient 0 there. Take init='random' or 'spectral', or solver='pgd', which adds noise."
-        )
-    if chosen.init == "spectral" and orders != (2,):
-        raise ValueError(f"init='spectral' is made for order=2, got order={chosen.order!r}. Take init='random'.")
-    return solver
+def resumed(training: Training, chosen: Any, X: Array, Y: Array, weight: Array | None) -> Training:
+    """Return a training that goes on with other rows, in the user's units, and targets in theirs; the old one stays."""
+    found, objective = copy.copy(training), training.objective
+    X = training.rows.apply(X.astype(objective.X.dtype, copy=False))
+    linear = None if objective.linear is None else objective.linear.of_rows(X)
+    found.objective = replace(objective, X=X, Y=Y.astype(X.dtype), linear=linear, weight=weight)
+    found.chosen, found.rule = chosen, copy.deepcopy(training.rule)
+    old = training.trace
+    found.trace = Trace(old.theta.copy(), chosen.callback, [*old.losses], [*old.gradients])
+    return found

@@ -32,7 +32,7 @@ PAPERS = {
         "multi-index",
         "ensembles",
     ),
-    "beyond_linearization": ("escape-ntk", "dimension-factor", "taylor-orders"),
+    "beyond_linearization": ("escape-ntk", "dimension-factor", "taylor-orders", "isolation"),
     "gradient_features": ("parity", "structured-parity", "xor-mixture", "recursive-features"),
 }
 NAMES = tuple(name for names in PAPERS.values() for name in names)

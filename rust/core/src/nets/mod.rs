@@ -13,6 +13,7 @@ mod hidden;
 mod jacobian;
 mod layer;
 mod loss;
+mod multipliers;
 mod passes;
 mod signs;
 mod sweep;
@@ -24,6 +25,7 @@ pub use expansion::{Expansion, Terms, hessian_product, taylor_gradient, taylor_t
 pub use hidden::hidden;
 pub use jacobian::{tangent_product, tangent_transpose};
 pub use loss::Loss;
+pub use multipliers::Law;
 pub use signs::{Signs, signs_forward, signs_gradient};
 pub use targets::{Labels, loss};
 pub use two_layer::{Net, NetGradient, forward, gradient, simplified};

@@ -1,4 +1,4 @@
-//! Two-layer nets whose movement has a random sign in every row: exact means and variances over the signs.
+//! Two-layer nets whose movement has a random sign, or multiplier, in every row: exact means and variances over these.
 
 use crate::activation::Shape;
 use crate::error::{Result, fits};
@@ -11,11 +11,13 @@ use crate::threads::Context;
 use super::cell::{CHUNK, Cell, Piece};
 use super::gradient::Gradient;
 use super::loss::Loss;
+use super::multipliers::{Law, Tied};
 use super::sweep::Sweep;
-use super::targets::{Labels, Slopes, Write};
+use super::targets::{Labels, Slopes, Target, Write};
 use super::weights::Head;
 
-/// `f(x) = sum_r a_r sigma((w0_r + s_r w_r) . x)` with independent random signs `s_r`.
+/// `f(x) = sum_r a_r sigma((w0_r + s_r w_r) . x)` with independent random signs `s_r`; with a law of multipliers
+/// `sum_r a_r (sigma((w0_r + z_r w_r) . x) - sigma((w0_r + z'_r w_r) . x))`.
 #[derive(Debug, Clone, Copy)]
 pub struct Signs<'a, T> {
     /// First layer from which is moved, m rows.
@@ -26,6 +28,8 @@ pub struct Signs<'a, T> {
     pub a: Rows<'a, T>,
     /// Activation.
     pub shape: Shape,
+    /// The laws of the multipliers `z_r` and `z'_r`; without one there are signs.
+    pub law: Option<Law<'a>>,
 }
 
 impl<T: Real> Signs<'_, T> {
@@ -33,7 +37,24 @@ impl<T: Real> Signs<'_, T> {
         fits("columns of w0", d, self.start.d)?;
         fits("columns of w", d, self.movement.d)?;
         fits("rows of w", self.start.n, self.movement.n)?;
-        fits("rows of a", self.start.n, self.a.n)
+        fits("rows of a", self.start.n, self.a.n)?;
+        self.law.map_or(Ok(()), |law| law.check())
+    }
+
+    /// One sweep, by the cell of the signs or of the multipliers.
+    fn run<G: Target>(
+        &self,
+        context: &Context<'_>,
+        x: Rows<'_, T>,
+        heads: &[Head<T>],
+        target: &G,
+        gradient: Option<Gradient<'_, T>>,
+    ) -> Result<f64> {
+        let (shape, slopes, layers) = (self.shape, gradient.is_some(), &[self.start, self.movement]);
+        match self.law {
+            None => Sweep { x, layers, heads, cell: &Halves { shape, slopes }, target }.run(context, gradient),
+            Some(law) => Sweep { x, layers, heads, cell: &Tied { shape, law, slopes }, target }.run(context, gradient),
+        }
     }
 
     /// Output weights of means, and of squared odd parts: `a_k^2`, or the lower triangle of `a a^T`.
@@ -128,7 +149,7 @@ impl<T: Real> Job for Combine<'_, T> {
 /// Shapes that do not fit, values that are not finite, memory, interruption.
 ///
 /// # Cost
-/// `4 n m d` flops and two activations an element.
+/// `4 n m d` flops and two activations an element, or one for each value of the multipliers.
 pub fn signs_forward<T: Real>(
     context: &Context<'_>,
     x: Rows<'_, T>,
@@ -139,10 +160,9 @@ pub fn signs_forward<T: Real>(
     net.check(x.d)?;
     fits("elements of the mean", x.n * net.a.d, mean.len())?;
     fits("elements of the variance", x.n * net.a.d, variance.len())?;
-    let cell = Halves { shape: net.shape, slopes: false };
     let heads = net.heads(context.level, false)?;
     let target = Write { offset: None, out: vec![Shared::new(mean), Shared::new(variance)] };
-    Sweep { x, layers: &[net.start, net.movement], heads: &heads, cell: &cell, target: &target }.run(context, None)?;
+    net.run(context, x, &heads, &target, None)?;
     Ok(())
 }
 
@@ -170,10 +190,8 @@ pub fn signs_gradient<T: Real>(
     fits("weights of nodes", rule.0.len(), rule.1.len())?;
     fits("elements of w's derivative", net.start.data.len(), out.len())?;
     fits("elements of residual", x.n * net.a.d, residual.len())?;
-    let cell = Halves { shape: net.shape, slopes: true };
     let heads = net.heads(context.level, labels.loss == Loss::Softmax)?;
     let target = Slopes { labels, residual: Some(Shared::new(residual)), rule: Some(rule) };
     let gradient = Gradient { layer: out, copies: None, rest: None };
-    let sweep = Sweep { x, layers: &[net.start, net.movement], heads: &heads, cell: &cell, target: &target };
-    sweep.run(context, Some(gradient))
+    net.run(context, x, &heads, &target, Some(gradient))
 }
