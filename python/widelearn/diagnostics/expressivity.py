@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import comb
 from numbers import Integral
 from typing import Any, NamedTuple
@@ -297,6 +298,7 @@ def _terms(target: Any, d: int) -> list[tuple[float, int]]:
     return terms
 
 
+@cache
 def _coefficient(activation: Any, derivative: int, degree: int) -> float:
     row = hermite_coefficients(activation, DEGREES, derivative=derivative)
     if abs(row[degree]) <= ZERO * float(np.linalg.norm(row)):

@@ -122,7 +122,7 @@ class TaylorProblem:
         if model.whiten:
             b = b + np.asarray(model.mean_, dtype=float) @ coef
             coef = np.linalg.pinv(np.asarray(model.whitening_, dtype=float), rcond=1e-12, hermitian=True) @ coef
-        alpha = float(model.alpha)
+        alpha = float(getattr(model, "alpha_", model.alpha))
         return cls(
             X=rows,
             Y=Y,

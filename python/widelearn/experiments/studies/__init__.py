@@ -32,7 +32,16 @@ PAPERS = {
         "multi-index",
         "ensembles",
     ),
-    "beyond_linearization": ("escape-ntk", "dimension-factor", "taylor-orders", "isolation"),
+    "beyond_linearization": (
+        "escape-ntk",
+        "dimension-factor",
+        "taylor-orders",
+        "isolation",
+        "landscape",
+        "generalization-bound",
+        "expressivity",
+        "quadratic-controls",
+    ),
     "gradient_features": ("parity", "structured-parity", "xor-mixture", "recursive-features"),
 }
 NAMES = tuple(name for names in PAPERS.values() for name in names)
