@@ -19,7 +19,19 @@ Array = NDArray[np.float64]
 
 # Columns of a net that gives a function's values.
 COLUMNS = 16
-FITTED = ("W_", "W0_", "a_", "coef_", "intercept_", "activation_scale_", "x_scale_", "y_scale_")
+FITTED = (
+    "W_",
+    "W0_",
+    "a_",
+    "coef_",
+    "intercept_",
+    "activation_",
+    "activation_scale_",
+    "alpha_",
+    "linear_alpha_",
+    "x_scale_",
+    "y_scale_",
+)
 
 
 def check_fitted(model: Any) -> None:
@@ -37,7 +49,7 @@ def fitted_net(model: Any) -> tuple[Expansion, Array]:
     W, W0, a = (np.asarray(part, dtype=float) for part in (model.W_, model.W0_, model.a_))
     a = a.reshape(len(W0), -1) / float(model.activation_scale_)
     orders = model.order if isinstance(model.order, tuple) else (model.order,)
-    return Expansion(W0, a, getattr(model, "activation_", model.activation), orders), W
+    return Expansion(W0, a, model.activation_, orders), W
 
 
 def order_of(model: Any) -> int:
@@ -122,7 +134,6 @@ class TaylorProblem:
         if model.whiten:
             b = b + np.asarray(model.mean_, dtype=float) @ coef
             coef = np.linalg.pinv(np.asarray(model.whitening_, dtype=float), rcond=1e-12, hermitian=True) @ coef
-        alpha = float(getattr(model, "alpha_", model.alpha))
         return cls(
             X=rows,
             Y=Y,
@@ -133,8 +144,8 @@ class TaylorProblem:
             beta=coef * float(model.x_scale_) / scale,
             b=b / scale,
             linear=bool(model.linear_term),
-            alpha=alpha,
-            linear_alpha=float(getattr(model, "linear_alpha_", alpha)),
+            alpha=float(model.alpha_),
+            linear_alpha=float(model.linear_alpha_),
             order=order_of(model),
             power=int(model.penalty_power),
         )
