@@ -37,6 +37,7 @@ PAPERS = {
         "dimension-factor",
         "taylor-orders",
         "isolation",
+        "escaping-saddles",
         "landscape",
         "generalization-bound",
         "expressivity",
