@@ -43,21 +43,21 @@ KERNELS = {
 }
 
 
-def exact(kernel, X, y, X_new):
+def exact(kernel, X, y, X_new, *, intercept=True):
     """Return a function of shares of n/λ_max, and λ_max: values at new rows of the flow in many digits."""
     rows, new = ([[mpmath.mpf(float(one)) for one in row] for row in A] for A in (X, X_new))
     n = len(rows)
     K = mpmath.matrix([[kernel(x, z) for z in rows] for x in rows])
     cross = mpmath.matrix([[kernel(x, z) for z in rows] for x in new])
     ones = mpmath.ones(n, 1)
-    center = ones.T * K / n
-    H = mpmath.eye(n) - ones * ones.T / n
+    center = ones.T * K / n * intercept
+    H = mpmath.eye(n) - ones * ones.T / n * intercept
     targets = mpmath.matrix([mpmath.mpf(float(one)) for one in y])
     values, vectors = mpmath.eigsy(H * K * H)
     largest = max(values)
     scores = (cross - mpmath.ones(len(new), 1) * center) * H * vectors
     projected = vectors.T * H * targets
-    mean = mpmath.fsum(targets) / n
+    mean = mpmath.fsum(targets) / n * intercept
 
     def at(time):
         shares = [
@@ -103,6 +103,26 @@ def test_offsets_lose_no_digits_that_are_not_told_of(name, offset, spread):
             # Not everything is told of.
             assert not lost or offset**2 > 100 or spread < 1 or multiple == np.inf
             assert not lost or name != "linear"
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_columns_of_unlike_lengths_keep_their_digits(seed):
+    """More columns than rows and fewer, far from zero or not, with an intercept or without: at no time is any lost."""
+    rng = np.random.default_rng(seed)
+    n, d, intercept = 9, (4, 12)[seed % 2], seed % 4 < 2
+    X = rng.standard_normal((n, d)) + (rng.choice([0.0, 10.0, 1e4], d) if intercept else 0.0)
+    X *= 10.0 ** rng.uniform(-5, 5, d)
+    y = rng.standard_normal(n) + X[:, 0] / X[:, 0].std()
+    X_new = X[:3] + X.std(axis=0) * rng.standard_normal((3, d))
+    with mpmath.workdps(DIGITS):
+        at, largest = exact(product, X, y, np.vstack([X, X_new]), intercept=intercept)
+        for multiple in (1.0, 1e6, 1e12, 1e20, np.inf):
+            wanted = at(multiple * n / largest)
+            for kernel in ("linear", FunctionTransformer()):
+                model = GradientFlowRegressor(kernel, multiple * n / largest, fit_intercept=intercept)
+                assert not told(model, X, y)
+                found = model.predict(np.vstack([X, X_new]))
+                np.testing.assert_allclose(found, wanted, atol=1e-8 * np.abs(wanted).max())
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,13 @@ from widelearn.estimators.feature_ridge.model import FittedRidge, fitted_ridge
 from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.flow import contents
 from widelearn.estimators.flow.left_out import Complex, feature_errors, row_errors
+from widelearn.estimators.flow.moments import are_unlike
 from widelearn.estimators.flow.rounding import check_digits
-from widelearn.estimators.flow.spectrum import Spectrum, of_matrix, of_moments
+from widelearn.estimators.flow.spectrum import Spectrum, of_matrix, of_moments, of_rows
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, is_precomputed, kernel_of
 from widelearn.kernels import Linear
 from widelearn.kernels.rows import check_square
+from widelearn.ridge.dual_rows import StoredRows
 from widelearn.ridge.symmetric_systems import Solution
 from widelearn.runtime import Array
 
@@ -119,7 +121,14 @@ class FeatureFlow:
         self.wide = n <= p or self.map.is_wide(n, X.shape[1])
         self.system: Any = None
         if self.wide:
-            K = self.map.dual_rows(X, fit_intercept).gram(np.dtype(np.float64))
+            seen = self.map.dual_rows(X, fit_intercept)
+            if isinstance(seen, StoredRows) and are_unlike(
+                seen.Z.var(axis=0) if fit_intercept else (seen.Z**2).mean(axis=0)
+            ):
+                self.wide = False
+                self.spectrum, self.system = of_rows(seen.Z, Y, weight, fit_intercept=fit_intercept)
+                return
+            K = seen.gram(np.dtype(np.float64))
             check_digits(K.diagonal(), X)
             self.spectrum = of_matrix(K, Y, weight, fit_intercept=fit_intercept)
         else:
@@ -197,19 +206,20 @@ def flow_of(kernel: Any, rows: Rows, fit_intercept: bool) -> KernelFlow | Featur
     """Return the flow of rows on what a parameter names: a kernel, or a feature map."""
     if is_map(kernel):
         return FeatureFlow(kernel, rows, fit_intercept)
-    # Differences of rows far from zero keep the digits that their inner products lose.
-    columns = fit_intercept and type(kernel_of(kernel)) is Linear and is_far(rows)
-    return FeatureFlow("passthrough", rows, fit_intercept) if columns else KernelFlow(kernel, rows, fit_intercept)
+    if type(kernel_of(kernel)) is Linear and by_columns(rows, fit_intercept):
+        return FeatureFlow("passthrough", rows, fit_intercept)
+    return KernelFlow(kernel, rows, fit_intercept)
 
 
-def is_far(rows: Rows) -> bool:
-    """Whether rows that have a weight are much longer than their differences from their mean."""
+def by_columns(rows: Rows, fit_intercept: bool) -> bool:
+    """Whether inner products of rows lose digits that their columns keep: of lengths or means unlike each other."""
     X, _, weight = with_weight(*rows[:3])
     share = np.full(len(X), 1.0 / len(X)) if weight is None else weight / weight.sum()
     exponent = int(np.frexp(np.abs(X).max(initial=0.0))[1])
     units = np.ldexp(X.astype(np.float64, copy=False), -exponent)
-    about = units - share @ units
-    return float(share @ (units**2).sum(axis=1)) > FAR * float(share @ (about**2).sum(axis=1))
+    squares = share @ units**2
+    about = share @ (units - share @ units) ** 2 if fit_intercept else squares
+    return float(squares.sum()) > FAR * float(about.sum()) or are_unlike(about)
 
 
 def is_map(kernel: Any) -> bool:

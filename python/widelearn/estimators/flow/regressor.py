@@ -90,9 +90,9 @@ class GradientFlowRegressor(MultiOutputMixin, RegressorMixin, BaseGradientFlow):
     functions c/(z + s) to 1e-8, so that a flow is a sum of ridge regressions of complex penalties, of each of which the
     identity holds: "cv" is what refits would give.
 
-    Eigenvalues that rounding errors of the kernel matrix make are none, a multiple of its trace's last place; with an
-    intercept rows far from zero flow by their columns for the linear kernel, whose differences keep the digits that
-    inner products lose.
+    Eigenvalues that rounding errors of the kernel matrix make, some last places of its trace, are none. Where rows are
+    far from zero or columns in unlike units the linear kernel flows by its columns, each rounded by itself, as every
+    map with stored features does: their differences keep the digits that inner products lose.
 
     A linearised model with fit_intercept=False is the training of its parameters: f0(x) + J(x) (θ_t - θ_0). Several
     outputs of J share their parameters, and flow together down the mean over rows of all their squares.

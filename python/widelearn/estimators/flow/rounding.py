@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.linalg import LinAlgWarning
@@ -27,7 +27,7 @@ TINY = float(np.finfo(np.float64).tiny)
 
 
 @dataclass(frozen=True, eq=False)
-class Rounding:
+class OfMatrix:
     """What rounding errors of S K S, S = √W, do to its flow: eigenvalues below `noise` are none.
 
     Errors of entries are `unit` times the roots of products of the diagonal, far larger than the eigenvalues where rows
@@ -46,7 +46,7 @@ class Rounding:
     fit_intercept: bool
 
     @classmethod
-    def of(cls, path: DualPath, values: Array, *, fit_intercept: bool) -> Rounding:
+    def of(cls, path: DualPath, values: Array, *, fit_intercept: bool) -> OfMatrix:
         """Return what the eigenvalues beside the intercept say of it; warn where the matrix is indefinite."""
         trace, top = (
             float(np.ldexp(one, path.exponent)) for one in (path.diagonal.sum(), path.diagonal.max(initial=0.0))
@@ -68,14 +68,30 @@ class Rounding:
         hides = trace > HIDDEN * len(values) * largest
         return cls(path.diagonal, path.exponent, path.root, path.y, unit, noise, hides, fit_intercept)
 
-    def moved(self, coef: Array) -> float:
-        """Return about how far rounding moves the values at the rows, relative to the targets, of coefficients (n, t).
+    def moved(self, spectrum: Any, learned: Array) -> float:
+        """Return about how far rounding moves the values at the rows, relative to the targets, for learned shares.
 
         An error δ of the matrix moves those of a flow by ∫ exp(-K s) δ r_(t-s) ds, r its residuals, whose integral are
         the dual coefficients: by no more than ridge regression of these.
         """
-        dual, options = np.ldexp(coef, self.exponent) / self.root[:, None], {"fit_intercept": self.fit_intercept}
+        dual = np.ldexp(spectrum.coef(learned), self.exponent) / self.root[:, None]
+        options = {"fit_intercept": self.fit_intercept}
         return fit_error(self.diagonal, dual, self.right, self.root, self.unit, **options)
+
+
+@dataclass(frozen=True, eq=False)
+class OfMoments:
+    """What rounding errors of second moments do: errors of eigenvalues beside themselves, and the largest of all."""
+
+    relative: Array
+    noise: float
+    hides: ClassVar[bool] = False
+
+    def moved(self, spectrum: Any, learned: Array) -> float:
+        """Return about how far rounding moves the values at the rows, relative to the targets, for learned shares."""
+        squares = (learned[0] * self.relative) ** 2 @ spectrum.energies
+        whole = spectrum.energies.sum(axis=0) + spectrum.outside
+        return float(np.sqrt(np.divide(squares, whole, out=np.zeros_like(whole), where=whole > 0.0)).max())
 
 
 def complain(problem: Any, time: float, learned: Array, *, chosen: bool) -> None:
@@ -84,7 +100,7 @@ def complain(problem: Any, time: float, learned: Array, *, chosen: bool) -> None
     if rounding is None:
         return
     largest = float(spectrum.eigenvalues.max(initial=0.0))
-    doubt = rounding.moved(spectrum.coef(learned))
+    doubt = rounding.moved(spectrum, learned)
     if rounding.hides and not alike(problem.X):
         # What is learned along directions that are hidden, at most; of chosen times none would be late enough.
         late = chosen and rounding.noise > LOST * largest
@@ -108,8 +124,11 @@ def alike(X: Array) -> bool:
 
 def check_digits(diagonal: Array, values: Array) -> None:
     """Refuse inner products of rows or features so small that float64 has lost their digits."""
-    largest, size = float(np.abs(diagonal).max(initial=0.0)), float(np.abs(values).max(initial=0.0))
-    if 0.0 < largest < TINY or (largest == 0.0 and 0.0 < size < TINY**0.5):
+    largest = float(np.abs(diagonal).max(initial=0.0))
+    if largest >= TINY:
+        return
+    size = float(np.abs(values).max(initial=0.0))
+    if largest > 0.0 or 0.0 < size < TINY**0.5:
         raise ValueError(
             f"Kernel values of rows of numbers about {size:.3g} are at most {largest:.3g}, and float64 keeps all digits"
             f" of numbers from {TINY:.3g} on: scale X up."

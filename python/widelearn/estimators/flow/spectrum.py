@@ -7,12 +7,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from widelearn.estimators.flow.rounding import Rounding
+from widelearn.estimators.flow.moments import decomposed
+from widelearn.estimators.flow.rounding import OfMatrix, OfMoments
 from widelearn.estimators.units import Units
 from widelearn.ridge import Moments
 from widelearn.ridge.dual_path import DualPath
-from widelearn.ridge.lapack import eigh
-from widelearn.ridge.normal_equations import EPS
+from widelearn.ridge.normal_equations import EPS, NormalEquations
+from widelearn.ridge.row_spectrum import RowSpectrum
 from widelearn.runtime import Array, check_memory
 
 # Units of the last place by which a map's features of one row differ from place to place.
@@ -37,8 +38,8 @@ class Spectrum:
     # Squares (k, t) of the weighted targets along each direction, and of what lies along none (t,).
     energies: Array
     outside: Array
-    # What rounding errors of a kernel matrix do, while the flow is fitted.
-    rounding: Rounding | None = None
+    # What rounding errors do, while the flow is fitted.
+    rounding: OfMatrix | OfMoments | None = None
 
     @property
     def rates(self) -> Array:
@@ -104,7 +105,7 @@ def of_matrix(K: Array, Y: Array, weight: Array | None, *, fit_intercept: bool) 
     """Return the spectrum of rows that all have weight, by their kernel matrix, which is destroyed."""
     path = DualPath(K, Y, np.zeros(1), weight, fit_intercept=fit_intercept, definite=False)
     values = np.ldexp(path.values, path.exponent)
-    rounding = Rounding.of(path, values, fit_intercept=fit_intercept)
+    rounding = OfMatrix.of(path, values, fit_intercept=fit_intercept)
     values = np.where(values > rounding.noise, values, 0.0)
     root, total = path.root, float(path.root @ path.root)
     mean, center = np.zeros(Y.shape[1]), np.zeros(len(root))
@@ -125,13 +126,27 @@ def of_moments(moments: Moments, *, fit_intercept: bool, exact: bool) -> tuple[S
     p = moments.n_features
     check_memory(24 * p * p, f"The eigenvectors of {p} features", "Take fewer features.")
     system = moments.equations(fit_intercept, once=True)
-    values, vectors = eigh(system.A)
-    equal = 0.0 if exact else system.weight * float(((ULPS * EPS * system.center) ** 2).sum())
-    noise = max(p * EPS * float(values.max(initial=0.0)), -2.0 * float(values.min(initial=0.0)), equal)
-    values = np.where(values > noise, values, 0.0)
-    projected, seen = vectors.T @ system.B, values > 0.0
-    energies = np.where(seen[:, None], projected**2 / np.where(seen, values, 1.0)[:, None], 0.0)
+    least = system.weight * ((0.0 if exact else ULPS * EPS) * system.center) ** 2
+    values, vectors, projected, energies, relative = decomposed(system.A, system.B, least)
     outside = np.maximum(system.size**2 - energies.sum(axis=0), 0.0)
     center, mean, total = system.center, system.mean_y, system.weight
-    found = Spectrum(values, vectors, projected, center, mean, total, energies, outside)
+    noise = float((relative * values).max(initial=0.0))
+    rounding = OfMoments(relative, noise)
+    found = Spectrum(values, vectors, projected, center, mean, total, energies, outside, rounding)
     return found, system._replace(A=np.empty(0))
+
+
+def of_rows(Z: Array, Y: Array, weight: Array | None, *, fit_intercept: bool) -> tuple[Spectrum, Any]:
+    """Return what :func:`of_moments` does of fewer rows than features, by their singular vectors, no squares."""
+    rows = RowSpectrum(Z, Y, weight, fit_intercept=fit_intercept)
+    largest, seen = float(rows.s.max(initial=0.0)), rows.s > 0.0
+    relative = np.where(seen, EPS * largest / np.where(seen, rows.s, 1.0), 0.0)
+    along, total = rows.U.T @ rows.y, float(rows.root @ rows.root)
+    energies = np.where(seen[:, None], along**2, 0.0)
+    outside = np.maximum((rows.y**2).sum(axis=0) - energies.sum(axis=0), 0.0)
+    rounding = OfMoments(relative, EPS * largest**2)
+    projected = rows.s[:, None] * along
+    found = Spectrum(rows.s**2, rows.Vt.T, projected, rows.center, rows.mean, total, energies, outside, rounding)
+    where = rows.center, np.zeros_like(rows.center), rows.mean, rows.size, total, fit_intercept
+    none = np.empty(0)
+    return found, NormalEquations(none, none, *where, rows.lengths**2, rows.size)
