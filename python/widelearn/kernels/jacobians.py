@@ -10,7 +10,7 @@ import numpy as np
 from widelearn.runtime import Array, NumberOverflowError, available_memory, check_memory, row_blocks
 
 # Bytes of the rows of a Jacobian that are kept while others pass, and the share of them that passes at once.
-PANEL_BYTES, SHARE = 600 << 20, 6
+PANEL_BYTES, SHARE = 600 << 20, 8
 # Rows that a callable is given at once, at most: what it holds beside its result is not known here.
 CALL_ROWS = 256
 # Numbers of outputs that are tried on a `vjp` that refuses one, where nothing else says how many there are.

@@ -5,12 +5,9 @@ from typing import Any
 import numpy as np
 
 from widelearn.kernels.jacobians import PANEL_BYTES, Jacobian, TangentRows
+from widelearn.kernels.long_rows import own_products, products
 from widelearn.runtime import Array, row_blocks
 
-# Columns of float32 numbers whose products are summed before they are added up in float64.
-SINGLE_COLUMNS = 2048
-# Multiplications after which an interrupt is seen, and rows that are multiplied with as many others at once.
-WORK, TILE = 1 << 30, 1024
 # Rows that products given as callables take at once.
 PRODUCT_ROWS = 512
 # A block of rows: where they are read, which they are, and what was read.
@@ -172,39 +169,3 @@ class TangentGram:
         """Refuse values of rows that are not finite."""
         if not np.isfinite(out[rows.start * self.each : rows.stop * self.each]).all():
             source.complain(rows)
-
-
-def products(A: Array, B: Array) -> Array:
-    """Return A Bᵀ in float64, of long rows: of float32 ones the products of some columns are summed in float32."""
-    out = np.empty((len(A), len(B)))
-    for rows in row_blocks(len(A), TILE):
-        for others in row_blocks(len(B), TILE):
-            summed(A[rows], B[others], out[rows, others])
-    return out
-
-
-def own_products(A: Array) -> Array:
-    """Return A Aᵀ, symmetric to the last bit."""
-    out = np.empty((len(A), len(A)))
-    for rows in row_blocks(len(A), TILE):
-        for others in row_blocks(rows.start, TILE):
-            summed(A[rows], A[others], out[rows, others])
-            out[others, rows] = out[rows, others].T
-        # Of a matrix with itself BLAS computes half.
-        block, square = A[rows], np.empty((rows.stop - rows.start,) * 2)
-        summed(block, block, square)
-        out[rows, rows] = np.tril(square) + np.tril(square, -1).T
-    return out
-
-
-def summed(A: Array, B: Array, out: Array) -> None:
-    """Write A Bᵀ, the products of some columns after the others: all rows meet while these are near."""
-    is_double = np.result_type(A, B) == np.float64
-    step = max(WORK // max(len(A) * len(B), 1), 1)
-    for columns in row_blocks(A.shape[1], step if is_double else min(step, SINGLE_COLUMNS)):
-        left = A[:, columns]
-        part = left @ (left.T if A is B else B[:, columns].T)
-        if columns.start:
-            out += part
-        else:
-            out[...] = part
