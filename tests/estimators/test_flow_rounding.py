@@ -13,7 +13,7 @@ import widelearn as wl
 from widelearn import GradientFlowClassifier, GradientFlowRegressor
 from widelearn.kernels import NTK, RBF, Polynomial
 
-DIGITS = 60
+DIGITS, EPS = 60, float(np.finfo(float).eps)
 TOLD = "Rounding errors may leave fewer than six digits of the flow"
 # What is not told of is within ten times the estimate that would be, on the rows and beyond them.
 FIT, BEYOND = 1e-5, 1e-4
@@ -123,6 +123,28 @@ def test_columns_of_unlike_lengths_keep_their_digits(seed):
                 assert not told(model, X, y)
                 found = model.predict(np.vstack([X, X_new]))
                 np.testing.assert_allclose(found, wanted, atol=1e-8 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("apart", range(2, 8))
+@pytest.mark.parametrize("unit", [1.0, 1e-5])
+def test_columns_that_are_nearly_copies_are_told_of(apart, unit):
+    rng = np.random.default_rng(apart)
+    X = rng.standard_normal((9, 3)) * [1.0, 1.0, unit]
+    X[:, 1] = X[:, 0] + 10.0**-apart * rng.standard_normal(9)
+    y, any_told = rng.standard_normal(9), False
+    with mpmath.workdps(DIGITS):
+        at, largest = exact(product, X, y, X)
+        for multiple in (1.0, 1e6, 1e12, np.inf):
+            for kernel in ("linear", FunctionTransformer()):
+                model = GradientFlowRegressor(kernel, multiple * 9 / largest)
+                lost = told(model, X, y)
+                any_told |= lost
+                # Eigenvalues up to the last places of the largest are none: what they would have learned is missing.
+                off = np.abs(model.predict(X) - at(multiple * 9 / largest)).max()
+                missing = 9 * EPS * multiple if multiple < np.inf or apart > 6 else 0.0
+                assert lost or off < FIT + missing * y.std()
+                assert not lost or multiple * 10.0 ** (-2 * apart) > 1e-6
+    assert any_told == (apart > 4)
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,8 @@ def are_unlike(squares: Array, least: Array | float = 0.0) -> bool:
 def _graded(A: Array, B: Array, least: Array) -> Decomposed:
     """Decompose A = D C D, D lengths of columns, by eigenvectors of C and singular vectors of D Q √Γ.
 
-    Errors of C beside its own smallest eigenvalue are those of all eigenvalues of A beside themselves, and singular
-    vectors lose no squares.
+    Errors of C beside its own smallest eigenvalue are those of eigenvalues of A beside themselves, at most, and
+    singular vectors lose no squares.
 
     Source: Demmel & Veselić, "Jacobi's method is more accurate than QR", SIAM J. Matrix Anal. Appl. 13, 1992.
     """
@@ -68,7 +68,8 @@ def _graded(A: Array, B: Array, least: Array) -> Decomposed:
     D[np.isinf(D)] = 1.0
     root, Q = np.sqrt(gamma[kept]), Q[:, kept]
     V, s, Ut = svd(np.ascontiguousarray(D[:, None] * (Q * root)))
-    error = EPS * np.maximum(p / float(root.min(initial=np.inf) ** 2), s.max(initial=0.0) / s)
+    # Errors of C, EPS each, as an eigenvector meets them.
+    error = EPS * np.maximum(D**2 @ V**2 / s**2, s.max(initial=0.0) / s)
     along = Ut @ ((Q.T @ (B[order] / D[:, None])) / root[:, None])
     vectors = np.empty_like(V)
     vectors[order] = V
