@@ -38,6 +38,7 @@ PAPERS = {
         "taylor-orders",
         "isolation",
         "escaping-saddles",
+        "randomization-coupling",
         "landscape",
         "generalization-bound",
         "expressivity",
