@@ -141,6 +141,7 @@ def test_directions_are_found_through_noise():
         y = X[:, 0] * X[:, 1] + 0.1 * np.random.default_rng(seed).standard_normal(len(X))
         model = TaylorRegressor(random_state=seed).fit(X, y)
         worst.append(directions(model, truth=np.eye(d)[:2]).angles.max())
+        assert len(directions(model).vectors) == 2
     assert np.median(worst) <= 5
     assert max(worst) <= 6
 
@@ -189,6 +190,10 @@ def test_wrong_calls_are_refused():
         (lambda: rademacher(cubic, X), ValueError, "order=3"),
         (lambda: rademacher(model, X, radius=-1.0), ValueError, "radius must be"),
         (lambda: rademacher(model, X, draws=1), ValueError, "draws must be"),
+        (lambda: rademacher(model, X, draws=10**30), ValueError, "draws must be"),
+        (lambda: operator_norm_ratio(10**400), ValueError, "beyond what is computed"),
+        (lambda: explicit_solution(model, target), TypeError, "nets.Expansion"),
+        (lambda: sample_complexity([(1e200, 2)], 9), ValueError, "beyond what is computed"),
         (lambda: rademacher(3, X), TypeError, "has no W_"),
         (lambda: optimality_gap(3, X, y), TypeError, "has no W_"),
         (lambda: movement_norm(TaylorRegressor()), TypeError, "has no W_"),

@@ -10,9 +10,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from widelearn.diagnostics.lifted_forms import neuron_forms
 from widelearn.diagnostics.net_paths import rows_of
-from widelearn.diagnostics.taylor_problem import derivative, fitted_net, order_of, refuse_order, scaled_rows
+from widelearn.diagnostics.taylor_problem import (
+    check_draws,
+    derivative,
+    fitted_net,
+    order_of,
+    refuse_order,
+    scaled_rows,
+)
 from widelearn.nets import Expansion
-from widelearn.runtime import capped, row_blocks
+from widelearn.runtime import capped, in_range, row_blocks
 
 Array = NDArray[np.float64]
 
@@ -110,6 +117,7 @@ def mixed_norm(W: Array, k: int) -> float:
     return largest * float(np.sum((lengths / largest) ** (2 * k))) ** (1 / (2 * k)) if largest > 0 else 0.0
 
 
+@in_range
 def operator_norm_ratio(X: ArrayLike) -> float:
     """Return M_op = ‖XᵀX/n‖^½/max_i ‖x_i‖ of rows, between 1/√d and 1.
 
@@ -230,8 +238,7 @@ def rademacher(
     rows = scaled_rows(model, X)
     B = mixed_norm(W, 2) if radius is None else _radius("radius", radius)
     B_F = float(np.linalg.norm(W)) if tangent_radius is None else _radius("tangent_radius", tangent_radius)
-    if draws < 2:
-        raise ValueError(f"draws must be 2 or more, for a standard error, got {draws}.")
+    check_draws(draws)
     rng, n, c = np.random.default_rng(random_state), len(rows), expansion.a.shape[1]
     tangent = Expansion(expansion.W0, expansion.a, expansion.activation, (1,))
     found = np.empty((draws, 3))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from widelearn.diagnostics.taylor_problem import TaylorProblem, derivative, refuse_order
+from widelearn.diagnostics.taylor_problem import TaylorProblem, check_draws, derivative, refuse_order
 from widelearn.runtime import capped, row_blocks
 
 Array = NDArray[np.float64]
@@ -300,8 +300,7 @@ def curvature_identity(
     other = np.ascontiguousarray(movement, dtype=float)
     if other.shape != problem.W.shape or not np.isfinite(other).all():
         raise ValueError(f"movement must be finite and of shape {problem.W.shape}, got shape {other.shape}.")
-    if draws < 2:
-        raise ValueError(f"draws must be 2 or more, for a standard error, got {draws}.")
+    check_draws(draws)
     found = problem.loss_gradient()
     change = problem.expansion.outputs(problem.X, other) - problem.outputs
     gradient, improvement = float(np.sum(found.W * problem.W)), 2 * float(np.sum(found.residual * change))

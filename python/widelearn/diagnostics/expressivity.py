@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from widelearn.nets import Expansion
+from widelearn.runtime import in_range
 from widelearn.theory import hermite_coefficients
 
 Array = NDArray[np.float64]
@@ -20,6 +21,8 @@ Array = NDArray[np.float64]
 # Coefficients below are zero but for rounding.
 ZERO = 1e-12
 DEGREES = 60
+# Tolerances whose squares are numbers.
+LEAST = 1e-100
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +54,7 @@ class PolynomialTarget:
     directions: Any
     degrees: Any
 
+    @in_range
     def __post_init__(self) -> None:
         """Keep arrays, checked."""
         alpha, beta = (np.asarray(part, dtype=float) for part in (self.coefficients, self.directions))
@@ -122,6 +126,7 @@ class SampleComplexity(NamedTuple):
     gain: float
 
 
+@in_range
 def explicit_solution(expansion: Expansion, target: PolynomialTarget) -> ExplicitSolution:
     """Return a movement for which the quadratic term expresses a polynomial on rows of norm √d, by formula.
 
@@ -145,6 +150,8 @@ def explicit_solution(expansion: Expansion, target: PolynomialTarget) -> Explici
     ------
     ValueError
         If shapes do not fit, or σ'' has no Hermite coefficient of degree p - 2.
+    TypeError
+        If the net or the target is of another kind.
 
     Notes
     -----
@@ -170,6 +177,11 @@ def explicit_solution(expansion: Expansion, target: PolynomialTarget) -> Explici
     >>> bool(np.abs(found - target(X)).max() < 0.1)
     True
     """
+    if not isinstance(expansion, Expansion) or not isinstance(target, PolynomialTarget):
+        raise TypeError(
+            "An explicit solution is of a nets.Expansion and a PolynomialTarget, got"
+            f" {type(expansion).__name__} and {type(target).__name__}."
+        )
     W0, a = np.asarray(expansion.W0, dtype=float), np.asarray(expansion.a, dtype=float)
     (m, d), k = W0.shape, len(target.degrees)
     if a.shape[1] != 1 or target.directions.shape[1] != d or not np.all(a != 0):
@@ -195,6 +207,7 @@ def explicit_solution(expansion: Expansion, target: PolynomialTarget) -> Explici
     return ExplicitSolution(W, float(np.sum(lengths**2)) ** 0.25, limit**0.25)
 
 
+@in_range
 def sample_complexity(
     target: PolynomialTarget | int | Sequence[tuple[float, int]],
     d: int,
@@ -255,8 +268,10 @@ def sample_complexity(
     """
     terms = _terms(target, d)
     size = 1 / np.sqrt(d) if ratio is None else float(ratio)
-    if not (0 < tolerance < np.inf and 0 < size <= 1):
-        raise ValueError(f"tolerance must be above 0 and ratio in (0, 1], got {tolerance!r} and {size!r}.")
+    if not (LEAST <= tolerance <= 1 / LEAST and 0 < size <= 1):
+        raise ValueError(
+            f"tolerance must be from {LEAST:g} to {1 / LEAST:g} and ratio in (0, 1], got {tolerance!r} and {size!r}."
+        )
     first, second = (hermite_coefficients(activation, DEGREES, derivative=k) for k in (1, 2))
     spread = max(float(second @ second), float(np.sum(_times(second) ** 2)))
     linear = lifted = 0.0

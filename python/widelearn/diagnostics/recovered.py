@@ -10,12 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import subspace_angles
 
 from widelearn.diagnostics.taylor_problem import fitted_net, refuse_order
+from widelearn.runtime import in_range
 from widelearn.theory import hermite_coefficients
 
 Array = NDArray[np.float64]
 
 # Degrees of σ'' that are looked at, and the share of degree 0 from which signs of neurons tell directions.
 DEGREES, SIGNED = 40, 0.5
+# Eigenvalues below this share of the largest are noise.
+SMALL = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +47,7 @@ class Directions:
     angles: Array | None
 
 
+@in_range
 def directions(model: Any, n_directions: int | None = None, *, truth: ArrayLike | None = None) -> Directions:
     """Return the directions that a fitted quadratic model depends on most, and their angles to the truth.
 
@@ -55,7 +59,8 @@ def directions(model: Any, n_directions: int | None = None, *, truth: ArrayLike 
     model : TaylorRegressor or TaylorClassifier
         Fitted with order=2.
     n_directions : int, optional
-        k; None is the number of true ones or, without truth, that up to the largest ratio of consecutive eigenvalues.
+        k; None is the number of true ones or, without truth, that up to the largest ratio of consecutive eigenvalues,
+        those below 2 % of the largest being taken for 2 %.
     truth : array-like of shape (r, d), optional
         True directions in the rows' units, such as `directions` of :mod:`widelearn.datasets`.
 
@@ -134,5 +139,5 @@ def _count(n_directions: int | None, weights: Array, axes: Array | None, d: int)
     sizes = np.abs(weights)
     if d == 1 or not sizes[0] > 0:
         return 1
-    floor = 1e-12 * sizes[0]
-    return int(np.argmax(sizes[:-1] / np.maximum(sizes[1:], floor))) + 1
+    sizes = np.maximum(sizes, SMALL * sizes[0])
+    return int(np.argmax(sizes[:-1] / sizes[1:])) + 1

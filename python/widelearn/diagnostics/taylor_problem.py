@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import factorial
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +20,7 @@ Array = NDArray[np.float64]
 
 # Columns of a net that gives a function's values.
 COLUMNS = 16
+MOST_DRAWS = 100_000
 FITTED = (
     "W_",
     "W0_",
@@ -79,6 +81,12 @@ def derivative(expansion: Expansion, U: Array, order: int) -> Array:
         rows = np.column_stack([part, np.ones(len(part))])
         found[:, columns] = each.outputs(rows, np.repeat(one[-1:], part.shape[1], axis=0))
     return found
+
+
+def check_draws(draws: int) -> None:
+    """Refuse numbers of draws that give no standard error, or no end."""
+    if not isinstance(draws, Integral) or not 2 <= int(draws) <= MOST_DRAWS:
+        raise ValueError(f"draws must be a whole number from 2 to {MOST_DRAWS:,}, got {draws!r}.")
 
 
 def refuse_mode(model: Any, what: str) -> None:
