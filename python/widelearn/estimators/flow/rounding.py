@@ -41,6 +41,8 @@ class OfMatrix:
     right: Array
     unit: float
     noise: float
+    # About how long errors of the matrix are.
+    error: float
     # Whether eigenvalues may be hidden that are none of rounding beside the others.
     hides: bool
     fit_intercept: bool
@@ -66,17 +68,18 @@ class OfMatrix:
         size = float(np.sqrt(trace) * np.sqrt(top))
         unit = max(path.unit, seen / (2.0 * size)) if size > 0.0 else path.unit
         hides = trace > HIDDEN * len(values) * largest
-        return cls(path.diagonal, path.exponent, path.root, path.y, unit, noise, hides, fit_intercept)
+        return cls(path.diagonal, path.exponent, path.root, path.y, unit, noise, unit * size, hides, fit_intercept)
 
     def moved(self, spectrum: Any, learned: Array) -> float:
         """Return about how far rounding moves the values at the rows, relative to the targets, for learned shares.
 
         An error δ of the matrix moves those of a flow by ∫ exp(-K s) δ r_(t-s) ds, r its residuals, whose integral are
-        the dual coefficients: by no more than ridge regression of these.
+        the dual coefficients: by no more than ridge regression of these. What is never learned mixes with the rest.
         """
         dual = np.ldexp(spectrum.coef(learned), self.exponent) / self.root[:, None]
         options = {"fit_intercept": self.fit_intercept}
-        return fit_error(self.diagonal, dual, self.right, self.root, self.unit, **options)
+        own = fit_error(self.diagonal, dual, self.right, self.root, self.unit, **options)
+        return max(own, self.error * float(spectrum.shares(learned).max(initial=0.0)) * spectrum.missed())
 
 
 @dataclass(frozen=True, eq=False)

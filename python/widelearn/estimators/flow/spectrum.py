@@ -86,18 +86,18 @@ class Spectrum:
 
     def leverages(self, scores: Array, learned: Array, weight: Array | None) -> Array:
         """Return the leverages (m, T) of rows by their principal components (m, k), without that of the intercept."""
-        found = scores**2 @ self._shares(learned).T
+        found = scores**2 @ self.shares(learned).T
         # Of a row that counts more than once, what one of its copies has.
         return found if weight is None else found * np.minimum(weight, 1.0)[:, None]
 
-    def _shares(self, learned: Array) -> Array:
+    def shares(self, learned: Array) -> Array:
         """Return q/λ (T, k), zero where λ is."""
         seen = self.eigenvalues > 0.0
         return np.where(seen, learned, 0.0) / np.where(seen, self.eigenvalues, 1.0)
 
     def _weights(self, learned: Array) -> Array:
         """Return diag(q/λ) c (k, T t)."""
-        shares = self._shares(learned)
+        shares = self.shares(learned)
         return (shares.T[:, :, None] * self.projected[:, None, :]).reshape(len(shares.T), len(shares) * len(self.mean))
 
 
