@@ -7,6 +7,7 @@ import widelearn as wl
 from widelearn import theory
 from widelearn.diagnostics import Snapshots, laziness
 from widelearn.kernels import Empirical, jacobians
+from widelearn.theory import trajectories
 
 X = np.random.default_rng(0).standard_normal((14, 4))
 Z = np.random.default_rng(1).standard_normal((6, 4))
@@ -96,3 +97,30 @@ def test_a_jacobian_may_fill_the_same_array_at_every_call(monkeypatch, rows):
     monkeypatch.setattr(jacobians, "PANEL_BYTES", 8 * 7 * rows)
     np.testing.assert_array_equal(Empirical(fills)(X), Empirical(jacobian)(X))
     np.testing.assert_array_equal(Empirical(fills)(X, Z), Empirical(jacobian)(X, Z))
+
+
+HUGE = [[10**400, 0.0], [1.0, 2.0]]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: theory.multi_index_flow(lambda z: [10**400] * len(z), [[1.0]], [0.1], [0.0, 1.0]),
+        lambda: theory.hermite_coefficients(lambda t: np.array([10**400] * t.size, object).reshape(t.shape), 3),
+        lambda: Snapshots(HUGE, lambda t, X: X, lambda t, X: X),
+        lambda: laziness(Snapshots(np.eye(2), lambda t, X: X[:, 0], lambda t, X: X), HUGE),
+    ],
+)
+def test_numbers_beyond_float64_are_refused_by_name(call):
+    with pytest.raises(ValueError, match=r"numbers that float64 can hold"):
+        call()
+
+
+def test_flows_of_many_neurons_end_after_some_seconds(monkeypatch):
+    """Stiff flows take as many steps as they may, each of all neurons at all nodes."""
+    monkeypatch.setattr(trajectories, "VALUES", 1e5)
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match=r"in 1000 steps\. Stop earlier, or take fewer particles or nodes"):
+        theory.multi_index_flow(
+            lambda z: z[:, 0] * z[:, 1], rng.standard_normal((9, 2)), np.full(9, 0.1), [0.0, 1e5], scale=300.0
+        )

@@ -120,7 +120,10 @@ def rows_of(name: str, X: ArrayLike, d: int | None = None) -> Array:
     rows = np.asarray(X)
     if np.iscomplexobj(rows):
         raise ValueError(f"{name} must be real, got {rows.dtype}.")
-    rows = np.require(rows, np.float64, ["C", "ALIGNED"])
+    try:
+        rows = np.require(rows, np.float64, ["C", "ALIGNED"])
+    except OverflowError:
+        raise ValueError(f"{name} must be numbers that float64 can hold.") from None
     if rows.ndim != 2 or not rows.size or (d is not None and rows.shape[1] != d):
         raise ValueError(f"{name} has the shape {rows.shape}: it must be (n, {'d' if d is None else d}), n >= 1.")
     if not np.isfinite(rows).all():

@@ -105,7 +105,10 @@ def _real(name: str, values: ArrayLike) -> Array:
     found = np.asarray(values)
     if np.iscomplexobj(found):
         raise ValueError(f"{name} must be real, got {found.dtype}.")
-    found = found.astype(np.float64, copy=False)
+    try:
+        found = found.astype(np.float64, copy=False)
+    except OverflowError:
+        raise ValueError(f"{name} must be numbers that float64 can hold.") from None
     if not np.isfinite(found).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(found))[0])
         raise ValueError(

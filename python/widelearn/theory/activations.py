@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from widelearn.theory.checks import Array
+from widelearn.theory.checks import Array, numbers
 from widelearn.theory.given_functions import on_copies
 from widelearn.theory.quadrature import integrate
 from widelearn.theory.recurrences import HELD, orthonormal_blocks
@@ -96,7 +96,7 @@ def pointwise(activation: Activation, derivative: int = 0) -> Callable[[Array], 
         if derivative >= len(parameter):
             raise ValueError(f"Give derivative {derivative} in the tuple of functions: it holds {len(parameter)}.")
         function = on_copies(parameter[derivative])
-        return lambda t: np.asarray(function(t), dtype=float) + np.zeros_like(t)
+        return lambda t: numbers("The function's values", function(t)) + np.zeros_like(t)
     return SMOOTH[name][derivative]
 
 

@@ -116,7 +116,7 @@ def multi_index_flow(
     flow = ParticleFlow(link, SMOOTHED[activation], free, size, n, k)
     (known,) = map(flow.read, nodes.parts())
     start = np.concatenate([along.ravel(), rest, outer, thresholds])
-    states = follow(lambda _, state: flow.velocity([known], state), start, times)
+    states = follow(lambda _, state: flow.velocity([known], state), start, times, n * len(known.share))
     with np.errstate(all="ignore"):
         risks = np.array([flow.risk([known], state) for state in states])
         if check and inputs == "gaussian":

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import erf, ndtr
 
-from widelearn.theory.checks import Array
+from widelearn.theory.checks import Array, numbers
 
 Link = Callable[[Array], ArrayLike]
 # E σ(m + r G), G standard normal, and its derivatives by m and r.
@@ -96,7 +96,7 @@ class ParticleFlow:
     def read(self, part: tuple[Array, Array]) -> Points:
         """Return points with the link's values; refuse others than a finite number a row."""
         z, share = part
-        target = np.asarray(self.link(z.copy()), dtype=float)
+        target = numbers("The link's values", self.link(z.copy()))
         if target.shape != (len(z),) or not np.all(np.isfinite(target)):
             raise ValueError(f"The link must return {len(z)} finite numbers, one a row, but returned {target.shape}.")
         return Points(z, share, target)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from widelearn.theory.checks import Array, positive, whole
+from widelearn.theory.checks import Array, numbers, positive, whole
 from widelearn.theory.inputs import Sphere
 from widelearn.theory.kernel_forms import function_of
 from widelearn.theory.spectrum import Spectrum
@@ -124,9 +124,9 @@ def spiked_spectrum(
     parts = [_nodes(Sphere(part), degree) for part in (k, d - k)]
     (t, first, weight), (s, second, other) = parts
     h = function_of(kernel, Sphere(d))
-    values = np.asarray(h(share * t[:, None] + (1 - share) * s), dtype=float)
+    values = numbers("The values of h", h(share * t[:, None] + (1 - share) * s))
     inner = (first * weight) @ values @ (second * other).T
-    total = float(np.asarray(h(np.ones(1)), dtype=float)[0])
+    total = float(numbers("The values of h", h(np.ones(1)))[0])
     pairs = np.array([(both - j, j) for both in range(degree + 1) for j in range(both + 1)])
     counts = np.array([Sphere(k).multiplicity(int(i)) * Sphere(d - k).multiplicity(int(j)) for i, j in pairs])
     masses = inner[pairs[:, 0], pairs[:, 1]] * np.sqrt(counts)

@@ -9,21 +9,25 @@ from scipy.integrate import solve_ivp
 
 from widelearn.theory.checks import Array
 
-# Evaluations of a flow that are worth waiting for: some seconds.
-EVALUATIONS = 30_000
+# Evaluations of a flow that are worth waiting for, some seconds, and values of neurons in all of them.
+EVALUATIONS, VALUES = 30_000, 2e8
 
 
-def follow(rhs: Callable[[float, Array], Array], start: Array, times: Array) -> Array:
-    """Return the solution at increasing times from 0, of shape (T, variables): Runge-Kutta of order 5, error 1e-8."""
+def follow(rhs: Callable[[float, Array], Array], start: Array, times: Array, values: int = 1) -> Array:
+    """Return the solution at increasing times from 0, of shape (T, variables): Runge-Kutta of order 5, error 1e-8.
+
+    An evaluation takes so many `values` of neurons.
+    """
     if times[-1] == 0:
         return start[None]
-    count = 0
+    count, most = 0, max(min(EVALUATIONS, int(VALUES / values)), 1000)
 
     def counted(t: float, state: Array) -> Array:
         nonlocal count
         count += 1
-        if count > EVALUATIONS:
-            raise ValueError(f"The flow gets to t = {t:.4g} of {times[-1]:g} in {EVALUATIONS} steps. Stop earlier.")
+        if count > most:
+            fewer = "" if most == EVALUATIONS else ", or take fewer particles or nodes"
+            raise ValueError(f"The flow gets to t = {t:.4g} of {times[-1]:g} in {most} steps. Stop earlier{fewer}.")
         return rhs(t, state)
 
     with np.errstate(all="ignore"):
