@@ -42,7 +42,7 @@ class TaylorClassifier(SignClassifier, BaseTaylor):
         all draws (for "softmax" to second order); "signs" draws anew at every step. Both predict with the mean network
         and want greater widths, 256 and more: what is left of other terms falls like width^(-1/(2k)).
     alpha : float or "auto", default=2e-3
-        Penalty of the net. "auto" chooses among 5e-4, 2e-3, 8e-3 and 0.032, as `linear_alpha` does and after it.
+        Penalty of the net. "auto" chooses among 1.25e-4, 5e-4, 2e-3, 8e-3 and 0.032, as `linear_alpha` does, after it.
     linear_alpha : float or "auto", default="auto"
         Penalty of β. "auto" chooses among 2e-3, 0.03, 0.5 and 8: the least loss of fits of the whole model, net and
         linear part, on thirds of the rows that are held out in turn (fifths for classes and alpha="auto", up to 1,000

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -15,7 +16,7 @@ from widelearn.runtime import Array, NumberOverflowError
 
 # Penalties that are tried, from the strongest: each fit starts from the one before. The last is that of few rows.
 LINEAR_ALPHAS = (8.0, 0.5, 0.03, 2e-3)
-ALPHAS = (3.2e-2, 8e-3, 2e-3, 5e-4)
+ALPHAS = (3.2e-2, 8e-3, 2e-3, 5e-4, 1.25e-4)
 # What "auto" is while the other penalty is chosen, and of few rows.
 ALPHA = 2e-3
 # Parts of the rows, each held out once; more where fits to 2/3 of few rows would mislead about the net itself.
@@ -159,20 +160,20 @@ def first_of(linear_alpha: float | str) -> float:
     return LINEAR_ALPHAS[-1] if isinstance(linear_alpha, str) else float(linear_alpha)
 
 
-def choose_penalties(
-    objective: Objective, alpha: float | str, linear_alpha: float | str, parted: Parted, rng: np.random.RandomState
-) -> Penalties:
-    """Return penalties, those that are "auto" by the errors of joint fits on held-out parts of the rows."""
-    first = ALPHA if isinstance(alpha, str) else float(alpha)
-    last = first_of(linear_alpha)
-    linear = objective.linear is not None
-    choice = isinstance(alpha, str) or (linear and isinstance(linear_alpha, str)) or objective.loss != "squared"
-    given = Penalties(first, last)
-    if not choice or not parted.count:
+def choose_penalties(objective: Objective, chosen: Any, raw: Array, rng: np.random.RandomState) -> Penalties:
+    """Return penalties, those that are "auto" by the errors of joint fits on held-out parts of the rows `raw`."""
+    auto, linear_auto = isinstance(chosen.alpha, str), isinstance(chosen.linear_alpha, str)
+    given = Penalties(ALPHA if auto else float(chosen.alpha), first_of(chosen.linear_alpha))
+    classes, linear_auto = objective.loss != "squared", linear_auto and objective.linear is not None
+    if not (auto or linear_auto or classes):
+        return given
+    # The net's penalty and the temperature hang on how well the net is learned.
+    parted = parts_of(raw, objective.Y, rng, fine=auto or classes)
+    if not parted.count:
         return given
     search = Search(objective, parted, rng, given)
-    tried = LINEAR_ALPHAS if linear and isinstance(linear_alpha, str) else (last,)
-    found = search.over((first, penalty) for penalty in tried)
-    if isinstance(alpha, str):
-        found = search.over((penalty, found.linear_alpha) for penalty in ALPHAS if penalty != first)
+    tried = LINEAR_ALPHAS if linear_auto else (given.linear_alpha,)
+    found = search.over((given.alpha, penalty) for penalty in tried)
+    if auto:
+        found = search.over((penalty, found.linear_alpha) for penalty in ALPHAS if penalty != given.alpha)
     return found

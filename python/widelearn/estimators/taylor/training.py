@@ -20,7 +20,7 @@ from widelearn.estimators.optim.descent import (
 )
 from widelearn.estimators.optim.rules import Adam, Sgd
 from widelearn.estimators.taylor.activations import activation_scale, blindness, default_activation
-from widelearn.estimators.taylor.held_out import Penalties, choose_penalties, first_of, parts_of
+from widelearn.estimators.taylor.held_out import Penalties, choose_penalties, first_of
 from widelearn.estimators.taylor.inputs import LinearPart, RowUnits, TargetUnits, dependence, distance
 from widelearn.estimators.taylor.model import Objective, TaylorModel, TaylorNet, draw_net
 from widelearn.estimators.taylor.settings import check_orders, check_solver
@@ -92,11 +92,7 @@ class Training:
     def _penalties(self, terms: Objective, raw: Array) -> Penalties:
         """Return the penalties, by the terms themselves whatever the mode; the rows are in the user's units."""
         # The draws of the fit are those that it had if nothing were to be chosen.
-        rng = copy.deepcopy(self.rng)
-        alpha, linear_alpha = self.chosen.alpha, self.chosen.linear_alpha
-        # The net's penalty and the temperature hang on how well the net is learned.
-        parts = parts_of(raw, terms.Y, rng, fine=alpha == "auto" or terms.loss != "squared")
-        return choose_penalties(terms, alpha, linear_alpha, parts, rng)
+        return choose_penalties(terms, self.chosen, raw, copy.deepcopy(self.rng))
 
     def _objective(self, terms: Objective) -> Objective:
         """Return what is minimised, at the penalties."""
