@@ -20,9 +20,9 @@ from widelearn.estimators.flow.spectrum import Spectrum, of_matrix, of_moments, 
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, is_precomputed, kernel_of
 from widelearn.kernels import Linear
 from widelearn.kernels.rows import check_square
-from widelearn.ridge.dual_rows import StoredRows
+from widelearn.ridge.dual_rows import CENTERED_VALUES, StoredRows
 from widelearn.ridge.symmetric_systems import Solution
-from widelearn.runtime import Array
+from widelearn.runtime import Array, row_blocks
 
 Model = KernelModel | FittedRidge
 # What gives the shares (T, k) that are learned at rates (k,).
@@ -122,11 +122,11 @@ class FeatureFlow:
         self.system: Any = None
         if self.wide:
             seen = self.map.dual_rows(X, fit_intercept)
-            if isinstance(seen, StoredRows) and are_unlike(
-                seen.Z.var(axis=0) if fit_intercept else (seen.Z**2).mean(axis=0)
-            ):
+            unlike = isinstance(seen, StoredRows) and are_unlike(squares_of(seen))
+            rows_alone = seen.spectrum(Y, weight, fit_intercept) if unlike else None
+            if rows_alone is not None:
                 self.wide = False
-                self.spectrum, self.system = of_rows(seen.Z, Y, weight, fit_intercept=fit_intercept)
+                self.spectrum, self.system = of_rows(rows_alone, fit_intercept=fit_intercept)
                 return
             K = seen.gram(np.dtype(np.float64))
             check_digits(K.diagonal(), X)
@@ -220,6 +220,12 @@ def by_columns(rows: Rows, fit_intercept: bool) -> bool:
     squares = share @ units**2
     about = share @ (units - share @ units) ** 2 if fit_intercept else squares
     return float(squares.sum()) > FAR * float(about.sum()) or are_unlike(about)
+
+
+def squares_of(rows: StoredRows) -> Array:
+    """Return the squared lengths (p,) of stored features about their origin."""
+    blocks = row_blocks(len(rows.Z), max(CENTERED_VALUES // rows.Z.shape[1], 1))
+    return np.asarray(sum(np.square(rows.Z[block] - rows.center, dtype=np.float64).sum(axis=0) for block in blocks))
 
 
 def is_map(kernel: Any) -> bool:

@@ -136,9 +136,8 @@ def of_moments(moments: Moments, *, fit_intercept: bool, exact: bool) -> tuple[S
     return found, system._replace(A=np.empty(0))
 
 
-def of_rows(Z: Array, Y: Array, weight: Array | None, *, fit_intercept: bool) -> tuple[Spectrum, Any]:
-    """Return what :func:`of_moments` does of fewer rows than features, by their singular vectors, no squares."""
-    rows = RowSpectrum(Z, Y, weight, fit_intercept=fit_intercept)
+def of_rows(rows: RowSpectrum, *, fit_intercept: bool) -> tuple[Spectrum, Any]:
+    """Return what :func:`of_moments` does, of fewer rows than features, by their singular vectors: no squares."""
     largest, seen = float(rows.s.max(initial=0.0)), rows.s > 0.0
     relative = np.where(seen, EPS * largest / np.where(seen, rows.s, 1.0), 0.0)
     along, total = rows.U.T @ rows.y, float(rows.root @ rows.root)
