@@ -111,7 +111,7 @@ def test_the_gap_is_the_formula_without_a_linear_part():
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("options", [{}, {"linear_term": False}, {"penalty_power": 2}])
+@pytest.mark.parametrize("options", [{}, {"linear_term": False}, {"penalty_power": 2}, {"linear_alpha": 1e-3}])
 def test_no_fit_is_below_a_certified_bound(loss, options):
     # Bounds at poor points and good ones, against the best of several fits of the same net.
     model, X, y = problem(2, loss, alpha=5e-3, **options)
@@ -119,13 +119,23 @@ def test_no_fit_is_below_a_certified_bound(loss, options):
     for seed in range(3):
         other = TaylorRegressor if loss in ("squared", "two columns") else TaylorClassifier
         with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
-            fit = other(**(model.get_params() | {"max_iter": 20 * 8**seed})).fit(X, y)
+            fit = other(**(model.get_params() | {"max_iter": 20 * 5**seed})).fit(X, y)
             gap = optimality_gap(fit, X, y)
         value = by_hand(fit, X, y)
         values.append(value)
         bounds.append(value - gap)
         assert gap > -1e-12 * value
     assert max(bounds) <= min(values) * (1 + 1e-12)
+
+
+def test_a_linear_part_without_penalty_is_certified_for_squares_alone():
+    for n, d in ((60, 5), (10, 30)):
+        model, X, y = problem(11, n=n, d=d, linear_alpha=0.0)
+        with pytest.warns(ConvergenceWarning):
+            assert 0 <= optimality_gap(model, X, y) < 10
+    model, X, y = problem(11, "logistic", linear_alpha=0.0)
+    with pytest.warns(ConvergenceWarning):
+        assert optimality_gap(model, X, y) == np.inf
 
 
 def test_weights_are_rows_repeated():
