@@ -10,9 +10,10 @@ import numpy as np
 from widelearn.runtime import Array, NumberOverflowError, available_memory, check_memory, row_blocks
 
 # Bytes of the rows of a Jacobian that are kept while others pass, and the share of them that passes at once.
-PANEL_BYTES, SHARE = 600 << 20, 8
-# Rows that a callable is given at once, at most: what it holds beside its result is not known here.
-CALL_ROWS = 256
+PANEL_BYTES, SHARE = 600 << 20, 4
+# Rows that a callable is given at once, and bytes of what it returns, at most: what it holds beside that is not known
+# here. Beyond 32 MiB the C library asks the system for new pages every time, which cost as much as the values.
+CALL_ROWS, CALL_BYTES = 256, 24 << 20
 # Numbers of outputs that are tried on a `vjp` that refuses one, where nothing else says how many there are.
 OUTPUTS = 128
 # What a callable of another number of outputs may raise.
@@ -53,13 +54,14 @@ class Jacobian:
         """Return the Jacobian at some rows."""
         return TangentRows(self, x, None if self._stored is None else self._find(self._stored, x))
 
-    def panel_rows(self, x: Array, itemsize: int) -> tuple[int, int]:
-        """Return how many rows are kept while others pass, and how many pass, or are asked for, at once."""
+    def panel_rows(self, x: Array, itemsize: int) -> tuple[int, int, int]:
+        """Return how many rows are kept while others pass, how many pass, and how many are asked for at once."""
         c, p = self.sizes(x)
         each = c * p * itemsize
         check_memory(4 * each, f"The Jacobian of 2 rows, {c} outputs and {p} parameters", "Take a smaller model.")
         panel = max(min(PANEL_BYTES, available_memory()[0] // 3) // each, 1)
-        return panel, min(max(panel // SHARE, 1), CALL_ROWS)
+        passing = max(panel // SHARE, 1)
+        return panel, passing, min(max(CALL_BYTES // each, 1), passing, CALL_ROWS)
 
     def called(self, x: Array) -> Array:
         """Return J (n, c, P) at rows that a callable is given."""
@@ -171,28 +173,9 @@ class TangentRows:
 
     def blocks(self) -> Iterator[tuple[slice, Array]]:
         """Yield all rows and their J, as many at once as fit into a panel in float64."""
-        _, step = self.source.panel_rows(self.x, 8)
+        *_, step = self.source.panel_rows(self.x, 8)
         for rows in row_blocks(len(self.x), step):
             yield rows, self.block(rows)
-
-    def passing(self, rows: slice, dtype: np.dtype[Any] | None) -> Array:
-        """Return J of rows, in a type of number or their own; a callable may fill the same array at its next call."""
-        J = self.block(rows)
-        return J.astype(J.dtype if dtype is None else np.result_type(J, dtype), copy=False)
-
-    def panel(self, rows: slice, step: int, dtype: np.dtype[Any] | None) -> Array:
-        """Return J of rows that are kept and asked for some at a time, in a type of number or their own."""
-        if self.source._stored is not None:
-            return self.passing(rows, dtype)
-        first, *others = row_blocks(rows.stop - rows.start, step)
-        found = self.passing(slice(rows.start, rows.start + first.stop), dtype)
-        out = np.empty((rows.stop - rows.start, *found.shape[1:]), found.dtype)
-        out[first] = found
-        # Let go before the next are asked for.
-        del found
-        for part in others:
-            out[part] = self.passing(slice(rows.start + part.start, rows.start + part.stop), dtype)
-        return out
 
     def complain(self, rows: slice) -> None:
         """Refuse values of rows that are not finite, or whose products overflow."""
@@ -207,6 +190,33 @@ class TangentRows:
             f"Products of the Jacobian's rows {rows.start} to {rows.stop - 1} overflow {self.x.dtype}: scale the model"
             " or its rows down, or take float64."
         )
+
+
+class Panel:
+    """Room for J of rows that are held together, in a type of number or their own; it is used again for others.
+
+    A callable is asked for `step` rows at a time, and may fill the same array at every call.
+    """
+
+    def __init__(self, size: int, step: int, dtype: np.dtype[Any] | None) -> None:
+        self.size, self.step, self.dtype = size, step, dtype
+        self.room = np.empty(0)
+
+    def read(self, source: TangentRows, rows: slice) -> Array:
+        """Return J (b, c, P) of at most `size` rows, which takes the place of what was read before."""
+        if source.source._stored is not None:
+            return self._typed(source.block(rows))
+        for part in row_blocks(rows.stop - rows.start, self.step):
+            found = self._typed(source.block(slice(rows.start + part.start, rows.start + part.stop)))
+            if not self.room.size:
+                self.room = np.empty((self.size, *found.shape[1:]), found.dtype)
+            self.room[part] = found
+            # Let go before the next are asked for.
+            del found
+        return self.room[: rows.stop - rows.start]
+
+    def _typed(self, J: Array) -> Array:
+        return J.astype(J.dtype if self.dtype is None else np.result_type(J, self.dtype), copy=False)
 
 
 def check_parts(jacobian: Any, jvp: Any, vjp: Any) -> None:

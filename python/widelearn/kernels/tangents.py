@@ -1,10 +1,8 @@
 """Tangent kernels in blocks: the Gram matrix, its diagonal and its products, of Jacobians that are never whole."""
 
-from typing import Any
-
 import numpy as np
 
-from widelearn.kernels.jacobians import PANEL_BYTES, Jacobian, TangentRows
+from widelearn.kernels.jacobians import PANEL_BYTES, Jacobian, Panel, TangentRows
 from widelearn.kernels.long_rows import own_products, products
 from widelearn.runtime import Array, row_blocks
 
@@ -46,36 +44,33 @@ class TangentGram:
             out[...] = 0.0
         # float32 stays so where float32 is asked for.
         dtype = None if out.dtype == np.float32 else out.dtype
-        panel, step = self.jacobian.panel_rows(self.x, out.itemsize)
-        if self.symmetric:
-            self._write_half(out, panel, step, dtype)
-            return
+        panel, step, call = self.jacobian.panel_rows(self.x, out.itemsize)
         n, m = len(self.x), len(self.y)
+        rooms = Panel(min(panel, max(n, m)), call, dtype), Panel(min(step, max(n, m)), call, dtype)
+        if self.symmetric:
+            self._write_half(out, *rooms)
+            return
         # Those are kept for which the others pass less often.
         turned = -(-m // panel) * n + m < -(-n // panel) * m + n
         kept, passing = (self.right, self.left) if turned else (self.left, self.right)
         for rows in row_blocks(m if turned else n, panel):
-            held = kept, rows, kept.panel(rows, step, dtype)
+            held = kept, rows, rooms[0].read(kept, rows)
             for others in row_blocks(n if turned else m, step):
-                block = passing, others, passing.passing(others, dtype)
+                block = passing, others, rooms[1].read(passing, others)
                 self._put(out, *((block, held) if turned else (held, block)))
-                del block
-            # Let go before the next are asked for.
-            del held
 
-    def _write_half(self, out: Array, panel: int, step: int, dtype: Any) -> None:
+    def _write_half(self, out: Array, kept: Panel, passing: Panel) -> None:
         """Write K(X, X): rows pass those that are kept before them, and mirror images are copied."""
         n, source = len(self.x), self.left
-        for rows in row_blocks(n, panel):
-            held = source, rows, source.panel(rows, step, dtype)
+        for rows in row_blocks(n, kept.size):
+            held = source, rows, kept.read(source, rows)
             self._put(out, held, held)
-            for part in row_blocks(n - rows.stop, step):
+            for part in row_blocks(n - rows.stop, passing.size):
                 others = slice(rows.stop + part.start, rows.stop + part.stop)
-                self._put(out, (source, others, source.passing(others, dtype)), held)
+                self._put(out, (source, others, passing.read(source, others)), held)
                 for k in range(self.steps):
                     below, beside = self.places(others, k), self.places(rows, k)
                     out[beside, below] = out[below, beside].T
-            del held
 
     def _put(self, out: Array, left: Block, right: Block) -> None:
         """Write the products of two blocks of rows, which may be one."""
