@@ -81,8 +81,7 @@ class Training:
             self.objective = self._objective(terms)
             self.trace = Trace(first_point(self.objective, chosen.init, self.rng), chosen.callback)
         if chosen.mode == "signs":
-            # Apart from the order of the rows, which takes more numbers of more rows.
-            self.objective = replace(self.objective, rng=np.random.RandomState(self.rng.randint(2**31 - 1)))
+            self.objective = replace(self.objective, rng=self._draws())
 
     def _net(self, mode: str) -> TaylorNet:
         """Return the net of a mode: the real network is not scaled, because signs would move its outputs more."""
@@ -118,9 +117,9 @@ class Training:
         self.rng = rng
         rule = self.rule = self.rule or self._new_rule()
         if isinstance(rule, Sgd):
-            rule.noise = (NOISE, rng)
+            rule.noise = (NOISE, self._draws())
         if self.objective.net.mode == "signs":
-            self.objective = replace(self.objective, rng=rng)
+            self.objective = replace(self.objective, rng=self._draws())
         n = len(self.objective.X)
         batches = np.array_split(rng.permutation(n), -(-n // self._batch_size()))
         sized = ((len(batch), batch) for batch in batches)
@@ -150,7 +149,11 @@ class Training:
     def _new_rule(self) -> Adam | Sgd:
         if self.solver == "adam":
             return Adam(self.trace.theta, weights=(0.1, 0.001), corrects_root=True)
-        return Sgd(self.trace.theta, noise=(NOISE, self.rng))
+        return Sgd(self.trace.theta, noise=(NOISE, self._draws()))
+
+    def _draws(self) -> np.random.RandomState:
+        """Return a source apart from the order of the rows, which takes more numbers of more rows."""
+        return np.random.RandomState(self.rng.randint(2**31 - 1))
 
     def _descend(self) -> None:
         chosen, objective, trace = self.chosen, self.objective, self.trace
