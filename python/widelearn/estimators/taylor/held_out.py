@@ -145,8 +145,9 @@ def parts_of(X: Array, Y: Array, rng: np.random.RandomState, *, fine: bool = Fal
     source = np.random.RandomState(0)
     key = np.zeros(len(X))
     for values in (X, Y):
+        largest = max(float(values.max()), -float(values.min())) or 1.0
         with np.errstate(over="ignore", invalid="ignore"):
-            key += np.einsum("ij,j->i", values / (np.abs(values).max() or 1.0), source.standard_normal(values.shape[1]))
+            key += np.einsum("ij,j->i", values, source.standard_normal(values.shape[1]) / largest)
     _, place = np.unique(key, return_inverse=True)
     order = rng.permutation(place.max() + 1)
     if len(order) < FEWEST:
