@@ -13,7 +13,7 @@ from widelearn.runtime import Array, NumberOverflowError, available_memory, chec
 PANEL_BYTES, SHARE = 600 << 20, 4
 # Rows that a callable is given at once, and bytes of what it returns, at most: what it holds beside that is not known
 # here. Beyond 32 MiB the C library asks the system for new pages every time, which cost as much as the values.
-CALL_ROWS, CALL_BYTES = 256, 24 << 20
+CALL_ROWS, CALL_BYTES = 256, 31 << 20
 # Numbers of outputs that are tried on a `vjp` that refuses one, where nothing else says how many there are.
 OUTPUTS = 128
 # What a callable of another number of outputs may raise.

@@ -45,13 +45,13 @@ def predicted(fitted: Any, X: Any) -> Array:
 class BaseKernelRidge(DefaultObjects, BaseEstimator):
     """A kernel model, its values at new rows, and its tags.
 
-    Estimators say how they read targets (`_read`), what model they keep (`_solve`), and, unless they refuse Dask
-    collections, which of the estimators that are fitted block by block fits them to one (`_by_blocks`).
+    Estimators say how they read targets (`_read`), what model and penalties they keep (`_solve`), and, unless they
+    refuse Dask collections, which of the estimators that are fitted block by block fits them to one (`_by_blocks`).
     """
 
     _stands_for: ClassVar[dict[str, Any]] = {"kernel": lambda kernel: as_kernel(kernel, NTK())}
     _read: Callable[..., Rows]
-    _solve: Callable[..., KernelModel]
+    _solve: Callable[..., tuple[KernelModel, Array]]
     _by_blocks: Any
     _values = predicted
     _in_doubles = True
@@ -93,12 +93,12 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
 def fit_rows(draft: Any, rows: Rows) -> None:
     """Fit the draft of an estimator to validated rows."""
     rows.check_weight()
-    weight, t = rows.weight, rows.Y.shape[1]
+    weight = rows.weight
     # The sum of weights is the number of rows that GCV reckons with.
     rows = rows.in_units(weights=not isinstance(getattr(draft, "cv", None), str))
-    model = draft._solve(rows).in_original(rows.units)
+    model, penalties = draft._solve(rows)
+    model = model.in_original(rows.units)
     if model.posterior is None and isinstance(model.kernel, Kernel):
-        penalties = check_alpha(draft.alpha_ if hasattr(draft, "alphas") else draft.alpha, t)
         dual = model.solution.coef.astype(np.float64, copy=False)
         posterior = RowPosterior(model.kernel, model.rows, weight, penalties, dual=dual)
         model = replace(model, posterior=posterior)
@@ -113,20 +113,23 @@ def fit_grouped(draft: Any, X: Any, y: Any, sample_weight: Any, groups: Any) -> 
     fit_rows(draft, rows._replace(groups=groups))
 
 
-def solve_one(draft: Any, rows: Rows) -> KernelModel:
-    """Return the model of the kernel and the penalties that an estimator names."""
+def solve_one(draft: Any, rows: Rows) -> tuple[KernelModel, Array]:
+    """Return the model of the kernel and the penalties that an estimator names, and these, one a target."""
     problem = KernelProblem(kernel_of(draft.kernel), *rows[:3], draft.fit_intercept)
-    alpha = rows.units.penalties(check_alpha(draft.alpha, rows.Y.shape[1]))
-    return Solver.of(draft).solve(problem, alpha)
+    alpha = check_alpha(draft.alpha, rows.Y.shape[1])
+    return Solver.of(draft).solve(problem, rows.units.penalties(alpha)), alpha
 
 
-def solve_best(draft: Any, rows: Rows) -> KernelModel:
-    """Return the model of the best of the kernels and penalties that an estimator names, and set their score."""
+def solve_best(draft: Any, rows: Rows) -> tuple[KernelModel, Array]:
+    """Return the model of the best of the kernels and penalties that an estimator names, and set their score.
+
+    With it comes the penalty, one a target.
+    """
     penalty = choice_of(draft.cv, draft.alphas, rows)
     problem, choice = choose_kernel(kernels_of(draft.kernel), penalty, *rows[:3], draft.fit_intercept)
     choice.warn()
     draft.alpha_, draft.best_score_ = choice.alpha, choice.score
-    return problem.chosen(choice.penalties)
+    return problem.chosen(choice.penalties), check_alpha(draft.alpha_, rows.Y.shape[1])
 
 
 def kernels_of(kernel: Any) -> list[Kernel | str]:
