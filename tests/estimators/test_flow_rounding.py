@@ -147,6 +147,35 @@ def test_columns_that_are_nearly_copies_are_told_of(apart, unit):
     assert any_told == (apart > 4)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_copies_of_columns_in_other_units_are_one_direction(seed):
+    """To the last bit, so that the rank is known; without end the solution of smallest norm."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((9, 2))
+    X = np.column_stack([X, X * 2.0**-14, X[:, 0] * 2.0**20, X[:, 1] * 2.0**-30, np.full(9, 3.0)])
+    y = rng.standard_normal(9)
+    with mpmath.workdps(DIGITS):
+        at, largest = exact(product, X, y, X)
+        for multiple in (1.0, 1e8, np.inf):
+            for kernel in ("linear", FunctionTransformer()):
+                model = GradientFlowRegressor(kernel, multiple * 9 / largest)
+                assert not told(model, X, y)
+                np.testing.assert_allclose(model.predict(X), at(multiple * 9 / largest), atol=1e-9)
+
+
+def test_features_that_differ_by_rounding_alone_are_constant(rng):
+    """Equal rows whose features a map rounds in other ways, in units of all sizes."""
+    y, rows = rng.standard_normal(40), np.tile([3.0, -1e6, 1e-5], (40, 1))
+    rounded = FunctionTransformer(lambda X: X * (1.0 + EPS * np.random.default_rng(len(X)).integers(-1, 2, X.shape)))
+    for time in ("cv", 1e30, np.inf):
+        found = GradientFlowRegressor(rounded, time).fit(rows, y).predict(rows)
+        np.testing.assert_allclose(found, y.mean(), atol=1e-9)
+    seen = np.column_stack([rows, rng.standard_normal(40) * 1e-9])
+    model = GradientFlowRegressor(rounded, np.inf).fit(seen, y)
+    wanted = np.polynomial.Polynomial.fit(seen[:, 3], y, 1)(seen[:, 3])
+    np.testing.assert_allclose(model.predict(seen), wanted, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     "kernel", ["linear", "ntk", "rbf", "polynomial", "laplace", "precomputed", "columns", "random"]
 )

@@ -29,11 +29,14 @@ class Decomposed(NamedTuple):
 
 def decomposed(A: Array, B: Array, least: Array) -> Decomposed:
     """Decompose second moments A (p, p), which is destroyed; columns of squares up to `least` (p,) are constant."""
-    if are_unlike(A.diagonal(), least):
-        return _graded(A, B, least)
+    constant = A.diagonal() <= least
+    A[constant] = A[:, constant] = 0.0
+    B = np.where(constant[:, None], 0.0, B)
+    if are_unlike(A.diagonal()):
+        return _graded(A, B)
     values, vectors = eigh(A)
     largest = float(values.max(initial=0.0))
-    noise = max(len(A) * EPS * largest, -2.0 * float(values.min(initial=0.0)), float(least.sum()))
+    noise = max(len(A) * EPS * largest, -2.0 * float(values.min(initial=0.0)))
     values = np.where(values > noise, values, 0.0)
     projected, seen = vectors.T @ B, values > 0.0
     divisor = np.where(seen, values, 1.0)
@@ -41,13 +44,13 @@ def decomposed(A: Array, B: Array, least: Array) -> Decomposed:
     return Decomposed(values, vectors, projected, energies, EPS * largest / divisor * seen)
 
 
-def are_unlike(squares: Array, least: Array | float = 0.0) -> bool:
-    """Whether columns of these squared lengths, those above the least alone, are to be rounded each by itself."""
-    seen = np.sqrt(squares[squares > least])
+def are_unlike(squares: Array) -> bool:
+    """Whether columns of these squared lengths, where they are any, are to be rounded each by itself."""
+    seen = np.sqrt(squares[squares > 0.0])
     return bool(seen.size and seen.max() > UNLIKE * seen.min())
 
 
-def _graded(A: Array, B: Array, least: Array) -> Decomposed:
+def _graded(A: Array, B: Array) -> Decomposed:
     """Decompose A = D C D, D lengths of columns, by eigenvectors of C and singular vectors of D Q √Γ.
 
     Errors of C beside its own smallest eigenvalue are those of eigenvalues of A beside themselves, at most, and
@@ -59,13 +62,12 @@ def _graded(A: Array, B: Array, least: Array) -> Decomposed:
     check_memory(48 * p * p, f"The singular vectors of {p} features", "Take fewer features, or scale them alike.")
     # Powers of two, the longest first.
     order = np.argsort(-diagonal, kind="stable")
-    D = np.where(diagonal > least, np.ldexp(1.0, np.frexp(diagonal)[1] // 2), np.inf)[order]
+    D = np.ldexp(1.0, np.frexp(diagonal)[1] // 2)[order]
     C = A[np.ix_(order, order)]
     C /= D[:, None]
     C /= D
     gamma, Q = eigh(C)
     kept = gamma > max(p * EPS * float(gamma.max(initial=0.0)), -2.0 * float(gamma.min(initial=0.0)))
-    D[np.isinf(D)] = 1.0
     root, Q = np.sqrt(gamma[kept]), Q[:, kept]
     V, s, Ut = svd(np.ascontiguousarray(D[:, None] * (Q * root)))
     # Errors of C, EPS each, as an eigenvector meets them.
