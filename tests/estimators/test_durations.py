@@ -10,6 +10,7 @@ import pytest
 from widelearn import KernelRidge
 from widelearn.estimators.kernel_ridge import durations
 from widelearn.kernels import RBF
+from widelearn.ridge import operators
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_the_time_is_that_of_the_products(n, seconds, rng, monkeypatch):
     monkeypatch.setattr(durations, "LONG", 120.0)
     monkeypatch.setattr(time, "perf_counter", lambda: seconds * next(now))
     # No room for the matrix, so that all of its entries are made anew.
-    monkeypatch.setattr(durations, "available_memory", lambda: (n * n, "a limit"))
+    monkeypatch.setattr(operators, "available_memory", lambda: (n * n, "a limit"))
     problem = durations.KernelProblem(RBF(0.5), X, X[:, :1], None, fit_intercept=True)
     with pytest.warns(UserWarning, match="made anew in each of about 30 iterations") as caught:
         durations.announce(problem, "pcg", 1000)

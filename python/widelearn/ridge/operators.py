@@ -148,12 +148,9 @@ def cached(operator: Operator, form: Callable[[], Array] | None = None) -> Opera
     Where the entries fit in float32 only, residuals are taken with the operator itself. `form` makes the whole matrix,
     where that costs less than its columns do.
     """
-    n, room = operator.shape[0], available_memory()[0] // 2
-    dtype: DTypeLike
-    for dtype in (operator.dtype, np.float32):
-        if n * n * np.dtype(dtype).itemsize <= room:
-            break
-    else:
+    n = operator.shape[0]
+    dtype = kept_type(n, operator.dtype)
+    if dtype is None:
         return operator
     if dtype == operator.dtype and form is not None:
         return Dense(form())
@@ -161,6 +158,13 @@ def cached(operator: Operator, form: Callable[[], Array] | None = None) -> Opera
     for part in row_blocks(n, HELD_COLUMNS):
         matrix[part] = operator.columns(np.arange(part.start, part.stop)).T
     return Dense(matrix, None if dtype == operator.dtype else operator)
+
+
+def kept_type(n: int, dtype: DTypeLike) -> np.dtype[Any] | None:
+    """Return the type in which entries of n rows are kept, their own or float32, None where neither fits."""
+    room = available_memory()[0] // 2
+    types = (np.dtype(dtype), np.dtype(np.float32))
+    return next((one for one in types if n * n * one.itemsize <= room), None)
 
 
 def exact(A: Operator) -> Operator:

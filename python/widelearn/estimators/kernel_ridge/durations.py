@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from widelearn.estimators.kernel_ridge.model import KernelProblem
+from widelearn.estimators.kernel_ridge.model import KernelProblem, fits
 from widelearn.kernels import Kernel
 from widelearn.ridge.blas import times
+from widelearn.ridge.operators import kept_type
 from widelearn.ridge.preconditioner import KEPT_ENTRY
-from widelearn.runtime import Array, available_memory, warn
+from widelearn.runtime import Array, warn
 
 # Fewer rows are never looked at; fits of so many seconds are announced.
 MANY_ROWS, LONG = 30_000, 600.0
@@ -25,14 +26,13 @@ def announce(problem: KernelProblem, solver: str, max_iter: int) -> None:
     n, kernel = len(problem.X), problem.kernel
     if n <= MANY_ROWS or not isinstance(kernel, Kernel):
         return
-    room = available_memory()[0]
-    factorable = n * n * problem.X.itemsize <= room
+    factorable = fits(problem.X)
     if solver == "cholesky" and not factorable:
         # What does not fit is refused, at once.
         return
     entry, unit = entry_seconds(kernel, problem), product_seconds()
     count, columns = min(ITERATIONS, max_iter), problem.Y.shape[1] + problem.fit_intercept
-    kept = n * n * np.dtype(np.float32).itemsize <= room // 2
+    kept = kept_type(n, problem.X.dtype) is not None
     iterated = n * n * (entry + count * columns * KEPT_ENTRY * unit if kept else count * entry)
     factored = n * n * entry / 2 + n**3 / 3 * unit
     ways = {"pcg": iterated, "cholesky": factored, "auto": min(iterated, factored) if factorable else iterated}

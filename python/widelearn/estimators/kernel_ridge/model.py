@@ -207,3 +207,8 @@ def kernel_of(kernel: Any) -> Kernel | str:
 def is_precomputed(kernel: Any) -> bool:
     """Whether rows are given as their kernel matrix."""
     return isinstance(kernel, str) and kernel == "precomputed"
+
+
+def fits(X: Array) -> bool:
+    """Whether a kernel matrix of all rows, and its factor, fit into memory."""
+    return len(X) ** 2 * X.itemsize <= available_memory()[0]

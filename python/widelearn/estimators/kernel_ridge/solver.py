@@ -14,7 +14,7 @@ from widelearn.estimators.feature_ridge.maps import with_weight
 from widelearn.estimators.feature_ridge.posterior import CentrePosterior, kept_moments
 from widelearn.estimators.kernel_ridge.durations import announce
 from widelearn.estimators.kernel_ridge.linear import LinearProblem, by_columns
-from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem
+from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, fits
 from widelearn.features import NystromFeatures
 from widelearn.kernels import Kernel
 from widelearn.ridge import Moments
@@ -115,11 +115,6 @@ class Solver:
         dual = np.zeros(problem.Y.shape, problem.X.dtype)
         dual[features.component_indices_] = found.coef
         return KernelModel(problem.kernel, None, found._replace(coef=dual))
-
-
-def fits(X: Array) -> bool:
-    """Whether a kernel matrix of all rows, and its factor, fit into memory."""
-    return len(X) ** 2 * X.itemsize <= available_memory()[0]
 
 
 def fit_on_centres(
