@@ -53,6 +53,7 @@ ESTIMATORS = [
     wl.TaylorRegressor(width=32, mode="marginal", whiten=True),
     wl.TaylorRegressor(width=32, mode="signs", max_iter=20, batch_size=200),
     wl.TaylorClassifier(),
+    wl.TaylorClassifier(3, width=16, mode="marginal", alpha="auto"),
     wl.TaylorClassifier(width=32, solver="adam", max_iter=30, learning_rate_init=0.03, batch_size=200),
 ]
 TRANSFORMERS = [
