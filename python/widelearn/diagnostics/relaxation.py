@@ -20,6 +20,16 @@ FLOPS, FEWEST, MOST = 3e10, 30, 3000
 SHARE = 0.1
 
 
+def linear_axes(problem: TaylorProblem) -> tuple[Array, Array]:
+    """Return the mean row, and A for which ridge regression on (X - mean) A is the identity: one step fits it."""
+    mean = problem.weight @ problem.X
+    X = problem.X - mean
+    spread, axes = np.linalg.eigh(X.T @ (problem.weight[:, None] * X))
+    curvature = np.maximum(spread, 0.0) + problem.linear_alpha
+    floor = np.finfo(float).eps * float(curvature.max()) or 1.0
+    return mean, axes / np.sqrt(np.maximum(curvature, floor))
+
+
 class Relaxation:
     """Mean loss + alpha (Σ_r tr(M_r)²)^q + (linear_alpha/2) ‖β‖² over M_r = w_r w_rᵀ + w'_r w'_rᵀ, and β and b.
 
@@ -30,14 +40,8 @@ class Relaxation:
         self.problem, net = problem, problem.expansion
         self.net = Expansion(np.tile(net.W0, (2, 1)), np.tile(net.a, (2, 1)), net.activation, (2,))
         self.evaluations = int(min(FLOPS / (12 * problem.X.size * len(net.W0)), MOST))
-        # In these coordinates the linear part's own fit is one step.
-        self.mean = problem.weight @ problem.X
-        X = problem.X - self.mean
-        spread, axes = np.linalg.eigh(X.T @ (problem.weight[:, None] * X))
-        curvature = np.maximum(spread, 0.0) + problem.linear_alpha
-        floor = np.finfo(float).eps * float(curvature.max()) or 1.0
-        self.axes = axes / np.sqrt(np.maximum(curvature, floor))
-        self.Z = X @ self.axes if problem.linear else X[:, :0]
+        self.mean, self.axes = linear_axes(problem)
+        self.Z = (problem.X - self.mean) @ self.axes if problem.linear else problem.X[:, :0]
 
     def descend(self, kappa: Array, bottoms: Array) -> tuple[Array, Array]:
         """Return the terms and the linear part at the rows where a descent from the model ends.
