@@ -147,6 +147,23 @@ def test_columns_that_are_nearly_copies_are_told_of(apart, unit):
     assert any_told == (apart > 4)
 
 
+@pytest.mark.parametrize("apart", [6, 8, 10, 12])
+def test_rows_that_are_nearly_copies_are_told_of(apart):
+    """Fewer rows than columns, which are of unlike lengths: late times learn how copies differ, or tell."""
+    rng = np.random.default_rng(apart)
+    X = rng.standard_normal((9, 12))
+    X[1] = X[0] * (1 + 10.0**-apart * rng.standard_normal(12))
+    X *= 10.0 ** rng.uniform(-4, 4, 12)
+    y = rng.standard_normal(9)
+    with mpmath.workdps(DIGITS):
+        at, largest = exact(product, X, y, X)
+        for multiple in (1.0, 1e6, 1e30, np.inf):
+            model = GradientFlowRegressor("linear", multiple * 9 / largest)
+            lost = told(model, X, y)
+            assert lost or np.abs(model.predict(X) - at(multiple * 9 / largest)).max() < FIT
+            assert lost == (multiple > 1e6)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_copies_of_columns_in_other_units_are_one_direction(seed):
     """To the last bit, so that the rank is known; without end the solution of smallest norm."""
