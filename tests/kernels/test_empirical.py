@@ -144,7 +144,7 @@ def test_every_row_is_asked_for_once_where_all_fit_and_once_a_panel_where_they_d
     kernel(X)
     # Panels of 30 rows meet the 100, 70, 40 and 10 from their own on.
     assert sum(net.calls) == 100 + 70 + 40 + 10
-    assert max(net.calls) == 30 // 4
+    assert max(net.calls) == 30 // 6
     net.calls.clear()
     kernel(X, X[:20])
     assert sum(net.calls) == 20 + 100

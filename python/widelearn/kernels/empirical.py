@@ -54,7 +54,7 @@ class Empirical(Kernel):
     Notes
     -----
     A Gram matrix costs n² c P flops ("full": n² c² P), and about n + n²/(2 r) rows of the Jacobian, r = 600 MiB / (8 c
-    P) rows being kept while others pass; it holds 750 MiB beside the matrix, and what the callable holds for 31 MiB of
+    P) rows being kept while others pass; it holds 700 MiB beside the matrix, and what the callable holds for 31 MiB of
     rows, or for 1.
     A product with t columns costs 4 n c P t flops and two passes over the rows. float64 rows are summed in float64
     whatever the Jacobian is; of float32 rows and Jacobians products of 2,048 parameters are summed in float32, and

@@ -10,7 +10,7 @@ import numpy as np
 from widelearn.runtime import Array, NumberOverflowError, available_memory, check_memory, row_blocks
 
 # Bytes of the rows of a Jacobian that are kept while others pass, and the share of them that passes at once.
-PANEL_BYTES, SHARE = 600 << 20, 4
+PANEL_BYTES, SHARE = 600 << 20, 6
 # Rows that a callable is given at once, and bytes of what it returns, at most: what it holds beside that is not known
 # here. Beyond 32 MiB the C library asks the system for new pages every time, which cost as much as the values.
 CALL_ROWS, CALL_BYTES = 256, 31 << 20
