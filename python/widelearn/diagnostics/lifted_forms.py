@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,10 @@ LIFTED = 128
 
 
 class NeuronForms(NamedTuple):
-    """Smallest and largest eigenvalue, squared Frobenius norm (m,), and first eigenvector (m, d) of neurons' forms."""
+    """Smallest and largest eigenvalue, squared Frobenius norm (m,), and first eigenvectors of neurons' forms.
+
+    Eigenvectors are (m, d), or (m, 0) where they were not asked for.
+    """
 
     smallest: Array
     largest: Array
@@ -28,7 +31,7 @@ class NeuronForms(NamedTuple):
     bottoms: Array
 
 
-def neuron_forms(expansion: Expansion, X: Array, u: Array) -> NeuronForms:
+def neuron_forms(expansion: Expansion, X: Array, u: Array, *, vectors: bool = False) -> NeuronForms:
     """Measure S_r = Σ_i <u_i, a_r> σ''(<w0_r, x_i>) x_i x_iᵀ/2 of every neuron, for u (n, c).
 
     Σ_i <u_i, f(x_i)> = Σ_r w_rᵀ S_r w_r for the quadratic term f. Twins, which share w0_r and have opposite a_r, have
@@ -40,7 +43,7 @@ def neuron_forms(expansion: Expansion, X: Array, u: Array) -> NeuronForms:
     twins = m % 2 == 0 and np.array_equal(expansion.W0[:half], expansion.W0[half:])
     twins = twins and np.array_equal(expansion.a[:half], -expansion.a[half:])
     blocks = row_blocks(half if twins else m, max(1, FORMS // (2 * d * d)))
-    found = [_measured(expansion, X, u, neurons) for neurons in blocks]
+    found = [_measured(expansion, X, u, neurons, vectors) for neurons in blocks]
     smallest, largest, square, bottoms, tops = (np.concatenate(parts) for parts in zip(*found, strict=True))
     if not twins:
         return NeuronForms(smallest, largest, square, bottoms)
@@ -48,7 +51,7 @@ def neuron_forms(expansion: Expansion, X: Array, u: Array) -> NeuronForms:
     return NeuronForms(*ends, np.append(square, square), np.vstack([bottoms, tops]))
 
 
-def _measured(expansion: Expansion, X: Array, u: Array, neurons: slice) -> tuple[Array, ...]:
+def _measured(expansion: Expansion, X: Array, u: Array, neurons: slice, vectors: bool) -> tuple[Any, ...]:
     W0, a = expansion.W0[neurons], expansion.a[neurons]
     d = X.shape[1]
     forms, lifted = np.zeros((len(W0), d, d)), d <= LIFTED
@@ -66,5 +69,8 @@ def _measured(expansion: Expansion, X: Array, u: Array, neurons: slice) -> tuple
         forms[:, upper, lower] = sums
         forms[:, lower, upper] = sums
     square = np.einsum("rij,rij->r", forms, forms)
-    values, vectors = np.linalg.eigh(forms)
-    return values[:, 0], values[:, -1], square, vectors[:, :, 0], vectors[:, :, -1]
+    if not vectors:
+        values, none = np.linalg.eigvalsh(forms), forms[:, :0, 0]
+        return values[:, 0], values[:, -1], square, none, none
+    values, found = np.linalg.eigh(forms)
+    return values[:, 0], values[:, -1], square, found[:, :, 0], found[:, :, -1]

@@ -10,7 +10,7 @@ from scipy import special
 from sklearn.exceptions import ConvergenceWarning
 
 from widelearn.diagnostics.lifted_forms import NeuronForms, neuron_forms
-from widelearn.diagnostics.relaxation import FEWEST, Relaxation
+from widelearn.diagnostics.relaxation import FEWEST, Relaxation, evaluations
 from widelearn.diagnostics.taylor_problem import TaylorProblem, refuse_order
 from widelearn.ridge import solve
 from widelearn.runtime import capped, warn
@@ -105,20 +105,20 @@ def optimality_gap(model: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayL
             " gap is that of a point on the way. Fit with a larger max_iter or a smaller tol.",
             ConvergenceWarning,
         )
-    gap, forms = gap_at(problem, value, problem.outputs, problem.offset)
-    if gap <= TIGHT * value:
+    descends = evaluations(problem) >= FEWEST
+    gap, forms = gap_at(problem, value, problem.outputs, problem.offset, vectors=descends)
+    if gap <= TIGHT * value or not descends:
         return gap
-    relaxation = Relaxation(problem)
-    if relaxation.evaluations < FEWEST:
-        return gap
-    kappa = np.maximum(-forms.smallest, 0.0)
-    return min(gap, gap_at(problem, value, *relaxation.descend(kappa, forms.bottoms))[0])
+    ends = Relaxation(problem).descend(np.maximum(-forms.smallest, 0.0), forms.bottoms)
+    return min(gap, gap_at(problem, value, *ends)[0])
 
 
-def gap_at(problem: TaylorProblem, value: float, terms: Array, line: Array) -> tuple[float, NeuronForms]:
+def gap_at(
+    problem: TaylorProblem, value: float, terms: Array, line: Array, *, vectors: bool = False
+) -> tuple[float, NeuronForms]:
     """Return a value less the dual's at the loss's derivative for these outputs, and the neurons' forms there."""
     u = dual_point(problem, terms, line)
-    forms = neuron_forms(problem.expansion, problem.X, u)
+    forms = neuron_forms(problem.expansion, problem.X, u, vectors=vectors)
     return value - lower_bound(problem, u, np.maximum(-forms.smallest, 0.0)), forms
 
 

@@ -30,6 +30,11 @@ def linear_axes(problem: TaylorProblem) -> tuple[Array, Array]:
     return mean, axes / np.sqrt(np.maximum(curvature, floor))
 
 
+def evaluations(problem: TaylorProblem) -> int:
+    """Return how many evaluations of the relaxation a descent may have."""
+    return int(min(FLOPS / (12 * problem.X.size * len(problem.W)), MOST))
+
+
 class Relaxation:
     """Mean loss + alpha (Σ_r tr(M_r)²)^q + (linear_alpha/2) ‖β‖² over M_r = w_r w_rᵀ + w'_r w'_rᵀ, and β and b.
 
@@ -39,7 +44,6 @@ class Relaxation:
     def __init__(self, problem: TaylorProblem) -> None:
         self.problem, net = problem, problem.expansion
         self.net = Expansion(np.tile(net.W0, (2, 1)), np.tile(net.a, (2, 1)), net.activation, (2,))
-        self.evaluations = int(min(FLOPS / (12 * problem.X.size * len(net.W0)), MOST))
         self.mean, self.axes = linear_axes(problem)
         self.Z = (problem.X - self.mean) @ self.axes if problem.linear else problem.X[:, :0]
 
@@ -56,7 +60,7 @@ class Relaxation:
         gamma = np.linalg.solve(self.axes, p.beta) if p.linear else p.beta[:0]
         b = p.b + self.mean @ p.beta
         theta = np.concatenate([V.ravel(), gamma.ravel(), b])
-        options: Any = {"maxiter": MOST, "maxfun": self.evaluations, "ftol": 1e-15, "gtol": 1e-12, "maxcor": 20}
+        options: Any = {"maxiter": MOST, "maxfun": evaluations(p), "ftol": 1e-15, "gtol": 1e-12, "maxcor": 20}
         with one_blas_thread():
             found: Any = minimize(self._value, theta, jac=True, method="L-BFGS-B", options=options)
         V, gamma, b = self._parts(found.x)
