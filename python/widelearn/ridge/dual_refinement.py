@@ -18,8 +18,8 @@ from widelearn.ridge.exact_refinement import PASSES, SHRINKS
 from widelearn.ridge.normal_equations import EPS
 from widelearn.runtime import Array
 
-# Corrections relative to the targets that may be left, where they are small beside what other methods lose.
-NEARLY = 1e-9
+# Corrections relative to the targets beyond which nothing is known of what is left.
+UNKNOWN = 1e-6
 
 
 class ScaledRows(NamedTuple):
@@ -33,16 +33,24 @@ class ScaledRows(NamedTuple):
     fit_intercept: bool
 
 
+class Refined(NamedTuple):
+    """Coefficients (p, t), values at the centre (t,), and what error relative to the targets may be left."""
+
+    coef: Array
+    offset: Array
+    left: float
+
+
 def refine_dual(
     rows: ScaledRows,
     alpha: float,
     start: tuple[Array, Array, Array],
     correct: Callable[[Array, Array], tuple[Array, Array]],
     size: Array,
-) -> tuple[Array, Array] | None:
-    """Return the coefficients and values at the centre that the rows confirm for one penalty, or None.
+) -> Refined | None:
+    """Return the solution that the rows confirm for one penalty, or None.
 
-    They are exact to rounding of the coefficients, or where corrections end before that, to `NEARLY`.
+    It is exact to rounding of the coefficients, or to what corrections are left where they cease to fall before that.
 
     It starts from coefficients (p, t), dual ones S v (n, t) and values at the centre (t,). `correct` returns δv and δc
     of residuals f and g, f without its part along S 1 where there is an intercept; sizes (t,) are those of the targets.
@@ -66,10 +74,10 @@ def refine_dual(
         # What rounding of the coefficients themselves amounts to.
         floor = EPS * np.linalg.norm(lengths * coef, axis=0) / size
         if (moved <= floor).all():
-            return coef, offset
+            return Refined(coef, offset, 0.0)
         if not (moved <= np.maximum(SHRINKS * last, floor)).all():
-            # Where corrections cease to fall, they are rounding errors themselves.
-            return (coef, offset) if max(moved.max(), last.max()) <= NEARLY else None
+            missed = float(max(moved.max(), last.max()))
+            return Refined(coef, offset, missed) if missed <= UNKNOWN else None
         # The first pass gives dual coefficients the digits that they start without; rates are those after it.
         last = moved if passed else last
     return None

@@ -6,7 +6,7 @@ import numpy as np
 
 from widelearn.ridge.certificate import LOST, SINGLE
 from widelearn.ridge.complaints import complain_once
-from widelearn.ridge.dual_refinement import ScaledRows, refine_dual
+from widelearn.ridge.dual_refinement import Refined, ScaledRows, refine_dual
 from widelearn.ridge.graded_factor import GradedFactor
 from widelearn.ridge.lapack import qr, svd, svdvals
 from widelearn.ridge.leave_one_out import Errors, eigen_errors
@@ -19,8 +19,8 @@ from widelearn.ridge.tridiagonal import gcv_errors, noticed
 from widelearn.runtime import Array, check_memory
 
 EPS = float(np.finfo(np.float64).eps)
-# Errors of the fit, relative to the targets, that a user is told of.
-LOST_BY_ROWS = 3e-7
+# Errors of the fit, relative to the targets, that a user is told of, and for which no other method is tried.
+LOST_BY_ROWS, NEARLY = 3e-7, 1e-9
 # Relative errors of left-out errors for which a row is left out in earnest, and so many rows at most.
 OUTLYING, MOST_REFITS = 1e-9, 32
 # Features of which a triangle costs some hundredths of a second a penalty, where nothing else is confirmed.
@@ -174,13 +174,11 @@ class RowSpectrum:
         for value in np.unique(alpha):
             at = np.flatnonzero(alpha == value)
             found = self._refined(float(value), at, coef[:, at]) if unique else None
+            if unique and not (found is not None and found.left <= NEARLY):
+                found = self._by_triangle(float(value), at, found)
             if found is not None:
-                coef[:, at], offset[at] = found
-                continue
-            by_rows = self._by_triangle(float(value), at) if unique else None
-            if by_rows is not None:
-                coef[:, at], offset[at] = by_rows[:2]
-            lost = max(lost, self._moved(coef[:, at], at) if by_rows is None else by_rows[2])
+                coef[:, at], offset[at] = found[:2]
+            lost = max(lost, self._moved(coef[:, at], at) if found is None else found.left)
         # What no row varies in has no coefficient.
         coef[self.lengths == 0.0] = 0.0
         return coef, offset, lost
@@ -192,13 +190,13 @@ class RowSpectrum:
         moved, size = EPS * np.sqrt(own * self.s.max(initial=0.0) * all_), self.size[at]
         return float(np.divide(moved, size, out=np.zeros_like(moved), where=size > 0.0).max(initial=0.0))
 
-    def _by_triangle(self, alpha: float, at: Array) -> tuple[Array, Array, float] | None:
-        """Return the solution by a triangle of the rows, and how far its fit may be off; None of many features.
+    def _by_triangle(self, alpha: float, at: Array, instead: Refined | None) -> Refined | None:
+        """Return the solution by a triangle of the rows, unless the rows do not confirm it and there is another one.
 
         It solves for the features' coefficients, which have no dual ones' size where alpha is small beside the rows.
         """
         if self.A.shape[1] > MOST_FEATURES or alpha == 0.0:
-            return None
+            return instead
         Z, y, weight, kept = self.rows
         if self._triangle is None:
             Z, y = Z[kept], y[kept]
@@ -209,9 +207,10 @@ class RowSpectrum:
         found = refine_factor(triangle, passes, alpha, factor, at)
         if found is None:
             error = factor.error(triangle.system.scale)[at].max(initial=0.0)
-            return factor.coef[:, at], factor.offset[at], float(error)
+            return instead or Refined(factor.coef[:, at], factor.offset[at], float(error))
         rounding = triangle.system.rounding(found.coef, alpha, at)
-        return *found[:2], max(found.left, rounding if rounding > TOO_MUCH_OF_COEFFICIENTS else 0.0)
+        left = max(found.left, rounding if rounding > TOO_MUCH_OF_COEFFICIENTS else 0.0)
+        return Refined(*found[:2], left)
 
     def _equations(self, Z: Array) -> NormalEquations:
         """Return the normal equations of the rows that have a weight."""
@@ -233,17 +232,18 @@ class RowSpectrum:
             coef += Vt.T @ ((s * left - alpha * (Vt @ coef)) / (s**2 + alpha))
         return coef
 
-    def _refined(self, alpha: float, at: Array, coef: Array) -> tuple[Array, Array] | None:
-        """Return the solution of some targets for one penalty that residuals confirm, or None."""
+    def _refined(self, alpha: float, at: Array, coef: Array) -> Refined | None:
+        """Return the solution of some targets for one penalty that residuals confirm best, or None."""
         Z, y, _, kept = self.rows
         given = ScaledRows(Z[kept], y[np.ix_(kept, at)], self.root, self.center, self.A, bool(self.n_null))
         start = coef, self.dual(np.full(len(self.size), alpha))[:, at], self.mean[at]
         found = refine_dual(given, alpha, start, partial(self._correct, alpha), self.size[at])
-        if found is None:
+        if found is None or found.left > NEARLY:
             factor = GradedFactor(self.A, alpha, self.root if self.n_null else None)
             dual, coef = factor(self.y[:, at])
             start = coef, self.root[:, None] * dual, self.mean[at]
-            found = refine_dual(given, alpha, start, factor, self.size[at])
+            other = refine_dual(given, alpha, start, factor, self.size[at])
+            found = min((one for one in (found, other) if one), key=lambda one: one.left, default=None)
         return found
 
     def _correct(self, alpha: float, left: Array, gap: Array) -> tuple[Array, Array]:
