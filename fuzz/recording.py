@@ -85,6 +85,8 @@ for T in (np.float64, np.float32):
     wl.datasets.multi_index(5, 3)
     wl.linearize(functools.partial(np.sum, axis=1), np.tanh).fit(x, y).predict(x)
     k.Empirical(np.tanh)(x)
+target = wl.diagnostics.PolynomialTarget([1.0], [[1.0, 0.0, 0.0]], [2])
+wl.diagnostics.explicit_solution(wl.nets.Expansion(X[:4], np.ones((4, 1)), "relu3", (2,)), target)
 path = wl.diagnostics.Snapshots(np.ones((2, 3)), [Y.T, Y.T], [np.array([X, X + 1.0])] * 2)
 wl.diagnostics.laziness_sweep([(1.0, path), (2.0, path)], X, None, y)
 wl.theory.multi_index_flow(functools.partial(np.prod, axis=-1), np.zeros((5, 2)), np.ones(5), [0.0, 1.0])

@@ -18,7 +18,10 @@ LABELS = np.digitize(Y, [-0.5, 0.5])
 CHEAP = {"width": 8, "max_iter": 5, "n_iter": 1, "random_state": 0}
 EVERY = [value for name in wl.__all__ if isinstance(value := getattr(wl, name), type) and hasattr(value, "predict")]
 REGRESSORS = [family for family in EVERY if is_regressor(family())]
-RIDGES = [family for family in EVERY if "sample_weight" in inspect.signature(family.fit).parameters]
+WEIGHTED = [family for family in EVERY if "sample_weight" in inspect.signature(family.fit).parameters]
+# Objectives of these are weighted means, those of the others weighted sums.
+MEANS = [wl.TaylorClassifier, wl.TaylorRegressor]
+RIDGES = [family for family in WEIGHTED if family not in MEANS]
 # Scores of squares: what the best penalty is chosen by.
 SCORED = ("CV", "Machine", "GradientFlowRegressor")
 
@@ -32,6 +35,7 @@ def made(family, **options):
 def test_estimators_are_found():
     assert len(REGRESSORS) == 9
     assert len(RIDGES) == 11
+    assert set(MEANS) <= set(WEIGHTED)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -115,6 +119,17 @@ def test_weights_and_penalties_of_any_size(family):
             assert model.best_score_ == pytest.approx(plain.best_score_ * factor, rel=1e-9)
 
 
+@pytest.mark.parametrize("family", MEANS)
+def test_weights_of_any_size_in_a_mean(family):
+    weight = np.random.default_rng(1).integers(0, 4, len(X)) * 0.5
+    y = Y if is_regressor(family()) else LABELS
+    plain = made(family).fit(X, y, weight)
+    for factor in (1e-150, 2.0**-40, 1e-7, 3e5, 1e150):
+        model = made(family).fit(X, y, weight * factor)
+        name = "predict" if is_regressor(model) else "decision_function"
+        np.testing.assert_allclose(getattr(model, name)(X), getattr(plain, name)(X), rtol=1e-6, atol=1e-8)
+
+
 @pytest.mark.parametrize("solver", ["pcg", "nystrom"])
 def test_solvers_with_weights_of_any_size(solver):
     weight = np.random.default_rng(1).uniform(0.5, 2.0, len(X))
@@ -124,7 +139,7 @@ def test_solvers_with_weights_of_any_size(solver):
         np.testing.assert_allclose(model.predict(X), plain, rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.parametrize("family", [family for family in RIDGES if "CV" not in family.__name__])
+@pytest.mark.parametrize("family", [family for family in WEIGHTED if "CV" not in family.__name__])
 def test_whole_weights_are_repeated_rows_and_those_of_zero_are_not_there(family):
     for seed in range(3):
         weight = np.random.default_rng(seed).integers(0, 3, len(X))
@@ -141,7 +156,7 @@ def test_whole_weights_are_repeated_rows_and_those_of_zero_are_not_there(family)
             np.testing.assert_allclose(found, wanted, rtol=1e-8, atol=1e-9)
 
 
-@pytest.mark.parametrize("family", RIDGES)
+@pytest.mark.parametrize("family", WEIGHTED)
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -1.0])
 def test_weights_that_are_none(family, wrong):
     weight = np.ones(len(X))

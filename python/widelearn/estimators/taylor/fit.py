@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from widelearn.estimators.labels import check_values
 from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.taylor.inputs import TargetUnits
 from widelearn.estimators.taylor.model import TaylorModel
@@ -114,7 +115,9 @@ def weighed(X: Array, y: Array, sample_weight: ArrayLike | None) -> tuple[Array,
     """Return rows, targets and weights whose mean is 1, of rows that have a weight; None where all have the same."""
     if sample_weight is None:
         return X, y, None
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    weight = _check_sample_weight(check_values(sample_weight, "sample_weight"), X, dtype=np.float64)
+    # Once more, for what was no array of numbers at first.
+    weight = check_values(weight, "sample_weight")
     largest = float(weight.max())
     if not largest > 0:
         raise ValueError(f"All {len(weight)} sample weights are zero. Give some rows a positive weight.")
