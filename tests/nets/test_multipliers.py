@@ -205,3 +205,34 @@ def test_refusals(order, rng):
     net = nets.Expansion(W0, a, "softplus", (2,))
     with pytest.raises(ValueError, match="drawn must have two columns"):
         net.drawn_outputs(X, W, np.ones((3, 1)), nets.Multipliers(2))
+    with pytest.raises(TypeError, match=r"multipliers must be a Multipliers, such as Multipliers\(2\), got 2"):
+        net.drawn_outputs(X, W, np.ones((len(W), 2)), 2)
+    with pytest.raises(TypeError, match="multipliers must be a Multipliers"):
+        net.marginal_moments(X, W, multipliers="signs")
+
+
+@pytest.mark.parametrize("width", [0, 2.5, True, "3", None, 10**30])
+def test_numbers_of_neurons_are_refused(width):
+    law = nets.Multipliers(2)
+    with pytest.raises(ValueError, match="width must be a whole number from 1"):
+        law.draw(width, 0)
+    with pytest.raises(ValueError, match="width must be a whole number from 1"):
+        law.coupling_bounds(1.0, width, 1.0, slope=1.0, bend=1.0)
+
+
+def test_bounds_and_draws_that_cannot_be_are_refused():
+    law = nets.Multipliers(3)
+    for wrong in (-1.0, np.nan, np.inf, "1", None):
+        with pytest.raises(ValueError, match="norm must be a finite number of at least 0"):
+            law.coupling_bounds(wrong, 8, 1.0, slope=1.0, bend=1.0)
+    with pytest.raises(ValueError, match="beyond what is computed with"):
+        law.coupling_bounds(1e200, 8, 1.0, slope=1.0, bend=1.0)
+    with pytest.raises(ValueError, match="cannot be used to seed"):
+        law.draw(8, "seed")
+
+
+def test_draws_repeat_from_a_seed_and_take_every_source():
+    law = nets.Multipliers(3)
+    drawn = law.draw(50, 7)
+    np.testing.assert_array_equal(drawn, law.draw(50, np.random.RandomState(7)))
+    assert drawn.shape == law.draw(50, np.random.default_rng(7)).shape == (50, 2)

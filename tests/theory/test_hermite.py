@@ -98,3 +98,13 @@ def test_activations_are_checked():
         hermite_coefficients("relu", -1)
     with pytest.raises(ValueError, match="scale must be positive"):
         hermite_coefficients("relu", 1, scale=0)
+
+
+def test_orders_of_derivatives_beyond_what_float64_holds_are_refused():
+    assert np.isfinite(hermite_coefficients("exp", 2, derivative=150)).all()
+    with pytest.raises(
+        ValueError, match="derivative must be a whole number of at least 0 and at most 150, got 1000000"
+    ):
+        hermite_coefficients("relu", 2, derivative=1_000_000)
+    with pytest.raises(ValueError, match="Coefficients of the derivative of order 150 leave float64"):
+        hermite_coefficients("relu", 2, derivative=150, scale=1e-3)

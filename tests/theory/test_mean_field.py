@@ -214,6 +214,7 @@ def test_large_scales_learn_the_linear_part_alone():
         (lambda: multi_index_flow(np.sum, [[0.1]], [1.0], 1.0, inputs="ball"), "one of gaussian, hypercube, got"),
         (lambda: multi_index_flow(np.sum, [[0.1] * 9], [1.0], 1.0), r"1 particles at 24\^9 nodes are more"),
         (lambda: multi_index_flow(np.sum, [[0.1]], [1.0], 1.0, b=[1.0, 2.0]), "s, a and b have 1, 1 and 2 entries"),
+        (lambda: multi_index_flow(np.sum, [[0.1]], [1.0], 1.0, train_bias=1 << 2000), "link must return 24"),
     ],
 )
 def test_refusals(call, message):

@@ -70,6 +70,7 @@ class PolynomialTarget:
         object.__setattr__(self, "directions", beta)
         object.__setattr__(self, "degrees", tuple(_degree(p) for p in degrees))
 
+    @in_range
     def __call__(self, X: ArrayLike) -> Array:
         """Return the target (n,) of rows (n, d)."""
         projections = np.asarray(X, dtype=float) @ self.directions.T

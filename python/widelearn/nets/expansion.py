@@ -174,6 +174,7 @@ class Expansion:
         """Return the net with random signs of its movement, or with multipliers, as the core reads it."""
         if multipliers is None:
             return self.W0, self.a, W, self._spec, None
+        check_law(multipliers)
         law = (multipliers.values.tolist(), multipliers.weights.tolist())
         return self.W0, (self.a / multipliers.gap).astype(self.a.dtype), W, self._spec, law
 
@@ -199,6 +200,7 @@ class Expansion:
 
     def _twins(self, W: Array, drawn: Array, multipliers: Multipliers) -> TwoLayer:
         """Return the net of all neurons and then all their twins."""
+        check_law(multipliers)
         if drawn.shape[1] != 2:
             raise ValueError(f"drawn must have two columns, z and z', got {drawn.shape[1]}: see Multipliers.draw.")
         layer = np.concatenate([self.W0 + z[:, None] * W for z in drawn.T])
@@ -292,3 +294,9 @@ class Expansion:
         net = TwoLayer(self.W0 + signs[:, None] * W, np.zeros_like(signs), self.a, self.activation)
         value, residual, by_layer = self._at(net, X, Y, loss, offset, sample_weight)
         return TaylorGradient(value, signs[:, None] * by_layer, residual)
+
+
+def check_law(multipliers: Any) -> None:
+    """Refuse what is no law of multipliers."""
+    if not isinstance(multipliers, Multipliers):
+        raise TypeError(f"multipliers must be a Multipliers, such as Multipliers(2), got {multipliers!r}.")

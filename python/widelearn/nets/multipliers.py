@@ -1,15 +1,18 @@
 """Random multipliers of a net's movement, tied to the signs of its outputs, that leave the Taylor term of one order."""
 
 from math import comb, factorial, sqrt
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import check_random_state
 
-from widelearn.runtime import Array
+from widelearn.runtime import Array, check_memory, in_range
 
 MAX_ORDER = 4
+# The largest number of neurons that is read.
+MOST = 1 << 53
 
 
 class CouplingBounds(NamedTuple):
@@ -95,10 +98,14 @@ class Multipliers:
         self.gap: float = factorial(k) / 2 ** (k - 1)
 
     def draw(self, width: int, random_state: Any) -> Array:
-        """Return multipliers z and z' of so many neurons, (width, 2), from a RandomState or Generator."""
+        """Return multipliers z and z' of so many neurons, (width, 2), from a seed, RandomState or Generator."""
+        width = neurons(width)
+        rng = random_state if isinstance(random_state, np.random.Generator) else check_random_state(random_state)
+        check_memory(4 * 8 * width, f"Drawing multipliers of {width} neurons", "Take fewer neurons.")
         sides = (np.maximum(self.weights, 0), np.maximum(-self.weights, 0))
-        return np.column_stack([random_state.choice(self.values, width, p=side) for side in sides])
+        return np.column_stack([rng.choice(self.values, width, p=side) for side in sides])
 
+    @in_range
     def coupling_bounds(self, norm: float, width: int, size: float, *, slope: float, bend: float) -> CouplingBounds:
         """Bound how far the net is from its term, at rows of length `size` at most and outputs a_r = ±1/sqrt(width).
 
@@ -111,7 +118,23 @@ class Multipliers:
         because power means are ordered: (1/m) Σ ‖w_r‖^p <= ((1/m) ‖W‖^(2k))^(p/(2k)) for p <= 2k. Both follow from the
         formula of E f and from the slope alone, without constants that were measured.
         """
+        width = neurons(width)
+        check_sizes(norm=norm, size=size, slope=slope, bend=bend)
         k, reach = self.order, size * norm
         spread = slope * reach * sqrt(k / 2 if k > 1 else 0.0) / (self.gap * width ** (1 / (2 * k)))
         bias = bend * reach ** (k + 2) * k / (24 * factorial(k) * width ** min(1 / k, 1 / 2))
         return CouplingBounds(bias, spread)
+
+
+def neurons(width: Any) -> int:
+    """Return a number of neurons, checked."""
+    if not isinstance(width, Integral) or isinstance(width, bool) or not 1 <= width <= MOST:
+        raise ValueError(f"width must be a whole number from 1 to 2^53, got {width!r}.")
+    return int(width)
+
+
+def check_sizes(**sizes: Any) -> None:
+    """Refuse what is no finite number of at least 0."""
+    for name, value in sizes.items():
+        if not isinstance(value, Real) or not 0 <= value < np.inf:
+            raise ValueError(f"{name} must be a finite number of at least 0, got {value!r}.")

@@ -112,7 +112,7 @@ def multi_index_flow(
         raise ValueError(f"activation must be one of {', '.join(SMOOTHED)}, got {activation!r}.")
     times, size = increasing("t", t), float(positive("scale", scale))
     nodes = Nodes.of(inputs, k, n, whole("n_nodes", n_nodes, 2, MOST_NODES))
-    free = np.repeat([1.0, 1.0, float(train_output), float(train_bias)], [n * k, n, n, n])
+    free = np.repeat([1.0, 1.0, float(bool(train_output)), float(bool(train_bias))], [n * k, n, n, n])
     flow = ParticleFlow(link, SMOOTHED[activation], free, size, n, k)
     (known,) = map(flow.read, nodes.parts())
     start = np.concatenate([along.ravel(), rest, outer, thresholds])

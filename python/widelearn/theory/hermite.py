@@ -7,6 +7,9 @@ import numpy as np
 from widelearn.theory.activations import Activation, coefficients, parse
 from widelearn.theory.checks import Array, whole
 
+# sqrt(150!) is about 1e131.
+MOST_DERIVATIVES = 150
+
 
 def hermite_coefficients(activation: Activation, degree: int, derivative: int = 0, scale: float = 1.0) -> Array:
     """Expand an activation in Hermite polynomials: μ_k = E[σ(G) h_k(G)], G standard normal.
@@ -24,7 +27,7 @@ def hermite_coefficients(activation: Activation, degree: int, derivative: int = 
     degree : int
         The highest k, at most 10,000 for functions.
     derivative : int, default=0
-        The order j of the derivative that is expanded, with respect to the argument of σ.
+        The order j of the derivative that is expanded, with respect to the argument of σ, at most 150.
     scale : float, default=1.0
         Expand t -> σ^(j)(scale t) instead.
 
@@ -56,7 +59,7 @@ def hermite_coefficients(activation: Activation, degree: int, derivative: int = 
     >>> hermite_coefficients("relu", 2, derivative=1).round(4) + 0.0
     array([0.5   , 0.3989, 0.    ])
     """
-    degree, derivative = whole("degree", degree, 0), whole("derivative", derivative, 0)
+    degree, derivative = whole("degree", degree, 0), whole("derivative", derivative, 0, MOST_DERIVATIVES)
     if not (np.isfinite(scale) and scale > 0):
         raise ValueError(f"scale must be positive and finite, got {scale!r}.")
     name, parameter = parse(activation)
@@ -67,4 +70,6 @@ def hermite_coefficients(activation: Activation, degree: int, derivative: int = 
     row = coefficients(activation, degree + derivative, scale)
     for _ in range(derivative):
         row = row[1:] * np.sqrt(np.arange(1, len(row))) / scale
+    if derivative and not np.isfinite(row).all():
+        raise ValueError(f"Coefficients of the derivative of order {derivative} leave float64. Take a lower order.")
     return row

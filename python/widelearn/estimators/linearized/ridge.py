@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_array, validate_data
 
 from widelearn.estimators.feature_ridge.fit import DTYPES, read_numbers
 from widelearn.estimators.feature_ridge.maps import with_weight
@@ -146,7 +146,7 @@ class LinearizedRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def start(self, X: Array) -> Array:
         """Return f0 at rows `X` (n, d), of shape (n, c) in float64, checked; zeros (n, 1) where f0 is None."""
-        return outputs(self.f0, X)
+        return outputs(self.f0, check_array(X, dtype=DTYPES))
 
     def tangent_kernel(self) -> Empirical:
         """Return the kernel J Jᵀ, which has a row for every row and output."""
@@ -207,7 +207,7 @@ class Linearized:
 
 def fitted(draft: LinearizedRidge, x: Array, Y: Array, weight: Array | None) -> Linearized:
     """Return the model of rows that have a weight, with targets (n, t) and weights."""
-    kernel, start = draft.tangent_kernel(), draft.start(x)
+    kernel, start = draft.tangent_kernel(), outputs(draft.f0, x)
     (c, _), t = kernel.read().sizes(x), Y.shape[1]
     if start.shape[1] not in (1, t) or c not in (1, t):
         raise ValueError(
