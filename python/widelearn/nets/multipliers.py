@@ -2,7 +2,7 @@
 
 from math import comb, factorial, sqrt
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,7 +128,7 @@ class Multipliers:
 
 def neurons(width: Any) -> int:
     """Return a number of neurons, checked."""
-    if not isinstance(width, Integral) or isinstance(width, bool) or not 1 <= width <= MOST:
+    if not isinstance(width, Integral) or isinstance(width, bool) or not 1 <= int(width) <= MOST:
         raise ValueError(f"width must be a whole number from 1 to 2^53, got {width!r}.")
     return int(width)
 
@@ -136,5 +136,5 @@ def neurons(width: Any) -> int:
 def check_sizes(**sizes: Any) -> None:
     """Refuse what is no finite number of at least 0."""
     for name, value in sizes.items():
-        if not isinstance(value, Real) or not 0 <= value < np.inf:
+        if not isinstance(value, Real) or not 0 <= cast(float, value) < np.inf:
             raise ValueError(f"{name} must be a finite number of at least 0, got {value!r}.")

@@ -68,8 +68,9 @@ def hermite_coefficients(activation: Activation, degree: int, derivative: int = 
         if known:
             return hermite_coefficients(parameter[known:], degree, derivative - known, scale)
     row = coefficients(activation, degree + derivative, scale)
-    for _ in range(derivative):
-        row = row[1:] * np.sqrt(np.arange(1, len(row))) / scale
+    with np.errstate(all="ignore"):
+        for _ in range(derivative):
+            row = row[1:] * np.sqrt(np.arange(1, len(row))) / scale
     if derivative and not np.isfinite(row).all():
         raise ValueError(f"Coefficients of the derivative of order {derivative} leave float64. Take a lower order.")
     return row
