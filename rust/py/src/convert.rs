@@ -27,6 +27,24 @@ impl<'a, 'py, T: FromPyObjectOwned<'py>> FromPyObject<'a, 'py> for Whole<T> {
     }
 }
 
+/// Parts of an argument with numbers among them: an integer that no float64 holds is a wrong value.
+pub(crate) struct Parts<T>(pub(crate) T);
+
+impl<'a, 'py, T: FromPyObjectOwned<'py>> FromPyObject<'a, 'py> for Parts<T> {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        let py = value.py();
+        let extracted: Result<T, PyErr> = value.extract().map_err(Into::into);
+        extracted.map(Self).map_err(|e| {
+            if e.is_instance_of::<PyOverflowError>(py) {
+                return PyValueError::new_err(format!("a number is out of range: {}; take it smaller", e.value(py)));
+            }
+            e
+        })
+    }
+}
+
 /// The error of a number that its type cannot hold as one of a wrong value.
 pub(crate) fn out_of_range(py: Python<'_>, e: PyErr, name: &str) -> PyErr {
     if e.is_instance_of::<PyOverflowError>(py) {
