@@ -56,10 +56,11 @@ macro_rules! methods {
         }
     };
 }
-methods!(log acos asin angle erf tanh sigmoid sin cos);
+methods!(log log1p acos asin angle erf tanh sigmoid sin cos);
 
 jobs! {
     log as Log = |x| x.log();
+    log1p as Log1p = |x| x.log1p();
     acos as Acos = |x| x.acos();
     asin as Asin = |x| x.asin();
     angle as Angle = |x| x.angle();
@@ -75,6 +76,7 @@ fn exact(name: &str, x: f64) -> Double {
     match name {
         "exp" => reference::exp(x.into()),
         "log" => of(reference::log),
+        "log1p" => of(reference::log1p),
         "sin" => reference::sin_cos(x.into()).0,
         "cos" => reference::sin_cos(x.into()).1,
         "acos" if x.abs() <= 0.5 => Double::PI.scale(0.5) - reference::asin(x.into()),
@@ -103,7 +105,7 @@ fn arguments(name: &str, range: &Range) -> Vec<f64> {
         xs.extend((0..POINTS).map(|i| low + (high - low) * fraction(i)));
     }
     let (low, high) = range.decades;
-    let sign = |i: usize| if i % 2 == 1 && name != "log" { -1.0 } else { 1.0 };
+    let sign = |i: usize| if i % 2 == 1 && !name.starts_with("log") { -1.0 } else { 1.0 };
     xs.extend((0..POINTS).map(|i| sign(i) * 10f64.powf(low + (high - low) * fraction(i))));
     xs
 }

@@ -6,7 +6,7 @@ mod values;
 use std::mem::discriminant;
 
 pub use shape::Shape;
-pub(crate) use values::{log_beside_one, logistic_pair};
+pub(crate) use values::logistic_pair;
 
 use crate::error::{Error, Result};
 

@@ -2,7 +2,7 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
-use super::{Activation, log_beside_one, logistic_pair};
+use super::{Activation, logistic_pair};
 use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
@@ -112,7 +112,7 @@ impl<T: Real> Job for Pair<'_, T> {
             Shape::Plain(Activation::Softplus) => self.fill(|t| {
                 let z = (-t.abs()).exp::<FMA>();
                 let slope = (if t > T::ZERO { T::ONE } else { z }) / (T::ONE + z);
-                (t.max(T::ZERO) + log_beside_one::<T, FMA>(z), slope)
+                (t.max(T::ZERO) + z.log1p::<FMA>(), slope)
             }),
             Shape::Plain(_) => self.fill(relu),
             Shape::Truncated => self.fill(truncated),

@@ -184,18 +184,7 @@ fn gelu<T: Real, const FMA: bool>(order: u32, values: &mut [T], scale: T) {
 #[inline(always)]
 fn softplus<T: Real, const FMA: bool>(t: T) -> T {
     let z = (-t.abs()).exp::<FMA>();
-    t.max(T::ZERO) + log_beside_one::<T, FMA>(z)
-}
-
-/// `log(1 + z)` for 0 <= z <= 1: with `u` the rounded `1 + z`, `log(1 + z) = z log(u) / (u - 1)`.
-///
-/// Without branches, for around a quotient that one may not take no loop becomes vector code.
-#[inline(always)]
-pub(crate) fn log_beside_one<T: Real, const FMA: bool>(z: T) -> T {
-    let u = T::ONE + z;
-    let below = u - T::ONE;
-    let log = u.log::<FMA>() * (z / if below > T::ZERO { below } else { T::ONE });
-    if below > T::ZERO { log } else { z }
+    t.max(T::ZERO) + z.log1p::<FMA>()
 }
 
 /// `factor e^(-c t^2)`, 0 where a factor that overflows would meet an exponential of 0.

@@ -72,3 +72,56 @@ pub(super) fn log_f32<const FMA: bool>(x: f32) -> f32 {
     let edge = if x == 0.0 { f32::NEG_INFINITY } else { f32::NAN };
     if x > 0.0 { log } else { edge }
 }
+
+/// Whether 1 + z is halved, for which it is above 1.5, and the exact f with log(1 + z) = log(1 + f) + log 2 or without.
+macro_rules! halved {
+    ($z:ident) => {
+        if $z > 0.5 { (1.0, 0.5 * ($z - 1.0)) } else { (0.0, $z) }
+    };
+}
+
+/// log(1 + z) = k ln 2 + log(1 + f) for 0 <= z <= 1, with -1/4 <= f <= 1/2 and log(1 + f) as in [`log_f64`].
+#[inline(always)]
+pub(super) fn log1p_f64<const FMA: bool>(z: f64) -> f64 {
+    let (k, f) = halved!(z);
+    let s = f / (2.0 + f);
+    let square = s * s;
+    // (2 atanh(s) - 2 s) / s^3 on 0 <= s <= 0.2: relative error of log(1 + f) 2^-62.6
+    let q = polynomial!(
+        FMA, f64, square, square * square;
+        0.666666666666666,
+        0.400000000000557,
+        0.2857142855605853,
+        0.22222224270952076,
+        0.18181667375641147,
+        0.15391063797568394,
+        0.1317439631705235,
+        0.13837718312767275
+    );
+    let h = 0.5 * f * f;
+    let tail = fma::<FMA, f64>(s, fma::<FMA, f64>(square, q, h), k * 2.3190468138462996e-17);
+    fma::<FMA, f64>(k, std::f64::consts::LN_2, f - (h - tail))
+}
+
+/// The same, log(1 + f) = f - f^2/2 + f^3 P(f) as in [`log_f32`].
+#[inline(always)]
+pub(super) fn log1p_f32<const FMA: bool>(z: f32) -> f32 {
+    let (k, f) = halved!(z);
+    let square = f * f;
+    // relative error of log(1 + f) 2^-30.0
+    let p = polynomial!(
+        FMA, f32, f, square;
+        0.3333334,
+        -0.25000164,
+        0.19999605,
+        -0.16655296,
+        0.1427624,
+        -0.1272778,
+        0.117006615,
+        -0.09116192,
+        0.03767293
+    );
+    let h = 0.5 * square;
+    let tail = fma::<FMA, f32>(f * square, p, k * -1.904_654_3e-9);
+    fma::<FMA, f32>(k, std::f32::consts::LN_2, f - (h - tail))
+}

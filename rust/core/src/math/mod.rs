@@ -32,6 +32,11 @@ pub trait Functions: Sized + Copy {
     /// Error: 0.9 ulp.
     fn log<const FMA: bool>(self) -> Self;
 
+    /// `log(1 + z)` for 0 <= z <= 1.
+    ///
+    /// Error: 0.9 ulp.
+    fn log1p<const FMA: bool>(self) -> Self;
+
     /// `(sin x, cos x)` for |x| <= [`Functions::TRIG_MAX`], multiples of pi / 2 notwithstanding; `sin -0 = -0`.
     ///
     /// Error: f64 0.9 ulp (1.1 without FMA), f32 1.6 ulp.
@@ -114,6 +119,7 @@ functions!(
     f64, MAX_F64, arc_f64;
     exp::exp_f64 as exp -> f64,
     log::log_f64 as log -> f64,
+    log::log1p_f64 as log1p -> f64,
     trig::sin_cos_f64 as sin_cos -> (f64, f64),
     trig::sin_cos_any_f64 as sin_cos_any -> (f64, f64),
     erf::erf_f64 as erf -> f64,
@@ -127,6 +133,7 @@ functions!(
     f32, MAX_F32, arc_f32;
     exp::exp_f32 as exp -> f32,
     log::log_f32 as log -> f32,
+    log::log1p_f32 as log1p -> f32,
     trig::sin_cos_f32 as sin_cos -> (f32, f32),
     trig::sin_cos_any_f32 as sin_cos_any -> (f32, f32),
     erf::erf_f32 as erf -> f32,

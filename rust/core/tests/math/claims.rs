@@ -38,15 +38,17 @@ const SMALL_F32: (f64, f64) = (-37.0, 0.0);
 const COSINES: &[(f64, f64)] = &[(-1.0, 1.0), (0.4, 0.6), (0.9, 1.0), (-1.0, -0.9)];
 const WAVES_F64: &[(f64, f64)] = &[(-4.0, 4.0), (-1e3, 1e3), (-1e6, 1e6), (-2e6, 2e6)];
 const WAVES_F32: &[(f64, f64)] = &[(-4.0, 4.0), (-1e3, 1e3), (-8192.0, 8192.0), (-2e6, 2e6)];
+const UP_TO_ONE: &[(f64, f64)] = &[(0.0, 1.0), (0.49, 0.51), (0.99, 1.0)];
 const NEAR_ONE: &[(f64, f64)] = &[(0.5, 2.0), (0.99, 1.01)];
 
-pub(crate) const CLAIMS: [Claim; 10] = [
+pub(crate) const CLAIMS: [Claim; 11] = [
     claim(
         "exp",
         over([1.1, 1.1], &[(-1.0, 1.0), (-745.0, 709.0), (-745.2, -707.0)], SMALL_F64),
         over([1.1, 1.1], &[(-1.0, 1.0), (-103.0, 88.0), (-104.0, -86.0)], SMALL_F32),
     ),
     claim("log", over([0.9, 0.9], NEAR_ONE, (-323.0, 308.0)), over([0.9, 0.9], NEAR_ONE, (-44.0, 38.0))),
+    claim("log1p", over([0.9, 0.9], UP_TO_ONE, SMALL_F64), over([0.9, 0.9], UP_TO_ONE, SMALL_F32)),
     claim("sin", over([0.9, 1.1], WAVES_F64, SMALL_F64), over([1.6, 1.6], WAVES_F32, SMALL_F32)),
     claim("cos", over([0.9, 1.1], WAVES_F64, SMALL_F64), over([1.6, 1.6], WAVES_F32, SMALL_F32)),
     claim("acos", over([1.2, 1.2], COSINES, SMALL_F64), over([1.2, 1.2], COSINES, SMALL_F32)),

@@ -138,20 +138,26 @@ pub(crate) fn log(x: f64) -> Double {
     if m > std::f64::consts::SQRT_2 {
         (k, m) = (k + 1.0, 0.5 * m);
     }
-    let s = sum(m, -1.0) / sum(m, 1.0);
-    let z = s * s;
-    let tail = if s.high == 0.0 {
-        s
-    } else {
-        // sum of s^(2j+1) / (2j+1)
-        let (mut total, mut power) = (s, s);
-        for j in 1..60 {
-            power = power * z;
-            total = total + power / f64::from(2 * j + 1).into();
-        }
-        total
-    };
+    let tail = atanh(sum(m, -1.0) / sum(m, 1.0));
     Double::LN_2 * (k - lift).into() + tail.scale(2.0)
+}
+
+/// log(1 + z) = 2 atanh(z / (2 + z)) for 0 <= z <= 1.
+pub(crate) fn log1p(z: f64) -> Double {
+    atanh(Double::from(z) / sum(2.0, z)).scale(2.0)
+}
+
+/// The sum of s^(2j+1) / (2j+1), for |s| <= 1/3.
+fn atanh(s: Double) -> Double {
+    if s.high == 0.0 {
+        return s;
+    }
+    let (z, mut total, mut power) = (s * s, s, s);
+    for j in 1..60 {
+        power = power * z;
+        total = total + power / f64::from(2 * j + 1).into();
+    }
+    total
 }
 
 /// (n mod 4, r): x = n pi / 2 + r, for |x| < 2^21.
