@@ -5,9 +5,10 @@ from typing import Self
 
 import numpy as np
 
+from widelearn.estimators.scaling import ROWS
 from widelearn.estimators.taylor.inputs import LinearPart, RowUnits, TargetUnits
 from widelearn.nets import Expansion, Multipliers, TaylorGradient
-from widelearn.runtime import Array, NumberOverflowError
+from widelearn.runtime import Array, NumberOverflowError, check_memory, row_blocks
 
 
 @dataclass(frozen=True)
@@ -138,8 +139,17 @@ class TaylorModel:
 
     def values(self, X: Array) -> Array:
         """Return the mean network plus the linear part at rows in the user's units: (n, c)."""
-        moved = self.net.outputs(self.rows.apply(X.astype(self.W.dtype, copy=False)), self.W)
-        return moved * self.targets.scale.astype(moved.dtype) + (X @ self.coef.T + self.intercept)
+        dtype, shape = self.W.dtype, (len(X), len(self.coef))
+        kind, scale = np.result_type(X, self.W, self.coef, self.intercept), self.targets.scale.astype(dtype)
+        check_memory(
+            shape[0] * shape[1] * kind.itemsize, f"The values at {len(X)} rows", "Predict fewer rows at a time."
+        )
+        out = np.empty(shape, kind)
+        for rows in row_blocks(len(X), ROWS):
+            part = X[rows]
+            moved = self.net.outputs(self.rows.apply(part.astype(dtype, copy=False)), self.W)
+            out[rows] = moved * scale + (part @ self.coef.T + self.intercept)
+        return out
 
 
 def draw_net(rng: np.random.RandomState, width: int, d: int, n_outputs: int) -> tuple[Array, Array]:

@@ -10,7 +10,7 @@ from sklearn.utils.validation import column_or_1d
 from widelearn.estimators.labels import Labels
 from widelearn.estimators.scaling import ROWS, Scaling, columns
 from widelearn.nets import TwoLayer
-from widelearn.runtime import Array, row_blocks
+from widelearn.runtime import Array, check_memory, row_blocks
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class NumberTargets:
         return self.scaling.apply(Y).astype(dtype)
 
     def decode(self, values: Array) -> Array:
-        """Return the targets that outputs (n, c) stand for."""
+        """Return the targets that outputs (n, c) stand for, in their place."""
         found = self.scaling.undo(values)
         return found[:, 0] if self.flat else found
 
@@ -98,7 +98,9 @@ class TwoLayerModel:
         """Return the outputs of the net (n, c) at raw rows, in their type."""
         W, b, a = (part.astype(X.dtype, copy=False) for part in (self.net.W, self.net.b, self.net.a))
         net = TwoLayer(W, b, a, self.net.activation, smoothing=self.net.smoothing)
-        out = np.empty((len(X), net.a.shape[1]), X.dtype)
+        shape = (len(X), net.a.shape[1])
+        check_memory(shape[0] * shape[1] * X.itemsize, f"The outputs of {len(X)} rows", "Predict fewer rows at a time.")
+        out = np.empty(shape, X.dtype)
         for rows in row_blocks(len(X), ROWS):
             out[rows] = net.outputs(self.scaling.apply(X[rows]))
         return out
