@@ -191,7 +191,15 @@ def test_no_abort_in_a_small_address_space(job, script):
 
 def test_what_calls_hold_stays_below_the_limit():
     """Whoever allocates it: NumPy, the core's buffers, weights that are drawn for one call."""
-    names = ("kernel", "RandomFeatures.dot", "hadamard", "sphere", "Moments", "KernelRidge.predict")
+    names = (
+        "kernel",
+        "RandomFeatures.dot",
+        "hadamard",
+        "sphere",
+        "Moments",
+        "KernelRidge.predict",
+        "TaylorRegressor.predict",
+    )
     command = [sys.executable, "-m", "fuzz.memory", "--limit", "64", "--seconds", "0.3", *names]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -142,7 +142,7 @@ class DualPath:
     def _cholesky_errors(self, at: Array) -> Array | None:
         """Take one factor and its inverse for each penalty numbered `at`; None where a matrix is not definite."""
         n, u = len(self.K), self.border
-        check_memory(8 * n * n, f"The inverse of {n} rows", "Take fewer rows.")
+        check_memory(16 * n * n, f"The factor and the inverse of {n} rows", "Take fewer rows.")
         right = self.y if u is None else np.column_stack([self.y, u])
         out, measured = np.empty((len(at), *self.y.shape)), np.empty(len(at))
         for j, alpha in enumerate(self.alphas[at]):
