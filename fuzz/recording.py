@@ -84,6 +84,7 @@ for T in (np.float64, np.float32):
     wl.TaylorRegressor(2, "gelu", width=4, mode="signs", max_iter=2).fit(x, y).partial_fit(x, y).predict(x)
     wl.datasets.multi_index(5, 3)
     wl.linearize(functools.partial(np.sum, axis=1), np.tanh).fit(x, y).predict(x)
+    wl.TaylorizedRidge(order=2, max_iter=2).fit(x, y).predict(x)
     k.Empirical(np.tanh)(x)
 target = wl.diagnostics.PolynomialTarget([1.0], [[1.0, 0.0, 0.0]], [2])
 wl.diagnostics.explicit_solution(wl.nets.Expansion(X[:4], np.ones((4, 1)), "relu3", (2,)), target)

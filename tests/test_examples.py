@@ -8,13 +8,14 @@ import matplotlib as mpl
 import pytest
 
 FILES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
-# Recipes draw nothing: that for clusters is run by the tests of distributed, that for JAX by those of kernels.
+# Recipes draw nothing: tests of distributed run that for clusters, those of kernels and estimators those for JAX.
 EXAMPLES = [path for path in FILES if path.name.startswith("plot_")]
 
 
 def test_there_are_examples():
     assert len(EXAMPLES) >= 2
-    assert {path.stem for path in FILES} - {path.stem for path in EXAMPLES} == {"dask_cluster", "tangent_of_jax"}
+    recipes = {"dask_cluster", "tangent_of_jax", "taylorized_of_jax"}
+    assert {path.stem for path in FILES} - {path.stem for path in EXAMPLES} == recipes
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

@@ -42,6 +42,8 @@ ESTIMATORS = [
     wl.GradientFlowClassifier("rbf", learning_rate=0.5),
     wl.LinearizedRidge(),
     wl.LinearizedRidge(alpha=0.1, fit_intercept=True),
+    wl.TaylorizedRidge(),
+    wl.TaylorizedRidge(order=1, alpha=0.1, fit_intercept=True),
     wl.RecursiveFeatureMachine(),
     wl.RecursiveFeatureMachineClassifier(),
     wl.TwoLayerRegressor(),

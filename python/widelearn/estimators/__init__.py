@@ -8,7 +8,9 @@ from widelearn.estimators.flow.regressor import GradientFlowRegressor
 from widelearn.estimators.kernel_ridge.classifier import KernelRidgeClassifier
 from widelearn.estimators.kernel_ridge.cv import KernelRidgeClassifierCV, KernelRidgeCV
 from widelearn.estimators.kernel_ridge.regressor import KernelRidge
-from widelearn.estimators.linearized.ridge import LinearizedRidge, linearize
+from widelearn.estimators.linearized.orders import linearize
+from widelearn.estimators.linearized.ridge import LinearizedRidge
+from widelearn.estimators.linearized.taylorized import TaylorizedRidge
 from widelearn.estimators.recursive.machine import RecursiveFeatureMachine, RecursiveFeatureMachineClassifier
 from widelearn.estimators.taylor.classifier import TaylorClassifier
 from widelearn.estimators.taylor.regressor import TaylorRegressor
@@ -31,6 +33,7 @@ __all__ = [
     "RecursiveFeatureMachineClassifier",
     "TaylorClassifier",
     "TaylorRegressor",
+    "TaylorizedRidge",
     "TwoLayerClassifier",
     "TwoLayerRegressor",
     "linearize",

@@ -1,1 +1,1 @@
-"""Linearised models: ridge regression of what a model lacks on its Jacobian."""
+"""Linearised and Taylorised models: ridge regression on the Jacobian, and beyond it on terms of higher orders."""

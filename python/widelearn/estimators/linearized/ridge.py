@@ -76,6 +76,7 @@ class LinearizedRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
     See Also
     --------
     widelearn.kernels.Empirical : The kernel J Jᵀ alone.
+    TaylorizedRidge : The same to orders 2 to 4.
     FeatureRidge : Ridge regression on features of any other kind.
 
     Notes
@@ -151,39 +152,6 @@ class LinearizedRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def tangent_kernel(self) -> Empirical:
         """Return the kernel J Jᵀ, which has a row for every row and output."""
         return Empirical(itself if self.jacobian is None else self.jacobian, outputs="full")
-
-
-def linearize(
-    f0: Function | None, jacobian: Function | None, alpha: ArrayLike = 1.0, fit_intercept: bool = False
-) -> LinearizedRidge:
-    """Return an estimator of a model that is linear in the movement of its parameters: f0(x) + J(x) δ.
-
-    Parameters
-    ----------
-    f0 : callable or None
-        A function of rows (m, d): the model's outputs at its parameters θ0, (m,) or (m, c). None is 0.
-    jacobian : callable or None
-        A function of rows (m, d): the outputs' derivatives by the parameters at θ0, (m, P) or (m, c, P).
-    alpha : float or array-like of shape (n_targets,), default=1.0
-        Penalty of ‖δ‖², beside the sum of squared errors.
-    fit_intercept : bool, default=False
-        Whether every output has an unpenalised intercept.
-
-    Returns
-    -------
-    LinearizedRidge
-        The estimator, not fitted.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from widelearn import linearize
-    >>> X, y = np.array([[1.0], [2.0]]), np.array([1.0, 2.5])
-    >>> model = linearize(lambda X: X[:, 0], lambda X: X, alpha=0.0).fit(X, y)
-    >>> np.round(model.coef_, 3), np.round(model.predict([[3.0]]), 3)
-    (array([0.2]), array([3.6]))
-    """
-    return LinearizedRidge(f0, jacobian, alpha=alpha, fit_intercept=fit_intercept)
 
 
 @dataclass(frozen=True, eq=False)
