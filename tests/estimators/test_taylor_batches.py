@@ -123,3 +123,31 @@ def test_refusals():
     model = TaylorClassifier(width=8, solver="adam", random_state=0).partial_fit(X, X[:, :2] > 0)
     with pytest.raises(ValueError, match="3 labels, the first call had 2"):
         model.partial_fit(X, X[:, :3] > 0)
+
+
+@pytest.mark.parametrize(("first", "then"), [(2, 1), (1, 2), (3, 1), (2, 3)])
+def test_other_numbers_of_targets_are_refused(first, then):
+    """One column of targets is not taken for several, which its shape would allow."""
+    X, y = product(5, 60, 0)
+    model = TaylorRegressor(width=8, solver="adam", random_state=0).partial_fit(X, np.column_stack([y] * first))
+    targets = y if then == 1 else np.column_stack([y] * then)
+    with pytest.raises(ValueError, match=f"y has {then} targets, but earlier batches had {first}"):
+        model.partial_fit(X, targets)
+
+
+@pytest.mark.parametrize("begin", ["fit", "partial_fit"])
+def test_what_makes_a_model_does_not_change_on_its_way(begin):
+    X, y = product(5, 60, 0)
+    model = TaylorRegressor(width=8, solver="adam", max_iter=2, random_state=0)
+    getattr(model, begin)(X, y)
+    wanted = model.predict(X)
+    changes = {"order": 3, "activation": "relu3", "width": 16, "mode": "signs", "alpha": 0.1, "linear_alpha": 0.1}
+    changes |= {"penalty_power": 2, "linear_term": False, "whiten": True, "solver": "sgd"}
+    for name, value in changes.items():
+        old = getattr(model, name)
+        with pytest.raises(ValueError, match=f"{name} was .* begin anew"):
+            model.set_params(**{name: value}).partial_fit(X, y)
+        np.testing.assert_array_equal(model.set_params(**{name: old}).predict(X), wanted)
+    steps = model.n_iter_
+    model.set_params(learning_rate_init=1e-4, batch_size=20, tol=1e-3, random_state=1).partial_fit(X, y)
+    assert model.n_iter_ == steps + 1

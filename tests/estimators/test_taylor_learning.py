@@ -1,8 +1,11 @@
 """Taylor models: their starts, and what they learn and what not, beside kernels."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -137,3 +140,25 @@ def test_defaults_on_tables(load, floor):
         A, B, a, b = train_test_split(X, y, random_state=seed)
         scores.append(make_pipeline(StandardScaler(), model(random_state=seed)).fit(A, a).score(B, b))
     assert np.mean(scores) > floor
+
+
+@pytest.mark.parametrize("power", [2, 16, 32, 64])
+@pytest.mark.parametrize("order", [2, 3, 4])
+def test_powers_of_the_penalty_are_taken_to_the_last(power, order):
+    """Powers that overflow where steps are tried end no fit with an error; the net stays where G^q is finite."""
+    rng = np.random.default_rng(power)
+    X = rng.standard_normal((80, 4))
+    y = X[:, 0] * X[:, 1] + X[:, 2]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = TaylorRegressor(order, width=16, penalty_power=power, random_state=0).fit(X, y)
+    sizes = np.sum(model.W_**2, axis=1) ** order
+    assert np.isfinite(model.loss_curve_).all()
+    assert 0 < model.alpha * np.sum(sizes) ** power <= model.loss_curve_[-1] * (1 + 1e-9)
+    assert model.score(X, y) > 0.1
+
+
+def test_a_descent_that_diverges_names_parameters_that_it_has():
+    X = np.random.default_rng(0).standard_normal((80, 4))
+    with pytest.warns(ConvergenceWarning, match="lbfgs diverged .* smaller alpha or penalty_power"):
+        TaylorRegressor(alpha=1e300, width=16, random_state=0).fit(X, X[:, 0] * X[:, 1])

@@ -195,9 +195,9 @@ class TaylorProblem:
         """Return alpha G^q, G = Σ_r ‖w_r‖^(2k), and its gradient."""
         k, q = self.order, self.power
         squares = np.einsum("ij,ij->i", self.W, self.W)
-        G = float(np.sum(squares**k))
+        G = np.sum(squares**k)
         outer = self.alpha * q * G ** (q - 1)
-        return self.alpha * G**q, (2 * k * outer * squares ** (k - 1))[:, None] * self.W
+        return float(self.alpha * G**q), (2 * k * outer * squares ** (k - 1))[:, None] * self.W
 
     def objective(self) -> float:
         """Return the objective at the model's parameters."""

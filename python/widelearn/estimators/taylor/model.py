@@ -121,9 +121,10 @@ class Objective:
         """Return alpha G^q, G = Σ_r ‖w_r‖^(2k), and its gradient."""
         k, q = self.order, self.power
         squares = np.einsum("ij,ij->i", W, W)
-        G = float(np.sum(squares**k))
+        # Of NumPy's type, whose powers may be infinite: Python's raise an error then.
+        G = np.sum(squares**k)
         outer = self.alpha * q * G ** (q - 1)
-        return self.alpha * G**q, (2 * k * outer * squares ** (k - 1))[:, None] * W
+        return float(self.alpha * G**q), (2 * k * outer * squares ** (k - 1))[:, None] * W
 
 
 @dataclass(frozen=True)

@@ -194,7 +194,9 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
         """Go once over more rows in batches, with "adam" or "sgd" at a constant rate; returns the estimator.
 
         The first rows give the units of X and y, and choose what is "auto". Later calls go on from there, and so do
-        calls after :meth:`fit`. Weights count within the rows of a call.
+        calls after a :meth:`fit` by the same solver; after one by "lbfgs" or "pgd" they begin anew. Weights count
+        within the rows of a call. `learning_rate_init`, `batch_size` and `callback` may change between calls; what
+        makes the model may not.
         """
         return train_further(self, partial(read_numbers, X=X, y=y, sample_weight=sample_weight))
 
@@ -210,6 +212,10 @@ def read_numbers(draft: Any, old: TargetUnits | None, X: Any, y: Any, sample_wei
     x, targets = validate_data(draft, X, y, dtype=DTYPES, y_numeric=True, multi_output=True, reset=old is None)
     x, targets, weight = weighed(x, targets, sample_weight)
     check_range(largest_of(columns(targets)), x.dtype)
+    if old is not None and columns(targets).shape[1] != len(old.scale):
+        raise ValueError(
+            f"y has {columns(targets).shape[1]} targets, but earlier batches had {len(old.scale)}: give the same ones."
+        )
     units = old or TargetUnits.of(targets, weight, centred=draft.linear_term)
     if more and old is None:
         units = units.varied()

@@ -40,6 +40,11 @@ FAR = 10.0
 SURE = 6.0
 
 
+# Parameters that a training is made by, and that cannot change while it goes on.
+SETTLED = (
+    *("order", "activation", "width", "mode", "alpha", "linear_alpha", "penalty_power", "linear_term", "whiten"),
+    "solver",
+)
 # Arrays as large as the net's movement that its descents hold.
 MOVEMENTS = 12
 
@@ -60,6 +65,7 @@ class Training:
         # Of descents over batches: their rule, and the seed of those that come later.
         self.rule: Adam | Sgd | None = None
         self.seed = 0
+        self.settled = {name: getattr(chosen, name) for name in SETTLED}
         self.rows, self.distance = RowUnits.of(X, weight, whiten=chosen.whiten), 0.0 if chosen.whiten else distance(X)
         raw, X = X, self.rows.apply(X)
         self.W0, self.a = (part.astype(X.dtype) for part in draw_net(self.rng, chosen.width, X.shape[1], Y.shape[1]))
@@ -224,7 +230,10 @@ class Training:
             )
         last = f"objective {trace.losses[-1]:.3g}, gradient {trace.gradients[-1]:.2g}" if trace.losses else "no step"
         if trace.fault:
-            remedy = "Take a smaller learning_rate_init" if "diverged" in trace.fault else "Increase max_iter or tol"
+            remedy = "Increase max_iter or tol"
+            if "diverged" in trace.fault:
+                wanted = "alpha or penalty_power" if self.solver == "lbfgs" else "learning_rate_init"
+                remedy = f"Take a smaller {wanted}"
             warn(f"{trace.fault} ({last}). {remedy}, or scale the columns of X.", ConvergenceWarning)
         blind = blindness(self.activation, self.orders)
         if first and blind:
@@ -247,10 +256,16 @@ def emptied(training: Training) -> Training:
 def resumed(training: Training, chosen: Any, X: Array, Y: Array, weight: Array | None) -> Training:
     """Return a training that goes on with other rows, in the user's units, and targets in theirs; the old one stays."""
     found, objective = copy.copy(training), training.objective
+    for name, old in training.settled.items():
+        if (new := getattr(chosen, name)) != old:
+            raise ValueError(
+                f"{name} was {old!r} in earlier batches and is {new!r} now, which a model on its way cannot take."
+                " Set it back, or begin anew with fit or with a clone."
+            )
     X = training.rows.apply(X.astype(objective.X.dtype, copy=False))
     linear = None if objective.linear is None else objective.linear.of_rows(X)
     found.objective = replace(objective, X=X, Y=Y.astype(X.dtype), linear=linear, weight=weight)
     found.chosen, found.rule = chosen, copy.deepcopy(training.rule)
-    old = training.trace
-    found.trace = Trace(old.theta.copy(), chosen.callback, [*old.losses], [*old.gradients])
+    trace = training.trace
+    found.trace = Trace(trace.theta.copy(), chosen.callback, [*trace.losses], [*trace.gradients])
     return found
