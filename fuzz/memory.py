@@ -73,6 +73,10 @@ JOBS: dict[str, tuple[Callable[[int], Any], Callable[..., Any]]] = {
     "NystromFeatures": (
         lambda k: (rows(2 * k), k), lambda X, p: wl.NystromFeatures(n_components=p, random_state=0).fit_transform(X)
     ),
+    "NeuralRepresentation": (
+        lambda k: (rows(2 * k), k),
+        lambda X, p: wl.NeuralRepresentation(p, random_state=0).fit_transform(X),
+    ),
     "FeatureRidge": (
         lambda k: (*few(2000), k), lambda X, y, p: wl.FeatureRidge(wl.RandomFeatures(p)).fit(X, y).predict(X)
     ),

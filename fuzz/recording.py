@@ -43,6 +43,7 @@ for T in (np.float64, np.float32):
     for f in (
         wl.RandomFeatures(4), wl.RandomFeatures(4, weights="hadamard"), wl.TangentFeatures(4), wl.NTKFeatures(8),
         wl.FourierFeatures(n_components=4), wl.NystromFeatures(k.RBF(), 4),
+        wl.NeuralRepresentation(4),
     ):
         Z = f.fit(x).transform(x)
         wl.FeatureRidge(f, 0.1).fit(x, y, w).predict(x)

@@ -29,7 +29,7 @@ SISTERS = [
     ("RecursiveFeatureMachine", "RecursiveFeatureMachineClassifier"),
     ("TaylorRegressor", "TaylorClassifier"),
     ("TwoLayerRegressor", "TwoLayerClassifier"),
-    ("RandomFeatures", "FourierFeatures", "TangentFeatures", "NTKFeatures", "NystromFeatures"),
+    ("RandomFeatures", "FourierFeatures", "TangentFeatures", "NTKFeatures", "NystromFeatures", "NeuralRepresentation"),
     ("NTK", "NNGP"),
 ]
 # Family and entry -> why its classes explain it in different words.
@@ -39,6 +39,7 @@ DIFFERENT = {
     ("RandomFeatures", "activation"): "maps call different derivatives",
     ("RandomFeatures", "weights"): "a law of neurons, or of the directions of frequencies",
     ("RandomFeatures", "kernel"): "Fourier features take kernels with a spectral measure",
+    ("RandomFeatures", "bias_scale"): "a representation needs biases, for steps without are odd",
     ("RandomFeatures", "random_state"): "Nyström features keep no seed, they keep rows",
     ("RandomFeatures", "n_features_in_"): "Nyström features take kernel matrices, too",
     ("NTK", "activation"): "the NTK needs a derivative",

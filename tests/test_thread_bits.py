@@ -36,6 +36,7 @@ for n in (330,):
         "feature ridge cv, gcv": wl.FeatureRidgeCV(features, cv="gcv"),
         "feature ridge cv, folds": wl.FeatureRidgeCV(features, alphas, cv=3),
         "nystrom": wl.FeatureRidge(wl.NystromFeatures(RBF(), n // 2, random_state=0)),
+        "representation": wl.FeatureRidge(wl.NeuralRepresentation(n // 4, random_state=0)),
         "tangent": wl.FeatureRidge(wl.TangentFeatures(2 * n, random_state=0)),
         "recursive": wl.RecursiveFeatureMachine(n_iter=2, **fixed),
         "recursive, laplace": wl.RecursiveFeatureMachine(Laplace(), n_iter=1, metric="diagonal", **fixed),

@@ -22,7 +22,14 @@ from widelearn.estimators import (
     TwoLayerRegressor,
     linearize,
 )
-from widelearn.features import FourierFeatures, NTKFeatures, NystromFeatures, RandomFeatures, TangentFeatures
+from widelearn.features import (
+    FourierFeatures,
+    NeuralRepresentation,
+    NTKFeatures,
+    NystromFeatures,
+    RandomFeatures,
+    TangentFeatures,
+)
 from widelearn.runtime import __version__, get_num_threads, set_num_threads, show_versions
 
 __all__ = [
@@ -39,6 +46,7 @@ __all__ = [
     "KernelRidgeClassifierCV",
     "LinearizedRidge",
     "NTKFeatures",
+    "NeuralRepresentation",
     "NystromFeatures",
     "RandomFeatures",
     "RecursiveFeatureMachine",

@@ -71,9 +71,11 @@ TRANSFORMERS = [
     wl.NystromFeatures(n_components=200),
     wl.NystromFeatures("precomputed", n_components=200),
     wl.NystromFeatures("ntk", n_components=40, sampling="uniform"),
+    wl.NeuralRepresentation(16),
+    wl.NeuralRepresentation(9, "quadratic", whiten=False),
 ]
 DENSE_MODELS = ("Linearized", "Taylor", "TwoLayer")
-DENSE_MAPS = wl.TangentFeatures | wl.NTKFeatures | wl.NystromFeatures
+DENSE_MAPS = wl.TangentFeatures | wl.NTKFeatures | wl.NystromFeatures | wl.NeuralRepresentation
 EVERY = ESTIMATORS + TRANSFORMERS
 
 # scikit-learn runs these on its own estimators, not in check_estimator.

@@ -8,6 +8,7 @@ from widelearn import (
     FeatureRidgeClassifier,
     FeatureRidgeClassifierCV,
     FeatureRidgeCV,
+    NeuralRepresentation,
     NystromFeatures,
     RandomFeatures,
 )
@@ -17,6 +18,7 @@ MAPS = {
     "blind": RandomFeatures(12, random_state=0),
     "rows themselves": "passthrough",
     "looks at rows": NystromFeatures(RBF(), 8, random_state=0),
+    "is whitened on them": NeuralRepresentation(8, random_state=0),
 }
 MODELS = [
     FeatureRidge,

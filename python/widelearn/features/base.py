@@ -280,3 +280,13 @@ def check_coef(coef: Array, p: int, *lengths: int) -> None:
     """Refuse coefficients of other than p features, or one of some other lengths."""
     if coef.ndim not in (1, 2) or len(coef) not in (p, *lengths):
         raise ValueError(f"coef has shape {coef.shape}, but there are {p} features: it must be ({p},) or ({p}, t).")
+
+
+def at_hand(X: ArrayLike, name: str) -> ArrayLike:
+    """Return rows that a map of this name looks at in its fit; a Dask collection is refused."""
+    if hasattr(X, "__dask_graph__"):
+        raise TypeError(
+            f"{name} looks at the rows that it is fitted to, and cannot at those of a Dask collection: fit it to an"
+            " array of some of them; it transforms Dask collections then."
+        )
+    return X

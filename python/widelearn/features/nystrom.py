@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
-from widelearn.features.base import BLOCK_VALUES, DTYPES, STREAM, FeatureMap, check_coef
+from widelearn.features.base import BLOCK_VALUES, DTYPES, STREAM, FeatureMap, at_hand, check_coef
 from widelearn.features.state import on_draft
 from widelearn.kernels import RBF, Kernel, as_kernel
 from widelearn.kernels.empirical import check_one_value
@@ -161,12 +161,7 @@ class NystromFeatures(DefaultObjects, FeatureMap):
 
     def _seen(self, X: ArrayLike) -> Array:
         """Return validated rows of fit."""
-        if hasattr(X, "__dask_graph__"):
-            raise TypeError(
-                "NystromFeatures looks at the rows that it is fitted to, and cannot at those of a Dask collection: fit"
-                " it to an array of some of them; it transforms Dask collections then."
-            )
-        return validate_data(self, X, dtype=DTYPES)
+        return validate_data(self, at_hand(X, type(self).__name__), dtype=DTYPES)
 
     def _fit(self, x: Array) -> NDArray[np.float64] | None:
         """Set the fitted attributes; return the factor of the whole kernel matrix where there is one."""
