@@ -7,6 +7,7 @@ import numpy as np
 from widelearn.estimators.optim.descent import DivergedError, evaluate
 from widelearn.estimators.taylor.inputs import mean_of
 from widelearn.estimators.taylor.model import Objective
+from widelearn.nets import loss
 from widelearn.runtime import Array, available_memory
 
 # Products with the Hessian that look for the most negative curvature.
@@ -64,8 +65,25 @@ def spectral_start(objective: Objective, theta: Array, rng: np.random.RandomStat
     if not norm > 0:
         return noise
     W = W / norm + NOISE * noise
-    tried = [(value_at(objective, objective.pack(t * W, gamma, b)), t) for t in FACTORS]
-    return min(tried)[1] * W
+    return best_factor(objective, W, gamma, b) * W
+
+
+def best_factor(objective: Objective, W: Array, gamma: Array, b: Array) -> float:
+    """Return the multiple of a movement at which the objective is least, the linear part as it is."""
+    if objective.net.mode != "taylor":
+        return min((value_at(objective, objective.pack(t * W, gamma, b)), t) for t in FACTORS)[1]
+    # The term of one order k is homogeneous: t W has t^k times its values, which are computed once.
+    dtype = objective.X.dtype
+    moved, offset = objective.net.outputs(objective.X, W.astype(dtype)), objective.offset(objective.pack(W, gamma, b))
+    tried = []
+    for t in FACTORS:
+        with np.errstate(all="ignore"):
+            F = moved * dtype.type(t**objective.order) + (0 if offset is None else offset)
+            value = objective.penalty(t * W)[0]
+        if np.isfinite(F).all():
+            value += loss(F, objective.Y, objective.loss, sample_weight=objective.weight)[0]
+            tried.append((value if np.isfinite(value) else np.inf, t))
+    return min(tried)[1] if tried else FACTORS[0]
 
 
 def value_at(objective: Objective, theta: Array) -> float:
