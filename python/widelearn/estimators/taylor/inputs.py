@@ -13,6 +13,8 @@ from widelearn.runtime import Array
 ROTATED = 1000
 # About so many rows tell whether targets follow them.
 TOLD = 1000
+# So many times its share of standardised columns one direction dominates: four noise columns of twice the size do.
+DOMINANT = 2.0
 
 
 def size(values: Array) -> float:
@@ -54,6 +56,25 @@ def dependence(X: Array, Y: Array) -> float:
         return 0.0
     found = np.einsum("ij,ij->j", Y, K @ Y)[varies] / squares[varies]
     return float(found.max() - np.trace(K)) / chance
+
+
+def dominance(X: Array) -> tuple[float, float, float]:
+    """Return the share of the squared spread along one direction, now and of standardised columns, and M_op² now.
+
+    M_op² = λ_max / max_i ‖x_i‖² of centred rows. The longest row tells little of the others where tails are heavy, so
+    that shares of the mean length are compared. Columns alike in size have the same share twice, at the price of n d.
+    """
+    step = -(-len(X) // TOLD)
+    X = X[::step].astype(np.float64)
+    mean, spread = X.mean(axis=0), X.std(axis=0)
+    varies = spread > 10 * np.finfo(float).eps * np.abs(mean)
+    Z, spread = (X - mean)[:, varies], spread[varies]
+    # No share falls by more than the largest variance is above the mean one.
+    if not len(spread) or np.max(spread**2) < DOMINANT * np.mean(spread**2):
+        return 0.0, 0.0, 0.0
+    now, after = (float(np.linalg.norm(rows, 2) ** 2) / len(Z) for rows in (Z, Z / spread))
+    longest = float(np.einsum("ij,ij->i", Z, Z).max())
+    return now / float(np.sum(spread**2)), after / len(spread), now / longest
 
 
 def mean_of(X: Array, weight: Array | None) -> Array:

@@ -140,8 +140,9 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
     ConvergenceWarning
         If "lbfgs" or "pgd" end at `max_iter`, or if steps diverge, where the last finite weights are kept.
     UserWarning
-        If the activation has no mean derivative of an order, and so no term of that degree; or if the rows lie more
-        than 10 times their own spread from zero, without `whiten`, and the targets depend on what they differ in.
+        If the activation has no mean derivative of an order, and so no term of that degree; or, without `whiten`, if
+        the rows lie more than 10 times their own spread from zero, and the targets depend on what they differ in, or
+        if one direction's share of their squared spread is twice that of standardised columns (orders above 1).
 
     See Also
     --------
@@ -160,8 +161,9 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
     their spread leaves nothing to fit. scikit-learn's diabetes data gave R² 0.63, and 0.00 with 10⁶ added to X.
 
     One number divides all columns. Columns of unlike units should be standardised first, by
-    `make_pipeline(StandardScaler(), ...)`, or whitened: scikit-learn's wine data gave 0.99 against 0.76. Noisy targets
-    want a larger `alpha`.
+    `make_pipeline(StandardScaler(), ...)`, or whitened: scikit-learn's wine data gave 0.99 against 0.76. The product of
+    two of 40 columns, with four others 6 times as large, left 0.32 unexplained from 400 rows, and 0.002 without. Noisy
+    targets want a larger `alpha`.
 
     For order 2 and convex losses every local minimum is close to global if the net is wide enough; for higher orders no
     such statement is known.

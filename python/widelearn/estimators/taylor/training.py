@@ -21,7 +21,15 @@ from widelearn.estimators.optim.descent import (
 from widelearn.estimators.optim.rules import Adam, Sgd
 from widelearn.estimators.taylor.activations import activation_scale, blindness, default_activation
 from widelearn.estimators.taylor.held_out import Penalties, choose_penalties, first_of
-from widelearn.estimators.taylor.inputs import LinearPart, RowUnits, TargetUnits, dependence, distance
+from widelearn.estimators.taylor.inputs import (
+    DOMINANT,
+    LinearPart,
+    RowUnits,
+    TargetUnits,
+    dependence,
+    distance,
+    dominance,
+)
 from widelearn.estimators.taylor.model import Objective, TaylorModel, TaylorNet, draw_net
 from widelearn.estimators.taylor.settings import check_orders, check_solver
 from widelearn.estimators.taylor.start import first_point
@@ -221,13 +229,9 @@ class Training:
 
     def warn(self, *, first: bool = True) -> None:
         """Say what went wrong, if anything did; what the first rows have told is not said again."""
-        objective, trace = self.objective, self.trace
-        if first and self.distance > FAR and dependence(objective.X, objective.Y) > SURE:
-            warn(
-                f"The rows of X lie {self.distance:.3g} times their own spread from zero and are divided by one number:"
-                f" all that they differ in is then of size {1 / self.distance:.2g}, which the penalty leaves little of."
-                " Centre the columns first, make_pipeline(StandardScaler(), ...), or set whiten=True."
-            )
+        trace = self.trace
+        if first:
+            self._warn_of_rows()
         last = f"objective {trace.losses[-1]:.3g}, gradient {trace.gradients[-1]:.2g}" if trace.losses else "no step"
         if trace.fault:
             remedy = "Increase max_iter or tol"
@@ -238,6 +242,25 @@ class Training:
         blind = blindness(self.activation, self.orders)
         if first and blind:
             warn(blind)
+
+    def _warn_of_rows(self) -> None:
+        """Say where columns are far from zero, or of sizes so unlike that the large ones hide the small ones."""
+        objective = self.objective
+        if self.distance > FAR and dependence(objective.X, objective.Y) > SURE:
+            warn(
+                f"The rows of X lie {self.distance:.3g} times their own spread from zero and are divided by one number:"
+                f" all that they differ in is then of size {1 / self.distance:.2g}, which the penalty leaves little of."
+                " Centre the columns first, make_pipeline(StandardScaler(), ...), or set whiten=True."
+            )
+        if self.chosen.whiten or max(self.orders) < 2:
+            return
+        now, after, ratio = dominance(objective.X)
+        if now > DOMINANT * after:
+            warn(
+                f"One direction of X has {now:.2g} of its squared spread (M_op² = {ratio:.2g}), and {after:.2g} once"
+                " columns are standardised: orders above 1 learn the less from a row the more one direction dominates."
+                " Take make_pipeline(StandardScaler(), ...), or set whiten=True; ignore this if large columns matter."
+            )
 
 
 def emptied(training: Training) -> Training:
