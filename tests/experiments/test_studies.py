@@ -10,7 +10,7 @@ import command_line
 from widelearn import plots
 from widelearn.experiments import studies
 from widelearn.experiments.errors import InputError
-from widelearn.experiments.studies.baselines import best_accuracy
+from widelearn.experiments.studies.baselines import RIDGES, best_accuracy, best_fits
 from widelearn.experiments.studies.judging import Verdict
 from widelearn.experiments.studies.runner import Order, failed, run, written
 from widelearn.kernels import RBF
@@ -77,6 +77,26 @@ def test_the_same_seed_gives_the_same_rows():
 def test_the_best_kernel_fit_separates_a_line():
     X = np.linspace(-1, 1, 20)[:, None]
     assert best_accuracy(RBF(gamma=1.0), X, np.sign(X[:, 0]), X, np.sign(X[:, 0])) == 1.0
+
+
+def test_kernel_fits_are_those_of_an_eigendecomposition():
+    """Both solve (K + E + ridge I) α = y with ‖E‖ <= n ε (‖K‖ + ridge); k α moves by ‖(K + ridge I)⁻¹ k‖ ‖E‖ ‖α‖ each.
+
+    The product k α itself rounds by n ε ‖k‖ ‖α‖.
+    """
+    rng = np.random.default_rng(0)
+    for n, d, scale in ((40, 3, 1.0), (100, 2, 1e-3), (60, 60, 1e3)):
+        X, test = rng.standard_normal((n, d)), rng.standard_normal((30, d))
+        X[1] = X[0]
+        y = scale * rng.standard_normal(n)
+        kernel = RBF(gamma=1 / d)
+        values, vectors = np.linalg.eigh(kernel(X))
+        for ridge, found in zip(RIDGES, best_fits(kernel, X, y, test), strict=True):
+            rows, dual = kernel(test, X) @ vectors, vectors.T @ y / (values + ridge)
+            lengths = np.linalg.norm(rows, axis=1)
+            moved = (values[-1] + ridge) * np.linalg.norm(rows / (values + ridge), axis=1) + lengths
+            allowed = 2 * n * np.finfo(float).eps * np.linalg.norm(dual) * moved
+            assert np.all(np.abs(found - rows @ dual) <= allowed)
 
 
 def test_unknown_studies():

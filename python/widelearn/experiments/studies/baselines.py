@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from scipy.linalg import eigh
+from scipy.linalg import cho_factor, cho_solve
 
 from widelearn.experiments.studies.ensembles import Array, mean_square
 
@@ -12,15 +12,24 @@ RIDGES = tuple(10.0**power for power in range(-6, 5))
 
 
 def best_fits(kernel: Any, X: Array, y: Array, test: Array) -> list[Array]:
-    """Return the kernel ridge predictions of `test` for every ridge of a grid, from one decomposition.
+    """Return the kernel ridge predictions of `test` for every ridge of a grid.
 
     Choosing the best of them by the test rows favours the kernel.
     """
     K, cross = np.asarray(kernel(X), float), np.asarray(kernel(test, X), float)
-    values, vectors = eigh(K, check_finite=False)
-    right, left = vectors.T @ y, cross @ vectors
     scale = float(np.trace(K)) / len(K)
-    return [left @ (right / (values + scale * ridge)) for ridge in RIDGES]
+    # Factors for eleven ridges take half the time of one eigendecomposition.
+    duals = [_dual(K, y, scale * ridge) for ridge in RIDGES]
+    return list((cross @ np.stack(duals, axis=1)).T)
+
+
+def _dual(K: Array, y: Array, ridge: float) -> Array:
+    """Return α with (K + ridge I) α = y, for a ridge far above K's rounding errors."""
+    shifted = K.copy()
+    shifted.flat[:: len(K) + 1] += ridge
+    # The transpose, equal as K is symmetric, has the order of LAPACK, so that nothing is copied.
+    factor = cho_factor(shifted.T, lower=True, overwrite_a=True, check_finite=False)
+    return np.asarray(cho_solve(factor, y, check_finite=False), dtype=float)
 
 
 def best_accuracy(kernel: Any, X: Array, y: Array, test: Array, truth: Array) -> float:

@@ -16,7 +16,7 @@ from widelearn.kernels import NTK, RBF
 from widelearn.nets import simplified_gradient
 
 SETTINGS = {"d": 100, "k": 5, "samples": (600, 1200, 2500, 5000), "draws": 8, "test": 4000}
-QUICK = {"d": 30, "samples": (1000,), "draws": 5, "test": 1500}
+QUICK = {"d": 15, "samples": (600,), "draws": 5, "test": 1500}
 ONE_STEP, GD, TWIN = "one step", "algorithm 1", "one step, structure removed"
 KERNELS = ("NTK", "RBF")
 COSINE, TWIN_COSINE = "cosine of gradient and hidden direction", "the same, structure removed"

@@ -13,7 +13,7 @@ from widelearn.experiments.studies.statements import apart, at_least, at_most, m
 from widelearn.kernels import NTK, RBF, Polynomial
 
 SETTINGS = {"dimensions": (250, 500, 1000), "ratio": 1.5, "radius": 4.0, "draws": 8, "test": 4000}
-QUICK = {"dimensions": (250, 500), "draws": 5, "test": 2000}
+QUICK = {"dimensions": (500,), "draws": 5, "test": 2000}
 NETWORK, FROZEN, BEST = "network", "network, first layer frozen", "best classifier"
 SHARE, FROZEN_SHARE = "share of weights in the plane", "share of weights in the plane, frozen"
 KERNELS = ("NTK", "RBF")
