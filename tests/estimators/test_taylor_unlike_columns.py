@@ -95,6 +95,9 @@ def test_rows_that_no_scaler_would_change_are_not_told():
         # Rare ones, heavy tails and two kinds.
         mixed = np.hstack([rng.standard_t(3, (n, d)), rng.choice([0.0, 1.0], (n, d))])
         assert not told(scale(mixed))
+        # What tables become: numbers of one source, standardised, and a column for every class.
+        classes = np.eye(15)[rng.integers(0, 15, n)]
+        assert not told(np.hstack([scale(common[:, :4]), classes]))
     for load in (load_wine, load_diabetes, load_breast_cancer, load_digits):
         X, y = load(return_X_y=True)
         assert not told(scale(X), y), load.__name__

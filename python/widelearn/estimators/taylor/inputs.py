@@ -63,11 +63,13 @@ def dominance(X: Array) -> tuple[float, float, float]:
 
     M_op² = λ_max / max_i ‖x_i‖² of centred rows. The longest row tells little of the others where tails are heavy, so
     that shares of the mean length are compared. Columns alike in size have the same share twice, at the price of n d.
+    Columns of 0 and one other value, classes as a rule, are not counted.
     """
     step = -(-len(X) // TOLD)
     X = X[::step].astype(np.float64)
     mean, spread = X.mean(axis=0), X.std(axis=0)
     varies = spread > 10 * np.finfo(float).eps * np.abs(mean)
+    varies &= ((X != 0) & (X.max(axis=0) != X)).any(axis=0) | (X.min(axis=0) < 0)
     Z, spread = (X - mean)[:, varies], spread[varies]
     # No share falls by more than the largest variance is above the mean one.
     if not len(spread) or np.max(spread**2) < DOMINANT * np.mean(spread**2):
