@@ -12,6 +12,8 @@ from widelearn.diagnostics import (
     directions,
     explicit_solution,
     generalization_bound,
+    gradient_norm,
+    min_hessian_eigenvalue,
     movement_norm,
     operator_norm_ratio,
     optimality_gap,
@@ -198,6 +200,7 @@ def test_wrong_calls_are_refused():
         (lambda: optimality_gap(3, X, y), TypeError, "has no W_"),
         (lambda: movement_norm(TaylorRegressor()), TypeError, "has no W_"),
         (lambda: directions(model, 9), ValueError, "n_directions must be"),
+        (lambda: directions(model, 1.5), ValueError, "a whole number, got 1.5"),
         (lambda: directions(model, truth=np.eye(3)), ValueError, "truth must be"),
         (lambda: generalization_bound(model, X, y, delta=2.0), ValueError, "delta must be"),
         (lambda: generalization_bound(model, X, y, clip=0.0), ValueError, "clip above 0"),
@@ -217,3 +220,29 @@ def test_wrong_calls_are_refused():
     for call, error, match in wrong:
         with pytest.raises(error, match=match):
             call()
+
+
+def test_a_derivative_that_is_no_function_asks_for_endless_rows():
+    """relu'' is a point mass: its series has coefficients, but E σ''² is infinite, and so is the quadratic bound."""
+    for p in (2, 3, 4):
+        for activation in ("relu", ("leaky_relu", 0.2)):
+            assert sample_complexity(p, 20, activation=activation).quadratic == np.inf
+        assert sample_complexity(p, 20, activation="step").tangent == np.inf
+    assert sample_complexity(2, 20, activation="relu").tangent < np.inf
+    assert sample_complexity(2, 20, activation="relu2").quadratic < np.inf
+
+
+@pytest.mark.parametrize("whiten", [False, True])
+def test_rows_and_targets_of_other_sizes_are_refused_in_words(whiten):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 3))
+    y = X[:, 0] * X[:, 1]
+    model = TaylorRegressor(width=8, whiten=whiten, random_state=0).fit(X, y)
+    for find in (optimality_gap, min_hessian_eigenvalue, gradient_norm, generalization_bound):
+        for size in (1e80, 1e200, 1e300):
+            with pytest.raises(ValueError, match=r"X has a value .* times as large"):
+                find(model, size * X, y)
+            with pytest.raises(ValueError, match=r"y has a value .* times as large"):
+                find(model, X, size * y)
+    with pytest.raises(ValueError, match=r"X has a value .* times as large"):
+        rademacher(model, 1e200 * X)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from widelearn.nets import Expansion
-from widelearn.runtime import in_range
+from widelearn.runtime import NoDerivativeError, in_range
 from widelearn.theory import hermite_coefficients
 
 Array = NDArray[np.float64]
@@ -108,7 +108,7 @@ class SampleComplexity(NamedTuple):
     ----------
     tangent, quadratic : float
         Rows that suffice, by Rademacher bounds, for the tangent and the quadratic model; infinite where σ has no
-        coefficient that the target needs.
+        coefficient that the target needs, or where σ' or σ'' is no function, as relu''.
     fixed_features : float
         Rows below which every kernel fails on some target that is this one turned.
     gain : float
@@ -274,12 +274,13 @@ def sample_complexity(
             f"tolerance must be from {LEAST:g} to {1 / LEAST:g} and ratio in (0, 1], got {tolerance!r} and {size!r}."
         )
     first, second = (hermite_coefficients(activation, DEGREES, derivative=k) for k in (1, 2))
+    functions = [_is_function(activation, k) for k in (1, 2)]
     spread = max(float(second @ second), float(np.sum(_times(second) ** 2)))
     linear = lifted = 0.0
     for alpha, p in terms:
         square = alpha**2 * float(d) ** p
-        linear += square * _over(first, p - 1)
-        lifted += 8 * square * _over(second, p - 2)
+        linear += square * (_over(first, p - 1) if functions[0] else np.inf)
+        lifted += 8 * square * (_over(second, p - 2) if functions[1] else np.inf)
     k, degree = len(terms), max(p for _, p in terms)
     tangent = 4 / tolerance**2 * float(first @ first) * k * linear
     quadratic = spread * 2 * (1 + np.log(d)) * size**2 * k * lifted / tolerance**2
@@ -323,6 +324,19 @@ def _coefficient(activation: Any, derivative: int, degree: int) -> float:
             f" power {degree + 2}. Take 'softplus' or 'relu3' for even powers, 'cubic' or 'relu3' for 3."
         )
     return float(row[degree])
+
+
+def _is_function(activation: Any, derivative: int) -> bool:
+    """Whether a derivative is a function: the coefficients of a point mass, such as relu'', have no sum of squares."""
+    one = np.ones((1, 1))
+    try:
+        Expansion(one, one, activation, (derivative,))
+    except NoDerivativeError:
+        return False
+    except TypeError:
+        # Functions that the user gives come with their derivatives.
+        return True
+    return True
 
 
 def _over(row: Array, degree: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -131,8 +132,8 @@ def _true(truth: ArrayLike, d: int) -> Array:
 def _count(n_directions: int | None, weights: Array, axes: Array | None, d: int) -> int:
     """Return how many directions are wanted."""
     if n_directions is not None:
-        if not 1 <= n_directions <= d:
-            raise ValueError(f"n_directions must be from 1 to {d}, got {n_directions}.")
+        if not isinstance(n_directions, Integral) or not 1 <= n_directions <= d:
+            raise ValueError(f"n_directions must be from 1 to {d}, a whole number, got {n_directions!r}.")
         return int(n_directions)
     if axes is not None:
         return min(len(axes), d)

@@ -21,6 +21,8 @@ Array = NDArray[np.float64]
 # Columns of a net that gives a function's values.
 COLUMNS = 16
 MOST_DRAWS = 100_000
+# Whose fourth powers are numbers, and sums of many of them.
+LARGEST = 1e70
 FITTED = (
     "W_",
     "W0_",
@@ -62,9 +64,22 @@ def order_of(model: Any) -> int:
 def scaled_rows(model: Any, X: ArrayLike) -> Array:
     """Return rows in a fitted Taylor model's units: whitened if it whitens, and divided by one number."""
     rows = rows_of("X", X, model.W_.shape[1])
-    if model.whiten:
-        rows = (rows - model.mean_) @ np.asarray(model.whitening_, dtype=float)
-    return np.ascontiguousarray(rows / float(model.x_scale_))
+    with np.errstate(over="ignore", invalid="ignore"):
+        if model.whiten:
+            rows = (rows - model.mean_) @ np.asarray(model.whitening_, dtype=float)
+        rows = np.ascontiguousarray(rows / float(model.x_scale_))
+    refuse_large("X", rows)
+    return rows
+
+
+def refuse_large(name: str, values: Array) -> None:
+    """Refuse values in a model's units whose fourth powers, of which curvatures are made, are no numbers."""
+    size = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
+    if not size <= LARGEST:
+        raise ValueError(
+            f"{name} has a value {size:.3g} times as large as those that the model was fitted to: at most"
+            f" {LARGEST:g} can be computed with. Give the rows and targets of the fit."
+        )
 
 
 def derivative(expansion: Expansion, U: Array, order: int) -> Array:
@@ -137,6 +152,7 @@ class TaylorProblem:
         refuse_mode(model, what)
         rows, c = scaled_rows(model, X), expansion.a.shape[1]
         loss, Y, shift, scale = _targets(model, y, len(rows), c)
+        refuse_large("y", Y)
         coef = np.asarray(model.coef_, dtype=float).reshape(c, -1).T
         b = np.asarray(model.intercept_, dtype=float).reshape(c) - shift
         if model.whiten:
