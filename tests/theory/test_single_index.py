@@ -131,3 +131,8 @@ def test_what_the_first_direction_leaves(rng, n):
         rows.append(np.mean((truth - fit) ** 2) * len(t) / (len(t) - 9))
     # nine degrees leave a little more, and the ratio of expectations is off by terms of order 1/d
     proves(rows, one_step_risk("relu", n, d, noise=0.25), 0.03)
+
+
+def test_series_end():
+    with pytest.raises(ValueError, match="degree must be a whole number of at least 1 and at most 10000, got 1000000"):
+        correlation_flow("relu", "relu", m0=0.1, t=1.0, degree=1_000_000)

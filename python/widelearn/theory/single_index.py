@@ -14,6 +14,9 @@ from widelearn.theory.hermite import hermite_coefficients
 from widelearn.theory.quadrature import integrate
 from widelearn.theory.trajectories import follow
 
+# Of a series.
+MOST_DEGREE = 10_000
+
 
 def correlation_flow(activation: Activation, target: Activation, m0: float, t: ArrayLike, degree: int = 30) -> Array:
     """Follow the overlap of one neuron on the sphere with the direction of a single-index target.
@@ -30,7 +33,7 @@ def correlation_flow(activation: Activation, target: Activation, m0: float, t: A
     t : array-like of shape (T,)
         Increasing times from 0.
     degree : int, default=30
-        Where the series ends.
+        Where the series ends, at most 10,000.
 
     Returns
     -------
@@ -57,13 +60,14 @@ def correlation_flow(activation: Activation, target: Activation, m0: float, t: A
     if abs(start) > 1:
         raise ValueError(f"m0 must lie between -1 and 1, got {start:g}.")
     times = increasing("t", t)
-    degree = whole("degree", degree, 1)
+    degree = whole("degree", degree, 1, MOST_DEGREE)
     slope = _speeds(activation, target, degree)
+    powers = np.arange(len(slope))
 
     def rhs(_: float, m: Array) -> Array:
-        return (1 - m**2) * np.polynomial.polynomial.polyval(m, slope)
+        return (1 - m**2) * (m**powers @ slope)
 
-    return follow(rhs, np.array([start]), times)[:, 0]
+    return follow(rhs, np.array([start]), times, len(slope))[:, 0]
 
 
 def information_exponent(activation: Activation, degree: int = 30) -> int:
@@ -126,7 +130,7 @@ def escape_time(
     overlap : float, default=0.5
         Where the clock stops, between 0 and 1.
     degree : int, default=30
-        Where the series ends.
+        Where the series ends, at most 10,000.
 
     Returns
     -------
@@ -156,7 +160,7 @@ def escape_time(
     end, sizes = float(positive("overlap", overlap)), positive("d", d)
     if end >= 1 or np.any(sizes < 1):
         raise ValueError(f"overlap must be below 1 and d at least 1, got {end:g} and {sizes.min(initial=np.inf):g}.")
-    slope = _speeds(activation, target, whole("degree", degree, 1))
+    slope = _speeds(activation, target, whole("degree", degree, 1, MOST_DEGREE))
 
     def inverse(x: Array) -> list[Array]:
         m = np.exp(x)
