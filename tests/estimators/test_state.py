@@ -21,7 +21,7 @@ def targets(model):
 
 
 def test_all_estimators_are_found():
-    assert len(ESTIMATORS) == 17
+    assert len(ESTIMATORS) == 18
 
 
 @pytest.mark.parametrize("family", ESTIMATORS)

@@ -1,5 +1,6 @@
 """A quadratic model's class is √d/2 times smaller than its kernel's: the edge of a free law gives its complexity."""
 
+import warnings
 from functools import cache
 
 import numpy as np
@@ -47,7 +48,10 @@ def simulate(cell: Cell, seed: Seed) -> list[Row]:
         X = hypercube(cell["rows_per_column"] * d, d, random_state=new_seed(rng))
         rows = []
         for name, Z in ((QUADRATIC, X), (LONG, stretched(X))):
-            net = TaylorRegressor(solver="adam", max_iter=1, **options).fit(Z, X[:, 0] * X[:, 1])
+            with warnings.catch_warnings():
+                # That one column hides the others is what is shown.
+                warnings.filterwarnings("ignore", message="One direction of X")
+                net = TaylorRegressor(solver="adam", max_iter=1, **options).fit(Z, X[:, 0] * X[:, 1])
             found = rademacher(net, Z, radius=1.0, tangent_radius=1.0, draws=cell["signs"], random_state=state)
             rows.append(value(name, d, found.quadratic))
             if name == QUADRATIC:

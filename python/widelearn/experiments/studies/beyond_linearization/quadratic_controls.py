@@ -1,5 +1,7 @@
 """Where the quadratic model must not win, what a linear part mends, and what scales of columns cost."""
 
+import warnings
+
 import numpy as np
 
 from widelearn import TaylorRegressor
@@ -68,7 +70,10 @@ def simulate(cell: Cell, seed: Seed) -> list[Row]:
         WHITENED: TaylorRegressor(linear_term=False, whiten=True, **options),
     }
     wanted = {MIXED: (MODEL, JOINT), SCALED: (MODEL, WHITENED)}.get(name, (MODEL,))
-    found = {one: mean_square(models[one].fit(X, y).predict(check) - truth) for one in wanted}
+    with warnings.catch_warnings():
+        # That long columns hide the others is what is shown.
+        warnings.filterwarnings("ignore", message="One direction of X")
+        found = {one: mean_square(models[one].fit(X, y).predict(check) - truth) for one in wanted}
     if name in (DENSE, THREE):
         found[LIFTED] = best_error(TaylorKernel(2, "softplus"), X, y, check, truth)
         found[TANGENT] = best_error(NTK(activation="softplus"), X, y, check, truth)
