@@ -2,7 +2,7 @@
 
 use widelearn_core::activation::{Activation, Shape};
 use widelearn_core::matrix::Rows;
-use widelearn_core::nets::{Expansion, Labels, Loss, Net, NetGradient, Signs, Terms};
+use widelearn_core::nets::{Expansion, Labels, Law, Loss, Net, NetGradient, Signs, Terms};
 use widelearn_core::nets::{forward, gradient, hessian_product, signs_forward, simplified, tangent_product};
 use widelearn_core::nets::{tangent_transpose, taylor_gradient, taylor_terms};
 use widelearn_core::random::Stream;
@@ -177,13 +177,20 @@ fn signs_and_the_simplified_gradient_are_their_formulas() {
     let (case, (n, d, m, c)) = (Case::new(), SHAPE);
     let a = Rows::new(&case.a, m, c);
     let shape = Shape::Plain(Activation::Tanh);
-    let net = Signs { start: case.layer(&case.w), movement: case.layer(&case.v), a, shape };
+    let net = Signs { start: case.layer(&case.w), movement: case.layer(&case.v), a, shape, law: None };
     let (mut mean, mut variance) = (vec![0.0; n * c], vec![0.0; n * c]);
     on(2, |context| signs_forward(context, case.x(), net, &mut mean, &mut variance));
     assert_near(&mean, &case.sums(|u, v, _| ((u + v).tanh() + (u - v).tanh()) / 2.0), 1e-13);
     let odd = |u: f64, v: f64| ((u + v).tanh() - (u - v).tanh()) / 2.0;
     let mut squares = Case::new();
     squares.a.iter_mut().for_each(|a| *a *= *a);
+    assert_near(&variance, &squares.sums(|u, v, _| odd(u, v).powi(2)), 1e-13);
+
+    // Twins at the values -1, 1 and 0: half the second difference, and the variance of the first of them.
+    let law = Law { values: &[-1.0, 0.0, 1.0], weights: &[0.5, -1.0, 0.5] };
+    on(2, |context| signs_forward(context, case.x(), Signs { law: Some(law), ..net }, &mut mean, &mut variance));
+    let second = |u: f64, v: f64, _| ((u + v).tanh() + (u - v).tanh()) / 2.0 - u.tanh();
+    assert_near(&mean, &case.sums(second), 1e-13);
     assert_near(&variance, &squares.sums(|u, v, _| odd(u, v).powi(2)), 1e-13);
 
     let mut out = vec![0.0; c * m * d];
