@@ -106,6 +106,20 @@ def test_rows_that_no_scaler_would_change_are_not_told():
     assert told(*load_wine(return_X_y=True))
 
 
+def test_rare_values_of_standardised_columns_are_not_told():
+    """Few of many rows have the rare value: variances of a sample of rows would be several times too large or small."""
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((20_000, 6))
+        X[:, 0] = rng.uniform(size=len(X)) < 1e-3
+        X[:, 1] = rng.standard_t(2, len(X))
+        now, after, _ = dominance(scale(X))
+        assert now <= DOMINANT * after
+    X = np.zeros((20_000, 3))
+    X[[3, 5], 0], X[[4, 6], 1] = (1.0, -1.0), (9.0, -9.0)
+    assert dominance(X) == (0.0, 0.0, 0.0)
+
+
 @pytest.mark.parametrize("X", [np.ones((5, 2)), np.zeros((1, 3)), np.arange(6.0)[:, None]])
 def test_rows_without_directions_are_not_told(X):
     assert not told(X)

@@ -7,7 +7,7 @@ import numpy as np
 
 from widelearn.estimators.scaling import ORDINARY, columns, root_mean_square
 from widelearn.estimators.units import exponents_of, largest_of
-from widelearn.runtime import Array
+from widelearn.runtime import Array, row_blocks
 
 # Largest number of columns whose linear part is turned to principal axes, at d³ flops.
 ROTATED = 1000
@@ -62,21 +62,23 @@ def dominance(X: Array) -> tuple[float, float, float]:
     """Return the share of the squared spread along one direction, now and of standardised columns, and M_op² now.
 
     M_op² = λ_max / max_i ‖x_i‖² of centred rows. The longest row tells little of the others where tails are heavy, so
-    that shares of the mean length are compared. Columns alike in size have the same share twice, at the price of n d.
-    Columns of 0 and one other value, classes as a rule, are not counted.
+    that shares of the mean length are compared, by some 1,000 rows. Columns alike in size over all rows are not looked
+    at further, which costs n d. Columns of 0 and one other value, classes as a rule, are not counted.
     """
-    step = -(-len(X) // TOLD)
-    X = X[::step].astype(np.float64)
-    mean, spread = X.mean(axis=0), X.std(axis=0)
+    mean = X.mean(axis=0, dtype=np.float64)
+    # Of all rows: a rare value is in few of those below, and would be long among them.
+    squares = sum(np.square(X[rows] - mean).sum(axis=0) for rows in row_blocks(len(X), TOLD))
+    spread = np.sqrt(np.asarray(squares, dtype=np.float64) / len(X))
     varies = spread > 10 * np.finfo(float).eps * np.abs(mean)
     varies &= ((X != 0) & (X.max(axis=0) != X)).any(axis=0) | (X.min(axis=0) < 0)
-    Z, spread = (X - mean)[:, varies], spread[varies]
+    spread = spread[varies]
     # No share falls by more than the largest variance is above the mean one.
-    if not len(spread) or np.max(spread**2) < DOMINANT * np.mean(spread**2):
+    Z = (X[:: -(-len(X) // TOLD)] - mean)[:, varies]
+    if not Z.any() or np.max(spread**2) < DOMINANT * np.mean(spread**2):
         return 0.0, 0.0, 0.0
-    now, after = (float(np.linalg.norm(rows, 2) ** 2) / len(Z) for rows in (Z, Z / spread))
-    longest = float(np.einsum("ij,ij->i", Z, Z).max())
-    return now / float(np.sum(spread**2)), after / len(spread), now / longest
+    now, after = (np.linalg.norm(rows, 2) ** 2 / np.vdot(rows, rows) for rows in (Z, Z / spread))
+    lengths = np.einsum("ij,ij->i", Z, Z)
+    return float(now), float(after), float(now * lengths.mean() / lengths.max())
 
 
 def mean_of(X: Array, weight: Array | None) -> Array:

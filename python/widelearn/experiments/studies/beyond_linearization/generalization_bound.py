@@ -49,8 +49,9 @@ def simulate(cell: Cell, seed: Seed) -> list[Row]:
         rows = []
         for name, Z in ((QUADRATIC, X), (LONG, stretched(X))):
             with warnings.catch_warnings():
-                # That one column hides the others is what is shown.
-                warnings.filterwarnings("ignore", message="One direction of X")
+                if name == LONG:
+                    # That one column hides the others is what is shown.
+                    warnings.filterwarnings("ignore", message="One direction of X")
                 net = TaylorRegressor(solver="adam", max_iter=1, **options).fit(Z, X[:, 0] * X[:, 1])
             found = rademacher(net, Z, radius=1.0, tangent_radius=1.0, draws=cell["signs"], random_state=state)
             rows.append(value(name, d, found.quadratic))
