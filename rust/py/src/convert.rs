@@ -14,34 +14,16 @@ pub(crate) trait Scalar: Real + Element {}
 impl Scalar for f32 {}
 impl Scalar for f64 {}
 
-/// Whole numbers as an argument: those that the type cannot hold are wrong values.
-pub(crate) struct Whole<T>(pub(crate) T);
+/// An argument of numbers, or with numbers among it: those that their type cannot hold are wrong values.
+pub(crate) struct Numbers<T>(pub(crate) T);
 
-impl<'a, 'py, T: FromPyObjectOwned<'py>> FromPyObject<'a, 'py> for Whole<T> {
+impl<'a, 'py, T: FromPyObjectOwned<'py>> FromPyObject<'a, 'py> for Numbers<T> {
     type Error = PyErr;
 
     fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
         let py = value.py();
         let extracted: Result<T, PyErr> = value.extract().map_err(Into::into);
-        extracted.map(Self).map_err(|e| out_of_range(py, e, "a whole number"))
-    }
-}
-
-/// Parts of an argument with numbers among them: an integer that no float64 holds is a wrong value.
-pub(crate) struct Parts<T>(pub(crate) T);
-
-impl<'a, 'py, T: FromPyObjectOwned<'py>> FromPyObject<'a, 'py> for Parts<T> {
-    type Error = PyErr;
-
-    fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
-        let py = value.py();
-        let extracted: Result<T, PyErr> = value.extract().map_err(Into::into);
-        extracted.map(Self).map_err(|e| {
-            if e.is_instance_of::<PyOverflowError>(py) {
-                return PyValueError::new_err(format!("a number is out of range: {}; take it smaller", e.value(py)));
-            }
-            e
-        })
+        extracted.map(Self).map_err(|e| out_of_range(py, e, "a number"))
     }
 }
 
@@ -49,7 +31,7 @@ impl<'a, 'py, T: FromPyObjectOwned<'py>> FromPyObject<'a, 'py> for Parts<T> {
 pub(crate) fn out_of_range(py: Python<'_>, e: PyErr, name: &str) -> PyErr {
     if e.is_instance_of::<PyOverflowError>(py) {
         return PyValueError::new_err(format!(
-            "{name} is out of range: {}; take one from 0 on, below 2^31",
+            "{name} is out of range: {}; take a smaller one, and where it counts one from 0 on",
             e.value(py)
         ));
     }

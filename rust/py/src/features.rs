@@ -6,7 +6,7 @@ use widelearn_core::features::{FeatureMap, Features, Formula, Weights};
 use widelearn_core::{flops, gram};
 
 use crate::call::call;
-use crate::convert::{Matrix, MatrixMut, Vector, Whole, by_type, views};
+use crate::convert::{Matrix, MatrixMut, Numbers, Vector, by_type, views};
 use crate::error::to_py;
 use crate::kernels::{Named, Spec, field};
 
@@ -44,7 +44,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for FeatureSpec {
 pub(crate) fn feature_weights(
     py: Python<'_>,
     features: FeatureSpec,
-    d: Whole<usize>,
+    d: Numbers<usize>,
     out: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
     let d = d.0;
@@ -81,7 +81,7 @@ pub(crate) fn transform_sparse(
     indptr: &Bound<'_, PyAny>,
     indices: &Bound<'_, PyAny>,
     values: &Bound<'_, PyAny>,
-    d: Whole<usize>,
+    d: Numbers<usize>,
     out: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
     let d = d.0;

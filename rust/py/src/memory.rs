@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3::prelude::*;
 
-use crate::convert::Whole;
+use crate::convert::Numbers;
 
 /// Bytes that the process may come to hold; as many as there are if no limit is set.
 static CEILING: AtomicUsize = AtomicUsize::new(usize::MAX);
@@ -12,7 +12,7 @@ static CEILING: AtomicUsize = AtomicUsize::new(usize::MAX);
 /// Let the process come to hold so many bytes; None lets it take what there is.
 #[pyfunction]
 #[pyo3(signature = (ceiling))]
-pub(crate) fn cap_memory(ceiling: Option<Whole<usize>>) {
+pub(crate) fn cap_memory(ceiling: Option<Numbers<usize>>) {
     CEILING.store(ceiling.map_or(usize::MAX, |bytes| bytes.0), Ordering::Relaxed);
     widelearn_core::cap_memory(None);
 }

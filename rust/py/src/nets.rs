@@ -6,24 +6,24 @@ use widelearn_core::flops;
 use widelearn_core::nets::{self as core, Loss, Terms};
 
 use crate::call::call;
-use crate::convert::{Matrix, MatrixMut, Optional, Parts, Scalar, Vector, VectorMut, Whole, by_type, views};
+use crate::convert::{Matrix, MatrixMut, Numbers, Optional, Scalar, Vector, VectorMut, by_type, views};
 use crate::error::to_py;
 
 type Array<'py> = Bound<'py, PyAny>;
 /// Name, parameter and smoothing of an activation.
-type Spec = Parts<(String, f64, f64)>;
+type Spec = Numbers<(String, f64, f64)>;
 /// First layer, thresholds, output weights and activation.
 type NetSpec<'py> = (Array<'py>, Array<'py>, Array<'py>, Spec);
 /// Values of multipliers and their probabilities, positive for a neuron and negative for its twin.
-type LawSpec = Parts<(Vec<f64>, Vec<f64>)>;
+type LawSpec = Numbers<(Vec<f64>, Vec<f64>)>;
 /// First layer, output weights, movement, activation, and the law of multipliers that are no signs.
 type SignsSpec<'py> = (Array<'py>, Array<'py>, Array<'py>, Spec, Option<LawSpec>);
 /// First layer, output weights, movement, activation and orders.
-type ExpansionSpec<'py> = (Array<'py>, Array<'py>, Array<'py>, Spec, Whole<Vec<u32>>);
+type ExpansionSpec<'py> = (Array<'py>, Array<'py>, Array<'py>, Spec, Numbers<Vec<u32>>);
 /// Labels, loss, weights of the rows, and what is added to the outputs.
 type LabelsSpec<'py> = (Array<'py>, String, Array<'py>, Option<Array<'py>>);
 
-fn shape(py: Python<'_>, Parts((name, parameter, smoothing)): &Spec) -> PyResult<Shape> {
+fn shape(py: Python<'_>, Numbers((name, parameter, smoothing)): &Spec) -> PyResult<Shape> {
     Shape::parse(name, *parameter, *smoothing).map_err(|e| to_py(py, &e))
 }
 
@@ -69,13 +69,13 @@ impl<'py, T: Scalar> Signs<'py, T> {
     fn view(&self) -> PyResult<core::Signs<'_, T>> {
         let (start, movement, a) = (self.start.view()?, self.movement.view()?, self.a.view()?);
         let (shape, law) = &self.activation;
-        let law = law.as_ref().map(|Parts((values, weights))| core::Law { values, weights });
+        let law = law.as_ref().map(|Numbers((values, weights))| core::Law { values, weights });
         Ok(core::Signs { start, movement, a, shape: *shape, law })
     }
 }
 
 impl<'py, T: Scalar> Expansion<'py, T> {
-    fn new((w0, a, w, Parts((name, parameter, _)), orders): ExpansionSpec<'py>, _name: &str) -> PyResult<Self> {
+    fn new((w0, a, w, Numbers((name, parameter, _)), orders): ExpansionSpec<'py>, _name: &str) -> PyResult<Self> {
         let activation = Activation::parse(&name, parameter).map_err(|e| to_py(a.py(), &e))?;
         Self::with(&w0, &a, &w, (activation, orders.0))
     }

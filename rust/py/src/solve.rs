@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use widelearn_core::{flops, solve as core};
 
 use crate::call::call;
-use crate::convert::{Matrix, MatrixMut, Vector, VectorMut, Whole, by_type, views};
+use crate::convert::{Matrix, MatrixMut, Numbers, Vector, VectorMut, by_type, views};
 
 fn order((n, m): (usize, usize)) -> PyResult<usize> {
     if n == m { Ok(n) } else { Err(PyValueError::new_err(format!("a must be square, got {n} x {m}"))) }
@@ -53,7 +53,7 @@ pub(crate) fn cholesky_solve(
 pub(crate) fn extend_factor(
     py: Python<'_>,
     panels: Vec<Bound<'_, PyAny>>,
-    at: Whole<usize>,
+    at: Numbers<usize>,
     fresh: &Bound<'_, PyAny>,
     chosen: &Bound<'_, PyAny>,
     l: &Bound<'_, PyAny>,

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use widelearn_core::simd as core_simd;
 use widelearn_core::threads::MAX_THREADS;
 
-use crate::convert::Whole;
+use crate::convert::Numbers;
 
 /// The number set by a call; 0 means none was.
 static SET: AtomicUsize = AtomicUsize::new(0);
@@ -52,7 +52,7 @@ pub(crate) fn num_threads() -> (usize, String) {
 
 /// Use `k` threads from now on; 0 returns to what the environment says.
 #[pyfunction]
-pub(crate) fn set_num_threads(k: Whole<usize>) -> PyResult<()> {
+pub(crate) fn set_num_threads(k: Numbers<usize>) -> PyResult<()> {
     let k = k.0;
     if k > MAX_THREADS {
         return Err(PyValueError::new_err(format!("at most {MAX_THREADS} threads, got {k}")));
