@@ -123,7 +123,9 @@ class Run:
 
     def remainder(self, X: Array, columns: Any) -> Array:
         """Return what is left of some right-hand sides, in double precision."""
-        left = self.right[:, columns] - double_product(self.exact, X) - X * self.alphas[columns]
+        left = self.right[:, columns].copy()
+        if X.any():
+            left -= double_product(self.exact, X) + X * self.alphas[columns]
         if not np.isfinite(left).all():
             raise NotFiniteError(self.no_number())
         return left

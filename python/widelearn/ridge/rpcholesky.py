@@ -12,7 +12,7 @@ from scipy.linalg import LinAlgWarning
 from sklearn.utils import check_random_state
 
 from widelearn import _core
-from widelearn.ridge.blas import times
+from widelearn.ridge.blas import tall_product, times
 from widelearn.ridge.operators import Operator, Weighted, as_operator
 from widelearn.runtime import Array, check_memory, empty, in_few_rows_one_thread, warn
 
@@ -216,18 +216,20 @@ def residual(A: Operator, panels: list[Doubles], drawn: NDArray[np.intp], k: int
 
 
 def accept(H: Doubles, u: Doubles, noise: Doubles, uniform: Doubles, most: int) -> tuple[NDArray[np.intp], Doubles]:
-    """Accept each proposal with the probability H_ii / u_i, H the residual after those before it; `H` is destroyed.
+    """Accept each proposal with the probability H_ii / u_i, H the residual after those before it.
 
     Returns the places of those accepted, at most `most`, and the Cholesky factor of H at them.
     """
     taken: list[int] = []
-    L = np.empty((len(H), min(most, len(H))))
+    # The factor's columns, row by row: a column is made when its proposal is accepted, from those before it.
+    L, left = np.empty((min(most, len(H)), len(H))), H.diagonal().copy()
     for i in range(len(H)):
         if len(taken) == most:
             break
-        if H[i, i] > noise[i] and uniform[i] * u[i] < H[i, i]:
-            column = L[:, len(taken)]
-            np.divide(H[:, i], H[i, i] ** 0.5, out=column)
-            H[i:, i:] -= np.outer(column[i:], column[i:])
+        if left[i] > noise[i] and uniform[i] * u[i] < left[i]:
+            k = len(taken)
+            column = H[i] - tall_product(L[:k].T, L[:k, i : i + 1])[:, 0] if k else H[i]
+            np.divide(column, left[i] ** 0.5, out=L[k])
+            left -= L[k] ** 2
             taken.append(i)
-    return np.array(taken, np.intp), np.tril(L[taken, : len(taken)])
+    return np.array(taken, np.intp), np.tril(L[: len(taken), taken].T)
