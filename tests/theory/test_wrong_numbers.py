@@ -15,6 +15,7 @@ SPECTRUM = Spectrum([1.0, 0.5], [2, 3])
 WORKS = {
     "benign_overfitting": {"spectrum": SPECTRUM, "n": 3.0},
     "correlation_flow": {"activation": "relu", "target": "relu", "m0": 0.1, "t": [0.0, 1.0]},
+    "covering_width": {"probability": [0.1, 0.2], "delta": 0.1, "n_features": 2},
     "critical_ridge": {"spectrum": SPECTRUM, "n": 3.0},
     "critical_samples": {"spectrum": SPECTRUM},
     "critical_regime": {
@@ -25,6 +26,7 @@ WORKS = {
     "effective_dimension": {"d": 10.0, "n_directions": 3.0, "radius": 2.0},
     "empirical_risk": {"K": np.eye(12), "target": np.ones(12), "n": 3.0, "ridge": 0.1, "noise": 0.1},
     "escape_time": {"activation": "relu", "target": "relu", "d": 100.0, "overlap": 0.5, "degree": 20},
+    "feature_coverage": {"probability": [0.1, 0.2], "width": 5, "n_features": 2},
     "gcv": {"K": np.eye(4), "y": np.ones(4), "ridge": 0.1},
     "hypercube_multiplicity": {"d": 10, "degree": 2},
     "leap": {"terms": [(0,), (0, 1)]},
@@ -34,6 +36,9 @@ WORKS = {
     "mean_field_particles": {"W": np.eye(3), "u": [1.0, 0.0, 0.0], "t": [0.0, 0.1], "a": [1.0, 2.0, 3.0]},
     "mei_montanari": {
         "psi1": 2.0, "psi2": 3.0, "ridge": 0.1, "mu1": 0.5, "mu_star2": 0.1, "F1": 1.0, "F_star2": 0.1, "noise": 0.1
+    },
+    "mixture_gradient": {
+        "W": np.eye(2), "b": [0.1, 0.2], "means": np.eye(2), "labels": [1, -1], "weights": [1, 2], "scale": [1.0, 2.0]
     },
     "multi_index_flow": {
         "link": lambda z: z[:, 0], "s": [[0.1], [0.2]], "r": [1.0, 1.0], "t": [0.0, 0.1], "a": [1.0, -1.0],
@@ -48,15 +53,22 @@ WORKS = {
     "nt_threshold": {"n": 100.0, "d": 10.0},
     "one_step_risk": {"activation": "relu", "n": 100.0, "d": 10.0, "noise": 0.1},
     "optimal_ridge": {"spectrum": SPECTRUM, "target": [1.0, 1.0], "n": 3.0, "noise": 0.1},
+    "parity_floor": {"n_features": 10.0, "d": 10, "k": 2, "coefficient_norm": 2.0, "uniform": 0.5},
+    "parity_gradient": {
+        "W": np.ones((2, 4)), "b": 0.0, "support": [[0], [1], [2]], "group_rate": 0.1, "background": 0.2
+    },
     "phase_diagram": {
         "spectrum": SPECTRUM, "target": [1.0, 1.0], "n": [3.0], "n_features": [4.0], "ridge": 0.1, "noise": 0.1
     },
     "power_law": {"n": 50.0, "exponent": 1.5, "noise": 1.0},
+    "quadratic_gradient": {"W": np.eye(2), "b": 0.5, "H": np.eye(2)},
     "risk": {"spectrum": SPECTRUM, "target": [1.0, 1.0], "n": 3.0, "ridge": 0.1, "noise": 0.1},
+    "sampling_angle": {"gradient_norm": 0.5, "energy": 1.0, "n": 10.0},
     "self_induced_ridge": {"spectrum": SPECTRUM, "degree": 0},
     "smallest_eigenvalue": {"spectrum": SPECTRUM, "n": 3.0},
     "spiked_spectrum": {"kernel": np.exp, "d": 10, "n_directions": 3, "radius": 2.0, "degree": 2},
     "sphere_multiplicity": {"d": 10, "degree": 2},
+    "statistical_query_floor": {"d": 10, "k": 2, "tolerance": 0.1, "advantage": 0.1},
 }  # fmt: skip
 WRONG = [
     None, "abc", b"x", [], (), [[1.0], [1.0, 2.0]], {}, object(), math.nan, math.inf, -math.inf, -1, 0, 0.5, 1e16,

@@ -12,6 +12,7 @@ from widelearn.theory.beyond import (
     single_neuron_floor,
 )
 from widelearn.theory.closed_forms import isotropic_ridge, latent_space, power_law, self_induced_ridge, spiked
+from widelearn.theory.coupons import covering_width, feature_coverage
 from widelearn.theory.data_driven import GCV, gcv
 from widelearn.theory.descents import MultipleDescent, PolynomialRates, multiple_descent, polynomial_rates
 from widelearn.theory.empirical import empirical_risk, empirical_spectrum
@@ -34,6 +35,14 @@ from widelearn.theory.kernel_staircase import (
 from widelearn.theory.lazy import LazyCondition, gradient_flow, lazy_condition
 from widelearn.theory.mean_field import MeanFieldPath, mean_field_flow, mean_field_particles
 from widelearn.theory.optimal import learnability, optimal_ridge
+from widelearn.theory.parity_floors import ParityFloor, parity_floor, statistical_query_floor
+from widelearn.theory.parity_gradients import parity_gradient
+from widelearn.theory.population_gradients import (
+    PopulationGradient,
+    mixture_gradient,
+    quadratic_gradient,
+    sampling_angle,
+)
 from widelearn.theory.random_features import convert_ridge, mei_montanari, wide_optimal_ridge
 from widelearn.theory.single_index import (
     correlation_flow,
@@ -59,12 +68,15 @@ __all__ = [
     "LazyCondition",
     "MeanFieldPath",
     "MultipleDescent",
+    "ParityFloor",
     "PolynomialRates",
+    "PopulationGradient",
     "Risk",
     "Spectrum",
     "benign_overfitting",
     "convert_ridge",
     "correlation_flow",
+    "covering_width",
     "critical_regime",
     "critical_ridge",
     "critical_samples",
@@ -76,6 +88,7 @@ __all__ = [
     "empirical_spectrum",
     "ensemble",
     "escape_time",
+    "feature_coverage",
     "fixed_feature_floor",
     "gcv",
     "gradient_flow",
@@ -92,6 +105,7 @@ __all__ = [
     "mean_field_flow",
     "mean_field_particles",
     "mei_montanari",
+    "mixture_gradient",
     "multi_index_flow",
     "multiple_descent",
     "neuron_spectrum",
@@ -105,12 +119,16 @@ __all__ = [
     "one_step_overlap",
     "one_step_risk",
     "optimal_ridge",
+    "parity_floor",
+    "parity_gradient",
     "phase_diagram",
     "polynomial_rates",
     "power_law",
+    "quadratic_gradient",
     "quadratic_network_residual",
     "quadratic_nt_residual",
     "risk",
+    "sampling_angle",
     "self_induced_ridge",
     "single_neuron_floor",
     "smallest_eigenvalue",
@@ -118,5 +136,6 @@ __all__ = [
     "spiked",
     "spiked_spectrum",
     "staircase",
+    "statistical_query_floor",
     "wide_optimal_ridge",
 ]
