@@ -102,7 +102,7 @@ def objective(loss, mode, power, linear_term=True, rng=None, seed=3):
     Y = {"squared": X[:, :2], "logistic": np.sign(X[:, 1:]), "softmax": np.eye(2)[(X[:, 0] > 0).astype(int)]}[loss]
     W0, a = draw_net(random, 6, 3, 2)
     net = TaylorNet(Expansion(W0, a, "softplus", (1, 3)), mode)
-    return Objective(X, Y, loss, net, LinearPart.of(X, 0.1) if linear_term else None, 0.1, 3, power, rng)
+    return Objective(X, Y, loss, net, LinearPart.of(X, 0.1) if linear_term else None, 0.1, power, rng)
 
 
 class Repeated:
@@ -197,7 +197,7 @@ def test_the_spectral_start_is_the_bottom_of_the_curvature():
     y = X[:, 0] * X[:, 1]
     W0, a = draw_net(np.random.RandomState(0), 6, 8, 1)
     function = Objective(
-        X, y[:, None], "squared", TaylorNet(Expansion(W0, a, "softplus", (2,)), "taylor"), None, 0.0, 2, 1
+        X, y[:, None], "squared", TaylorNet(Expansion(W0, a, "softplus", (2,)), "taylor"), None, 0.0, 1
     )
     values, vectors = bottom_of_blocks(function, np.zeros(48), random_start(np.random.RandomState(1), (6, 8), 2))
     for r in range(6):

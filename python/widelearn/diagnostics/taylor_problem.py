@@ -45,6 +45,11 @@ def check_fitted(model: Any) -> None:
         raise TypeError(
             f"{type(model).__name__} has no {missing[0]}: give a fitted TaylorRegressor or TaylorClassifier."
         )
+    if isinstance(model.alpha_, tuple):
+        raise ValueError(
+            f"The model has {len(model.alpha_)} movements, one for each order, but this is of one movement. Fit with"
+            " one penalty alpha."
+        )
 
 
 def fitted_net(model: Any) -> tuple[Expansion, Array]:

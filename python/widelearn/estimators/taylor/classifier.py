@@ -41,8 +41,10 @@ class TaylorClassifier(SignClassifier, BaseTaylor):
         and :class:`~widelearn.nets.Multipliers` cancel all terms below k. "marginal" computes the mean of the loss over
         all draws (for "softmax" to second order); "signs" draws anew at every step. Both predict with the mean network
         and want greater widths, 256 and more: what is left of other terms falls like width^(-1/(2k)).
-    alpha : float or "auto", default=2e-3
+    alpha : float, "auto" or tuple of float, default=2e-3
         Penalty of the net. "auto" chooses among 1.25e-4, 5e-4, 2e-3, 8e-3 and 0.032, as `linear_alpha` does, after it.
+        A tuple, for several orders, is the joint model: the term of each order has a movement, an activation and a
+        penalty alpha_k (Σ_r ‖w_r‖^(2k))^q of its own.
     linear_alpha : float or "auto", default="auto"
         Penalty of β. "auto" chooses among 2e-3, 0.03, 0.5 and 8: the least loss of fits of the whole model, net and
         linear part, on thirds of the rows that are held out in turn (fifths for classes and alpha="auto", up to 1,000
@@ -86,7 +88,7 @@ class TaylorClassifier(SignClassifier, BaseTaylor):
     multilabel_ : bool
         Whether the targets were a multilabel indicator.
     W_ : ndarray of shape (width, d)
-        Movement W.
+        Movement W; of the joint model (n_orders, width, d).
     W0_ : ndarray of shape (width, d)
         Frozen first layer, whose second half repeats the first.
     a_ : ndarray of shape (width,) or (width, n_outputs)
@@ -96,7 +98,7 @@ class TaylorClassifier(SignClassifier, BaseTaylor):
     intercept_ : float or ndarray of shape (n_outputs,)
         b of the linear part, likewise.
     activation_ : str or tuple
-        The activation, chosen or given.
+        The activation, chosen or given; of the joint model a tuple of one for each order, and so with the next two.
     activation_scale_ : float
         Divisor of σ, sqrt(E σ^(k)(z)²); 1 in the modes of the real network.
     alpha_, linear_alpha_ : float

@@ -35,7 +35,7 @@ class BaseTaylor(BaseEstimator):
     _: KW_ONLY
     width: int = 128
     mode: str = "taylor"
-    alpha: float | str = 2e-3
+    alpha: float | str | tuple[float, ...] = 2e-3
     linear_alpha: float | str = "auto"
     penalty_power: int = 1
     linear_term: bool = True
@@ -57,7 +57,7 @@ class BaseTaylor(BaseEstimator):
         "activation": [str, tuple, None],
         "width": [Interval(Integral, 2, None, closed="left")],
         "mode": [StrOptions({"taylor", "marginal", "signs"})],
-        "alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
+        "alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"}), tuple],
         "linear_alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "penalty_power": [Interval(Integral, 1, 64, closed="both")],
         "linear_term": ["boolean"],

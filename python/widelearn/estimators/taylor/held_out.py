@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -33,7 +32,7 @@ SHARPNESS = (-5.0, 3.0)
 class Penalties:
     """The penalties of the net and of its linear part, and what values of classes are divided by."""
 
-    alpha: float
+    alpha: float | tuple[float, ...]
     linear_alpha: float
     temperature: float = 1.0
 
@@ -63,7 +62,7 @@ class HeldOut:
         linear = None if whole.linear is None else LinearPart.of(X, LINEAR_ALPHAS[0], weight)
         return cls(replace(whole, X=X, Y=whole.Y[kept], linear=linear, weight=weight), whole.X[out])
 
-    def values(self, alpha: float, linear_alpha: float, rng: np.random.RandomState) -> Array:
+    def values(self, alpha: float | tuple[float, ...], linear_alpha: float, rng: np.random.RandomState) -> Array:
         """Fit at penalties, from where the last fit ended, and return the values of the rows held out."""
         old = self.objective.linear
         linear = None if old is None else old.at(linear_alpha)
@@ -103,7 +102,7 @@ class Search:
         self.masks = [numbers == number for number in range(numbers.max() + 1)]
         self.parts = [HeldOut.of(self.objective, mask, used) for mask in self.masks]
 
-    def over(self, pairs: Iterable[tuple[float, float]]) -> Penalties:
+    def over(self, pairs: Iterable[tuple[float | tuple[float, ...], float]]) -> Penalties:
         """Try pairs one after another, and return the best of all that were tried."""
         weight, Y = self.objective.weight, np.concatenate([self.objective.Y[mask] for mask in self.masks])
         weight = None if weight is None else np.concatenate([weight[mask] for mask in self.masks])
@@ -161,11 +160,17 @@ def first_of(linear_alpha: float | str) -> float:
     return LINEAR_ALPHAS[-1] if isinstance(linear_alpha, str) else float(linear_alpha)
 
 
-def choose_penalties(objective: Objective, chosen: Any, raw: Array, rng: np.random.RandomState) -> Penalties:
-    """Return penalties, those that are "auto" by the errors of joint fits on held-out parts of the rows `raw`."""
-    auto, linear_auto = isinstance(chosen.alpha, str), isinstance(chosen.linear_alpha, str)
-    given = Penalties(ALPHA if auto else float(chosen.alpha), first_of(chosen.linear_alpha))
-    classes, linear_auto = objective.loss != "squared", linear_auto and objective.linear is not None
+def choose_penalties(
+    objective: Objective,
+    alpha: float | tuple[float, ...] | None,
+    linear_alpha: float | str,
+    raw: Array,
+    rng: np.random.RandomState,
+) -> Penalties:
+    """Return penalties, those that are not given by the errors of joint fits on held-out parts of the rows `raw`."""
+    auto, linear_auto = alpha is None, isinstance(linear_alpha, str) and objective.linear is not None
+    given = Penalties(ALPHA if alpha is None else alpha, first_of(linear_alpha))
+    classes = objective.loss != "squared"
     if not (auto or linear_auto or classes):
         return given
     # The net's penalty and the temperature hang on how well the net is learned.

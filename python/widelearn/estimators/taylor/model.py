@@ -7,6 +7,7 @@ import numpy as np
 
 from widelearn.estimators.scaling import ROWS
 from widelearn.estimators.taylor.inputs import LinearPart, RowUnits, TargetUnits
+from widelearn.estimators.taylor.joint import JointNet
 from widelearn.nets import Expansion, Multipliers, TaylorGradient
 from widelearn.runtime import Array, NumberOverflowError, check_memory, row_blocks
 
@@ -27,6 +28,20 @@ class TaylorNet:
         """Choose the multipliers of an expansion's order."""
         signs = mode == "taylor" or expansion.orders == (2,)
         return cls(expansion, mode, None if signs else Multipliers(expansion.orders[0]))
+
+    @property
+    def orders(self) -> tuple[int, ...]:
+        """Return the orders of the terms."""
+        return self.expansion.orders
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Return the shape of the movement."""
+        return self.expansion.W0.shape
+
+    def blocks(self, W: Array) -> list[tuple[int, Array]]:
+        """Return the one movement with the order k of its penalty Σ_r ‖w_r‖^(2k)."""
+        return [(max(self.orders), W)]
 
     def outputs(self, X: Array, W: Array) -> Array:
         """Return the terms' sum, or the mean of the whole net over random movements, at rows: (n, c)."""
@@ -55,15 +70,17 @@ class TaylorNet:
 
 @dataclass(frozen=True)
 class Objective:
-    """Mean loss + alpha (Σ_r ‖w_r‖^(2k))^q + (linear_alpha/2) ‖β‖² and its gradient, of θ = (W, γ, b) in float64."""
+    """Mean loss + alpha (Σ_r ‖w_r‖^(2k))^q + (linear_alpha/2) ‖β‖² and its gradient, of θ = (W, γ, b) in float64.
+
+    Of a joint net every movement has its own alpha.
+    """
 
     X: Array
     Y: Array
     loss: str
-    net: TaylorNet
+    net: TaylorNet | JointNet
     linear: LinearPart | None
-    alpha: float
-    order: int
+    alpha: float | tuple[float, ...]
     power: int
     # Source of random signs, fresh at every call; None takes the mean over all.
     rng: np.random.RandomState | None = None
@@ -80,7 +97,7 @@ class Objective:
 
     def unpack(self, theta: Array) -> tuple[Array, Array, Array]:
         """Return views W (m, d), γ (d, c) and b (c,), empty without a linear part."""
-        (m, d), c = self.net.expansion.W0.shape, self.Y.shape[1]
+        (m, d), c = self.net.shape, self.Y.shape[1]
         rest = theta[m * d :]
         return theta[: m * d].reshape(m, d), rest[: len(rest) - c].reshape(-1, c), rest[len(rest) - c :]
 
@@ -118,13 +135,23 @@ class Objective:
         return self.linear.Z[rows] @ gamma.astype(dtype) + b.astype(dtype)
 
     def penalty(self, W: Array) -> tuple[float, Array]:
-        """Return alpha G^q, G = Σ_r ‖w_r‖^(2k), and its gradient."""
-        k, q = self.order, self.power
-        squares = np.einsum("ij,ij->i", W, W)
-        # Of NumPy's type, whose powers may be infinite: Python's raise an error then.
-        G = np.sum(squares**k)
-        outer = self.alpha * q * G ** (q - 1)
-        return float(self.alpha * G**q), (2 * k * outer * squares ** (k - 1))[:, None] * W
+        """Return alpha G^q, G = Σ_r ‖w_r‖^(2k), and its gradient; the sum over movements that have their own."""
+        alphas = self.alpha if isinstance(self.alpha, tuple) else (self.alpha,)
+        parts = [
+            penalty(part, k, alpha, self.power) for (k, part), alpha in zip(self.net.blocks(W), alphas, strict=True)
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        return sum(value for value, _ in parts), np.concatenate([gradient for _, gradient in parts])
+
+
+def penalty(W: Array, k: int, alpha: float, q: int) -> tuple[float, Array]:
+    """Return alpha G^q, G = Σ_r ‖w_r‖^(2k), and its gradient."""
+    squares = np.einsum("ij,ij->i", W, W)
+    # Of NumPy's type, whose powers may be infinite: Python's raise an error then.
+    G = np.sum(squares**k)
+    outer = alpha * q * G ** (q - 1)
+    return float(alpha * G**q), (2 * k * outer * squares ** (k - 1))[:, None] * W
 
 
 @dataclass(frozen=True)
@@ -132,7 +159,7 @@ class TaylorModel:
     """A net with its movement W (m, d), and coefficients (c, d) and intercepts (c,) of a linear part."""
 
     rows: RowUnits
-    net: TaylorNet
+    net: TaylorNet | JointNet
     W: Array
     targets: TargetUnits
     coef: Array

@@ -34,7 +34,8 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
     same term. With sample weights, means are weighted ones.
 
     Targets of few directions, such as products of two columns, take about d rows where kernels take d². A dense
-    quadratic form is as hard as for a kernel, because the gain lies in the penalty of rows, not in the features.
+    quadratic form is as hard as for a kernel, because the gain lies in the penalty of rows, not in the features. Dense
+    targets of degree k beside sparse ones of degree k + 1 take the joint model: order=(2, 3), alpha=(2e-3, 2e-3).
 
     Parameters
     ----------
@@ -53,8 +54,10 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
         and :class:`~widelearn.nets.Multipliers` cancel all terms below k. "marginal" computes the mean of the loss over
         all draws (for "softmax" to second order); "signs" draws anew at every step. Both predict with the mean network
         and want greater widths, 256 and more: what is left of other terms falls like width^(-1/(2k)).
-    alpha : float or "auto", default=2e-3
+    alpha : float, "auto" or tuple of float, default=2e-3
         Penalty of the net. "auto" chooses among 1.25e-4, 5e-4, 2e-3, 8e-3 and 0.032, as `linear_alpha` does, after it.
+        A tuple, for several orders, is the joint model: the term of each order has a movement, an activation and a
+        penalty alpha_k (Σ_r ‖w_r‖^(2k))^q of its own.
     linear_alpha : float or "auto", default="auto"
         Penalty of β. "auto" chooses among 2e-3, 0.03, 0.5 and 8: the least loss of fits of the whole model, net and
         linear part, on thirds of the rows that are held out in turn (fifths for classes and alpha="auto", up to 1,000
@@ -94,7 +97,7 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
     Attributes
     ----------
     W_ : ndarray of shape (width, d)
-        Movement W.
+        Movement W; of the joint model (n_orders, width, d).
     W0_ : ndarray of shape (width, d)
         Frozen first layer, whose second half repeats the first.
     a_ : ndarray of shape (width,) or (width, n_outputs)
@@ -104,7 +107,7 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
     intercept_ : float or ndarray of shape (n_outputs,)
         b of the linear part, likewise.
     activation_ : str or tuple
-        The activation, chosen or given.
+        The activation, chosen or given; of the joint model a tuple of one for each order, and so with the next two.
     activation_scale_ : float
         Divisor of σ, sqrt(E σ^(k)(z)²); 1 in the modes of the real network.
     alpha_, linear_alpha_ : float
@@ -171,8 +174,10 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
     References
     ----------
     Bai & Lee, "Beyond linearization: on quadratic and higher-order approximation of wide neural networks", ICLR 2020,
-    sections 2 and 3 (random signs, quadratic model). Jin, Ge, Netrapalli, Kakade & Jordan, "How to escape saddle points
-    efficiently", ICML 2017 ("pgd", with practical constants).
+    sections 2 and 3 (random signs, quadratic model). Nichani, Bai & Lee, "Identifying good directions to escape the NTK
+    regime and efficiently learn low-degree plus sparse polynomials", NeurIPS 2022 (the joint model; movements of their
+    own are ours). Jin, Ge, Netrapalli, Kakade & Jordan, "How to escape saddle points efficiently", ICML 2017 ("pgd",
+    with practical constants).
 
     Examples
     --------

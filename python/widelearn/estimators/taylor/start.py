@@ -1,12 +1,13 @@
 """Where the descent of a Taylor model starts: random, or at the bottom of the objective's curvature at 0."""
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
 from widelearn.estimators.optim.descent import DivergedError, evaluate
 from widelearn.estimators.taylor.inputs import mean_of
-from widelearn.estimators.taylor.model import Objective
+from widelearn.estimators.taylor.model import Objective, TaylorNet
 from widelearn.nets import loss
 from widelearn.runtime import Array, available_memory
 
@@ -24,9 +25,10 @@ NOISE = 1e-3
 
 def first_point(objective: Objective, init: str, rng: np.random.RandomState) -> Array:
     """Return where the descent starts; of the squared loss with the linear part alone solved."""
-    expansion = objective.net.expansion
-    shape = expansion.W0.shape
-    W = np.zeros(shape) if init == "zeros" else random_start(rng, shape, objective.order)
+    net = objective.net
+    W = np.zeros(net.shape)
+    if init != "zeros":
+        W = np.concatenate([random_start(rng, part.shape, k) for k, part in net.blocks(W)])
     theta = objective.pack(W)
     if objective.linear is not None and objective.loss == "squared":
         Y = objective.Y.astype(np.float64)
@@ -34,7 +36,7 @@ def first_point(objective: Objective, init: str, rng: np.random.RandomState) -> 
         pulled = (Y - mean) if weight is None else (Y - mean) * weight[:, None]
         theta = objective.pack(W, objective.linear.Z.T @ pulled / len(Y), mean)
     # Order 2 alone: the curvature at W = 0 is that of a quadratic model, exactly or to leading order.
-    if init == "spectral" or (init == "auto" and expansion.orders == (2,)):
+    if init == "spectral" or (init == "auto" and net.orders == (2,)):
         _, gamma, b = objective.unpack(theta)
         theta = objective.pack(spectral_start(objective, theta, rng), gamma, b)
     return theta
@@ -54,7 +56,7 @@ def spectral_start(objective: Objective, theta: Array, rng: np.random.RandomStat
     """
     # Factors are compared without random signs.
     objective = replace(objective, rng=None)
-    m, d = objective.net.expansion.W0.shape
+    m, d = objective.net.shape
     _, gamma, b = objective.unpack(theta)
     noise = random_start(rng, (m, d), 2)
     values, vectors = bottom_of_blocks(objective, theta, noise)
@@ -78,7 +80,7 @@ def best_factor(objective: Objective, W: Array, gamma: Array, b: Array) -> float
     tried = []
     for t in FACTORS:
         with np.errstate(all="ignore"):
-            F = moved * dtype.type(t**objective.order) + (0 if offset is None else offset)
+            F = moved * dtype.type(t ** objective.net.orders[0]) + (0 if offset is None else offset)
             value = objective.penalty(t * W)[0]
         if np.isfinite(F).all():
             value += loss(F, objective.Y, objective.loss, sample_weight=objective.weight)[0]
@@ -96,7 +98,8 @@ def value_at(objective: Objective, theta: Array) -> float:
 
 def bottom_of_blocks(objective: Objective, theta: Array, start: Array) -> tuple[Array, Array]:
     """Return the smallest eigenvalue (m,) and eigenvector (m, d) of every neuron's block of the Hessian at W = 0."""
-    expansion, X, Y = objective.net.expansion, objective.X, objective.Y
+    # A quadratic model, which no joint net is.
+    expansion, X, Y = cast(TaylorNet, objective.net).expansion, objective.X, objective.Y
     offset, zero = objective.offset(theta), np.zeros_like(expansion.W0)
 
     def product(V: Array) -> Array:

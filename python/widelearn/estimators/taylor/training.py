@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -30,8 +30,9 @@ from widelearn.estimators.taylor.inputs import (
     distance,
     dominance,
 )
+from widelearn.estimators.taylor.joint import JointNet
 from widelearn.estimators.taylor.model import Objective, TaylorModel, TaylorNet, draw_net
-from widelearn.estimators.taylor.settings import check_orders, check_solver
+from widelearn.estimators.taylor.settings import check_alphas, check_orders, check_solver, is_joint
 from widelearn.estimators.taylor.start import first_point
 from widelearn.nets import Expansion
 from widelearn.runtime import Array, check_memory, one_blas_thread, warn
@@ -63,12 +64,18 @@ class Training:
     def __init__(
         self, chosen: Any, X: Array, Y: Array, loss: str, units: TargetUnits, weight: Array | None = None
     ) -> None:
-        need = MOVEMENTS * 8 * int(chosen.width) * X.shape[1]
-        check_memory(need, f"Training {chosen.width} neurons of {X.shape[1]} columns", "Take a narrower net.")
         self.orders = orders = check_orders(chosen.order, chosen.mode, chosen.width)
+        # Orders that have one movement, once for each movement.
+        self.groups = [(k,) for k in orders] if is_joint(chosen) else [orders]
+        need = MOVEMENTS * 8 * len(self.groups) * int(chosen.width) * X.shape[1]
+        check_memory(need, f"Training {chosen.width} neurons of {X.shape[1]} columns", "Take a narrower net.")
         self.chosen, self.units, self.solver = chosen, units, check_solver(chosen, orders)
-        self.activation = default_activation(orders) if chosen.activation is None else chosen.activation
-        self.scale = activation_scale(self.activation, max(orders))
+        self.given_alpha = check_alphas(chosen, orders)
+        given = chosen.activation
+        self.activations = [default_activation(group) if given is None else given for group in self.groups]
+        self.scales = [
+            activation_scale(one, max(group)) for one, group in zip(self.activations, self.groups, strict=True)
+        ]
         self.rng = check_random_state(chosen.random_state)
         # Of descents over batches: their rule, and the seed of those that come later.
         self.rule: Adam | Sgd | None = None
@@ -87,7 +94,6 @@ class Training:
                 self._net("taylor"),
                 LinearPart.of(X, first_of(chosen.linear_alpha), weight) if chosen.linear_term else None,
                 0.0,
-                max(orders),
                 chosen.penalty_power,
                 weight=weight,
             )
@@ -97,15 +103,18 @@ class Training:
         if chosen.mode == "signs":
             self.objective = replace(self.objective, rng=self._draws())
 
-    def _net(self, mode: str) -> TaylorNet:
+    def _net(self, mode: str) -> TaylorNet | JointNet:
         """Return the net of a mode: the real network is not scaled, because signs would move its outputs more."""
-        a = (self.a / self.scale).astype(self.a.dtype) if mode == "taylor" else self.a
-        return TaylorNet.of(Expansion(self.W0, a, self.activation, self.orders), mode)
+        found = []
+        for group, activation, scale in zip(self.groups, self.activations, self.scales, strict=True):
+            a = (self.a / scale).astype(self.a.dtype) if mode == "taylor" else self.a
+            found.append(Expansion(self.W0, a, activation, group))
+        return JointNet(tuple(found)) if is_joint(self.chosen) else TaylorNet.of(found[0], mode)
 
     def _penalties(self, terms: Objective, raw: Array) -> Penalties:
         """Return the penalties, by the terms themselves whatever the mode; the rows are in the user's units."""
         # The draws of the fit are those that it had if nothing were to be chosen.
-        return choose_penalties(terms, self.chosen, raw, copy.deepcopy(self.rng))
+        return choose_penalties(terms, self.given_alpha, self.chosen.linear_alpha, raw, copy.deepcopy(self.rng))
 
     def _objective(self, terms: Objective) -> Objective:
         """Return what is minimised, at the penalties."""
@@ -114,7 +123,8 @@ class Training:
         if self.chosen.mode == "taylor":
             return replace(terms, linear=linear, alpha=alpha)
         # A scaled penalty means the same.
-        return replace(terms, net=self._net(self.chosen.mode), linear=linear, alpha=alpha * self.scale**2)
+        alpha = cast(float, alpha) * self.scales[0] ** 2
+        return replace(terms, net=self._net(self.chosen.mode), linear=linear, alpha=alpha)
 
     @property
     def moved(self) -> bool:
@@ -202,15 +212,17 @@ class Training:
     def show(self, draft: Any) -> None:
         """Set what is fitted on a draft of an estimator; one column of targets has no axis."""
         model, trace, only = self.model(), self.trace, self.units.without_axis
+        scales = self.scales if model.net.mode == "taylor" else [1.0]
+        joint = isinstance(model.net, JointNet)
         draft.__dict__ |= {
             "_model": model,
-            "W_": model.W,
-            "W0_": model.net.expansion.W0,
+            "W_": model.W.reshape(-1, *self.W0.shape) if joint else model.W,
+            "W0_": self.W0,
             "a_": only(self.a, axis=1),
             "coef_": only(model.coef),
             "intercept_": only(model.intercept),
-            "activation_": self.activation,
-            "activation_scale_": self.scale if model.net.mode == "taylor" else 1.0,
+            "activation_": tuple(self.activations) if joint else self.activations[0],
+            "activation_scale_": tuple(scales) if joint else scales[0],
             "alpha_": self.penalties.alpha,
             "linear_alpha_": self.penalties.linear_alpha,
             "x_scale_": self.rows.scale,
@@ -239,9 +251,9 @@ class Training:
                 wanted = "alpha or penalty_power" if self.solver == "lbfgs" else "learning_rate_init"
                 remedy = f"Take a smaller {wanted}"
             warn(f"{trace.fault} ({last}). {remedy}, or scale the columns of X.", ConvergenceWarning)
-        blind = blindness(self.activation, self.orders)
-        if first and blind:
-            warn(blind)
+        blind = [blindness(one, group) for one, group in zip(self.activations, self.groups, strict=True)]
+        if first and any(blind):
+            warn(next(filter(None, blind)))
 
     def _warn_of_rows(self) -> None:
         """Say where columns are far from zero, or of sizes so unlike that the large ones hide the small ones."""
