@@ -43,6 +43,7 @@ PAPERS = {
         "generalization-bound",
         "expressivity",
         "quadratic-controls",
+        "joint-orders",
     ),
     "gradient_features": ("parity", "structured-parity", "xor-mixture", "recursive-features"),
 }
