@@ -22,7 +22,8 @@ class Empirical(Kernel):
 
     It is the tangent kernel of a net of any kind at the weights it has, at its start or trained: kernel ridge
     regression with it trains the linearised net. J is asked for in blocks of rows and never held whole; products
-    K V take J (Jᵀ V), and form no K either. Nothing is divided by the numbers of outputs or parameters.
+    K V take J (Jᵀ V), and form no K either. Nothing is divided by the numbers of outputs or parameters: the default of
+    neural-tangents' ``empirical_ntk_fn``, a mean over c outputs, is K / c.
 
     Parameters
     ----------
