@@ -44,6 +44,7 @@ PAPERS = {
         "expressivity",
         "quadratic-controls",
         "joint-orders",
+        "neural-representation",
     ),
     "gradient_features": ("parity", "structured-parity", "xor-mixture", "recursive-features"),
 }
