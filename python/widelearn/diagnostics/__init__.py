@@ -22,6 +22,9 @@ from widelearn.diagnostics.optimality import gradient_norm, optimality_gap
 from widelearn.diagnostics.recovered import Directions, directions
 from widelearn.diagnostics.snapshots import Snapshots
 from widelearn.diagnostics.sweeps import LazinessSweep, laziness_sweep
+from widelearn.diagnostics.ticket_choice import ticket
+from widelearn.diagnostics.ticket_reports import TicketReport, ticket_report
+from widelearn.diagnostics.tickets import Ticket, retrain
 
 __all__ = [
     "CurvatureIdentity",
@@ -36,6 +39,8 @@ __all__ = [
     "Rademacher",
     "SampleComplexity",
     "Snapshots",
+    "Ticket",
+    "TicketReport",
     "curvature_identity",
     "directions",
     "explicit_solution",
@@ -48,6 +53,9 @@ __all__ = [
     "operator_norm_ratio",
     "optimality_gap",
     "rademacher",
+    "retrain",
     "sample_complexity",
     "scaled_descent",
+    "ticket",
+    "ticket_report",
 ]

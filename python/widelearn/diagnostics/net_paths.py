@@ -142,6 +142,24 @@ def targets_of(y: ArrayLike, n: int, c: int) -> Array:
     return found
 
 
+def codes_of(model: Any, y: ArrayLike, n: int, c: int) -> Array:
+    """Return codes (n, c) of labels that a fitted classifier knows: 1 and -1, for one output a class 1 and 0."""
+    labels, classes = np.asarray(y), np.asarray(model.classes_)
+    if model.multilabel_:
+        if labels.shape != (n, c):
+            raise ValueError(f"y must be an indicator of shape ({n}, {c}), got {labels.shape}.")
+        return np.where(labels > 0, 1.0, -1.0)
+    labels = labels.ravel()
+    if len(labels) != n:
+        raise ValueError(f"y must have a label for each of {n} rows, got {len(labels)}.")
+    unknown = np.setdiff1d(labels, classes)
+    if len(unknown):
+        raise ValueError(f"y has labels {unknown.tolist()} that are not among the classes {classes.tolist()}.")
+    if c == 1:
+        return np.where(labels[:, None] == classes[-1], 1.0, -1.0)
+    return (labels[:, None] == classes).astype(float)
+
+
 class Factors(NamedTuple):
     """Some neurons' a_ro σ'(z_ir), a row for each row and output, and σ(z_ir): what their Jacobian is made of."""
 

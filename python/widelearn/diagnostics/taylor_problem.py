@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from widelearn.diagnostics.net_paths import rows_of, targets_of
+from widelearn.diagnostics.net_paths import codes_of, rows_of, targets_of
 from widelearn.nets import Expansion, TaylorGradient
 from widelearn.runtime import row_blocks
 
@@ -241,20 +241,8 @@ def _targets(model: Any, y: ArrayLike, n: int, c: int) -> tuple[str, Array, Arra
         shift, scale = Y.mean(axis=0), np.asarray(model.y_scale_, dtype=float).reshape(c)
         varies = scale > 0
         return "squared", (Y - shift) * varies / np.where(varies, scale, 1.0), shift, np.where(varies, scale, np.inf)
-    labels, classes = np.asarray(y), np.asarray(model.classes_)
-    if model.multilabel_:
-        if labels.shape != (n, c):
-            raise ValueError(f"y must be an indicator of shape ({n}, {c}), got {labels.shape}.")
-        return "logistic", np.where(labels > 0, 1.0, -1.0), none, one
-    labels = labels.ravel()
-    if len(labels) != n:
-        raise ValueError(f"y must have a label for each of {n} rows, got {len(labels)}.")
-    unknown = np.setdiff1d(labels, classes)
-    if len(unknown):
-        raise ValueError(f"y has labels {unknown.tolist()} that are not among the classes {classes.tolist()}.")
-    if c == 1:
-        return "logistic", np.where(labels[:, None] == classes[-1], 1.0, -1.0), none, one
-    return "softmax", (labels[:, None] == classes).astype(float), none, one
+    Y = codes_of(model, y, n, c)
+    return "softmax" if c > 1 and not model.multilabel_ else "logistic", Y, none, one
 
 
 def _weights(sample_weight: ArrayLike | None, n: int) -> Array:
