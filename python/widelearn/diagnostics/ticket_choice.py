@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from widelearn.diagnostics.net_paths import rows_of
 from widelearn.diagnostics.net_starts import NetStart, check_two_layer
 from widelearn.diagnostics.ticket_scores import SCORES, gains, gradient_shares, magnitude, shares
-from widelearn.diagnostics.tickets import UNITS, Ticket, alive_of, retrain, unfitted
+from widelearn.diagnostics.tickets import UNITS, Ticket, alive_of, unfitted
 from widelearn.runtime import in_range
 
 Array = NDArray[np.float64]
@@ -212,12 +212,12 @@ def by_rounds(whole: Ticket, model: Any, X: ArrayLike, y: ArrayLike, count: int,
     """Take the smallest |a_i W_ij| away in rounds, each after a training of what is left from the start."""
     found, trained = whole, model
     if rewind:
-        early = retrain(whole, X, y, max_iter=rewind)
+        early = whole.masked.set_params(max_iter=rewind).fit(X, y)
         found = replace(whole, start=(early.W_, early.b_, early.a_))
     while found.n_kept > count:
         left = max(count, int((1 - PRUNED) * found.n_kept))
         scores = magnitude(trained, NetStart.of(trained, X, y), found.unit)
         found = replace(found, mask=largest(scores, found.mask > 0, left))
         if left > count:
-            trained = retrain(found, X, y)
+            trained = found.masked.fit(X, y)
     return found

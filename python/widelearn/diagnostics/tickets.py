@@ -66,12 +66,11 @@ class Ticket:
         return int(self.mask.sum())
 
     @property
-    def joined(self) -> Array:
-        """The mask with that of the estimator, of whose shape it is if that has weights."""
+    def masked(self) -> Any:
+        """An estimator that trains the ticket from its start, with all weights there and a mask on them."""
         own = self.estimator.mask
-        if own is None or np.ndim(own) <= self.mask.ndim:
-            return self.mask
-        return np.asarray(own, dtype=float) * self.mask[:, None]
+        mask = self.mask if own is None or np.ndim(own) <= self.mask.ndim else np.asarray(own) * self.mask[:, None]
+        return clone(self.estimator).set_params(init=self.start, mask=mask)
 
     @property
     def share(self) -> float:
@@ -169,13 +168,14 @@ def retrain(
         raise TypeError(f"ticket must be what wl.diagnostics.ticket returns, got {type(ticket).__name__}.")
     if start not in ("rewound", "fresh"):
         raise ValueError(f"start must be 'rewound' or 'fresh', got {start!r}.")
-    estimator = clone(ticket.estimator).set_params(**parameters)
-    if start == "rewound" and ticket.unit == "neurons":
-        kept = ticket.mask > 0
-        own = None if estimator.mask is None or np.ndim(estimator.mask) == 1 else np.asarray(estimator.mask)[kept]
+    estimator = ticket.masked.set_params(**parameters)
+    if start == "fresh":
+        estimator.set_params(init=ticket.estimator.init)
+    elif ticket.unit == "neurons":
+        # The others are nothing to multiply.
+        kept, own = ticket.mask > 0, estimator.mask
+        own = None if np.ndim(own) == 1 else np.asarray(own)[kept]
         estimator.set_params(width=ticket.n_kept, init=tuple(part[kept] for part in ticket.start), mask=own)
-    else:
-        estimator.set_params(mask=ticket.joined, **({"init": ticket.start} if start == "rewound" else {}))
     if random_state is not None:
         estimator.set_params(random_state=random_state)
     return estimator.fit(X, y)
