@@ -79,3 +79,8 @@ def test_wrong_curves_are_refused():
     spectrum = kernel_spectrum(spare, 40, 3)
     with pytest.raises(ValueError, match="numbers that increase"):
         multiple_descent(spectrum, [0, 1, 0, 0], 0.0, 0.1, n=[3, 2])
+
+
+def test_an_empty_spectrum_has_no_default_samples():
+    with pytest.raises(ValueError, match="spectrum has no eigenvalue"):
+        multiple_descent([], [0.5], 0.0, 0.2)

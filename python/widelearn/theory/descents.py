@@ -114,6 +114,10 @@ def multiple_descent(
     """
     spectrum = as_spectrum(spectrum)
     critical = critical_samples(spectrum)
+    if n is None and not critical.size:
+        raise ValueError(
+            "spectrum has no eigenvalue, so no critical numbers of samples: give n, or a spectrum with one."
+        )
     if n is None:
         samples = np.geomspace(1.0, max(float(critical[-1]) / 2, 4.0), POINTS)
     else:
