@@ -1,6 +1,7 @@
 """What a trained network did: how lazy its training was, how good its minimum is, and what its class can express."""
 
 from widelearn.diagnostics.capacity import Rademacher, movement_norm, operator_norm_ratio, rademacher
+from widelearn.diagnostics.cones import FeatureSets, cone_cover, feature_sets
 from widelearn.diagnostics.curvatures import (
     CurvatureIdentity,
     HessianEigenvalue,
@@ -16,6 +17,8 @@ from widelearn.diagnostics.expressivity import (
     explicit_solution,
     sample_complexity,
 )
+from widelearn.diagnostics.first_gradients import GradientFeatures, gradient_features, initial_neurons
+from widelearn.diagnostics.found_features import FoundFeatures, discover_features
 from widelearn.diagnostics.generalization import GeneralizationBound, generalization_bound
 from widelearn.diagnostics.net_paths import NetPath
 from widelearn.diagnostics.optimality import gradient_norm, optimality_gap
@@ -30,7 +33,10 @@ __all__ = [
     "CurvatureIdentity",
     "Directions",
     "ExplicitSolution",
+    "FeatureSets",
+    "FoundFeatures",
     "GeneralizationBound",
+    "GradientFeatures",
     "HessianEigenvalue",
     "Laziness",
     "LazinessSweep",
@@ -41,11 +47,16 @@ __all__ = [
     "Snapshots",
     "Ticket",
     "TicketReport",
+    "cone_cover",
     "curvature_identity",
     "directions",
+    "discover_features",
     "explicit_solution",
+    "feature_sets",
     "generalization_bound",
+    "gradient_features",
     "gradient_norm",
+    "initial_neurons",
     "laziness",
     "laziness_sweep",
     "min_hessian_eigenvalue",
