@@ -3,13 +3,16 @@
 from widelearn.datasets.inputs import elliptical, hypercube, latent, sphere, spiked
 from widelearn.datasets.mixtures import gaussian_mixture, xor_mixture
 from widelearn.datasets.parities import parity
+from widelearn.datasets.patterns import dictionary_pattern, linearly_separable
 from widelearn.datasets.targets import multi_index, polynomial, staircase
 
 __all__ = [
+    "dictionary_pattern",
     "elliptical",
     "gaussian_mixture",
     "hypercube",
     "latent",
+    "linearly_separable",
     "multi_index",
     "parity",
     "polynomial",

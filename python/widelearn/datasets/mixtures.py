@@ -100,6 +100,7 @@ def gaussian_mixture(
     labels: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     scale: ArrayLike = 1.0,
+    label_noise: float = 0.0,
 ) -> Bunch:
     """Draw labelled Gaussian clusters: x ~ Σ_j p_j N(μ_j, s_j² I), with the label of the cluster.
 
@@ -121,6 +122,8 @@ def gaussian_mixture(
         The p_j, non-negative; divided by their sum. Equal if they are not given.
     scale : float or array-like of shape (r,), default=1.0
         The standard deviations s_j, positive.
+    label_noise : float, default=0.0
+        Probability that a label is replaced by another one, each other one alike; at most 1/2.
 
     Returns
     -------
@@ -132,7 +135,8 @@ def gaussian_mixture(
     Raises
     ------
     ValueError
-        If a size is out of range, arrays do not fit the number of clusters, or weights or scales are not positive.
+        If a size or the noise is out of range, arrays do not fit the number of clusters, weights or scales are not
+        positive, or a single label is to be replaced.
 
     References
     ----------
@@ -169,11 +173,16 @@ def gaussian_mixture(
         raise ValueError(f"weights must be non-negative and not all 0, got {p.tolist()}.")
     if not (np.isfinite(s).all() and s.min() > 0):
         raise ValueError(f"scale must be positive and finite, got {s.tolist()}.")
-    p, s = p / p.sum(), np.broadcast_to(s, r).copy()
+    p, s, noise = p / p.sum(), np.broadcast_to(s, r).copy(), between("label_noise", label_noise, 0, 0.5)
     cluster = rng.choice(r, n, p=p)
     X = centres[cluster] + s[cluster, None] * normals(rng, n, d)
     lengths = np.linalg.norm(centres, axis=1, keepdims=True)
-    kinds = np.unique(names)
+    kinds, places = np.unique(names, return_inverse=True)
+    place = places[cluster]
+    if noise:
+        if len(kinds) < 2:
+            raise ValueError(f"label_noise = {noise:g} needs another label, but all clusters have {kinds[0]!r}.")
+        place = np.where(rng.uniform(size=n) < noise, (place + rng.randint(1, len(kinds), n)) % len(kinds), place)
 
     def bayes(X: Array) -> Array:
         """Return the likeliest label of every row."""
@@ -185,7 +194,7 @@ def gaussian_mixture(
 
     return Bunch(
         X=X,
-        y=names[cluster],
+        y=kinds[place],
         means=centres,
         directions=centres / np.where(lengths > 0, lengths, 1.0),
         labels=names,

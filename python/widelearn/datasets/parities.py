@@ -36,7 +36,7 @@ def parity(
     either sign the bits of A_j are all that sign and the others of A = ∪ A_j are 0, else those of A are uniform; the
     other bits are 1, -1 and 0 with probabilities `background`, `background` and 1 - 2 `background`. The same seed
     gives the three kinds the same A (k and r alike), and the first two the same uniform bits: the uniform parity is
-    the structured one with its structure removed.
+    the structured one with its structure removed; the grouped one without it has `group_rate` = 0, `background` = 1/2.
 
     Parameters
     ----------
