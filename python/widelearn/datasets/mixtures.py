@@ -177,12 +177,8 @@ def gaussian_mixture(
     cluster = rng.choice(r, n, p=p)
     X = centres[cluster] + s[cluster, None] * normals(rng, n, d)
     lengths = np.linalg.norm(centres, axis=1, keepdims=True)
-    kinds, places = np.unique(names, return_inverse=True)
-    place = places[cluster]
-    if noise:
-        if len(kinds) < 2:
-            raise ValueError(f"label_noise = {noise:g} needs another label, but all clusters have {kinds[0]!r}.")
-        place = np.where(rng.uniform(size=n) < noise, (place + rng.randint(1, len(kinds), n)) % len(kinds), place)
+    kinds = np.unique(names)
+    y = _relabelled(names[cluster], kinds, noise, rng)
 
     def bayes(X: Array) -> Array:
         """Return the likeliest label of every row."""
@@ -194,7 +190,7 @@ def gaussian_mixture(
 
     return Bunch(
         X=X,
-        y=kinds[place],
+        y=y,
         means=centres,
         directions=centres / np.where(lengths > 0, lengths, 1.0),
         labels=names,
@@ -203,3 +199,14 @@ def gaussian_mixture(
         cluster=cluster,
         bayes=bayes,
     )
+
+
+def _relabelled(y: Array, kinds: Array, noise: float, rng: np.random.RandomState) -> Array:
+    """Return labels of which some are replaced by another one of the kinds; without noise nothing is drawn."""
+    if not noise:
+        return y
+    if len(kinds) < 2:
+        raise ValueError(f"label_noise = {noise:g} needs another label, but all clusters have {kinds[0]!r}.")
+    place = np.searchsorted(kinds, y)
+    moved = (place + rng.randint(1, len(kinds), len(y))) % len(kinds)
+    return kinds[np.where(rng.uniform(size=len(y)) < noise, moved, place)]

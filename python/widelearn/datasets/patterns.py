@@ -96,11 +96,7 @@ def dictionary_pattern(
         )
     n, d, k = sizes(n=n, d=d, k=k)
     given = None if atoms is None else _given_atoms(atoms, d)
-    (D,) = sizes(n_atoms=n_atoms if n_atoms is not None else d if given is None else len(given))
-    if given is not None and len(given) != D:
-        raise ValueError(f"n_atoms = {D} does not fit {len(given)} atoms: leave it out.")
-    if k > D:
-        raise ValueError(f"k = {k} hidden patterns must not exceed n_atoms = {D}.")
+    D = _number(n_atoms, given, d, k)
     mix, noise = between("mix", mix, 0, 1), between("label_noise", label_noise, 0, 0.5)
     background = between("background", background, 1e-6, 0.5)
     counts = _counts(labels, k)
@@ -110,10 +106,7 @@ def dictionary_pattern(
     drawn = np.sort(rng.choice(D, k, replace=False))
     hidden = drawn if support is None else bits(support, (k,), D)
     rate, shown = (background, mix) if kind == "structured" else (0.5, 0.0)
-    uniform = rng.uniform(size=n) >= shown
-    codes = (rng.uniform(size=(n, D)) < rate).astype(float)
-    codes[:, hidden] = rng.randint(0, 2, (n, k))
-    codes[~uniform[:, None] & np.isin(np.arange(D), hidden)] = np.repeat(rng.randint(0, 2, n - uniform.sum()), k)
+    codes, uniform = _codes(rng, n, D, hidden, rate, shown)
     y = np.where(np.isin(codes[:, hidden].sum(axis=1), counts), 1, -1)
     y = y * np.where(rng.uniform(size=n) < noise, -1, 1)
     mean, unit = _moments(M, hidden, rate, shown, d)
@@ -232,6 +225,16 @@ def _given_atoms(atoms: ArrayLike, d: int) -> Array:
     return rows
 
 
+def _number(n_atoms: int | None, given: Array | None, d: int, k: int) -> int:
+    """Return the number of atoms, enough for the hidden patterns."""
+    (D,) = sizes(n_atoms=n_atoms if n_atoms is not None else d if given is None else len(given))
+    if given is not None and len(given) != D:
+        raise ValueError(f"n_atoms = {D} does not fit {len(given)} atoms: leave it out.")
+    if k > D:
+        raise ValueError(f"k = {k} hidden patterns must not exceed n_atoms = {D}.")
+    return D
+
+
 def _atoms(rng: np.random.RandomState, given: Array | None, dictionary: str, D: int, d: int) -> Array:
     """Return the atoms: drawn in any case, so that the rest of the draw is the same."""
     if given is None and dictionary == "orthonormal" and d < D:
@@ -243,6 +246,15 @@ def _atoms(rng: np.random.RandomState, given: Array | None, dictionary: str, D: 
         drawn = rng.standard_normal((D, d))
         drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
     return drawn if given is None else given
+
+
+def _codes(rng: np.random.RandomState, n: int, D: int, hidden: Array, rate: float, shown: float) -> tuple[Array, Array]:
+    """Return the codes of n rows, and which rows are of the uniform component."""
+    uniform = rng.uniform(size=n) >= shown
+    codes = (rng.uniform(size=(n, D)) < rate).astype(float)
+    codes[:, hidden] = rng.randint(0, 2, (n, len(hidden)))
+    codes[np.ix_(np.flatnonzero(~uniform), hidden)] = rng.randint(0, 2, n - uniform.sum())[:, None]
+    return codes, uniform
 
 
 def _moments(M: Array, hidden: Array, rate: float, shown: float, d: int) -> tuple[Array, float]:

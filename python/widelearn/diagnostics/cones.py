@@ -75,6 +75,7 @@ class FeatureSets:
     short: float
     unresolved: float
 
+    @in_range
     def contains(self, probability: float) -> NDArray[np.bool_]:
         """Return which (direction, γ) are in S_{p, γ, B_G} by the lower end of the interval."""
         return np.asarray(self.lower >= probability)
