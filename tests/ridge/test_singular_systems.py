@@ -12,6 +12,7 @@ from widelearn.ridge.preconditioner import LARGER, Preconditioner
 from widelearn.ridge.primal_systems import PrimalSolver
 from widelearn.ridge.row_passes import RowPasses
 from widelearn.ridge.row_spectrum import RowSpectrum
+from widelearn.ridge.row_triangle import inverse
 from widelearn.ridge.symmetric_systems import solve_symmetric
 
 
@@ -121,3 +122,30 @@ def test_shifts_grow_until_their_factor_holds(dtype, rng):
         wanted = np.linalg.solve(F @ F.T + inverse.shifts[0] * np.eye(30), R)
         # Half of the digits of the difference are lost.
         close(Z * inverse.shifts[0], wanted * inverse.shifts[0], 1e-2)
+
+
+@pytest.mark.parametrize("panels", [[], [np.zeros((6, 2))]])
+def test_a_factor_of_nothing_leaves_residuals_alone(panels, rng):
+    R = rng.standard_normal((6, 1))
+    rank = sum(panel.shape[1] for panel in panels)
+    found = Preconditioner(panels, np.zeros(1), np.arange(rank)).solve(R.copy(), np.zeros(1, int))
+    np.testing.assert_allclose(found, R, rtol=1e-15)
+
+
+def test_a_triangle_of_nothing_has_no_inverse():
+    root, left = inverse(np.zeros((3, 3)))
+    assert root.shape == (3, 0)
+    assert left.shape == (3, 3)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_negative_eigenvalues_show_the_rounding_of_the_entries(seed):
+    """A matrix rounded to single precision: what is no larger than its negative eigenvalues is no rank."""
+    rng = np.random.default_rng(seed)
+    n, rank = int(rng.integers(20, 60)), int(rng.integers(1, 6))
+    Z = rng.standard_normal((n, rank))
+    K, y = (Z @ Z.T).astype(np.float32).astype(np.float64), rng.standard_normal((n, 1))
+    wanted = np.linalg.pinv(Z @ Z.T, rcond=1e-10) @ y
+    with pytest.warns(LinAlgWarning, match=f"rank {rank} of {n}"):
+        found = solve_symmetric(K, y, np.zeros(1), definite=True)
+    close(found.coef, wanted, 1e-3)

@@ -43,6 +43,11 @@ fn naive_factor(a: &[f64], n: usize) -> Vec<f64> {
     l
 }
 
+/// Some rows and columns of an n x n matrix.
+fn part(a: &[f64], n: usize, rows: &[usize], columns: &[usize]) -> Vec<f64> {
+    rows.iter().flat_map(|&i| columns.iter().map(move |&j| a[i * n + j])).collect()
+}
+
 fn naive_kernel(kernel: &Kernel, x: &[f64], y: &[f64]) -> f64 {
     let dot: f64 = x.iter().zip(y).map(|(a, b)| a * b).sum();
     let square: f64 = x.iter().zip(y).map(|(a, b)| (a - b) * (a - b)).sum();
@@ -178,29 +183,38 @@ proptest! {
     }
 
     #[test]
-    fn an_extended_factor_is_the_factor(n in 2usize..120, cut in 0.0f64..1.0, seed in 0u64..1000) {
-        // The first columns of A's factor, then the others at once: L of the first, and what is left of the diagonal.
-        let k = (1 + (cut * (n - 1) as f64) as usize).min(n - 1);
-        let a = definite(seed, n);
-        let mut fresh = vec![0.0; n * k];
-        let mut square = vec![0.0; k * k];
-        for i in 0..n {
-            fresh[i * k..(i + 1) * k].copy_from_slice(&a[i * n..i * n + k]);
-        }
-        for i in 0..k {
-            square[i * k..(i + 1) * k].copy_from_slice(&a[i * n..i * n + k]);
-        }
-        let l = naive_factor(&square, k);
-        let (chosen, mut last): (Vec<i64>, Vec<f64>) = ((0..k as i64).collect(), vec![0.0; n * k]);
+    fn an_extended_factor_is_the_factor(
+        n in 2usize..160, steps in proptest::collection::vec((1usize..12, 0usize..12), 1..4), seed in 0u64..1000
+    ) {
+        // Rows of A are chosen in a drawn order, for panels that take their columns in two steps.
+        let (a, keys): (_, Vec<f64>) = (definite(seed, n), normals(seed + 3, n, 1));
+        let mut order: Vec<usize> = (0..n).collect();
+        order.sort_by(|&i, &j| keys[i].total_cmp(&keys[j]));
+        let want = naive_factor(&part(&a, n, &order, &order), n);
         let mut left: Vec<f64> = (0..n).map(|i| a[i * n + i]).collect();
-        let to = Columns { known: &[], last: &mut last, width: k, at: 0 };
-        on(2, |context| extend(context, to, &fresh, &chosen, &l, &mut left)).expect("columns");
-        let want = naive_factor(&a, n);
-        for i in 0..n {
-            let squares: f64 = (0..k).map(|j| last[i * k + j] * last[i * k + j]).sum();
+        let (mut panels, mut start): (Vec<(Vec<f64>, usize)>, usize) = (Vec::new(), 0);
+        for (first, second) in steps {
+            let width = (first + second).min(n - start);
+            let mut last = vec![0.0; n * width];
+            let cut = first.min(width);
+            for (at, end) in [(0, cut), (cut, width)].into_iter().filter(|(at, end)| at < end) {
+                let (columns, all): (Vec<usize>, Vec<usize>) = ((start + at..start + end).collect(), (0..n).collect());
+                let fresh = part(&a, n, &all, &order[start + at..start + end]);
+                let l = part(&want, n, &columns, &columns);
+                let chosen: Vec<i64> = columns.iter().map(|&j| order[j] as i64).collect();
+                let known: Vec<_> = panels.iter().map(|(panel, width)| Rows::new(panel, n, *width)).collect();
+                let to = Columns { known: &known, last: &mut last, width, at };
+                on(2, |context| extend(context, to, &fresh, &chosen, &l, &mut left)).expect("columns");
+            }
+            panels.push((last, width));
+            start += width;
+        }
+        for (k, &i) in order.iter().enumerate() {
+            let row: Vec<f64> = panels.iter().flat_map(|(panel, w)| panel[i * w..(i + 1) * w].to_vec()).collect();
+            let squares: f64 = row.iter().map(|v| v * v).sum();
             prop_assert!((left[i] - (a[i * n + i] - squares)).abs() <= 1e-12 * a[i * n + i]);
-            for j in 0..k.min(i + 1) {
-                prop_assert!((last[i * k + j] - want[i * n + j]).abs() <= 1e-12 * a[i * n + i]);
+            for (j, found) in row.iter().enumerate() {
+                prop_assert!((found - want[k * n + j]).abs() <= 1e-12 * a[i * n + i], "row {k} column {j}");
             }
         }
     }
