@@ -3,7 +3,8 @@
 ``python -m fuzz.mutants ridge --sample 150`` runs ``tests/ridge`` once, noting which test calls which function. Then it
 plants one fault after the other into a copy of the room's files, a seeded sample of all there are, and runs the tests
 that call the function with the fault, quick ones first. What no test sees is printed. For the core's rooms, ``kernels``
-and ``solve``, it hands such a sample to cargo-mutants, which must be installed.
+and ``solve``, cargo-mutants, which must be installed, says what faults there are: a sample is built into the core's
+tests at once, each fault behind a switch.
 """
 
 from __future__ import annotations
@@ -11,11 +12,8 @@ from __future__ import annotations
 import argparse
 import ast
 import math
-import os
 import random
-import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,6 +22,7 @@ from pathlib import Path
 
 from fuzz.callers import Callers, Order, callers, tests_fail, warm
 from fuzz.faults import faults, function_at, planted
+from fuzz.switches import Build, listed
 
 ROOT = Path(__file__).parents[1]
 RUST = {"kernels": "gram", "solve": "solve"}
@@ -51,7 +50,7 @@ def python_room(room: str, sample: int, seed: int, seconds: float) -> None:
         for file, number in random.Random(seed).sample(every, min(sample, len(every))):
             if time.monotonic() - start < seconds:
                 done.append(seen(copy, tests, file, number))
-    score(room, sum(done), len(done) - sum(done), len(every))
+    score(room, done, len(every))
 
 
 def seen(copy: Path, tests: Callers, file: Path, number: int) -> bool:
@@ -67,35 +66,30 @@ def seen(copy: Path, tests: Callers, file: Path, number: int) -> bool:
     return found
 
 
-def rust_room(room: str, sample: int, seed: int) -> None:
-    """Hand a sample of a core room's mutants to cargo-mutants, with the tests of that room."""
-    scope = ["cargo", "mutants", "--package", "widelearn-core", "--file", f"rust/core/src/{room}/**"]
-    every = subprocess.run([*scope, "--list"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+def rust_room(room: str, sample: int, seed: int, seconds: float) -> None:
+    """Plant faults into a room of the core and print what the Rust tests of that room do not see."""
+    every = listed(ROOT, ["--package=widelearn-core", f"--file=rust/core/src/{room}/**"])
     chosen = random.Random(seed).sample(every, min(sample, len(every)))
-    names = "|".join(re.escape(name) for name in chosen)
-    # As arguments of tests alone, they would leave all other test crates to be compiled for each mutant.
-    tests = [f"--cargo-arg={part}" for part in ("--lib", f"--test={RUST[room]}", "--test=drawn_shapes")]
-    # Debug information would be half of a build's time.
-    environment = {**os.environ, "CARGO_PROFILE_DEV_DEBUG": "0", "CARGO_INCREMENTAL": "1"}
+    start, done = time.monotonic(), []
     with tempfile.TemporaryDirectory() as folder:
-        command = [*scope, "--re", f"^({names})$", "--no-shuffle", "--output", folder, *tests]
-        found = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
-        # 2 says that mutants were missed, 3 that some took too long; both are a score, not a failure.
-        if found not in (0, 2, 3):
-            raise RuntimeError(f"cargo-mutants ended with {found}.")
-        lines = {
-            name: (Path(folder) / "mutants.out" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
-            for name in ("caught", "timeout", "missed")
-        }
-    for name in lines["missed"]:
-        print(f"not seen: {name}")
-    score(room, len(lines["caught"]) + len(lines["timeout"]), len(lines["missed"]), len(every))
+        build = Build(ROOT, Path(folder).resolve(), [f"--test={RUST[room]}", "--lib", "--test=drawn_shapes"])
+        programs, alone = build.planted(chosen)
+        for fault in [*(fault for fault in chosen if fault not in alone), *alone]:
+            if time.monotonic() - start > seconds:
+                break
+            own = build.planted_alone(fault) if fault in alone else programs
+            # What does not compile is no fault.
+            if own:
+                done.append(build.see(own, fault.number))
+                if not done[-1]:
+                    print(f"not seen: {fault.name}", flush=True)
+    score(room, done, len(every))
 
 
-def score(room: str, seen: int, missed: int, every: int) -> None:
-    """Print the share of mutants that were seen. Those that do not compile are none."""
-    done = seen + missed
-    print(f"{room}: {seen} of {done} mutants seen, {seen / max(done, 1):.0%}; {every} there are", flush=True)
+def score(room: str, seen: list[bool], every: int) -> None:
+    """Print the share of mutants that were seen."""
+    share = sum(seen) / max(len(seen), 1)
+    print(f"{room}: {sum(seen)} of {len(seen)} mutants seen, {share:.0%}; {every} there are", flush=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -107,7 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=math.inf, metavar="T", help="begin no mutant after this time")
     options = parser.parse_args(arguments)
     if options.room in RUST:
-        rust_room(options.room, options.sample, options.seed)
+        rust_room(options.room, options.sample, options.seed, options.seconds)
     else:
         python_room(options.room, options.sample, options.seed, options.seconds)
     return 0
