@@ -144,6 +144,18 @@ def test_masks_keep_what_was_asked_within_the_estimators_own(method, unit):
     np.testing.assert_allclose(small.decision_function(X), masked.decision_function(X), atol=1e-9)
 
 
+def test_whole_weights_are_repeated_rows():
+    model, X, y = fitted("several")
+    count = np.random.default_rng(0).integers(0, 3, len(X))
+    many = np.repeat(X, count, axis=0), np.repeat(y, count)
+    for method in WEIGHTS:
+        found = ticket(model, X, y, method, keep=0.3, sample_weight=count, random_state=0)
+        other = ticket(model, *many, method, keep=0.3, random_state=0)
+        np.testing.assert_array_equal(found.mask, other.mask)
+        one, two = retrain(found, X, y, sample_weight=count), retrain(other, *many)
+        np.testing.assert_allclose(one.decision_function(X), two.decision_function(X), atol=1e-8)
+
+
 def test_fresh_starts_have_the_mask_and_other_weights():
     data = parity(200, 10, 2, random_state=0)
     model = wl.TwoLayerClassifier.preset("parity", width=16, max_iter=20, random_state=0).fit(data.X, data.y)

@@ -160,6 +160,17 @@ def codes_of(model: Any, y: ArrayLike, n: int, c: int) -> Array:
     return (labels[:, None] == classes).astype(float)
 
 
+def weights_of(sample_weight: ArrayLike | None, n: int) -> Array:
+    """Return weights of rows that add up to 1."""
+    weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=float)
+    if weight.shape != (n,) or not np.isfinite(weight).all() or weight.min() < 0 or not weight.sum() > 0:
+        raise ValueError(
+            f"sample_weight must be {n} finite numbers >= 0 with a positive sum, got shape {weight.shape}, least"
+            f" {weight.min(initial=np.inf):g}, sum {weight.sum():g}."
+        )
+    return np.asarray(weight / weight.sum())
+
+
 class Factors(NamedTuple):
     """Some neurons' a_ro σ'(z_ir), a row for each row and output, and σ(z_ir): what their Jacobian is made of."""
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from widelearn.diagnostics.net_paths import codes_of, rows_of, targets_of
+from widelearn.diagnostics.net_paths import codes_of, rows_of, targets_of, weights_of
 from widelearn.nets import TwoLayer, loss
 
 Array = NDArray[np.float64]
@@ -40,10 +40,11 @@ class NetStart:
     Y: Array
     loss: str
     reading: str
+    weight: Array | None = None
 
     @classmethod
-    def of(cls, model: Any, X: ArrayLike, y: ArrayLike) -> Self:
-        """Read a fitted TwoLayerRegressor or TwoLayerClassifier, and rows and targets like those of its fit."""
+    def of(cls, model: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Read a fitted two-layer estimator, and rows, targets and weights like those of its fit."""
         check_two_layer(model)
         W, b, a = (np.asarray(part, dtype=float) for part in (model.W0_, model.b0_, model.a0_))
         rows, c = rows_of("X", X, W.shape[1]), a.shape[1]
@@ -66,7 +67,8 @@ class NetStart:
                     f"{name} has values more than {LARGEST:g} times those of the fit: give the rows of the fit."
                 )
         net = TwoLayer(W, b, a, model.activation, smoothing=model.smoothing)
-        return cls(net, rows, Y, kind, reading)
+        weight = None if sample_weight is None else weights_of(sample_weight, len(rows))
+        return cls(net, rows, Y, kind, reading, weight)
 
     def ended(self, W: Any, b: Any, a: Any) -> float:
         """Return the score of the net with other weights."""
@@ -76,12 +78,12 @@ class NetStart:
     @cached_property
     def residual(self) -> Array:
         """Minus the derivative of the mean loss by the outputs (n, c), at the start."""
-        return -loss(self.net.outputs(self.X), self.Y, self.loss)[1]
+        return -loss(self.net.outputs(self.X), self.Y, self.loss, sample_weight=self.weight)[1]
 
     @cached_property
     def descent(self) -> Array:
         """Minus the gradient of the mean loss by the first layer (m, d): at f = 0, a_i G(w_i, b_i)."""
-        return -self.net.loss_gradient(self.X, self.Y, self.loss).W
+        return -self.net.loss_gradient(self.X, self.Y, self.loss, sample_weight=self.weight).W
 
     def score(self, F: Array) -> float:
         """Return the share of rows whose class outputs (n, c) tell, or R² averaged over targets."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from widelearn.diagnostics.net_paths import codes_of, rows_of, targets_of
+from widelearn.diagnostics.net_paths import codes_of, rows_of, targets_of, weights_of
 from widelearn.nets import Expansion, TaylorGradient
 from widelearn.runtime import row_blocks
 
@@ -166,7 +166,7 @@ class TaylorProblem:
         return cls(
             X=rows,
             Y=Y,
-            weight=_weights(sample_weight, len(rows)),
+            weight=weights_of(sample_weight, len(rows)),
             loss=loss,
             expansion=expansion,
             W=W,
@@ -243,14 +243,3 @@ def _targets(model: Any, y: ArrayLike, n: int, c: int) -> tuple[str, Array, Arra
         return "squared", (Y - shift) * varies / np.where(varies, scale, 1.0), shift, np.where(varies, scale, np.inf)
     Y = codes_of(model, y, n, c)
     return "softmax" if c > 1 and not model.multilabel_ else "logistic", Y, none, one
-
-
-def _weights(sample_weight: ArrayLike | None, n: int) -> Array:
-    """Return weights of rows that add up to 1."""
-    weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=float)
-    if weight.shape != (n,) or not np.isfinite(weight).all() or weight.min() < 0 or not weight.sum() > 0:
-        raise ValueError(
-            f"sample_weight must be {n} finite numbers >= 0 with a positive sum, got shape {weight.shape}, least"
-            f" {weight.min(initial=np.inf):g}, sum {weight.sum():g}."
-        )
-    return np.asarray(weight / weight.sum())

@@ -34,6 +34,7 @@ def ticket(
     unit: str | None = None,
     directions: ArrayLike | None = None,
     rewind: int = 0,
+    sample_weight: ArrayLike | None = None,
     random_state: int | np.random.RandomState | None = None,
 ) -> Ticket:
     """Return the part of a fitted two-layer net that should learn the same when training starts again from its start.
@@ -64,6 +65,8 @@ def ticket(
         None takes the gradients themselves: neurons are taken by turns from those least like the ones taken.
     rewind : int, default=0
         Iterations after which "iterative" takes the weights that its later rounds, and the ticket, start from.
+    sample_weight : array-like of shape (n,), optional
+        Weights of the rows in the mean loss, times those of their classes.
     random_state : int, RandomState or None, default=None
         Source of "random".
 
@@ -124,7 +127,7 @@ def ticket(
         raise ValueError(f"directions are for neurons by 'gradient_features', not for {unit} by {method!r}.")
     if not isinstance(rewind, Integral) or int(rewind) < 0 or (rewind and method != "iterative"):
         raise ValueError(f"rewind must be a number of iterations, and is for 'iterative' alone, got {rewind!r}.")
-    begin = NetStart.of(model, X, y)
+    begin = NetStart.of(model, X, y, sample_weight)
     shape = model.W0_.shape if unit == "weights" else model.b0_.shape
     alive = alive_of(model, shape)
     count = count_of(keep, int(alive.sum()), unit)
@@ -132,7 +135,7 @@ def ticket(
     offset, scale = (np.array(part, dtype=float) for part in (model.x_offset_, model.x_scale_))
     whole = Ticket(alive.astype(float), method, unfitted(model), first, offset, scale)
     if method == "iterative":
-        return by_rounds(whole, model, X, y, count, int(rewind))
+        return by_rounds(whole, model, X, y, sample_weight, count, int(rewind))
     if method == "random":
         drawn = check_random_state(random_state).random_sample(shape)
         return replace(whole, mask=largest(drawn, alive, count))
@@ -208,16 +211,18 @@ def spread(features: Array, gain: Array, count: int) -> list[int]:
     return taken
 
 
-def by_rounds(whole: Ticket, model: Any, X: ArrayLike, y: ArrayLike, count: int, rewind: int) -> Ticket:
+def by_rounds(
+    whole: Ticket, model: Any, X: ArrayLike, y: ArrayLike, sample_weight: Any, count: int, rewind: int
+) -> Ticket:
     """Take the smallest |a_i W_ij| away in rounds, each after a training of what is left from the start."""
     found, trained = whole, model
     if rewind:
-        early = whole.masked.set_params(max_iter=rewind).fit(X, y)
+        early = whole.masked.set_params(max_iter=rewind).fit(X, y, sample_weight)
         found = replace(whole, start=(early.W_, early.b_, early.a_))
     while found.n_kept > count:
         left = max(count, int((1 - PRUNED) * found.n_kept))
         scores = magnitude(trained, NetStart.of(trained, X, y), found.unit)
         found = replace(found, mask=largest(scores, found.mask > 0, left))
         if left > count:
-            trained = found.masked.fit(X, y)
+            trained = found.masked.fit(X, y, sample_weight)
     return found

@@ -67,7 +67,7 @@ def hessian_product(start: NetStart, V: Array) -> Array:
     for sign in (1.0, -1.0):
         net = start.net
         moved = TwoLayer(net.W + sign * length * V, net.b, net.a, net.activation, smoothing=net.smoothing)
-        ends.append(moved.loss_gradient(start.X, start.Y, start.loss).W)
+        ends.append(moved.loss_gradient(start.X, start.Y, start.loss, sample_weight=start.weight).W)
     return np.asarray((ends[0] - ends[1]) / (2 * length))
 
 
@@ -91,8 +91,7 @@ def gains(start: NetStart) -> Array:
     neuron of negative gain sees its feature on rows of the wrong sign: its output weight will not use it.
     """
     net, directions = start.net, shares(start.descent)
-    inner = start.X @ directions.T
-    sizes = np.sqrt(np.mean(inner**2, axis=0))
+    sizes = np.sqrt(np.average((start.X @ directions.T) ** 2, axis=0, weights=start.weight))
     there = sizes > 0
     directions = directions / np.where(there, sizes, 1.0)[:, None]
     moved = TwoLayer(directions, net.b, net.a, net.activation, smoothing=net.smoothing)

@@ -112,6 +112,7 @@ def retrain(
     y: ArrayLike,
     *,
     start: str = "rewound",
+    sample_weight: ArrayLike | None = None,
     random_state: int | np.random.RandomState | None = None,
     **parameters: Any,
 ) -> Any:
@@ -128,6 +129,8 @@ def retrain(
     start : {"rewound", "fresh"}, default="rewound"
         The ticket's own start, or another drawn by the estimator's law: whether the weights carry something, or the
         mask alone.
+    sample_weight : array-like of shape (n,), optional
+        Weights of the rows.
     random_state : int, RandomState or None, default=None
         Seed of the fit; None keeps the estimator's, with which "fresh" draws the start of the first fit again.
     **parameters
@@ -178,7 +181,7 @@ def retrain(
         estimator.set_params(width=ticket.n_kept, init=tuple(part[kept] for part in ticket.start), mask=own)
     if random_state is not None:
         estimator.set_params(random_state=random_state)
-    return estimator.fit(X, y)
+    return estimator.fit(X, y, sample_weight)
 
 
 def unfitted(model: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 
 from widelearn.estimators.units import exponents_of, largest_of
+from widelearn.estimators.weights import rooted
 from widelearn.runtime import Array, row_blocks
 
 # Rows scaled at once.
@@ -35,8 +36,11 @@ class Scaling:
     scale: Array
 
     @classmethod
-    def of(cls, X: Array, kind: str | None) -> Self:
-        """Measure a table: "standard" means and standard deviations, "scalar" √(mean ‖x‖²/d) alone, None nothing."""
+    def of(cls, X: Array, kind: str | None, weight: Array | None = None) -> Self:
+        """Measure a table of weighted rows.
+
+        "standard" takes means and standard deviations, "scalar" √(mean ‖x‖²/d) alone, None nothing.
+        """
         d = X.shape[1]
         if kind == "standard":
             # With what it loads it would double the time to import the package.
@@ -45,9 +49,9 @@ class Scaling:
             # Squares of numbers about 1 neither overflow nor vanish.
             exponents = exponents_of(largest_of(X), ORDINARY)
             values = X.astype(np.float64, copy=False)
-            found = StandardScaler().fit(np.ldexp(values, -exponents) if exponents.any() else values)
+            found = StandardScaler().fit(np.ldexp(values, -exponents) if exponents.any() else values, None, weight)
             return cls(np.ldexp(found.mean_, exponents), np.ldexp(found.scale_, exponents))
-        size = (root_mean_square(X) or 1.0) if kind == "scalar" else 1.0
+        size = (root_mean_square(rooted(X, weight)) or 1.0) if kind == "scalar" else 1.0
         return cls(np.zeros(d), np.full(d, size))
 
     def apply(self, X: Array) -> Array:

@@ -10,8 +10,9 @@ from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.labels import Labels, SignClassifier
 from widelearn.estimators.lazy import refuse_lazy
-from widelearn.estimators.taylor.fit import DTYPES, BaseTaylor, Problem, goes_on, train, train_further, weighed
+from widelearn.estimators.taylor.fit import DTYPES, BaseTaylor, Problem, goes_on, train, train_further
 from widelearn.estimators.taylor.inputs import TargetUnits
+from widelearn.estimators.weights import weighed
 from widelearn.features.state import snapshot
 from widelearn.kernels.parameters import checks_parameters
 from widelearn.runtime import Array

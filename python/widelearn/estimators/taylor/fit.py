@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
 
-from widelearn.estimators.labels import check_values
 from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.taylor.inputs import TargetUnits
 from widelearn.estimators.taylor.model import TaylorModel
@@ -109,19 +108,3 @@ def goes_on(estimator: BaseTaylor) -> bool:
     if is_stochastic(estimator):
         return True
     raise AttributeError(f"partial_fit takes steps along batches, got solver={estimator.solver!r}. Set solver='adam'.")
-
-
-def weighed(X: Array, y: Array, sample_weight: ArrayLike | None) -> tuple[Array, Array, Array | None]:
-    """Return rows, targets and weights whose mean is 1, of rows that have a weight; None where all have the same."""
-    if sample_weight is None:
-        return X, y, None
-    weight = _check_sample_weight(check_values(sample_weight, "sample_weight"), X, dtype=np.float64)
-    # Once more, for what was no array of numbers at first.
-    weight = check_values(weight, "sample_weight")
-    largest = float(weight.max())
-    if not largest > 0:
-        raise ValueError(f"All {len(weight)} sample weights are zero. Give some rows a positive weight.")
-    kept = weight / largest > 0
-    weight = weight[kept] / largest
-    # No weight at all has the same bits.
-    return X[kept], y[kept], None if (weight == 1).all() else weight / weight.mean()

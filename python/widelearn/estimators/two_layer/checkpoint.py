@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from widelearn.estimators.two_layer.descent import MEASURES
+from widelearn.estimators.two_layer.network import Batch
 from widelearn.ridge.checkpoint import StateFile
 from widelearn.runtime import Array
 
@@ -21,14 +22,15 @@ ITERATIONS = 1 << 24
 class Checkpoint:
     """The file of a run: read once, and refused if it is another problem's."""
 
-    def __init__(self, chosen: Any, loss: str, X: Array, Y: Array) -> None:
+    def __init__(self, chosen: Any, loss: str, rows: Batch) -> None:
         given = chosen.get_params(deep=False)
         parameters = {name: value for name, value in given.items() if name not in MAY_DIFFER} | {"loss": loss}
         if chosen.learning_rate != "constant":
             parameters["max_iter"] = chosen.max_iter
         if isinstance(chosen.random_state, Integral):
             parameters["random_state"] = int(chosen.random_state)
-        self.file = StateFile(chosen.checkpoint, digest(parameters, X, Y))
+        X, Y, _ = rows
+        self.file = StateFile(chosen.checkpoint, digest(parameters, *(part for part in rows if part is not None)))
         p = chosen.width * (X.shape[1] + 1 + Y.shape[1])
         some, history = range(0, p + 1, p), (len(MEASURES), range(ITERATIONS))
         shapes: dict[str, Any] = {"theta": ((p,), X.dtype), "velocity": ((p,), X.dtype), "square": ((some,), X.dtype)}

@@ -8,9 +8,10 @@ from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
-from widelearn.estimators.labels import SignClassifier
+from widelearn.estimators.labels import CLASS_WEIGHT, SignClassifier
 from widelearn.estimators.two_layer.fit import BaseTwoLayer, fit_to_stream, fit_to_table
 from widelearn.estimators.two_layer.model import ClassTargets
+from widelearn.estimators.weights import weighed
 from widelearn.features.state import snapshot
 from widelearn.kernels.parameters import checks_parameters
 from widelearn.runtime import Array
@@ -115,6 +116,10 @@ class TwoLayerClassifier(SignClassifier, BaseTwoLayer):
         Called after every iteration with its number and a named tuple (loss, validation_loss, W, b, a) of views; a true
         value ends the training.
 
+    class_weight : dict, list of dict, "balanced" or None, default=None
+        Weights of the classes, times `sample_weight`; a list has one dictionary for each label of an indicator.
+        "balanced" is n / (number of classes times rows of the class); a stream takes no "balanced".
+
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
@@ -174,16 +179,28 @@ class TwoLayerClassifier(SignClassifier, BaseTwoLayer):
     _: KW_ONLY
     loss: str = "logistic"
     alpha: float | None = None
+    class_weight: Any = None
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseTwoLayer._parameter_constraints,
         "loss": [StrOptions({"logistic", "hinge", "squared"})],
+        **CLASS_WEIGHT,
     }
 
     @checks_parameters(nested=False)
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit to rows `X` (n, d) and labels `y` (n,), or an indicator (n, t); returns the estimator."""
-        return fit_to_table(self, X, y, lambda y: ClassTargets.of(y, self.loss))
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit to rows `X` (n, d) and labels `y` (n,), or an indicator (n, t); returns the estimator.
+
+        The mean loss becomes Σ_i w_i ℓ_i / Σ_i w_i for a `sample_weight` w (n,): whole weights are repeated rows.
+        """
+
+        def weigh(x: Array, y: Array) -> tuple[Array, Array, Array | None, ClassTargets]:
+            targets = ClassTargets.of(y, self.loss)
+            x, y, weight = weighed(x, y, sample_weight)
+            weight = targets.labels.weights(y, self.class_weight, weight)
+            return *weighed(x, y, weight), targets
+
+        return fit_to_table(self, X, y, weigh)
 
     @checks_parameters(nested=False)
     def fit_stream(self, stream: Any, classes: ArrayLike | None = None) -> Self:
@@ -192,7 +209,18 @@ class TwoLayerClassifier(SignClassifier, BaseTwoLayer):
         `stream` is as for :meth:`TwoLayerRegressor.fit_stream`; `classes` names all classes, those of the first batch
         if None.
         """
-        return fit_to_stream(self, stream, lambda y: ClassTargets.of(y, self.loss, classes))
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                "class_weight='balanced' needs all rows at once: pass the weights as a dict, which"
+                " sklearn.utils.class_weight.compute_class_weight('balanced', classes=classes, y=y) makes of enough"
+                " labels."
+            )
+        return fit_to_stream(
+            self,
+            stream,
+            lambda y: ClassTargets.of(y, self.loss, classes),
+            lambda targets, y: targets.labels.weights(y, self.class_weight, None),
+        )
 
     @available_if(has_probabilities)
     def predict_proba(self, X: ArrayLike) -> Array:

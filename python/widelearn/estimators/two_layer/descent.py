@@ -10,10 +10,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from widelearn.estimators.optim.descent import DivergedError, pass_over
 from widelearn.estimators.optim.rules import Adam, Sgd
-from widelearn.estimators.two_layer.network import Network, Objective
+from widelearn.estimators.two_layer.network import Batch, Network, Objective
 from widelearn.runtime import Array, NumberOverflowError, warn
 
-Batch = tuple[Array, Array]
 # Rows that are looked at first for a gradient at the start.
 FEW = 512
 MEASURES = ("loss", "objective", "gradient_norm", "learning_rate", "validation_loss")
@@ -95,7 +94,7 @@ class Descent:
     def iterate(self, batches: Iterable[Batch], validation: Batch | None) -> bool:
         """Pass over the batches of one iteration; False if there were none or the steps diverged."""
         penalty, rate = self.objective.penalty(self.net), float(self.rate(self.iteration))
-        sized = ((len(batch[0]), batch) for batch in batches)
+        sized = ((len(batch.X), batch) for batch in batches)
         theta = self.net.theta
         try:
             loss, rows, norm = pass_over(sized, self.gradient, theta, self.rule, lambda _: rate, self.before)
@@ -114,7 +113,7 @@ class Descent:
     def gradient(self, theta: Array, batch: Batch) -> tuple[float, Array]:
         """Return the mean loss of a batch, and the gradient of the objective by what is trained of `theta`."""
         try:
-            loss, g = self.objective.gradient(self.net, *batch)
+            loss, g = self.objective.gradient(self.net, batch)
         except NumberOverflowError:
             # Before the first step it is the rows that are too large, and the user is told so.
             if not self.rule.count:
@@ -127,7 +126,7 @@ class Descent:
     def record(self, loss: float, penalty: float, norm: float, rate: float, validation: Batch | None) -> None:
         """Count the iteration, and whether its loss is the best."""
         self.iteration += 1
-        left_out = np.nan if validation is None else self.objective.mean_loss(self.net, *validation)
+        left_out = np.nan if validation is None else self.objective.mean_loss(self.net, validation)
         for name, value in zip(MEASURES, (loss, loss + penalty, norm, rate, left_out), strict=True):
             self.history[name].append(value)
         judged = loss + penalty if validation is None else left_out
@@ -163,10 +162,10 @@ class Descent:
         self.history = {name: list(map(float, row)) for name, row in zip(MEASURES, state["history"], strict=True)}
 
 
-def warn_if_trapped(net: Network, loss: str, X: Array, Y: Array) -> None:
+def warn_if_trapped(net: Network, loss: str, batch: Batch) -> None:
     """Warn of a start from which no gradient leads away although there is something to learn."""
     for rows in (slice(0, FEW), slice(None)):
-        value, g = net.gradient(X[rows], Y[rows], loss)
+        value, g = net.gradient(batch.of(rows), loss)
         if value == 0 or not np.isfinite(value) or g.any():
             return
     warn(

@@ -16,7 +16,8 @@ from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.scaling import Scaling, columns
 from widelearn.estimators.two_layer.checkpoint import Checkpoint
 from widelearn.estimators.two_layer.model import Targets, TwoLayerModel
-from widelearn.estimators.two_layer.rows import Batch, Rows, leave_out, stream_rows, table_batches
+from widelearn.estimators.two_layer.network import Batch
+from widelearn.estimators.two_layer.rows import Rows, leave_out, stream_rows, table_batches
 from widelearn.estimators.two_layer.training import HEADS, Training
 from widelearn.estimators.units import check_range, largest_of
 from widelearn.features.state import draft_of, run_and_keep
@@ -131,28 +132,41 @@ class BaseTwoLayer(BaseEstimator):
 Estimator = TypeVar("Estimator", bound=BaseTwoLayer)
 
 
-def fit_to_table(estimator: Estimator, X: Any, y: Any, targets_of: Callable[[Array], Targets]) -> Estimator:
-    """Fit an estimator to a table, and keep what was found; `targets_of` makes an object of the targets."""
+def fit_to_table(
+    estimator: Estimator, X: Any, y: Any, weigh: Callable[[Array, Array], tuple[Array, Array, Array | None, Targets]]
+) -> Estimator:
+    """Fit an estimator to a table, and keep what was found.
+
+    `weigh` takes checked rows and targets and returns those that have a weight, the weights, and an object of the
+    targets.
+    """
     draft = draft_of(estimator)
-    x, y = check_rows(draft, X, y, reset=True)
-    targets = targets_of(y)
-    Y = targets.encode(y, x.dtype)
+    x, y, weight, targets = weigh(*check_rows(draft, X, y, reset=True))
+    given = Batch(x, targets.encode(y, x.dtype), weight)
     seed = drawn_seed(draft)
-    file = None if draft.checkpoint is None else Checkpoint(draft, targets.loss, x, Y)
+    file = None if draft.checkpoint is None else Checkpoint(draft, targets.loss, given)
     if file is not None and file.seed is not None:
         seed = file.seed
     fraction = draft.validation_fraction if draft.early_stopping else None
-    kept, left_out = leave_out(x, Y, targets.strata(Y), fraction, seed)
-    scaling = Scaling.of(kept[0], draft.scaling)
-    first = (scaling.apply(kept[0]), kept[1])
-    validation = None if left_out is None else (scaling.apply(left_out[0]), left_out[1])
-    rows = Rows(scaling, first, table_batches(*first, draft.batch_size, seed), validation)
+    kept, left_out = leave_out(given, targets.strata(given.Y), fraction, seed)
+    scaling = Scaling.of(kept.X, draft.scaling, kept.weight)
+    first = kept._replace(X=scaling.apply(kept.X))
+    validation = None if left_out is None else left_out._replace(X=scaling.apply(left_out.X))
+    rows = Rows(scaling, first, table_batches(first, draft.batch_size, seed), validation)
     training = Training(draft, targets, rows, seed, file)
     return run_and_keep(estimator, draft, training)
 
 
-def fit_to_stream(estimator: Estimator, stream: Any, targets_of: Callable[[Array], Targets]) -> Estimator:
-    """Fit an estimator to a stream, and keep what was found; `targets_of` makes an object of the first targets."""
+def fit_to_stream(
+    estimator: Estimator,
+    stream: Any,
+    targets_of: Callable[[Array], Targets],
+    weights_of: Callable[[Any, Array], Array | None] = lambda *_: None,
+) -> Estimator:
+    """Fit an estimator to a stream, and keep what was found.
+
+    `targets_of` makes an object of the first targets, `weights_of` weights of every batch's.
+    """
     draft = draft_of(estimator)
     if draft.early_stopping:
         raise ValueError("early_stopping leaves out rows of a table: fresh rows need none. Set it to False.")
@@ -165,13 +179,16 @@ def fit_to_stream(estimator: Estimator, stream: Any, targets_of: Callable[[Array
         raise ValueError("The stream is empty: give at least one batch (X, y).")
     x, y = check_rows(draft, *raw, reset=True)
     targets = targets_of(y)
-    Y = targets.encode(y, x.dtype)
-    file = None if draft.checkpoint is None else Checkpoint(draft, targets.loss, x, Y)
+    weight = weights_of(targets, y)
+    # The mean of the first rows' weights is 1, so that steps keep their length.
+    unit = 1.0 if weight is None else float(weight.mean())
+    given = Batch(x, targets.encode(y, x.dtype), None if weight is None else weight / unit)
+    file = None if draft.checkpoint is None else Checkpoint(draft, targets.loss, given)
     if file is not None and file.seed not in (None, seed):
         raise ValueError("The checkpoint of a stream needs an integer random_state, the same in every part.")
 
     scaling = Scaling.of(x, draft.scaling)
-    first = (scaling.apply(x), Y)
+    first = given._replace(X=scaling.apply(x))
 
     def batches(iteration: int) -> list[Batch]:
         if iteration == 0:
@@ -180,7 +197,8 @@ def fit_to_stream(estimator: Estimator, stream: Any, targets_of: Callable[[Array
         if found is None:
             return []
         x, y = check_rows(draft, *found, reset=False)
-        return [(scaling.apply(x), targets.encode(y, x.dtype))]
+        weight = weights_of(targets, y)
+        return [Batch(scaling.apply(x), targets.encode(y, x.dtype), None if weight is None else weight / unit)]
 
     training = Training(draft, targets, Rows(scaling, first, batches, fresh=True), seed, file)
     return run_and_keep(estimator, draft, training)

@@ -22,9 +22,9 @@ class NumberTargets:
     loss: str = "squared"
 
     @classmethod
-    def of(cls, y: Array, scaling: str | None) -> Self:
-        """Measure targets, to be standardised unless there is no scaling."""
-        return cls(Scaling.of(columns(y), None if scaling is None else "standard"), y.ndim == 1)
+    def of(cls, y: Array, scaling: str | None, weight: Array | None = None) -> Self:
+        """Measure targets of weighted rows, to be standardised unless there is no scaling."""
+        return cls(Scaling.of(columns(y), None if scaling is None else "standard", weight), y.ndim == 1)
 
     def encode(self, y: Array, dtype: DTypeLike) -> Array:
         """Return scaled targets (n, c)."""

@@ -1,7 +1,7 @@
 """Two-layer nets on their way: weights in one vector, the law of their start, and the objective that they lower."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -22,6 +22,23 @@ class Weights(NamedTuple):
     a: Array
 
 
+class Batch(NamedTuple):
+    """Scaled rows (n, d), their codes (n, c), and weights whose mean over all rows is 1; None is 1 each."""
+
+    X: Array
+    Y: Array
+    weight: Array | None = None
+
+    def of(self, rows: Any) -> Self:
+        """Return some of the rows."""
+        return type(self)(self.X[rows], self.Y[rows], None if self.weight is None else self.weight[rows])
+
+    @property
+    def share(self) -> float:
+        """The mean of the weights: by how much the rows count beside as many others."""
+        return 1.0 if self.weight is None else float(self.weight.mean())
+
+
 class Network(TwoLayer):
     """A two-layer net whose weights are views of one vector `theta`: an optimiser's step is one sweep over it."""
 
@@ -31,10 +48,14 @@ class Network(TwoLayer):
         first, thresholds, outputs = np.split(self.theta, [W.size, W.size + b.size])
         super().__init__(first.reshape(W.shape), thresholds, outputs.reshape(a.shape), activation, smoothing=smoothing)
 
-    def gradient(self, X: Array, Y: Array, loss: str) -> tuple[float, Array]:
-        """Return the mean loss, and its gradient as one vector."""
-        found = self.loss_gradient(X, Y, loss)
-        return found.loss, np.concatenate([found.W.ravel(), found.b, found.a.ravel()])
+    def gradient(self, batch: Batch, loss: str) -> tuple[float, Array]:
+        """Return the mean of weighted losses, and its gradient as one vector."""
+        found = self.loss_gradient(batch.X, batch.Y, loss, sample_weight=batch.weight)
+        g = np.concatenate([found.W.ravel(), found.b, found.a.ravel()])
+        if batch.weight is None:
+            return found.loss, g
+        g *= batch.share
+        return found.loss * batch.share, g
 
 
 @dataclass(frozen=True)
@@ -44,9 +65,9 @@ class Objective:
     loss: str
     alpha: float
 
-    def gradient(self, net: Network, X: Array, Y: Array) -> tuple[float, Array]:
+    def gradient(self, net: Network, batch: Batch) -> tuple[float, Array]:
         """Return the mean loss without the penalty, and the gradient of both as one vector."""
-        value, g = net.gradient(X, Y, self.loss)
+        value, g = net.gradient(batch, self.loss)
         if self.alpha:
             for part in (slice(net.W.size), slice(-net.a.size, None)):
                 g[part] += self.alpha * net.theta[part]
@@ -56,10 +77,10 @@ class Objective:
         """Return (alpha/2)(‖W‖² + ‖a‖²)."""
         return 0.5 * self.alpha * (square(net.W.ravel()) + square(net.a.ravel()))
 
-    def mean_loss(self, net: Network, X: Array, Y: Array) -> float:
+    def mean_loss(self, net: Network, batch: Batch) -> float:
         """Return the mean loss without the penalty, infinite where outputs overflow."""
         try:
-            return loss(net.outputs(X), Y, self.loss)[0]
+            return loss(net.outputs(batch.X), batch.Y, self.loss, sample_weight=batch.weight)[0]
         except NumberOverflowError:
             return np.inf
 

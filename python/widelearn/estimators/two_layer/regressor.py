@@ -7,6 +7,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from widelearn.estimators.two_layer.fit import BaseTwoLayer, fit_to_stream, fit_to_table
 from widelearn.estimators.two_layer.model import NumberTargets
+from widelearn.estimators.weights import weighed
 from widelearn.features.state import snapshot
 from widelearn.kernels.parameters import checks_parameters
 from widelearn.runtime import Array
@@ -164,9 +165,17 @@ class TwoLayerRegressor(MultiOutputMixin, RegressorMixin, BaseTwoLayer):
     """
 
     @checks_parameters(nested=False)
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit to rows `X` (n, d) and targets `y` (n,) or (n, t); returns the estimator."""
-        return fit_to_table(self, X, y, lambda y: NumberTargets.of(y, self.scaling))
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit to rows `X` (n, d) and targets `y` (n,) or (n, t); returns the estimator.
+
+        The mean loss becomes Σ_i w_i ℓ_i / Σ_i w_i for a `sample_weight` w (n,): whole weights are repeated rows.
+        """
+
+        def weigh(x: Array, y: Array) -> tuple[Array, Array, Array | None, NumberTargets]:
+            x, y, weight = weighed(x, y, sample_weight)
+            return x, y, weight, NumberTargets.of(y, self.scaling, weight)
+
+        return fit_to_table(self, X, y, weigh)
 
     @checks_parameters(nested=False)
     def fit_stream(self, stream: Any) -> Self:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from widelearn.estimators.scaling import Scaling
+from widelearn.estimators.two_layer.network import Batch
 from widelearn.runtime import Array, row_blocks
 
-Batch = tuple[Array, Array]
 STREAM_ROWS = 256
 
 
@@ -25,13 +25,11 @@ class Rows:
     fresh: bool = False
 
 
-def leave_out(
-    X: Array, Y: Array, strata: Array | None, fraction: float | None, seed: int
-) -> tuple[Batch, Batch | None]:
+def leave_out(batch: Batch, strata: Array | None, fraction: float | None, seed: int) -> tuple[Batch, Batch | None]:
     """Return rows that are kept and a share that is left out, of every stratum alike; without a fraction none."""
     if fraction is None:
-        return (X, Y), None
-    n = len(X)
+        return batch, None
+    n = len(batch.X)
     if int(n * fraction) < 1 or n - int(np.ceil(n * fraction)) < 1:
         raise ValueError(
             f"validation_fraction = {fraction:g} of {n} rows leaves no rows on one side: set early_stopping=False."
@@ -42,21 +40,23 @@ def leave_out(
     counts = np.zeros(1) if strata is None else np.unique(strata, return_counts=True)[1]
     # Strata too small to be shared out are not looked at.
     fits = strata is not None and counts.min() >= 2 and min(int(n * fraction), n - int(n * fraction) - 1) >= len(counts)
-    parts = train_test_split(X, Y, test_size=fraction, random_state=seed, stratify=strata if fits else None)
-    x, left_x, y, left_y = (np.ascontiguousarray(part) for part in parts)
-    return (x, y), (left_x, left_y)
+    given = [part for part in batch if part is not None]
+    parts = train_test_split(*given, test_size=fraction, random_state=seed, stratify=strata if fits else None)
+    arrays = [np.ascontiguousarray(part) for part in parts]
+    return Batch(*arrays[::2]), Batch(*arrays[1::2])
 
 
-def table_batches(X: Array, Y: Array, size: int | None, seed: int) -> Callable[[int], Iterable[Batch]]:
+def table_batches(table: Batch, size: int | None, seed: int) -> Callable[[int], Iterable[Batch]]:
     """Return the function from an iteration to its batches: all rows, or a permutation of them cut into batches."""
-    if size is None or size >= len(X):
-        return lambda iteration: [(X, Y)]
+    count = len(table.X)
+    if size is None or size >= count:
+        return lambda iteration: [table]
 
     def batches(iteration: int) -> Iterator[Batch]:
         # A function of the seed and the iteration, so that a run can be taken up anywhere.
-        order = np.random.default_rng([seed, 2, iteration]).permutation(len(X))
-        for rows in row_blocks(len(X), size):
-            yield X[order[rows]], Y[order[rows]]
+        order = np.random.default_rng([seed, 2, iteration]).permutation(count)
+        for rows in row_blocks(count, size):
+            yield table.of(order[rows])
 
     return batches
 

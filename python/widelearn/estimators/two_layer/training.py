@@ -11,8 +11,8 @@ from widelearn.estimators.two_layer.checkpoint import Checkpoint
 from widelearn.estimators.two_layer.descent import MEASURES, Descent, learning_rates, warn_if_trapped
 from widelearn.estimators.two_layer.forgetting import careful_rate, fit_head, forget_all, forget_first_layer
 from widelearn.estimators.two_layer.model import Targets, TwoLayerModel
-from widelearn.estimators.two_layer.network import Network, Objective, first_weights
-from widelearn.estimators.two_layer.rows import Batch, Rows
+from widelearn.estimators.two_layer.network import Batch, Network, Objective, first_weights
+from widelearn.estimators.two_layer.rows import Rows
 from widelearn.nets import TwoLayer
 from widelearn.runtime import Array
 
@@ -28,7 +28,7 @@ class Training:
         alpha = chosen.alpha if chosen.alpha is not None else 1e-4 if chosen.algorithm in HEADS else 1e-3
         self.objective = Objective(targets.loss, float(alpha))
         self.careful = chosen.algorithm == "algorithm1"
-        X, Y = rows.first
+        X, Y, _ = rows.first
         weights = first_weights(chosen, X.shape[1], Y.shape[1], np.random.default_rng([seed, 1]), X.dtype)
         self.net = Network(weights, chosen.activation, float(chosen.smoothing))
         self.masks = self._masks()
@@ -83,7 +83,7 @@ class Training:
             return
         state = None if self.file is None else self.file.state
         if state is None:
-            warn_if_trapped(self.net, self.objective.loss, *self.rows.first)
+            warn_if_trapped(self.net, self.objective.loss, self.rows.first)
         # Also where a checkpoint replaces its outcome: the length of later steps is measured on it.
         batches = self._forget() if self.careful else self.rows.batches
         if state is not None:
@@ -100,19 +100,19 @@ class Training:
 
     def _forget(self) -> Callable[[int], Iterable[Batch]]:
         """Take the first step of algorithm 1, and return the batches of those after it."""
-        chosen, (X, Y) = self.chosen, self.rows.first
-        forget_all(self.net, self.objective.loss, X, Y, chosen.first_step)
+        chosen, first = self.chosen, self.rows.first
+        forget_all(self.net, self.objective.loss, first, chosen.first_step)
         self._hold()
         # The other losses have bounded slopes, so that a long step does not grow.
         if chosen.learning_rate_init is None and isinstance(self.run.rule, Sgd) and self.objective.loss == "squared":
-            rate = careful_rate(self.net, self.objective.alpha, X, chosen.momentum)
+            rate = careful_rate(self.net, self.objective.alpha, first, chosen.momentum)
             self.run.rate = learning_rates(chosen.learning_rate, rate, self.max_iter)
         # A first batch of fresh rows is spent.
         return (lambda iteration: self.rows.batches(iteration + 1)) if self.rows.fresh else self.rows.batches
 
     def _fit_on_features(self) -> None:
         """Fit the output weights on the first layer as it starts, or as forgetting steps leave it."""
-        chosen, (X, Y), net = self.chosen, self.rows.first, self.net
+        chosen, rows, net = self.chosen, self.rows.first, self.net
         if self.objective.loss == "hinge":
             raise ValueError(
                 f'algorithm="{chosen.algorithm}" fits the output weights by a smooth loss: take loss="logistic" or'
@@ -127,8 +127,8 @@ class Training:
             thresholds = np.random.default_rng([self.seed, 4])
             net.b[:] = thresholds.uniform(-chosen.bias_range, chosen.bias_range, len(net.b))
             if self.rows.fresh:
-                (X, Y) = next(iter(batches(count)), (X, Y))
-        loss, self.n_iter = fit_head(net, self.objective, X, Y, self.max_iter, self.masks[1])
+                rows = next(iter(batches(count)), rows)
+        loss, self.n_iter = fit_head(net, self.objective, rows, self.max_iter, self.masks[1])
         penalty = 0.5 * self.objective.alpha * square(net.a.ravel())
         for name, value in zip(MEASURES, (loss, loss + penalty, 0.0, 0.0, np.nan), strict=True):
             self.run.history[name].append(value)
