@@ -120,6 +120,8 @@ def test_wrong_weights_are_refused():
     for weight, text in ((np.zeros(40), "zero"), (-np.ones(40), "negative"), (np.ones(39), "sample_weight")):
         with pytest.raises(ValueError, match=text):
             TwoLayerRegressor(4).fit(X, y, weight)
+    with pytest.raises(ValueError, match="rows that have a weight, has one class only"):
+        TwoLayerClassifier(4).fit(X, y > 0, y > 0)
     with pytest.raises(ValueError, match="class_weight"):
         TwoLayerClassifier(4, class_weight={True: -1.0}).fit(X, y > 0)
     with warnings.catch_warnings():

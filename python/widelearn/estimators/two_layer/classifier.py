@@ -10,7 +10,7 @@ from sklearn.utils.metaestimators import available_if
 
 from widelearn.estimators.labels import CLASS_WEIGHT, SignClassifier
 from widelearn.estimators.two_layer.fit import BaseTwoLayer, fit_to_stream, fit_to_table
-from widelearn.estimators.two_layer.model import ClassTargets
+from widelearn.estimators.two_layer.model import ClassTargets, refuse_one_class
 from widelearn.estimators.weights import weighed
 from widelearn.features.state import snapshot
 from widelearn.kernels.parameters import checks_parameters
@@ -198,7 +198,10 @@ class TwoLayerClassifier(SignClassifier, BaseTwoLayer):
             targets = ClassTargets.of(y, self.loss)
             x, y, weight = weighed(x, y, sample_weight)
             weight = targets.labels.weights(y, self.class_weight, weight)
-            return *weighed(x, y, weight), targets
+            x, y, weight = weighed(x, y, weight)
+            if not targets.labels.multilabel:
+                refuse_one_class(np.unique(y), "y, at rows that have a weight,")
+            return x, y, weight, targets
 
         return fit_to_table(self, X, y, weigh)
 

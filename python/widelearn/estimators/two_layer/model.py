@@ -58,10 +58,8 @@ class ClassTargets:
         """Look at labels; where classes are given, they are all."""
         labels = Labels.from_targets(y, classes)
         count = len(labels.classes)
-        if not labels.multilabel and count == 1:
-            raise ValueError(
-                f"y has one class only, {labels.classes[0]!r}, but a classifier needs samples of at least 2 classes."
-            )
+        if not labels.multilabel:
+            refuse_one_class(labels.classes, "y")
         several = not labels.multilabel and count > 2
         return cls(labels, "softmax" if loss == "logistic" and several else loss)
 
@@ -84,6 +82,14 @@ class ClassTargets:
 
 
 Targets = NumberTargets | ClassTargets
+
+
+def refuse_one_class(classes: Array, rows: str) -> None:
+    """Refuse rows of one class."""
+    if len(classes) == 1:
+        raise ValueError(
+            f"{rows} has one class only, {classes[0]!r}, but a classifier needs samples of at least 2 classes."
+        )
 
 
 @dataclass(frozen=True)
