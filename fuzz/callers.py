@@ -19,6 +19,8 @@ from typing import Any
 # Imported once, before the fork: what takes seconds in every process that tests.
 HEAVY = ("pytest", "hypothesis.extra.numpy", "mpmath", "pandas", "scipy.stats", "scipy.optimize", "scipy.sparse.linalg")
 HEAVY += ("sklearn.linear_model", "sklearn.metrics", "sklearn.gaussian_process", "sklearn.model_selection")
+# How many times as long a test may take with a fault.
+PATIENCE = 4.0
 # What is imported before cannot be rewritten, which pytest warns of; nothing of ours is.
 PYTEST = ("-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 # Written where every Python process of the tests finds it at its start, so that calls in children count, too.
@@ -71,10 +73,18 @@ class Clock:
 
 
 class Order:
-    """A plugin of pytest that runs certain tests, in a certain order."""
+    """A plugin of pytest that runs certain tests, in a certain order, and ends the process where one takes too long."""
 
-    def __init__(self, tests: Iterable[str]) -> None:
-        self.place = {test: k for k, test in enumerate(tests)}
+    def __init__(self, tests: Iterable[str], seconds: dict[str, float]) -> None:
+        self.place, self.seconds = {test: k for k, test in enumerate(tests)}, seconds
+
+    def pytest_runtest_setup(self, item: Any) -> None:
+        """Wind up the clock, whose signal ends a process."""
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE * self.seconds[item.nodeid] + 10.0)
+
+    def pytest_runtest_teardown(self) -> None:
+        """Stop it."""
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
 
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
         """Drop and sort what was collected."""

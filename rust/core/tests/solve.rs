@@ -247,3 +247,38 @@ fn condition_numbers_are_those_of_the_estimator() {
     }
     assert!(decided.iter().all(|&cases| cases > 0), "{decided:?}");
 }
+
+#[test]
+fn residuals_in_single_precision_are_those_that_are_told() {
+    let mut gained = Vec::new();
+    for seed in 0..6 {
+        let (n, t) = (40 + 40 * seed as usize, 3);
+        let values: Vec<f64> = (0..n).map(|i| f64::powf(1e-3, i as f64 / n as f64)).collect();
+        let a: Vec<f32> = with_eigenvalues(&values, seed).iter().map(|v| *v as f32).collect();
+        // Right-hand sides of unlike sizes, and one of zeros.
+        let sizes = [1e-3f64, 1e4, 0.0];
+        let b: Vec<f32> =
+            normals(seed + 30, n * t).iter().enumerate().map(|(i, v)| (v * sizes[i % t]) as f32).collect();
+        let told = [false, true].map(|refine| {
+            let (mut l, mut x) = (a.clone(), b.clone());
+            let s = on(2, |context| solve(context, &mut l, n, &vec![0.5; n], &mut x, refine)).expect("a solution");
+            let mut worst = 0.0f64;
+            for c in 0..t {
+                let (mut left, mut size) = (0.0f64, 0.0f64);
+                for i in 0..n {
+                    let entry = |j: usize| f64::from(a[i * n + j]) + if i == j { 0.5 } else { 0.0 };
+                    let product: f64 = (0..n).map(|j| entry(j) * f64::from(x[j * t + c])).sum();
+                    left += (f64::from(b[i * t + c]) - product).powi(2);
+                    size += f64::from(b[i * t + c]).powi(2);
+                }
+                worst = worst.max(if size > 0.0 { (left / size).sqrt() } else { left });
+            }
+            assert!((s.residual / worst - 1.0).abs() < 1e-6, "seed {seed}, {refine}: {} {worst}", s.residual);
+            s.residual
+        });
+        assert!(told[1] <= told[0], "seed {seed}: {told:?}");
+        gained.push(told[0] / told[1]);
+    }
+    // Rounding of the factor, which grows with n, is taken back; that of the solution's digits stays.
+    assert!(gained[5] > 1.5, "{gained:?}");
+}
