@@ -20,6 +20,8 @@ from widelearn.diagnostics.expressivity import (
 from widelearn.diagnostics.first_gradients import GradientFeatures, gradient_features, initial_neurons
 from widelearn.diagnostics.found_features import FoundFeatures, discover_features
 from widelearn.diagnostics.generalization import GeneralizationBound, generalization_bound
+from widelearn.diagnostics.induced_nets import OptBound, opt_bound
+from widelearn.diagnostics.margins import normalized_margins
 from widelearn.diagnostics.net_paths import NetPath
 from widelearn.diagnostics.optimality import gradient_norm, optimality_gap
 from widelearn.diagnostics.recovered import Directions, directions
@@ -41,6 +43,7 @@ __all__ = [
     "Laziness",
     "LazinessSweep",
     "NetPath",
+    "OptBound",
     "PolynomialTarget",
     "Rademacher",
     "SampleComplexity",
@@ -61,7 +64,9 @@ __all__ = [
     "laziness_sweep",
     "min_hessian_eigenvalue",
     "movement_norm",
+    "normalized_margins",
     "operator_norm_ratio",
+    "opt_bound",
     "optimality_gap",
     "rademacher",
     "retrain",

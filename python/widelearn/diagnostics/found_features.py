@@ -128,7 +128,9 @@ def discover_features(
     Notes
     -----
     Some 12 n m d flops and m² d. The test is of a mean of independent numbers, one a row, taken for normal. A parity of
-    uniform bits has gradients that are not 0, but small: enough rows find them, and should.
+    uniform bits has gradients that are not 0, but small: enough rows find them, and should. Thresholds tell groups of
+    bits apart: three groups of 15 of 100 bits were found within 2 degrees from 40,000 rows with thresholds of two
+    standard deviations of the sum over a group, and with one as mixtures of the groups.
 
     References
     ----------
