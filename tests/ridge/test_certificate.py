@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.linalg import LinAlgWarning
 
+from widelearn.ridge import pcg
 from widelearn.ridge.certificate import LOST, complain_of_left_out
 from widelearn.ridge.kernel_systems import solve_iteratively
 from widelearn.ridge.operators import as_operator, asymmetry
@@ -54,3 +55,15 @@ def test_asymmetry_has_no_unit(power, rng):
     wanted = (np.abs(K - K.T).max()) / np.abs(K).max()
     assert asymmetry(np.ldexp(K, power)) == pytest.approx(wanted, rel=1e-12)
     assert asymmetry(np.zeros((3, 3))) == 0.0
+
+
+def test_iterations_start_from_what_is_given_without_a_row_of_weight_zero(rng):
+    """From the solution, one iteration leaves the solution; a row without weight has no coefficient."""
+    Z, y = rng.standard_normal((30, 4)), rng.standard_normal(30)
+    K, weight = Z @ Z.T + np.eye(30), rng.uniform(0.5, 2.0, 30)
+    weight[7] = 0.0
+    kept = np.flatnonzero(weight)
+    wanted = np.zeros(30)
+    wanted[kept] = np.linalg.solve(K[np.ix_(kept, kept)] + np.diag(0.3 / weight[kept]), y[kept])
+    found = pcg(as_operator(K), y, 0.3, sample_weight=weight, x0=wanted, max_iter=1, tol=1e-8)
+    np.testing.assert_allclose(found.coef, wanted, rtol=0, atol=1e-8)

@@ -59,3 +59,16 @@ def test_distances_from_zero_are_those_of_the_rows(seed):
     found = StoredRows(Z, True).primal(dual, Z.dtype)
     assert found.distance == pytest.approx(spreads_away(Z, np.ones(n)), rel=1e-8)
     np.testing.assert_allclose(found.coef, (Z - found.center).T @ dual.coef, rtol=1e-9, atol=1e-12 * np.abs(Z).max())
+
+
+@pytest.mark.parametrize("fit_intercept", [False, True])
+@pytest.mark.parametrize("targets", [None, 1, 2])
+def test_solving_once_is_solving(targets, fit_intercept, rng):
+    Z, y = rng.standard_normal((9, 3)), rng.standard_normal(9 if targets is None else (9, targets))
+    found = Moments(3, targets or 1).update(Z, y)
+    coef, intercept = found.solve(0.5, fit_intercept)
+    once = found.solve_once(0.5, fit_intercept)
+    assert coef.shape == (3, *y.shape[1:])
+    np.testing.assert_array_equal(once[0], coef)
+    np.testing.assert_array_equal(once[1], intercept)
+    assert found.weight == 0.0

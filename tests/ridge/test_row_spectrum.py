@@ -1,9 +1,12 @@
-"""Generalised cross-validation by singular vectors of the rows, beside the hat matrix in long doubles."""
+"""Fits by singular vectors of the rows beside 38 digits, and generalised cross-validation beside the hat matrix."""
 
 import numpy as np
 import pytest
 
+from fuzz import oracle
+from widelearn.ridge.moments import Moments
 from widelearn.ridge.row_spectrum import RowSpectrum
+from widelearn.ridge.tridiagonal import dual_gcv
 
 
 def hat_errors(Z, y, weight, alpha, fit_intercept):
@@ -40,3 +43,34 @@ def test_targets_without_noise_leave_nothing(unit, rng):
     y = unit * Z @ rng.standard_normal((30, 2))
     errors = RowSpectrum(Z, y, None, fit_intercept=False).gcv(np.array([1e-9, 0.0]))
     assert (np.sqrt(errors) <= 1e-8 * np.abs(y).max()).all()
+
+
+@pytest.mark.parametrize("fit_intercept", [False, True])
+@pytest.mark.parametrize("p", [1, 2, 5])
+def test_gcv_errors_of_few_features_are_those_of_the_hat_matrix(p, fit_intercept, rng):
+    Z, y, weight = rng.standard_normal((12, p)) + 2.0, rng.standard_normal((12, 2)), rng.uniform(0.3, 2.0, 12)
+    alphas = [0.0, 0.1, 3.0]
+    found = Moments(p, 2).update(Z, y, weight).gcv(alphas, fit_intercept)
+    for alpha, errors in zip(alphas, found, strict=True):
+        np.testing.assert_allclose(errors, hat_errors(Z, y, weight, alpha, fit_intercept), rtol=1e-9)
+
+
+def test_one_row_with_an_intercept_is_fitted_whatever_the_penalty(rng):
+    errors, least = dual_gcv(np.ones((1, 1)), rng.standard_normal((1, 3)), np.ones(2), None, fit_intercept=True)
+    np.testing.assert_array_equal(errors, np.zeros((2, 3)))
+    assert least == np.inf
+
+
+@pytest.mark.parametrize("fit_intercept", [False, True])
+@pytest.mark.parametrize("seed", range(8))
+def test_fits_are_those_of_38_digits(seed, fit_intercept):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(3, 20))
+    p = n + int(rng.integers(0, 20))
+    Z = (rng.standard_normal((n, p)) + 2.0) * 10.0 ** rng.uniform(-3, 3, p)
+    y, weight = rng.standard_normal((n, 2)), rng.uniform(0.2, 4.0, n)
+    spectrum = RowSpectrum(Z, y, weight, fit_intercept=fit_intercept)
+    for alpha in (1e-3, 10.0):
+        wanted = oracle.fit(oracle.sums(Z, y, weight, fit_intercept=fit_intercept), alpha).values(Z).rounded()
+        found = spectrum.solve(np.full(2, alpha))
+        np.testing.assert_allclose((Z - found.center) @ found.coef + found.offset, wanted, rtol=0, atol=1e-9)
