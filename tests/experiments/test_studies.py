@@ -10,7 +10,7 @@ import command_line
 from widelearn import plots
 from widelearn.experiments import studies
 from widelearn.experiments.errors import InputError
-from widelearn.experiments.studies.baselines import RIDGES, best_accuracy, best_fits
+from widelearn.experiments.studies.baselines import RIDGES, Rival, best_accuracy
 from widelearn.experiments.studies.judging import Verdict
 from widelearn.experiments.studies.runner import Order, failed, run, written
 from widelearn.kernels import RBF
@@ -91,7 +91,9 @@ def test_kernel_fits_are_those_of_an_eigendecomposition():
         y = scale * rng.standard_normal(n)
         kernel = RBF(gamma=1 / d)
         values, vectors = np.linalg.eigh(kernel(X))
-        for ridge, found in zip(RIDGES, best_fits(kernel, X, y, test), strict=True):
+        # Of more rows, the first n of which are fitted.
+        rival = Rival(kernel, np.vstack([X, test]), test)
+        for ridge, found in zip(RIDGES, rival.fits(y), strict=True):
             rows, dual = kernel(test, X) @ vectors, vectors.T @ y / (values + ridge)
             lengths = np.linalg.norm(rows, axis=1)
             moved = (values[-1] + ridge) * np.linalg.norm(rows / (values + ridge), axis=1) + lengths

@@ -11,16 +11,31 @@ from widelearn.experiments.studies.ensembles import Array, mean_square
 RIDGES = tuple(10.0**power for power in range(-6, 5))
 
 
-def best_fits(kernel: Any, X: Array, y: Array, test: Array) -> list[Array]:
-    """Return the kernel ridge predictions of `test` for every ridge of a grid.
+class Rival:
+    """A kernel's matrices of rows and test rows, which serve fits to any number of the first rows.
 
-    Choosing the best of them by the test rows favours the kernel.
+    Choosing the best ridge by the test rows favours the kernel.
     """
-    K, cross = np.asarray(kernel(X), float), np.asarray(kernel(test, X), float)
-    scale = float(np.trace(K)) / len(K)
-    # Factors for eleven ridges take half the time of one eigendecomposition.
-    duals = [_dual(K, y, scale * ridge) for ridge in RIDGES]
-    return list((cross @ np.stack(duals, axis=1)).T)
+
+    def __init__(self, kernel: Any, X: Array, test: Array) -> None:
+        self.K, self.cross = np.asarray(kernel(X), float), np.asarray(kernel(test, X), float)
+
+    def fits(self, y: Array) -> list[Array]:
+        """Return the predictions of the test rows by the first rows, of targets y, for every ridge of a grid."""
+        n = len(y)
+        K = self.K[:n, :n]
+        scale = float(np.trace(K)) / n
+        # Factors for eleven ridges take half the time of one eigendecomposition.
+        duals = [_dual(K, y, scale * ridge) for ridge in RIDGES]
+        return list((self.cross[:, :n] @ np.stack(duals, axis=1)).T)
+
+    def accuracy(self, y: Array, truth: Array) -> float:
+        """Return the best share of signs that fits to ±1 get right, over ridges."""
+        return max(float(np.mean(np.sign(fit) == truth)) for fit in self.fits(y))
+
+    def error(self, y: Array, truth: Array) -> float:
+        """Return the least mean squared error over ridges."""
+        return min(mean_square(fit - truth) for fit in self.fits(y))
 
 
 def _dual(K: Array, y: Array, ridge: float) -> Array:
@@ -34,9 +49,9 @@ def _dual(K: Array, y: Array, ridge: float) -> Array:
 
 def best_accuracy(kernel: Any, X: Array, y: Array, test: Array, truth: Array) -> float:
     """Return the best share of signs that kernel ridge regression on ±1 gets right, over ridges."""
-    return max(float(np.mean(np.sign(fit) == truth)) for fit in best_fits(kernel, X, y, test))
+    return Rival(kernel, X, test).accuracy(y, truth)
 
 
 def best_error(kernel: Any, X: Array, y: Array, test: Array, truth: Array) -> float:
     """Return the least mean squared error of kernel ridge regression over ridges."""
-    return min(mean_square(fit - truth) for fit in best_fits(kernel, X, y, test))
+    return Rival(kernel, X, test).error(y, truth)

@@ -6,7 +6,7 @@ import numpy as np
 
 from widelearn import TaylorRegressor
 from widelearn.datasets import hypercube
-from widelearn.experiments.studies.baselines import best_error
+from widelearn.experiments.studies.baselines import Rival
 from widelearn.experiments.studies.ensembles import mean_square, new_seed
 from widelearn.experiments.studies.judging import Control, Verdict
 from widelearn.experiments.studies.rows import Row, Rows, Theory, of, panel, value
@@ -70,8 +70,8 @@ def simulate(cell: Cell, seed: Seed) -> list[Row]:
     if cell["part"] == "kernel":
         places = [(kernel(d), ratio, int(ratio * d)) for ratio in ratios]
         places += [(squared(d), ratio, round(ratio * d**2)) for ratio in squares]
-        ntk = NTK(activation="softplus")
-        return [value(series, ratio, best_error(ntk, X[:n], y[:n], check, truth)) for series, ratio, n in places]
+        ntk = Rival(NTK(activation="softplus"), X, check)
+        return [value(series, ratio, ntk.error(y[:n], truth)) for series, ratio, n in places]
     model_of = TaylorRegressor(linear_term=False, random_state=state)
     fits = {ratio: model_of.fit(X[: int(ratio * d)], y[: int(ratio * d)]).predict(check) for ratio in ratios}
     rows = [value(model(d), ratio, mean_square(fit - truth)) for ratio, fit in fits.items()]

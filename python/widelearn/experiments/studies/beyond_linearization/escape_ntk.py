@@ -4,7 +4,7 @@ import numpy as np
 
 from widelearn import TaylorRegressor
 from widelearn.datasets import hypercube
-from widelearn.experiments.studies.baselines import best_error
+from widelearn.experiments.studies.baselines import Rival
 from widelearn.experiments.studies.ensembles import mean_square, new_seed
 from widelearn.experiments.studies.judging import Control, Verdict
 from widelearn.experiments.studies.rows import Row, Rows, panel, value, without
@@ -33,13 +33,17 @@ def simulate(cell: Cell, seed: Seed) -> list[Row]:
     np.fill_diagonal(A, 0.0)
     A *= 1 / np.sqrt(((A + A.T) ** 2).sum() / 2)
     product, dense = [x[:, 0] * x[:, 1] for x in (X, check)], [((x @ A) * x).sum(axis=1) for x in (X, check)]
-    rows = []
+    rows, lifted, tangent = (
+        [],
+        Rival(TaylorKernel(2, "softplus"), X, check),
+        Rival(NTK(activation="softplus"), X, check),
+    )
     for kind, (y, truth) in {"": product, "dense": dense}.items():
         for n in cell["samples"] if not kind else (most,):
-            errors = {LIFTED: best_error(TaylorKernel(2, "softplus"), X[:n], y[:n], check, truth)}
+            errors = {LIFTED: lifted.error(y[:n], truth)}
             modes = {QUADRATIC: ("taylor", 128)}
             if not kind:
-                errors[TANGENT] = best_error(NTK(activation="softplus"), X[:n], y[:n], check, truth)
+                errors[TANGENT] = tangent.error(y[:n], truth)
                 modes |= {NETWORK: ("marginal", cell["width"])}
             for name, (mode, width) in modes.items():
                 model = TaylorRegressor(mode=mode, width=width, linear_term=False, random_state=state)

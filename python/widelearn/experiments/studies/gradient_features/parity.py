@@ -8,7 +8,7 @@ from scipy.stats import norm
 
 from widelearn import RandomFeatures, TwoLayerClassifier
 from widelearn.datasets import parity
-from widelearn.experiments.studies.baselines import RIDGES, best_accuracy
+from widelearn.experiments.studies.baselines import RIDGES, Rival
 from widelearn.experiments.studies.ensembles import new_seed
 from widelearn.experiments.studies.judging import Control, Verdict
 from widelearn.experiments.studies.rows import Row, Rows, Theory, panel, value
@@ -57,8 +57,11 @@ def simulate(cell: Cell, seed: Seed) -> list[Row]:
     features = RandomFeatures(cell["features"], bias_scale=1.0, random_state=state).fit(X[:1])
     kernels = {name: kernel_of(name, d) for name in KERNELS} | {FEATURES: products(features)}
     rows = []
+    for name, kernel in kernels.items():
+        rival = Rival(kernel, X, test)
+        rows += [value(name_of(name, k), n, rival.accuracy(y[:n], truth)) for n in samples]
     for n in samples:
-        scores = {name: best_accuracy(kernel, X[:n], y[:n], test, truth) for name, kernel in kernels.items()}
+        scores = {}
         for name, algorithm in ((NETWORK, "gd"), (FROZEN, "frozen")):
             net = TwoLayerClassifier.preset("parity", algorithm=algorithm, random_state=state)
             scores[name] = float(net.fit(X[:n], y[:n]).score(test, truth))

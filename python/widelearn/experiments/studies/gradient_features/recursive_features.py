@@ -11,7 +11,7 @@ from widelearn.experiments.studies.spec import Cell, Panels, Seed, Settings, Spe
 from widelearn.experiments.studies.statements import apart, at_least, more
 
 SETTINGS = {"d": 100, "samples": (400, 800, 1200), "draws": 8, "test": 2000}
-QUICK = {"d": 50, "samples": (500,), "draws": 5, "test": 1000}
+QUICK = {"d": 40, "samples": (350,), "draws": 5, "test": 1000}
 MACHINE, KERNEL, HIDDEN = "recursive machine", "its own kernel", "three bits"
 SHARE, HIDDEN_SHARE = "share of the metric on the bits", "share of the metric on three bits"
 

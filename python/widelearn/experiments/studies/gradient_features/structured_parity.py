@@ -6,7 +6,7 @@ import numpy as np
 
 from widelearn import TwoLayerClassifier
 from widelearn.datasets import parity
-from widelearn.experiments.studies.baselines import best_accuracy
+from widelearn.experiments.studies.baselines import Rival
 from widelearn.experiments.studies.ensembles import new_seed
 from widelearn.experiments.studies.judging import Control, Verdict
 from widelearn.experiments.studies.rows import Row, Rows, line, of, panel, value
@@ -37,11 +37,12 @@ def simulate(cell: Cell, seed: Seed) -> list[Row]:
     twin = parity(most + cell["test"], d, k, kind="uniform", random_state=state)
     hard = np.arange(len(data.y)) >= most
     test, truth = data.X[hard & data.uniform], data.y[hard & data.uniform]
-    rows = []
+    rows, signs = [], data.y[:most].astype(float)
+    for name, kernel in zip(KERNELS, (NTK(), RBF(1 / d)), strict=True):
+        rival = Rival(kernel, data.X[:most], test)
+        rows += [value(name, n, rival.accuracy(signs[:n], truth)) for n in samples]
     for n in samples:
-        X, y = data.X[:n], data.y[:n].astype(float)
-        for name, kernel in zip(KERNELS, (NTK(), RBF(1 / d)), strict=True):
-            rows.append(value(name, n, best_accuracy(kernel, X, y, test, truth)))
+        X, y = data.X[:n], signs[:n]
         for name, algorithm in ((ONE_STEP, "one_step"), (GD, "algorithm1")):
             net = TwoLayerClassifier.preset("structured_parity", algorithm=algorithm, random_state=state)
             rows.append(value(name, n, net.fit(X, y).score(test, truth)))
