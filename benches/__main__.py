@@ -41,6 +41,11 @@ def jobs(options: argparse.Namespace) -> Iterator[Any]:
         print("without --torch DIR the jobs beside PyTorch are left out")
     for module in (kernels, threads, features, ridge, nets, dask_cluster):
         yield from module.jobs(options.quick)
+    if options.peer:
+        # Last, as it loads jax here, with threads of its own.
+        from benches import finite_ntk
+
+        yield from finite_ntk.jobs(options.peer, options.peer_python, options.quick)
 
 
 def line(row: dict[str, Any], machine: dict[str, Any]) -> str:

@@ -7,7 +7,6 @@ by ``widelearn.kernels.Empirical`` on the same Jacobians in blocks, and says how
 import json
 import os
 import sys
-import threading
 import time
 
 # Answers leave by the real stdout; whatever the libraries print goes to stderr.
@@ -18,10 +17,9 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.func import functional_call, jacrev, vmap  # noqa: E402
+from watch import Watch  # noqa: E402
 
 import widelearn as wl  # noqa: E402
-
-PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def mlp(d, width):
@@ -63,31 +61,6 @@ class Model:
             first, second = self.leaves(x), self.leaves(x)
             pairs = zip(first.values(), second.values(), strict=True)
             return sum(torch.einsum("Nf,Mf->NM", a.flatten(1), b.flatten(1)) for a, b in pairs).numpy()
-
-
-class Watch:
-    """The most that the process holds beyond what it held, looked at every hundredth of a second."""
-
-    def __enter__(self):
-        self.base, self.most, self.stop = held(), 0, threading.Event()
-        self.thread = threading.Thread(target=self.look)
-        self.thread.start()
-        return self
-
-    def look(self):
-        """Look until the end."""
-        while not self.stop.wait(0.01):
-            self.most = max(self.most, held() - self.base)
-
-    def __exit__(self, *error):
-        self.stop.set()
-        self.thread.join()
-
-
-def held():
-    """Bytes that the process holds."""
-    with open("/proc/self/statm") as stream:
-        return int(stream.read().split()[1]) * PAGE
 
 
 def main():
