@@ -207,7 +207,9 @@ def risk(
     -----
     Deterministic equivalents, with a relative error that falls like n^(-1/2) for features with independent sub-Gaussian
     coordinates and for harmonics on the sphere. They fail for features with random lengths (elliptical data), and
-    describe averages where min(n, N) is small. About 1 ms for 1,000 eigenvalues.
+    describe averages where min(n, N) is small. On the cube RBF(gamma=1/(2 d)), with ridge 0.03, noise 0.09 and equal
+    parts of degrees 1 and 2, has 3 to 8 % more excess than predicted at d = 9, up to 2 % at d = 16, and less than 1 %
+    at d = 30 (30 to 120 samples, 400 draws, 1 standard error about 1 %). About 1 ms for 1,000 eigenvalues.
 
     References
     ----------
