@@ -26,7 +26,7 @@ from fuzz.switches import Build, listed
 
 ROOT = Path(__file__).parents[1]
 # The crates of tests that know a room of the core; unit tests and drawn shapes know all.
-RUST = {"kernels": ["--test=kernels", "--test=gram"], "solve": ["--test=solve"]}
+RUST = {"kernels": ["--test=kernels", "--test=gram", "--test=wide"], "solve": ["--test=solve"]}
 # Seconds for the first run of the tests.
 FIRST = 1800.0
 

@@ -173,7 +173,8 @@ fn networks_are_their_expectations() {
     ];
     for (k, activation) in activations.into_iter().enumerate() {
         let d = 2 + k % 4;
-        let x = rows(20 + k as u64, 5, d);
+        let mut x = rows(20 + k as u64, 6, d);
+        x[2 * d..3 * d].fill(0.0);
         for (depth, weight_variance, bias_variance) in [(1, 0.9, 0.0), (2, 0.6, 0.3)] {
             let network = Network { depth, activation, weight_variance, bias_variance };
             check(&Kernel::Nngp(network), &x, d);
@@ -227,6 +228,50 @@ fn kernels_of_many_neurons_are_near_their_limits() {
                 (found - want).abs() <= 6.0 * size / (width as f64).sqrt(),
                 "{activation:?} {i} {j}: {found} {want}"
             );
+        }
+    }
+}
+
+/// The angle between `(x, h)` and `(y, h)`, from what is left of their difference, or sum, across the first.
+fn angle(x: &[f64], y: &[f64], h: f64) -> f64 {
+    let (xy, xx) = (dot(x, y) + h * h, dot(x, x) + h * h);
+    let sign = 1f64.copysign(xy);
+    let rest: Vec<(f64, f64)> = x.iter().zip(y).map(|(x, y)| (*x, y - sign * x)).chain([(h, h - sign * h)]).collect();
+    let along = rest.iter().map(|(x, r)| x * r).sum::<f64>() / xx;
+    let across = rest.iter().map(|(x, r)| (r - along * x).powi(2)).sum::<f64>().sqrt();
+    let acute = across.atan2(xy.abs() / xx.sqrt());
+    if sign > 0.0 { acute } else { PI - acute }
+}
+
+#[test]
+fn rows_of_nearly_one_direction_keep_their_angles() {
+    for (seed, d) in [(0, 2), (1, 3), (2, 8), (3, 21)] {
+        let x: Vec<f64> = normals(seed + 70, 1, d);
+        let step: Vec<f64> = normals(seed + 80, 1, d);
+        for (power, sign) in (0..24).map(|k| (-0.5 * f64::from(k), if k % 3 == 2 { -1.0 } else { 1.0 })) {
+            let y: Vec<f64> = x.iter().zip(&step).map(|(x, s)| sign * (x + s * 10f64.powf(power))).collect();
+            let pair: Vec<f64> = x.iter().chain(&y).copied().collect();
+            for (weight_variance, bias_variance) in [(1.3, 0.0), (0.7, 0.2)] {
+                let network = |activation, depth| Network { depth, activation, weight_variance, bias_variance };
+                let next = |expected: f64| weight_variance * expected + bias_variance;
+                let h = (bias_variance * d as f64 / weight_variance).sqrt();
+                let (first, own) = (angle(&x, &y, h), next(0.5));
+                // A layer of steps has the covariance w (pi - t) / (2 pi) + b, and w / 2 + b with itself.
+                let step = next((PI - first) / (2.0 * PI));
+                let second = 2.0 * ((weight_variance * first / (2.0 * PI)) / (2.0 * own)).sqrt().asin();
+                let sizes = next(dot(&x, &x) / d as f64) * next(dot(&y, &y) / d as f64);
+                let relu = next(sizes.sqrt() * (first.sin() + (PI - first) * first.cos()) / (2.0 * PI));
+                let slope = weight_variance * (PI - first) / (2.0 * PI) * next(dot(&x, &y) / d as f64);
+                for (kernel, want, size) in [
+                    (Kernel::Nngp(network(Activation::Step, 1)), step, own),
+                    (Kernel::Nngp(network(Activation::Step, 2)), next((PI - second) / (2.0 * PI)), own),
+                    (Kernel::Nngp(network(Activation::Relu, 1)), relu, next(sizes.sqrt() / 2.0)),
+                    (Kernel::Ntk(network(Activation::Relu, 1)), relu + slope, next(sizes.sqrt())),
+                ] {
+                    let found = gram(&kernel, &pair, d)[1];
+                    assert!((found - want).abs() <= 2e-14 * size, "{kernel:?} 1e{power} {sign}: {found} {want}");
+                }
+            }
         }
     }
 }
