@@ -69,7 +69,7 @@ def simulate(cell: Cell, seed: Seed) -> list[Row]:
     for name, activation in ((FORMS, "quadratic"), (STEPS, "step")):
         features = NeuralRepresentation(p, activation, random_state=state).fit(X[: n + extra])
         whole = features.transform(raw[0]), features.transform(raw[1])
-        # The penalty of these is fixed beforehand; every rival has the best one on the test rows.
+        # The penalty of these is fixed beforehand; every rival has the best of its own on the test rows.
         found[name] = error(whole, 2, cell["alpha"])
         if name == FORMS:
             found[KERNEL] = kernel_error(NTK(activation="softplus"), whole)
