@@ -58,6 +58,16 @@ class Shapes:
 
     def _checked(self, name: str, value: Any, shape: str) -> Array:
         array = np.asarray(value)
+        # Small nets are looked at for as long as they compute: types that are the same are not looked up again.
+        if array.dtype is not self.dtype:
+            self._fit_type(name, array)
+        self._fit(name, array, shape)
+        if name not in ROWS:
+            check_finite(name, array)
+        return array if array.flags.carray else np.require(array, requirements=["C", "ALIGNED"])
+
+    def _fit_type(self, name: str, array: Array) -> None:
+        """Hold an array to the one type."""
         if array.dtype not in (np.float32, np.float64):
             raise TypeError(
                 f"{name} must be float32 or float64, got {array.dtype}. Convert it with {name}.astype(float)."
@@ -65,16 +75,11 @@ class Shapes:
         self.dtype = self.dtype or array.dtype
         if array.dtype != self.dtype:
             raise TypeError(f"{name} is {array.dtype}, the other arrays are {self.dtype}. Convert them to one type.")
-        self._fit(name, array, shape)
-        if name not in ROWS:
-            check_finite(name, array)
-        return np.require(array, requirements=["C", "ALIGNED"])
 
     def _fit(self, name: str, array: Array, shape: str) -> None:
         """Hold an array to a shape, and every letter to the length that it stood for first."""
-        letters = f"({', '.join(shape)}{',' if len(shape) == 1 else ''})"
         if array.ndim != len(shape):
-            raise ValueError(f"{name} must have the shape {letters}, got {array.shape}.")
+            raise ValueError(f"{name} must have the shape {written(shape)}, got {array.shape}.")
         for length, letter in zip(array.shape, shape, strict=True):
             if length == 0:
                 raise ValueError(
@@ -83,7 +88,8 @@ class Shapes:
             wanted, owner = self.lengths.setdefault(letter, (length, name))
             if length != wanted:
                 raise ValueError(
-                    f"{name} must have the shape {letters} with {letter} = {wanted} as in {owner}, got {array.shape}."
+                    f"{name} must have the shape {written(shape)} with {letter} = {wanted} as in {owner}, got"
+                    f" {array.shape}."
                 )
 
     def weights(self, sample_weight: Any) -> Array:
@@ -103,6 +109,11 @@ class Shapes:
                 f"sample_weight must be >= 0 with a positive sum, got the least {weight.min():g}, sum {total:g}."
             )
         return weight / total
+
+
+def written(shape: str) -> str:
+    """Return the letters of a shape as a tuple."""
+    return f"({', '.join(shape)}{',' if len(shape) == 1 else ''})"
 
 
 def check_finite(name: str, array: Array) -> None:
