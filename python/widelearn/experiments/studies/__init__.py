@@ -46,7 +46,7 @@ PAPERS = {
         "joint-orders",
         "neural-representation",
     ),
-    "gradient_features": ("parity", "structured-parity", "xor-mixture", "recursive-features"),
+    "gradient_features": ("parity", "structured-parity", "xor-mixture", "recursive-features", "lottery-ticket"),
 }
 NAMES = tuple(name for names in PAPERS.values() for name in names)
 
