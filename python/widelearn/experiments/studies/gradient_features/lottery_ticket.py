@@ -98,7 +98,8 @@ def of_mixture(cell: Cell, rng: np.random.Generator) -> list[Row]:
         mask[neurons] = 1.0
         return float(retrain(replace(found, mask=mask), X, y).score(test, truth))
 
-    covering, missing = [], []
+    covering: list[float] = []
+    missing: list[float] = []
     for turn in range(cell["neurons"]):
         covering.append(accuracy([rng.choice(np.flatnonzero(kinds == kind)) for kind in range(KINDS)]))
         if turn % 2:
@@ -114,7 +115,7 @@ def of_mixture(cell: Cell, rng: np.random.Generator) -> list[Row]:
         rows.append(value(name, KINDS, float(np.mean(scores)), panel="mixture"))
         rows.append(value(f"{name}: how often", KINDS, float(np.mean(np.array(scores) >= least)), panel="rate"))
     rows.append(value("shortfall", KINDS, rows[0]["value"] - rows[1]["value"], panel="shortfall"))
-    rows.append(value("shortfall of three kinds", KINDS, least + MARGIN - np.mean(missing), panel="shortfall"))
+    rows.append(value("shortfall of three kinds", KINDS, least + MARGIN - float(np.mean(missing)), panel="shortfall"))
     for count in COUNTS:
         met = [len(set(rng.choice(kinds, count, replace=False))) == KINDS for _ in range(cell["subsets"])]
         rows.append(value(MET, count, float(np.mean(met)), panel="coverage"))
