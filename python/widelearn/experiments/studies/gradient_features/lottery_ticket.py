@@ -111,9 +111,9 @@ def of_mixture(cell: Cell, rng: np.random.Generator) -> list[Row]:
         drawn = [accuracy(rng.choice(width, count, replace=False)) for _ in range(cell["neurons"] // 4)]
         scores = {FULL: least + MARGIN, GRADIENT: own, RANDOM: float(np.mean(drawn))}
         rows += [value(name, count, score, panel="mixture") for name, score in scores.items()]
-    for name, scores in ((COVERING, covering), (MISSING, missing)):
-        rows.append(value(name, KINDS, float(np.mean(scores)), panel="mixture"))
-        rows.append(value(f"{name}: how often", KINDS, float(np.mean(np.array(scores) >= least)), panel="rate"))
+    for name, found_by in ((COVERING, covering), (MISSING, missing)):
+        rows.append(value(name, KINDS, float(np.mean(found_by)), panel="mixture"))
+        rows.append(value(f"{name}: how often", KINDS, float(np.mean(np.array(found_by) >= least)), panel="rate"))
     rows.append(value("shortfall", KINDS, rows[0]["value"] - rows[1]["value"], panel="shortfall"))
     rows.append(value("shortfall of three kinds", KINDS, least + MARGIN - float(np.mean(missing)), panel="shortfall"))
     for count in COUNTS:
