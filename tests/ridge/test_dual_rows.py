@@ -7,6 +7,7 @@ import widelearn as wl
 from fuzz import oracle
 from widelearn import ridge
 from widelearn.kernels import Laplace, as_kernel
+from widelearn.ridge.dual_rows import StoredRows, solve_rows
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -45,3 +46,17 @@ def test_a_stretch_of_a_huge_column_loses_no_digits_of_the_others(far):
     truth = oracle.fit(oracle.sums(X, y[:, None], np.ones(12), fit_intercept=True), 1e-6).values(X).rounded()[:, 0]
     for model in (wl.FeatureRidge("passthrough", 1e-6), wl.KernelRidge("linear", 1e-6)):
         np.testing.assert_allclose(model.fit(X, y).predict(X), truth.astype(float), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("fit_intercept", [False, True])
+@pytest.mark.parametrize("alpha", [1e-4, 1e-2, 1.0])
+def test_products_of_single_precision_are_kept_where_they_lose_little(alpha, fit_intercept, rng):
+    """Rows in pairs with targets of their own, so that dual coefficients grow as penalties fall."""
+    Z = np.repeat(rng.standard_normal((8, 30)), 2, axis=0).astype(np.float32)
+    y = rng.standard_normal((16, 1))
+    wanted = oracle.fit(oracle.sums(Z, y, np.ones(16), fit_intercept=fit_intercept), alpha).values(Z).rounded()
+    found = solve_rows(StoredRows(Z, fit_intercept), y, np.full(1, alpha), None, fit_intercept=fit_intercept)
+    # True errors are up to five times the estimate that may be 1e-6; coefficients of single precision add their own.
+    center = 0.0 if found.center is None else found.center
+    fitted = (Z.astype(float) - center) @ found.coef.astype(float) + found.offset
+    np.testing.assert_allclose(fitted, wanted, rtol=0, atol=1e-5 * np.linalg.norm(y))
