@@ -93,6 +93,18 @@ def test_label_noise_of_mixtures():
     np.testing.assert_array_equal(noisy.bayes(noisy.X), clean.bayes(clean.X))
 
 
+@pytest.mark.parametrize("weights", [[1, 1], [3, 1], [0, 1]])
+@pytest.mark.parametrize(("gap", "noise"), [(2.5, 0.0), (1.0, 0.2), (0.0, 0.1)])
+def test_two_clusters_have_a_closed_accuracy(weights, gap, noise):
+    given = {"means": [[0.0, 0.0, 1.0], [0.6 * gap, -0.8 * gap, 1.0]], "labels": ["a", "b"], "scale": 0.5}
+    data = datasets.gaussian_mixture(40_000, 3, weights=weights, label_noise=noise, random_state=2, **given)
+    assert share(data.bayes(data.X) == data.y, min(data.bayes_accuracy, 1 - 1e-9))
+    # clusters of several scales or more clusters have no such number
+    assert "bayes_accuracy" not in datasets.gaussian_mixture(9, 3, 3, random_state=0)
+    assert "bayes_accuracy" not in datasets.gaussian_mixture(9, 3, 2, random_state=0, scale=[1.0, 2.0])
+    assert "bayes_accuracy" not in datasets.gaussian_mixture(9, 3, 2, random_state=0, labels=[1, 1])
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp, ndtr
 from sklearn.utils import Bunch, check_random_state
 
@@ -130,7 +130,7 @@ def gaussian_mixture(
     Bunch
         `X` (n, d) and `y` (n,); the truth: `means` (r, d), `directions` (r, d), the means divided by their lengths (0
         where those are), `labels`, `weights` and `scale` (r,), `cluster` (n,), and `bayes`, the best classifier, a
-        function of rows.
+        function of rows; for two clusters of one scale and two labels `bayes_accuracy`, too.
 
     Raises
     ------
@@ -155,14 +155,7 @@ def gaussian_mixture(
     n, d, n_clusters = sizes(n=n, d=d, n_clusters=n_clusters)
     fits("rows", n, d)
     rng = check_random_state(random_state)
-    if means is None:
-        if n_clusters > d:
-            raise ValueError(f"n_clusters = {n_clusters} orthogonal means need d = {d} to be as large: pass means.")
-        centres = positive("radius", radius) * orthonormal(rng, None, n_clusters, d)
-    else:
-        centres = numbers("means", means)
-        if centres.ndim != 2 or centres.shape[1] != d or not len(centres) or not np.isfinite(centres).all():
-            raise ValueError(f"means must be finite, of shape (r, {d}), got shape {centres.shape}.")
+    centres = _centres(means, n_clusters, radius, d, rng)
     r = len(centres)
     names = np.where(np.arange(r) % 2 == 0, 1, -1) if labels is None else np.asarray(labels)
     p = numbers("weights", np.ones(r) if weights is None else weights)
@@ -188,7 +181,7 @@ def gaussian_mixture(
             logs = np.log(p) - d * np.log(s) - distances / (2 * s**2)
         return kinds[np.stack([logsumexp(logs[:, names == kind], axis=1) for kind in kinds], axis=1).argmax(axis=1)]
 
-    return Bunch(
+    found = Bunch(
         X=X,
         y=y,
         means=centres,
@@ -199,6 +192,35 @@ def gaussian_mixture(
         cluster=cluster,
         bayes=bayes,
     )
+    if r == len(kinds) == 2 and s[0] == s[1]:
+        right = _two_clusters(centres[0] - centres[1], float(s[0]), p)
+        found.bayes_accuracy = right * (1 - noise) + (1 - right) * noise
+    return found
+
+
+def _centres(
+    means: ArrayLike | None, n_clusters: int, radius: float, d: int, rng: np.random.RandomState
+) -> NDArray[np.float64]:
+    """Return the means: those given, or orthogonal ones of random directions."""
+    if means is None:
+        if n_clusters > d:
+            raise ValueError(f"n_clusters = {n_clusters} orthogonal means need d = {d} to be as large: pass means.")
+        return positive("radius", radius) * orthonormal(rng, None, n_clusters, d)
+    centres = numbers("means", means)
+    if centres.ndim != 2 or centres.shape[1] != d or not len(centres) or not np.isfinite(centres).all():
+        raise ValueError(f"means must be finite, of shape (r, {d}), got shape {centres.shape}.")
+    return centres
+
+
+def _two_clusters(apart: Array, scale: float, p: Array) -> float:
+    """Return how often the likelier of two Gaussians of one scale is right, by the difference of their means."""
+    with np.errstate(over="ignore"):
+        distance = float(np.linalg.norm(apart / scale))
+    if not (distance > 0 and p.min() > 0):
+        return float(p.max())
+    with np.errstate(over="ignore", divide="ignore"):
+        shift = np.log(p[0] / p[1]) / distance
+    return float(p[0] * ndtr(distance / 2 + shift) + p[1] * ndtr(distance / 2 - shift))
 
 
 def _relabelled(y: Array, kinds: Array, noise: float, rng: np.random.RandomState) -> Array:
