@@ -138,15 +138,15 @@ def feature_sets(
     >>> import numpy as np
     >>> from widelearn.diagnostics import GradientFeatures, feature_sets, initial_neurons
     >>> from widelearn.theory import mixture_gradient
-    >>> means = np.sqrt(50) * np.eye(50)[[0, 0, 1, 1]] * [[1], [-1], [1], [-1]]
-    >>> W, b = initial_neurons(2000, 50, bias_scale=2.0)
+    >>> means = np.sqrt(20) * np.eye(20)[[0, 0, 1, 1]] * [[1], [-1], [1], [-1]]
+    >>> W, b = initial_neurons(600, 20, bias_scale=2.0)
     >>> G = mixture_gradient(W, b, means, [1, 1, -1, -1], scale=0.25).G
     >>> sets = feature_sets(
-    ...     GradientFeatures(W, b, G, np.zeros(2000)), np.eye(50)[:2], min_norm=0.7
+    ...     GradientFeatures(W, b, G, np.zeros(600)), np.eye(20)[:2], min_norm=0.4
     ... )
     >>> sets.probability.round(2)
-    array([[0.05, 0.05, 0.05, 0.05],
-           [0.06, 0.06, 0.06, 0.06]])
+    array([[0.06, 0.06, 0.06, 0.06],
+           [0.05, 0.05, 0.05, 0.05]])
     """
     if not isinstance(features, GradientFeatures):
         raise TypeError(f"features must be GradientFeatures, got {type(features).__name__}.")

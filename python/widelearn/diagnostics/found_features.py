@@ -141,10 +141,9 @@ def discover_features(
     --------
     >>> from widelearn.datasets import parity
     >>> from widelearn.diagnostics import discover_features, initial_neurons
-    >>> W, b = initial_neurons(100, 30)
-    >>> seen, unseen = (
-    ...     parity(4000, 30, 5, kind, random_state=0) for kind in ("structured", "uniform")
-    ... )
+    >>> W, b = initial_neurons(100, 20)
+    >>> kinds = "structured", "uniform"
+    >>> seen, unseen = (parity(1500, 20, 5, kind, random_state=0) for kind in kinds)
     >>> found = discover_features(seen.X, seen.y, W, b)
     >>> len(found.directions), bool(abs(found.directions @ seen.directions.T)[0, 0] > 0.99)
     (1, True)

@@ -132,7 +132,9 @@ def opt_bound(
     Notes
     -----
     2 n N flops a step for N neurons, by accelerated projected gradients on the convex problem in a; the gap is that to
-    the dual problem. The bound takes the mean loss of the second half for normal. Other thresholds may do better.
+    the dual problem. The bound takes the mean loss of the second half for normal: it is 0 where no row there has a
+    loss, and rows with one then have a probability of at most ln(1/δ) over their number. Other thresholds may do
+    better.
 
     References
     ----------
@@ -144,9 +146,9 @@ def opt_bound(
     >>> import numpy as np
     >>> from widelearn.datasets import parity
     >>> from widelearn.diagnostics import opt_bound
-    >>> data = parity(4000, 30, 3, random_state=0)
+    >>> data = parity(2000, 20, 3, random_state=0)
     >>> along = opt_bound(data.X, data.y, data.directions, weight_norm=20.0)
-    >>> other = opt_bound(data.X, data.y, np.eye(30)[:1], weight_norm=20.0)
+    >>> other = opt_bound(data.X, data.y, np.eye(20)[:1], weight_norm=20.0)
     >>> bool(along.bound < 0.05), bool(other.loss > 0.95)
     (True, True)
     """
