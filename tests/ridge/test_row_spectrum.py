@@ -6,7 +6,7 @@ import pytest
 from fuzz import oracle
 from widelearn.ridge.moments import Moments
 from widelearn.ridge.row_spectrum import RowSpectrum
-from widelearn.ridge.tridiagonal import dual_gcv
+from widelearn.ridge.tridiagonal import Tridiagonal, dual_gcv
 
 
 def hat_errors(Z, y, weight, alpha, fit_intercept):
@@ -74,3 +74,26 @@ def test_fits_are_those_of_38_digits(seed, fit_intercept):
         wanted = oracle.fit(oracle.sums(Z, y, weight, fit_intercept=fit_intercept), alpha).values(Z).rounded()
         found = spectrum.solve(np.full(2, alpha))
         np.testing.assert_allclose((Z - found.center) @ found.coef + found.offset, wanted, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("fit_intercept", [False, True])
+@pytest.mark.parametrize("n", [2, 3, 7])
+def test_gcv_errors_of_a_kernel_are_those_of_its_features(n, fit_intercept, rng):
+    Z, y, weight = rng.standard_normal((n, n + 2)), rng.standard_normal((n, 2)), rng.uniform(0.3, 2.0, n)
+    alphas = np.array([0.1, 3.0])
+    found, _ = dual_gcv(Z @ Z.T, y, alphas, weight, fit_intercept=fit_intercept)
+    for alpha, errors in zip(alphas, found, strict=True):
+        np.testing.assert_allclose(errors, hat_errors(Z, y, weight, alpha, fit_intercept), rtol=1e-9)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.1, 5.0])
+@pytest.mark.parametrize("m", [1, 2, 6])
+def test_a_tridiagonal_form_solves_as_its_matrix(m, alpha, rng):
+    """In its own basis: products with the right-hand sides, and lengths, are those of the solution."""
+    Z, B = rng.standard_normal((m + 3, m)), rng.standard_normal((m, 2))
+    A = Z.T @ Z
+    wanted = np.linalg.solve(A + alpha * np.eye(m), B)
+    form = Tridiagonal(A.copy(), B.copy())
+    found = form.solve(alpha)
+    np.testing.assert_allclose(form.right.T @ found, B.T @ wanted, rtol=1e-10)
+    np.testing.assert_allclose(form.residual(alpha), alpha**2 * (wanted**2).sum(axis=0), rtol=1e-10, atol=1e-20)
