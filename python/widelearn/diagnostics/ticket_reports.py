@@ -159,7 +159,7 @@ def ticket_report(
     ...     X[:700], y[:700]
     ... )
     >>> small = ticket(model, X[:700], y[:700], "magnitude", keep=0.02)
-    >>> report = ticket_report(small, X[:700], y[:700], X[700:], y[700:], n_controls=3)
+    >>> report = ticket_report(small, X[:700], y[:700], X[700:1100], y[700:1100], n_controls=3)
     >>> report.ticket > 0.95, bool(report.matched.max() < 0.7)
     (True, True)
     """
