@@ -70,11 +70,15 @@ def main(arguments: list[str] | None = None) -> int:
     about = machine.describe(options.threads, options.quick)
     print(json.dumps(about, indent=1))
     machine.touch(2**22 if options.quick else 2**31)
-    rows = []
+    rows, names = [], []
     for one in jobs(options):
+        names.append(one.name)
         if options.only in one.name:
             rows.append(job.measure(one, 1, 0.0) if options.quick else job.measure(one, options.rounds))
             print(line(rows[-1], about), flush=True)
+    if not rows:
+        print(f"no job's name holds {options.only!r}; there are {', '.join(dict.fromkeys(names))}", file=sys.stderr)
+        return 2
     options.out.mkdir(parents=True, exist_ok=True)
     results = {"schema": 1, "quick": options.quick, "machine": about, "jobs": rows}
     (options.out / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
