@@ -123,6 +123,24 @@ def taylor() -> Call:
     return lambda: wl.TaylorRegressor(width=500, max_iter=10**5, tol=1e-15, random_state=0).fit(X, targets(X))
 
 
+def taylorised() -> Call:
+    """Train Taylor terms of the default model, again and again."""
+    X = rows(3000, 60)
+    return lambda: [wl.TaylorizedRidge(order=2, alpha=1e-6).fit(X, targets(X)) for _ in range(100)]
+
+
+def representation() -> Call:
+    """Whiten random neurons."""
+    X = rows(20_000, 60)
+    return lambda: [wl.NeuralRepresentation(2000, random_state=0).fit(X, targets(X)) for _ in range(20)]
+
+
+def flow() -> Call:
+    """Choose the time of a flow."""
+    X = rows(4000, 20)
+    return lambda: wl.GradientFlowRegressor().fit(X, targets(X))
+
+
 def recursive() -> Call:
     """Learn metrics from gradients."""
     X = rows(3000, 100)
@@ -194,6 +212,9 @@ KINDS: dict[str, Callable[[], Call]] = {
     "Nystrom centres": nystrom,
     "two-layer net": two_layer,
     "Taylor expansion": taylor,
+    "taylorised model": taylorised,
+    "representation": representation,
+    "flow": flow,
     "recursive features": recursive,
     "blocks of rows": blocks,
     "data set": data,
