@@ -33,8 +33,7 @@ QUICK = {
     "mixture": (60, 4.0, 600, 128),
     "shares": (0.02,),
     "masks": 2,
-    "neurons": 16,
-    "subsets": 2000,
+    "neurons": 8,
     "draws": 5,
     "test": 2000,
 }
@@ -87,12 +86,11 @@ def of_mixture(cell: Cell, rng: np.random.Generator) -> list[Row]:
     d, radius, n, width = cell["mixture"]
     data = xor_mixture(n + cell["test"], d, radius, random_state=new_seed(rng))
     X, y, test, truth = data.X[:n], data.y[:n], data.X[n:], data.y[n:]
-    options = {"width": width, "bias": "constant", "bias_scale": 0.2, "alpha": 0.1, "max_iter": 40}
+    options = {"width": width, "bias": "constant", "bias_scale": 0.2, "alpha": 0.1, "max_iter": 60}
     model = TwoLayerClassifier.preset("xor_mixture", random_state=new_seed(rng), **options).fit(X, y)
     means = np.vstack([data.directions, -data.directions])
     found = ticket(model, X, y, keep=KINDS, directions=means)
     kinds = kinds_of(model, X, y, means)
-    least = float(model.score(test, truth)) - MARGIN
 
     def accuracy(neurons: Any) -> float:
         mask = np.zeros(width)
@@ -103,18 +101,17 @@ def of_mixture(cell: Cell, rng: np.random.Generator) -> list[Row]:
     missing: list[float] = []
     for turn in range(cell["neurons"]):
         covering.append(accuracy([rng.choice(np.flatnonzero(kinds == kind)) for kind in range(KINDS)]))
-        if turn % 4 == 0:
+        if turn % 2 == 0:
             three = rng.permutation(KINDS)[:-1]
             missing.append(accuracy(rng.choice(np.flatnonzero(np.isin(kinds, three)), KINDS, replace=False)))
     rows = []
     for count in COUNTS:
         own = float(retrain(ticket(model, X, y, keep=count, directions=means), X, y).score(test, truth))
         drawn = [accuracy(rng.choice(width, count, replace=False)) for _ in range(cell["neurons"] // 8)]
-        scores = {FULL: least + MARGIN, GRADIENT: own, RANDOM: float(np.mean(drawn))}
+        scores = {FULL: float(model.score(test, truth)), GRADIENT: own, RANDOM: float(np.mean(drawn))}
         rows += [value(name, count, score, panel="mixture") for name, score in scores.items()]
     for name, found_by in ((COVERING, covering), (MISSING, missing)):
         rows.append(value(name, KINDS, float(np.mean(found_by)), panel="mixture"))
-        rows.append(value(f"{name}: how often", KINDS, float(np.mean(np.array(found_by) >= least)), panel="rate"))
     for count in COUNTS:
         met = [len(set(rng.choice(kinds, count, replace=False))) == KINDS for _ in range(cell["subsets"])]
         rows.append(value(MET, count, float(np.mean(met)), panel="coverage"))
@@ -157,12 +154,7 @@ def verdicts(settings: Settings) -> list[Verdict]:
             share=MARGIN,
             at=KINDS,
         ),
-        at_least(
-            f"four random neurons with one of each kind come within {MARGIN} in 3 of 4 cases",
-            f"{COVERING}: how often",
-            bound=0.75,
-            rival=f"{MISSING}: how often",
-        ),
+        at_least("four random neurons, one of each kind, learn alone", COVERING, bound=0.95, rival=MISSING),
         equal("random neurons have every kind as often as draws of four equal kinds", MET, share=0.05),
     ]
 
