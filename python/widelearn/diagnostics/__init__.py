@@ -17,9 +17,11 @@ from widelearn.diagnostics.expressivity import (
     explicit_solution,
     sample_complexity,
 )
+from widelearn.diagnostics.feature_progress import Emergence, emergence
 from widelearn.diagnostics.first_gradients import GradientFeatures, gradient_features, initial_neurons
 from widelearn.diagnostics.found_features import FoundFeatures, discover_features
 from widelearn.diagnostics.generalization import GeneralizationBound, generalization_bound
+from widelearn.diagnostics.gradient_outer_products import Alignment, alignment
 from widelearn.diagnostics.induced_nets import OptBound, opt_bound
 from widelearn.diagnostics.margins import normalized_margins
 from widelearn.diagnostics.net_paths import NetPath
@@ -32,8 +34,10 @@ from widelearn.diagnostics.ticket_reports import TicketReport, ticket_report
 from widelearn.diagnostics.tickets import Ticket, retrain
 
 __all__ = [
+    "Alignment",
     "CurvatureIdentity",
     "Directions",
+    "Emergence",
     "ExplicitSolution",
     "FeatureSets",
     "FoundFeatures",
@@ -50,10 +54,12 @@ __all__ = [
     "Snapshots",
     "Ticket",
     "TicketReport",
+    "alignment",
     "cone_cover",
     "curvature_identity",
     "directions",
     "discover_features",
+    "emergence",
     "explicit_solution",
     "feature_sets",
     "generalization_bound",
