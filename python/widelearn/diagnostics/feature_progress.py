@@ -117,7 +117,7 @@ def emergence(
 
     Notes
     -----
-    Costs a fit, and m d r flops and the outputs of fresh rows at every moment, of which r + 4 numbers are kept. Features
+    Costs a fit, and m d r flops and the outputs of fresh rows at every moment, of which r + 4 numbers stay. Features
     are often there long before scores show it. Source: Shi, Wei & Liang, NeurIPS 2023, section 5;
     Barak et al., "Hidden progress in deep learning", NeurIPS 2022.
 
