@@ -156,6 +156,54 @@ def test_whole_weights_are_repeated_rows():
         np.testing.assert_allclose(one.decision_function(X), two.decision_function(X), atol=1e-8)
 
 
+@pytest.mark.parametrize("kind", ["several", "labels"])
+def test_weights_of_classes_are_those_of_the_fit(kind):
+    weights = {"a": 1.0, "b": 30.0, "c": 2.0} if kind == "several" else [{0: 1.0, 1: 9.0}, {0: 2.0, 1: 1.0}]
+    model, X, y = fitted(kind, class_weight=weights)
+    if kind == "several":
+        count = np.array([weights[label] for label in y])
+    else:
+        count = np.prod([np.where(column, w[1], w[0]) for column, w in zip(y.T, weights, strict=True)], axis=0)
+    other = wl.TwoLayerClassifier(**model.get_params() | {"class_weight": None}).fit(X, y, count)
+    np.testing.assert_allclose(model.W_, other.W_, rtol=1e-9)
+    for method in WEIGHTS:
+        found = ticket(model, X, y, method, keep=0.3, unit="weights", random_state=0)
+        expected = ticket(other, X, y, method, keep=0.3, unit="weights", sample_weight=count, random_state=0)
+        np.testing.assert_array_equal(found.mask, expected.mask)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_only_neurons_that_gain_are_kept_in_one_dimension_too(seed):
+    x = np.random.default_rng(seed).standard_normal((80, 1))
+    model = wl.TwoLayerRegressor(20, max_iter=3, random_state=seed).fit(x, np.sin(2 * x[:, 0]))
+    gain = gains(NetStart.of(model, x, np.sin(2 * x[:, 0])))
+    for count in (3, int((gain > 0).sum())):
+        found = ticket(model, x, np.sin(2 * x[:, 0]), keep=count)
+        assert found.n_kept == count
+        assert (gain[found.mask > 0] > 0).all()
+
+
+@pytest.mark.parametrize("algorithm", ["gd", "algorithm1", "one_step", "k_step", "frozen"])
+@pytest.mark.parametrize("unit", ["weights", "neurons"])
+def test_rewound_neurons_are_the_masked_net(algorithm, unit):
+    _, X, y = fitted("classes")
+    model = wl.TwoLayerClassifier(24, algorithm=algorithm, max_iter=8, random_state=3).fit(X, y)
+    found = ticket(model, X, y, "random", keep=8, unit=unit, random_state=0)
+    small, masked = retrain(found, X, y), found.masked.fit(X, y)
+    np.testing.assert_allclose(small.decision_function(X), masked.decision_function(X), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("options", [{}, {"learning_rate": "cosine"}, {"early_stopping": True, "max_iter": 12}])
+def test_a_rewound_start_is_the_training_after_so_many_iterations(options):
+    kept = []
+    given = {"max_iter": 9, "callback": lambda t, state: kept.append(state.W.copy()) and None} | options
+    model, X, y = fitted("numbers", **given)
+    found = ticket(model, X, y, "iterative", keep=0.5, rewind=4)
+    np.testing.assert_array_equal(found.start[0], kept[3])
+    with pytest.raises(ValueError, match="beyond the iterations"):
+        ticket(model, X, y, "iterative", keep=0.5, rewind=50)
+
+
 def test_fresh_starts_have_the_mask_and_other_weights():
     data = parity(200, 10, 2, random_state=0)
     model = wl.TwoLayerClassifier.preset("parity", width=16, max_iter=20, random_state=0).fit(data.X, data.y)
@@ -188,6 +236,16 @@ def test_four_neurons_of_five_hundred_learn_two_pairs_of_clusters(named):
     assert retrain(four, X, y).score(fresh, truth) > model.score(fresh, truth) - 0.01
     scores = [retrain(four.control("random", seed), X, y).score(fresh, truth) for seed in range(12)]
     assert np.mean(scores) < 0.9
+
+
+def test_scores_of_equal_targets_are_scikit_learns():
+    model, X, y = fitted("two columns")
+    constant = np.column_stack([y[:9, 0], np.full(9, y[0, 1])])
+    start = NetStart.of(model, X[:9], constant)
+    assert start.ended(model.W_, model.b_, model.a_) == pytest.approx(model.score(X[:9], constant))
+    found = ticket(model, X, y, "snip")
+    with pytest.raises(ValueError, match="targets that differ"):
+        ticket_report(found, X, y, X[:9], constant, n_controls=2)
 
 
 def test_a_report_has_what_its_parts_say():
@@ -233,7 +291,14 @@ def test_wrong_input_is_refused_with_the_remedy():
         ticket(model, X, np.where(y == "a", "z", y))
     with pytest.raises(ValueError, match="label for each"):
         ticket(model, X, y[:-1])
+    with pytest.raises(ValueError, match="All scores are 0"):
+        ticket(wl.TwoLayerRegressor(4, algorithm="frozen").fit(X, X[:, 0]), X, X[:, 0], "movement")
+    for mask, unit in ((np.ones(8), "weights"), (np.ones((8, 5)), "neurons")):
+        with pytest.raises(ValueError, match=f"not '{unit}'"):
+            ticket(fitted("classes", mask=mask)[0], X, y, "magnitude", unit=unit)
     found = ticket(model, X, y, "snip")
+    with pytest.raises(ValueError, match="mask, width are the ticket's own"):
+        retrain(found, X, y, width=3, mask=None)
     with pytest.raises(ValueError, match="init must be"):
         retrain(found, X[:, :3], y)
     with pytest.raises(ValueError, match="start must be"):

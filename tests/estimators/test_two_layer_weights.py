@@ -100,8 +100,45 @@ def test_streams_take_class_weights_of_a_dictionary():
     # A stream is scaled by its first rows without their weights.
     assert stream.loss_curve_[0] == pytest.approx(table.loss_curve_[0])
     assert not np.allclose(stream.W_, TwoLayerClassifier(**options).fit_stream(iter([(X, y)]), classes=[0, 1]).W_)
+    for zero in ({0: 0.0, 1: 1.0}, {0: 1.0, 1: 0.0}):
+        with pytest.raises(ValueError, match="has a 0"):
+            TwoLayerClassifier(4, class_weight=zero).fit_stream(iter([(X, y)]))
+    large = TwoLayerClassifier(class_weight={0: 1e308, 1: 1e308}, **options).fit_stream(iter([(X, y)]))
+    np.testing.assert_array_equal(large.W_, TwoLayerClassifier(**options).fit_stream(iter([(X, y)])).W_)
     with pytest.raises(ValueError, match="needs all rows at once"):
         TwoLayerClassifier(class_weight="balanced").fit_stream(iter([(X, y)]))
+
+
+@pytest.mark.parametrize("heavy", range(3))
+def test_rows_left_out_take_their_weight_with_them(heavy):
+    X, y, _, _ = rows(6, n=60)
+    weight = np.ones(60)
+    weight[heavy] = 1e4
+    options = {"width": 6, "alpha": 0.0, "max_iter": 1, "learning_rate_init": 1e-12, "early_stopping": True}
+    seen = set()
+    for seed in range(8):
+        model = TwoLayerRegressor(scaling=None, validation_fraction=0.3, random_state=seed, **options)
+        loss = model.fit(X, y, weight).history_["loss"][0]
+        # The net is 0 at its start: the loss is half a weighted mean square of the targets of rows that are kept.
+        seen.add(bool(abs(loss - y[heavy] ** 2 / 2) < 0.01))
+        assert loss < np.max(y**2) / 2 + 1e-9
+        assert loss > 0.05 * np.mean(y**2) or abs(loss - y[heavy] ** 2 / 2) < 0.01
+        scaled = TwoLayerRegressor(scaling="scalar", validation_fraction=0.3, random_state=seed, **options)
+        size = scaled.fit(X, y, weight).x_scale_[0]
+        assert 0.3 < size / np.sqrt(np.mean(X**2)) < 3
+    assert seen
+
+
+def test_a_mask_leaves_the_law_of_the_first_step():
+    X, y, _, rng = rows(7, n=200)
+    for mask in (np.arange(30) % 3 == 0, rng.random((30, 4)) < 0.3):
+        model = TwoLayerRegressor(30, algorithm="one_step", mask=mask.astype(int), bias_scale=0.1, random_state=0).fit(
+            X, y
+        )
+        x = (X - model.x_offset_) / model.x_scale_
+        alive = np.abs(model.W_).sum(1) > 0
+        np.testing.assert_allclose(np.mean((x @ model.W_[alive].T) ** 2, axis=0), 1.0, rtol=1e-9)
+        assert not model.W_[(mask if mask.ndim == 2 else np.repeat(mask[:, None], 4, axis=1)) == 0].any()
 
 
 def test_a_checkpoint_knows_its_weights(tmp_path):
@@ -122,6 +159,10 @@ def test_wrong_weights_are_refused():
             TwoLayerRegressor(4).fit(X, y, weight)
     with pytest.raises(ValueError, match="rows that have a weight, has one class only"):
         TwoLayerClassifier(4).fit(X, y > 0, y > 0)
+    with pytest.raises(ValueError, match="class_weight is 0"):
+        TwoLayerClassifier(4, class_weight={True: 0.0, False: 0.0}).fit(X, y > 0)
+    large = TwoLayerClassifier(4, class_weight={True: 1e308, False: 1e308}).fit(X, y > 0, np.full(40, 1e300))
+    assert np.isfinite(large.W_).all()
     with pytest.raises(ValueError, match="class_weight"):
         TwoLayerClassifier(4, class_weight={True: -1.0}).fit(X, y > 0)
     with warnings.catch_warnings():

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 
 from widelearn.kernels import Linear
 from widelearn.nets import TwoLayer
@@ -144,7 +145,7 @@ def targets_of(y: ArrayLike, n: int, c: int) -> Array:
 
 def codes_of(model: Any, y: ArrayLike, n: int, c: int) -> Array:
     """Return codes (n, c) of labels that a fitted classifier knows: 1 and -1, for one output a class 1 and 0."""
-    labels, classes = np.asarray(y), np.asarray(model.classes_)
+    labels, classes = np.asarray(y.toarray() if issparse(y) else y), np.asarray(model.classes_)
     if model.multilabel_:
         if labels.shape != (n, c):
             raise ValueError(f"y must be an indicator of shape ({n}, {c}), got {labels.shape}.")
@@ -163,11 +164,12 @@ def codes_of(model: Any, y: ArrayLike, n: int, c: int) -> Array:
 def weights_of(sample_weight: ArrayLike | None, n: int) -> Array:
     """Return weights of rows that add up to 1."""
     weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=float)
-    if weight.shape != (n,) or not np.isfinite(weight).all() or weight.min() < 0 or not weight.sum() > 0:
+    if weight.shape != (n,) or not np.isfinite(weight).all() or weight.min() < 0 or not weight.max() > 0:
         raise ValueError(
             f"sample_weight must be {n} finite numbers >= 0 with a positive sum, got shape {weight.shape}, least"
-            f" {weight.min(initial=np.inf):g}, sum {weight.sum():g}."
+            f" {weight.min(initial=np.inf):g}, largest {weight.max(initial=0.0):g}."
         )
+    weight = weight / weight.max()
     return np.asarray(weight / weight.sum())
 
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import validate_data
 
 from widelearn.diagnostics.net_paths import codes_of, rows_of, targets_of, weights_of
 from widelearn.nets import TwoLayer, loss
@@ -17,6 +18,8 @@ Array = NDArray[np.float64]
 FITTED = ("W0_", "b0_", "a0_", "W_", "b_", "a_", "x_offset_", "x_scale_")
 # Largest value in the net's units whose squares and their sums are numbers.
 LARGEST = 1e100
+# Differences beside a target's size that are rounding errors.
+EQUAL = 1e-12
 
 
 def check_two_layer(model: Any) -> None:
@@ -46,6 +49,8 @@ class NetStart:
     def of(cls, model: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Read a fitted two-layer estimator, and rows, targets and weights like those of its fit."""
         check_two_layer(model)
+        # Frames must have the columns of the fit, in their order.
+        validate_data(model, X, reset=False, skip_check_array=True)
         W, b, a = (np.asarray(part, dtype=float) for part in (model.W0_, model.b0_, model.a0_))
         rows, c = rows_of("X", X, W.shape[1]), a.shape[1]
         with np.errstate(over="ignore", invalid="ignore"):
@@ -67,8 +72,7 @@ class NetStart:
                     f"{name} has values more than {LARGEST:g} times those of the fit: give the rows of the fit."
                 )
         net = TwoLayer(W, b, a, model.activation, smoothing=model.smoothing)
-        weight = None if sample_weight is None else weights_of(sample_weight, len(rows))
-        return cls(net, rows, Y, kind, reading, weight)
+        return cls(net, rows, Y, kind, reading, weights_in_fit(model, y, sample_weight, len(rows)))
 
     def ended(self, W: Any, b: Any, a: Any) -> float:
         """Return the score of the net with other weights."""
@@ -93,4 +97,15 @@ class NetStart:
             return float(np.mean(((F > 0) == (self.Y > 0)).all(axis=1)))
         left = np.sum((F - self.Y) ** 2, axis=0)
         spread = np.sum((self.Y - self.Y.mean(axis=0)) ** 2, axis=0)
-        return float(np.mean(1 - left / np.where(spread > 0, spread, np.inf)))
+        # Of targets that are equal but for rounding.
+        equal = spread <= len(F) * (EQUAL * np.abs(self.Y).max(axis=0)) ** 2
+        return float(np.mean(np.where(equal, left <= spread, 1 - left / np.where(equal, 1.0, spread))))
+
+
+def weights_in_fit(model: Any, y: ArrayLike, sample_weight: ArrayLike | None, n: int) -> Array | None:
+    """Return the weights that rows had in a fit, those of their classes included; None where all are equal."""
+    weight = None if sample_weight is None else weights_of(sample_weight, n)
+    if getattr(model, "class_weight", None) is None:
+        return weight
+    own = weights_of(model._model.targets.labels.weights(y, model.class_weight, None), n)
+    return own if weight is None else weights_of(own * weight, n)

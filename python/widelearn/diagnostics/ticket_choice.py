@@ -17,6 +17,7 @@ from widelearn.diagnostics.tickets import UNITS, Ticket, alive_of, unfitted
 from widelearn.runtime import in_range
 
 Array = NDArray[np.float64]
+Weights = tuple[Array, Array, Array]
 
 METHODS = ("gradient_features", "iterative", "random", *SCORES)
 # Share of what is left that a round of iterative pruning takes.
@@ -66,7 +67,7 @@ def ticket(
     rewind : int, default=0
         Iterations after which "iterative" takes the weights that its later rounds, and the ticket, start from.
     sample_weight : array-like of shape (n,), optional
-        Weights of the rows in the mean loss, times those of their classes.
+        Weights of the rows in the fit; those of classes are the model's.
     random_state : int, RandomState or None, default=None
         Source of "random".
 
@@ -125,7 +126,12 @@ def ticket(
         raise ValueError(f"unit must be 'weights' or 'neurons', got {unit!r}.")
     if directions is not None and (method, unit) != ("gradient_features", "neurons"):
         raise ValueError(f"directions are for neurons by 'gradient_features', not for {unit} by {method!r}.")
-    if not isinstance(rewind, Integral) or int(rewind) < 0 or (rewind and method != "iterative"):
+    if (
+        isinstance(rewind, bool)
+        or not isinstance(rewind, Integral)
+        or int(rewind) < 0
+        or (rewind and method != "iterative")
+    ):
         raise ValueError(f"rewind must be a number of iterations, and is for 'iterative' alone, got {rewind!r}.")
     begin = NetStart.of(model, X, y, sample_weight)
     shape = model.W0_.shape if unit == "weights" else model.b0_.shape
@@ -162,6 +168,8 @@ def count_of(keep: Any, total: int, unit: str) -> int:
 def largest(score: Array, alive: NDArray[np.bool_], count: int) -> Array:
     """Return the mask of the largest scores among those that are there; of equal ones the first."""
     mask = np.zeros(score.shape)
+    if not np.any(score[alive]):
+        raise ValueError("All scores are 0, so that nothing chooses: take another method, or another start.")
     order = np.argsort(-np.where(alive, score, -np.inf), axis=None, kind="stable")
     mask.flat[order[:count]] = 1.0
     return mask
@@ -200,13 +208,14 @@ def covering(start: NetStart, alive: NDArray[np.bool_], count: int, goals: Array
 
 
 def spread(features: Array, gain: Array, count: int) -> list[int]:
-    """Return places of unit features: the largest gain first, then the largest gain times distance to those taken."""
-    taken: list[int] = []
-    gain = np.where(np.isfinite(gain), gain, 0.0)
-    worth = gain
+    """Return places of features that gain: the largest gain, then the largest gain times distance to those taken."""
+    left = gain > 0
+    gain = np.where(left, gain, 0.0)
+    worth, taken = gain, []
     for _ in range(count):
-        chosen = int(np.argmax(np.where(np.isin(np.arange(len(gain)), taken), -1.0, worth)))
+        chosen = int(np.argmax(np.where(left, worth, -np.inf)))
         taken.append(chosen)
+        left[chosen] = False
         worth = np.minimum(worth, gain * (1.0 - features @ features[chosen]))
     return taken
 
@@ -217,8 +226,7 @@ def by_rounds(
     """Take the smallest |a_i W_ij| away in rounds, each after a training of what is left from the start."""
     found, trained = whole, model
     if rewind:
-        early = whole.masked.set_params(max_iter=rewind).fit(X, y, sample_weight)
-        found = replace(whole, start=(early.W_, early.b_, early.a_))
+        found = replace(whole, start=weights_after(whole, X, y, sample_weight, rewind))
     while found.n_kept > count:
         left = max(count, int((1 - PRUNED) * found.n_kept))
         scores = magnitude(trained, NetStart.of(trained, X, y), found.unit)
@@ -226,3 +234,18 @@ def by_rounds(
         if left > count:
             trained = found.masked.fit(X, y, sample_weight)
     return found
+
+
+def weights_after(whole: Ticket, X: ArrayLike, y: ArrayLike, sample_weight: Any, steps: int) -> Weights:
+    """Return the weights after so many iterations of a training."""
+    kept: list[Weights] = []
+
+    def look(iteration: int, state: Any) -> bool:
+        if iteration == steps:
+            kept.append((state.W.copy(), state.b.copy(), state.a.copy()))
+        return iteration >= steps
+
+    whole.masked.set_params(callback=look).fit(X, y, sample_weight)
+    if not kept:
+        raise ValueError(f"rewind = {steps} is beyond the iterations of the training: rewind to an earlier one.")
+    return kept[0]

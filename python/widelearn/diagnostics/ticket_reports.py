@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from sklearn.base import is_classifier
+from sklearn.metrics import r2_score
 from sklearn.utils import check_random_state
 
 from widelearn.diagnostics.net_starts import NetStart
@@ -30,13 +33,14 @@ class TicketReport:
     Parameters
     ----------
     full, ticket, fresh : float
-        Scores of the whole net from its start, of the ticket from it, and of the ticket's mask from another start.
+        Scores of the whole net from the ticket's start, of the ticket, and of its mask from another start.
     random, matched : ndarray of shape (n_controls,)
         Scores of random masks of the ticket's size; of those that keep as many weights of every neuron.
     intervals : dict
         For "full", "ticket" and "fresh" an interval (low, high) of the given level over test rows.
     steps : dict
-        For "full" and "ticket" the first iteration after which the score is at least the threshold; None if never.
+        For "full" and "ticket" the first iteration after which the score is at least the threshold; None if never, or
+        where the algorithm has no iterations.
     share : float
         The share of the first layer's weights that the ticket keeps.
 
@@ -111,6 +115,7 @@ def ticket_report(
     n_controls: int = 30,
     margin: float = 0.05,
     level: float = 0.9,
+    sample_weight: ArrayLike | None = None,
     random_state: int | np.random.RandomState | None = 0,
 ) -> TicketReport:
     """Train a ticket, the whole net, another start and random masks, and score all of them on fresh rows.
@@ -129,6 +134,8 @@ def ticket_report(
         The threshold of `steps` lies so much below the whole net's score.
     level : float in (0, 1), default=0.9
         Of the intervals: Clopper and Pearson's for accuracies, percentiles of 1,000 draws of the test rows for R².
+    sample_weight : array-like of shape (n,), optional
+        Weights of the rows to train on; scores have none.
     random_state : int, RandomState or None, default=0
         Source of the masks, the other start and the draws of test rows.
 
@@ -174,17 +181,20 @@ def ticket_report(
     whole = replace(ticket, mask=alive_of(ticket.estimator, ticket.mask.shape).astype(float))
     seed = ticket.estimator.random_state
     seed = int(seed) if isinstance(seed, Integral) else int(rng.randint(2**31 - 1))
+    train = partial(retrain, X=X, y=y, sample_weight=sample_weight)
     tickets = {"full": whole, "ticket": ticket}
-    models = {name: retrain(one, X, y, random_state=seed) for name, one in tickets.items()}
-    models["fresh"] = retrain(ticket, X, y, start="fresh", random_state=int(rng.randint(2**31 - 1)))
+    models = {name: train(one, random_state=seed) for name, one in tickets.items()}
+    models["fresh"] = train(ticket, start="fresh", random_state=int(rng.randint(2**31 - 1)))
     scores = {name: float(model.score(X_test, y_test)) for name, model in models.items()}
     steps = {}
     for name, one in tickets.items():
         # Again, since only a fit that is done says how it scaled rows and targets.
-        curve = watched(one, X, y, NetStart.of(models[name], X_test, y_test), seed)
+        curve = watched(partial(train, one, random_state=seed), NetStart.of(models[name], X_test, y_test))
         steps[name] = reached(curve, scores["full"] - margin)
     controls = {
-        kind: np.array([scored(ticket.control(kind, int(draw)), X, y, X_test, y_test, seed) for draw in column])
+        kind: np.array(
+            [train(ticket.control(kind, int(one)), random_state=seed).score(X_test, y_test) for one in column]
+        )
         for kind, column in zip(CONTROLS, seeds.T, strict=True)
     }
     return TicketReport(
@@ -196,19 +206,14 @@ def ticket_report(
     )
 
 
-def scored(ticket: Ticket, X: ArrayLike, y: ArrayLike, X_test: ArrayLike, y_test: ArrayLike, seed: int) -> float:
-    """Train a ticket and return its score of fresh rows."""
-    return float(retrain(ticket, X, y, random_state=seed).score(X_test, y_test))
-
-
-def watched(ticket: Ticket, X: ArrayLike, y: ArrayLike, fresh: NetStart, seed: int) -> list[float]:
-    """Train a ticket; return the score of fresh rows after every iteration."""
+def watched(train: Callable[..., Any], fresh: NetStart) -> list[float]:
+    """Train; return the score of fresh rows after every iteration."""
     curve: list[float] = []
 
     def look(iteration: int, state: Any) -> None:
         curve.append(fresh.ended(state.W, state.b, state.a))
 
-    retrain(ticket, X, y, random_state=seed, callback=look)
+    train(callback=look)
     return curve
 
 
@@ -223,11 +228,14 @@ def interval(model: Any, X: ArrayLike, y: ArrayLike, level: float, rng: np.rando
         n = len(np.asarray(y))
         found = stats.binomtest(round(float(model.score(X, y)) * n), n).proportion_ci(level)
         return float(found.low), float(found.high)
-    left = NetStart.of(model, X, y)
-    scores = []
+    known = np.asarray(y, dtype=float).reshape(len(np.asarray(y)), -1)
+    values, scores = model.predict(X).reshape(known.shape), []
     for _ in range(DRAWS):
-        rows = rng.randint(len(left.X), size=len(left.X))
-        drawn = replace(left, X=left.X[rows], Y=left.Y[rows])
-        scores.append(drawn.ended(model.W_, model.b_, model.a_))
+        rows = rng.randint(len(known), size=len(known))
+        # Draws of equal targets have no R².
+        if (np.ptp(known[rows], axis=0) > 0).all():
+            scores.append(r2_score(known[rows], values[rows]))
+    if not scores:
+        raise ValueError("R² needs test targets that differ: give more test rows.")
     low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

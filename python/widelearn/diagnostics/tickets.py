@@ -15,6 +15,8 @@ from widelearn.runtime import in_range
 Array = NDArray[np.float64]
 
 UNITS = ("weights", "neurons")
+# Algorithms that train both layers, whose steps are those of the kept neurons alone.
+TRAINED = ("gd", "algorithm1")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +70,7 @@ class Ticket:
     @property
     def masked(self) -> Any:
         """An estimator that trains the ticket from its start, with all weights there and a mask on them."""
-        own = self.estimator.mask
-        mask = self.mask if own is None or np.ndim(own) <= self.mask.ndim else np.asarray(own) * self.mask[:, None]
-        return clone(self.estimator).set_params(init=self.start, mask=mask)
+        return clone(self.estimator).set_params(init=self.start, mask=self.mask)
 
     @property
     def share(self) -> float:
@@ -132,14 +132,15 @@ def retrain(
     sample_weight : array-like of shape (n,), optional
         Weights of the rows.
     random_state : int, RandomState or None, default=None
-        Seed of the fit; None keeps the estimator's, with which "fresh" draws the start of the first fit again.
+        Seed of the fit; None keeps the estimator's. If that is an integer, "fresh" draws the first fit's start again.
     **parameters
         Others of the estimator's, such as `max_iter` or `callback`.
 
     Returns
     -------
     TwoLayerRegressor or TwoLayerClassifier
-        A fitted clone. Its `mask` is the ticket's; rewound neurons are a net of their own, of width ``n_kept``.
+        A fitted clone. Its `mask` is the ticket's; rewound neurons that "gd" or "algorithm1" train are a net of their
+        own, of width ``n_kept``.
 
     Raises
     ------
@@ -171,14 +172,16 @@ def retrain(
         raise TypeError(f"ticket must be what wl.diagnostics.ticket returns, got {type(ticket).__name__}.")
     if start not in ("rewound", "fresh"):
         raise ValueError(f"start must be 'rewound' or 'fresh', got {start!r}.")
+    if given := sorted({"mask", "width", "init"} & set(parameters)):
+        raise ValueError(f"{', '.join(given)} are the ticket's own: make another ticket.")
     estimator = ticket.masked.set_params(**parameters)
     if start == "fresh":
         estimator.set_params(init=ticket.estimator.init)
-    elif ticket.unit == "neurons":
+    elif ticket.unit == "neurons" and estimator.algorithm in TRAINED:
         # The others are nothing to multiply.
-        kept, own = ticket.mask > 0, estimator.mask
-        own = None if np.ndim(own) == 1 else np.asarray(own)[kept]
-        estimator.set_params(width=ticket.n_kept, init=tuple(part[kept] for part in ticket.start), mask=own)
+        kept = ticket.mask > 0
+        own = tuple(part[kept] for part in ticket.start)
+        estimator.set_params(width=ticket.n_kept, init=own, mask=None)
     if random_state is not None:
         estimator.set_params(random_state=random_state)
     return estimator.fit(X, y, sample_weight)
@@ -190,10 +193,11 @@ def unfitted(model: Any) -> Any:
 
 
 def alive_of(model: Any, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Say which weights or neurons an estimator's own mask leaves."""
+    """Say which weights or neurons an estimator's own mask leaves, which must be of this shape."""
     if model.mask is None:
         return np.ones(shape, bool)
     mask = np.asarray(model.mask) > 0
-    if len(shape) == 1:
-        return np.asarray(mask if mask.ndim == 1 else mask.any(axis=1))
-    return np.broadcast_to(mask if mask.ndim == 2 else mask[:, None], shape)
+    if mask.ndim != len(shape):
+        own, asked = (UNITS[1] if dim == 1 else UNITS[0] for dim in (mask.ndim, len(shape)))
+        raise ValueError(f"The model has a mask of {own} of its own: take unit={own!r}, not {asked!r}.")
+    return mask

@@ -24,6 +24,13 @@ def has_probabilities(estimator: Any) -> bool:
     return bool(estimator.loss == "logistic")
 
 
+def positive(weight: Array | None) -> Array | None:
+    """Return weights of a stream's rows; each must count, for a batch may hold no others."""
+    if weight is not None and not weight.min() > 0:
+        raise ValueError("class_weight has a 0: leave the rows of that class out of the stream instead.")
+    return weight
+
+
 @dataclass(eq=False, repr=False)
 class TwoLayerClassifier(SignClassifier, BaseTwoLayer):
     """Classify by a two-layer network f(x) = Σ_r a_r σ(<w_r, x> - b_r), trained by gradient descent on all its weights.
@@ -191,14 +198,20 @@ class TwoLayerClassifier(SignClassifier, BaseTwoLayer):
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit to rows `X` (n, d) and labels `y` (n,), or an indicator (n, t); returns the estimator.
 
-        The mean loss becomes Σ_i w_i ℓ_i / Σ_i w_i for a `sample_weight` w (n,): whole weights are repeated rows.
+        The mean loss becomes Σ_i w_i ℓ_i / Σ_i w_i for a `sample_weight` w (n,): whole weights are repeated rows, where
+        no rows are drawn (batches, `early_stopping`) or counted (class_weight="balanced").
         """
 
         def weigh(x: Array, y: Array) -> tuple[Array, Array, Array | None, ClassTargets]:
             targets = ClassTargets.of(y, self.loss)
             x, y, weight = weighed(x, y, sample_weight)
-            weight = targets.labels.weights(y, self.class_weight, weight)
-            x, y, weight = weighed(x, y, weight)
+            own = targets.labels.weights(y, self.class_weight, None)
+            if own is not None:
+                if not own.max() > 0:
+                    raise ValueError(
+                        "class_weight is 0 for the classes of all rows. Give some class a positive weight."
+                    )
+                x, y, weight = weighed(x, y, own / own.max() * (1.0 if weight is None else weight))
             if not targets.labels.multilabel:
                 refuse_one_class(np.unique(y), "y, at rows that have a weight,")
             return x, y, weight, targets
@@ -209,8 +222,8 @@ class TwoLayerClassifier(SignClassifier, BaseTwoLayer):
     def fit_stream(self, stream: Any, classes: ArrayLike | None = None) -> Self:
         """Fit to fresh rows in every iteration; returns the estimator.
 
-        `stream` is as for :meth:`TwoLayerRegressor.fit_stream`; `classes` names all classes, those of the first batch
-        if None.
+        `stream` is as for :meth:`TwoLayerRegressor.fit_stream`; rows are scaled without the weights of classes, which
+        must be positive. `classes` names all classes, those of the first batch if None.
         """
         if isinstance(self.class_weight, str):
             raise ValueError(
@@ -222,7 +235,7 @@ class TwoLayerClassifier(SignClassifier, BaseTwoLayer):
             self,
             stream,
             lambda y: ClassTargets.of(y, self.loss, classes),
-            lambda targets, y: targets.labels.weights(y, self.class_weight, None),
+            lambda targets, y: positive(targets.labels.weights(y, self.class_weight, None)),
         )
 
     @available_if(has_probabilities)

@@ -149,6 +149,7 @@ def fit_to_table(
         seed = file.seed
     fraction = draft.validation_fraction if draft.early_stopping else None
     kept, left_out = leave_out(given, targets.strata(given.Y), fraction, seed)
+    kept = kept.of_mean_one()
     scaling = Scaling.of(kept.X, draft.scaling, kept.weight)
     first = kept._replace(X=scaling.apply(kept.X))
     validation = None if left_out is None else left_out._replace(X=scaling.apply(left_out.X))
@@ -181,7 +182,8 @@ def fit_to_stream(
     targets = targets_of(y)
     weight = weights_of(targets, y)
     # The mean of the first rows' weights is 1, so that steps keep their length.
-    unit = 1.0 if weight is None else float(weight.mean())
+    largest = 1.0 if weight is None else float(weight.max())
+    unit = 1.0 if weight is None else largest * float((weight / largest).mean())
     given = Batch(x, targets.encode(y, x.dtype), None if weight is None else weight / unit)
     file = None if draft.checkpoint is None else Checkpoint(draft, targets.loss, given)
     if file is not None and file.seed not in (None, seed):

@@ -18,17 +18,20 @@ HEAD_TOL = 1e-6
 SOME_ROWS = 2048
 
 
-def forget_all(net: Network, loss: str, batch: Batch, eta: float | None) -> None:
+def forget_all(net: Network, loss: str, batch: Batch, eta: float | None, masks: tuple[Array, Array]) -> None:
     """Take the first step of algorithm 1: W ← -η ∇_W, a ← -η ∇_a of the mean loss.
 
-    Without η, its length makes the root mean square of <w, x> twice that of b, or 2 where there are no thresholds.
+    Without η, its length makes the root mean square of <w, x> twice that of b, or 2 where there are no thresholds, over
+    neurons that `masks` leave.
     """
+    batch, (weights, neurons) = batch.of_mean_one(), masks
     found = net.loss_gradient(batch.X, batch.Y, loss, sample_weight=batch.weight)
+    W, alive = found.W * weights, neurons > 0
     if eta is None:
-        size = root_mean_square(rooted(batch.X @ found.W.T, batch.weight))
-        eta = 2 * (root_mean_square(net.b) or 1.0) / size if size else 1.0
-    if found.W.any():
-        net.W[:] = -eta * found.W
+        size = root_mean_square(rooted(batch.X @ W[alive].T, batch.weight)) if alive.any() else 0.0
+        eta = 2 * (root_mean_square(net.b[alive]) or 1.0) / size if size else 1.0
+    if W.any():
+        net.W[:] = -eta * W
         net.a[:] = -eta * found.a
 
 
@@ -45,16 +48,16 @@ def careful_rate(net: Network, alpha: float, batch: Batch, momentum: float) -> f
     return 1.6 * (1 + momentum) / (trace + alpha) if trace else 1.0
 
 
-def forget_first_layer(net: Network, loss: str, batches: Iterable[Batch]) -> None:
+def forget_first_layer(net: Network, loss: str, batches: Iterable[Batch], mask: Array) -> None:
     """Replace the first layer by its gradient where the net is zero, once for every batch.
 
     Rows are scaled so that <w, x> has mean square 1; a neuron without gradient keeps its row. The net is made zero by
     a copy of every neuron with -a, as at a symmetric start.
     """
-    for X, Y, weight in batches:
+    for X, Y, weight in (batch.of_mean_one() for batch in batches):
         both = Weights(np.tile(net.W, (2, 1)), np.tile(net.b, 2), np.concatenate([net.a, -net.a]))
         G = -Network(both, net.activation, net.smoothing).loss_gradient(X, Y, loss, sample_weight=weight).W
-        G = G[: len(net.W)]
+        G = G[: len(net.W)] * mask
         sizes = np.sqrt(np.mean(np.square(rooted(X @ G.T, weight), dtype=np.float64), axis=0))
         alive = sizes > 0
         net.W[alive] = G[alive] / sizes[alive, None].astype(G.dtype)

@@ -33,6 +33,10 @@ class Batch(NamedTuple):
         """Return some of the rows."""
         return type(self)(self.X[rows], self.Y[rows], None if self.weight is None else self.weight[rows])
 
+    def of_mean_one(self) -> Self:
+        """Return the rows with weights whose mean over them is 1."""
+        return self if self.weight is None else self._replace(weight=self.weight / self.weight.mean())
+
     @property
     def share(self) -> float:
         """The mean of the weights: by how much the rows count beside as many others."""

@@ -168,7 +168,8 @@ class TwoLayerRegressor(MultiOutputMixin, RegressorMixin, BaseTwoLayer):
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit to rows `X` (n, d) and targets `y` (n,) or (n, t); returns the estimator.
 
-        The mean loss becomes Σ_i w_i ℓ_i / Σ_i w_i for a `sample_weight` w (n,): whole weights are repeated rows.
+        The mean loss becomes Σ_i w_i ℓ_i / Σ_i w_i for a `sample_weight` w (n,): whole weights are repeated rows, where
+        no rows are drawn (batches, `early_stopping`).
         """
 
         def weigh(x: Array, y: Array) -> tuple[Array, Array, Array | None, NumberTargets]:

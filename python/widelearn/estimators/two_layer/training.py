@@ -101,7 +101,7 @@ class Training:
     def _forget(self) -> Callable[[int], Iterable[Batch]]:
         """Take the first step of algorithm 1, and return the batches of those after it."""
         chosen, first = self.chosen, self.rows.first
-        forget_all(self.net, self.objective.loss, first, chosen.first_step)
+        forget_all(self.net, self.objective.loss, first, chosen.first_step, self.masks)
         self._hold()
         # The other losses have bounded slopes, so that a long step does not grow.
         if chosen.learning_rate_init is None and isinstance(self.run.rule, Sgd) and self.objective.loss == "squared":
@@ -122,7 +122,9 @@ class Training:
             # A step takes all of a table, or a fresh batch.
             batches = self.rows.batches if self.rows.fresh else lambda t: [self.rows.first]
             count = chosen.n_forgetting_steps if chosen.algorithm == "k_step" else 1
-            forget_first_layer(net, self.objective.loss, (batch for t in range(count) for batch in batches(t)))
+            forget_first_layer(
+                net, self.objective.loss, (batch for t in range(count) for batch in batches(t)), self.masks[0]
+            )
             self._hold()
             thresholds = np.random.default_rng([self.seed, 4])
             net.b[:] = thresholds.uniform(-chosen.bias_range, chosen.bias_range, len(net.b))
