@@ -172,3 +172,41 @@ def test_wrong_sets_are_refused():
         discover_features(X, y, np.eye(2), np.zeros(2), alpha=0)
     with pytest.raises(MemoryError, match="Take fewer neurons"):
         cone_cover(np.zeros((1 << 22, 1)))
+
+
+@pytest.mark.parametrize("law", ["unequal classes", "numbers above 0", "every row ten times"])
+def test_nothing_is_found_where_labels_have_nothing_to_do_with_rows(law):
+    found = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        X = (rng.random((400, 20)) < 0.5) * 1.0
+        y = np.where(rng.random(400) < 0.6, 1.0, -1.0) if law == "unequal classes" else rng.exponential(size=400)
+        if law == "every row ten times":
+            X, y = np.repeat(rng.normal(size=(60, 3)), 10, axis=0), np.repeat(rng.choice([-1.0, 1.0], 60), 10)
+        W, b = initial_neurons(60, X.shape[1], random_state=seed)
+        found.append(len(discover_features(X, y, W, b, random_state=seed).directions))
+    assert sum(map(bool, found)) <= 2
+
+
+@pytest.mark.parametrize("gamma", [0.01, 0.1, 0.4, 0.7])
+@pytest.mark.parametrize("d", [2, 5])
+def test_members_lie_in_their_cones(gamma, d):
+    for seed in range(20):
+        G = np.random.default_rng(seed).normal(size=(60, d))
+        directions, members = cone_cover(G, cone=gamma, min_count=2)
+        if not len(directions):
+            continue
+        cosines = np.abs(np.einsum("ij,ij->i", G, directions[members])) / np.linalg.norm(G, axis=1)
+        assert (cosines[members >= 0] > 1 - gamma - 1e-12).all()
+        assert (np.bincount(members[members >= 0], minlength=len(directions)) >= 2).all()
+
+
+def test_numbers_whose_squares_vanish_are_refused():
+    data = parity(200, 10, 3, "structured", random_state=0)
+    W, b = initial_neurons(20, 10)
+    small = 2.0**-560
+    for call in (gradient_features, discover_features):
+        with pytest.raises(ValueError, match="squares of their product vanish"):
+            call(data.X * small, data.y, W, b * small)
+        with pytest.raises(ValueError, match="squares of their product vanish"):
+            call(data.X * 1e-90, data.y * 1e-90, W, b * 1e-90)

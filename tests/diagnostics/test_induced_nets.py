@@ -128,3 +128,15 @@ def test_wrong_arguments_are_refused(rng, wrong, message):
     given = {"X": X, "y": np.sign(X[:, 0]), "directions": np.eye(2), "weight_norm": 1.0}
     with pytest.raises(ValueError, match=message):
         opt_bound(**given | wrong)
+
+
+def test_equal_rows_prove_nothing_about_each_other():
+    rng = np.random.default_rng(0)
+    X, y = np.repeat(rng.normal(size=(60, 3)), 10, axis=0), np.repeat(rng.choice([-1.0, 1.0], 60), 10)
+    assert opt_bound(X, y, np.eye(3), weight_norm=50.0).bound > 1.0
+
+
+def test_thresholds_are_quantiles_of_what_is_in_reach():
+    X = 100 * np.random.default_rng(0).normal(size=(400, 3))
+    found = opt_bound(X, np.sign(X[:, 0]), np.eye(3)[:1], weight_norm=5.0, largest_bias=10.0)
+    assert np.abs(found.b).max() <= 10.0

@@ -20,7 +20,7 @@ EVERY = [value for name in wl.__all__ if isinstance(value := getattr(wl, name), 
 REGRESSORS = [family for family in EVERY if is_regressor(family())]
 WEIGHTED = [family for family in EVERY if "sample_weight" in inspect.signature(family.fit).parameters]
 # Objectives of these are weighted means, those of the others weighted sums.
-MEANS = [wl.TaylorClassifier, wl.TaylorRegressor]
+MEANS = [wl.TaylorClassifier, wl.TaylorRegressor, wl.TwoLayerClassifier, wl.TwoLayerRegressor]
 RIDGES = [family for family in WEIGHTED if family not in MEANS]
 # Scores of squares: what the best penalty is chosen by.
 SCORED = ("CV", "Machine", "GradientFlowRegressor")

@@ -229,8 +229,9 @@ def cone_cover(
 
     Notes
     -----
-    m² d operations and m² bytes. An axis is the first principal one of its members' unit vectors, three rounds over.
-    Axes are mixtures where gradients are: without thresholds those of two clusters fill their plane.
+    m² d operations and m² bytes. An axis is the first principal one of the unit vectors about a vector, three rounds
+    over, or that vector where the axis has too few in its cone. Axes are mixtures where gradients are: without
+    thresholds those of two clusters fill their plane.
 
     Examples
     --------
@@ -260,13 +261,18 @@ def cone_cover(
     axes: list[Array] = []
     while left.any() and len(axes) < max_features:
         counts = np.where(left, near @ left.astype(np.float32), 0)
-        inside = near[int(counts.argmax())] & left
+        place = int(counts.argmax())
+        inside = near[place] & left
         for _ in range(ROUNDS):
             axis = np.linalg.svd(units[inside], full_matrices=False)[2][0]
             closer = (np.abs(units @ axis) > 1 - gamma) & left
             if np.count_nonzero(closer) < np.count_nonzero(inside):
                 break
             inside = closer
+        # Members are those of the last axis, or of the vector that it began with.
+        inside = (np.abs(units @ axis) > 1 - gamma) & left
+        if np.count_nonzero(inside) < min_count:
+            axis, inside = units[place], near[place] & left
         if np.count_nonzero(inside) < min_count:
             break
         axis = axis if (units[inside] @ axis).sum() >= 0 else -axis

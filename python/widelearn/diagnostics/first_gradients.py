@@ -18,6 +18,8 @@ Array = NDArray[np.float64]
 
 BIASES = ("constant", "signs", "normal")
 MOST = 1 << 40
+# Numbers whose squares float64 holds with all digits.
+TINY = 1e-145
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,6 +209,7 @@ def gradient_features(
     """
     rows, first, thresholds, weight = problem_of(X, y, W, b, sample_weight)
     residual = residuals_of(y, outputs, loss, len(rows))
+    refuse_tiny(rows, residual)
     G, squares = _scaled(rows, residual, first, thresholds, weight)
     lost = float(weight @ weight)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -234,6 +237,34 @@ def problem_of(
     if not 1 - float(weight @ weight) > 0:
         raise ValueError("One row has all the weight to rounding: no error can be estimated. Take weights nearer.")
     return rows, first, thresholds, weight
+
+
+def halves(rows: Array, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Return the places of two random halves of the rows, equal rows being in one, and the group of every row."""
+    groups = np.unique(rows, axis=0, return_inverse=True)[1].ravel()
+    count, rng = int(groups.max()) + 1, np.random.default_rng(seed)
+    if count == len(rows):
+        order = rng.permutation(count)
+        return order[::2], order[1::2], groups
+    side = rng.permutation(count)[groups] % 2
+    return np.flatnonzero(side == 0), np.flatnonzero(side == 1), groups
+
+
+def merged(rows: Array, residual: Array, weight: Array) -> tuple[Array, Array, Array]:
+    """Return different rows that have weight, with the mean residual of equal ones and the sum of their weights."""
+    there = weight > 0
+    rows, residual, weight = rows[there], residual[there], weight[there]
+    found, groups = np.unique(rows, axis=0, return_inverse=True)
+    groups = groups.ravel()
+    total = np.bincount(groups, weight)
+    return np.asarray(found), np.bincount(groups, weight * residual) / total, np.asarray(total, dtype=float)
+
+
+def refuse_tiny(rows: Array, residual: Array) -> None:
+    """Refuse rows and residuals of whose products float64 does not hold the squares."""
+    most, least = float(np.abs(rows).max()), float(np.abs(residual).max())
+    if most > 0 and least > 0 and most * least < TINY:
+        raise ValueError(f"X reaches {most:.3g} and y {least:.3g}: squares of their product vanish. Scale them up.")
 
 
 def residuals_of(y: ArrayLike, outputs: ArrayLike | None, loss: str, n: int) -> Array:

@@ -9,7 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
 from widelearn.diagnostics.cones import cone_cover, interval_of, positive
-from widelearn.diagnostics.first_gradients import gradient_features, problem_of, residuals_of, seed_of
+from widelearn.diagnostics.first_gradients import (
+    gradient_features,
+    merged,
+    problem_of,
+    refuse_tiny,
+    residuals_of,
+    seed_of,
+)
 from widelearn.nets import TwoLayer
 from widelearn.runtime import NumberOverflowError, capped
 
@@ -84,12 +91,13 @@ def discover_features(
 
     :func:`cone_cover` groups the gradients of one half of the rows. Gradients of the same rows share their noise, too:
     they would form cones without any structure. So the mean gradient of a group, on the other half, must point along
-    the group's direction, by a one-sided test at level α over the number of groups.
+    the group's direction, by a one-sided test at level α over the number of groups. Residuals are taken less their
+    mean, which a constant explains, and equal rows are one row.
 
     Parameters
     ----------
     X : array-like of shape (n, d)
-        Rows, at least 20 with weight in each half.
+        Rows, at least 40 different ones with weight.
     y : array-like of shape (n,)
         Labels -1 and 1, or any numbers.
     W : array-like of shape (m, d)
@@ -130,7 +138,8 @@ def discover_features(
     Some 12 n m d flops and m² d. The test is of a mean of independent numbers, one a row, taken for normal. A parity of
     uniform bits has gradients that are not 0, but small: enough rows find them, and should. Thresholds tell groups of
     bits apart: three groups of 15 of 100 bits were found within 2 degrees from 40,000 rows with thresholds of two
-    standard deviations of the sum over a group, and with one as mixtures of the groups.
+    standard deviations of the sum over a group where the other bits are hardly ever on (background=0.01); with lower
+    thresholds, or other bits that are on more often, mixtures of the groups are found.
 
     References
     ----------
@@ -152,12 +161,14 @@ def discover_features(
     """
     rows, first, thresholds, weight = problem_of(X, y, W, b, sample_weight)
     residual = residuals_of(y, outputs, loss, len(rows))
+    refuse_tiny(rows, residual)
+    rows, residual, weight = merged(rows, residual - weight @ residual, weight)
     chance = positive("alpha", alpha, 1.0)
     if not 0 < chance < 1:
         raise ValueError(f"alpha must be between 0 and 1, got {alpha!r}.")
-    order = np.random.default_rng(seed_of(random_state)).permutation(np.flatnonzero(weight))
+    order = np.random.default_rng(seed_of(random_state)).permutation(len(rows))
     if len(order) < 2 * FEWEST:
-        raise ValueError(f"{len(order)} rows have weight: two halves of at least {FEWEST} are needed.")
+        raise ValueError(f"{len(order)} different rows have weight: two halves of at least {FEWEST} are needed.")
     one, two = order[::2], order[1::2]
     chosen = gradient_features(rows[one], residual[one], first, thresholds, sample_weight=weight[one])
     # Gradients that are noise for the larger part vote for no direction.

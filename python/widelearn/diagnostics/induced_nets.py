@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr, expit, ndtri
 
-from widelearn.diagnostics.first_gradients import column, seed_of, unit_rows
+from widelearn.diagnostics.first_gradients import column, halves, seed_of, unit_rows
 from widelearn.diagnostics.net_paths import rows_of
 from widelearn.nets import TwoLayer
 from widelearn.runtime import NumberOverflowError, capped, check_memory
@@ -85,6 +85,7 @@ def opt_bound(
 
     The w_i are ±D_j/‖D_j‖, as a feature set S_{p, γ, B_G} allows, with |a_i| <= B_a1, ‖a‖ <= B_a2 and |b_i| <= B_b. One
     half of the rows chooses output weights, for thresholds among the values of <w, x>; the other half measures them.
+    Equal rows are in one half.
 
     Parameters
     ----------
@@ -160,8 +161,7 @@ def opt_bound(
     goal = _above("tol", tol, False)
     if not chance < 1 or len(rows) < 40:
         raise ValueError(f"delta must be below 1 and X must have at least 40 rows, got {delta!r} and {len(rows)}.")
-    order = np.random.default_rng(seed_of(random_state)).permutation(len(rows))
-    fit, held = order[::2], order[1::2]
+    fit, held, groups = halves(rows, seed_of(random_state))
     W, b = _neurons(rows[fit], unit_rows(directions, rows.shape[1]), int(n_biases), sign, reach)
     check_memory(40 * len(rows) * len(b), f"{len(b)} neurons at {len(rows)} rows", "Take fewer rows or thresholds.")
     box = (norm, cap, goal, int(max_iter))
@@ -172,8 +172,17 @@ def opt_bound(
         W, b = W[kept], b[kept]
         a, train, gap = _fitted(np.ascontiguousarray(H[:, kept]), labels[fit], loss, *box)
     losses = _losses(loss, TwoLayer(W, b, a[:, None], "relu").outputs(rows[held])[:, 0], labels[held])[0]
-    mean, error = float(losses.mean()), float(losses.std(ddof=1) / np.sqrt(len(losses)))
+    mean, error = _mean_of_groups(losses, groups[held])
     return OptBound(mean - float(ndtri(chance)) * error, mean, error, train, gap, W, b, a)
+
+
+def _mean_of_groups(values: Array, groups: NDArray[np.intp]) -> tuple[float, float]:
+    """Return a mean and its standard error, equal rows being one draw of several values."""
+    mean = float(values.mean())
+    _, inverse = np.unique(groups, return_inverse=True)
+    off = np.bincount(inverse, values - mean)
+    count = len(off)
+    return mean, float(np.sqrt(count / (count - 1) * np.sum(off**2))) / len(values)
 
 
 def _neurons(rows: Array, axes: Array, n_biases: int, sign: int | None, reach: float) -> tuple[Array, Array]:
@@ -183,8 +192,8 @@ def _neurons(rows: Array, axes: Array, n_biases: int, sign: int | None, reach: f
         along = rows @ axis
         along = along if sign is None else along[np.sign(along) == sign]
         if along.size:
-            found = _thresholds(along, n_biases)
-            found = found[np.abs(found) <= reach]
+            within_reach = along[np.abs(along) <= reach]
+            found = _thresholds(within_reach, n_biases) if within_reach.size else within_reach
             W += [axis] * len(found)
             b += found.tolist()
     if not b:

@@ -18,7 +18,6 @@ from widelearn.theory.descents import MultipleDescent, PolynomialRates, multiple
 from widelearn.theory.empirical import empirical_risk, empirical_spectrum
 from widelearn.theory.engine import Risk, critical_ridge, effective_ridge, risk
 from widelearn.theory.ensembles import Ensemble, ensemble, nngp_posterior
-from widelearn.theory.feature_bounds import FeatureLearningBound, feature_learning_bound
 from widelearn.theory.few_directions import multi_index_flow
 from widelearn.theory.first_step import one_step_overlap, one_step_risk
 from widelearn.theory.hermite import hermite_coefficients
@@ -66,7 +65,6 @@ __all__ = [
     "GCV",
     "BenignOverfitting",
     "Ensemble",
-    "FeatureLearningBound",
     "LazyCondition",
     "MeanFieldPath",
     "MultipleDescent",
@@ -91,7 +89,6 @@ __all__ = [
     "ensemble",
     "escape_time",
     "feature_coverage",
-    "feature_learning_bound",
     "fixed_feature_floor",
     "gcv",
     "gradient_flow",

@@ -60,16 +60,18 @@ def feature_coverage(probability: ArrayLike, width: int, *, n_features: int | No
         if r > MOST_EQUAL:
             raise ValueError(f"n_features must be at most {MOST_EQUAL}, got {r}: take covering_width's bound.")
         j = np.arange(r + 1)
-        count, missed = comb(r, j), 1 - j * p[0]
+        count, met = comb(r, j), j * p[0]
         signs = (-1.0) ** j
     else:
         if r > MOST_UNEQUAL:
             raise ValueError(f"{r} unequal features have too many subsets: at most {MOST_UNEQUAL} are counted.")
-        missed, signs = np.ones(1), np.ones(1)
+        met, signs = np.zeros(1), np.ones(1)
         for chance in p:
-            missed, signs = np.concatenate([missed, missed - chance]), np.concatenate([signs, -signs])
-        count = np.ones(len(missed))
-    terms = count * signs * np.clip(missed, 0.0, 1.0) ** m
+            met, signs = np.concatenate([met, met + chance]), np.concatenate([signs, -signs])
+        count = np.ones(len(met))
+    # By logarithms, since 1 - p is rounded where p is small.
+    with np.errstate(divide="ignore"):
+        terms = count * signs * np.exp(m * np.log1p(-np.clip(met, 0.0, 1.0))) if m else count * signs
     if np.abs(terms).sum() * 1e-16 > 1e-6:
         raise ValueError(f"The sum over {r} features cancels beyond 1e-6: take a larger width, or fewer features.")
     return float(np.clip(terms.sum(), 0.0, 1.0))

@@ -51,8 +51,8 @@ def parity_floor(
     d, k : int
         Numbers of bits and of hidden ones.
     coefficient_norm : float, default=inf
-        B >= ‖w‖, with features of mean square at most 1; without it the hinge loss has no floor, since a small part
-        of a parity can be scaled up.
+        B >= ‖w‖, with features of mean square at most 1 on the uniform rows; without it the hinge loss has no floor,
+        since a small part of a parity can be scaled up.
     uniform : float, default=1.0
         q, the share of the uniform component, from 0 to 1; rows of other components show the bits, and features made
         of them are not fixed.
@@ -152,4 +152,7 @@ def _targets(d: int, k: int) -> float:
     bits, hidden = whole("d", d, 1), whole("k", k, 1)
     if hidden > bits:
         raise ValueError(f"k = {hidden} hidden bits must not exceed d = {bits}.")
-    return hypercube_multiplicity(bits, hidden)
+    found = hypercube_multiplicity(bits, hidden)
+    if not found < np.inf:
+        raise ValueError(f"C({bits}, {hidden}) is beyond float64: take fewer bits.")
+    return found
