@@ -191,20 +191,11 @@ def discover_features(
     places = np.full(len(axes) + 1, -1)
     places[kept] = np.arange(len(kept))
     members = places[members]
-    counts = np.array([np.count_nonzero(members == c) for c in range(len(kept))], dtype=np.intp)
+    counts = np.bincount(members[members >= 0], minlength=len(kept)).astype(np.intp)
     lower, upper = interval_of(counts, len(first), LEVEL, "clopper-pearson")
     angles = np.degrees(np.arctan2(np.sqrt(errors), norms))
-    return FoundFeatures(
-        signs[:, None] * directions,
-        members,
-        counts / len(first),
-        lower,
-        upper,
-        norms,
-        angles,
-        scores[kept],
-        len(axes),
-    )
+    shares = (counts / len(first), lower, upper)
+    return FoundFeatures(signs[:, None] * directions, members, *shares, norms, angles, scores[kept], len(axes))
 
 
 def _mean_activity(rows: Array, first: Array, thresholds: Array, signs: Array) -> Array:
