@@ -24,6 +24,8 @@ Array = NDArray[np.float64]
 CONTROLS = ("random", "matched")
 # Draws of test rows behind an interval of R².
 DRAWS = 1000
+# Masks of each kind, at most.
+MOST = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +131,7 @@ def ticket_report(
     X_test, y_test : array-like
         Fresh rows and their targets.
     n_controls : int, default=30
-        Random masks of each kind, at least 2.
+        Random masks of each kind, from 2 to 1,000.
     margin : float, default=0.05
         The threshold of `steps` lies so much below the whole net's score.
     level : float in (0, 1), default=0.9
@@ -161,19 +163,17 @@ def ticket_report(
     >>> from widelearn import TwoLayerClassifier
     >>> from widelearn.datasets import parity
     >>> from widelearn.diagnostics import ticket, ticket_report
-    >>> X, y = (parity(1500, 30, 2, random_state=0)[name] for name in ("X", "y"))
-    >>> model = TwoLayerClassifier.preset("parity", width=64, random_state=0).fit(
-    ...     X[:700], y[:700]
-    ... )
-    >>> small = ticket(model, X[:700], y[:700], "magnitude", keep=0.02)
-    >>> report = ticket_report(small, X[:700], y[:700], X[700:1100], y[700:1100], n_controls=3)
-    >>> report.ticket > 0.95, bool(report.matched.max() < 0.7)
+    >>> X, y = (parity(600, 20, 2, random_state=0)[name] for name in ("X", "y"))
+    >>> model = TwoLayerClassifier.preset("parity", width=32, max_iter=100, random_state=0)
+    >>> small = ticket(model.fit(X[:400], y[:400]), X[:400], y[:400], "magnitude", keep=0.05)
+    >>> report = ticket_report(small, X[:400], y[:400], X[400:], y[400:], n_controls=2)
+    >>> report.ticket > 0.95, bool(report.matched.max() < 0.75)
     (True, True)
     """
     if not isinstance(ticket, Ticket):
         raise TypeError(f"ticket must be what wl.diagnostics.ticket returns, got {type(ticket).__name__}.")
-    if isinstance(n_controls, bool) or not isinstance(n_controls, Integral) or n_controls < 2:
-        raise ValueError(f"n_controls must be a whole number of at least 2, got {n_controls!r}.")
+    if isinstance(n_controls, bool) or not isinstance(n_controls, Integral) or not 2 <= int(n_controls) <= MOST:
+        raise ValueError(f"n_controls must be a whole number from 2 to {MOST:,}, got {n_controls!r}.")
     if not (isinstance(level, Real) and 0 < level < 1 and isinstance(margin, Real) and margin >= 0):
         raise ValueError(f"level must lie in (0, 1) and margin be at least 0, got {level!r} and {margin!r}.")
     rng = check_random_state(random_state)
