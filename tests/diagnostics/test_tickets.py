@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit, log_softmax
 
@@ -311,3 +312,22 @@ def test_wrong_input_is_refused_with_the_remedy():
         ticket_report(found, X, y, X, y, n_controls=1)
     with pytest.raises(ValueError, match="X has values more than"):
         ticket(model, X * 1e200, y)
+
+
+@pytest.mark.parametrize("wrong", [[], {}, "abc", None, 3.0])
+def test_what_is_no_table_is_refused(wrong):
+    model, _, y = fitted("classes")
+    for call in (ticket, retrain):
+        with pytest.raises((ValueError, TypeError)):
+            call(model, wrong, y)
+
+
+def test_frames_must_have_the_columns_of_the_fit():
+    model, X, y = fitted("numbers")
+    names = list("abcde")
+    frame = pd.DataFrame(X, columns=names)
+    model = wl.TwoLayerRegressor(**model.get_params()).fit(frame, y)
+    found = ticket(model, frame, y, "snip", keep=5)
+    np.testing.assert_array_equal(found.mask, ticket(fitted("numbers")[0], X, y, "snip", keep=5).mask)
+    with pytest.raises(ValueError, match="feature names"):
+        ticket(model, frame[names[::-1]], y, "snip", keep=5)

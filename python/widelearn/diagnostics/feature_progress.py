@@ -51,6 +51,7 @@ class Emergence:
     mean_share: Array
     scores: Array
 
+    @in_range
     def reached(self, level: float) -> int | None:
         """Return the first iteration at which every direction has a neuron of at least this |cos|; None if never."""
         there = np.flatnonzero(self.nearest.min(axis=1) >= level)

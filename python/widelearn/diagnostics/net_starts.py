@@ -49,10 +49,10 @@ class NetStart:
     def of(cls, model: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Read a fitted two-layer estimator, and rows, targets and weights like those of its fit."""
         check_two_layer(model)
-        # Frames must have the columns of the fit, in their order.
-        validate_data(model, X, reset=False, skip_check_array=True)
         W, b, a = (np.asarray(part, dtype=float) for part in (model.W0_, model.b0_, model.a0_))
         rows, c = rows_of("X", X, W.shape[1]), a.shape[1]
+        # Frames must have the columns of the fit, in their order.
+        validate_data(model, X if hasattr(X, "shape") else rows, reset=False, skip_check_array=True)
         with np.errstate(over="ignore", invalid="ignore"):
             rows = np.ascontiguousarray((rows - model.x_offset_) / model.x_scale_)
         kind, reading = "squared", "numbers"

@@ -298,11 +298,14 @@ def check_rows(rows: RowPasses | None) -> None:
     """Refuse rows at hand that are none."""
     if rows is not None and not isinstance(rows, RowPasses):
         raise TypeError(f"rows must be RowPasses or None, got {type(rows).__name__}.")
-    given = {} if rows is None else {"y": rows.y, "weight": rows.weight}
-    for name, values in given.items():
-        left_out = name == "weight" and values is None
-        if not left_out and not (isinstance(values, np.ndarray) and values.dtype.kind in "fiub"):
+    given = {} if rows is None else {"y": (rows.y, 2), "weight": (rows.weight, 1)}
+    for name, (values, axes) in given.items():
+        if name == "weight" and values is None:
+            continue
+        if not (isinstance(values, np.ndarray) and values.dtype.kind in "fiub"):
             raise TypeError(f"{name} of rows must be an array of numbers, got {type(values).__name__}.")
+        if values.ndim != axes:
+            raise ValueError(f"{name} of rows must have {axes} axes, got the shape {values.shape}.")
 
 
 def add_outer(matrix: Array, vector: Array, factor: float) -> None:

@@ -71,8 +71,8 @@ class TwoLayerClassifier(SignClassifier, BaseTwoLayer):
     batch_size : int or None, default=None
         Rows of a step; None takes all of them.
     max_iter : int or None, default=None
-        Largest number of passes over the rows (steps, if batch_size is None); None is 100 for "gd" and 200 else.
-        Reaching it gives no warning: how long to train is a choice, like alpha.
+        Largest number of passes over the rows (steps, if batch_size is None), at most 2²⁴; None is 100 for "gd" and 200
+        else. Reaching it gives no warning: how long to train is a choice, like alpha.
     tol : float or None, default=1e-5
         Training ends when the objective, or the validation loss, has not fallen by more than this for
         `n_iter_no_change` iterations. None trains to max_iter, which features that emerge after a plateau need.

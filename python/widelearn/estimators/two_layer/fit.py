@@ -86,7 +86,8 @@ class BaseTwoLayer(BaseEstimator):
         "learning_rate": [StrOptions({"constant", "invscaling", "cosine"}), callable],
         "momentum": [Interval(Real, 0, 1, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
-        "max_iter": [Interval(Integral, 1, None, closed="left"), None],
+        # As many as a history tells of.
+        "max_iter": [Interval(Integral, 1, 1 << 24, closed="both"), None],
         "tol": [Interval(Real, 0, None, closed="left"), None],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
