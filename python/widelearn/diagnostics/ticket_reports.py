@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from sklearn.base import is_classifier
-from sklearn.metrics import r2_score
 from sklearn.utils import check_random_state
 
 from widelearn.diagnostics.net_starts import NetStart
@@ -228,6 +227,9 @@ def interval(model: Any, X: ArrayLike, y: ArrayLike, level: float, rng: np.rando
         n = len(np.asarray(y))
         found = stats.binomtest(round(float(model.score(X, y)) * n), n).proportion_ci(level)
         return float(found.low), float(found.high)
+    # With what it loads it would double the time to import the package.
+    from sklearn.metrics import r2_score
+
     known = np.asarray(y, dtype=float).reshape(len(np.asarray(y)), -1)
     values, scores = model.predict(X).reshape(known.shape), []
     for _ in range(DRAWS):
