@@ -125,7 +125,9 @@ class Run:
         """Return what is left of some right-hand sides, in double precision."""
         left = self.right[:, columns].copy()
         if X.any():
-            left -= double_product(self.exact, X) + X * self.alphas[columns]
+            # One after the other: their sum would round at the size of what both take away.
+            left -= double_product(self.exact, X)
+            left -= X * self.alphas[columns]
         if not np.isfinite(left).all():
             raise NotFiniteError(self.no_number())
         return left
