@@ -121,6 +121,15 @@ class SignClassifier(ClassifierMixin):
         return tags
 
 
+def refuse_balanced(class_weight: Any) -> None:
+    """Refuse "balanced" where rows come one batch after the other."""
+    if isinstance(class_weight, str):
+        raise ValueError(
+            "class_weight='balanced' needs all rows at once: pass the weights as a dict, which"
+            " sklearn.utils.class_weight.compute_class_weight('balanced', classes=classes, y=y) makes of enough labels."
+        )
+
+
 def class_weights(class_weight: Any, classes: Array) -> Array:
     """Return the weights that a dictionary gives to all known classes, for a batch need not hold them all."""
     if not isinstance(class_weight, dict):

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from widelearn.estimators.feature_ridge.blocks import Blocks, Callback, classes_of, model_of_blocks, open_table
 from widelearn.estimators.feature_ridge.fit import BaseFeatureRidge, model_with, read_labels
 from widelearn.estimators.feature_ridge.systems import Rows
-from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
+from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier, refuse_balanced
 from widelearn.features.state import refitting
 from widelearn.kernels.parameters import checks_parameters
 
@@ -162,11 +162,7 @@ def read_batch(
     draft: Any, X: Any, y: Any, sample_weight: Any, *, classes: ArrayLike | None, flat: bool | None, idle: bool = False
 ) -> Rows:
     """Read a batch of rows, whose labels are among the classes that were named once."""
-    if isinstance(draft.class_weight, str):
-        raise ValueError(
-            "class_weight='balanced' needs all rows at once: pass the weights as a dict, which"
-            " sklearn.utils.class_weight.compute_class_weight('balanced', classes=classes, y=y) makes of enough labels."
-        )
+    refuse_balanced(draft.class_weight)
     known: Any = getattr(draft, "classes_", None)
     if flat is not None and classes is not None and not np.array_equal(np.unique(classes), known):
         raise ValueError(f"classes are {np.unique(classes).tolist()}, but were {known.tolist()} in the first call.")

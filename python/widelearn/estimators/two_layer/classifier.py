@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
-from widelearn.estimators.labels import CLASS_WEIGHT, SignClassifier
+from widelearn.estimators.labels import CLASS_WEIGHT, SignClassifier, refuse_balanced
 from widelearn.estimators.two_layer.fit import BaseTwoLayer, fit_to_stream, fit_to_table
 from widelearn.estimators.two_layer.model import ClassTargets, refuse_one_class
 from widelearn.estimators.weights import weighed
@@ -225,12 +225,7 @@ class TwoLayerClassifier(SignClassifier, BaseTwoLayer):
         `stream` is as for :meth:`TwoLayerRegressor.fit_stream`; rows are scaled without the weights of classes, which
         must be positive. `classes` names all classes, those of the first batch if None.
         """
-        if isinstance(self.class_weight, str):
-            raise ValueError(
-                "class_weight='balanced' needs all rows at once: pass the weights as a dict, which"
-                " sklearn.utils.class_weight.compute_class_weight('balanced', classes=classes, y=y) makes of enough"
-                " labels."
-            )
+        refuse_balanced(self.class_weight)
         return fit_to_stream(
             self,
             stream,
