@@ -145,7 +145,7 @@ def emergence(
         raise ValueError("X_fresh and y_fresh belong together: give both or none.")
     NetStart.of(model, X, y, sample_weight)
     fresh = None if X_fresh is None or y_fresh is None else NetStart.of(model, X_fresh, y_fresh)
-    goals = goals_of(directions, model.W0_.shape[1], np.asarray(model.x_scale_, dtype=float))
+    goals = goals_of(model, directions)
     basis = np.linalg.qr(goals.T)[0] if len(goals) <= goals.shape[1] else None
     if basis is None:
         raise ValueError(f"directions are {len(goals)} in {goals.shape[1]} columns: give at most as many as columns.")
@@ -166,8 +166,7 @@ def emergence(
 
     look(0, model.W0_, model.b0_, model.a0_)
     start = (np.array(model.W0_), np.array(model.b0_), np.array(model.a0_))
-    scales = (np.array(part, dtype=float) for part in (model.x_offset_, model.x_scale_))
-    whole = Ticket(alive_of(model, model.b0_.shape).astype(float), "whole", unfitted(model), start, *scales)
+    whole = Ticket(alive_of(model, model.b0_.shape).astype(float), "whole", unfitted(model), start)
     whole.masked.set_params(callback=seen).fit(X, y, sample_weight)
     steps, nearest, largest, mean, scores = zip(*found, strict=True)
     parts = (np.array(part, dtype=float) for part in (nearest, largest, mean, scores))

@@ -281,7 +281,7 @@ def residuals_of(y: ArrayLike, outputs: ArrayLike | None, loss: str, n: int) -> 
 def _scaled(rows: Array, residual: Array, first: Array, thresholds: Array, weight: Array) -> tuple[Array, Array]:
     """Return Ĝ and Σ p² ‖v‖² of all neurons, computed in rows and residuals of size 1."""
     # Powers of two change no bits.
-    size, unit = _power(rows), _power(residual)
+    size, unit = power_near(rows), power_near(residual)
     X, r = rows / size, residual / unit
     second = len(r) * weight * r**2 * np.einsum("ij,ij->i", X, X)
     # A column of ones that no neuron sees gives the sums over active rows.
@@ -292,7 +292,7 @@ def _scaled(rows: Array, residual: Array, first: Array, thresholds: Array, weigh
         return G, found[1, :, -1] / len(r) * np.square(size) * np.square(unit)
 
 
-def _power(values: Array) -> float:
+def power_near(values: Array) -> float:
     """Return a power of two near the largest size."""
     largest = float(np.abs(values).max())
     return float(2.0 ** np.clip(np.floor(np.log2(largest)), -1000, 1000)) if largest > 0 else 1.0

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from widelearn.diagnostics.first_gradients import power_near
 from widelearn.diagnostics.net_paths import rows_of
 from widelearn.diagnostics.net_starts import NetStart
 from widelearn.nets import TwoLayer
@@ -80,7 +81,8 @@ def normalized_margins(model: Any, X: ArrayLike, y: ArrayLike, *, norm: str = "p
             f" smoothing {net.smoothing:g}: of others they change with the scale of neurons."
         )
     # Powers of two leave the ratios as they are, and keep squares in range.
-    joint, a = _near_one(np.column_stack([net.W, net.b])), np.ascontiguousarray(_near_one(net.a))
+    joint, a = (np.asarray(part, dtype=float) for part in (np.column_stack([net.W, net.b]), net.a))
+    joint, a = joint / power_near(joint), np.ascontiguousarray(a / power_near(a))
     ins, outs = np.linalg.norm(joint, axis=1), np.linalg.norm(a, axis=1)
     size = float(ins @ outs) if norm == "path" else float(np.linalg.norm(ins) * np.linalg.norm(outs))
     if not size > 0:
@@ -92,13 +94,6 @@ def normalized_margins(model: Any, X: ArrayLike, y: ArrayLike, *, norm: str = "p
         return np.asarray(F[:, 0] * Y[:, 0])
     own = np.where(Y > 0, F, -np.inf).max(axis=1)
     return np.asarray(own - np.where(Y > 0, -np.inf, F).max(axis=1))
-
-
-def _near_one(values: ArrayLike) -> Array:
-    """Return numbers over a power of two near the largest."""
-    found = np.asarray(values, dtype=float)
-    largest = float(np.abs(found).max())
-    return found / 2.0 ** np.clip(np.floor(np.log2(largest)), -1000, 1000) if largest > 0 else found
 
 
 def _problem(model: Any, X: ArrayLike, y: ArrayLike) -> tuple[TwoLayer, Array, Array]:

@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from widelearn.diagnostics.net_paths import rows_of
+from widelearn.diagnostics.first_gradients import unit_rows
 from widelearn.diagnostics.net_starts import NetStart, check_two_layer
-from widelearn.diagnostics.ticket_scores import SCORES, gains, gradient_shares, magnitude, shares
+from widelearn.diagnostics.ticket_scores import SCORES, gains, magnitude, shares
 from widelearn.diagnostics.tickets import UNITS, Ticket, alive_of, unfitted
 from widelearn.runtime import in_range
 
 Array = NDArray[np.float64]
 Weights = tuple[Array, Array, Array]
 
-METHODS = ("gradient_features", "iterative", "random", *SCORES)
+METHODS = ("iterative", "random", *SCORES)
 # Share of what is left that a round of iterative pruning takes.
 PRUNED = 0.2
 
@@ -138,18 +138,15 @@ def ticket(
     alive = alive_of(model, shape)
     count = count_of(keep, int(alive.sum()), unit)
     first = (np.array(model.W0_), np.array(model.b0_), np.array(model.a0_))
-    offset, scale = (np.array(part, dtype=float) for part in (model.x_offset_, model.x_scale_))
-    whole = Ticket(alive.astype(float), method, unfitted(model), first, offset, scale)
+    whole = Ticket(alive.astype(float), method, unfitted(model), first)
     if method == "iterative":
         return by_rounds(whole, model, X, y, sample_weight, count, int(rewind))
     if method == "random":
         drawn = check_random_state(random_state).random_sample(shape)
         return replace(whole, mask=largest(drawn, alive, count))
-    if method != "gradient_features":
+    if (method, unit) != ("gradient_features", "neurons"):
         return replace(whole, mask=largest(SCORES[method](model, begin, unit), alive, count))
-    if unit == "weights":
-        return replace(whole, mask=largest(gradient_shares(model, begin, unit), alive, count))
-    goals = None if directions is None else goals_of(directions, begin.X.shape[1], whole.scale)
+    goals = None if directions is None else goals_of(model, directions)
     return replace(whole, mask=covering(begin, alive, count, goals))
 
 
@@ -175,12 +172,10 @@ def largest(score: Array, alive: NDArray[np.bool_], count: int) -> Array:
     return mask
 
 
-def goals_of(directions: ArrayLike, d: int, scale: Array) -> Array:
+def goals_of(model: Any, directions: ArrayLike) -> Array:
     """Return unit directions in the model's columns: a gradient is a mean of rows, and scales as they do."""
-    given = rows_of("directions", directions, d)
-    if not np.abs(given).max(axis=1).all():
-        raise ValueError("directions has a row of zeros: each must point somewhere.")
-    return shares(given / np.abs(given).max(axis=1, keepdims=True) / scale)
+    given = unit_rows(directions, model.W0_.shape[1])
+    return unit_rows(given / np.asarray(model.x_scale_, dtype=float), given.shape[1])
 
 
 def covering(start: NetStart, alive: NDArray[np.bool_], count: int, goals: Array | None) -> Array:

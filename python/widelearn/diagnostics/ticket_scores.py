@@ -77,6 +77,7 @@ def gradient_shares(model: Any, start: NetStart, unit: str) -> Array:
 
 
 SCORES: dict[str, Callable[[Any, NetStart, str], Array]] = {
+    "gradient_features": gradient_shares,
     "magnitude": magnitude,
     "movement": movement,
     "snip": snip,

@@ -33,8 +33,6 @@ class Ticket:
         An estimator with the parameters of the fitted one, not fitted itself.
     start : tuple of ndarrays
         Weights W, b and a to which a rewound training goes back.
-    offset, scale : ndarray of shape (d,)
-        By what the fitted estimator scaled columns.
 
     Examples
     --------
@@ -54,8 +52,6 @@ class Ticket:
     method: str
     estimator: Any
     start: tuple[Array, Array, Array]
-    offset: Array
-    scale: Array
 
     @property
     def unit(self) -> str:

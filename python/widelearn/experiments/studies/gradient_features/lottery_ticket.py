@@ -8,12 +8,12 @@ import numpy as np
 from widelearn import TwoLayerClassifier
 from widelearn.datasets import parity, xor_mixture
 from widelearn.diagnostics import retrain, ticket
+from widelearn.diagnostics.net_starts import NetStart
 from widelearn.experiments.studies.ensembles import new_seed
 from widelearn.experiments.studies.judging import Control, Verdict
 from widelearn.experiments.studies.rows import Row, Rows, Theory, of, panel, value
 from widelearn.experiments.studies.spec import Cell, Panels, Seed, Settings, Spec
 from widelearn.experiments.studies.statements import apart, at_least, close, equal
-from widelearn.nets import TwoLayer
 from widelearn.theory import feature_coverage
 
 # Of a parity: columns, bits, rows, neurons and iterations. Of a mixture: columns, radius, rows and neurons. `masks` and
@@ -120,9 +120,7 @@ def of_mixture(cell: Cell, rng: np.random.Generator) -> list[Row]:
 
 def kinds_of(model: Any, X: Any, y: Any, means: Any) -> Any:
     """Return for each neuron the cluster nearest to its first gradient, of those with the sign of its output weight."""
-    start = TwoLayer(model.W0_, model.b0_, model.a0_, model.activation)
-    codes = np.where(y == model.classes_[1], 1.0, -1.0)
-    inner = -start.loss_gradient(X, codes[:, None], "logistic").W @ means.T
+    inner = NetStart.of(model, X, y).descent @ means.T
     # The clusters are the two of class 1 along the first direction, and the two of class -1 along the second.
     signs = np.array([1.0, -1.0, 1.0, -1.0])
     inner[np.sign(model.a0_) != signs] = -np.inf
