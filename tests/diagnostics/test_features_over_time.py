@@ -109,7 +109,7 @@ def test_wrong_input_is_refused():
     for text, options in {
         "every must be": {"every": 0},
         "belong together": {"X_fresh": X},
-        "row of zeros": {"directions": np.zeros((1, 4))},
+        "direction is 0": {"directions": np.zeros((1, 4))},
         "at most as many": {"directions": np.ones((5, 4))},
         "must be \\(n, 4\\)": {"directions": np.eye(3)},
     }.items():

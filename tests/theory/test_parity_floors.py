@@ -2,6 +2,7 @@
 
 import itertools
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -103,3 +104,12 @@ def test_wrong_features():
         feature_coverage(np.linspace(0.01, 0.02, 21), 3)
     with pytest.raises(ValueError, match="3 hidden bits must not exceed d = 2"):
         parity_floor(5, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("p", "width", "r"), [(1e-12, 10**12, 1), (1e-6, 10**6, 1), (1e-3, 4000, 20), (1 / 60, 400, 60)]
+)
+def test_rare_features_are_counted_to_rounding(p, width, r):
+    with mpmath.workdps(60):
+        exact = mpmath.fsum((-1) ** j * mpmath.binomial(r, j) * (1 - j * mpmath.mpf(p)) ** width for j in range(r + 1))
+    assert feature_coverage(p, width, n_features=r) == pytest.approx(float(exact), abs=3e-16, rel=0)
