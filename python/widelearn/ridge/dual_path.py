@@ -10,7 +10,7 @@ from widelearn.ridge.leave_one_out import ERROR_ROWS, Errors, divide, eigen_erro
 from widelearn.ridge.normal_equations import scale_of
 from widelearn.ridge.symmetric_systems import Solution, residual, solve_symmetric, take_out
 from widelearn.ridge.unit_systems import into_range
-from widelearn.runtime import Array, check_memory, row_blocks
+from widelearn.runtime import Array, check_memory, doubles, row_blocks
 
 # Up to n / ROWS_A_PENALTY + LEAST penalties, one Cholesky factor and its inverse for each cost less than eigenvectors.
 ROWS_A_PENALTY = 3000
@@ -42,7 +42,7 @@ class DualPath:
         n = len(K)
         if K.dtype != np.float64:
             check_memory(8 * n * n, f"The kernel matrix of {n} rows in float64", "Take fewer rows.")
-            K = K.astype(np.float64)
+            K = doubles(K)
         self.given, self.definite = alphas, definite
         self.unit = roundoff(np.float64) if unit is None else unit
         self.trusted = TRUSTED if self.unit <= roundoff(np.float64) else SINGLE_PRODUCTS
@@ -74,7 +74,7 @@ class DualPath:
         """Take the eigenvectors on the complement of the border."""
         n = len(self.K)
         check_memory(24 * n * n, f"The eigenvectors of {n} rows", "Take fewer rows, or fewer penalties.")
-        P = self.K.astype(np.float64)
+        P = doubles(self.K)
         if self.border is not None:
             u = self.border / np.linalg.norm(self.border)
             take_out(P, u)

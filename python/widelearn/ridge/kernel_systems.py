@@ -12,7 +12,7 @@ from widelearn.ridge.operators import Operator, Weighted, symmetric_kernel_matri
 from widelearn.ridge.preconditioner import Preconditioner, worth_it
 from widelearn.ridge.symmetric_systems import Solution, solve_symmetric
 from widelearn.ridge.unit_systems import heights, into_range, unit_weights
-from widelearn.runtime import Array, check_memory, empty, row_blocks
+from widelearn.runtime import Array, check_memory, crossing, empty, row_blocks
 
 # Systems of fewer rows are factored whatever their spectrum.
 FEW_ROWS = 3000
@@ -68,7 +68,7 @@ def solve_dual(
         if len(root) < len(K):
             need = len(root) ** 2 * K.itemsize
             check_memory(need, f"The kernel matrix of the {len(root)} rows that have weight", "Drop the others first.")
-            K = K[np.ix_(rows, rows)]
+            K = crossing(K, rows, rows)
         K *= root.astype(K.dtype)[:, None]
         K *= root.astype(K.dtype)
     alpha, exponent = into_range(K, alpha)

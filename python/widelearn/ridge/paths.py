@@ -20,7 +20,7 @@ from widelearn.ridge.primal_path import PrimalPath
 from widelearn.ridge.row_passes import RowPasses
 from widelearn.ridge.symmetric_systems import check_alpha, check_weight
 from widelearn.ridge.tridiagonal import dual_gcv
-from widelearn.runtime import Array, in_few_rows_one_thread, row_blocks
+from widelearn.runtime import Array, crossing, in_few_rows_one_thread, row_blocks
 
 BLOCK_ROWS = 2048
 # The share of the targets' spread that rounding of the coefficients may take without a word. Measured, not derived: the
@@ -72,7 +72,7 @@ def check(A: ArrayLike, y: ArrayLike, alphas: ArrayLike, kind: str, sample_weigh
         columns, weight = columns[rows], weight[rows]
     if kind == "kernel":
         a = symmetric_kernel_matrix(own_kernel_matrix(a))
-        a = a if weight is None else np.ascontiguousarray(a[np.ix_(rows, rows)])
+        a = a if weight is None else crossing(a, rows, rows)
     else:
         a = a[rows]
     return Problem(a, columns, weight, penalties, kind, flat, rows, n)

@@ -16,6 +16,10 @@ LINE = 64
 ALIGN_FROM = 1 << 20
 
 
+# Entries that are copied at once.
+COPIED = 1 << 22
+
+
 def empty(shape: tuple[int, ...], dtype: DTypeLike) -> Array:
     """Return an array like ``np.empty``, large ones on the boundary of a cache line, where the core writes fastest."""
     dtype = np.dtype(dtype)
@@ -33,6 +37,22 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike) -> Array:
 def row_blocks(n: int, size: int) -> list[slice]:
     """Cut `n` rows into slices of at most `size` rows: what is done block by block holds one block at a time."""
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def crossing(K: Array, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Array:
+    """Return a copy of K where rows and columns cross, made in parts: Ctrl-C is answered between them."""
+    out = np.empty((len(rows), len(columns)), K.dtype)
+    for part in row_blocks(len(rows), max(1, COPIED // max(1, len(columns)))):
+        out[part] = K[np.ix_(rows[part], columns)]
+    return out
+
+
+def doubles(K: Array) -> Array:
+    """Return a copy of K in double precision, made in parts: Ctrl-C is answered between them."""
+    out = np.empty(K.shape)
+    for part in row_blocks(len(K), max(1, COPIED // max(1, K.shape[1]))):
+        out[part] = K[part]
+    return out
 
 
 def core_blocks(x: Array, size: int = 4096) -> Iterator[tuple[slice, Array]]:

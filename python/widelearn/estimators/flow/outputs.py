@@ -12,7 +12,7 @@ from widelearn.estimators.feature_ridge.maps import with_weight
 from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.flow.problem import KernelFlow, Learned
 from widelearn.estimators.flow.spectrum import Spectrum, of_matrix
-from widelearn.runtime import Array
+from widelearn.runtime import Array, crossing
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class OutputsFlow(KernelFlow):
     def refit(self, train: Array, test: Array, learned: Learned) -> Array:
         """Return the values (m, T, t) at m rows of the flow of others."""
         found = self._spectrum(train)
-        values = found.combined(self.K[np.ix_(self._each(test), self._each(train))], learned(found.rates))
+        values = found.combined(crossing(self.K, self._each(test), self._each(train)), learned(found.rates))
         return np.moveaxis(values[..., 0].reshape(len(test), self.outputs, -1), 1, 2)
 
     def leverages(self, learned: Array) -> Array:
@@ -69,7 +69,7 @@ class OutputsFlow(KernelFlow):
 
     def _spectrum(self, rows: Array) -> Spectrum:
         each, weight = self._each(rows), None if self.weight is None else np.repeat(self.weight[rows], self.outputs)
-        found = of_matrix(self.K[np.ix_(each, each)], self.Y[rows].reshape(-1, 1), weight, fit_intercept=False)
+        found = of_matrix(crossing(self.K, each, each), self.Y[rows].reshape(-1, 1), weight, fit_intercept=False)
         # The loss is a mean over rows of what all their outputs lack.
         return replace(found, total=found.total / self.outputs)
 

@@ -22,7 +22,7 @@ from widelearn.kernels import Linear
 from widelearn.kernels.rows import check_square
 from widelearn.ridge.dual_rows import CENTERED_VALUES, StoredRows
 from widelearn.ridge.symmetric_systems import Solution
-from widelearn.runtime import Array, row_blocks
+from widelearn.runtime import Array, crossing, row_blocks
 
 Model = KernelModel | FittedRidge
 # What gives the shares (T, k) that are learned at rates (k,).
@@ -62,7 +62,7 @@ class KernelFlow:
     def refit(self, train: Array, test: Array, learned: Learned) -> Array:
         """Return the values (m, T, t) at m rows of the flow of others."""
         found = self._spectrum(train)
-        return found.combined(self.K[np.ix_(test, train)], learned(found.rates))
+        return found.combined(crossing(self.K, test, train), learned(found.rates))
 
     def flow_errors(self, rows: Array, inverse: Complex) -> Array:
         """Return what flows of the others leave of some rows (m, T, t), for 1/(λ + penalty) (k, T poles)."""
@@ -71,7 +71,7 @@ class KernelFlow:
     def distinct(self, groups: Array) -> tuple[Self, Array]:
         """Return the flow of distinct rows, and Σ w (y - ȳ)² (t,) of their copies."""
         first, Y, weight, rest = contents.merged(groups, self.Y, self.weight)
-        X = self.X[np.ix_(first, first)] if self.precomputed else self.X[first]
+        X = crossing(self.X, first, first) if self.precomputed else self.X[first]
         return type(self)(self.kernel, Rows(X, Y, weight, False), self.fit_intercept), rest
 
     def leverages(self, learned: Array) -> Array:
@@ -100,7 +100,7 @@ class KernelFlow:
 
     def _spectrum(self, rows: Array) -> Spectrum:
         weight = None if self.weight is None else self.weight[rows]
-        return of_matrix(self.K[np.ix_(rows, rows)], self.Y[rows], weight, fit_intercept=self.fit_intercept)
+        return of_matrix(crossing(self.K, rows, rows), self.Y[rows], weight, fit_intercept=self.fit_intercept)
 
 
 class FeatureFlow:

@@ -21,7 +21,7 @@ from widelearn.ridge.leave_one_out import Errors
 from widelearn.ridge.operators import symmetric_kernel_matrix
 from widelearn.ridge.symmetric_systems import Solution
 from widelearn.ridge.tridiagonal import dual_gcv
-from widelearn.runtime import Array, available_memory, warn
+from widelearn.runtime import Array, available_memory, crossing, warn
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class KernelProblem:
     def left_out(self, alphas: Array) -> Errors:
         """Yield rows and scaled leave-one-out errors (a, rows, t), numbered among the rows that have a weight."""
         K, rows = self.matrix(), self._rows()
-        self._path = self.path(K if len(rows) == len(K) else K[np.ix_(rows, rows)], rows, alphas)
+        self._path = self.path(K if len(rows) == len(K) else crossing(K, rows, rows), rows, alphas)
         return self._path.errors()
 
     def _rows(self) -> Array:
@@ -168,7 +168,7 @@ class KernelProblem:
     def gcv(self, alphas: Array) -> Array:
         """Return the generalised cross-validation errors (a, t)."""
         K, rows = self.matrix(), self._rows()
-        K = K if len(rows) == len(K) else K[np.ix_(rows, rows)]
+        K = K if len(rows) == len(K) else crossing(K, rows, rows)
         weight = None if self.weight is None else self.weight[rows]
         return dual_gcv(K, self.Y[rows], alphas, weight, fit_intercept=self.fit_intercept)[0]
 
@@ -177,7 +177,7 @@ class KernelProblem:
         if self._kept is None:
             self._kept = self.matrix()
         K = self._kept
-        found, across = self.path(K[np.ix_(train, train)], train, alphas), K[np.ix_(test, train)]
+        found, across = self.path(crossing(K, train, train), train, alphas), crossing(K, test, train)
         for alpha in alphas:
             solved = found.solve(np.full(self.Y.shape[1], alpha))
             yield across @ solved.coef + solved.offset
