@@ -46,7 +46,14 @@ PAPERS = {
         "joint-orders",
         "neural-representation",
     ),
-    "gradient_features": ("parity", "structured-parity", "xor-mixture", "recursive-features", "lottery-ticket"),
+    "gradient_features": (
+        "parity",
+        "structured-parity",
+        "xor-mixture",
+        "recursive-features",
+        "lottery-ticket",
+        "gradient-features",
+    ),
 }
 NAMES = tuple(name for names in PAPERS.values() for name in names)
 
