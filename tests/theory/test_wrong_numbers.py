@@ -53,6 +53,9 @@ WORKS = {
     "nt_threshold": {"n": 100.0, "d": 10.0},
     "one_step_risk": {"activation": "relu", "n": 100.0, "d": 10.0, "noise": 0.1},
     "optimal_ridge": {"spectrum": SPECTRUM, "target": [1.0, 1.0], "n": 3.0, "noise": 0.1},
+    "parity_accuracy": {
+        "spectrum": SPECTRUM, "k": 1, "n": 3.0, "ridge": 0.1, "label_noise": 0.1, "n_features": 9.0
+    },
     "parity_floor": {"n_features": 10.0, "d": 10, "k": 2, "coefficient_norm": 2.0, "uniform": 0.5},
     "parity_gradient": {
         "W": np.ones((2, 4)), "b": 0.0, "support": [[0], [1], [2]], "group_rate": 0.1, "background": 0.2
@@ -69,6 +72,7 @@ WORKS = {
     "spiked_spectrum": {"kernel": np.exp, "d": 10, "n_directions": 3, "radius": 2.0, "degree": 2},
     "sphere_multiplicity": {"d": 10, "degree": 2},
     "statistical_query_floor": {"d": 10, "k": 2, "tolerance": 0.1, "advantage": 0.1},
+    "xor_accuracy": {"n": 10.0, "d": 20, "radius": 2.0, "ridge": 0.1, "label_noise": 0.1},
 }  # fmt: skip
 WRONG = [
     None, "abc", b"x", [], (), [[1.0], [1.0, 2.0]], {}, object(), math.nan, math.inf, -math.inf, -1, 0, 0.5, 1e16,

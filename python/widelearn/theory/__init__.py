@@ -23,6 +23,7 @@ from widelearn.theory.first_step import one_step_overlap, one_step_risk
 from widelearn.theory.hermite import hermite_coefficients
 from widelearn.theory.inputs import hypercube_multiplicity, sphere_multiplicity
 from widelearn.theory.invariance import cyclic_multiplicity, cyclic_spectrum
+from widelearn.theory.kernel_accuracy import parity_accuracy, xor_accuracy
 from widelearn.theory.kernel_spectra import kernel_spectrum, neuron_spectrum
 from widelearn.theory.kernel_staircase import (
     critical_regime,
@@ -119,6 +120,7 @@ __all__ = [
     "one_step_overlap",
     "one_step_risk",
     "optimal_ridge",
+    "parity_accuracy",
     "parity_floor",
     "parity_gradient",
     "phase_diagram",
@@ -138,4 +140,5 @@ __all__ = [
     "staircase",
     "statistical_query_floor",
     "wide_optimal_ridge",
+    "xor_accuracy",
 ]
