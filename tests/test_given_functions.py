@@ -31,6 +31,14 @@ def jacobian(X):
     return np.tanh(X @ A)
 
 
+def factors(X):
+    return [
+        (np.tanh(X @ A), 2 * X),
+        (np.sin(X @ A[:, :6]).reshape(-1, 2, 3), np.cos(X @ A[:, 1:]).reshape(-1, 2, 3)),
+        -X,
+    ]
+
+
 def same_rows(X, Y):
     """A kernel that may say of the same block that pairs are equal."""
     return np.exp(-((X[:, None] - Y) ** 2).sum(axis=2)) + (X is Y) * np.eye(len(X), len(Y))
@@ -49,6 +57,8 @@ CALLS = {
     "vjp and jvp": lambda wrap: Empirical(
         vjp=wrap(lambda X, U: (jacobian(X) * U).sum(axis=0)), jvp=wrap(lambda X, theta: jacobian(X) @ theta)
     ).dot(X, Z, np.ones(6)),
+    "factors": lambda wrap: Empirical(factors=wrap(factors))(X, Z),
+    "factors, products": lambda wrap: Empirical(factors=wrap(factors)).dot(X, Z, np.ones(6)),
     "kernel": lambda wrap: wl.kernels.as_kernel(wrap(same_rows))(X),
     "kernel, other rows": lambda wrap: wl.kernels.as_kernel(wrap(same_rows))(X, Z),
     "kernel ridge": lambda wrap: wl.KernelRidge(wrap(same_rows)).fit(X, y).predict(Z),
@@ -97,6 +107,21 @@ def test_a_jacobian_may_fill_the_same_array_at_every_call(monkeypatch, rows):
     monkeypatch.setattr(jacobians, "PANEL_BYTES", 8 * 7 * rows)
     np.testing.assert_array_equal(Empirical(fills)(X), Empirical(jacobian)(X))
     np.testing.assert_array_equal(Empirical(fills)(X, Z), Empirical(jacobian)(X, Z))
+
+
+def test_factors_may_fill_the_same_arrays_at_every_call(monkeypatch):
+    out = [(np.empty((14, 7)), np.empty((14, 4))), (np.empty((14, 2, 3)), np.empty((14, 2, 3))), np.empty((14, 4))]
+
+    def fills(X):
+        for layer, made in zip(out, factors(X), strict=True):
+            for room, values in zip(layer, made, strict=True) if isinstance(layer, tuple) else [(layer, made)]:
+                room[: len(X)] = values
+        return [tuple(x[: len(X)] for x in one) if isinstance(one, tuple) else one[: len(X)] for one in out]
+
+    for size in (200, 3000, 1 << 20):
+        monkeypatch.setattr(jacobians, "PANEL_BYTES", size)
+        np.testing.assert_array_equal(Empirical(factors=fills)(X), Empirical(factors=factors)(X))
+        np.testing.assert_array_equal(Empirical(factors=fills)(X, Z), Empirical(factors=factors)(X, Z))
 
 
 HUGE = [[10**400, 0.0], [1.0, 2.0]]

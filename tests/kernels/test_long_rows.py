@@ -53,7 +53,7 @@ def test_an_error_of_one_range_ends_the_others(monkeypatch, threads):
             raise KeyboardInterrupt
         assert stop.wait(20)
 
-    monkeypatch.setattr(long_rows, "_summed", refuse)
+    monkeypatch.setattr(long_rows, "summed", refuse)
     A = np.ones((3, 64))
     with pytest.raises(KeyboardInterrupt):
         products(A, A)

@@ -34,6 +34,8 @@ class Empirical(Kernel):
         Together with `vjp`: ``jvp(X, theta)``, J θ of shape (b, c) for θ (P,). Products K V then ask for no Jacobian.
     vjp : callable, default=None
         ``vjp(X, U)``, Jᵀ U of shape (P,) for U (b, c). Without `jacobian` rows of J are made by it, one by one.
+    factors : callable, default=None
+        In place of `jacobian`: a function of rows (b, d) that returns a list of layers, as the notes say.
     outputs : {"trace", "diagonal", "full"}, default="trace"
         Of several outputs: "trace" is their sum, K (n, m). "full" is K (n c, m c), row by row, then output. "diagonal"
         is the same with zeros between different outputs.
@@ -41,8 +43,8 @@ class Empirical(Kernel):
     Raises
     ------
     ValueError
-        If the Jacobian is of other rows, changes its shape between calls, has no parameters, or is complex, NaN or
-        infinite. What a callable raises passes.
+        If the Jacobian or a layer is of other rows, changes its shape between calls, has no parameters, or is complex,
+        NaN or infinite. What a callable raises passes.
     MemoryError
         If two rows of the Jacobian do not fit.
 
@@ -57,7 +59,41 @@ class Empirical(Kernel):
     A Gram matrix costs n² c P flops ("full": n² c² P), and about n + n²/(2 r) rows of the Jacobian, r = 600 MiB / (8 c
     P) rows being kept while others pass; it holds 700 MiB beside the matrix, and what the callable holds for 31 MiB of
     rows, or for 1.
-    A product with t columns costs 4 n c P t flops and two passes over the rows. float64 rows are summed in float64
+    A product with t columns costs 4 n c P t flops and two passes over the rows.
+
+    A layer that multiplies a (in,) by a matrix W (out, in) is a tuple (delta, a) in the list of `factors`. delta (b, c,
+    out) are the outputs' derivatives by W a, and a (b, in) what W multiplies. Its part of the kernel is a product of
+    two small ones: n² (c out + in) flops, in place of n² c out in. Where W multiplies at T places, as a convolution
+    does, they are (b, c, T, out) and (b, T, in); a matrix that is used twice is one layer of T = 2. T² as many flops
+    are spent, or J is formed in parts of 8 MiB, whichever is less. A bias is a column of ones in a. Other parameters
+    are an array (b, c, P). The axis of one output may be left out. Parameters come layer by layer, W row by row. Of
+    PyTorch::
+
+        def factors(X):
+            kept = []
+            linear = [part for part in net.modules() if isinstance(part, nn.Linear | nn.Conv2d)]
+            hooks = [
+                part.register_forward_hook(lambda *call: kept.append(call)) for part in linear
+            ]
+            f = net(torch.from_numpy(X)).flatten(1)
+            for hook in hooks:
+                hook.remove()
+            outs = [out for *_, out in kept]
+            slopes = [torch.autograd.grad(f_k.sum(), outs, retain_graph=True) for f_k in f.T]
+            layers = []
+            for (part, (a,), _), *delta in zip(kept, *slopes):
+                delta = torch.stack(delta, 1)
+                if isinstance(part, nn.Conv2d):
+                    a = nn.functional.unfold(
+                        a, part.kernel_size, part.dilation, part.padding, part.stride
+                    ).mT
+                    delta = delta.flatten(3).mT
+                if part.bias is not None:
+                    a = torch.cat([a, torch.ones_like(a[..., :1])], -1)
+                layers.append((delta.numpy(), a.detach().numpy()))
+            return layers
+
+    float64 rows are summed in float64
     whatever the Jacobian is; of float32 rows and Jacobians products of 2,048 parameters are summed in float32, and
     these sums in float64. Values of equal rows agree with ``diag`` to rounding errors. Two kernels are equal if they
     hold the same callables or the same array.
@@ -65,7 +101,8 @@ class Empirical(Kernel):
     References
     ----------
     Jacot, Gabriel & Hongler, "Neural tangent kernel", NeurIPS 2018, section 4. Novak, Sohl-Dickstein & Schoenholz,
-    "Fast finite width neural tangent kernel", ICML 2022, section 3 (contraction of Jacobians, and products).
+    "Fast finite width neural tangent kernel", ICML 2022, section 3 (contraction of Jacobians, products, and structured
+    derivatives, which `factors` are).
 
     Examples
     --------
@@ -83,12 +120,23 @@ class Empirical(Kernel):
            [0.   , 1.55 , 4.693]])
     >>> np.round(kernel.dot(X, None, np.ones(3)), 3)
     array([0.   , 2.842, 6.243])
+
+    The net f(x) = a tanh(W x) by factors: the layer W, and a, whose derivatives are no matrix's.
+
+    >>> W, a = np.array([[1.0, 2.0], [0.5, -1.0], [0.0, 1.0]]), np.array([1.0, -2.0, 0.5])
+    >>> def factors(X):
+    ...     H = np.tanh(X @ W.T)
+    ...     return [(a * (1 - H**2), X), H]
+    >>> np.round(Empirical(factors=factors)(np.eye(2)), 3)
+    array([[3.694, 0.382],
+           [0.382, 2.844]])
     """
 
     jacobian: Any = None
     _: KW_ONLY
     jvp: Any = None
     vjp: Any = None
+    factors: Any = None
     outputs: str = "trace"
     compiled, _columns_alike = False, False
 
@@ -103,11 +151,14 @@ class Empirical(Kernel):
 
     def read(self) -> Jacobian:
         """Return what reads the Jacobian; it remembers the sizes that it has met, and an array's rows."""
-        parts = self.jacobian, self.jvp, self.vjp
+        parts = self._parts()
         reader = vars(self).get("_reader")
         if reader is None or not all(map(same_part, parts, reader.parts)):
             reader = vars(self)["_reader"] = Jacobian(*parts)
         return reader
+
+    def _parts(self) -> tuple[Any, ...]:
+        return self.jacobian, self.jvp, self.vjp, self.factors
 
     def _kind(self) -> str:
         if self.outputs not in OUTPUTS:
@@ -132,15 +183,14 @@ class Empirical(Kernel):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Empirical):
             return NotImplemented
-        mine, theirs = (self.jacobian, self.jvp, self.vjp), (other.jacobian, other.jvp, other.vjp)
-        return self.outputs == other.outputs and all(map(same_part, mine, theirs))
+        return self.outputs == other.outputs and all(map(same_part, self._parts(), other._parts()))
 
     def __hash__(self) -> int:
-        return hash((Empirical, self.outputs, *map(part_key, (self.jacobian, self.jvp, self.vjp))))
+        return hash((Empirical, self.outputs, *map(part_key, self._parts())))
 
     def __sklearn_clone__(self) -> Self:
         # Callables and arrays are shared: a copy of an array would be another kernel, and as large.
-        return type(self)(self.jacobian, jvp=self.jvp, vjp=self.vjp, outputs=self.outputs)
+        return type(self)(self.jacobian, jvp=self.jvp, vjp=self.vjp, factors=self.factors, outputs=self.outputs)
 
 
 class OutputsOperator(KernelOperator):

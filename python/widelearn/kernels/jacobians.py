@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from widelearn.kernels.layers import Layer, read_layers
+from widelearn.kernels.returned import finite, numbers
 from widelearn.runtime import Array, NumberOverflowError, available_memory, check_memory, row_blocks
 
 # Bytes of the rows of a Jacobian that are kept while others pass, and the share of them that passes at once.
@@ -27,10 +29,12 @@ class Jacobian:
     copies, which they may write into.
     """
 
-    def __init__(self, jacobian: Any, jvp: Any, vjp: Any) -> None:
-        self.parts = jacobian, jvp, vjp
+    def __init__(self, jacobian: Any, jvp: Any, vjp: Any, factors: Any) -> None:
+        self.parts = jacobian, jvp, vjp, factors
         check_parts(*self.parts)
         self._sizes: tuple[int, int] | None = None
+        # Of factors: one row's, as they were returned.
+        self._first: list[Layer] = []
         # Of an array: its values, the rows that they are of, and where each of those is.
         self._stored: Array | None = None
         self._known: Array | None = None
@@ -54,18 +58,43 @@ class Jacobian:
         """Return the Jacobian at some rows."""
         return TangentRows(self, x, None if self._stored is None else self._find(self._stored, x))
 
-    def panel_rows(self, x: Array, itemsize: int) -> tuple[int, int, int]:
-        """Return how many rows are kept while others pass, how many pass, and how many are asked for at once."""
+    def panel_rows(self, x: Array, itemsize: int, *, formed: bool = False) -> tuple[int, int, int]:
+        """Return how many rows are kept while others pass, how many pass, and how many are asked for at once.
+
+        Rows that are `formed` are those of J, whatever they are made of.
+        """
         c, p = self.sizes(x)
-        each = c * p * itemsize
-        check_memory(4 * each, f"The Jacobian of 2 rows, {c} outputs and {p} parameters", "Take a smaller model.")
+        whole = formed or not self._first
+        held = c * p if whole else held_by([layer.smaller() for layer in self._first])
+        each, returned = held * itemsize, max(held, held_by(self._first)) * itemsize
+        check_memory(4 * returned, f"The Jacobian of 2 rows, {c} outputs and {p} parameters", "Take a smaller model.")
         panel = max(min(PANEL_BYTES, available_memory()[0] // 3) // each, 1)
         passing = max(panel // SHARE, 1)
-        return panel, passing, min(max(CALL_BYTES // each, 1), passing, CALL_ROWS)
+        return panel, passing, min(max(CALL_BYTES // returned, 1), passing, CALL_ROWS)
+
+    def first(self, x: Array) -> list[Layer]:
+        """Return the layers of one row, as they are held."""
+        c, p = self.sizes(x)
+        return [layer.smaller() for layer in self._first] or [Layer(np.zeros((1, c, p)))]
+
+    def layers(self, x: Array) -> list[Layer]:
+        """Return J at rows that a callable is given, layer by layer."""
+        if self.parts[3] is None:
+            return [Layer(self.called(x))]
+        found = read_layers(self.parts[3](x.copy()), len(x))
+        for i, (layer, known) in enumerate(zip(found, self._first, strict=False)):
+            if layer.shapes != known.shapes:
+                raise ValueError(
+                    f"Layer {i} of factors has rows of shapes {layer.shapes}, and {known.shapes} before: they must be"
+                    " the same at every call. Make a new Empirical for another model."
+                )
+        if len(found) != len(self._first or found):
+            raise ValueError(f"factors returned {len(found)} layers, and {len(self._first)} before: give all of them.")
+        return found
 
     def called(self, x: Array) -> Array:
         """Return J (n, c, P) at rows that a callable is given."""
-        jacobian, _, vjp = self.parts
+        jacobian, _, vjp, _ = self.parts
         if jacobian is None:
             return self._by_rows(x, vjp)
         found = numbers(jacobian(x.copy()), "jacobian")
@@ -105,9 +134,12 @@ class Jacobian:
 
     def _counted(self, row: Array) -> tuple[int, int]:
         """Return the numbers of outputs and parameters at one row."""
+        if self.parts[3] is not None:
+            self._first = self.layers(row)
+            return self._first[0].delta.shape[1], sum(layer.parameters for layer in self._first)
         if self.parts[0] is not None:
             return self.called(row).shape[1:]
-        _, jvp, vjp = self.parts
+        _, jvp, vjp, _ = self.parts
         try:
             theta, c = numbers(vjp(row.copy(), np.zeros((1, 1), row.dtype)), "vjp"), 1
         except MISFITS:
@@ -164,16 +196,27 @@ class TangentRows:
     def __init__(self, source: Jacobian, x: Array, places: Array | None) -> None:
         self.source, self.x, self.places = source, x, places
 
-    def block(self, rows: slice) -> Array:
-        """Return J (b, c, P) of a block of rows."""
+    def layers(self, rows: slice, dtype: Any) -> list[Layer]:
+        """Return J of a block of rows layer by layer, in a type of number or their own, as it is held."""
         J = self.source._stored
         if J is None:
-            return self.source.called(self.x[rows])
-        return J[rows] if self.places is None else J[self.places[rows]]
+            return [layer.typed(dtype).smaller() for layer in self.source.layers(self.x[rows])]
+        return [Layer(J[rows] if self.places is None else J[self.places[rows]]).typed(dtype)]
+
+    def layered(self, dtype: Any) -> Iterator[tuple[slice, list[Layer]]]:
+        """Yield all rows and their layers, as many at once as fit into a panel in float64."""
+        *_, step = self.source.panel_rows(self.x, 8)
+        for rows in row_blocks(len(self.x), step):
+            yield rows, self.layers(rows, dtype)
+
+    def block(self, rows: slice) -> Array:
+        """Return J (b, c, P) of a block of rows."""
+        formed = [layer.formed() for layer in self.layers(rows, self.x.dtype if self.source._first else None)]
+        return formed[0] if len(formed) == 1 else np.concatenate(formed, axis=2)
 
     def blocks(self) -> Iterator[tuple[slice, Array]]:
         """Yield all rows and their J, as many at once as fit into a panel in float64."""
-        *_, step = self.source.panel_rows(self.x, 8)
+        *_, step = self.source.panel_rows(self.x, 8, formed=True)
         for rows in row_blocks(len(self.x), step):
             yield rows, self.block(rows)
 
@@ -200,35 +243,41 @@ class Panel:
 
     def __init__(self, size: int, step: int, dtype: np.dtype[Any] | None) -> None:
         self.size, self.step, self.dtype = size, step, dtype
-        self.room = np.empty(0)
+        self.rooms: list[tuple[Array, ...]] = []
 
-    def read(self, source: TangentRows, rows: slice) -> Array:
-        """Return J (b, c, P) of at most `size` rows, which takes the place of what was read before."""
+    def read(self, source: TangentRows, rows: slice) -> list[Layer]:
+        """Return the layers of at most `size` rows, which take the place of what was read before."""
         if source.source._stored is not None:
-            return self._typed(source.block(rows))
+            return source.layers(rows, self.dtype)
         for part in row_blocks(rows.stop - rows.start, self.step):
-            found = self._typed(source.block(slice(rows.start + part.start, rows.start + part.stop)))
-            if not self.room.size:
-                self.room = np.empty((self.size, *found.shape[1:]), found.dtype)
-            self.room[part] = found
+            found = source.layers(slice(rows.start + part.start, rows.start + part.stop), self.dtype)
+            if not self.rooms:
+                self.rooms = [tuple(np.empty((self.size, *x.shape[1:]), x.dtype) for x in one.arrays) for one in found]
+            for layer, rooms in zip(found, self.rooms, strict=True):
+                for values, room in zip(layer.arrays, rooms, strict=True):
+                    room[part] = values
             # Let go before the next are asked for.
-            del found
-        return self.room[: rows.stop - rows.start]
-
-    def _typed(self, J: Array) -> Array:
-        return J.astype(J.dtype if self.dtype is None else np.result_type(J, self.dtype), copy=False)
+            del found, layer, values
+        return [Layer(*(room[: rows.stop - rows.start] for room in rooms)) for rooms in self.rooms]
 
 
-def check_parts(jacobian: Any, jvp: Any, vjp: Any) -> None:
+def held_by(layers: list[Layer]) -> int:
+    """Return how many numbers layers of one row hold."""
+    return sum(array.size for layer in layers for array in layer.arrays)
+
+
+def check_parts(jacobian: Any, jvp: Any, vjp: Any, factors: Any) -> None:
     """Refuse what does not make a Jacobian."""
-    for name, part in (("jvp", jvp), ("vjp", vjp)):
+    for name, part in (("jvp", jvp), ("vjp", vjp), ("factors", factors)):
         if part is not None and not callable(part):
             raise TypeError(f"{name} must be a callable or None, got {type(part).__name__}.")
-    if jacobian is None and vjp is None:
+    if jacobian is None and vjp is None and factors is None:
         raise ValueError(
-            "There is nothing to make rows of the Jacobian of: give jacobian(X) -> (n, P), or vjp(X, U) -> (P,); jvp"
-            " alone has no rows."
+            "There is nothing to make rows of the Jacobian of: give jacobian(X) -> (n, P), factors(X) -> a list of"
+            " layers, or vjp(X, U) -> (P,); jvp alone has no rows."
         )
+    if jacobian is not None and factors is not None:
+        raise ValueError("jacobian and factors give the same rows: give one of them, factors where there are layers.")
     if jacobian is not None and not callable(jacobian) and not (jvp is None and vjp is None):
         raise ValueError("An array of the Jacobian needs no jvp or vjp: give them with a callable, or the array alone.")
 
@@ -264,31 +313,6 @@ def counted(sizes: tuple[int, ...]) -> tuple[int, int]:
             " of width 1 at least."
         )
     return c, p
-
-
-def numbers(value: Any, name: str) -> Array:
-    """Return what a callable returned, or an array, in float32 or float64."""
-    found = np.asarray(value)
-    if found.dtype.kind == "c":
-        raise ValueError(
-            f"{name} has complex values, of {found.dtype}: tangent kernels are of real ones. Give real and imaginary"
-            " parts as two outputs."
-        )
-    if found.dtype.kind not in "iufb":
-        raise ValueError(f"{name} must have numbers of float32 or float64, got {found.dtype}.")
-    if found.dtype in (np.float32, np.float64):
-        return found.astype(found.dtype.newbyteorder("="), copy=False)
-    return found.astype(np.float32 if found.dtype == np.float16 else np.float64)
-
-
-def finite(values: Array, name: str) -> Array:
-    """Refuse a product that is not finite."""
-    if not np.isfinite(values).all():
-        raise ValueError(
-            f"{name} returned NaN or infinity, at {int(np.sum(~np.isfinite(values)))} of {values.size} places: scale"
-            " rows or model down, or mend the model there."
-        )
-    return values
 
 
 def same_part(one: Any, other: Any) -> bool:

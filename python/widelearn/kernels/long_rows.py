@@ -1,8 +1,10 @@
 """Products of few rows of many columns: ranges of columns by several threads, added up in a fixed order."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Event
+from typing import Any
 
 import numpy as np
 
@@ -14,52 +16,60 @@ SINGLE_COLUMNS = 2048
 WORK, TILE = 1 << 30, 1024
 # Ranges of columns that are summed by themselves, and the least multiplications of one.
 RANGES, ENOUGH = 8, 1 << 26
+# What can be cut into tiles of rows: a matrix, or other rows with a product of their own.
+Rows = Any
+Term = Callable[[slice, Event], Array]
 
 
-def products(A: Array, B: Array) -> Array:
-    """Return A Bᵀ in float64: of float32 rows the products of some columns are summed in float32."""
+def product(A: Array, B: Array) -> Array:
+    """Return A Bᵀ in float64 of a tile: of float32 rows the products of some columns are summed in float32."""
+    columns = A.shape[1]
+    return added(partial(summed, A, B), columns, len(A) * len(B) * columns)
+
+
+def products(A: Rows, B: Rows, multiply: Callable[[Any, Any], Array] = product) -> Array:
+    """Return A Bᵀ in float64, tile by tile."""
     out = np.empty((len(A), len(B)))
     for rows in row_blocks(len(A), TILE):
         for others in row_blocks(len(B), TILE):
-            out[rows, others] = _product(A[rows], B[others])
+            out[rows, others] = multiply(A[rows], B[others])
     return out
 
 
-def own_products(A: Array) -> Array:
+def own_products(A: Rows, multiply: Callable[[Any, Any], Array] = product) -> Array:
     """Return A Aᵀ, symmetric to the last bit."""
     out = np.empty((len(A), len(A)))
     for rows in row_blocks(len(A), TILE):
         for others in row_blocks(rows.start, TILE):
-            out[rows, others] = _product(A[rows], A[others])
+            out[rows, others] = multiply(A[rows], A[others])
             out[others, rows] = out[rows, others].T
         # Of a matrix with itself BLAS computes half.
         block = A[rows]
-        square = _product(block, block)
+        square = multiply(block, block)
         out[rows, rows] = np.tril(square) + np.tril(square, -1).T
     return out
 
 
-def _product(A: Array, B: Array) -> Array:
-    """Return A Bᵀ of a tile, the sum of its ranges whatever the number of threads."""
-    columns = A.shape[1]
-    count = max(min(len(A) * len(B) * columns // ENOUGH, RANGES), 1)
-    parts = _parts(A, B, row_blocks(columns, -(-columns // count)))
+def added(term: Term, columns: int, work: int) -> Array:
+    """Return the sum of a term of ranges of columns, in their order whatever the number of threads."""
+    count = max(min(work // ENOUGH, RANGES), 1)
+    parts = _parts(term, row_blocks(columns, -(-columns // count)))
     out = next(parts)
     for part in parts:
         out += part
     return out
 
 
-def _parts(A: Array, B: Array, ranges: list[slice]) -> Iterator[Array]:
-    """Yield the products of each range of columns, in their order."""
+def _parts(term: Term, ranges: list[slice]) -> Iterator[Array]:
+    """Yield the term of each range of columns, in their order."""
     stop = Event()
     workers = min(get_num_threads(), len(ranges))
     if workers == 1:
-        yield from (_summed(A, B, columns, stop) for columns in ranges)
+        yield from (term(columns, stop) for columns in ranges)
         return
     with ThreadPoolExecutor(workers) as pool:
         try:
-            for job in [pool.submit(_summed, A, B, columns, stop) for columns in ranges]:
+            for job in [pool.submit(term, columns, stop) for columns in ranges]:
                 yield job.result()
         except BaseException:
             stop.set()
@@ -67,7 +77,7 @@ def _parts(A: Array, B: Array, ranges: list[slice]) -> Iterator[Array]:
             raise
 
 
-def _summed(A: Array, B: Array, columns: slice, stop: Event) -> Array:
+def summed(A: Array, B: Array, columns: slice, stop: Event) -> Array:
     """Return the products of some columns, part by part: all rows meet while these are near."""
     out = np.zeros((len(A), len(B)))
     step = max(WORK // max(out.size, 1), 1)

@@ -3,13 +3,15 @@
 import numpy as np
 
 from widelearn.kernels.jacobians import PANEL_BYTES, Jacobian, Panel, TangentRows
+from widelearn.kernels.layers import Layer, lots_of
 from widelearn.kernels.long_rows import own_products, products
+from widelearn.kernels.outer_products import Lot
 from widelearn.runtime import Array, row_blocks
 
 # Rows that products given as callables take at once.
 PRODUCT_ROWS = 512
 # A block of rows: where they are read, which they are, and what was read.
-Block = tuple[TangentRows, slice, Array]
+Block = tuple[TangentRows, slice, list[Layer]]
 
 
 class TangentGram:
@@ -26,13 +28,6 @@ class TangentGram:
         self.c, self.p = jacobian.sizes(x)
         self.each = 1 if outputs == "trace" else self.c
         self.steps = self.c if outputs == "diagonal" else 1
-
-    def lots(self, J: Array) -> list[Array]:
-        """Return J (b, c, P) as matrices that are multiplied with one another."""
-        b, c, p = J.shape
-        if self.outputs == "trace":
-            return [J.reshape(b, c * p)]
-        return [J.reshape(b * c, p)] if self.outputs == "full" else [J[:, k] for k in range(c)]
 
     def places(self, rows: slice, k: int) -> slice:
         """Return where the rows of lot `k` stand in K."""
@@ -74,35 +69,51 @@ class TangentGram:
 
     def _put(self, out: Array, left: Block, right: Block) -> None:
         """Write the products of two blocks of rows, which may be one."""
-        for k, (A, B) in enumerate(zip(self.lots(left[2]), self.lots(right[2]), strict=True)):
+        own = left is right
+        lots = lots_of(left[2], self.outputs)
+        for k, (A, B) in enumerate(zip(lots, lots if own else lots_of(right[2], self.outputs), strict=True)):
             with np.errstate(over="ignore", invalid="ignore"):
-                values = (own_products(A) if left is right else products(A, B)).astype(out.dtype, copy=False)
+                values = own_products(A, Lot.times) if own else products(A, B, Lot.times)
+                values = values.astype(out.dtype, copy=False)
             if not np.isfinite(values).all():
-                source, rows, _ = left if not np.isfinite(left[2]).all() else right
+                whole = all(np.isfinite(array).all() for layer in left[2] for array in layer.arrays)
+                source, rows, _ = right if whole else left
                 source.complain(rows)
             out[self.places(left[1], k), self.places(right[1], k)] = values
 
     def write_diagonal(self, out: Array) -> None:
         """Write k(x, x) of every row."""
-        for rows, J in self.left.blocks():
+        for rows, layers in self.left.layered(None if out.dtype == np.float32 else out.dtype):
             with np.errstate(over="ignore", invalid="ignore"):
-                for k, A in enumerate(self.lots(J)):
-                    out[self.places(rows, k)] = np.einsum("ij,ij->i", A, A, dtype=np.float64)
+                for k, lot in enumerate(lots_of(layers, self.outputs)):
+                    out[self.places(rows, k)] = lot.squares()
             self._check(out, self.left, rows)
 
     def multiply(self, V: Array, out: Array) -> None:
         """Write K V (n r, t): by J(Y)ᵀ V (P, t), which is kept, or by K where that is less work."""
-        n, m, t = len(self.x), len(self.y), V.shape[1]
-        if t * (n + m) > n * m and not self.jacobian.has_products:
-            K = np.empty((n * self.each, m * self.each), out.dtype)
+        if self._by_matrix(V.shape[1], out.itemsize):
+            K = np.empty((len(self.x) * self.each, len(self.y) * self.each), out.dtype)
             self.write(K)
             np.matmul(K, V, out=out)
             return
-        for columns in row_blocks(t, max(PANEL_BYTES // (8 * self.c * self.p), 1)):
+        for columns in row_blocks(V.shape[1], max(PANEL_BYTES // (8 * self.c * self.p), 1)):
             with np.errstate(over="ignore", invalid="ignore"):
                 out[:, columns] = self.ahead(self.back(V[:, columns]))
         if np.isfinite(V).all():
-            self._check(out, self.left, slice(0, n))
+            self._check(out, self.left, slice(0, len(self.x)))
+
+    def _by_matrix(self, t: int, itemsize: int) -> bool:
+        """Whether a product with t columns is less work by K, which then is no larger than they are or fits."""
+        if self.jacobian.has_products:
+            return False
+        n, m = len(self.x), len(self.y)
+        if t * (n + m) > n * m:
+            return True
+        if self.jacobian.parts[3] is None:
+            return False
+        lots = lots_of(self.jacobian.first(self.x), self.outputs)
+        columns, work = sum(lot.columns for lot in lots), self.each / self.steps * sum(lot.work for lot in lots)
+        return t * (n + m) * columns > n * m * work and n * m * self.each**2 * (8 + 2 * itemsize) < PANEL_BYTES
 
     def back(self, V: Array) -> list[Array]:
         """Return J(Y)ᵀ V (p, t) in float64, of every lot."""
@@ -110,9 +121,9 @@ class TangentGram:
             return self._back_by_products(V)
         width = self.c * self.p if self.outputs == "trace" else self.p
         found = [np.zeros((width, V.shape[1])) for _ in range(self.steps)]
-        for rows, J in self.right.blocks():
-            for k, A in enumerate(self.lots(J.astype(np.float64, copy=False))):
-                found[k] += A.T @ V[self.places(rows, k)]
+        for rows, layers in self.right.layered(np.float64):
+            for k, lot in enumerate(lots_of(layers, self.outputs)):
+                lot.back(V[self.places(rows, k)], found[k])
         return found
 
     def ahead(self, thetas: list[Array]) -> Array:
@@ -120,9 +131,9 @@ class TangentGram:
         if self.jacobian.has_products:
             return self._ahead_by_products(thetas)
         out = np.empty((len(self.x) * self.each, thetas[0].shape[1]))
-        for rows, J in self.left.blocks():
-            for k, A in enumerate(self.lots(J.astype(np.float64, copy=False))):
-                out[self.places(rows, k)] = A @ thetas[k]
+        for rows, layers in self.left.layered(np.float64):
+            for k, lot in enumerate(lots_of(layers, self.outputs)):
+                out[self.places(rows, k)] = lot.ahead(thetas[k])
         return out
 
     def _back_by_products(self, V: Array) -> list[Array]:

@@ -20,8 +20,8 @@ from widelearn.estimators.linearized.movement import TangentProblem, as_columns
 from widelearn.estimators.units import Units
 from widelearn.features.state import refitting, snapshot
 from widelearn.kernels import Empirical
-from widelearn.kernels.jacobians import numbers
 from widelearn.kernels.parameters import checks_parameters
+from widelearn.kernels.returned import numbers
 from widelearn.kernels.tangents import TangentGram
 from widelearn.ridge.symmetric_systems import check_alpha
 from widelearn.runtime import Array, capped

@@ -21,8 +21,8 @@ from widelearn.estimators.linearized.training import Movement, Squares, Training
 from widelearn.estimators.optim.descent import PAIRS
 from widelearn.estimators.units import check_range, largest_of
 from widelearn.features.state import draft_of, run_and_keep, snapshot
-from widelearn.kernels.jacobians import finite
 from widelearn.kernels.parameters import checks_parameters
+from widelearn.kernels.returned import finite
 from widelearn.runtime import Array, capped, check_memory, one_blas_thread
 
 MAX_ORDER = 4

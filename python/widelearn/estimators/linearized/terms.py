@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from widelearn.kernels.jacobians import numbers
+from widelearn.kernels.returned import numbers
 from widelearn.runtime import Array, row_blocks
 
 # Rows that the callables are given at once.
