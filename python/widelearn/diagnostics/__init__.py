@@ -25,7 +25,9 @@ from widelearn.diagnostics.gradient_outer_products import Alignment, alignment
 from widelearn.diagnostics.induced_nets import OptBound, opt_bound
 from widelearn.diagnostics.margins import normalized_margins
 from widelearn.diagnostics.net_paths import NetPath
+from widelearn.diagnostics.neuron_maps import NeuronMap, neuron_map
 from widelearn.diagnostics.optimality import gradient_norm, optimality_gap
+from widelearn.diagnostics.planes import DecisionPlane, decision_plane
 from widelearn.diagnostics.recovered import Directions, directions
 from widelearn.diagnostics.snapshots import Snapshots
 from widelearn.diagnostics.sweeps import LazinessSweep, laziness_sweep
@@ -36,6 +38,7 @@ from widelearn.diagnostics.tickets import Ticket, retrain
 __all__ = [
     "Alignment",
     "CurvatureIdentity",
+    "DecisionPlane",
     "Directions",
     "Emergence",
     "ExplicitSolution",
@@ -47,6 +50,7 @@ __all__ = [
     "Laziness",
     "LazinessSweep",
     "NetPath",
+    "NeuronMap",
     "OptBound",
     "PolynomialTarget",
     "Rademacher",
@@ -57,6 +61,7 @@ __all__ = [
     "alignment",
     "cone_cover",
     "curvature_identity",
+    "decision_plane",
     "directions",
     "discover_features",
     "emergence",
@@ -70,6 +75,7 @@ __all__ = [
     "laziness_sweep",
     "min_hessian_eigenvalue",
     "movement_norm",
+    "neuron_map",
     "normalized_margins",
     "operator_norm_ratio",
     "opt_bound",

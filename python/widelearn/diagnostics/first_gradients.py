@@ -74,6 +74,32 @@ class GradientFeatures:
         norms = self.norms[:, None]
         return np.asarray(np.clip(self.G @ axes.T / np.where(norms > 0, norms, np.inf), -1.0, 1.0))
 
+    @in_range
+    def plot(self, directions: ArrayLike | None = None, *, gamma: float | None = None) -> Any:
+        """Return a Matplotlib figure: arrows from w to G(w, b), both sets of vectors over their largest length.
+
+        Vectors of more than two columns are projected onto the plane of two `directions`. Lines mark the directions,
+        and for a `gamma` above 0 and at most 1 the cones |cos| > 1 - gamma around them.
+        """
+        d = self.W.shape[1]
+        given = np.empty((0, d)) if directions is None else unit_rows(directions, d)
+        if d != 2 and len(given) != 2:
+            raise ValueError(f"Vectors have {d} columns: give two directions (2, {d}), whose plane is drawn.")
+        if gamma is not None and not (isinstance(gamma, Real) and 0 < gamma <= 1):
+            raise ValueError(f"gamma must be above 0 and at most 1, got {gamma!r}.")
+        basis = np.eye(2) if d == 2 else np.linalg.qr(given.T)[0].T
+        # The decomposition may turn the first axis around.
+        basis = basis if d == 2 else basis * np.where(np.einsum("ij,ij->i", basis, given) < 0, -1.0, 1.0)[:, None]
+        sets = [part / (np.linalg.norm(part, axis=1).max() or 1.0) for part in (self.W, self.G)]
+        tails, heads = (part @ basis.T for part in sets)
+        lines = given @ basis.T
+        from widelearn import plots
+
+        labels = {"xlabel": "first column" if d == 2 else "along the first direction"}
+        labels["ylabel"] = "second column" if d == 2 else "beside it, towards the second"
+        title = f"Where the gradient moves {len(self.W)} neurons"
+        return plots.square(lambda ax: plots.arrows(tails, heads, lines, gamma, ax), title, **labels)
+
 
 def initial_neurons(
     n_draws: int,
