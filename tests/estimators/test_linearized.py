@@ -31,6 +31,11 @@ class Net:
         by_W = np.einsum("rk,nr,nd->nkrd", a, 1 - H**2, X).reshape(n, c, -1)
         return np.concatenate([by_W, np.einsum("nr,kl->nkrl", H, np.eye(c, dtype=H.dtype)).reshape(n, c, -1)], axis=2)
 
+    def factors(self, X):
+        by_a = self.jacobian(X)[:, :, self.W.size :]
+        gates = 1 - np.tanh(X @ self.W.T.astype(X.dtype)) ** 2
+        return [(self.a.T.astype(X.dtype) * gates[:, None], X), by_a]
+
 
 def solved(A, b):
     """A⁻¹ b of a positive definite A, by elimination in the arrays' type."""
@@ -101,6 +106,22 @@ def test_targets_beside_one_output_are_fitted_one_by_one():
         assert isinstance(alone.intercept_, float)
         size = np.abs(Y[:, k]).max()
         np.testing.assert_allclose(both.predict(X)[:, k], alone.predict(X), rtol=0, atol=1e-13 * size)
+
+
+@pytest.mark.usefixtures("panels")
+@pytest.mark.parametrize(("width", "c", "fit_intercept"), list(product([2, 12], [1, 3], [False, True])))
+def test_factors_of_the_layers_give_the_same_fit(width, c, fit_intercept):
+    net, rng = Net(width, c), np.random.default_rng(9)
+    X, Y, weight = rng.standard_normal((15, 3)), rng.standard_normal((15, c)) + 5.0, rng.uniform(0.1, 3.0, 15)
+    for dtype, tolerance in ((np.float64, 1e-11), (np.float32, 1e-4)):
+        x = X.astype(dtype)
+        plain = wl.linearize(net.outputs, net.jacobian, 0.1, fit_intercept).fit(x, Y, weight)
+        found = wl.linearize(net.outputs, factors=net.factors, alpha=0.1, fit_intercept=fit_intercept)
+        found = pickle.loads(pickle.dumps(clone(found).fit(x, Y, weight)))
+        assert found.solver_ == plain.solver_ == ("primal" if width == 2 else "dual")
+        for one, other in ((found.coef_, plain.coef_), (found.predict(x + 1), plain.predict(x + 1))):
+            assert one.dtype == dtype
+            assert np.abs(one - other).max() <= tolerance * np.abs(other).max()
 
 
 @pytest.mark.parametrize(
@@ -177,6 +198,17 @@ def test_wrong_models_are_refused_with_numbers(case):
     f0, jacobian, y, message = WRONG[case]
     with pytest.raises(ValueError, match=message):
         wl.linearize(f0, jacobian, [1.0, 2.0] if case == "penalties" else 1.0).fit(X4, y)
+
+
+def test_factors_are_given_in_place_of_a_jacobian():
+    with pytest.raises(ValueError, match="jacobian and factors give the same rows"):
+        wl.linearize(None, ONE.jacobian, factors=ONE.factors).fit(X4, X4[:, 0])
+    with pytest.raises(ValueError, match="order=2 takes terms and vjp"):
+        wl.linearize(None, factors=ONE.factors, order=2)
+    with pytest.raises(ValueError, match="nor are factors: give one"):
+        wl.linearize(None, factors=ONE.factors, terms=ONE.outputs, vjp=ONE.outputs)
+    with pytest.raises(ValueError, match="factors returned tuple: it must be a list"):
+        wl.linearize(None, factors=lambda X: (X, X)).fit(X4, X4[:, 0])
 
 
 def test_what_callables_raise_passes():

@@ -17,6 +17,7 @@ def linearize(
     alpha: ArrayLike = 1.0,
     fit_intercept: bool = False,
     *,
+    factors: Function | None = None,
     order: int | None = None,
     terms: Callable[..., Any] | None = None,
     vjp: Callable[..., Any] | None = None,
@@ -34,8 +35,10 @@ def linearize(
         Penalty of ‖δ‖², beside the sum of squared errors; one number for higher orders.
     fit_intercept : bool, default=False
         Whether every output has an unpenalised intercept.
+    factors : callable or None, default=None
+        In place of `jacobian`: its layers, as :class:`widelearn.kernels.Empirical` takes them; for order 1.
     order : int or None, default=None
-        Order of the expansion, 1 to 4. None is 1 with `jacobian`, and 2 with `terms`.
+        Order of the expansion, 1 to 4. None is 1 with `jacobian` or `factors`, and 2 with `terms`.
     terms, vjp : callables or None, default=None
         The terms of the expansion and the gradient of their sum, as :class:`TaylorizedRidge` takes them.
     n_parameters : int or None, default=None
@@ -49,7 +52,7 @@ def linearize(
     Raises
     ------
     ValueError
-        If a Jacobian is given for an order above 1, or beside `terms`.
+        If a Jacobian or factors are given for an order above 1, or beside `terms`, or both.
 
     Examples
     --------
@@ -66,9 +69,11 @@ def linearize(
                 f"order={order!r} takes terms and vjp, which give the terms of orders 1 to {order!r} and the gradient"
                 " of their sum: a Jacobian is that of order 1 alone. The docstring of TaylorizedRidge has the recipe."
             )
-        return LinearizedRidge(f0, jacobian, alpha=alpha, fit_intercept=fit_intercept)
-    if jacobian is not None:
-        raise ValueError("A Jacobian beside terms is not needed: give one of them, the Jacobian for order 1.")
+        return LinearizedRidge(f0, jacobian, factors=factors, alpha=alpha, fit_intercept=fit_intercept)
+    if jacobian is not None or factors is not None:
+        raise ValueError(
+            "A Jacobian beside terms is not needed, nor are factors: give one of them, the Jacobian for order 1."
+        )
     options: dict[str, Any] = {"order": 2 if order is None else order, "n_parameters": n_parameters}
     options |= {"alpha": alpha, "fit_intercept": fit_intercept}
     return TaylorizedRidge(f0, terms, vjp, **options)

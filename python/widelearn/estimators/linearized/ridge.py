@@ -42,7 +42,10 @@ class LinearizedRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
         A function of rows (m, d): the model's outputs, (m,) or (m, c). None is 0.
     jacobian : callable or None, default=None
         A function of rows (m, d): ∂f_k(x_i)/∂θ_p, of shape (m, P), or (m, c, P) for c outputs, as
-        :class:`widelearn.kernels.Empirical` takes it. None is the rows themselves, a linear model.
+        :class:`widelearn.kernels.Empirical` takes it. None without `factors` is the rows themselves, a linear model.
+    factors : callable or None, default=None
+        In place of `jacobian`: a function of rows that returns layers, as :class:`widelearn.kernels.Empirical` takes
+        them. The movement of a layer's matrix W (out, in) is a piece of `coef_`, row by row.
     alpha : float or array-like of shape (n_targets,), default=1.0
         Penalty, non-negative: not divided by n. One number where J has several outputs, which share δ.
     fit_intercept : bool, default=False
@@ -83,7 +86,8 @@ class LinearizedRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
     -----
     J is asked for in blocks of rows and never held whole. The dual costs (n c)² P + (n c)³ / 3 flops, the primal n c P²
     + P³ / 3, and 8 bytes times the square of n c or of P; predicting m rows asks for J at them, and costs 2 m c P.
-    Targets of several columns beside a J of one output are fitted one by one, each with a movement of its own.
+    Targets of several columns beside a J of one output are fitted one by one, each with a movement of its own. By
+    `factors` the dual's n² P flops become n² (out + in) a layer; the primal forms J from them.
 
     References
     ----------
@@ -107,6 +111,7 @@ class LinearizedRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "f0": [callable, None],
         "jacobian": [callable, None],
+        "factors": [callable, None],
         "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
         "fit_intercept": ["boolean"],
     }
@@ -118,10 +123,12 @@ class LinearizedRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
         f0: Function | None = None,
         jacobian: Function | None = None,
         *,
+        factors: Function | None = None,
         alpha: ArrayLike = 1.0,
         fit_intercept: bool = False,
     ) -> None:
-        self.f0, self.jacobian, self.alpha, self.fit_intercept = f0, jacobian, alpha, fit_intercept
+        self.f0, self.jacobian, self.factors = f0, jacobian, factors
+        self.alpha, self.fit_intercept = alpha, fit_intercept
 
     @checks_parameters(nested=False)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
@@ -151,7 +158,8 @@ class LinearizedRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def tangent_kernel(self) -> Empirical:
         """Return the kernel J Jᵀ, which has a row for every row and output."""
-        return Empirical(itself if self.jacobian is None else self.jacobian, outputs="full")
+        jacobian = itself if self.jacobian is None and self.factors is None else self.jacobian
+        return Empirical(jacobian, factors=self.factors, outputs="full")
 
 
 @dataclass(frozen=True, eq=False)
