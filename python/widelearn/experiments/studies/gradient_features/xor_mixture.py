@@ -1,4 +1,4 @@
-"""On clusters labelled by exclusive or, networks learn from O(d) rows, and NTK and RBF kernels do not."""
+"""On clusters labelled by exclusive or, networks learn from O(d) rows, NTK and RBF kernels do not."""
 
 import numpy as np
 
@@ -9,8 +9,9 @@ from widelearn.experiments.studies.ensembles import new_seed
 from widelearn.experiments.studies.judging import Control, Verdict
 from widelearn.experiments.studies.rows import Row, Rows, Theory, panel, value, without
 from widelearn.experiments.studies.spec import Cell, Panels, Seed, Settings, Spec
-from widelearn.experiments.studies.statements import apart, at_least, at_most, more
+from widelearn.experiments.studies.statements import apart, at_least, at_most, equal, more
 from widelearn.kernels import NTK, RBF, Polynomial
+from widelearn.theory import xor_accuracy
 
 SETTINGS = {"dimensions": (250, 500, 1000), "ratio": 1.5, "radius": 4.0, "draws": 8, "test": 4000}
 QUICK = {"dimensions": (500,), "draws": 5, "test": 2000}
@@ -44,9 +45,11 @@ def simulate(cell: Cell, seed: Seed) -> list[Row]:
 
 
 def theory(settings: Settings) -> Theory:
-    """Return the accuracy of the best classifier."""
-    best = float(xor_mixture(1, 2, settings["radius"], random_state=0).bayes_accuracy)
-    return lambda row: best if row["series"] == BEST else None
+    """Return the accuracies of the best classifier and of the quadratic kernel."""
+    radius = settings["radius"]
+    best = float(xor_mixture(1, 2, radius, random_state=0).bayes_accuracy)
+    quadratic = {float(d): xor_accuracy(int(settings["ratio"] * d), d, radius) for d in settings["dimensions"]}
+    return lambda row: {BEST: best, OWN_DEGREE: quadratic.get(row["x"])}.get(row["series"])
 
 
 def verdicts(settings: Settings) -> list[Verdict]:
@@ -55,6 +58,7 @@ def verdicts(settings: Settings) -> list[Verdict]:
     return [
         at_least(f"networks learn from {ratio:g} d rows", NETWORK, bound=0.96, rival=KERNELS[1]),
         more(f"at d = {largest} they are right 1.4 times as often", NETWORK, *KERNELS, factor=1 / 1.4, at=largest),
+        equal("the quadratic kernel is as accurate as theory says", OWN_DEGREE, share=0.01),
         *(verdict for d in settings["dimensions"] if d >= LARGE for verdict in where_large(d)),
         at_least("the first layer turns into the clusters' plane", SHARE, bound=0.4, rival=FROZEN_SHARE, at=largest),
     ]
