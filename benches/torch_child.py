@@ -1,7 +1,8 @@
 """The side of PyTorch, run by its own interpreter: ``torch_child.py``, requests as JSON lines.
 
 It holds nets, makes their Gram matrices by torch.func's own recipe (Jacobians of all rows, contracted leaf by leaf) and
-by ``widelearn.kernels.Empirical`` on the same Jacobians in blocks, and says how much memory each came to hold.
+by ``widelearn.kernels.Empirical`` on the same Jacobians in blocks, or on factors of the layers' gradients, as its
+docstring has them, and says how much memory each came to hold.
 """
 
 import json
@@ -54,6 +55,27 @@ class Model:
             leaves = self.leaves(torch.from_numpy(X))
             return torch.cat([leaf.flatten(1) for leaf in leaves.values()], dim=1).numpy()
 
+    def factors(self, X):
+        """Return what layers are given and what comes back to them, one backward pass for each output."""
+        kept = []
+        linear = [part for part in self.net.modules() if isinstance(part, nn.Linear | nn.Conv2d)]
+        hooks = [part.register_forward_hook(lambda *call: kept.append(call)) for part in linear]
+        f = self.net(torch.from_numpy(X)).flatten(1)
+        for hook in hooks:
+            hook.remove()
+        outs = [out for *_, out in kept]
+        slopes = [torch.autograd.grad(f_k.sum(), outs, retain_graph=True) for f_k in f.T]
+        layers = []
+        for (part, (a,), _), *delta in zip(kept, *slopes, strict=True):
+            delta = torch.stack(delta, 1)
+            if isinstance(part, nn.Conv2d):
+                a = nn.functional.unfold(a, part.kernel_size, part.dilation, part.padding, part.stride).mT
+                delta = delta.flatten(3).mT
+            if part.bias is not None:
+                a = torch.cat([a, torch.ones_like(a[..., :1])], -1)
+            layers.append((delta.numpy(), a.detach().numpy()))
+        return layers
+
     def recipe(self, X):
         """Return the matrix by torch.func's recipe: Jacobians of all rows on both sides, contracted."""
         with torch.no_grad():
@@ -64,7 +86,8 @@ class Model:
 
 
 def main():
-    model = X = kernel = None
+    model = X = None
+    sides = {}
     for line in sys.stdin:
         request = json.loads(line)
         answer = {}
@@ -73,10 +96,14 @@ def main():
         elif request["op"] == "prepare":
             model, X = Model(request["kind"], request["d"], request["size"]), np.load(request["x"])
             torch.set_num_threads(request["threads"])
-            kernel = wl.kernels.Empirical(model.jacobian)
+            sides = {
+                "recipe": model.recipe,
+                "empirical": wl.kernels.Empirical(model.jacobian),
+                "factors": wl.kernels.Empirical(factors=model.factors),
+            }
             answer = {"parameters": sum(part.numel() for part in model.params.values())}
         else:
-            side = model.recipe if request["op"] == "recipe" else kernel
+            side = sides[request["op"]]
             with Watch() as watch:
                 start = time.perf_counter()
                 result = side(X)

@@ -14,7 +14,7 @@ EXAMPLES = [path for path in FILES if path.name.startswith("plot_")]
 
 def test_there_are_examples():
     assert len(EXAMPLES) >= 2
-    recipes = {"dask_cluster", "tangent_of_jax", "taylorized_of_jax"}
+    recipes = {"dask_cluster", "factors_of_jax", "tangent_of_jax", "taylorized_of_jax"}
     assert {path.stem for path in FILES} - {path.stem for path in EXAMPLES} == recipes
 
 

@@ -1,15 +1,20 @@
 """Writes torch_tangent.npz, run by an environment that has PyTorch, as ``python -m benches --torch`` makes.
 
 A net of four layers and one of convolutions at rows X and new rows: outputs, Jacobians and tangent kernels by
-torch.func's recipe, and the predictions of the linearised net that torch has trained, by jvp and L-BFGS, on y.
+torch.func's recipe, factors of the layers' gradients at X by the recipe in the docstring of Empirical, and the
+predictions of the linearised net that torch has trained, by jvp and L-BFGS, on y.
 """
 
+import inspect
+import textwrap
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 from torch.func import functional_call, jacrev, jvp, vmap
+
+from widelearn.kernels import Empirical
 
 ALPHA = 0.1
 
@@ -25,6 +30,14 @@ def nets():
 def derivatives(net, params, rows):
     """Derivatives of the outputs at rows by every parameter."""
     return vmap(jacrev(lambda p, row: functional_call(net, p, (row,))), (None, 0))(params, rows)
+
+
+def factors(net, X):
+    """What layers are given at rows, and the derivatives of the outputs by what they give, by the docstring's words."""
+    recipe = inspect.getdoc(Empirical).partition("PyTorch::\n")[2].partition("\nfloat64")[0]
+    names = {"net": net, "torch": torch, "nn": nn}
+    exec(textwrap.dedent(recipe), names)
+    return names["factors"](X)
 
 
 def trained(net, params, x, y, new):
@@ -61,6 +74,8 @@ def main():
             out |= {f"{name}_{kind}": rows, f"{name}_f0_{kind}": net(torch.from_numpy(rows)).detach().numpy()}
             out[f"{name}_J_{kind}"] = torch.cat(flat, dim=2).numpy()
             if kind == "X":
+                for i, (delta, a) in enumerate(factors(net, X)):
+                    out |= {f"{name}_delta_{i}": delta, f"{name}_a_{i}": a}
                 out[f"{name}_K"] = sum(torch.einsum("ncp,mdp->ncmd", leaf, leaf) for leaf in flat).numpy()
         out |= {f"{name}_y": y, f"{name}_trained": trained(net, params, x, torch.from_numpy(y), torch.from_numpy(new))}
     np.savez_compressed(Path(__file__).with_suffix(".npz"), **out)

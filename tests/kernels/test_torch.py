@@ -34,6 +34,27 @@ def test_kernels_are_those_of_the_recipe_of_torch(net):
         assert np.abs(Empirical(source)(X) - np.einsum("icjc->ij", K)).max() < 1e-13 * scale
 
 
+def test_kernels_of_the_factors_of_layers_are_those_of_the_jacobian(net):
+    parts, f0, _ = net
+    X, K = parts["X"], parts["K"]
+    n, c = K.shape[:2]
+    places = {row.tobytes(): i for i, row in enumerate(X)}
+    layers = [(parts[f"delta_{i}"], parts[f"a_{i}"]) for i in range(sum(key.startswith("a_") for key in parts))]
+
+    def factors(rows):
+        at = [places[row.tobytes()] for row in rows]
+        return [(delta[at], a[at]) for delta, a in layers]
+
+    full = Empirical(factors=factors, outputs="full")(X)
+    assert np.abs(full - K.reshape(n * c, n * c)).max() < 1e-13 * np.abs(K).max()
+    alpha = float(GOLDEN["alpha"])
+    fits = [
+        wl.linearize(f0, alpha=alpha, **one).fit(X, parts["y"]) for one in ({"factors": factors}, {"jacobian": net[2]})
+    ]
+    found, wanted = (fit.predict(X) for fit in fits)
+    assert np.abs(found - wanted).max() < 1e-11 * np.abs(wanted).max()
+
+
 def test_linearised_nets_predict_what_torch_trains_them_to(net):
     parts, f0, jacobian = net
     model = wl.linearize(f0, jacobian, alpha=float(GOLDEN["alpha"])).fit(parts["X"], parts["y"])
