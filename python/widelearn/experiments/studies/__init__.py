@@ -53,6 +53,9 @@ PAPERS = {
         "recursive-features",
         "lottery-ticket",
         "gradient-features",
+        "grouped-parity",
+        "gaussian-mixtures",
+        "opt-bound",
     ),
 }
 NAMES = tuple(name for names in PAPERS.values() for name in names)

@@ -4,9 +4,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from scipy.integrate import trapezoid
-from scipy.special import ndtr
-from scipy.stats import binom, norm
+from scipy.stats import binom
 
 from widelearn.datasets import parity
 from widelearn.diagnostics import (
@@ -17,6 +15,7 @@ from widelearn.diagnostics import (
     initial_neurons,
 )
 from widelearn.experiments.studies.ensembles import Array, new_seed
+from widelearn.experiments.studies.first_gradients import SHORT, cone_share, pooled_angle
 from widelearn.experiments.studies.judging import Control, Verdict
 from widelearn.experiments.studies.rows import Row, Rows, Theory, line, of, panel, value
 from widelearn.experiments.studies.spec import Cell, Panels, Seed, Settings, Spec
@@ -31,7 +30,7 @@ SETTINGS = {
     "samples": (2500, 10_000, 40_000),
     "within": 5.0,
     "repeats": 4,
-    "mixture": (100, 0.5),
+    "mixture": (100, 0.25),
     "thresholds": (0.0, 1.0, 2.0),
     "cones": (0.01, 0.03, 0.1, 0.3),
     "neurons": 20_000,
@@ -50,8 +49,8 @@ COUNT, TWIN_COUNT = "directions found", "directions found, structure removed"
 TWIN = "one neuron's gradient, structure removed"
 INSIDE, TWIN_INSIDE = "share in the cone", "share in the cone, structure removed"
 HELD, NARROW = "90 % intervals", "60 % intervals"
-# Gradients of the clusters that are shorter than this share of a mean count for no cone.
-SHORT = 0.1
+# Pairs of clusters.
+PAIRS = 2
 # Neurons of one interval, and γ of the cone of single gradients of a parity.
 FEW, CONE = 150, 0.3
 
@@ -116,15 +115,15 @@ def of_mixture(cell: Cell, seed: Seed) -> list[Row]:
     (d, scale), m, beta = cell["mixture"], cell["neurons"], cell["beta"]
     rng = np.random.default_rng(seed)
     W, b = initial_neurons(m, d, weight_scale=np.sqrt(d), bias_scale=beta * np.sqrt(d), random_state=new_seed(rng))
-    axes, length = np.eye(d)[:2], np.sqrt(d)
+    axes, length = np.eye(d)[:PAIRS], np.sqrt(d)
     G = mixture_gradient(W, b, length * np.vstack([axes, -axes]), [1, -1, 1, -1], scale=scale).G
-    options: dict[str, Any] = {"cones": cell["cones"], "min_norm": SHORT * length}
+    options: dict[str, Any] = {"cones": cell["cones"], "min_norm": SHORT * length / (2 * PAIRS)}
     every = feature_sets(GradientFeatures(W, b, G, np.zeros(m)), axes, **options)
     rows = [
         value(name_of(beta), gamma, np.mean(share), panel="cones")
         for gamma, share in zip(cell["cones"], every.probability.T, strict=True)
     ]
-    truth = [plane_share(beta, scale, gamma) for gamma in cell["cones"]]
+    truth = [cone_share(beta, scale, gamma, PAIRS) for gamma in cell["cones"]]
     for name, level in ((HELD, 0.9), (NARROW, 0.6)):
         held = []
         for first in range(0, m - FEW + 1, FEW):
@@ -142,27 +141,6 @@ def name_of(beta: float) -> str:
     return f"threshold {beta:g}"
 
 
-@cache
-def plane_share(beta: float, scale: float, gamma: float) -> float:
-    """Return the share of neurons in the cone of a mean, of an exclusive or of clusters ±μ, ±ν of length √d.
-
-    Without its part along w, of relative size scale/√d, G is (h(z) μ - h(z') ν)/4 with h(z) = Φ((z - β)/s) - Φ((-z -
-    β)/s) and independent normal z = <w, μ>, z' = <w, ν> in standard deviations: an integral over z of those z' that
-    are small enough for the cone, and large enough for the norm.
-    """
-    z = np.linspace(0.0, 9.0, 20_001)
-    h = ndtr((z - beta) / scale) - ndtr((-z - beta) / scale)
-    slope = np.sqrt((1 - gamma) ** -2 - 1)
-    least = np.sqrt(np.maximum((4 * SHORT) ** 2 - h**2, 0.0))
-
-    def below(level: Array) -> Array:
-        """Return P(h(z') < level)."""
-        return np.where(level >= h[-1], 1.0, 2 * ndtr(np.interp(level, h, z)) - 1)
-
-    inside = np.maximum(below(slope * h) - np.where(least > 0, below(least), 0.0), 0.0)
-    return float(trapezoid(2 * norm.pdf(z) * inside, z))
-
-
 def theory(settings: Settings) -> Theory:
     """Return angles by tan θ = √E‖Ĝ - G‖²/‖G‖, and shares of cones."""
     d, k, m = settings["parity"]
@@ -173,22 +151,17 @@ def theory(settings: Settings) -> Theory:
         if row["series"] == SINGLE:
             return float(np.mean(sampling_angle(np.linalg.norm(exact.G, axis=1), exact.energy, row["x"])))
         if row["series"] == FOUND:
-            return pooled_angle(d, k, m, settings["threshold"], row["x"])
+            return pooled_angle(d, k, m, active(d, settings["threshold"]), row["x"])
         if row["series"] in names:
-            return plane_share(names[row["series"]], settings["mixture"][1], row["x"])
+            return cone_share(names[row["series"]], settings["mixture"][1], row["x"], PAIRS)
         return None
 
     return predicted
 
 
-def pooled_angle(d: int, k: int, m: int, threshold: float, n: float) -> float:
-    """Return the angle in degrees of the mean gradient of m neurons.
-
-    The share of them that a row of signs passes has mean q = P(<w, x> > b) and variance q (1 - q)/m, whatever the row,
-    so that their mean is q E[y x] in the mean, and E[y x] half of √k.
-    """
-    q = float(binom.sf(np.floor((d + threshold * np.sqrt(d)) / 2 + 1e-9), d, 0.5))
-    return float(sampling_angle(q * np.sqrt(k) / 2, d * (q**2 + q * (1 - q) / m), n))
+def active(d: int, threshold: float) -> float:
+    """Return P(<w, x> > b) for signs x."""
+    return float(binom.sf(np.floor((d + threshold * np.sqrt(d)) / 2 + 1e-9), d, 0.5))
 
 
 def verdicts(settings: Settings) -> list[Verdict]:
@@ -222,7 +195,7 @@ def controls(settings: Settings) -> list[Control]:
         wrong(
             "thresholds decide who is in a cone",
             name_of(0.0),
-            lambda row: plane_share(largest, scale, row["x"]),
+            lambda row: cone_share(largest, scale, row["x"], PAIRS),
             at=max(settings["cones"]),
         ),
     ]
