@@ -9,8 +9,8 @@ from widelearn.estimators.units import exponents_of, largest_of
 from widelearn.estimators.weights import rooted
 from widelearn.runtime import Array, row_blocks
 
-# Rows scaled at once.
-ROWS = 4096
+# Rows scaled at once, and entries that are measured at once.
+ROWS, MEASURED = 4096, 1 << 23
 # Columns whose largest number lies between these powers of two stay as they are.
 ORDINARY = 200
 # Between these a square keeps its digits.
@@ -48,8 +48,11 @@ class Scaling:
 
             # Squares of numbers about 1 neither overflow nor vanish.
             exponents = exponents_of(largest_of(X), ORDINARY)
-            values = X.astype(np.float64, copy=False)
-            found = StandardScaler().fit(np.ldexp(values, -exponents) if exponents.any() else values, None, weight)
+            found = StandardScaler()
+            for rows in row_blocks(len(X), max(1, MEASURED // d)):
+                values = X[rows].astype(np.float64, copy=False)
+                values = np.ldexp(values, -exponents) if exponents.any() else values
+                found.partial_fit(values, None, None if weight is None else weight[rows])
             return cls(np.ldexp(found.mean_, exponents), np.ldexp(found.scale_, exponents))
         size = (root_mean_square(rooted(X, weight)) or 1.0) if kind == "scalar" else 1.0
         return cls(np.zeros(d), np.full(d, size))

@@ -19,9 +19,11 @@ def weighed(X: Array, y: Array, sample_weight: ArrayLike | None) -> tuple[Array,
     if not largest > 0:
         raise ValueError(f"All {len(weight)} sample weights are zero. Give some rows a positive weight.")
     kept = weight / largest > 0
-    weight = weight[kept] / largest
+    if not kept.all():
+        X, y, weight = X[kept], y[kept], weight[kept]
+    weight = weight / largest
     # No weight at all has the same bits.
-    return X[kept], y[kept], None if (weight == 1).all() else weight / weight.mean()
+    return X, y, None if (weight == 1).all() else weight / weight.mean()
 
 
 def rooted(values: Array, weight: Array | None) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from widelearn.estimators.two_layer.descent import MEASURES
 from widelearn.estimators.two_layer.network import Batch
 from widelearn.ridge.checkpoint import StateFile
-from widelearn.runtime import Array
+from widelearn.runtime import Array, row_blocks
 
 # What may differ between the parts of one run, or is only how it is watched.
 MAY_DIFFER = ("max_iter", "callback", "checkpoint", "random_state")
@@ -17,6 +17,8 @@ MAY_DIFFER = ("max_iter", "callback", "checkpoint", "random_state")
 
 # Iterations of which a history may tell, at most.
 ITERATIONS = 1 << 24
+# Rows whose bytes are read at once.
+ROWS = 65536
 
 
 class Checkpoint:
@@ -59,5 +61,7 @@ def digest(parameters: dict[str, Any], *arrays: Array) -> str:
         found.update(f"{name}={shown!r};".encode())
     for array in arrays:
         found.update(f"{array.shape} {array.dtype};".encode())
-        found.update(np.ascontiguousarray(array).tobytes())
+        # In parts: a copy of all rows would be as large as they are, and would not be interrupted.
+        for rows in row_blocks(len(array), ROWS):
+            found.update(np.ascontiguousarray(array[rows]).tobytes())
     return found.hexdigest()

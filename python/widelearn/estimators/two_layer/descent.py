@@ -15,6 +15,8 @@ from widelearn.runtime import Array, NumberOverflowError, warn
 
 # Rows that are looked at first for a gradient at the start.
 FEW = 512
+# Steps between two looks at weights that are nothing beside others.
+SELDOM = 16
 MEASURES = ("loss", "objective", "gradient_norm", "learning_rate", "validation_loss")
 
 
@@ -90,6 +92,7 @@ class Descent:
         finally:
             if self.kept is not None:
                 self.net.theta[:] = self.kept
+            self.net.drop_nothings()
 
     def iterate(self, batches: Iterable[Batch], validation: Batch | None) -> bool:
         """Pass over the batches of one iteration; False if there were none or the steps diverged."""
@@ -112,6 +115,8 @@ class Descent:
 
     def gradient(self, theta: Array, batch: Batch) -> tuple[float, Array]:
         """Return the mean loss of a batch, and the gradient of the objective by what is trained of `theta`."""
+        if self.rule.count % SELDOM == 0:
+            self.net.drop_nothings()
         try:
             loss, g = self.objective.gradient(self.net, batch)
         except NumberOverflowError:

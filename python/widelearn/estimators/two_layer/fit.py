@@ -17,7 +17,7 @@ from widelearn.estimators.scaling import Scaling, columns
 from widelearn.estimators.two_layer.checkpoint import Checkpoint
 from widelearn.estimators.two_layer.model import Targets, TwoLayerModel
 from widelearn.estimators.two_layer.network import Batch
-from widelearn.estimators.two_layer.rows import Rows, leave_out, stream_rows, table_batches
+from widelearn.estimators.two_layer.rows import Rows, leave_out, scaled, stream_rows, table_batches
 from widelearn.estimators.two_layer.training import HEADS, Training
 from widelearn.estimators.units import check_range, largest_of
 from widelearn.features.state import draft_of, run_and_keep
@@ -152,7 +152,7 @@ def fit_to_table(
     kept, left_out = leave_out(given, targets.strata(given.Y), fraction, seed)
     kept = kept.of_mean_one()
     scaling = Scaling.of(kept.X, draft.scaling, kept.weight)
-    first = kept._replace(X=scaling.apply(kept.X))
+    first = scaled(kept, scaling, draft.batch_size if draft.algorithm == "gd" else None)
     validation = None if left_out is None else left_out._replace(X=scaling.apply(left_out.X))
     rows = Rows(scaling, first, table_batches(first, draft.batch_size, seed), validation)
     training = Training(draft, targets, rows, seed, file)

@@ -11,6 +11,8 @@ from widelearn.estimators.two_layer.network import Batch
 from widelearn.runtime import Array, row_blocks
 
 STREAM_ROWS = 256
+# Bytes of rows that are scaled once; batches of larger tables are scaled when they are drawn.
+SCALED_ONCE = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,27 @@ class Rows:
     left_out: Batch | None = None
     # Whether every iteration has others.
     fresh: bool = False
+
+
+class ScaledRows:
+    """Rows that are scaled when some of them are taken: a table of them holds no copy."""
+
+    def __init__(self, X: Array, scaling: Scaling) -> None:
+        self._rows, self._scaling = X, scaling
+        self.shape, self.dtype = X.shape, X.dtype
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, rows: Any) -> Array:
+        return self._scaling.apply(self._rows[rows])
+
+
+def scaled(batch: Batch, scaling: Scaling, size: int | None) -> Batch:
+    """Return a table in scaled columns; of a large one that is seen in batches alone, no copy is made."""
+    lazily = size is not None and size < len(batch.X) and batch.X.nbytes > SCALED_ONCE
+    found: Any = ScaledRows(batch.X, scaling) if lazily else scaling.apply(batch.X)
+    return batch._replace(X=found)
 
 
 def leave_out(batch: Batch, strata: Array | None, fraction: float | None, seed: int) -> tuple[Batch, Batch | None]:
