@@ -27,6 +27,10 @@ WORKS = {
     "empirical_risk": {"K": np.eye(12), "target": np.ones(12), "n": 3.0, "ridge": 0.1, "noise": 0.1},
     "escape_time": {"activation": "relu", "target": "relu", "d": 100.0, "overlap": 0.5, "degree": 20},
     "feature_coverage": {"probability": [0.1, 0.2], "width": 5, "n_features": 2},
+    "feature_learning_bound": {
+        "opt": 0.1, "output_weights": [1.0, 2.0], "multiplicity": [1, 1], "cone": 0.1, "gradient_norm": 1.0,
+        "probability": [0.1, 0.2], "width": 9, "n": 10.0, "mean_norm": 1.0, "mean_square": 2.0, "delta": 0.1
+    },
     "gcv": {"K": np.eye(4), "y": np.ones(4), "ridge": 0.1},
     "hypercube_multiplicity": {"d": 10, "degree": 2},
     "leap": {"terms": [(0,), (0, 1)]},

@@ -18,6 +18,7 @@ from widelearn.theory.descents import MultipleDescent, PolynomialRates, multiple
 from widelearn.theory.empirical import empirical_risk, empirical_spectrum
 from widelearn.theory.engine import Risk, critical_ridge, effective_ridge, risk
 from widelearn.theory.ensembles import Ensemble, ensemble, nngp_posterior
+from widelearn.theory.feature_bounds import FeatureBound, feature_learning_bound
 from widelearn.theory.few_directions import multi_index_flow
 from widelearn.theory.first_step import one_step_overlap, one_step_risk
 from widelearn.theory.hermite import hermite_coefficients
@@ -66,6 +67,7 @@ __all__ = [
     "GCV",
     "BenignOverfitting",
     "Ensemble",
+    "FeatureBound",
     "LazyCondition",
     "MeanFieldPath",
     "MultipleDescent",
@@ -90,6 +92,7 @@ __all__ = [
     "ensemble",
     "escape_time",
     "feature_coverage",
+    "feature_learning_bound",
     "fixed_feature_floor",
     "gcv",
     "gradient_flow",
