@@ -56,6 +56,7 @@ PAPERS = {
         "grouped-parity",
         "gaussian-mixtures",
         "opt-bound",
+        "early-stopping-features",
     ),
 }
 NAMES = tuple(name for names in PAPERS.values() for name in names)

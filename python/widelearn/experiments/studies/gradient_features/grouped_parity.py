@@ -163,7 +163,7 @@ def verdicts(settings: Settings) -> list[Verdict]:
     n, kernels, rows, within = max(settings["samples"]), settings["kernels"], settings["found"][0], settings["within"]
     return [
         at_least(
-            f"a network learns {GROUPS} groups of {k} bits of {d} from {n} rows",
+            f"a network learns {GROUPS} groups of {k} bits of {d} from {n} rows, uniform part",
             NETWORK,
             bound=0.9,
             rival=kernels[0],
