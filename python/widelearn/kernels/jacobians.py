@@ -48,6 +48,11 @@ class Jacobian:
         """Whether products take the place of rows where they can."""
         return self.parts[1] is not None and self.parts[2] is not None
 
+    @property
+    def has_factors(self) -> bool:
+        """Whether rows are given layer by layer."""
+        return self.parts[3] is not None
+
     def sizes(self, x: Array) -> tuple[int, int]:
         """Return the numbers of outputs and of parameters, which one row is asked for the first time."""
         if self._sizes is None:
@@ -64,7 +69,7 @@ class Jacobian:
         Rows that are `formed` are those of J, whatever they are made of.
         """
         c, p = self.sizes(x)
-        whole = formed or not self._first
+        whole = formed or not self.has_factors
         held = c * p if whole else held_by([layer.smaller() for layer in self._first])
         each, returned = held * itemsize, max(held, held_by(self._first)) * itemsize
         check_memory(4 * returned, f"The Jacobian of 2 rows, {c} outputs and {p} parameters", "Take a smaller model.")
@@ -79,7 +84,7 @@ class Jacobian:
 
     def layers(self, x: Array) -> list[Layer]:
         """Return J at rows that a callable is given, layer by layer."""
-        if self.parts[3] is None:
+        if not self.has_factors:
             return [Layer(self.called(x))]
         found = read_layers(self.parts[3](x.copy()), len(x))
         for i, (layer, known) in enumerate(zip(found, self._first, strict=False)):
@@ -134,7 +139,7 @@ class Jacobian:
 
     def _counted(self, row: Array) -> tuple[int, int]:
         """Return the numbers of outputs and parameters at one row."""
-        if self.parts[3] is not None:
+        if self.has_factors:
             self._first = self.layers(row)
             return self._first[0].delta.shape[1], sum(layer.parameters for layer in self._first)
         if self.parts[0] is not None:
@@ -211,7 +216,7 @@ class TangentRows:
 
     def block(self, rows: slice) -> Array:
         """Return J (b, c, P) of a block of rows."""
-        formed = [layer.formed() for layer in self.layers(rows, self.x.dtype if self.source._first else None)]
+        formed = [layer.formed() for layer in self.layers(rows, self.x.dtype if self.source.has_factors else None)]
         return formed[0] if len(formed) == 1 else np.concatenate(formed, axis=2)
 
     def blocks(self) -> Iterator[tuple[slice, Array]]:

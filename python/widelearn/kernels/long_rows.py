@@ -18,6 +18,7 @@ WORK, TILE = 1 << 30, 1024
 RANGES, ENOUGH = 8, 1 << 26
 # What can be cut into tiles of rows: a matrix, or other rows with a product of their own.
 Rows = Any
+Product = Callable[[Any, Any], Array]
 Term = Callable[[slice, Event], Array]
 
 
@@ -27,18 +28,18 @@ def product(A: Array, B: Array) -> Array:
     return added(partial(summed, A, B), columns, len(A) * len(B) * columns)
 
 
-def products(A: Rows, B: Rows, multiply: Callable[[Any, Any], Array] = product) -> Array:
-    """Return A Bᵀ in float64, tile by tile."""
-    out = np.empty((len(A), len(B)))
+def products(A: Rows, B: Rows, multiply: Product = product, out: Array | None = None) -> Array:
+    """Return A Bᵀ in float64, tile by tile, or write it."""
+    out = np.empty((len(A), len(B))) if out is None else out
     for rows in row_blocks(len(A), TILE):
         for others in row_blocks(len(B), TILE):
             out[rows, others] = multiply(A[rows], B[others])
     return out
 
 
-def own_products(A: Rows, multiply: Callable[[Any, Any], Array] = product) -> Array:
-    """Return A Aᵀ, symmetric to the last bit."""
-    out = np.empty((len(A), len(A)))
+def own_products(A: Rows, multiply: Product = product, out: Array | None = None) -> Array:
+    """Return A Aᵀ in float64, or write it, symmetric to the last bit."""
+    out = np.empty((len(A), len(A))) if out is None else out
     for rows in row_blocks(len(A), TILE):
         for others in row_blocks(rows.start, TILE):
             out[rows, others] = multiply(A[rows], A[others])

@@ -72,18 +72,21 @@ class TangentGram:
         own = left is right
         lots = lots_of(left[2], self.outputs)
         for k, (A, B) in enumerate(zip(lots, lots if own else lots_of(right[2], self.outputs), strict=True)):
+            values = out[self.places(left[1], k), self.places(right[1], k)]
             with np.errstate(over="ignore", invalid="ignore"):
-                values = own_products(A, Lot.times) if own else products(A, B, Lot.times)
-                values = values.astype(out.dtype, copy=False)
+                if own:
+                    own_products(A, Lot.times, values)
+                else:
+                    products(A, B, Lot.times, values)
             if not np.isfinite(values).all():
                 whole = all(np.isfinite(array).all() for layer in left[2] for array in layer.arrays)
                 source, rows, _ = right if whole else left
                 source.complain(rows)
-            out[self.places(left[1], k), self.places(right[1], k)] = values
 
     def write_diagonal(self, out: Array) -> None:
         """Write k(x, x) of every row."""
-        for rows, layers in self.left.layered(None if out.dtype == np.float32 else out.dtype):
+        as_they_are = out.dtype == np.float32 or not self.jacobian.has_factors
+        for rows, layers in self.left.layered(None if as_they_are else out.dtype):
             with np.errstate(over="ignore", invalid="ignore"):
                 for k, lot in enumerate(lots_of(layers, self.outputs)):
                     out[self.places(rows, k)] = lot.squares()
@@ -109,7 +112,7 @@ class TangentGram:
         n, m = len(self.x), len(self.y)
         if t * (n + m) > n * m:
             return True
-        if self.jacobian.parts[3] is None:
+        if not self.jacobian.has_factors:
             return False
         lots = lots_of(self.jacobian.first(self.x), self.outputs)
         columns, work = sum(lot.columns for lot in lots), self.each / self.steps * sum(lot.work for lot in lots)
