@@ -42,6 +42,26 @@ def test_xor_mixture():
     assert wl.KernelRidgeClassifier(alpha=0.1).fit(X, y).score(X_test, y_test) <= 0.60
 
 
+@pytest.mark.parametrize(("d", "radius", "n"), [(300, 2.5, 450), (300, 3.0, 450), (100, 3.0, 300), (100, 5.0, 300)])
+def test_xor_mixtures_of_a_family_beside_the_quadratic_kernel(d, radius, n):
+    """The preset's mean is no more than .015 below what theory says of the kernel."""
+    found = []
+    for seed in range(5):
+        X, y, X_test, y_test = halves(datasets.xor_mixture(n + 2000, d, radius, random_state=seed), n)
+        model = TwoLayerClassifier.preset("xor_mixture", random_state=seed).fit(X.astype("f4"), y)
+        found.append(model.score(X_test.astype("f4"), y_test))
+    assert np.mean(found) >= wl.theory.xor_accuracy(n, d, radius) - 0.015
+
+
+def test_grouped_parities_by_the_preset_of_uniform_ones():
+    data = datasets.parity(5000, 60, 3, "grouped", random_state=0)
+    X, y, X_test, y_test = halves(data, 3000)
+    flat = data.uniform[3000:]
+    model = TwoLayerClassifier.preset("parity", random_state=0).fit(X.astype("f4"), y)
+    assert model.score(X_test.astype("f4"), y_test) >= 0.95
+    assert model.score(X_test[flat].astype("f4"), y_test[flat]) >= 0.91
+
+
 def test_structured_parity_in_one_step():
     data = datasets.parity(4500, 100, 5, "structured", random_state=0)
     X, y, X_test, y_test = halves(data, 2500)

@@ -28,10 +28,17 @@ DTYPES = [np.float64, np.float32]
 PRESET: dict[str, Any] = {"solver": "sgd", "momentum": 0.9, "tol": None, "scaling": None}
 # The steps and the start that learn a family of :mod:`widelearn.datasets`.
 PRESETS: dict[str, dict[str, Any]] = {
-    "parity": {"learning_rate_init": 1.0, "max_iter": 500, "alpha": 1e-3}
+    "parity": {"learning_rate_init": 1.0, "max_iter": 500, "alpha": 2e-3}
     | {"width": 128, "weight_scale": 0.5, "bias_scale": 0.2, "output_scale": 0.3},
-    "xor_mixture": {"learning_rate_init": 0.05, "max_iter": 60, "alpha": 0.25}
-    | {"width": 64, "weight_scale": 0.3, "bias_scale": 0.0, "output": "signs", "output_scale": 0.3},
+    "xor_mixture": {"learning_rate_init": 0.05, "max_iter": 100, "alpha": 0.125}
+    | {
+        "width": 64,
+        "weight_scale": 0.3,
+        "bias_scale": 0.0,
+        "train_bias": False,
+        "output": "signs",
+        "output_scale": 0.3,
+    },
     "structured_parity": {"algorithm": "one_step", "first_step": 2.0}
     | {"learning_rate_init": 0.05, "max_iter": 400, "alpha": 1e-4}
     | {"width": 256, "init": "quadruples", "bias": "constant", "bias_scale": 1.0, "output_scale": 1.0},
@@ -115,9 +122,13 @@ class BaseTwoLayer(BaseEstimator):
     def preset(cls, name: str, **overrides: Any) -> Self:
         """Return an estimator with parameters that learn a problem of :mod:`widelearn.datasets`.
 
-        "parity" and "xor_mixture" take momentum descent from a small start with weight decay. "structured_parity" takes
-        one forgetting step from quadruples with b = 1, or "algorithm1" if `algorithm` says so. `overrides` are
-        parameters in place of the preset's.
+        "parity" (bits uniform or in groups) and "xor_mixture" take momentum descent from a small start with weight
+        decay; "xor_mixture" holds b = 0. "structured_parity" takes one forgetting step from quadruples with b = 1, or
+        "algorithm1" if `algorithm` says so. `overrides` are parameters in place of the preset's.
+
+        With "xor_mixture" and a radius from 2.5 to 5, the mean accuracy is at most .015 below that of the quadratic
+        kernel, or above it, for n >= 3 d, and for n >= 1.5 d where d >= 300 (measured up to d = 1,000). With fewer rows
+        that kernel is better. ``TaylorClassifier(linear_term=False)`` was better wherever both were tried: .89 to .99.
         """
         if name not in PRESETS:
             raise ValueError(f"Unknown preset {name!r}. The presets are: {', '.join(PRESETS)}.")

@@ -86,7 +86,7 @@ def of_mixture(cell: Cell, rng: np.random.Generator) -> list[Row]:
     d, radius, n, width = cell["mixture"]
     data = xor_mixture(n + cell["test"], d, radius, random_state=new_seed(rng))
     X, y, test, truth = data.X[:n], data.y[:n], data.X[n:], data.y[n:]
-    options = {"width": width, "bias": "constant", "bias_scale": 0.2, "alpha": 0.1, "max_iter": 60}
+    options = {"width": width, "bias": "constant", "bias_scale": 0.2, "train_bias": True, "alpha": 0.1, "max_iter": 60}
     model = TwoLayerClassifier.preset("xor_mixture", random_state=new_seed(rng), **options).fit(X, y)
     means = np.vstack([data.directions, -data.directions])
     found = ticket(model, X, y, keep=KINDS, directions=means)
