@@ -39,7 +39,7 @@ QUICK = {
     "gradients": (100, 15, 4000, 800),
     "thresholds": (0.0, 1.0),
     "found": (4000, 400),
-    "within": 10.0,
+    "within": 20.0,
     "fits": 5,
     "draws": 10,
     "test": 3000,
