@@ -65,9 +65,9 @@ def close(found, wanted, tolerance):
 def small(monkeypatch):
     """Panels, tiles, ranges and parts that are formed, as they are of large models."""
     monkeypatch.setattr(jacobians, "PANEL_BYTES", 9000)
-    for name, value in (("TILE", 7), ("ENOUGH", 1 << 8), ("WORK", 1 << 12)):
+    for name, value in (("TILE", 10), ("ENOUGH", 1 << 11), ("WORK", 1 << 14)):
         monkeypatch.setattr(long_rows, name, value)
-    for name, value in (("FORMED", 60), ("NEURONS", 3)):
+    for name, value in (("FORMED", 400), ("NEURONS", 5)):
         monkeypatch.setattr(outer_products, name, value)
 
 
@@ -78,7 +78,7 @@ def drawn(seed):
     # A matrix at one place, one at some, where it is formed or not, and a plain one.
     kinds = [(9, 11, 1), (int(rng.integers(1, 9)), int(rng.integers(1, 9)), 1), (40, 30, 3), (12, 10, 3), (5, 0, 1)]
     layers = [kinds[i] for i in rng.permutation(5)[: rng.integers(1, 5)]]
-    X, Y = rng.standard_normal((int(rng.integers(1, 20)), 3)), rng.standard_normal((11, 3))
+    X, Y = rng.standard_normal((int(rng.integers(1, 16)), 3)), rng.standard_normal((11, 3))
     Y[: len(X) // 2] = X[: min(len(X) // 2, 11)]
     return Layers(layers, c, seed, flat=c == 1 and seed % 2 == 0), X, Y
 

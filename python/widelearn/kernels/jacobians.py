@@ -70,7 +70,7 @@ class Jacobian:
         """
         c, p = self.sizes(x)
         whole = formed or not self.has_factors
-        held = c * p if whole else held_by([layer.smaller() for layer in self._first])
+        held = c * p if whole else held_by(self.first(x))
         each, returned = held * itemsize, max(held, held_by(self._first)) * itemsize
         check_memory(4 * returned, f"The Jacobian of 2 rows, {c} outputs and {p} parameters", "Take a smaller model.")
         panel = max(min(PANEL_BYTES, available_memory()[0] // 3) // each, 1)
@@ -79,8 +79,8 @@ class Jacobian:
 
     def first(self, x: Array) -> list[Layer]:
         """Return the layers of one row, as they are held."""
-        c, p = self.sizes(x)
-        return [layer.smaller() for layer in self._first] or [Layer(np.zeros((1, c, p)))]
+        self.sizes(x)
+        return [layer.smaller() for layer in self._first]
 
     def layers(self, x: Array) -> list[Layer]:
         """Return J at rows that a callable is given, layer by layer."""
