@@ -57,6 +57,7 @@ PAPERS = {
         "gaussian-mixtures",
         "opt-bound",
         "early-stopping-features",
+        "emergence",
     ),
 }
 NAMES = tuple(name for names in PAPERS.values() for name in names)
