@@ -205,6 +205,20 @@ def test_a_rewound_start_is_the_training_after_so_many_iterations(options):
         ticket(model, X, y, "iterative", keep=0.5, rewind=50)
 
 
+def test_given_starts_have_no_other():
+    data = parity(400, 10, 2, random_state=0)
+    first = wl.TwoLayerClassifier(8, max_iter=20, random_state=0).fit(data.X, data.y)
+    init = (first.W0_, first.b0_, first.a0_)
+    model = wl.TwoLayerClassifier(8, init=init, max_iter=20, random_state=0).fit(data.X, data.y)
+    found = ticket(model, data.X, data.y, "magnitude", keep=0.5)
+    with pytest.raises(ValueError, match="no law draws others"):
+        retrain(found, data.X, data.y, start="fresh")
+    report = ticket_report(found, data.X, data.y, data.X, data.y, n_controls=2)
+    assert np.isnan(report.fresh)
+    assert report.full == first.score(data.X, data.y)
+    assert len(report.plot().axes) == 1
+
+
 def test_fresh_starts_have_the_mask_and_other_weights():
     data = parity(200, 10, 2, random_state=0)
     model = wl.TwoLayerClassifier.preset("parity", width=16, max_iter=20, random_state=0).fit(data.X, data.y)

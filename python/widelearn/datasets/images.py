@@ -153,6 +153,7 @@ def gaussian_beside(
     if rows.ndim != 2 or not rows.size or not np.isfinite(rows).all():
         raise ValueError(f"X must be finite numbers of shape (N, d), got the shape {rows.shape}: impute or drop rows.")
     (n,) = sizes(n=n)
+    fits("real and Gaussian rows", n, rows.shape[1])
     share = between("gaussian_share", gaussian_share, 0.0, 1.0)
     if covariance not in COVARIANCES:
         raise ValueError(f"covariance must be one of {', '.join(COVARIANCES)}, got {covariance!r}.")
@@ -161,7 +162,6 @@ def gaussian_beside(
     drawn = round(n * share)
     if n - drawn > len(rows):
         raise ValueError(f"{n - drawn} real rows are to be drawn without replacement, X has {len(rows)}: lower n.")
-    fits("real and Gaussian rows", n, rows.shape[1])
     rng = check_random_state(random_state)
     real = np.arange(n) < n - drawn
     found = np.empty((n, rows.shape[1]))

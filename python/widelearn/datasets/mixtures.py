@@ -12,6 +12,9 @@ from sklearn.utils import Bunch, check_random_state
 from widelearn.datasets.checks import Array, between, fits, numbers, orthonormal, positive, sizes
 from widelearn.datasets.draws import normals
 
+# The largest mean whose squared distances are numbers.
+FARTHEST = 1e150
+
 
 def xor_mixture(
     n: int,
@@ -169,8 +172,10 @@ def gaussian_mixture(
     p, s, noise = p / p.sum(), np.broadcast_to(s, r).copy(), between("label_noise", label_noise, 0, 0.5)
     cluster = rng.choice(r, n, p=p)
     X = centres[cluster] + s[cluster, None] * normals(rng, n, d)
-    lengths = np.linalg.norm(centres, axis=1, keepdims=True)
-    kinds = np.unique(names)
+    # Powers of two change no bits, and keep the squares of small means.
+    units = np.ldexp(centres, -np.frexp(np.abs(centres).max(axis=1, keepdims=True))[1])
+    lengths = np.linalg.norm(units, axis=1, keepdims=True)
+    kinds = _kinds(names)
     y = _relabelled(names[cluster], kinds, noise, rng)
 
     def bayes(X: Array) -> Array:
@@ -185,7 +190,7 @@ def gaussian_mixture(
         X=X,
         y=y,
         means=centres,
-        directions=centres / np.where(lengths > 0, lengths, 1.0),
+        directions=units / np.where(lengths > 0, lengths, 1.0),
         labels=names,
         weights=p,
         scale=s,
@@ -205,10 +210,12 @@ def _centres(
     if means is None:
         if n_clusters > d:
             raise ValueError(f"n_clusters = {n_clusters} orthogonal means need d = {d} to be as large: pass means.")
-        return positive("radius", radius) * orthonormal(rng, None, n_clusters, d)
+        return between("radius", positive("radius", radius), 0, FARTHEST) * orthonormal(rng, None, n_clusters, d)
     centres = numbers("means", means)
     if centres.ndim != 2 or centres.shape[1] != d or not len(centres) or not np.isfinite(centres).all():
         raise ValueError(f"means must be finite, of shape (r, {d}), got shape {centres.shape}.")
+    if (largest := float(np.abs(centres).max())) > FARTHEST:
+        raise ValueError(f"means reach {largest:.3g}, and squares beyond {FARTHEST:g} leave float64: scale them down.")
     return centres
 
 
@@ -221,6 +228,14 @@ def _two_clusters(apart: Array, scale: float, p: Array) -> float:
     with np.errstate(over="ignore", divide="ignore"):
         shift = np.log(p[0] / p[1]) / distance
     return float(p[0] * ndtr(distance / 2 + shift) + p[1] * ndtr(distance / 2 - shift))
+
+
+def _kinds(names: Array) -> Array:
+    """Return different labels, sorted."""
+    try:
+        return np.unique(names)
+    except TypeError:
+        raise ValueError(f"labels must be of one kind, as all numbers or all texts, got {names.tolist()}.") from None
 
 
 def _relabelled(y: Array, kinds: Array, noise: float, rng: np.random.RandomState) -> Array:

@@ -34,7 +34,8 @@ class TicketReport:
     Parameters
     ----------
     full, ticket, fresh : float
-        Scores of the whole net from the ticket's start, of the ticket, and of its mask from another start.
+        Scores of the whole net from the ticket's start, of the ticket, and of its mask from another start; NaN in place
+        of the last where the model's `init` is arrays, since no law draws others.
     random, matched : ndarray of shape (n_controls,)
         Scores of random masks of the ticket's size; of those that keep as many weights of every neuron.
     intervals : dict
@@ -87,6 +88,8 @@ class TicketReport:
         """Return a Matplotlib figure: scores of the net, the ticket and every control, in order."""
         rows = []
         for name in ("full", "ticket", "fresh"):
+            if np.isnan(getattr(self, name)):
+                continue
             low, high = self.intervals.get(name, (np.nan, np.nan))
             error = float(high - low) / 4 if np.isfinite(high - low) else None
             rows.append({"x": 0.0, "theory": None, "simulation": getattr(self, name), "se": error, "series": name})
@@ -183,8 +186,10 @@ def ticket_report(
     train = partial(retrain, X=X, y=y, sample_weight=sample_weight)
     tickets = {"full": whole, "ticket": ticket}
     models = {name: train(one, random_state=seed) for name, one in tickets.items()}
-    models["fresh"] = train(ticket, start="fresh", random_state=int(rng.randint(2**31 - 1)))
-    scores = {name: float(model.score(X_test, y_test)) for name, model in models.items()}
+    another = int(rng.randint(2**31 - 1))
+    if isinstance(ticket.estimator.init, str):
+        models["fresh"] = train(ticket, start="fresh", random_state=another)
+    scores = {"fresh": float("nan")} | {name: float(model.score(X_test, y_test)) for name, model in models.items()}
     steps = {}
     for name, one in tickets.items():
         # Again, since only a fit that is done says how it scaled rows and targets.

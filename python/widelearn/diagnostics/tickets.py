@@ -141,7 +141,8 @@ def retrain(
     Raises
     ------
     ValueError
-        If start is unknown, rows have another number of columns, or a parameter is none of the estimator's.
+        If start is unknown, "fresh" for a model whose `init` is arrays, rows have another number of columns, or a
+        parameter is none of the estimator's.
     TypeError
         If it is not a ticket.
 
@@ -172,6 +173,11 @@ def retrain(
         raise ValueError(f"{', '.join(given)} are the ticket's own: make another ticket.")
     estimator = ticket.masked.set_params(**parameters)
     if start == "fresh":
+        if not isinstance(ticket.estimator.init, str):
+            raise ValueError(
+                'The model starts from the arrays of its init, and no law draws others: take start="rewound", or fit it'
+                ' with init="pairs".'
+            )
         estimator.set_params(init=ticket.estimator.init)
     elif ticket.unit == "neurons" and estimator.algorithm in TRAINED:
         # The others are nothing to multiply.
