@@ -6,8 +6,7 @@ A net of any kind has a tangent kernel: the inner products of its gradients. ``E
 that gives the Jacobian of some rows, here by ``jax.jacrev``, or from products with it, here by ``jax.jvp`` and
 ``jax.vjp``; ``linearize`` fits the net's own outputs plus what a movement of its parameters adds to first order.
 
-Needs ``pip install jax``; ``factors_of_jax.py`` takes layers in place of Jacobians. PyTorch's Jacobian is
-``vmap(jacrev(f), (None, 0))(params, x)`` of ``torch.func``, flattened.
+Needs ``pip install jax``. PyTorch's Jacobian is ``vmap(jacrev(f), (None, 0))(params, x)`` of ``torch.func``, flattened.
 """
 
 from functools import partial
