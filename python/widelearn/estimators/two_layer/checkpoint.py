@@ -35,10 +35,15 @@ class Checkpoint:
         self.file = StateFile(chosen.checkpoint, digest(parameters, *(part for part in rows if part is not None)))
         p = chosen.width * (X.shape[1] + 1 + Y.shape[1])
         some, history = range(0, p + 1, p), (len(MEASURES), range(ITERATIONS))
-        shapes: dict[str, Any] = {"theta": ((p,), X.dtype), "velocity": ((p,), X.dtype), "square": ((some,), X.dtype)}
+        shapes: dict[str, Any] = {
+            "theta": ((p,), X.dtype),
+            "before": ((p,), X.dtype),
+            "velocity": ((p,), X.dtype),
+            "square": ((some,), X.dtype),
+        }
         shapes |= {"kept": ((some,), X.dtype), "counts": ((4,), np.int64), "best": ((), np.float64)}
         shapes |= {"history": (history, np.float64), "seed": ((), np.int64)}
-        most = 4 * p * X.dtype.itemsize + 8 * len(MEASURES) * ITERATIONS
+        most = 5 * p * X.dtype.itemsize + 8 * len(MEASURES) * ITERATIONS
         self.state = self.file.read(shapes, most)
         self.seed = None if self.state is None else int(self.state.pop("seed"))
 

@@ -63,6 +63,9 @@ class Descent:
     best: float = np.inf
     best_iteration: int = 0
     stale: int = 0
+    # The largest sizes of numbers of all rows and targets.
+    sizes: tuple[float, float] | None = None
+    trains_output: bool = True
     history: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in MEASURES})
     kept: Array | None = None
 
@@ -92,7 +95,12 @@ class Descent:
         finally:
             if self.kept is not None:
                 self.net.theta[:] = self.kept
-            self.net.drop_nothings()
+            self.drop_nothings()
+
+    def drop_nothings(self) -> None:
+        """Set weights to 0 that move no output, where it is known how large rows and targets are."""
+        if self.sizes is not None:
+            self.net.drop_nothings(*self.sizes, both=self.trains_output)
 
     def iterate(self, batches: Iterable[Batch], validation: Batch | None) -> bool:
         """Pass over the batches of one iteration; False if there were none or the steps diverged."""
@@ -116,7 +124,7 @@ class Descent:
     def gradient(self, theta: Array, batch: Batch) -> tuple[float, Array]:
         """Return the mean loss of a batch, and the gradient of the objective by what is trained of `theta`."""
         if self.rule.count % SELDOM == 0:
-            self.net.drop_nothings()
+            self.drop_nothings()
         try:
             loss, g = self.objective.gradient(self.net, batch)
         except NumberOverflowError:
@@ -148,6 +156,7 @@ class Descent:
         """Return copies of all that the next iterations depend on."""
         return {
             "theta": self.net.theta.copy(),
+            "before": self.before.copy(),
             "velocity": self.rule.velocity.copy(),
             "square": self.rule.square.copy(),
             "kept": np.zeros(0, self.net.theta.dtype) if self.kept is None else self.kept.copy(),
@@ -159,7 +168,7 @@ class Descent:
     def take_up(self, state: dict[str, Array]) -> None:
         """Go on from a state."""
         self.net.theta[:] = state["theta"]
-        self.before = self.net.theta.copy()
+        self.before = state["before"]
         self.rule.velocity, self.rule.square = state["velocity"], state["square"]
         self.kept = state["kept"] if state["kept"].size else None
         self.iteration, self.rule.count, self.best_iteration, self.stale = (int(value) for value in state["counts"])

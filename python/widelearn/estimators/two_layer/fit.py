@@ -17,7 +17,7 @@ from widelearn.estimators.scaling import Scaling, columns
 from widelearn.estimators.two_layer.checkpoint import Checkpoint
 from widelearn.estimators.two_layer.model import Targets, TwoLayerModel
 from widelearn.estimators.two_layer.network import Batch
-from widelearn.estimators.two_layer.rows import Rows, leave_out, scaled, stream_rows, table_batches
+from widelearn.estimators.two_layer.rows import Rows, leave_out, scaled, sizes_of, stream_rows, table_batches
 from widelearn.estimators.two_layer.training import HEADS, Training
 from widelearn.estimators.units import check_range, largest_of
 from widelearn.features.state import draft_of, run_and_keep
@@ -165,7 +165,7 @@ def fit_to_table(
     scaling = Scaling.of(kept.X, draft.scaling, kept.weight)
     first = scaled(kept, scaling, draft.batch_size if draft.algorithm == "gd" else None)
     validation = None if left_out is None else left_out._replace(X=scaling.apply(left_out.X))
-    rows = Rows(scaling, first, table_batches(first, draft.batch_size, seed), validation)
+    rows = Rows(scaling, first, table_batches(first, draft.batch_size, seed), validation, sizes=sizes_of(first))
     training = Training(draft, targets, rows, seed, file)
     return run_and_keep(estimator, draft, training)
 

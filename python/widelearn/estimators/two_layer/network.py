@@ -12,7 +12,7 @@ from widelearn.runtime import Array, NumberOverflowError, check_memory
 
 # Copies of all weights that are held at once.
 WEIGHTS = 5
-# Of the largest weight of a layer: what is smaller is 0 beside it, and products of it leave the normal numbers, which
+# Of outputs: weights that move none by more are set to 0, since products of them leave the normal numbers, which
 # processors multiply a hundred times more slowly.
 NOTHING = {np.dtype(np.float32): 1e-30, np.dtype(np.float64): 1e-200}
 
@@ -55,11 +55,15 @@ class Network(TwoLayer):
         first, thresholds, outputs = np.split(self.theta, [W.size, W.size + b.size])
         super().__init__(first.reshape(W.shape), thresholds, outputs.reshape(a.shape), activation, smoothing=smoothing)
 
-    def drop_nothings(self) -> None:
-        """Set weights to 0 that are nothing beside the largest of their layer, as penalties leave those of no use."""
-        for part in (self.W, self.a):
-            sizes = np.abs(part)
-            small = sizes < NOTHING[part.dtype] * sizes.max(initial=0.0)
+    def drop_nothings(self, rows: float, targets: float, both: bool) -> None:
+        """Set weights to 0 that move no output by more than nothing of the targets, as penalties leave those of no use.
+
+        `rows` and `targets` are the largest sizes of numbers there; without `both` output weights stay.
+        """
+        W, b, a = (float(np.abs(part).max(initial=0.0)) for part in (self.W, self.b, self.a))
+        least = NOTHING[self.W.dtype] * min(1.0, targets) / max(1.0, rows)
+        for part, own, others in ((self.W, W, a), (self.a, a, max(W, b)))[: 1 + both]:
+            small = np.abs(part) < least * min(1.0, own) / max(1.0, others)
             if small.any():
                 part[small] = 0.0
 

@@ -13,6 +13,8 @@ from widelearn.runtime import Array, row_blocks
 STREAM_ROWS = 256
 # Bytes of rows that are scaled once; batches of larger tables are scaled when they are drawn.
 SCALED_ONCE = 1 << 26
+# Rows whose sizes are looked at together.
+MEASURED = 8192
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Rows:
     left_out: Batch | None = None
     # Whether every iteration has others.
     fresh: bool = False
+    # The largest sizes of numbers of rows and targets; of fresh ones they are not known.
+    sizes: tuple[float, float] | None = None
 
 
 class ScaledRows:
@@ -46,6 +50,12 @@ def scaled(batch: Batch, scaling: Scaling, size: int | None) -> Batch:
     lazily = size is not None and size < len(batch.X) and batch.X.nbytes > SCALED_ONCE
     found: Any = ScaledRows(batch.X, scaling) if lazily else scaling.apply(batch.X)
     return batch._replace(X=found)
+
+
+def sizes_of(batch: Batch) -> tuple[float, float]:
+    """Return the largest sizes of numbers of rows and of targets."""
+    largest = (float(np.abs(batch.X[rows]).max(initial=0.0)) for rows in row_blocks(len(batch.X), MEASURED))
+    return max(largest), float(np.abs(batch.Y).max(initial=0.0))
 
 
 def leave_out(batch: Batch, strata: Array | None, fraction: float | None, seed: int) -> tuple[Batch, Batch | None]:

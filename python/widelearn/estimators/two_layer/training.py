@@ -45,6 +45,7 @@ class Training:
         rule = Adam(theta) if solver == "adam" else Sgd(theta, momentum=chosen.momentum)
         end = (self.max_iter, tol, chosen.n_iter_no_change)
         self.run = Descent(self.net, self.objective, rule, rates, *end, self._free(), returns_best=self.careful)
+        self.run.sizes, self.run.trains_output = rows.sizes, bool(chosen.train_output)
         self.n_iter = 0
 
     def _masks(self) -> tuple[Array, Array]:
