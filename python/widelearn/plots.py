@@ -248,19 +248,29 @@ def arrows(starts: ArrayLike, ends: ArrayLike, axes: ArrayLike, gamma: float | N
     return _framed(ax)
 
 
-def regions(grid: ArrayLike, values: ArrayLike, points: ArrayLike, kinds: Sequence[str], ax: Axes) -> Axes:
+def regions(
+    grid: ArrayLike, values: ArrayLike, points: ArrayLike, kinds: Sequence[str], classes: Sequence[str], ax: Axes
+) -> Axes:
     """Draw outputs over a plane as colours, with the edges between classes, and rows as points, a colour a kind.
 
-    `values` (g, g) are whole numbers of classes, or real outputs, whose edge is 0.
+    `values` (g, g) are numbers of `classes`, or real outputs, whose edge is 0: positive ones are of the second class.
+    Rows have the colours of their classes.
     """
     import numpy as np
+    from matplotlib.colors import ListedColormap
 
     steps, table, places = (np.asarray(part) for part in (grid, values, points))
+    order = list(classes)
     if np.issubdtype(table.dtype, np.integer):
-        levels = np.arange(-0.5, float(table.max()) + 1.0)
-        ax.contourf(steps, steps, table, levels=levels, colors=SERIES, alpha=0.25)
-        ax.contour(steps, steps, table, levels=levels[1:-1], colors="#475569", linewidths=0.8)
+        colors = ListedColormap([SERIES[k % len(SERIES)] for k in range(len(order))])
+        style: dict[str, Any] = {"cmap": colors, "vmin": -0.5, "vmax": len(order) - 0.5, "alpha": 0.25}
+        ax.pcolormesh(steps, steps, table, shading="nearest", rasterized=True, linewidth=0, **style)
+        for k in np.unique(table):
+            if (table != k).any():
+                ax.contour(steps, steps, table == k, levels=[0.5], colors="#475569", linewidths=0.8)
     else:
+        # The second of two classes is the positive one, in the warm colour.
+        order = order[::-1]
         far = float(np.abs(table).max()) or 1.0
         mesh = ax.pcolormesh(steps, steps, table, cmap="RdBu_r", vmin=-far, vmax=far, alpha=0.6, shading="nearest")
         mesh.set_rasterized(True)
@@ -269,10 +279,11 @@ def regions(grid: ArrayLike, values: ArrayLike, points: ArrayLike, kinds: Sequen
         figure = ax.get_figure()
         if figure is not None:
             figure.colorbar(mesh, ax=ax, label="output")
-    for index, kind in enumerate(dict.fromkeys(kinds)):
+    for index, kind in enumerate(dict.fromkeys([*order, *kinds])):
         own = [other == kind for other in kinds]
-        style: dict[str, Any] = {"s": 14, "color": SERIES[index % len(SERIES)], "edgecolors": "white"}
-        ax.scatter(*places[own].T, label=kind, linewidths=0.4, zorder=3, **style)
+        if any(own):
+            marks: dict[str, Any] = {"s": 14, "color": SERIES[index % len(SERIES)], "edgecolors": "white"}
+            ax.scatter(places[own, 0], places[own, 1], label=kind, linewidths=0.4, zorder=3, **marks)
     return _framed(ax)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from widelearn.datasets import gaussian_beside, image_files
+from widelearn.datasets import gaussian_beside, image_files, images
 
 
 def written(folder, images, labels, stem="train", dot="-", compressed=False):
@@ -75,6 +75,23 @@ def test_folders_and_labels_that_do_not_fit(tmp_path):
 
 
 @pytest.mark.parametrize("covariance", ["isotropic", "matched"])
+@pytest.mark.parametrize("exponent", [-700, 600])
+def test_rows_of_any_size_are_matched_and_teachers_may_write(covariance, exponent):
+    X = np.random.default_rng(0).standard_normal((40, 3))
+
+    def teacher(rows):
+        found = rows[:, 0].copy()
+        rows *= 0
+        return found
+
+    small, scaled = (
+        gaussian_beside(rows, teacher, 30, random_state=0, covariance=covariance) for rows in (X, np.ldexp(X, exponent))
+    )
+    np.testing.assert_array_equal(np.ldexp(small.X, exponent), scaled.X)
+    np.testing.assert_array_equal(small.y, np.where(small.X[:, 0] > 0, 1, -1))
+
+
+@pytest.mark.parametrize("covariance", ["isotropic", "matched"])
 def test_gaussian_rows_match_the_real_ones(covariance):
     rng = np.random.default_rng(0)
     X = rng.exponential(size=(4000, 3)) @ np.array([[2.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.1]]) + 7
@@ -107,9 +124,22 @@ def test_gaussian_rows_match_the_real_ones(covariance):
         ({"teacher": lambda X: X}, ValueError, "one a row"),
         ({"teacher": lambda X: X[:, 0] * np.inf}, ValueError, "finite"),
         ({"n": 0}, ValueError, "n must be"),
+        ({"X": np.ones((9, 2)) * 1j}, ValueError, "real"),
+        ({"teacher": lambda X: X[:, 0] * 1j}, ValueError, "real"),
+        ({"teacher": lambda X: X[:, 0].astype(str)}, ValueError, "one a row"),
+        ({"covariance": np.eye(2)}, ValueError, "covariance"),
+        ({"X": np.outer([1, -1] * 5, [1.7e308, 1.7e308]), "n": 40, "gaussian_share": 0.9}, ValueError, "scale X down"),
     ],
 )
 def test_wrong_mixtures_are_refused(change, error, says):
     options = {"X": np.ones((9, 2)), "teacher": lambda X: X[:, 0], "n": 4} | change
     with pytest.raises(error, match=says):
         gaussian_beside(options.pop("X"), options.pop("teacher"), options.pop("n"), **options)
+
+
+def test_what_is_read_is_what_memory_is_asked_for(tmp_path, monkeypatch):
+    n, asked = 3000, []
+    written(tmp_path, np.zeros((n, 28, 28)), np.arange(n) % 10)
+    monkeypatch.setattr(images, "check_memory", lambda need, *_: asked.append(need))
+    image_files(tmp_path, labels=[1])
+    assert max(asked) == n * 784 + 5 * 784 * n // 10

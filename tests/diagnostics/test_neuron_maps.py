@@ -4,10 +4,21 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.svm import SVC
 
 import widelearn as wl
 from widelearn.datasets import gaussian_mixture, xor_mixture
-from widelearn.diagnostics import decision_plane, gradient_features, initial_neurons, neuron_map
+from widelearn.diagnostics import GradientFeatures, decision_plane, gradient_features, initial_neurons, neuron_map
+
+
+class Odd:
+    """A model that predicts what a function says."""
+
+    def __init__(self, predict, classes=None):
+        self.predict = predict
+        if classes is not None:
+            self.classes_ = np.asarray(classes)
 
 
 def fitted(seed, c=1, width=12):
@@ -110,6 +121,7 @@ def test_arrows_of_gradients_are_drawn():
     rng = np.random.default_rng(0)
     X, pair = rng.standard_normal((50, 6)), rng.standard_normal((2, 6))
     wide = gradient_features(X, np.sign(X[:, 0]), *initial_neurons(9, 6))
+    assert "beside the plane" in wide.plot(pair).get_suptitle()
     first = wide.plot(pair).axes[0].collections[0].get_offsets()[:, 0]
     along = wide.W @ pair[0] / np.linalg.norm(pair[0]) / np.linalg.norm(wide.W, axis=1).max()
     np.testing.assert_allclose(first, along, atol=1e-12)
@@ -128,11 +140,71 @@ def test_arrows_of_gradients_are_drawn():
         (lambda m, X: decision_plane(m, X, axes=np.eye(5)[:2], resolution=1), ValueError, "resolution"),
         (lambda m, X: decision_plane(m, X, axes=np.eye(5)[:2], margin=-1), ValueError, "margin"),
         (lambda m, X: decision_plane(PCA(2).fit(X), X, axes=np.eye(5)[:2]), TypeError, "neither"),
-        (lambda m, X: decision_plane(fitted(3, 2), X, axes=np.eye(5)[:2]), ValueError, "several outputs"),
+        (lambda m, X: decision_plane(fitted(3, 2), X, axes=np.eye(5)[:2]), ValueError, "one real number or class"),
         (lambda m, X: gradient_features(X, X[:, 0], *initial_neurons(3, 5)).plot(), ValueError, "two directions"),
-        (lambda m, X: gradient_features(X, X[:, 0], *initial_neurons(3, 5)).plot(X[:2], gamma=2), ValueError, "gamma"),
+        (lambda m, X: gradient_features(X, X[:, 0], *initial_neurons(3, 5)).plot(X[[0, 0]]), ValueError, "parallel"),
+        (lambda m, X: neuron_map(m).close(np.nan), ValueError, "level"),
+        (lambda m, X: neuron_map(m, start="no"), ValueError, "start"),
+        (lambda m, X: decision_plane(m, 1e300 * X, axes=np.eye(5)[:2]), ValueError, "overflow"),
+        (lambda m, X: decision_plane(Odd(lambda X: X[:, 0] + 1j), X, axes=np.eye(5)[:2]), ValueError, "complex"),
+        (lambda m, X: decision_plane(Odd(lambda X: X[:3, 0]), X, axes=np.eye(5)[:2]), ValueError, "one real"),
+        (
+            lambda m, X: gradient_features(X, X[:, 0], *initial_neurons(3, 5)).plot(X[:2], gamma=0.1),
+            ValueError,
+            "two columns",
+        ),
     ],
 )
 def test_wrong_input_is_refused(call, error, says):
     with pytest.raises(error, match=says):
         call(fitted(0), np.random.default_rng(0).standard_normal((20, 5)))
+
+
+@pytest.mark.parametrize("kind", ["ovo", "ovr", "unsorted"])
+def test_classes_are_those_that_the_model_predicts(kind):
+    rng = np.random.default_rng(0)
+    X = np.repeat([[0.0, 0.0], [2.0, 0.0], [1.0, 1.5]], 30, axis=0) + 0.5 * rng.standard_normal((90, 2))
+    y = np.repeat(["c", "a", "b"], 30)
+    svc = SVC(decision_function_shape="ovr" if kind == "unsorted" else kind).fit(X, y)
+    model = Odd(svc.predict, ["c", "a", "b"]) if kind == "unsorted" else svc
+    found = decision_plane(model, X, y, resolution=40)
+    names = np.array(found.classes)[found.values]
+    rows = found.center + np.stack(np.meshgrid(found.grid, found.grid), axis=-1).reshape(-1, 2)
+    np.testing.assert_array_equal(names.ravel(), svc.predict(rows))
+    # rows have the colour of the region of their class, and no other class is drawn
+    ax = found.plot().axes[0]
+    mesh = ax.collections[0]
+    colors = {name: mesh.cmap(mesh.norm(k))[:3] for k, name in enumerate(found.classes)}
+    points = {c.get_label(): c.get_facecolor()[0][:3] for c in ax.collections if c.get_label() in set(y)}
+    assert points.keys() == set(y)
+    for name, color in points.items():
+        np.testing.assert_allclose(color, colors[name])
+    np.testing.assert_array_equal(np.unique(mesh.get_array()), np.unique(found.values))
+
+
+def test_positive_decisions_and_rows_of_the_second_class_are_warm():
+    X = np.repeat([[-1.0, 0.0], [1.0, 0.0]], 20, axis=0) + 0.1 * np.random.default_rng(0).standard_normal((40, 2))
+    y = np.repeat(["no", "yes"], 20)
+    ax = decision_plane(LogisticRegression().fit(X, y), X, y).plot().axes[0]
+    points = {c.get_label(): c.get_facecolor()[0] for c in ax.collections if c.get_label() in set(y)}
+    warm = ax.collections[0].cmap(1.0)
+    assert points["yes"][0] > points["yes"][2]
+    assert warm[0] > warm[2]
+    assert points["no"][0] < points["no"][2]
+
+
+def test_models_of_several_targets_are_refused():
+    X = np.random.default_rng(0).standard_normal((30, 2))
+    both = OneVsRestClassifier(LogisticRegression()).fit(X, (X > 0).astype(int))
+    with pytest.raises(ValueError, match="one real number or class"):
+        decision_plane(both, X)
+    with pytest.raises(ValueError, match="not among its classes_"):
+        decision_plane(Odd(lambda X: np.full(len(X), 7), [1, 2]), X)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_gradients_of_any_size_are_drawn(scale):
+    found = GradientFeatures(np.eye(2) * scale, np.zeros(2), np.array([[1.0, 1.0], [0.0, 2.0]]) * scale, np.zeros(2))
+    tails, heads = (part.get_offsets() for part in found.plot().axes[0].collections[:2])
+    np.testing.assert_allclose(tails, np.eye(2))
+    np.testing.assert_allclose(heads, [[0.5, 0.5], [0, 1]])

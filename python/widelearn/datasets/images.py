@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch, check_random_state
 
 from widelearn.datasets.checks import Array, between, fits, numbers, sizes
+from widelearn.runtime import check_memory
 
 # Beginnings of names as they are given out, and the first four bytes: unsigned bytes along three axes, or one.
 STEMS = {"train": "train", "test": "t10k"}
@@ -74,13 +75,9 @@ def image_files(folder: str | os.PathLike[str], *, split: str = "train", labels:
     (array([[0. , 1. ],
            [0.2, 0. ]], dtype=float32), array([7]))
     """
-    if split not in STEMS:
+    if not isinstance(split, str) or split not in STEMS:
         raise ValueError(f"split must be one of {', '.join(STEMS)}, got {split!r}.")
-    tags, _ = _bytes_of(_file(folder, split, "labels"), "labels")
-    pixels, shape = _bytes_of(_file(folder, split, "images"), "images")
-    tags = tags.ravel()
-    if len(tags) != len(pixels):
-        raise ValueError(f"There are {len(pixels)} images and {len(tags)} labels: the files do not belong together.")
+    tags = _bytes_of(_file(folder, split, "labels"), "labels")[0].ravel()
     kept = np.ones(len(tags), dtype=bool)
     if labels is not None:
         wanted = np.asarray(labels)
@@ -89,6 +86,9 @@ def image_files(folder: str | os.PathLike[str], *, split: str = "train", labels:
         kept = np.isin(tags, wanted)
         if not kept.any():
             raise ValueError(f"No image has one of the labels {wanted.tolist()}: there are {np.unique(tags).tolist()}.")
+    pixels, shape = _bytes_of(_file(folder, split, "images"), "images", int(kept.sum()))
+    if len(tags) != len(pixels):
+        raise ValueError(f"There are {len(pixels)} images and {len(tags)} labels: the files do not belong together.")
     X = pixels[kept].astype(np.float32)
     X /= np.float32(255)
     return Bunch(X=X, y=tags[kept].astype(np.int64), shape=shape)
@@ -149,13 +149,15 @@ def gaussian_beside(
     >>> data.X.shape, int(data.real.sum()), sorted(set(data.y.tolist()))
     ((20, 3), 15, [-1.0, 1.0])
     """
+    if np.iscomplexobj(X):
+        raise ValueError("X must be real.")
     rows = numbers("X", X)
     if rows.ndim != 2 or not rows.size or not np.isfinite(rows).all():
         raise ValueError(f"X must be finite numbers of shape (N, d), got the shape {rows.shape}: impute or drop rows.")
     (n,) = sizes(n=n)
     fits("real and Gaussian rows", n, rows.shape[1])
     share = between("gaussian_share", gaussian_share, 0.0, 1.0)
-    if covariance not in COVARIANCES:
+    if not isinstance(covariance, str) or covariance not in COVARIANCES:
         raise ValueError(f"covariance must be one of {', '.join(COVARIANCES)}, got {covariance!r}.")
     if not callable(teacher):
         raise TypeError(f"teacher must be a function of rows, got {type(teacher).__name__}.")
@@ -169,21 +171,33 @@ def gaussian_beside(
     found[~real] = _gaussian(rng, rows, drawn, covariance)
     order = rng.permutation(n)
     found, real = found[order], real[order]
-    outputs = np.asarray(teacher(found))
-    if outputs.shape not in {(n,), (n, 1)} or not np.isfinite(outputs).all():
-        raise ValueError(f"teacher must return {n} finite numbers, one a row, got the shape {outputs.shape}.")
+    if not np.isfinite(found).all():
+        raise ValueError(f"X reaches {np.abs(rows).max():.3g}, and Gaussian rows overflow: scale X down.")
+    # What the teacher does to its rows is its own.
+    outputs = np.asarray(teacher(found.copy()))
+    real_numbers = outputs.dtype.kind in "biuf" and outputs.shape in {(n,), (n, 1)}
+    if not real_numbers or not np.isfinite(outputs).all():
+        raise ValueError(
+            f"teacher must return {n} finite real numbers, one a row, got {outputs.dtype} of the shape {outputs.shape}."
+        )
     return Bunch(X=found, y=np.where(outputs.ravel() > 0, 1.0, -1.0), real=real)
 
 
 def _gaussian(rng: np.random.RandomState, rows: NDArray[np.float64], count: int, covariance: str) -> Array:
     """Draw rows with the mean of others, and their covariance or mean variance."""
-    d, mean = rows.shape[1], rows.mean(axis=0)
+    # Powers of two keep the squares of large and small numbers, and change no bits.
+    exponent = int(np.frexp(np.abs(rows).max())[1])
+    scaled = np.ldexp(rows, -exponent)
+    d, mean = rows.shape[1], scaled.mean(axis=0)
     normal = rng.standard_normal((count, d))
-    centred = rows - mean
+    centred = scaled - mean
     if covariance == "isotropic":
-        return np.asarray(mean + np.sqrt(np.mean(centred**2)) * normal)
-    values, vectors = np.linalg.eigh(centred.T @ centred / len(rows))
-    return np.asarray(mean + (normal * np.sqrt(values.clip(min=0.0))) @ vectors.T)
+        drawn = mean + np.sqrt(np.mean(centred**2)) * normal
+    else:
+        values, vectors = np.linalg.eigh(centred.T @ centred / len(rows))
+        drawn = mean + (normal * np.sqrt(values.clip(min=0.0))) @ vectors.T
+    with np.errstate(over="ignore"):
+        return np.asarray(np.ldexp(drawn, exponent))
 
 
 def _file(folder: str | os.PathLike[str], split: str, kind: str) -> Path:
@@ -196,16 +210,16 @@ def _file(folder: str | os.PathLike[str], split: str, kind: str) -> Path:
     raise FileNotFoundError(f"{Path(folder)} has no file {names[0]} or {names[1]}: name the folder that holds them.")
 
 
-def _bytes_of(path: Path, kind: str) -> tuple[NDArray[np.uint8], tuple[int, ...]]:
+def _bytes_of(path: Path, kind: str, kept: int = 0) -> tuple[NDArray[np.uint8], tuple[int, ...]]:
     """Return the bytes of a file, an item a row, and the shape of an item."""
     with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
         try:
-            return _items(file, path, kind)  # type: ignore[arg-type]
+            return _items(file, path, kind, kept)  # type: ignore[arg-type]
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(f"{path} is damaged ({error}): fetch it again.") from error
 
 
-def _items(file: BinaryIO, path: Path, kind: str) -> tuple[NDArray[np.uint8], tuple[int, ...]]:
+def _items(file: BinaryIO, path: Path, kind: str, kept: int) -> tuple[NDArray[np.uint8], tuple[int, ...]]:
     magic = KINDS[kind][1]
     axes = magic & 0xFF
     head = file.read(4 * (1 + axes))
@@ -218,8 +232,8 @@ def _items(file: BinaryIO, path: Path, kind: str) -> tuple[NDArray[np.uint8], tu
         raise ValueError(f"{path} says that it holds {n} items of shape {tuple(shape)}: it is empty.")
     if path.suffix != ".gz" and path.stat().st_size != len(head) + count:
         raise ValueError(f"{path} has {path.stat().st_size} bytes, and says {len(head) + count}: it is damaged.")
-    # Bytes, their copy of the labels that are kept, and the same in float32.
-    fits(f"{kind} of {path}", n, one)
+    # All bytes, a copy of those that are kept, and the same in float32.
+    check_memory(count + 5 * one * kept, f"Reading {n} {kind} of {path}", "Name fewer labels.")
     found = file.read(count + 1)
     if len(found) != count:
         beside = "more" if len(found) > count else f"{len(found)}"

@@ -78,27 +78,32 @@ class GradientFeatures:
     def plot(self, directions: ArrayLike | None = None, *, gamma: float | None = None) -> Any:
         """Return a Matplotlib figure: arrows from w to G(w, b), both sets of vectors over their largest length.
 
-        Vectors of more than two columns are projected onto the plane of two `directions`. Lines mark the directions,
-        and for a `gamma` above 0 and at most 1 the cones |cos| > 1 - gamma around them.
+        Vectors of two columns are drawn as they are, with lines along `directions` and, for a `gamma` above 0 and at
+        most 1, the cones |cos| > 1 - gamma around them. Those of more columns are projected onto the plane of two
+        directions: angles there are not those of the vectors, and cones are not drawn.
         """
+        from widelearn import plots
+        from widelearn.diagnostics.planes import plane_axes
+
         d = self.W.shape[1]
         given = np.empty((0, d)) if directions is None else unit_rows(directions, d)
-        if d != 2 and len(given) != 2:
-            raise ValueError(f"Vectors have {d} columns: give two directions (2, {d}), whose plane is drawn.")
-        if gamma is not None and not (isinstance(gamma, Real) and 0 < gamma <= 1):
+        if gamma is not None and (d != 2 or isinstance(gamma, bool) or not isinstance(gamma, Real)):
+            raise ValueError(
+                f"gamma draws cones of vectors of two columns, these have {d}, and is a number: {gamma!r}."
+            )
+        if gamma is not None and not 0 < gamma <= 1:
             raise ValueError(f"gamma must be above 0 and at most 1, got {gamma!r}.")
-        basis = np.eye(2) if d == 2 else np.linalg.qr(given.T)[0].T
-        # The decomposition may turn the first axis around.
-        basis = basis if d == 2 else basis * np.where(np.einsum("ij,ij->i", basis, given) < 0, -1.0, 1.0)[:, None]
-        sets = [part / (np.linalg.norm(part, axis=1).max() or 1.0) for part in (self.W, self.G)]
-        tails, heads = (part @ basis.T for part in sets)
-        lines = given @ basis.T
-        from widelearn import plots
-
-        labels = {"xlabel": "first column" if d == 2 else "along the first direction"}
-        labels["ylabel"] = "second column" if d == 2 else "beside it, towards the second"
+        basis = plane_axes(None if d == 2 else given if len(given) else None, d)
+        sets = [part / power_near(part) for part in (self.W, self.G)]
+        tails, heads = (part / (np.linalg.norm(part, axis=1).max() or 1.0) for part in sets)
+        labels = {"xlabel": "first column", "ylabel": "second column"}
         title = f"Where the gradient moves {len(self.W)} neurons"
-        return plots.square(lambda ax: plots.arrows(tails, heads, lines, gamma, ax), title, **labels)
+        if d != 2:
+            labels = {"xlabel": "along the first direction", "ylabel": "beside it, towards the second"}
+            kept = float(np.sum((heads @ basis.T) ** 2) / (np.sum(heads**2) or 1.0))
+            title += f": projected, {max(0.0, 1 - kept):.0%} of the squares of G are beside the plane"
+        ends = tails @ basis.T, heads @ basis.T, given @ basis.T
+        return plots.square(lambda ax: plots.arrows(*ends, gamma, ax), title, **labels)
 
 
 def initial_neurons(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,8 @@ class NeuronMap:
     @in_range
     def close(self, level: float = 0.9) -> float:
         """Return the share of pairs of neurons with |cos| of at least this; NaN for a single neuron."""
+        if isinstance(level, bool) or not isinstance(level, Real) or not 0 <= level <= 1:
+            raise ValueError(f"level must be a number from 0 to 1, got {level!r}.")
         m = len(self.units)
         if m < 2:
             return float("nan")
@@ -133,6 +136,8 @@ def neuron_map(model: Any, directions: ArrayLike | None = None, *, start: bool =
     (True, True)
     """
     check_two_layer(model)
+    if not isinstance(start, (bool, np.bool_)):
+        raise ValueError(f"start must be True or False, got {start!r}.")
     W, a = (np.asarray(part, dtype=float) for part in ((model.W0_, model.a0_) if start else (model.W_, model.a_)))
     goals = np.empty((0, W.shape[1])) if directions is None else goals_of(model, directions)
     lengths = norms(W)
@@ -144,7 +149,10 @@ def neuron_map(model: Any, directions: ArrayLike | None = None, *, start: bool =
     centre = units.mean(axis=0)
     places, axes, explained = _plane(units - centre)
     signs = np.sign(a[alive, 0]) if a.shape[1] == 1 else np.zeros(len(alive))
-    weights = lengths[alive] * norms(a[alive])
+    with np.errstate(over="ignore"):
+        weights = lengths[alive] * norms(a[alive])
+    if not np.isfinite(weights).all():
+        raise ValueError("The neurons' weights ‖w‖ ‖a‖ are beyond float64: fit with scaled columns and targets.")
     return NeuronMap(alive, units, weights, signs, places, (goals - centre) @ axes, explained)
 
 

@@ -16,6 +16,8 @@ Array = NDArray[np.float64]
 
 # Points of the plane that are asked for at once, and most points along one side.
 BLOCK, MOST = 8192, 4096
+# Coordinates whose squares, and twice as large ones, are numbers.
+FARTHEST = 1e150
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,12 +29,14 @@ class DecisionPlane:
     grid : ndarray of shape (g,)
         The values of s, and of t.
     values : ndarray of shape (g, g)
-        Outputs at t (rows) and s (columns): a decision function or predictions, or for three and more classes the
-        numbers of the predicted ones.
+        Outputs at t (rows) and s (columns): a decision between two classes or predicted numbers, or for more classes
+        the places of the predicted ones in `classes`.
     points : ndarray of shape (n, 2)
         The rows' s and t.
     labels : tuple of str of length n
         What the rows are called in a figure.
+    classes : tuple of str
+        What the model's classes are called, in its order; none for predicted numbers.
     axes : ndarray of shape (2, d)
         u and v, orthonormal.
     center : ndarray of shape (d,)
@@ -46,7 +50,14 @@ class DecisionPlane:
     >>> from widelearn.diagnostics import DecisionPlane
     >>> line = np.linspace(-1.0, 1.0, 3)
     >>> DecisionPlane(
-    ...     line, np.outer(line, line), np.zeros((1, 2)), ("row",), np.eye(2), np.zeros(2), 0.0
+    ...     line,
+    ...     np.outer(line, line),
+    ...     np.zeros((1, 2)),
+    ...     ("row",),
+    ...     (),
+    ...     np.eye(2),
+    ...     np.zeros(2),
+    ...     0.0,
     ... ).values[0]
     array([ 1., -0., -1.])
     """
@@ -55,6 +66,7 @@ class DecisionPlane:
     values: NDArray[Any]
     points: Array
     labels: tuple[str, ...]
+    classes: tuple[str, ...]
     axes: Array
     center: Array
     beside: float
@@ -67,7 +79,7 @@ class DecisionPlane:
         if self.beside > 1e-6:
             title += f": rows are projected, {self.beside:.0%} of their spread is beside it"
         labels = {"xlabel": "along the first axis", "ylabel": "along the second axis"}
-        found = self.grid, self.values, self.points, self.labels
+        found = self.grid, self.values, self.points, self.labels, self.classes
         return plots.square(lambda ax: plots.regions(*found, ax), title, **labels)
 
 
@@ -87,8 +99,8 @@ def decision_plane(
     Parameters
     ----------
     model : estimator
-        Anything with `decision_function` or `predict`; of a decision with several columns, and of predictions of
-        labels, the classes are shown.
+        Anything with `decision_function` or `predict`. The decision is shown where it is one number a row, else the
+        predicted classes or numbers.
     X : array-like of shape (n, d)
         Rows to show, d >= 2.
     y : array-like of shape (n,), optional
@@ -110,7 +122,8 @@ def decision_plane(
     Raises
     ------
     ValueError
-        If rows have more than two columns and axes are not given, axes are parallel, or a shape or number does not fit.
+        If rows have more than two columns and axes are not given, axes are parallel, a shape or number does not fit,
+        the plane's points overflow, or the model gives several labels or numbers to a row.
     TypeError
         If the model neither decides nor predicts.
     MemoryError
@@ -135,7 +148,7 @@ def decision_plane(
     """
     rows = rows_of("X", X)
     d = rows.shape[1]
-    u = _axes(axes, d)
+    u = plane_axes(axes, d)
     origin = rows.mean(axis=0) if center is None else rows_of("center", np.asarray(center)[None], d)[0]
     if isinstance(resolution, bool) or not isinstance(resolution, Integral) or not 2 <= int(resolution) <= MOST:
         raise ValueError(f"resolution must be a whole number from 2 to {MOST}, got {resolution!r}.")
@@ -144,25 +157,33 @@ def decision_plane(
     g = int(resolution)
     check_memory(8 * (g * g + 3 * BLOCK * d + rows.size), f"A plane of {g} x {g} points", "Lower resolution.")
     labels = _names(y, len(rows))
-    apart = rows - origin
+    with np.errstate(over="ignore"):
+        apart = rows - origin
+    if not np.abs(apart).max() < FARTHEST:
+        raise ValueError(f"Rows reach {np.abs(rows).max():.3g}: points of the plane overflow. Scale X and center down.")
     points = apart @ u.T
     far = float(np.abs(points).max())
     grid = np.linspace(-1.0, 1.0, g) * ((far or 1.0) * (1 + float(margin)))
     whole, seen = (float(np.linalg.norm(part / (np.abs(apart).max() or 1.0))) for part in (apart, points))
     beside = float(np.sqrt(max(0.0, 1 - (seen / whole) ** 2))) if whole > 0 else 0.0
+    classes = getattr(model, "classes_", ())
+    if isinstance(classes, list):
+        raise ValueError("The model has classes for each of several targets: show one of them at a time.")
     outputs = []
     for part in row_blocks(g * g, BLOCK):
         at = np.arange(g * g)[part]
         outputs.append(_asked(model, origin + grid[at % g, None] * u[0] + grid[at // g, None] * u[1]))
     values = np.concatenate(outputs).reshape(g, g)
-    return DecisionPlane(grid, values, points, labels, u, origin, beside)
+    return DecisionPlane(grid, values, points, labels, tuple(map(str, classes)), u, origin, beside)
 
 
-def _axes(axes: ArrayLike | None, d: int) -> Array:
+def plane_axes(axes: ArrayLike | None, d: int) -> Array:
     """Return two orthonormal rows, the first along the first that was given."""
     if axes is None:
         if d != 2:
-            raise ValueError(f"X has {d} columns: give axes, two directions (2, {d}) that span the plane to be drawn.")
+            raise ValueError(
+                f"Rows have {d} columns: give axes, two directions (2, {d}) that span the plane to be drawn."
+            )
         return np.eye(2)
     given = rows_of("axes", axes, d)
     if len(given) != 2:
@@ -192,20 +213,30 @@ def _names(y: ArrayLike | None, n: int) -> tuple[str, ...]:
 
 
 def _asked(model: Any, rows: Array) -> NDArray[Any]:
-    """Return a decision's one output, or the number of the class, or a prediction."""
+    """Return a decision's one number a row, or the predicted number or place of the class."""
     classes = getattr(model, "classes_", None)
-    if hasattr(model, "decision_function"):
-        decided = np.asarray(model.decision_function(rows))
-        if decided.ndim == 1:
-            return decided.astype(float)
-        if decided.ndim == 2 and classes is not None and decided.shape[1] == len(classes):
-            return np.asarray(decided.argmax(axis=1))
-    elif hasattr(model, "predict"):
-        found = np.asarray(model.predict(rows))
-        if classes is None and found.shape in {(len(rows),), (len(rows), 1)}:
-            return found.ravel().astype(float)
-        if classes is not None and found.shape == (len(rows),):
-            return np.asarray(np.searchsorted(classes, found))
-    else:
+    if not hasattr(model, "predict") and not hasattr(model, "decision_function"):
         raise TypeError(f"{type(model).__name__} has neither decision_function nor predict: give a fitted model.")
-    raise ValueError("The model has several outputs for a row that are not classes: show one of them at a time.")
+    found = np.asarray(model.decision_function(rows)) if hasattr(model, "decision_function") else np.empty(0)
+    if found.shape != (len(rows),) and hasattr(model, "predict"):
+        # A decision of several columns is read by the model itself.
+        found = np.asarray(model.predict(rows))
+        found = found[:, 0] if found.shape == (len(rows), 1) else found
+        if classes is not None and found.shape == (len(rows),):
+            return places_of(found, np.asarray(classes))
+    if found.shape != (len(rows),) or found.dtype.kind not in "biuf":
+        raise ValueError(
+            f"The model returned {found.dtype} of the shape {found.shape} for {len(rows)} rows: show a model of one"
+            " real number or class a row."
+        )
+    return found.astype(float)
+
+
+def places_of(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[Any]:
+    """Return the places of labels among classes in any order."""
+    order = np.argsort(classes)
+    found = np.clip(np.searchsorted(classes, labels, sorter=order), 0, len(classes) - 1)
+    places = order[found]
+    if not np.array_equal(classes[places], labels):
+        raise ValueError("The model predicts labels that are not among its classes_: it cannot be drawn.")
+    return np.asarray(places)
