@@ -185,16 +185,37 @@ def test_factors_of_any_scales_give_the_same_bits_where_their_products_have_them
     model, X = Layers([(9, 11, 1), (40, 30, 3)], 2, 4), np.random.default_rng(4).standard_normal((6, 3)).astype(dtype)
 
     def scaled(X):
-        # Rows are scaled by powers of their own.
-        up = (power * np.where(X[:, 0] > 0, 1, -1)).astype(int)
-        move = [(up.reshape(-1, *[1] * (one.ndim - 1)), one) for layer in model.factors(X) for one in layer]
-        move = [np.ldexp(one, sign * by) for (by, one), sign in zip(move, (1, -1) * 2, strict=True)]
-        return list(zip(move[::2], move[1::2], strict=True))
+        # Rows, and their places, are scaled by powers of their own.
+        found = []
+        for delta, a in model.factors(X):
+            places = a.shape[1] if a.ndim == 3 else 1
+            by = power * np.where(np.outer(X[:, 0], (-1.0) ** np.arange(places)) > 0, 1, -1)
+            shared = by.reshape(len(X), *(() if delta.ndim == 3 else (1,)), places, 1) if a.ndim == 3 else by
+            own = shared if a.ndim == 3 else by[:, :, None]
+            found.append((np.ldexp(delta, own), np.ldexp(a, -(by[:, :, None] if a.ndim == 3 else by))))
+        return found
 
     for outputs in KINDS:
         kernel, other = (Empirical(factors=one, outputs=outputs) for one in (model.factors, scaled))
         np.testing.assert_array_equal(other(X), kernel(X))
         np.testing.assert_array_equal(other.diag(X), kernel.diag(X))
+
+
+def test_a_row_that_is_not_a_number_is_named_without_the_jacobian():
+    def factors(X):
+        delta = np.outer(X[:, 0], np.ones(3000))
+        delta[X[:, 0] > 1, 7] = np.nan
+        return [(delta, np.outer(X[:, 1], np.ones(3000)))]
+
+    X = np.ones((60, 2))
+    X[-1] = 2
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="NaN or infinity at row 59 of its 60"):
+        Empirical(factors=factors)(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # A row of J takes 72 MB.
+    assert peak < 3e7
 
 
 def test_rows_are_asked_for_once_where_their_factors_fit_and_the_jacobian_is_never_held(monkeypatch):

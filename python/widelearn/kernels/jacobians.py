@@ -228,8 +228,10 @@ class TangentRows:
     def complain(self, rows: slice) -> None:
         """Refuse values of rows that are not finite, or whose products overflow."""
         for i in range(rows.start, rows.stop):
-            J = self.block(slice(i, i + 1))
-            if not np.isfinite(J).all():
+            row = slice(i, i + 1)
+            # Of factors J need not be formed: where they are finite, it is their products that overflow.
+            layers = self.source.layers(self.x[row]) if self.source.has_factors else [Layer(self.block(row))]
+            if not all(np.isfinite(values).all() for layer in layers for values in layer.arrays):
                 raise ValueError(
                     f"The Jacobian has NaN or infinity at row {i} of its {len(self.x)}: scale the row down or drop it,"
                     " or mend the model there."

@@ -78,16 +78,18 @@ def lots_of(layers: list[Layer], outputs: str) -> list[Lot]:
 
 
 def balanced(delta: Array, a: Array) -> Layer:
-    """Return factors whose products neither overflow nor vanish where those of J do not, scaled by powers of two."""
+    """Return factors of like sizes at every place of every row, so that products of J's size are within range.
+
+    Powers of two round nothing.
+    """
     with np.errstate(invalid="ignore"):
         high, low = (
-            np.frexp(np.maximum(x.max(axis=axes), -x.min(axis=axes)))[1]
-            for x, axes in ((delta, (1, 2, 3)), (a, (1, 2)))
+            np.frexp(np.maximum(x.max(axis=axes), -x.min(axis=axes)))[1] for x, axes in ((delta, (1, 3)), (a, (2,)))
         )
         limit = min(np.finfo(x.dtype).maxexp for x in (delta, a)) // 4
         shift = np.where(np.maximum(np.abs(high), np.abs(low)) > limit, (high - low) // 2, 0)
         if shift.any():
-            delta, a = np.ldexp(delta, -shift[:, None, None, None]), np.ldexp(a, shift[:, None, None])
+            delta, a = np.ldexp(delta, -shift[:, None, :, None]), np.ldexp(a, shift[:, :, None])
     return Layer(delta, a)
 
 

@@ -87,7 +87,8 @@ class LinearizedRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
     J is asked for in blocks of rows and never held whole. The dual costs (n c)² P + (n c)³ / 3 flops, the primal n c P²
     + P³ / 3, and 8 bytes times the square of n c or of P; predicting m rows asks for J at them, and costs 2 m c P.
     Targets of several columns beside a J of one output are fitted one by one, each with a movement of its own. By
-    `factors` the dual's n² P flops become n² (out + in) a layer; the primal forms J from them.
+    `factors` the dual's n² P flops become n² (out + in) a layer; the primal forms J from them. The movement and what
+    it is made in take up to four arrays of P numbers.
 
     References
     ----------
