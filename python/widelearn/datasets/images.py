@@ -143,9 +143,11 @@ def gaussian_beside(
     Examples
     --------
     >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
     >>> from widelearn.datasets import gaussian_beside
     >>> rows = np.random.default_rng(0).uniform(size=(50, 3)).round()
-    >>> data = gaussian_beside(rows, lambda X: X[:, 0] - 0.5, 20, 0.25, random_state=0)
+    >>> teacher = LogisticRegression().fit(rows, rows[:, 0]).decision_function
+    >>> data = gaussian_beside(rows, teacher, 20, 0.25, random_state=0)
     >>> data.X.shape, int(data.real.sum()), sorted(set(data.y.tolist()))
     ((20, 3), 15, [-1.0, 1.0])
     """
