@@ -58,6 +58,7 @@ PAPERS = {
         "opt-bound",
         "early-stopping-features",
         "emergence",
+        "beyond-kernels",
     ),
 }
 NAMES = tuple(name for names in PAPERS.values() for name in names)

@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from widelearn import RandomFeatures
 from widelearn.experiments.studies.ensembles import Array, mean_square
+from widelearn.kernels import DotProduct
 
 # Ridges relative to the kernel's mean diagonal entry.
 RIDGES = tuple(10.0**power for power in range(-6, 5))
@@ -31,7 +33,11 @@ class Rival:
 
     def accuracy(self, y: Array, truth: Array) -> float:
         """Return the best share of signs that fits to ±1 get right, over ridges."""
-        return max(float(np.mean(np.sign(fit) == truth)) for fit in self.fits(y))
+        return max(self.accuracies(y, truth))
+
+    def accuracies(self, y: Array, truth: Array) -> list[float]:
+        """Return the share of signs that are right at each ridge of the grid."""
+        return [float(np.mean(np.sign(fit) == truth)) for fit in self.fits(y)]
 
     def error(self, y: Array, truth: Array) -> float:
         """Return the least mean squared error over ridges."""
@@ -55,3 +61,14 @@ def best_accuracy(kernel: Any, X: Array, y: Array, test: Array, truth: Array) ->
 def best_error(kernel: Any, X: Array, y: Array, test: Array, truth: Array) -> float:
     """Return the least mean squared error of kernel ridge regression over ridges."""
     return Rival(kernel, X, test).error(y, truth)
+
+
+def feature_kernel(features: RandomFeatures) -> Any:
+    """Return the kernel of fitted random features."""
+    linear = DotProduct((0.0, 1.0))
+
+    def kernel(X: Any, Y: Any = None) -> Any:
+        Z = features.transform(X)
+        return linear(Z, None if Y is None else features.transform(Y))
+
+    return kernel

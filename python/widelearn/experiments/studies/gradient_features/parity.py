@@ -7,13 +7,13 @@ import numpy as np
 
 from widelearn import RandomFeatures, TwoLayerClassifier
 from widelearn.datasets import parity
-from widelearn.experiments.studies.baselines import Rival
+from widelearn.experiments.studies.baselines import Rival, feature_kernel
 from widelearn.experiments.studies.ensembles import new_seed
 from widelearn.experiments.studies.judging import Control, Verdict
 from widelearn.experiments.studies.rows import Row, Rows, Theory, panel, value
 from widelearn.experiments.studies.spec import Cell, Panels, Seed, Settings, Spec
 from widelearn.experiments.studies.statements import apart, at_least, equal, more
-from widelearn.kernels import NNGP, NTK, RBF, DotProduct, Polynomial
+from widelearn.kernels import NNGP, NTK, RBF, Polynomial
 from widelearn.theory import kernel_spectrum, parity_accuracy
 
 SETTINGS = {
@@ -60,7 +60,7 @@ def simulate(cell: Cell, seed: Seed) -> list[Row]:
     X, y, test, truth = data.X[:most], data.y[:most].astype(float), data.X[most:], data.y[most:]
     state = new_seed(rng)
     features = RandomFeatures(cell["features"], bias_scale=1.0, random_state=state).fit(X[:1])
-    kernels = {name: kernel_of(name, d, k) for name in KERNELS} | {FEATURES: products(features)}
+    kernels = {name: kernel_of(name, d, k) for name in KERNELS} | {FEATURES: feature_kernel(features)}
     rows = []
     for name, kernel in kernels.items():
         rival = Rival(kernel, X, test)
@@ -72,17 +72,6 @@ def simulate(cell: Cell, seed: Seed) -> list[Row]:
             scores[name] = float(net.fit(X[:n], y[:n]).score(test, truth))
         rows += [value(name_of(name, k), n, score) for name, score in scores.items()]
     return rows
-
-
-def products(features: RandomFeatures) -> Any:
-    """Return the kernel of fitted random features."""
-    linear = DotProduct((0.0, 1.0))
-
-    def kernel(X: Any, Y: Any = None) -> Any:
-        Z = features.transform(X)
-        return linear(Z, None if Y is None else features.transform(Y))
-
-    return kernel
 
 
 @cache
