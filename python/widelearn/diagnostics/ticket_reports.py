@@ -165,10 +165,10 @@ def ticket_report(
     >>> from widelearn import TwoLayerClassifier
     >>> from widelearn.datasets import parity
     >>> from widelearn.diagnostics import ticket, ticket_report
-    >>> X, y = (parity(600, 20, 2, random_state=0)[name] for name in ("X", "y"))
-    >>> model = TwoLayerClassifier.preset("parity", width=32, max_iter=100, random_state=0)
-    >>> small = ticket(model.fit(X[:400], y[:400]), X[:400], y[:400], "magnitude", keep=0.05)
-    >>> report = ticket_report(small, X[:400], y[:400], X[400:], y[400:], n_controls=2)
+    >>> X, y = (parity(300, 8, 2, random_state=0)[name] for name in ("X", "y"))
+    >>> model = TwoLayerClassifier.preset("parity", width=16, max_iter=50, random_state=0)
+    >>> small = ticket(model.fit(X[:200], y[:200]), X[:200], y[:200], "magnitude", keep=0.1)
+    >>> report = ticket_report(small, X[:200], y[:200], X[200:], y[200:], n_controls=2)
     >>> report.ticket > 0.95, bool(report.matched.max() < 0.75)
     (True, True)
     """
