@@ -1,4 +1,4 @@
-"""How often signs of kernel fits are right: ten parities and four mixtures simulated, limits by other formulas."""
+"""How often signs of kernel fits are right: ten parities and five mixtures simulated, limits by other formulas."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ PARITIES = [
     (ArcCosine(1), 36, 2, 250, 0.1, 0.1),
     (RBF(1 / 24) + 2 * Polynomial(2, coef0=1.0), 24, 2, 150, 0.1, 0.0),
 ]
-MIXTURES = [(150, 3.0, 225, 0.1, 0.0), (150, 4.0, 300, 1.0, 0.0), (200, 2.5, 600, 0.1, 0.1), (100, 3.0, 100, 1.0, 0.0)]
+MIXTURES = [(150, 3.0, 225, 0.1), (150, 4.0, 300, 1.0), (200, 2.5, 600, 0.1), (100, 3.0, 100, 1.0), (100, 8.0, 40, 1.0)]
 
 
 def right(K, cross, y, ridge, truth):
@@ -61,15 +61,15 @@ def test_parities_at_ten_points():
     assert sum(told) >= 8
 
 
-def test_mixtures_at_four_points():
+def test_mixtures_at_five_points():
     told = []
-    for d, radius, n, ridge, noise in MIXTURES:
+    for d, radius, n, ridge in MIXTURES:
         scale = ((d + radius**2) / d) ** 2
-        theory = xor_accuracy(n, d, radius, ridge * scale, label_noise=noise)
+        theory = xor_accuracy(n, d, radius, ridge * scale)
         found = []
         for seed in range(12):
             data = xor_mixture(n + TEST, d, radius, random_state=seed)
-            X, y = data.X[:n], noisy(data.y[:n], noise, seed)
+            X, y = data.X[:n], data.y[:n].astype(float)
             K, cross = (X @ X.T / d) ** 2, (data.X[n:] @ X.T / d) ** 2
             found.append(right(K, cross, y, ridge * scale, data.y[n:]))
         told.append(agrees(found, theory))
@@ -98,6 +98,12 @@ def test_many_rows_and_none():
     assert parity_accuracy(spectrum, 1, 1e6, 0.0) == 1.0
     assert parity_accuracy(Spectrum([1.0, 0.0], [1, 20], tail=1.0), 1, 100) == 0.5
     assert parity_accuracy(spectrum, 1, 10, label_noise=0.5) == 0.5
+    # As many rows as features, or features as the spectrum has.
+    for n in (20.999, 21, 21.001):
+        assert parity_accuracy(spectrum, 1, n, 0.0) == pytest.approx(1.0)
+    wide = Spectrum([1.0, 0.5, 0.1], [1, 20, 190])
+    for n in (211, 212, 1e3, 1e9):
+        assert parity_accuracy(wide, 1, n, 0.0, n_features=211) == pytest.approx(1.0)
     # One isotropic block in the limit of a large ridge: L = n s/Λ, and each other feature as much noise by 1/n.
     p, n = 4000.0, 300.0
     found = parity_accuracy(Spectrum([0.1], [p]), 0, n, 1e9)

@@ -156,3 +156,15 @@ def test_conventions_go_back_and_are_checked():
         convert_ridge(0.3, "alpha", "mei_montanari", n=7)
     with pytest.raises(ValueError, match="Unknown convention 'mm'"):
         convert_ridge(0.3, "mm", "alpha", n=7)
+
+
+@pytest.mark.parametrize("n", [100, 210, 212, 400, 1e6])
+def test_as_many_features_as_the_spectrum_has_are_all_of_it_without_a_ridge(n):
+    spectrum, target = Spectrum([1.0, 0.5, 0.1], [1, 20, 190]), [0.0, 0.6, 0.1]
+    found = risk(spectrum, target, n, 0.0, noise=0.3, n_features=211)
+    # A few more features change little, and from the rank on nothing.
+    beside = risk(spectrum, target, n, 0.0, noise=0.3, n_features=211 + 1e-7)
+    assert found.excess == pytest.approx(beside.excess, rel=1e-6)
+    assert found.variance > 0
+    if n > 211:
+        assert found.variance == pytest.approx(0.3 * 211 / (n - 211))

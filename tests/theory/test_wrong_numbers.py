@@ -76,7 +76,7 @@ WORKS = {
     "spiked_spectrum": {"kernel": np.exp, "d": 10, "n_directions": 3, "radius": 2.0, "degree": 2},
     "sphere_multiplicity": {"d": 10, "degree": 2},
     "statistical_query_floor": {"d": 10, "k": 2, "tolerance": 0.1, "advantage": 0.1},
-    "xor_accuracy": {"n": 10.0, "d": 20, "radius": 2.0, "ridge": 0.1, "label_noise": 0.1},
+    "xor_accuracy": {"n": 10.0, "d": 20, "radius": 2.0, "ridge": 0.1},
 }  # fmt: skip
 WRONG = [
     None, "abc", b"x", [], (), [[1.0], [1.0, 2.0]], {}, object(), math.nan, math.inf, -math.inf, -1, 0, 0.5, 1e16,

@@ -269,9 +269,11 @@ def predict(
     missed += rest
     dn, dp = root.delta / n, root.delta / n_features
     T, slope = _squares(spectrum, masses, root)
-    scale = root.gap_n * root.gap_p + dn * root.gap_p + dp * root.gap_n
-    bias = _ratio(missed * (root.gap_p + dp) + dp * part, scale)
-    variance = _ratio(noise * (T / n * root.gap_p + dn * root.D / n_features), scale)
+    # As many features as the spectrum has, and no ridge: they span it, and the factor 1 - D/N cancels everywhere.
+    gap_p = np.where((root.gap_p == 0) & (root.delta == 0), 1.0, root.gap_p)
+    scale = root.gap_n * gap_p + dn * gap_p + dp * root.gap_n
+    bias = _ratio(missed * (gap_p + dp) + dp * part, scale)
+    variance = _ratio(noise * (T / n * gap_p + dn * root.D / n_features), scale)
     excess = bias + variance
     test = excess + noise
     with np.errstate(invalid="ignore"):
