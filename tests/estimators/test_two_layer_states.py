@@ -171,6 +171,8 @@ def test_a_failed_refit_leaves_the_old_model(rng):
             model.set_params(callback=stop).fit(X[:, :3], targets)
         with pytest.raises(ValueError, match="mask must be of zeros and ones"):
             model.set_params(callback=None, mask=np.ones(3)).fit(X[:, :3], targets)
+        with pytest.raises(ValueError, match="mask is 0 everywhere"):
+            model.set_params(mask=np.zeros(model.width)).fit(X[:, :3], targets)
         with pytest.raises(RuntimeError, match="power cut"):
             model.set_params(mask=None, callback=stop).fit_stream([(X[:, :3], targets)])
         np.testing.assert_array_equal(model.predict(X), before)

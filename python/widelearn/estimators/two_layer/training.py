@@ -54,6 +54,8 @@ class Training:
         mask = np.ones(neurons) if self.chosen.mask is None else np.asarray(self.chosen.mask)
         if mask.shape not in (neurons, weights) or not np.isin(mask, (0, 1)).all():
             raise ValueError(f"mask must be of zeros and ones, of shape {neurons} or {weights}, got {mask.shape}.")
+        if not mask.any():
+            raise ValueError("mask is 0 everywhere: a net without weights learns nothing. Leave some of them in.")
         mask = mask.astype(self.net.W.dtype)
         return (mask[:, None], mask) if mask.ndim == 1 else (mask, np.ones_like(self.net.b))
 
