@@ -121,11 +121,11 @@ def outcome(target: str, args: list[Any], kwargs: dict[str, Any]) -> str:
     except HONEST:
         return "refused"
     except BaseException as error:  # noqa: BLE001 - whatever else it is, it is a fault
-        given = [*args, *kwargs.values()]
-        if isinstance(error, OSError) and any(value in given for value in TEXT):
+        texts = [value for value in (*args, *kwargs.values()) if isinstance(value, str)]
+        if isinstance(error, OSError) and any(text in TEXT for text in texts):
             return "refused"
         # The folders that examples make are gone.
-        if isinstance(error, FileNotFoundError) and any(isinstance(x, str) and x in str(error) for x in given):
+        if isinstance(error, FileNotFoundError) and any(text in str(error) for text in texts):
             return "refused"
         place = error.__traceback__
         while place is not None and place.tb_next is not None:
