@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from widelearn import plots
 from widelearn.experiments import report_page, store
-from widelearn.experiments.comparison import fitted
+from widelearn.experiments.comparison import fitted, outputs
 from widelearn.experiments.comparison.journal import FILE, RESULTS, Journal, mark
 from widelearn.experiments.comparison.methods import choose
-from widelearn.experiments.comparison.runner import Comparison, compare
+from widelearn.experiments.comparison.runner import compare
 from widelearn.experiments.errors import InputError, complain, listing, require, shown_lines, visible
 from widelearn.experiments.progress import Progress
 from widelearn.experiments.provenance import versions
@@ -42,7 +41,7 @@ def run_compare(options: Namespace) -> int:
                 found = compare(problem, methods, **settings, on_step=on_step, journal=journal)
             found.results["question"] = journal.question
             try:
-                _write(found, out, save, journal)
+                outputs.write(found, out, save, journal)
             except OSError:
                 report_page.print_comparison(found.results, report_page.console())
                 raise
@@ -85,19 +84,6 @@ def _check_replaced(journal: Journal, save: Path | None, options: Namespace) -> 
         raise InputError(f"--out {journal.folder} holds {RESULTS[1]} of another run: add --force to replace it")
     elif save is not None and save.exists() and store.digest(save) != journal.saved:
         raise InputError(f"--save {save} exists: add --force to replace it")
-
-
-def _write(found: Comparison, out: Path, save: Path | None, journal: Journal) -> None:
-    """Write model, figure and results, whose place is taken last: where they are, the rest is."""
-    if save is not None and found.best is not None:
-        with store.write_model(save, found.best) as digest:
-            journal.save(digest)
-    # A figure reads what stands between two dollars as a formula.
-    title = report_page.headline(report_page.shown(found.results)).replace("$", r"\$")
-    rows = report_page.ranked(found.results["rows"])
-    store.write_figure(out / RESULTS[1], plots.comparison(rows, title))
-    store.write_json(out / RESULTS[0], found.results)
-    journal.clear()
 
 
 def _problem(options: Namespace, save: Path | None) -> Problem:
