@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import os
 import signal
@@ -13,32 +12,15 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from widelearn import runtime
-from widelearn.experiments.errors import InputError, complain, first_line, require, visible
-from widelearn.experiments.tables.table import BUILTIN
+from widelearn.experiments.arguments import Parser
+from widelearn.experiments.comparison.options import add_compare
+from widelearn.experiments.comparison.prediction_options import add_predict
+from widelearn.experiments.errors import InputError, complain, first_line, require
+from widelearn.experiments.studies.options import add_studies
 
-COMPARE = """\
-Tune and compare twelve methods on one table. Eight are of this package: ridge, random features, Fourier features, NTK
-and RBF kernel ridge, a quadratic Taylor model, a two-layer network and the recursive feature machine. Four are
-scikit-learn's: Ridge, KernelRidge, RBFSampler + Ridge and HistGradientBoosting. A quarter of the rows is held out, and
-everything is tuned on the rest alone. Results go to a table, results.json and compare.png."""
-PREDICT = """\
-Predict from a table with a model that `widelearn compare --save` wrote. MODEL is a pickle: reading it runs code that it
-holds, so use only models from people you trust."""
-RUN = """\
-Run a study: simulate what the theory of wide networks predicts, and judge its claims, each with a check that it could
-fail, negative controls among them. Each study writes rows.jsonl, results.json and a figure (PNG, SVG, its rows as CSV)
-into its folder. Results are the same for every number of jobs. A claim that fails makes the exit code 1."""
 CODES = """\
 Exit codes: 0 done; 1 a method or a claim failed, or memory or disk ran out; 2 wrong usage or input; 130 Ctrl-C; 141 the
 reader of the output is gone; 143 SIGTERM, 129 SIGHUP. What is finished by then is kept for --resume."""
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser that refuses in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print what is wrong and where help is, and exit with code 2."""
-        self.exit(2, f"{self.prog}: {visible(message)} (see {self.prog} --help)\n")
 
 
 def parser() -> Parser:
@@ -46,84 +28,10 @@ def parser() -> Parser:
     top = Parser(prog="widelearn", description="Wide neural networks, learned the scikit-learn way.", epilog=CODES)
     top.add_argument("--version", action="store_true", help="print versions, SIMD path and threads, and exit")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
-
-    compare = commands.add_parser("compare", help="tune and compare twelve methods on one table", description=COMPARE)
-    compare.set_defaults(run="comparison.command:run_compare", needs=("rich", "pandas", "matplotlib"))
-    add = compare.add_argument
-    add("file", metavar="FILE", nargs="?", help="CSV (.csv, .tsv, .txt, perhaps .gz, .bz2, .xz), Parquet or NPZ")
-    add("--data", choices=BUILTIN, help="a table of scikit-learn instead of FILE (default: digits)")
-    add("--target", metavar="COL", help="the column to predict")
-    add(
-        "--task",
-        choices=("auto", "classification", "regression"),
-        default="auto",
-        help="default: by the target",
-    )
-    add("--weight", metavar="COL", help="sample weights, for the fits of methods that take them and for every score")
-    add("--group", metavar="COL", help="rows of one group stay on one side of the split and of every fold")
-    add("--time", metavar="COL", help="hold out the latest rows by this date or number")
-    add("--test-size", metavar="SIZE", type=size, default=0.25, help="share or number of rows held out (default: 0.25)")
-    add("--drop-rare", action="store_true", help="leave out classes with fewer than 5 rows")
-    add("--models", "--only", metavar="A,B,...", help="compare these only; an unknown name lists all")
-    add("--seed", metavar="N", type=seed, default=0, help="for the split and every method (default: 0)")
-    add("--threads", metavar="N", type=positive, help="threads for each method (default: all cores)")
-    add("--save", metavar="MODEL", help="save the model with the best held-out score, for `widelearn predict`")
-    add("--out", metavar="DIR", help="folder for results (default: first free of widelearn-compare, -2, ...)")
-    add("--force", action="store_true", help="let --out and --save replace files")
-    add("--resume", action="store_true", help="continue a stopped run into --out; what it finished is kept")
-    add("--quiet", action="store_true", help="no progress bar")
-
-    predict = commands.add_parser("predict", help="predict from a table with a saved model", description=PREDICT)
-    predict.set_defaults(run="comparison.command:run_predict", needs=("pandas",))
-    add = predict.add_argument
-    add("model", metavar="MODEL", help="written by `widelearn compare --save`; a pickle, so it can run code")
-    add("file", metavar="FILE", help="a table with the columns of the training table, in any order")
-    add("--out", metavar="CSV", help="write predictions to this file (default: standard output)")
-    add("--force", action="store_true", help="let --out replace a file")
-
-    listed = commands.add_parser("list", help="list the studies", description="List the studies that `run` knows.")
-    listed.set_defaults(run="studies.command:run_list", needs=())
-
-    study = commands.add_parser("run", help="run a study of theory against simulation", description=RUN)
-    study.set_defaults(run="studies.command:run_study", needs=("rich", "matplotlib"))
-    add = study.add_argument
-    add("name", metavar="NAME", help="a study that `widelearn list` names, or all")
-    add("--quick", action="store_true", help="smaller sizes and fewer draws: seconds instead of minutes")
-    add("--seed", metavar="N", type=seed, default=0, help="for every draw (default: 0)")
-    add("--seeds", metavar="K", type=positive, help="number of draws (default: the study's own)")
-    add("--set", metavar="KEY=VALUE", action="append", default=[], help="change a setting; an unknown key lists all")
-    add(
-        "--jobs", metavar="N", type=positive, default=1, help="processes of one thread, at most one a core (default: 1)"
-    )
-    add("--out", metavar="DIR", help="folder for results (default: first free of widelearn-run, -2, ...)")
-    add("--force", action="store_true", help="let --out replace files")
-    add("--resume", action="store_true", help="continue a stopped run into --out; what it simulated is kept")
-    add("--quiet", action="store_true", help="no progress bar")
+    add_compare(commands)
+    add_predict(commands)
+    add_studies(commands)
     return top
-
-
-def size(text: str) -> float:
-    """Read a share between 0 and 1, or a whole number of rows."""
-    value = float(text)
-    if not (0 < value < 1 or (value >= 1 and value.is_integer())):
-        raise argparse.ArgumentTypeError(f"{text} is neither a share between 0 and 1 nor a number of rows")
-    return value
-
-
-def seed(text: str) -> int:
-    """Read a seed that NumPy takes."""
-    value = int(text)
-    if not 0 <= value < 2**32:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 4294967295")
-    return value
-
-
-def positive(text: str) -> int:
-    """Read a number of threads, processes or draws."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return value
 
 
 def end(number: int, frame: Any) -> NoReturn:
