@@ -20,7 +20,16 @@ Rows = Sequence[dict[str, Any]]
 # An R² far below 0 is written, not drawn: the other scores would fall together.
 OFF_SCALE = -0.5
 COLORS = {"widelearn": "#c2410c", "scikit-learn": "#475569"}
-METRICS = {"accuracy": "accuracy", "r2": "R²"}
+METRICS = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "auc": "AUC",
+    "log_loss": "log loss",
+    "brier": "Brier score",
+    "r2": "R²",
+    "rmse": "RMSE",
+    "mae": "MAE",
+}
 
 
 def scores(rows: Rows, ax: Axes) -> Axes:
