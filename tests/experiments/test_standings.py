@@ -37,8 +37,10 @@ def test_verdict_of_losses_over_repeats():
         (
             "ntk",
             {"over_dummy": pair(0.05, 0.04)},
-            "0.0500 ± 0.0400 better than the baseline dummy, which looks at no "
-            "column, too little to tell the two apart.",
+            (
+                "0.0500 ± 0.0400 better than the baseline dummy, which looks at no "
+                "column, too little to tell the two apart."
+            ),
         ),
         (
             "ntk",
