@@ -1,5 +1,8 @@
 """Wide neural networks, learned the scikit-learn way."""
 
+from importlib import import_module
+from typing import Any
+
 from widelearn import datasets, diagnostics, estimators, features, kernels, nets, ridge, runtime, theory
 from widelearn.estimators import (
     FeatureRidge,
@@ -72,3 +75,9 @@ __all__ = [
     "show_versions",
     "theory",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "experiments":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module("widelearn.experiments")

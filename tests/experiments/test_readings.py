@@ -7,7 +7,14 @@ import pandas as pd
 import pytest
 
 from made_tables import said
-from widelearn.experiments.tables.readings import Reading
+from widelearn.experiments.tables.dialect import Dialect
+from widelearn.experiments.tables.readings import Reading, settle
+
+
+def read(column: pd.Series) -> tuple[Reading, list[str]]:
+    """Read a column as the only one of its table."""
+    dialect, _ = settle(column.to_frame(), Dialect())
+    return Reading.of(column, dialect)
 
 
 @pytest.mark.parametrize(
@@ -25,16 +32,14 @@ from widelearn.experiments.tables.readings import Reading
         ([1, "2", 3.5, None], [1, 2, 3.5, np.nan]),
         ([True, False, None], [1, 0, np.nan]),
         ([1.0, np.inf, -np.inf, 1e200], [1, np.nan, np.nan, np.nan]),
-        ([pd.Timedelta(1, "h"), pd.Timedelta(2, "s")], [3600, 2]),
     ],
 )
 def test_numbers(cells, expected):
     column = pd.Series(cells, name="n")
-    reading, notes = Reading.of(column)
+    reading, notes = read(column)
     assert reading.kind == "number"
     np.testing.assert_array_equal(reading.numbers(column), expected)
-    lost = np.isnan(expected).sum() - column.isna().sum()
-    assert said(notes, "'n'", f"{lost} ") == bool(lost)
+    assert said(notes, "infinite") == any(str(cell).lower().lstrip("-")[:3] == "inf" for cell in cells)
 
 
 @pytest.mark.parametrize(
@@ -51,9 +56,10 @@ def test_numbers(cells, expected):
 )
 def test_dates(cells, expected):
     column = pd.Series(cells, name="d")
-    reading, notes = Reading.of(column)
+    reading, notes = read(column)
     assert (reading.kind, notes) == ("date", [])
-    assert reading.dates(column).tolist() == pd.to_datetime(pd.Series(expected), utc=True, format="mixed").tolist()
+    days = pd.to_datetime(pd.Series(expected), format="mixed").astype("datetime64[s]").astype("int64") / 86400
+    np.testing.assert_allclose(reading.numbers(column), np.where(pd.isna(expected), np.nan, days), rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -61,10 +67,10 @@ def test_dates(cells, expected):
 )
 def test_text(cells):
     column = pd.Series(cells, name="t")
-    reading, _ = Reading.of(column)
+    reading, _ = read(column)
     assert reading.kind == "text"
     assert reading.text(column)[0] == (cells[0].decode() if isinstance(cells[0], bytes) else cells[0])
 
 
 def test_numbers_of_a_category_are_text():
-    assert Reading.of(pd.Series([1, 2, 1], dtype="category"))[0].kind == "text"
+    assert read(pd.Series([1, 2, 1], dtype="category", name="n"))[0].kind == "text"

@@ -25,7 +25,7 @@ def test_groups_stay_together(target):
     data["g"] = np.arange(240) // 6
     data["mark"] = data["g"] + 0.5
     found = problem(data, target, group="g")
-    mark = list(found.columns._numbers).index("mark")
+    mark = list(found.preparation.get_feature_names_out()).index("mark")
     train, test = (set(found.arrays[f"X_{side}"][:, mark]) for side in ("train", "test"))
     assert not train & test
     tuned = found.arrays["X_train"][found.arrays["tune"], mark]
@@ -41,7 +41,7 @@ def test_the_latest_rows_are_held_out():
     data["t"] = pd.date_range("2020-01-01", periods=200, freq="D")[data.index].astype(str)
     data["order"] = data.index + 0.5
     found = problem(data.reset_index(drop=True), time="t")
-    order = list(found.columns._numbers).index("order")
+    order = list(found.preparation.get_feature_names_out()).index("order")
     train, test = (found.arrays[f"X_{side}"][:, order] for side in ("train", "test"))
     assert (np.diff(train) > 0).all()
     assert train.max() < test.min()

@@ -14,7 +14,7 @@ from widelearn.experiments.comparison.scores import score, standard_error
 from widelearn.experiments.comparison.tuning import predict_in_blocks
 from widelearn.experiments.errors import InputError, first_line
 from widelearn.experiments.provenance import versions
-from widelearn.experiments.tables.columns import Columns
+from widelearn.experiments.tables.preparation import TablePreparation
 from widelearn.experiments.tables.readings import Reading
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class TargetScale:
 class FittedModel:
     """Preparation and model in one: predicts the target from raw rows."""
 
-    columns: Columns
+    preparation: TablePreparation
     model: Any
     scale: TargetScale
     # The labels behind the model's codes; None for regression.
@@ -70,7 +70,7 @@ class FittedModel:
 
     def predict(self, frame: pd.DataFrame) -> NDArray[Any]:
         """Predict one label or number for each raw row, from the columns that the model uses, in any order."""
-        prediction = self.scale.back(predict_in_blocks(self.model, self.columns.transform(frame)))
+        prediction = self.scale.back(predict_in_blocks(self.model, self.preparation.transform(frame)))
         return prediction if self.classes is None else np.array(self.classes)[prediction.astype(np.intp)]
 
     def score(self, frame: pd.DataFrame, prediction: NDArray[Any]) -> tuple[float, float, int] | None:
@@ -78,11 +78,11 @@ class FittedModel:
         if self.target.name not in frame.columns:
             return None
         column = frame[self.target.name]
-        truth = self.target.numbers(column) if self.target.kind == "number" else self.target.text(column)
-        known = truth.notna().to_numpy()
+        truth = self.target.text(column) if self.target.kind == "text" else self.target.numbers(column)
+        known = np.array([cell is not None and cell == cell for cell in truth])
         if known.sum() < 2:
             return None
-        y, predicted = truth.to_numpy()[known], prediction[known]
+        y, predicted = truth[known], prediction[known]
         if self.target.kind == "text":
             y, predicted = y.astype(str), predicted.astype(str)
         return score(self.task, y, predicted), standard_error(self.task, y, predicted), int(known.sum())

@@ -156,4 +156,4 @@ def _fitted(problem: Problem, row: Row, folder: Path) -> FittedModel:
 
     model, scale = joblib.load(folder / "model.joblib")
     about = {"row": row, "versions": versions(), "data": problem.data["name"]}
-    return FittedModel(problem.columns, model, scale, problem.classes, problem.target, about)
+    return FittedModel(problem.preparation, model, scale, problem.classes, problem.target, about)

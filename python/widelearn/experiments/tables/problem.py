@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from widelearn.experiments.errors import InputError, listing
-from widelearn.experiments.tables import splits
-from widelearn.experiments.tables.columns import Columns
-from widelearn.experiments.tables.readings import Reading
+from widelearn.experiments.tables import splits, suspicions
+from widelearn.experiments.tables.dialect import Dialect
+from widelearn.experiments.tables.preparation import TablePreparation
+from widelearn.experiments.tables.readings import Reading, settle
 from widelearn.experiments.tables.table import Table
 from widelearn.experiments.tables.targets import count, encode, labelled, settle_task, without_rare
 
@@ -31,8 +32,9 @@ class Request:
     target : str
         The column to predict.
     task : {"auto", "classification", "regression"}
-    weight, group, time : str or None
-        Columns of sample weights, of groups that stay on one side of the split, of times (the latest are held out).
+    weight, group, time, id : str or None
+        Columns of sample weights, of groups that stay on one side of the split, of times (the latest are held out), of
+        names of rows, which stand beside predictions.
     test_size : float
         Below 1 the share of rows that are held out, otherwise their number.
     drop_rare : bool
@@ -45,6 +47,7 @@ class Request:
     weight: str | None = None
     group: str | None = None
     time: str | None = None
+    id: str | None = None
     test_size: float = 0.25
     drop_rare: bool = False
     seed: int = 0
@@ -59,12 +62,22 @@ class Problem:
     task : {"classification", "regression"}
     classes : list or None
         The labels; `y` holds positions in this list.
-    columns : Columns
-        The fitted preparation.
+    preparation : TablePreparation
+        Fitted on the training rows.
     arrays : dict of str to ndarray
-        X_train, y_train, X_test, y_test, and w_train, w_test with weights, group_test with groups; tune (rows of the
-        training part that tuning uses), some (rows that methods with a row limit use), fold0_fit, fold0_check, ...
-        (positions in tune).
+        X_train, y_train, X_test, y_test; N_train, N_test for trees (native columns); w_train, w_test with weights,
+        group_train, group_test with groups; tune (rows of the training part that tuning uses), some (rows that methods
+        with a row limit use), fold0_fit, fold0_check, ... (positions in tune).
+    categorical : ndarray of shape (q,), bool
+        Which native columns hold codes of categories.
+    raw : pandas.DataFrame
+        The features of the usable rows as they were read.
+    train, test : ndarray of int
+        Positions in `raw`.
+    rows : ndarray of int
+        The row of the table that each row of `raw` is.
+    ids : ndarray of str or None
+        The name of each row of `raw`.
     target : Reading
     split : dict
         What results.json says about the split.
@@ -74,8 +87,14 @@ class Problem:
 
     task: str
     classes: list[Any] | None
-    columns: Columns
+    preparation: TablePreparation
     arrays: dict[str, NDArray[Any]]
+    categorical: NDArray[np.bool_]
+    raw: pd.DataFrame
+    train: NDArray[np.intp]
+    test: NDArray[np.intp]
+    rows: NDArray[np.intp]
+    ids: NDArray[np.object_] | None
     target: Reading
     split: dict[str, Any]
     data: dict[str, Any] = field(default_factory=dict)
@@ -100,13 +119,14 @@ def build(table: Table, request: Request) -> Problem:
     """
     target = table.column(request.target, "--target")
     roles = _roles(table, request, target)
-    notes = list(table.notes)
-    reading, task, why = settle_task(table, target, request.task)
+    dialect, notes = settle(table.frame, _named(table, table.dialect, target))
+    notes = table.notes + notes
+    reading, task, why = settle_task(table, target, request.task, dialect)
     notes += why
     keep = labelled(table, reading, task, notes)
-    weight, keep = _weights(table, roles.get("weight"), keep, notes)
+    weight, keep = _weights(table, roles.get("weight"), keep, notes, dialect)
     group, keep = _groups(table, roles.get("group"), keep, notes)
-    time, keep = _times(table, roles.get("time"), keep, notes)
+    time, keep = _times(table, roles.get("time"), keep, notes, dialect)
     if task == "classification":
         keep = without_rare(table.frame[target], reading, keep, request.drop_rare, notes)
     rows = np.flatnonzero(keep)
@@ -121,32 +141,78 @@ def build(table: Table, request: Request) -> Problem:
     train, test = splits.hold_out(y, task, held_out, request.seed, group, time)
     splits.check_sides(y, task, classes, train, test, notes)
     raw = table.frame.drop(columns=[target, *roles.values()]).iloc[rows]
-    columns = _columns(raw, table.frame[target].iloc[rows], target, notes)
-    columns.fit(raw.iloc[train])
-    notes += columns.notes
+    preparation = _prepared(raw, table.frame[target].iloc[rows], dialect, train)
+    notes += preparation.notes_
     if roles:
         used = ", ".join(f"{name!r} ({role})" for role, name in roles.items())
         notes.append(f"not used as features: {used}")
-    arrays = {"X_train": columns.transform(raw.iloc[train]), "y_train": y[train]}
-    arrays |= {"X_test": columns.transform(raw.iloc[test]), "y_test": y[test]}
-    if weight is not None:
-        arrays |= {"w_train": weight[train], "w_test": weight[test]}
-    if group is not None:
-        arrays["group_test"] = group[test]
+    arrays = _sides(preparation, raw, {"y": y, "w": weight, "group": group}, train, test)
     folds = splits.folds(y[train], task, request.seed, None if group is None else group[train], time is not None, notes)
     arrays |= folds
     kind = "time" if time is not None else "group" if group is not None else "stratified" if classes else "random"
     split: dict[str, Any] = {"kind": kind, "n_train": len(train), "n_test": len(test), "test_size": request.test_size}
     split |= {"folds": sum(name.endswith("_fit") for name in folds), "n_tune": len(folds["tune"])} | roles
     data: dict[str, Any] = {"name": table.name, "target": target, "n_rows": len(table.frame), "n_used": len(rows)}
-    data |= {"n_columns": raw.shape[1], "n_features": columns.n_features, "dropped": columns.dropped}
-    data |= {"classes": classes, "notes": notes}
-    return Problem(task, classes, columns, arrays, reading, split, data)
+    data |= {"n_columns": raw.shape[1], "n_features": arrays["X_train"].shape[1], "classes": classes, "notes": notes}
+    data["class_counts"] = None if classes is None else np.bincount(y, minlength=len(classes)).tolist()
+    data |= {"columns": preparation.columns_, "reading": dialect.to_dict(), "warnings": suspicions.found(y, classes)}
+    ids = None if "id" not in roles else Reading(roles["id"], "text").text(table.frame[roles["id"]].iloc[rows])
+    return Problem(
+        task, classes, preparation, arrays, preparation.categorical_, raw, train, test, rows, ids, reading, split, data
+    )
+
+
+def _named(table: Table, dialect: Dialect, target: str) -> Dialect:
+    """Check the columns that the options name."""
+    options = ("drop", "keep", "categories", "numbers", "dates")
+    named = {key: tuple(table.column(name, f"--{key}") for name in getattr(dialect, key)) for key in options}
+    if target in named["drop"]:
+        raise InputError(f"--drop and --target name the same column {target!r}")
+    return dialect.but(**named)
+
+
+def _prepared(raw: pd.DataFrame, target: pd.Series, dialect: Dialect, train: NDArray[np.intp]) -> TablePreparation:
+    """Fit the preparation on the training rows; columns that repeat the target are left out."""
+    label = target.astype(str)
+    first = str(target.iloc[0])
+    same = (name for name in raw.columns if str(raw[name].iloc[0]) == first)
+    copies = sorted(name for name in same if raw[name].astype(str).equals(label.rename(name)))
+    there = {
+        key: tuple(name for name in getattr(dialect, key) if name in raw.columns)
+        for key in ("drop", "keep", "categories", "numbers", "dates")
+    }
+    preparation = TablePreparation.of(dialect.but(**there)).set_params(drop=(*there["drop"], *copies))
+    preparation.fit_rows(raw, train)
+    for entry in preparation.columns_:
+        if entry["name"] in copies:
+            entry["done"] = "dropped: the same as the target"
+    if copies:
+        preparation.notes_ = [
+            f"dropped, the same as the target {target.name!r} in every row: {listing(copies)}",
+            *preparation.notes_,
+        ]
+    return preparation
+
+
+def _sides(
+    preparation: TablePreparation,
+    raw: pd.DataFrame,
+    parts: dict[str, Any],
+    train: NDArray[np.intp],
+    test: NDArray[np.intp],
+) -> dict[str, NDArray[Any]]:
+    """Return what methods see of the training and of the held-out rows."""
+    arrays = {}
+    for side, rows in (("train", train), ("test", test)):
+        arrays[f"X_{side}"] = preparation.transform(raw.iloc[rows])
+        arrays[f"N_{side}"] = preparation.native(raw.iloc[rows])
+        arrays |= {f"{name}_{side}": part[rows] for name, part in parts.items() if part is not None}
+    return arrays
 
 
 def _roles(table: Table, request: Request, target: str) -> dict[str, str]:
     """Check the columns that are not features."""
-    asked = {"weight": request.weight, "group": request.group, "time": request.time}
+    asked = {"weight": request.weight, "group": request.group, "time": request.time, "id": request.id}
     roles = {role: table.column(name, f"--{role}") for role, name in asked.items() if name is not None}
     for role, name in roles.items():
         if name == target:
@@ -159,15 +225,15 @@ def _roles(table: Table, request: Request, target: str) -> dict[str, str]:
 
 
 def _weights(
-    table: Table, name: str | None, keep: NDArray[np.bool_], notes: list[str]
+    table: Table, name: str | None, keep: NDArray[np.bool_], notes: list[str], dialect: Dialect
 ) -> tuple[NDArray[Any] | None, NDArray[np.bool_]]:
     """Read sample weights; rows with none, or zero, are left out."""
     if name is None:
         return None, keep
-    reading, _ = Reading.of(table.frame[name])
+    reading, _ = Reading.of(table.frame[name], dialect)
     if reading.kind != "number":
         raise InputError(f"--weight {name!r} does not hold numbers")
-    values = reading.numbers(table.frame[name]).to_numpy()
+    values = reading.numbers(table.frame[name])
     if (values < 0).any():
         raise InputError(f"--weight {name!r} holds {int((values < 0).sum())} negative values: weights are >= 0")
     positive = values > 0
@@ -183,26 +249,22 @@ def _groups(
     if name is None:
         return None, keep
     text = Reading(name, "text").text(table.frame[name])
-    there = text.notna().to_numpy()
+    there = np.array([cell is not None for cell in text])
     count(int((keep & ~there).sum()), f"without a group in {name!r}", notes)
-    return np.unique(text.fillna("").to_numpy(dtype=str), return_inverse=True)[1], keep & there
+    return np.unique(np.where(there, text, "").astype(str), return_inverse=True)[1], keep & there
 
 
 def _times(
-    table: Table, name: str | None, keep: NDArray[np.bool_], notes: list[str]
+    table: Table, name: str | None, keep: NDArray[np.bool_], notes: list[str], dialect: Dialect
 ) -> tuple[NDArray[Any] | None, NDArray[np.bool_]]:
     """Read the order of the rows in time; rows without a time are left out."""
     if name is None:
         return None, keep
     column = table.frame[name]
-    reading, _ = Reading.of(column)
+    reading, _ = Reading.of(column, dialect)
     if reading.kind == "text":
         raise InputError(f"--time {name!r} holds neither dates nor numbers (such as {column.dropna().iloc[0]!r})")
-    if reading.kind == "number":
-        values = reading.numbers(column).to_numpy()
-    else:
-        times = reading.dates(column)
-        values = np.where(times.isna(), np.nan, times.astype("int64").to_numpy().astype(np.float64))
+    values = reading.numbers(column)
     there = ~np.isnan(values)
     count(int((keep & ~there).sum()), f"without a time in {name!r}", notes)
     return values, keep & there
@@ -216,14 +278,3 @@ def _number_held_out(test_size: float, rows: int) -> int:
             f"--test-size {test_size:g} holds out {number} of {rows} rows: leave at least 5 for training, 2 for testing"
         )
     return number
-
-
-def _columns(raw: pd.DataFrame, target: pd.Series, name: str, notes: list[str]) -> Columns:
-    """Read the features; columns that repeat the target are left out first."""
-    copies = [column for column in raw.columns if raw[column].astype(str).equals(target.astype(str).rename(column))]
-    if copies:
-        notes.append(f"dropped, the same as the target {name!r} in every row: {listing(copies)}")
-    columns = Columns(raw.drop(columns=copies))
-    if copies:
-        columns.dropped["the same as the target"] = copies
-    return columns

@@ -1,31 +1,87 @@
-"""Read one raw column as numbers, dates or text, the same way again for later files."""
+"""Read one raw column as numbers, dates, times or text, the same way again for later files."""
 
 from __future__ import annotations
 
+import datetime
+import math
 import re
-import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from widelearn.experiments.errors import counted, listing
+from widelearn.experiments.errors import InputError, counted, listing
+from widelearn.experiments.tables import calendar, numerals
+from widelearn.experiments.tables.dialect import Dialect
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LARGEST = 1e150
-_DATE = (
-    r"^(?:\d{4}[-/.]\d{1,2}(?:[-/.]\d{1,2})?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}[ -][A-Za-z]{3,9}\.?[ ,-]+\d{2,4}"
-    r"|[A-Za-z]{3,9}\.? \d{1,2},? \d{4})(?:[ T,].*)?$"
-)
-_AMOUNT = re.compile(
-    r"^([^\w\s.,+\-]{0,2}|USD|EUR|GBP|JPY|CHF|CNY|INR|AUD|CAD)\s*([+\-]?[\d.,'\s]*\d(?:[eE][+\-]?\d+)?)\s*([^\d]{0,12})$"
-)
-_PLAIN = r"^[+\-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+\-]?\d+)?$"
-_THOUSANDS = re.compile(r"^([+\-]?[1-9]\d{0,2})(?:[,'\s]\d{3})+(\.\d+)?$")
-_COMMA = re.compile(r"^[+\-]?\d{1,3}(?:\.\d{3})*,\d+$|^[+\-]?\d+,\d+$|^[+\-]?\d{1,3}(?:\.\d{3})+$")
-_INFINITE = r"(?i)^[+\-]?inf(?:inity)?$"
+# Missing in every column, then in columns of numbers and dates alone: elsewhere these may be labels (NA is Namibia).
+_NEVER = " NaN nan -nan <NA> #N/A #NA #DIV/0! #VALUE! #REF! #NAME? #NUM! #NULL!"
+_OFTEN = "? N/A n/a NA na N.A. n.a. None none NULL Null null NIL nil - -- --- — – . .. missing Missing nd n.d."
+NEVER, OFTEN = frozenset(_NEVER.split(" ")), frozenset(_OFTEN.split(" "))
+_INFINITE = re.compile(r"[+\-]?inf(?:inity)?|[+\-]?∞", re.IGNORECASE)
+Cells = list[Any]
+
+
+def cells(column: pd.Series, na: tuple[str, ...] = ()) -> Cells:
+    """Return cells as stripped text, numbers as numbers, None where missing; dates and times as ISO 8601 has them."""
+    gone = NEVER.union(na)
+
+    def cell(value: Any) -> Any:
+        if isinstance(value, str):
+            value = value.strip()
+            return None if value in gone else value
+        if isinstance(value, bytes):
+            return cell(value.decode("utf-8", errors="replace"))
+        if isinstance(value, datetime.timedelta):
+            return f"{value.total_seconds()} s"
+        if isinstance(value, datetime.date | datetime.time):
+            return value.isoformat()
+        if isinstance(value, bool | np.bool_):
+            return str(value)
+        return value
+
+    missing = column.isna().to_numpy()
+    return [None if lost else cell(value) for value, lost in zip(column.tolist(), missing, strict=True)]
+
+
+def settle(frame: pd.DataFrame, asked: Dialect) -> tuple[Dialect, list[str]]:
+    """Decide marks and the order of dates for a whole file, where they are not asked for; return what to note."""
+    if asked.decided:
+        return asked, []
+    seen, orders = {}, {}
+    for name in frame.columns:
+        if frame[name].dtype.kind in "bifumMc" or name in asked.categories:
+            continue
+        texts = (
+            [cell for cell in set(cells(frame[name], asked.na)) if isinstance(cell, str) and cell not in OFTEN]
+            if plain_values(frame[name])
+            else []
+        )
+        if (found := numerals.evidence(texts)).total() >= 0.5 * len(texts):
+            seen[name] = found
+        elif told := calendar.day_first(texts):
+            orders[name] = told
+    decimal, thousands, notes = numerals.decide(seen, asked.sep, asked.decimal)
+    day_first = asked.day_first
+    clear = {first for told in orders.values() if len(told) == 1 for first in told}
+    if day_first is None and len(clear) == 1:
+        day_first = clear.pop()
+    return asked.but(
+        decimal=decimal,
+        thousands=thousands if asked.thousands is None else asked.thousands,
+        day_first=day_first,
+        decided=True,
+    ), notes
+
+
+def plain_values(column: pd.Series) -> bool:
+    """Whether no cell is a list or a record."""
+    return column.dtype != object or not column.map(lambda cell: isinstance(cell, list | dict | set | np.ndarray)).any()
 
 
 @dataclass(frozen=True)
@@ -35,186 +91,254 @@ class Reading:
     Parameters
     ----------
     name : str
-        The column.
-    kind : {"number", "date", "text"}
-    decimal : {".", ","}
-        The decimal mark of numbers kept as text.
-    prefix, suffix : str
-        What stands around numbers kept as text ("$", "%", " kg").
-    day_first : bool
-        Dates like 03/04/2020 are the third of April.
+    kind : {"number", "date", "time", "text"}
+    decimal, thousands, unit : str
+        The marks of numbers kept as text, and what stands around them ("$", "%", "kg").
+    day_first : bool or None
+    na : tuple of str
+        Further missing cells.
+    fraction, grouped : bool
+        Whether numbers with a decimal mark, and with grouped digits, were there.
+    odd : tuple of str
+        Cells that are numbers by other marks, and were words here.
     """
 
     name: str
-    kind: Literal["number", "date", "text"]
+    kind: str
     decimal: str = "."
-    prefix: str = ""
-    suffix: str = ""
-    day_first: bool = False
+    thousands: str = ""
+    unit: str = ""
+    day_first: bool | None = None
+    na: tuple[str, ...] = ()
+    fraction: bool = False
+    grouped: bool = False
+    odd: tuple[str, ...] = ()
 
     @staticmethod
-    def of(column: pd.Series, share: float = 0.5) -> tuple[Reading, list[str]]:
-        """Find out how to read a column.
-
-        Parameters
-        ----------
-        column : pandas.Series
-            The raw cells.
-        share : float
-            A column of text is read as numbers if at least this share of its cells are numbers.
+    def of(column: pd.Series, dialect: Dialect, asked: str | None = None) -> tuple[Reading, list[str]]:
+        """Find out how to read a column; `asked` is a kind that the user is sure of.
 
         Returns
         -------
         reading : Reading
         notes : list of str
-            What had to be put right, with the column's name and counts.
+            What is doubtful, with counts and examples.
         """
         import pandas as pd
 
         name = str(column.name)
+        base = Reading(
+            name,
+            asked or "text",
+            dialect.decimal or "",
+            dialect.thousands or "",
+            day_first=dialect.day_first,
+            na=dialect.na,
+        )
         kind = column.dtype.kind
-        if isinstance(column.dtype, pd.CategoricalDtype):
-            return Reading(name, "text"), []
-        if kind in "bifumM" or pd.api.types.is_bool_dtype(column.dtype):
-            reading = Reading(name, "date" if kind == "M" else "number")
-            return reading, reading.losses(column)
-        cells = column.dropna()
-        if len(cells) and all(isinstance(cell, int | float | bool | np.number | np.bool_) for cell in cells):
-            reading = Reading(name, "number")
-            return reading, reading.losses(column)
-        text = _text(cells)
-        text = text[text.notna()]
-        if not len(text):
-            return Reading(name, "number"), []
-        if text.str.match(_DATE).mean() >= 0.9:
-            reading = Reading(name, "date", day_first=_day_first(text))
-            if reading.dates(cells).notna().mean() >= 0.9:
-                return reading, reading.losses(column)
-        reading = _amounts(name, text)
-        numbers = reading.numbers(cells)
-        finite_or_infinite = numbers.notna() | text.str.match(_INFINITE).reindex(numbers.index, fill_value=False)
-        if finite_or_infinite.mean() >= share:
-            notes = []
-            marks = [repr(mark) for mark in (reading.prefix, reading.suffix.strip()) if mark]
-            marks += ["decimal commas"] if reading.decimal == "," else []
-            if marks:
-                notes.append(f"{name!r}: numbers written with {' and '.join(marks)}")
-            return reading, notes + reading.losses(column)
-        mixed = text.str.match(_PLAIN).mean()
-        notes = [f"{name!r} mixes numbers ({mixed:.0%}) and text: encoded as text"] if mixed >= 0.1 else []
-        return Reading(name, "text"), notes
+        if asked == "text" or isinstance(column.dtype, pd.CategoricalDtype):
+            return base.as_kind("text"), []
+        if pd.api.types.is_bool_dtype(column.dtype) or kind in "bifumM":
+            found = {"M": "date", "m": "time"}.get(kind, "number")
+            exact = kind not in "iu" or not len(column) or max(abs(int(column.min())), abs(int(column.max()))) <= 2**53
+            if not exact and not asked:
+                return base.as_kind("text"), [_large(name)]
+            infinite = int((np.abs(column.dropna().to_numpy(dtype=np.float64)) > LARGEST).sum()) if kind == "f" else 0
+            return base.as_kind(found), _infinities(name, infinite)
+        known = [cell for cell in cells(column, dialect.na) if cell is not None and cell not in OFTEN]
+        texts = list({cell for cell in known if isinstance(cell, str)})
+        if not texts or {cell.lower() for cell in texts} <= {"true", "false"}:
+            return base.as_kind("number"), []
+        if asked in (None, "number"):
+            reading, notes = base._number(known, texts, asked is not None)
+            if reading is not None or notes:
+                return reading or base.as_kind("text"), notes
+        if asked in (None, "date"):
+            dates = [calendar.date(cell, dialect.day_first) for cell in texts]
+            if asked or sum(day is not None for day in dates) >= 0.95 * len(texts):
+                return base.as_kind("date"), _two_digits(name, texts)
+            if sum(calendar.date(cell, True) is not None for cell in texts) >= 0.95 * len(texts):
+                why = "and nothing tells whether the day or the month is first: kept as text (--day-first decides)"
+                return base.as_kind("text"), [f"{name!r} holds dates such as {texts[0]!r}, {why}"]
+        spans = calendar.times(texts)
+        if spans is not None and sum(span is not None for span in spans) >= 0.95 * len(texts):
+            return base.as_kind("time"), []
+        return base.as_kind("text"), [] if spans is not None else [
+            f"{name!r} mixes a:b and a:b:c, whose scale is in doubt: kept as text"
+        ]
 
-    def losses(self, column: pd.Series) -> list[str]:
-        """Say which cells that are there cannot be read and count as missing."""
-        values = self.dates(column) if self.kind == "date" else self.numbers(column)
-        if self.kind == "number" and column.dtype.kind in "bifu":
-            infinite = int(column.notna().sum() - values.notna().sum())
-            return [f"{self.name!r}: {counted(infinite, 'infinite value')} counted as missing"] if infinite else []
-        lost = column[column.notna() & values.isna()]
-        lost = lost[_text(lost).notna()]
-        if not len(lost):
-            return []
-        what = "a date" if self.kind == "date" else "a finite number"
-        examples = listing([repr(str(cell)[:20]) for cell in lost.astype(str).unique()], most=3)
-        return [f"{self.name!r}: {counted(len(lost), 'value')} not {what}, counted as missing ({examples})"]
+    def as_kind(self, kind: str, **changes: Any) -> Reading:
+        """Return the same reading as another kind."""
+        return Reading(**(vars(self) | {"kind": kind} | changes))
 
-    def numbers(self, column: pd.Series) -> pd.Series:
-        """Return the cells as float64, NaN where there is no finite number (beyond 1e150 included)."""
-        import pandas as pd
+    def _number(self, known: Cells, texts: list[str], sure: bool) -> tuple[Reading | None, list[str]]:
+        """Settle whether text holds numbers of one unit; None and no note if it holds something else."""
+        name = repr(self.name)
+        if self.decimal == "." and numerals.plain(texts):
+            return self.as_kind("number", fraction=any("." in cell for cell in texts)), []
+        amounts = {cell: numerals.amount(cell) for cell in texts}
+        like = [found for found in amounts.values() if found is not None]
+        infinite = sum(bool(_INFINITE.fullmatch(cell)) for cell in texts)
+        numbers = [found for found in like if self._value(found) is not None]
+        digits = [cell for cell in texts if re.fullmatch(r"[0-9]+", cell)]
+        if not sure:
+            if any(cell[0] == "0" and len(cell) > 1 for cell in digits):
+                share = sum(cell in digits for cell in texts) / len(texts)
+                return None, [
+                    f"{name} has leading zeros: kept as text (--numbers reads numbers)"
+                ] if share > 0.5 else []
+            if any(len(cell) > 15 and int(float(cell)) != int(cell) for cell in digits):
+                return None, [_large(self.name)]
+        there = sum(
+            not isinstance(cell, str) or amounts[cell] is not None or bool(_INFINITE.fullmatch(cell)) for cell in known
+        )
+        if there < 0.5 * len(known) and not sure:
+            return None, []
+        units = {found.unit for found in numbers}
+        unit = max(units, key=lambda mark: (sum(found.unit == mark for found in numbers), mark), default="")
+        contrary = [cell for cell, found in amounts.items() if found is not None and self._value(found) is None]
+        unsure = any(found.point != found.comma and None not in (found.point, found.comma) for found in numbers)
+        if not sure:
+            if len(units) > 1 or (units - {""} and len(texts) < len(set(known))):
+                return None, [
+                    f"{name} mixes units ({listing(sorted(mark or 'none' for mark in units), 4)}): kept as text"
+                ]
+            if contrary and (unsure or len(contrary) > 0.05 * len(texts)):
+                why = "no numbers under the marks of the file: kept as text (--decimal decides)"
+                return None, [f"{name} holds {listing(map(repr, contrary), 3)}, {why}"]
+            if not numbers and not infinite:
+                return None, []
+        forms = [found.form for found in numbers]
+        negative = not forms or not forms[0] or len(set(forms)) > 1
+        if not negative and not sure:
+            return None, [f"{name} has {forms[0]} in every cell, whose meaning is in doubt: kept as text"]
+        marked = [found.point != found.comma for found in numbers]
+        grouped = [bool(found.groups[self.decimal == ","]) for found in numbers]
+        fraction = any(mark and not group for mark, group in zip(marked, grouped, strict=True))
+        return self.as_kind(
+            "number", unit=unit, fraction=fraction, grouped=any(grouped), odd=tuple(sorted(contrary)[:100])
+        ), _infinities(self.name, sum(isinstance(cell, str) and _infinite(cell) for cell in known))
 
-        if column.dtype.kind == "m":
-            values = column.dt.total_seconds()
-        elif column.dtype.kind in "bifu":
-            values = column.astype("float64") if column.isna().any() else column.to_numpy().astype(np.float64)
-        else:
-            values = pd.to_numeric(column, errors="coerce")
-            if column.dtype.kind not in "biufc":
-                # with decimal commas "1.000" is a thousand, so every cell of text is looked at
-                rest = column[column.notna() if self.decimal == "," else values.isna() & column.notna()]
-                values = values.astype("float64")
-                if len(rest):
-                    values.loc[rest.index] = self._amounts(_text(rest))
-        values = pd.Series(np.asarray(values, dtype=np.float64), index=column.index, name=column.name)
-        return values.where(values.abs() <= LARGEST)
+    def _value(self, found: numerals.Amount) -> float | None:
+        return found.value(self.decimal, self.thousands)
 
-    def _amounts(self, text: pd.Series) -> pd.Series:
-        """Read what plain conversion leaves: marks around the number, thousands separators, decimal commas."""
-        import pandas as pd
-
-        lowered = text.str.lower()
-        text = text.mask(lowered.eq("true"), "1").mask(lowered.eq("false"), "0")
-        if self.prefix:
-            text = text.str.replace(rf"^([+\-]?)\s*{re.escape(self.prefix)}\s*", r"\1", regex=True)
-        if self.suffix:
-            text = text.str.replace(rf"\s*{re.escape(self.suffix.strip())}$", "", regex=True)
-        if self.decimal == ",":
-            text = text.where(
-                ~text.str.match(_COMMA).astype("boolean").fillna(False).astype(bool),
-                text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False),
+    def numbers(self, column: pd.Series) -> NDArray[np.float64]:
+        """Return float64, NaN where there is no finite number (beyond 1e150 included); dates are days, times hours."""
+        if self.kind == "date":
+            return self._days(column)
+        if self.kind == "time":
+            return self._hours(column)
+        if column.dtype.kind in "bifu" or str(column.dtype).lower() in ("boolean", "bool[pyarrow]"):
+            values = column.astype("Float64" if column.isna().any() else "float64").to_numpy(
+                dtype=np.float64, na_value=np.nan
             )
         else:
-            grouped = text.str.match(_THOUSANDS).astype("boolean").fillna(False).astype(bool)
-            text = text.where(~grouped, text.str.replace(r"[,'\s]", "", regex=True))
-        return pd.to_numeric(text, errors="coerce").astype("float64")
+            raw = cells(column, self.na)
+            values = self._plain(raw)
+        found: NDArray[np.float64] = np.where(np.abs(values) <= LARGEST, values, np.nan)
+        return found
 
-    def dates(self, column: pd.Series) -> pd.Series:
-        """Return the cells as UTC times, NaT where they are not."""
+    def _plain(self, raw: Cells) -> NDArray[np.float64]:
+        """Read cells one by one, each different one once."""
+        if self.decimal == "." and all(isinstance(cell, str) for cell in raw) and numerals.plain(raw):
+            return np.array(raw, dtype=np.float64)
+        known: dict[Any, float] = {}
+        for cell in set(raw):
+            if isinstance(cell, str):
+                found = numerals.amount(cell)
+                value = None if found is None or found.unit != self.unit else self._value(found)
+                logical = {"true": 1.0, "false": 0.0}.get(cell.lower(), math.nan)
+                known[cell] = logical if value is None else value
+            else:
+                known[cell] = math.nan if cell is None else float(cell)
+        return np.array([known[cell] for cell in raw], dtype=np.float64)
+
+    def _days(self, column: pd.Series) -> NDArray[np.float64]:
+        """Return days since 1970."""
         import pandas as pd
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if column.dtype.kind == "M":
-                return pd.to_datetime(column, utc=True)
-            text = _text(column)
-            times = pd.to_datetime(text, errors="coerce", utc=True, format="ISO8601")
-            rest = times.isna() & text.notna()
-            if rest.any():
-                other = pd.to_datetime(text[rest], errors="coerce", utc=True, format="mixed", dayfirst=self.day_first)
-                times = times.astype(other.dtype) if times.isna().all() else times
-                times.loc[rest] = other.astype(times.dtype)
-            return times
+        if column.dtype.kind == "M":
+            times = pd.to_datetime(column, utc=True)
+        else:
+            raw = cells(column, self.na)
+            known = {cell: calendar.date(str(cell), self.day_first) for cell in set(raw) if cell is not None}
+            times = pd.to_datetime(
+                pd.Series([known.get(cell) for cell in raw], dtype=object), errors="coerce", utc=True, format="ISO8601"
+            )
+        return np.asarray((times - pd.Timestamp("1970-01-01", tz="UTC")).dt.total_seconds(), dtype=np.float64) / 86400.0
 
-    def text(self, column: pd.Series) -> pd.Series:
-        """Return the cells as stripped text, None where missing."""
-        return _text(column)
+    def _hours(self, column: pd.Series) -> NDArray[np.float64]:
+        import pandas as pd
+
+        if column.dtype.kind != "m":
+            raw = ["" if cell is None else str(cell) for cell in cells(column, self.na)]
+            spans = calendar.times(raw) or [None] * len(raw)
+            column = pd.Series(pd.to_timedelta(pd.Series(spans, dtype=object), errors="coerce"))
+        return np.asarray(column.dt.total_seconds(), dtype=np.float64) / 3600.0
+
+    def text(self, column: pd.Series) -> NDArray[np.object_]:
+        """Return the cells as text, None where missing; whole floats lose their ".0"."""
+        raw = cells(column, self.na)
+        texts = [
+            str(int(cell)) if isinstance(cell, float) and cell.is_integer() else None if cell is None else str(cell)
+            for cell in raw
+        ]
+        return np.array(texts, dtype=object)
+
+    def words(self, column: pd.Series, values: NDArray[np.float64]) -> NDArray[np.object_]:
+        """Return the cells that are there and are not read, None elsewhere; nothing at all if all are read."""
+        rows = np.flatnonzero(np.isnan(values))
+        found = np.full(len(column), None, dtype=object)
+        if column.dtype.kind not in "bifumM" and len(rows):
+            raw = cells(column.iloc[rows], self.na)
+            found[rows] = [None if cell is None or cell in OFTEN or _infinite(cell) else str(cell) for cell in raw]
+        return found if any(word is not None for word in found) else found[:0]
+
+    def check_marks(self, column: pd.Series) -> None:
+        """Refuse later cells that are numbers, yet not with the marks and the unit of the fitted ones."""
+        if self.kind != "number" or column.dtype.kind in "bifumM":
+            return
+        texts = {cell for cell in set(cells(column, self.na)) if isinstance(cell, str)}
+        if self.decimal == "." and (self.fraction or not self.grouped) and numerals.plain(texts):
+            return
+        odd = []
+        for cell in texts.difference(self.odd):
+            if (found := numerals.amount(cell)) is None:
+                continue
+            either = found.point != found.comma and None not in (found.point, found.comma)
+            group = bool(found.groups[self.decimal == ","])
+            new = either and (self.fraction, self.grouped) == (group, not group)
+            if self._value(found) is None or found.unit != self.unit or new:
+                odd.append(cell)
+        if odd:
+            marks = f"decimal {self.decimal!r}, thousands {self.thousands!r}" + (
+                f", unit {self.unit!r}" if self.unit else ""
+            )
+            raise InputError(
+                f"column {self.name!r} has {listing(map(repr, sorted(odd)), 3)}: the table of the model wrote numbers "
+                f"otherwise ({marks})"
+            )
+
+    def marks(self) -> dict[str, Any]:
+        """Return what the table of columns says of the marks."""
+        if self.kind == "number":
+            found = {"decimal": self.decimal, "thousands": self.thousands * self.grouped, "unit": self.unit}
+            return {key: mark for key, mark in found.items() if mark and (key, mark) != ("decimal", ".")}
+        return {"day first": self.day_first} if self.kind == "date" and self.day_first is not None else {}
 
 
-def _text(column: pd.Series) -> pd.Series:
-    """Return stripped text as objects, None for missing and blank cells; whole floats lose their ".0"."""
-    import pandas as pd
-
-    def cell(value: object) -> str | None:
-        if isinstance(value, bytes):
-            value = value.decode("utf-8", errors="replace")
-        elif isinstance(value, float) and value.is_integer():
-            value = int(value)
-        return str(value).strip() or None
-
-    missing = column.isna().to_numpy()
-    cells = [None if gone else cell(value) for value, gone in zip(column, missing, strict=True)]
-    return pd.Series(cells, index=column.index, name=column.name, dtype=object)
+def _infinite(cell: Any) -> bool:
+    return not isinstance(cell, str) or _INFINITE.fullmatch(cell) is not None
 
 
-def _amounts(name: str, text: pd.Series) -> Reading:
-    """Find the marks around numbers and the decimal mark that make most cells numbers."""
-    rest = text[~text.str.match(_PLAIN).astype(bool)].head(20_000)
-    found = [match for cell in rest if (match := _AMOUNT.match(cell))]
-    if not found:
-        return Reading(name, "number")
-    marks = [(match[1], match[3].strip()) for match in found]
-    prefix, suffix = max(set(marks), key=lambda mark: (marks.count(mark), mark))
-    # "1,234" may be either: what tells are "0,5" and "12,34", or "1,234.5" and "1,234,567"
-    both = [(bool(_COMMA.match(match[2])), bool(_THOUSANDS.match(match[2]))) for match in found if "," in match[2]]
-    commas, thousands = both.count((True, False)), both.count((False, True))
-    return Reading(name, "number", decimal="," if commas > thousands else ".", prefix=prefix, suffix=suffix)
+def _infinities(name: str, number: int) -> list[str]:
+    return [f"{name!r}: {counted(number, 'infinite value')} counted as missing"] if number else []
 
 
-def _day_first(text: pd.Series) -> bool:
-    """Tell 31/12/2020 from 12/31/2020 by the first number that exceeds twelve; points between mean day first."""
-    parts = text.str.extract(r"^(\d{1,2})([-/.])(\d{1,2})[-/.]").dropna()
-    if not len(parts):
-        return False
-    first, second = parts[0].astype(int).max(), parts[2].astype(int).max()
-    if first > 12 or second > 12:
-        return bool(first > 12)
-    return bool((parts[1] == ".").mean() > 0.5)
+def _large(name: str) -> str:
+    return f"{name!r} holds whole numbers beyond 2^53, which no float keeps apart: kept as text"
+
+
+def _two_digits(name: str, texts: list[str]) -> list[str]:
+    short = [cell for cell in texts if re.search(r"[-/. ][0-9]{2}$", cell) and not re.match(r"[0-9]{4}", cell)]
+    return [f"{name!r}: years of two digits are read as 1930 to 2029 ({listing(map(repr, short), 2)})"] if short else []

@@ -13,6 +13,7 @@ import numpy as np
 
 from widelearn.experiments.errors import InputError, first_line, listing, mismatch, nearest
 from widelearn.experiments.tables import delimited, sizes
+from widelearn.experiments.tables.dialect import Dialect
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +38,8 @@ class Table:
         "classification" or "regression" where the source implies one.
     notes : list of str
         One sentence for each thing that was put right.
+    dialect : Dialect
+        How the file was read, as asked and as decided.
     """
 
     frame: pd.DataFrame
@@ -44,6 +47,7 @@ class Table:
     target: str | None = None
     task: str | None = None
     notes: list[str] = field(default_factory=list)
+    dialect: Dialect = field(default_factory=Dialect)
 
     def column(self, name: str, option: str) -> str:
         """Return `name` if it is a column; otherwise raise InputError, naming the nearest ones."""

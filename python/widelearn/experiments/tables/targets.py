@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from widelearn.experiments.errors import InputError, counted, listing
-from widelearn.experiments.tables.readings import Reading
+from widelearn.experiments.tables.dialect import Dialect
+from widelearn.experiments.tables.readings import OFTEN, Reading, cells
 from widelearn.experiments.tables.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 RARE = 5
+# Among digits that are classes these mean missing; other words are classes, too.
+GONE = frozenset(("NA", "N/A", "n/a", "?", "NULL", "null"))
 MOST_INTEGER_CLASSES = 20
 
 
-def settle_task(table: Table, target: str, asked: str) -> tuple[Reading, str, list[str]]:
+def settle_task(table: Table, target: str, asked: str, dialect: Dialect) -> tuple[Reading, str, list[str]]:
     """Read the target and settle the task.
 
     Text and booleans are classes. Numbers are classes if they are at most 20 different whole ones, each five times
@@ -29,6 +33,8 @@ def settle_task(table: Table, target: str, asked: str) -> tuple[Reading, str, li
     table : Table
     target : str
     asked : {"auto", "classification", "regression"}
+    dialect : Dialect
+        As decided for the file.
 
     Returns
     -------
@@ -46,40 +52,72 @@ def settle_task(table: Table, target: str, asked: str) -> tuple[Reading, str, li
     import pandas as pd
 
     column = table.frame[target]
-    if not column.notna().any():
+    if not any(cell is not None for cell in cells(column, dialect.na)):
         raise InputError(f"the target {target!r} has no values")
-    reading, notes = Reading.of(column, share=0.95)
+    text = Reading(target, "text", na=dialect.na)
+    forced = "text" if target in dialect.categories else "number" if target in dialect.numbers else None
+    reading, notes = Reading.of(column, dialect, forced)
     if pd.api.types.is_bool_dtype(column.dtype) or column.dropna().map(lambda cell: isinstance(cell, bool)).all():
-        reading, notes = Reading(target, "text"), []
+        return text, "classification" if asked != "regression" else _no_numbers(column, target), []
     if reading.kind == "date" and asked != "classification":
         raise InputError(f"the target {target!r} holds dates: give a number or a class to predict")
-    if asked == "regression" and reading.kind != "number":
-        raise InputError(
-            f"the target {target!r} is text (such as {column.dropna().iloc[0]!r}): --task regression needs numbers"
+    numbers = None if reading.kind not in ("number", "time") else reading.numbers(column)
+    words = [] if numbers is None else sorted(set(reading.words(column, numbers).tolist()) - {None})
+    few = numbers is None or _few(numbers)
+    if asked == "regression" or (asked == "auto" and numbers is not None and not few):
+        known = 0 if numbers is None else int(np.isfinite(numbers).sum())
+        strange = (
+            0 if numbers is None or not words else sum(cell is not None for cell in reading.words(column, numbers))
         )
-    notes = [note for note in notes if "counted as missing" not in note]
-    if asked != "auto":
-        return reading, asked, notes
-    if table.task is not None and target == table.target:
-        return reading, table.task, notes
-    if reading.kind == "text":
-        return reading, "classification", notes
-    known = reading.numbers(column).dropna()
-    distinct = known.nunique()
-    few = distinct <= MOST_INTEGER_CLASSES and len(known) >= 5 * distinct and not (known % 1).any()
-    if few:
-        reason = (
+        if numbers is None or (strange > 0.05 * (known + strange) and forced is None):
+            if asked == "auto":
+                return text, "classification", _labels_like_missing(column, text)
+            _no_numbers(column, target)
+        if words:
+            notes.append(f"{target!r}: {listing(map(repr, words), 3)} are no numbers, so these rows have no target")
+        return reading, "regression", notes
+    if table.task is not None and target == table.target and asked == "auto":
+        asked = table.task
+        if asked == "regression" and numbers is not None:
+            return reading, asked, notes
+    labels = words or set(cells(column, dialect.na)) & OFTEN - GONE
+    if numbers is None or labels or reading.unit:
+        return text, "classification", _labels_like_missing(column, text)
+    distinct = len(np.unique(numbers[~np.isnan(numbers)]))
+    if asked == "auto":
+        notes.append(
             f"{target!r} holds {distinct} different whole numbers: taken as classes (--task regression for numbers)"
         )
-        return reading, "classification", [*notes, reason]
-    return reading, "regression", notes
+    return reading, "classification", notes
+
+
+def _few(values: NDArray[np.float64]) -> bool:
+    """Whether numbers are few different whole ones, each of them often there."""
+    known = values[~np.isnan(values)]
+    distinct = len(np.unique(known))
+    return distinct <= MOST_INTEGER_CLASSES and len(known) >= 5 * distinct and not (known % 1).any()
+
+
+def _no_numbers(column: pd.Series, target: str) -> str:
+    raise InputError(
+        f"the target {target!r} is text (such as {column.dropna().iloc[0]!r}): --task regression needs numbers"
+    )
+
+
+def _labels_like_missing(column: pd.Series, text: Reading) -> list[str]:
+    """Note classes that elsewhere mean missing: a label is a label."""
+    found = Counter(text.text(column).tolist())
+    odd = [f"{label!r} ({found[label]} rows)" for label in sorted(set(found) & OFTEN)]
+    return [f"{text.name!r} has the classes {listing(odd)}: if they mean missing, name them by --na"] if odd else []
 
 
 def labelled(table: Table, reading: Reading, task: str, notes: list[str]) -> NDArray[np.bool_]:
     """Mark the rows that have a target."""
     column = table.frame[reading.name]
-    values = reading.numbers(column) if reading.kind == "number" else reading.text(column)
-    keep = values.notna().to_numpy()
+    if reading.kind == "text":
+        keep = np.array([cell is not None for cell in reading.text(column)])
+    else:
+        keep = ~np.isnan(reading.numbers(column))
     count(
         int((~keep).sum()), f"without a {'class' if task == 'classification' else 'number'} in {reading.name!r}", notes
     )
@@ -94,13 +132,13 @@ def count(number: int, what: str, notes: list[str]) -> None:
 
 def encode(column: pd.Series, reading: Reading, task: str) -> tuple[NDArray[Any], list[Any] | None]:
     """Return float targets, or positions in the sorted list of classes."""
-    if reading.kind == "number":
-        values = reading.numbers(column).to_numpy()
+    if reading.kind != "text":
+        values = reading.numbers(column)
         if task == "regression":
             return values, None
         labels, codes = np.unique(values, return_inverse=True)
         return codes.astype(np.int64), [int(label) if float(label).is_integer() else float(label) for label in labels]
-    labels, codes = np.unique(reading.text(column).to_numpy(dtype=str), return_inverse=True)
+    labels, codes = np.unique(reading.text(column).astype(str), return_inverse=True)
     return codes.astype(np.int64), [str(label) for label in labels]
 
 
@@ -120,7 +158,7 @@ def without_rare(
     named = listing([f"{classes[code]} ({counts[code]})" for code in rare], most=5)
     what = f"{reading.name!r} has classes with fewer than {RARE} rows ({len(rare)} of {len(classes)}): {named}"
     if not drop_rare:
-        number = reading.kind == "number"
+        number = reading.kind != "text"
         raise InputError(f"{what}; add --drop-rare to leave them out" + (" or --task regression" if number else ""))
     keep = keep.copy()
     keep[rows[np.isin(codes, rare)]] = False
