@@ -217,7 +217,7 @@ def test_every_study_is_in_the_folder_of_its_paper():
         paper: set(names) for paper, names in PAPERS.items()
     }
     assert sorted(NAMES) == sorted(name for names in PAPERS.values() for name in names)
-    outside = [path.stem for path in studies.glob("*.py") if "def simulate(" in path.read_text(encoding="utf-8")]
+    outside = [path.stem for path in studies.glob("*.py") if "\nSPEC = " in path.read_text(encoding="utf-8")]
     assert outside == []
 
 

@@ -114,7 +114,7 @@ def command(arguments: Sequence[str] | None) -> int:
     top = parser()
     options = top.parse_args(arguments)
     if options.command is None and not options.version:
-        top.error("name a command: compare, predict, list or run")
+        top.error("name a command: compare, predict, list, run, merge or report")
     try:
         runtime.available_memory()
     except ValueError as error:

@@ -14,43 +14,21 @@ import pytest
 from command_line import content
 from command_line import run_briefly as command
 from hostile_files import hostile_files
+from made_studies import made_spec
+from widelearn import plots
 from widelearn.experiments import store, studies
-from widelearn.experiments.studies import command as studies_command
 from widelearn.experiments.studies import ledger
 from widelearn.experiments.studies.judging import Control, Verdict, exchanged
-from widelearn.experiments.studies.rows import means, of, panel, value
+from widelearn.experiments.studies.rows import means, value
 from widelearn.experiments.studies.runner import Order, run
 from widelearn.experiments.studies.spec import Spec
-from widelearn.experiments.studies.statements import apart, at_most
-from widelearn.experiments.studies.workers import Workers
+from widelearn.experiments.studies.workers import Processes
 
 SMALL = ["--quick", "--quiet", "--set", "n=40", "--set", "gammas=0.5,2", "--seeds", "12"]
 
 
 def rows_in(folder):
     return json.loads((folder / "results.json").read_text(encoding="utf-8"))["rows"]
-
-
-def made_spec(name="double-descent", found=lambda cell, seed: 1.0, text="two is less than three"):
-    """A study of three cells that simulates next to nothing."""
-
-    def simulate(cell, seed):
-        two = found(cell, seed)
-        return [value("two", cell["x"], two), value("three", cell["x"], 3.0 + seed[1] / 100)]
-
-    return Spec(
-        name=name,
-        about="About.",
-        source="None.",
-        settings={"n": 1, "share": 0.5, "sizes": (1, 2), "points": ((1.0, 2.0),), "word": "a", "on": True, "draws": 5},
-        quick={},
-        cells=lambda settings: [{"x": float(x)} for x in range(3)],
-        simulate=simulate,
-        theory=None,
-        verdicts=lambda settings: [at_most(text, "two", bound=2.9, rival="three")],
-        controls=lambda settings: [apart("two is not three", "two", "three")],
-        panels=lambda rows, settings: [panel(of(rows, "two"), xlabel="x", ylabel="y")],
-    )
 
 
 @pytest.fixture
@@ -69,7 +47,7 @@ def ran(monkeypatch, tmp_path):
     calls_and_stop = calls, stop
     monkeypatch.setattr(studies, "choose", lambda name: [made_spec(one, found) for one in studies.NAMES[:3]])
     monkeypatch.setattr(store, "write_figure", lambda path, figure: store.write_text(path, "a figure"))
-    monkeypatch.setattr(studies_command.plots, "study", lambda panels, about: None)
+    monkeypatch.setattr(plots, "study", lambda panels, about: None)
     return calls_and_stop
 
 
@@ -274,8 +252,6 @@ def test_a_study_without_a_part_is_refused(part):
     parts |= {"settings": {"draws": 4}} if part == "draws" else {part: lambda settings: []}
     with pytest.raises(ValueError, match=part.removesuffix("s")):
         run(Order.of(Spec(**parts)))
-    with pytest.raises(TypeError):
-        Spec(**{name: one for name, one in parts.items() if name != "controls"})
 
 
 def test_a_verdict_without_power_does_not_hold():
@@ -308,7 +284,7 @@ def killed(cell, seed):
 def test_errors_of_processes_are_told(monkeypatch):
     monkeypatch.setattr("widelearn.experiments.studies.workers.cpu_count", lambda: 2)
     tasks = [((0, draw), {"x": draw}, (0, draw)) for draw in range(3)]
-    with Workers(2) as workers:
+    with Processes(2) as workers:
         with pytest.raises(ValueError, match="cell"):
             list(workers.each(failing, tasks))
         with pytest.raises(OSError, match="fewer --jobs and --resume"):

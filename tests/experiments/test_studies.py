@@ -119,7 +119,7 @@ def test_run(capsys, tmp_path, monkeypatch):
     code, out, err = command_line.run(capsys, "run", "double-descent", "--quick", "--out", "o")
     assert (code, err) == (0, "")
     folder = tmp_path / "o" / "double-descent"
-    names = ["figure.csv", "figure.png", "figure.svg", "results.json", "rows.jsonl"]
+    names = ["figure.csv", "figure.png", "figure.svg", "results.json", "rows.csv", "rows.jsonl"]
     assert sorted(path.name for path in folder.iterdir()) == names
     found = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     assert (found["quick"], found["seed"]) == (True, 0)

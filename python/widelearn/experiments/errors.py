@@ -81,7 +81,7 @@ def first_line(error: BaseException | str) -> str:
     return (text[:197] + "...") if len(text) > 200 else (text or type(error).__name__)
 
 
-def require(*packages: str) -> None:
+def require(*packages: str, extra: str = "cli") -> None:
     """Refuse in one line if an optional package is missing."""
 
     def found(package: str) -> bool:
@@ -92,7 +92,7 @@ def require(*packages: str) -> None:
 
     missing = [package for package in packages if not found(package)]
     if missing:
-        raise InputError(f"{', '.join(missing)} not installed: pip install 'widelearn[cli]'")
+        raise InputError(f"{', '.join(missing)} not installed: pip install 'widelearn[{extra}]'")
 
 
 def mismatch(path: Path, head: bytes, expected: str) -> InputError:

@@ -96,6 +96,12 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def digest_of(content: Mapping[str, Any]) -> str:
+    """Return a digest of what JSON says, whatever the order of its keys."""
+    text = json.dumps(content, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def differences(found: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     """Say which entries of a question are not what is asked now, empty if none: "seed (3, now 5)"."""
     texts = []
@@ -119,7 +125,7 @@ def reserve(out: str | None, force: bool, default: str, resume: Collection[str] 
     """
     folder, made = _named(Path(out)) if out is not None else _first_free(default)
     try:
-        with _claimed(folder):
+        with claimed(folder):
             others = [name for name in listed(folder) if name not in (resume or ())]
             if others and not force:
                 why = "not empty" if resume is None else f"not that of a stopped run, it holds {listing(others)}"
@@ -132,7 +138,7 @@ def reserve(out: str | None, force: bool, default: str, resume: Collection[str] 
 
 
 @contextlib.contextmanager
-def _claimed(folder: Path) -> Iterator[None]:
+def claimed(folder: Path) -> Iterator[None]:
     """Keep other processes out of a folder, and find out now, not after minutes of work, whether it takes files."""
     with contextlib.ExitStack() as stack:
         try:

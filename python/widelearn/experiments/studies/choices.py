@@ -24,6 +24,26 @@ def changed(settings: Mapping[str, Any], changes: Mapping[str, str], of: str) ->
     return made
 
 
+def replaced(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with other values in them, each of the kind of the one that it replaces.
+
+    Raises
+    ------
+    InputError
+        There is no such setting, or the value is of another kind.
+    """
+    made = dict(settings)
+    for key, found in changes.items():
+        if key not in settings:
+            raise InputError(f"there is no setting {key!r}: {nearest(str(key), list(settings))}")
+        like = settings[key]
+        try:
+            made[key] = found if isinstance(like, str) and isinstance(found, str) else _fitted(found, like)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise InputError(f"{key}={found!r} is not {_kind(like)}, as {_written(like)} is") from error
+    return made
+
+
 def pairs(texts: Sequence[str]) -> dict[str, str]:
     """Take "key=value" apart."""
     found = {}
@@ -33,6 +53,13 @@ def pairs(texts: Sequence[str]) -> dict[str, str]:
             raise InputError(f"--set {text}: write key=value")
         found[key.strip()] = given.strip()
     return found
+
+
+def restored(found: Mapping[str, Any], like: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings that JSON kept as those of a study; ValueError if they are none of it."""
+    if found.keys() != like.keys():
+        raise ValueError(f"settings {', '.join(sorted(found.keys() ^ like.keys()))} are not on both sides")
+    return replaced(like, found)
 
 
 def _read(key: str, text: str, like: Any) -> Any:
