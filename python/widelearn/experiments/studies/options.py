@@ -8,9 +8,9 @@ from widelearn.experiments.studies.shards import Shard
 
 RUN = """\
 Run a study: simulate what the theory of wide networks predicts, and judge its claims, each with a check that it could
-fail, negative controls among them. FILE is a Python file of your own that ends with a SPEC, and is run. Each study writes
-rows.jsonl, rows.csv, results.json and a figure (PNG, SVG, its rows as CSV) into its folder. Rows are the same for every
-number of jobs, shards, or workers of Dask. A claim that fails makes the exit code 1."""
+fail, negative controls among them. FILE is a Python file of your own that ends with a SPEC, and is run. Each study
+writes rows.jsonl, rows.csv, results.json and a figure (PNG, SVG, its rows as CSV) into its folder. Rows are the same
+for every number of jobs, shards, or workers of Dask. A claim that fails makes the exit code 1."""
 MERGE = """\
 Join what `widelearn run --shard k/K` wrote for every k, on whatever machines, into the folder of a whole run: rows of
 one question, none missing, none there twice differently. Then the claims are judged, and figures drawn."""

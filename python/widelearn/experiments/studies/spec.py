@@ -25,14 +25,17 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def _one_cell(settings: Settings) -> Sequence[Cell]:
+    """Take the settings as the only part."""
     return [settings]
 
 
 def _none(settings: Settings) -> Sequence[Any]:
+    """Claim nothing."""
     return []
 
 
 def _one_panel(rows: Rows, settings: Settings) -> Panels:
+    """Draw all rows on one panel."""
     return [panel(rows, xlabel="x", ylabel="value")]
 
 
