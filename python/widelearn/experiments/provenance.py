@@ -5,14 +5,14 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from widelearn.runtime import __version__
+
 PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "matplotlib")
 
 
 def versions() -> dict[str, str]:
     """Return the versions of what took part."""
-    import widelearn as wl
-
-    found = {"widelearn": wl.__version__, "python": platform.python_version()}
+    found = {"widelearn": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:
             found[package] = version(package)
