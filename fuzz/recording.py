@@ -30,7 +30,7 @@ import widelearn as wl
 from widelearn import _core
 
 # Rooms whose calls are processes, files and figures have tests of their own.
-LEFT_OUT = {"experiments", "plots", "__main__", "distributed", "studies"}
+LEFT_OUT = {"experiments", "plots", "__main__", "distributed", "studies", "persistence"}
 SPECIAL = {"__call__"}
 SAMPLES, LARGEST = 10, 400_000
 MORE = """

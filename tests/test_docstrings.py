@@ -18,7 +18,18 @@ MODULES = [
     if not found.name.endswith("._core")
 ]
 # What users and outside checks call: these rooms' public names, with full docstrings.
-SURFACE = ("kernels", "features", "ridge", "nets", "estimators", "theory", "datasets", "diagnostics", "forecast")
+SURFACE = (
+    "kernels",
+    "features",
+    "ridge",
+    "nets",
+    "estimators",
+    "theory",
+    "datasets",
+    "diagnostics",
+    "forecast",
+    "persistence",
+)
 
 
 def public(module: ModuleType) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from widelearn import datasets, diagnostics, estimators, features, kernels, nets, ridge, runtime, theory
+from widelearn import datasets, diagnostics, estimators, features, kernels, nets, persistence, ridge, runtime, theory
 from widelearn.estimators import (
     FeatureRidge,
     FeatureRidgeClassifier,
@@ -33,6 +33,7 @@ from widelearn.features import (
     RandomFeatures,
     TangentFeatures,
 )
+from widelearn.persistence import load, save
 from widelearn.runtime import __version__, get_num_threads, set_num_threads, show_versions
 
 __all__ = [
@@ -68,9 +69,12 @@ __all__ = [
     "get_num_threads",
     "kernels",
     "linearize",
+    "load",
     "nets",
+    "persistence",
     "ridge",
     "runtime",
+    "save",
     "set_num_threads",
     "show_versions",
     "theory",

@@ -9,7 +9,7 @@ import re
 import secrets
 import stat
 from collections.abc import Iterator
-from io import BufferedRandom
+from io import BufferedRandom, BufferedReader
 from pathlib import Path
 
 try:
@@ -242,6 +242,39 @@ def _is_gone(name: str) -> bool:
     return False
 
 
+@contextlib.contextmanager
+def opened_regular(path: str | os.PathLike[str]) -> Iterator[tuple[BufferedReader, int]]:
+    """Open a file that may come from anyone, and tell its size.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Yields
+    ------
+    stream : file object
+    size : int
+        Bytes.
+
+    Raises
+    ------
+    ValueError
+        It is a folder, a pipe or a device.
+    FileNotFoundError
+        It is not there.
+    """
+    # Without O_NONBLOCK a pipe without a writer would be waited for.
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    try:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError(f"{path} is not a regular file.")
+        with os.fdopen(handle, "rb", closefd=False) as stream:
+            yield stream, found.st_size
+    finally:
+        os.close(handle)
+
+
 def read_regular(path: str | os.PathLike[str], most: int) -> bytes:
     """Return the bytes of a file that may come from anyone.
 
@@ -262,16 +295,8 @@ def read_regular(path: str | os.PathLike[str], most: int) -> bytes:
     FileNotFoundError
         It is not there.
     """
-    # Without O_NONBLOCK a pipe without a writer would be waited for.
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
-    try:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode):
-            raise ValueError(f"{path} is not a regular file.")
-        with os.fdopen(handle, "rb", closefd=False) as stream:
-            content = stream.read(most + 1) if found.st_size <= most else b""
-    finally:
-        os.close(handle)
-    if max(found.st_size, len(content)) > most:
-        raise ValueError(f"{path} has {max(found.st_size, len(content))} bytes: at most {most} are read.")
+    with opened_regular(path) as (stream, size):
+        content = stream.read(most + 1) if size <= most else b""
+    if max(size, len(content)) > most:
+        raise ValueError(f"{path} has {max(size, len(content))} bytes: at most {most} are read.")
     return content
