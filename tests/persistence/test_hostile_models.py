@@ -18,7 +18,7 @@ from sklearn.svm import SVR
 
 import widelearn as wl
 from hostile_files import Canary
-from widelearn.persistence import layout, peer_checks, peers, stamp
+from widelearn.persistence import layout, origin, peer_checks, peers
 from widelearn.persistence.classes import rebuilt
 
 RNG = np.random.default_rng(0)
@@ -112,7 +112,7 @@ def deep_and_long(valid):
     header, rest = parts(valid)
     huge = header | {"arrays": [one | {"shape": [1 << 40]} for one in header["arrays"]]}
     wide = header | {"arrays": [one | {"dtype": "<U900000000"} for one in header["arrays"]]}
-    late = header | {"schema": stamp.SCHEMA + 1}
+    late = header | {"schema": origin.SCHEMA + 1}
     more = (huge, wide, late, [], {}, b"[" * 100_000, b'{"a":' * 100_000, b"\xff", b'{"format": NaN}')
     yield from (joined(one, rest) for one in more)
     yield from (joined(header, rest, length) for length in (0, 1 << 40, (1 << 64) - 1))

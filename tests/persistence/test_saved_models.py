@@ -191,6 +191,20 @@ def test_frames_sparse_rows_and_labels_of_any_kind(tmp_path):
     np.testing.assert_array_equal(found.predict(rows, return_std=True), model.predict(rows, return_std=True))
 
 
+def test_a_pipeline_with_the_preparation_of_a_table(tmp_path):
+    import pandas as pd
+
+    marks = ["1,5", "2,25", None, "3,0", "-1,0", "0,5"] * 4
+    frame = pd.DataFrame(
+        {"size": marks, "kind": list("abc") * 8, "day": pd.date_range("2024-01-01", periods=24, freq="36h")}
+    )
+    model = make_pipeline(wl.experiments.TablePreparation(keep=("day",)), wl.KernelRidge("rbf")).fit(frame, Y[:, 0])
+    found = there_and_back(model, tmp_path)
+    np.testing.assert_array_equal(found.predict(frame[::-1]), model.predict(frame[::-1]))
+    np.testing.assert_array_equal(found[0].native(frame), model[0].native(frame))
+    assert found[0].columns_ == model[0].columns_
+
+
 def own(x, y):
     return np.asarray(x) @ np.asarray(y).T
 

@@ -1,7 +1,7 @@
 """The classes whose objects a file may hold, what each is made of, and how it is put together again.
 
 A class is here by name, and no file names another. Whoever changes what one of them is made of, or its name, changes
-how files are read: see `stamp.SCHEMA`.
+how files are read: see `origin.SCHEMA`.
 """
 
 import dataclasses
@@ -54,6 +54,9 @@ OURS = {
     "estimators.two_layer.model": "ClassTargets NumberTargets TwoLayerModel",
     "estimators.two_layer.regressor": "TwoLayerRegressor",
     "estimators.units": "Units",
+    "experiments.tables.dialect": "Dialect",
+    "experiments.tables.preparation": "TablePreparation",
+    "experiments.tables.readings": "Reading",
     "features.fourier": "FourierFeatures",
     "features.ntk": "NTKFeatures",
     "features.nystrom": "NystromFeatures",

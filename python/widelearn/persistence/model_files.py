@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from widelearn.persistence import layout, stamp
+from widelearn.persistence import layout, origin
 from widelearn.persistence.reader import Reader
 from widelearn.persistence.writer import Writer
 from widelearn.runtime import capped
@@ -66,7 +66,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     True
     """
     writer = Writer(model)
-    header = stamp.stamp() | {"class": writer.objects[-1]["class"], "objects": writer.objects}
+    header = origin.stamp() | {"class": writer.objects[-1]["class"], "objects": writer.objects}
     with replacing(path) as stream:
         layout.write(stream, header, writer.arrays)
 
@@ -116,7 +116,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     path = Path(path)
     try:
         header, arrays = layout.read(path)
-        header = stamp.older(header)
+        header = origin.older(header)
         objects = header.get("objects")
         if not isinstance(objects, list):
             raise ValueError("its header tells of no objects")
@@ -125,5 +125,5 @@ def load(path: str | os.PathLike[str]) -> Any:
         reason = " ".join(str(error).split()).rstrip(".")[:300] or type(error).__name__
         said = f"{path} is no model that widelearn saved, {reason}. Take another copy, or save it again."
         raise ValueError(said) from error
-    stamp.warn_of_others(header, str(path))
+    origin.warn_of_others(header, str(path))
     return found
