@@ -51,7 +51,7 @@ def inspection() -> dict[str, Any]:
         "confusion": {"classes": CLASSES, "matrix": [[40, 2, 0], [1, 38, 2], [0, 3, 39]]},
         "residuals": None,
         "calibration": {
-            "about": "the class that is thought the likeliest",
+            "about": "the probability of the class that is thought the likeliest",
             "error": 0.02,
             "bins": [one | {"rows": 31} for one in bins],
         },
@@ -82,7 +82,7 @@ def classification() -> dict[str, Any]:
         "metric": "accuracy",
         "greater_is_better": True,
         "data": {
-            "name": f"{HOSTILE}.csv",
+            "name": f"{HOSTILE}$\\frac{{$.csv",
             "target": "y",
             "n_rows": 510,
             "n_used": 500,

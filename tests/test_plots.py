@@ -59,7 +59,7 @@ def test_comparison_is_a_legible_figure(tmp_path, rows):
     figure = plots.comparison(rows, "a title")
     figure.savefig(tmp_path / "f.png", dpi=100)
     image = imread(tmp_path / "f.png")
-    assert image.shape[1] == 1300
+    assert image.shape[1] == 1100
     assert image[..., :3].std() > 0.01
     renderer = figure.canvas.get_renderer()
     boxes = [label.get_window_extent(renderer) for label in figure.axes[0].get_yticklabels()]

@@ -19,7 +19,7 @@ from widelearn.experiments import store
 from widelearn.experiments.errors import visible
 
 ESCAPE = "\x1b[31m\x07\x9b2J\u202e\r\u2028"
-COMPARE = ["compare", "t.csv", "--target", "y", "--models", ",".join(NAMES), "--out", "out"]
+COMPARE = ["compare", "t.csv", "--target", "y", "--models", ",".join(NAMES), "--out", "out", "--quiet"]
 
 
 @pytest.fixture
@@ -85,9 +85,7 @@ def test_refusals_show_what_they_refuse(methods, capsys, arguments):
     assert "\\x1b" in err
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--version"], ["--help"], ["compare", "--help"], ["list"], [*COMPARE, "--quiet"]]
-)
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["compare", "--help"], ["list"], COMPARE])
 def test_a_closed_pipe_ends_quietly(methods, monkeypatch, capsys, arguments):
     reader, writer = os.pipe()
     os.close(reader)

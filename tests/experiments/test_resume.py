@@ -24,10 +24,7 @@ MEASURED = ("fit_s", "predict_s", "peak_bytes", "tune_s")
 
 @pytest.fixture
 def methods(monkeypatch, tmp_path):
-    found = InstantMethods.in_place(monkeypatch, tmp_path)
-    monkeypatch.setattr(store, "write_figure", lambda path, figure: store.write_text(path, "a figure"))
-    monkeypatch.setattr(command.plots, "comparison", lambda rows, title: None)
-    return found
+    return InstantMethods.in_place(monkeypatch, tmp_path)
 
 
 def rows(folder):

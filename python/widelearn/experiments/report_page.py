@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,12 @@ def console() -> Console:
             """Leave it to the command line, which knows the exit code."""
             raise BrokenPipeError
 
-    return Page(width=None if sys.stdout.isatty() else 160)
+    return Page(width=None if sys.stdout.isatty() else 160, no_color=without_color())
+
+
+def without_color() -> bool | None:
+    """Whether CLICOLOR=0 asks for no colours; None leaves it to Rich, which reads NO_COLOR and TERM."""
+    return True if os.environ.get("CLICOLOR") == "0" else None
 
 
 def say(text: str) -> None:

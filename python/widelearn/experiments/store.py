@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import math
+import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -61,12 +62,24 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_figure(path: Path, figure: Figure) -> None:
-    """Draw a figure as its suffix says, PNG or SVG, whole or not at all; the same figure gives the same bytes."""
+    """Draw a figure as its suffix says, PNG or SVG, whole or not at all."""
+    content = drawn(figure, path.suffix.removeprefix("."))
+    with replacing(path) as stream:
+        stream.write(content)
+
+
+def drawn(figure: Figure, kind: str) -> bytes:
+    """Return a figure as "png" or "svg"; the same figure gives the same bytes.
+
+    Texts of an SVG stay texts, so that a viewer's fonts show what Matplotlib's own lacks.
+    """
     from matplotlib import rc_context
 
-    kind = path.suffix.removeprefix(".")
-    with replacing(path) as stream, rc_context({"svg.hashsalt": "widelearn"}):
+    stream = io.BytesIO()
+    with rc_context({"svg.hashsalt": "widelearn", "svg.fonttype": "none"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(stream, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+    return stream.getvalue()
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

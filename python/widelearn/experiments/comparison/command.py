@@ -27,7 +27,7 @@ def run_compare(options: Namespace) -> int:
         raise InputError("--resume needs --out: the folder of the run that was stopped")
     methods = choose(options.models)
     save = None if options.save is None else store.check_save(options.save, options.force or options.resume)
-    known = (FILE, *RESULTS) if options.resume else None
+    known = (FILE, *outputs.FILES) if options.resume else None
     with store.reserve(options.out, options.force, "widelearn-compare", known) as out:
         problem = _problem(options, save)
         journal = Journal(out, _question(options, problem, [method.name for method in methods]), options.resume)
@@ -43,9 +43,9 @@ def run_compare(options: Namespace) -> int:
             try:
                 outputs.write(found, out, save, journal)
             except OSError:
-                report_page.print_comparison(found.results, report_page.console())
+                outputs.show(found.results)
                 raise
-    report_page.print_comparison(found.results, report_page.console())
+    outputs.show(found.results)
     report_page.say(f"Results: {out / 'results.json'}, figure: {out / 'compare.png'}")
     if save is not None and found.best is not None:
         report_page.say(f"Saved {found.best.about['row']['model']} (best held-out score) to {save}")
@@ -76,12 +76,13 @@ def _finished(journal: Journal, results: dict[str, Any], save: Path | None) -> i
 def _check_replaced(journal: Journal, save: Path | None, options: Namespace) -> None:
     """Say what --force replaces at the end; without it, only a model that the stopped run wrote is replaced."""
     if options.force:
-        there = [str(journal.folder / name) for name in (FILE, *RESULTS) if (journal.folder / name).exists()]
+        there = [str(journal.folder / name) for name in (FILE, *outputs.FILES) if (journal.folder / name).exists()]
         there += [] if save is None or not save.exists() else [str(save)]
         if there:
             report_page.say(f"Replaced at the end: {', '.join(there)}")
-    elif RESULTS[1] in store.listed(journal.folder) and not journal.done:
-        raise InputError(f"--out {journal.folder} holds {RESULTS[1]} of another run: add --force to replace it")
+    elif (others := set(outputs.FILES) & set(store.listed(journal.folder))) and not journal.done:
+        there = listing(sorted(others), 2)
+        raise InputError(f"--out {journal.folder} holds {there} of another run: add --force to replace it")
     elif save is not None and save.exists() and store.digest(save) != journal.saved:
         raise InputError(f"--save {save} exists: add --force to replace it")
 

@@ -1,21 +1,77 @@
-"""Write what a comparison found: model, figure and results, each whole or not at all, results last."""
+"""Write and show what a comparison found: each file whole or not at all, the results last."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from widelearn import plots
 from widelearn.experiments import report_page, store
+from widelearn.experiments.comparison import figures, page, printed
 from widelearn.experiments.comparison.journal import RESULTS, Journal
 from widelearn.experiments.comparison.runner import Comparison
+from widelearn.experiments.errors import InputError
+
+SCHEMA = "widelearn-compare/2"
+REPORT, PREDICTIONS = "report.html", "predictions.csv"
+KINDS = ("png", "svg", "csv")
+# All that a comparison may write into its folder.
+FILES = (RESULTS[0], REPORT, PREDICTIONS, *(f"{name}.{kind}" for name in figures.NAMES for kind in KINDS))
 
 
 def write(found: Comparison, out: Path, save: Path | None, journal: Journal) -> None:
-    """Write model, figure and results, whose place is taken last: where they are, the rest is."""
+    """Write model, figures, report, predictions and results, whose place is taken last: where they are, the rest is."""
     if save is not None and found.best is not None:
         with store.write_model(save, found.best) as digest:
             journal.save(digest)
-    # A figure reads what stands between two dollars as a formula.
-    title = report_page.headline(report_page.shown(found.results)).replace("$", r"\$")
-    rows = report_page.ranked(found.results["rows"])
-    store.write_figure(out / RESULTS[1], plots.comparison(rows, title))
+    if found.results["schema"] == SCHEMA:
+        written = draw(found.results, out)
+        if (held_out := getattr(found, "held_out", None)) is not None:
+            store.write_csv(out / PREDICTIONS, predictions(held_out, found.results))
+            written.add(PREDICTIONS)
+        for name in set(FILES[1:]) - written:
+            (out / name).unlink(missing_ok=True)  # of an earlier comparison, which this one replaces
+    else:
+        # A figure reads what stands between two dollars as a formula.
+        title = report_page.headline(report_page.shown(found.results)).replace("$", r"\$")
+        rows = report_page.ranked(found.results["rows"])
+        store.write_figure(out / RESULTS[1], plots.comparison(rows, title))
     store.write_json(out / RESULTS[0], found.results)
     journal.clear()
+
+
+def show(results: dict[str, Any]) -> None:
+    """Print a comparison's results on standard output."""
+    look = printed if results["schema"] == SCHEMA else report_page
+    look.print_comparison(results, report_page.console())
+
+
+def draw(results: dict[str, Any], out: Path) -> set[str]:
+    """Write the figures, their rows and the report; return the names of the files."""
+    drawn = figures.pictures(report_page.shown(results))
+    for picture in drawn:
+        store.write_figure(out / f"{picture.name}.png", picture.figure)
+        store.write_text(out / f"{picture.name}.svg", picture.svg)
+        store.write_csv(out / f"{picture.name}.csv", picture.rows)
+    page.write(out / REPORT, results, drawn)
+    return {REPORT, *(f"{picture.name}.{kind}" for picture in drawn for kind in KINDS)}
+
+
+def redraw(out: Path, results: dict[str, Any]) -> None:
+    """Write figures and report anew from what a folder's results.json holds; InputError if it is damaged."""
+    try:
+        draw(results, out)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        why = f"{type(error).__name__} {error}"
+        raise InputError(f"{out / RESULTS[0]} is damaged ({why}): run the comparison again") from error
+
+
+def predictions(held_out: Mapping[str, Any], results: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a row for each held-out one: its number in the file, its id, truth, prediction, probabilities."""
+    columns: dict[str, Sequence[Any]] = {"row": held_out["row"]}
+    if held_out.get("id") is not None:
+        columns["id"] = held_out["id"]
+    columns |= {"truth": held_out["truth"], "prediction": held_out["prediction"]}
+    if held_out.get("probabilities") is not None:
+        for place, label in enumerate(results["data"]["classes"]):
+            columns[f"probability of {label}"] = [float(row[place]) for row in held_out["probabilities"]]
+    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]

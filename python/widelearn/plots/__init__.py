@@ -1,0 +1,30 @@
+"""Draw results: rows or fitted objects in, the same Matplotlib axes out; nothing is computed here.
+
+Figures are on the Agg canvas, without a window: save them by ``savefig``.
+"""
+
+from widelearn.plots.canvas import single, square
+from widelearn.plots.comparisons import METRICS, comparison, durations, peaks, scores
+from widelearn.plots.inspections import confusion, reliability, residuals, shares
+from widelearn.plots.planes import arrows, neurons, regions
+from widelearn.plots.studies import curves, heat, study
+
+__all__ = [
+    "METRICS",
+    "arrows",
+    "comparison",
+    "confusion",
+    "curves",
+    "durations",
+    "heat",
+    "neurons",
+    "peaks",
+    "regions",
+    "reliability",
+    "residuals",
+    "scores",
+    "shares",
+    "single",
+    "square",
+    "study",
+]
