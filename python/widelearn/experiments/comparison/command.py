@@ -81,8 +81,8 @@ def _check_replaced(journal: Journal, save: Path | None, options: Namespace) -> 
         if there:
             report_page.say(f"Replaced at the end: {', '.join(there)}")
     elif (others := set(outputs.FILES) & set(store.listed(journal.folder))) and not journal.done:
-        there = listing(sorted(others), 2)
-        raise InputError(f"--out {journal.folder} holds {there} of another run: add --force to replace it")
+        holds = listing(sorted(others), 2)
+        raise InputError(f"--out {journal.folder} holds {holds} of another run: add --force to replace it")
     elif save is not None and save.exists() and store.digest(save) != journal.saved:
         raise InputError(f"--save {save} exists: add --force to replace it")
 

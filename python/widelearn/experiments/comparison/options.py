@@ -15,7 +15,7 @@ everything is tuned on the rest alone. Results go to a table, results.json and c
 def add_compare(commands: Any) -> None:
     """Add the command ``compare`` to the subparsers `commands`."""
     compare = commands.add_parser("compare", help="tune and compare twelve methods on one table", description=COMPARE)
-    compare.set_defaults(run="comparison.command:run_compare", needs=("rich", "pandas", "matplotlib"))
+    compare.set_defaults(run="comparison.command:run_compare", needs=("rich", "pandas", "matplotlib", "jinja2"))
     add = compare.add_argument
     add("file", metavar="FILE", nargs="?", help="CSV (.csv, .tsv, .txt, perhaps .gz, .bz2, .xz), Parquet or NPZ")
     add("--data", choices=BUILTIN, help="a table of scikit-learn instead of FILE (default: digits)")
