@@ -231,6 +231,7 @@ def test_a_stopped_comparison_goes_on(csv, folder, number, code, capsys):
         "linear,random_features,sklearn_ridge",
         "--save",
         "m",
+        "--quiet",
     ]
     process = command(*arguments, "--out", "out", start_new_session=True)
     deadline = time.monotonic() + 60
@@ -300,6 +301,6 @@ def test_help_loads_nothing_heavy():
 
 
 def test_a_closed_pipe_is_no_traceback(csv):
-    line = f"{sys.executable} -m widelearn compare {csv} --target y --models linear | true"
+    line = f"{sys.executable} -m widelearn compare {csv} --target y --models linear --quiet | true"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60)
     assert done.stderr == ""

@@ -117,7 +117,9 @@ def test_list(capsys):
 def test_run(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, out, err = command_line.run(capsys, "run", "double-descent", "--quick", "--out", "o")
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert err.startswith("[1/1] double-descent (")
+    assert err.count("\n") == 1
     folder = tmp_path / "o" / "double-descent"
     names = ["figure.csv", "figure.png", "figure.svg", "results.json", "rows.csv", "rows.jsonl"]
     assert sorted(path.name for path in folder.iterdir()) == names
