@@ -19,7 +19,7 @@ from widelearn.experiments import store
 from widelearn.experiments.errors import visible
 
 ESCAPE = "\x1b[31m\x07\x9b2J\u202e\r\u2028"
-COMPARE = ["compare", "t.csv", "--target", "y", "--models", ",".join(NAMES), "--out", "out", "--quiet"]
+COMPARE = ["compare", "t.csv", "--target", "y", "--models", ",".join(NAMES), "--quiet", "--out", "out"]
 
 
 @pytest.fixture
