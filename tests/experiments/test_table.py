@@ -27,7 +27,7 @@ def test_csv(tmp_path):
     table = tables.read(written(tmp_path, 'a,b c,"d"\n1,x,2.5\n2,"y,z",\n'))
     assert list(table.frame.columns) == ["a", "b c", "d"]
     assert table.frame["b c"].tolist() == ["x", "y,z"]
-    assert table.frame["d"].isna().tolist() == [False, True]
+    assert table.frame["d"].tolist() == ["2.5", ""]
     assert (table.name, table.notes) == ("table.csv", [])
 
 
@@ -45,26 +45,20 @@ def test_csv(tmp_path):
 )
 def test_csv_dialects(tmp_path, content, note):
     table = tables.read(written(tmp_path, content))
-    assert table.frame.to_dict("list") == {"a": [1], "b": [2]}
+    assert table.frame.to_dict("list") == {"a": ["1"], "b": ["2"]}
     assert table.notes == [] if not note else said(table.notes, note)
 
 
 def test_csv_compressed_and_tsv(tmp_path):
     assert tables.read(written(tmp_path, gzip.compress(b"a,b\n1,2\n"), "t.csv.gz")).frame.shape == (1, 2)
     table = tables.read(written(tmp_path, "a\tb\n1,5\t2\n", "t.tsv"))
-    assert (table.frame["a"].tolist(), table.notes) == (["1,5"], [])
+    assert (table.frame["a"].tolist(), table.dialect.decimal) == (["1,5"], ",")
 
 
 def test_csv_in_another_encoding(tmp_path):
     table = tables.read(written(tmp_path, "name,y\nJosé,1\n".encode("cp1252")))
     assert table.frame["name"].tolist() == ["José"]
     assert said(table.notes, "cp1252")
-
-
-def test_missing_values_as_people_write_them(tmp_path):
-    table = tables.read(written(tmp_path, "a,b\n1,?\nNA,#DIV/0!\n-,x\n"))
-    assert table.frame["a"].notna().tolist() == [True, False, False]
-    assert table.frame["b"].notna().tolist() == [False, False, True]
 
 
 def test_repeated_and_empty_column_names(tmp_path):
@@ -82,13 +76,13 @@ def test_broken_lines_are_left_out_and_counted(tmp_path):
 
 def test_row_names_of_r(tmp_path):
     table = tables.read(written(tmp_path, "a,b\nr1,1,2\nr2,3,4\n"))
-    assert table.frame.to_dict("list") == {"a": [1, 3], "b": [2, 4]}
+    assert table.frame.to_dict("list") == {"a": ["1", "3"], "b": ["2", "4"]}
     assert said(table.notes, "row names")
 
 
 def test_a_separator_ends_every_line(tmp_path):
     table = tables.read(written(tmp_path, "a,b\n1,2,\n3,4,\n"))
-    assert table.frame.to_dict("list") == {"a": [1, 3], "b": [2, 4]}
+    assert table.frame.to_dict("list") == {"a": ["1", "3"], "b": ["2", "4"]}
     assert said(table.notes, "end with a separator")
 
 

@@ -16,6 +16,8 @@ from widelearn.experiments.errors import InputError, complain, listing, require,
 from widelearn.experiments.progress import Progress
 from widelearn.experiments.provenance import versions
 from widelearn.experiments.tables import table as tables
+from widelearn.experiments.tables.dialect import Dialect
+from widelearn.experiments.tables.options import dialect
 from widelearn.experiments.tables.problem import Problem, Request, build
 
 
@@ -57,6 +59,7 @@ def _question(options: Namespace, problem: Problem, names: list[str]) -> dict[st
     asked = ("target", "task", "weight", "group", "time", "test_size", "drop_rare", "seed", "threads")
     question: dict[str, Any] = {name.replace("_", "-"): getattr(options, name) for name in asked}
     question |= {"save": options.save is not None, "models": names, "versions": versions()}
+    question["reading"] = dialect(options).to_dict()
     return question | {"the values of the table": mark(problem.arrays, problem.task)}
 
 
@@ -89,23 +92,31 @@ def _check_replaced(journal: Journal, save: Path | None, options: Namespace) -> 
 
 def _problem(options: Namespace, save: Path | None) -> Problem:
     """Read the table and prepare it as the options ask."""
-    table = _table(options.file, options.data)
+    table = _table(options.file, options.data, dialect(options))
     target = options.target or table.target
     if target is None:
         raise InputError(f"--target is missing: name one of the columns {listing(table.frame.columns, 12)}")
-    if save is not None and options.file is not None and save.exists() and save.samefile(options.file):
+    if (
+        save is not None
+        and options.file is not None
+        and save.exists()
+        and Path(options.file).exists()
+        and save.samefile(options.file)
+    ):
         raise InputError("--save would replace the table itself")
     asked = ("task", "weight", "group", "time", "test_size", "drop_rare", "seed")
     return build(table, Request(target, **{name: getattr(options, name) for name in asked}))
 
 
-def _table(file: str | None, data: str | None = None) -> tables.Table:
+def _table(file: str | None, data: str | None = None, asked: Dialect | None = None) -> tables.Table:
     """Read the user's file, or a table of scikit-learn."""
     if file is None:
-        return tables.builtin(data or "digits")
+        table = tables.builtin(data or "digits")
+        table.dialect = asked or table.dialect
+        return table
     if file.lower().endswith((".parquet", ".pq")):
         require("pyarrow")
-    return tables.read(file)
+    return tables.read(file, asked)
 
 
 @contextmanager

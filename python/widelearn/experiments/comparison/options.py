@@ -3,6 +3,7 @@
 from typing import Any
 
 from widelearn.experiments import arguments
+from widelearn.experiments.tables.options import add_reading_options
 from widelearn.experiments.tables.table import BUILTIN
 
 COMPARE = """\
@@ -17,7 +18,12 @@ def add_compare(commands: Any) -> None:
     compare = commands.add_parser("compare", help="tune and compare twelve methods on one table", description=COMPARE)
     compare.set_defaults(run="comparison.command:run_compare", needs=("rich", "pandas", "matplotlib", "jinja2"))
     add = compare.add_argument
-    add("file", metavar="FILE", nargs="?", help="CSV (.csv, .tsv, .txt, perhaps .gz, .bz2, .xz), Parquet or NPZ")
+    add(
+        "file",
+        metavar="FILE",
+        nargs="?",
+        help="text (.csv, .tsv, .txt, .data, also .gz, .bz2, .xz; - for stdin), .xlsx, .arff, .jsonl, .parquet, .npz",
+    )
     add("--data", choices=BUILTIN, help="a table of scikit-learn instead of FILE (default: digits)")
     add("--target", metavar="COL", help="the column to predict")
     add(
@@ -45,3 +51,4 @@ def add_compare(commands: Any) -> None:
     add("--force", action="store_true", help="let --out and --save replace files")
     add("--resume", action="store_true", help="continue a stopped run into --out; what it finished is kept")
     add("--quiet", action="store_true", help="no progress bar")
+    add_reading_options(compare)

@@ -19,6 +19,8 @@ _DAY_NAME = re.compile(
 )
 _NAME_DAY = re.compile(_DAY + r"([a-z]{3,9})\.? ([0-9]{1,2})(?:st|nd|rd|th)?,? ([0-9]{4})(?:,? (.+))?")
 _NAME_YEAR = re.compile(r"([a-z]{3,9})\.?[ -]([0-9]{4})")
+_UNITS = "d day days h hr hrs hour hours min mins minute minutes s sec secs second seconds"
+UNITS = frozenset(_UNITS.split())
 _PART = r"[0-9]+(?:\.[0-9]+)? ?(?:days?|d|hours?|hrs?|h|minutes?|mins?|min|m|seconds?|secs?|s)"
 _SPAN = re.compile(
     rf"-?(?:{_PART}(?:,? ?(?:{_PART}))*|[0-9]+ days?,? [0-9]{{1,2}}:[0-9]{{2}}:[0-9]{{2}}(?:\.[0-9]+)?|p[0-9dthms.]+)"

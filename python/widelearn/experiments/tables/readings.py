@@ -46,6 +46,8 @@ def cells(column: pd.Series, na: tuple[str, ...] = ()) -> Cells:
         return value
 
     missing = column.isna().to_numpy()
+    if getattr(column.dtype, "name", "") in ("str", "string") and not missing.any():
+        return [None if (text := value.strip()) in gone else text for value in column.tolist()]
     return [None if lost else cell(value) for value, lost in zip(column.tolist(), missing, strict=True)]
 
 
@@ -81,7 +83,9 @@ def settle(frame: pd.DataFrame, asked: Dialect) -> tuple[Dialect, list[str]]:
 
 def plain_values(column: pd.Series) -> bool:
     """Whether no cell is a list or a record."""
-    return column.dtype != object or not column.map(lambda cell: isinstance(cell, list | dict | set | np.ndarray)).any()
+    if not isinstance(column.dtype, np.dtype) or column.dtype.kind != "O":
+        return True
+    return not any(isinstance(cell, list | dict | set | np.ndarray) for cell in column.tolist())
 
 
 @dataclass(frozen=True)
@@ -192,13 +196,16 @@ class Reading:
         there = sum(
             not isinstance(cell, str) or amounts[cell] is not None or bool(_INFINITE.fullmatch(cell)) for cell in known
         )
-        if there < 0.5 * len(known) and not sure:
+        words = sum(found is None for found in amounts.values()) - infinite
+        if not sure and (there < 0.5 * len(known) or len(set(known)) - words - infinite <= words * (not infinite)):
             return None, []
         units = {found.unit for found in numbers}
         unit = max(units, key=lambda mark: (sum(found.unit == mark for found in numbers), mark), default="")
         contrary = [cell for cell, found in amounts.items() if found is not None and self._value(found) is None]
         unsure = any(found.point != found.comma and None not in (found.point, found.comma) for found in numbers)
         if not sure:
+            if len(units) > 1 and units <= calendar.UNITS:
+                return None, []
             if len(units) > 1 or (units - {""} and len(texts) < len(set(known))):
                 return None, [
                     f"{name} mixes units ({listing(sorted(mark or 'none' for mark in units), 4)}): kept as text"

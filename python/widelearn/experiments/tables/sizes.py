@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import bz2
+import contextlib
+import gzip
+import lzma
+import sys
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from widelearn.experiments.errors import InputError, first_line
 from widelearn.runtime import check_memory
 from widelearn.runtime.array_headers import read_header
 
@@ -14,30 +21,43 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # Bytes that are held at once for a byte of text and for a cell of the table: as measured, buffers of pandas included.
-HELD_BY_BYTE, HELD_BY_CELL = 7, 18
+HELD_BY_BYTE, HELD_BY_CELL = 9, 80
 SEPARATORS = (b",", b";", b"\t", b"|")
+OPENERS: dict[str, Callable[..., IO[bytes]]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}  # type: ignore[dict-item]
 STEP = 1 << 18
 # Bytes of one value of a Parquet column once it is read.
 WIDTHS = {"BOOLEAN": 1, "INT32": 8, "INT64": 8, "INT96": 8, "FLOAT": 8, "DOUBLE": 8, "BYTE_ARRAY": 64}
 REMEDY = "Take fewer rows or columns, or raise the limit."
 
 
-def read_text(path: Path, opener: Callable[..., IO[bytes]] | None) -> bytes:
-    """Read text, compressed or not, in steps, each of which must fit into memory with all that follows from it."""
-    if opener is None:
+def read_text(path: Path, packed: str = "") -> bytes:
+    """Read text, compressed or not ("-": standard input), in steps that fit into memory with all that follows."""
+    if not packed and str(path) != "-":
         _check(path, HELD_BY_BYTE * path.stat().st_size)
     parts: list[bytes] = []
     total = cells = checked = 0
-    with (opener or open)(path, "rb") as stream:
-        while part := stream.read(STEP):
-            parts.append(part)
-            total += len(part)
-            cells += part.count(b"\n") + max(part.count(mark) for mark in SEPARATORS)
-            if total >= 1.25 * checked:
-                _check(path, HELD_BY_BYTE * total + HELD_BY_CELL * cells, " (more is to come)")
-                checked = total
+    with contextlib.ExitStack() as stack:
+        stream = sys.stdin.buffer if str(path) == "-" else stack.enter_context(OPENERS.get(packed, open)(path, "rb"))
+        try:
+            while part := stream.read(STEP):
+                parts.append(part)
+                total += len(part)
+                cells += part.count(b"\n") + max(part.count(mark) for mark in SEPARATORS)
+                if total >= 1.25 * checked:
+                    _check(path, HELD_BY_BYTE * total + HELD_BY_CELL * cells, " (more is to come)")
+                    checked = total
+        except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+            if not packed or isinstance(error, PermissionError):
+                raise
+            raise InputError(f"{path} is not {packed} compressed data: {first_line(error)}") from error
     _check(path, HELD_BY_BYTE * total + HELD_BY_CELL * cells)
     return b"".join(parts)
+
+
+def check_workbook(path: Path) -> None:
+    """Refuse a workbook whose sheets do not fit into memory: a cell of 20 bytes of XML is held as 250."""
+    with zipfile.ZipFile(path) as archive:
+        _check(path, 12 * sum(info.file_size for info in archive.infolist() if info.filename.endswith(".xml")))
 
 
 def check_npz(path: Path) -> None:

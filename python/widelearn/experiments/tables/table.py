@@ -1,25 +1,30 @@
-"""Read the user's CSV, Parquet or NPZ file, or one of scikit-learn's own tables, into a named frame."""
+"""Read the user's file, or one of scikit-learn's own tables, into a frame with names."""
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from widelearn.experiments.errors import InputError, first_line, listing, mismatch, nearest
-from widelearn.experiments.tables import delimited, sizes
+from widelearn.experiments.errors import InputError, first_line, listing, nearest
+from widelearn.experiments.tables import delimited, formats, sizes
 from widelearn.experiments.tables.dialect import Dialect
+from widelearn.experiments.tables.readings import settle
 
 if TYPE_CHECKING:
     import pandas as pd
 
 BUILTIN = ("digits", "diabetes", "breast_cancer", "wine")
-_TEXT = (".csv", ".tsv", ".txt")
+_TEXT = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat")
+_RECORDS = (".jsonl", ".ndjson", ".json")
+_OTHERS: dict[str, Callable[[Path, Dialect], formats.Found]] = {
+    ".xlsx": formats.workbook,
+    ".parquet": formats.parquet,
+    ".pq": formats.parquet,
+    ".npz": formats.npz,
+}
 
 
 @dataclass
@@ -81,52 +86,82 @@ def builtin(name: str) -> Table:
     return Table(frame, name, target="target", task=task)
 
 
-def read(path: str | Path) -> Table:
-    """Read a CSV (also .tsv, .txt, .gz, .bz2, .xz), Parquet or NPZ file.
+def read(path: str | Path, dialect: Dialect | None = None, *, strict: bool | None = None) -> Table:
+    """Read a table: delimited text, .xlsx, .arff, JSON lines, Parquet or NPZ; "-" is text on standard input.
 
     Parameters
     ----------
     path : str or Path
-        The suffix says the format, and the content must agree with it. Pickled (object) arrays are never loaded.
+        The suffix says the format, and the content must agree with it; text may end in .gz, .bz2 or .xz. Pickled
+        (object) arrays are never loaded.
+    dialect : Dialect or None
+        What is asked, or what was decided for an earlier file.
+    strict : bool or None
+        Refuse lines that do not fit instead of leaving them out; None: for a later file.
 
     Returns
     -------
     Table
+        Text cells of text files stay text; `dialect` says how they are to be read.
 
     Raises
     ------
     InputError
         One line: the file is missing, unreadable, empty, or not what its suffix says.
     """
+    asked = dialect or Dialect()
     path = Path(path)
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    packed = suffixes[-1] if suffixes and suffixes[-1] in delimited.OPENERS else ""
+    packed = suffixes[-1] if suffixes and suffixes[-1] in sizes.OPENERS else ""
     kind = suffixes[-2] if packed and len(suffixes) > 1 else (suffixes[-1] if suffixes else "")
+    kind = ".csv" if str(path) == "-" else kind
     try:
-        if path.is_dir():
-            raise InputError(f"{path} is a directory, not a file")
-        if not path.exists():
-            raise InputError(f"no such file: {path}")
-        if path.stat().st_size == 0:
-            raise InputError(f"{path} is empty (0 bytes)")
-        if kind in _TEXT:
-            frame, notes = delimited.read(path, "\t" if kind == ".tsv" else None)
-            table = Table(frame, path.name, notes=notes)
-        elif kind in (".parquet", ".pq") and not packed:
-            table = _read_parquet(path)
-        elif kind == ".npz" and not packed:
-            table = _read_npz(path)
+        if str(path) != "-":
+            _check_there(path)
+        if kind in (*_TEXT, *_RECORDS, ".arff"):
+            raw = sizes.read_text(path, packed)
+            if kind in _RECORDS or (str(path) == "-" and raw[:64].lstrip().startswith((b"{", b"["))):
+                frame, decided, notes = formats.records(path, raw, asked)
+            elif kind == ".arff":
+                frame, decided, notes = formats.arff(path, raw, asked)
+            else:
+                asked = asked.but(sep="\t") if kind in (".tsv", ".tab") and asked.sep is None else asked
+                frame, decided, notes = delimited.read(path, raw, asked, asked.decided if strict is None else strict)
+        elif kind in _OTHERS and not packed:
+            frame, decided, notes = _OTHERS[kind](path, asked)
         else:
             raise InputError(
-                f"cannot tell the format of {path}: .csv, .tsv, .txt (.gz, .bz2, .xz), .parquet and .npz are read"
+                f"cannot tell the format of {path}: {', '.join(_TEXT)}, {', '.join(_RECORDS)}, .arff (.gz, .bz2, .xz), "
+                f"{', '.join(_OTHERS)} are read, and text from - (standard input)"
             )
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or first_line(error)}") from error
-    table.name = path.name
-    _name_columns(table)
-    if len(table.frame) == 0:
+    if len(frame) == 0:
         raise InputError(f"{path} has no rows")
+    table = Table(frame, "standard input" if str(path) == "-" else path.name, notes=notes)
+    if kind == ".npz":
+        table.target = next((name for name in ("y", "target") if name in frame.columns), None)
+    _name_columns(table)
+    table.dialect, more = settle(table.frame, _named(table, decided))
+    table.notes += more
     return table
+
+
+def _check_there(path: Path) -> None:
+    """Refuse what is no file, or an empty one."""
+    if path.is_dir():
+        raise InputError(f"{path} is a directory, not a file")
+    if not path.exists():
+        raise InputError(f"no such file: {path}")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path} is empty (0 bytes)")
+
+
+def _named(table: Table, dialect: Dialect) -> Dialect:
+    """Check the columns that the options name, in the first file."""
+    options = () if dialect.decided else ("drop", "keep", "categories", "numbers", "dates")
+    named = {key: tuple(table.column(name, f"--{key}") for name in getattr(dialect, key)) for key in options}
+    return dialect.but(**named)
 
 
 def _name_columns(table: Table) -> None:
@@ -150,88 +185,3 @@ def _name_columns(table: Table) -> None:
         table.notes.append(f"column names used more than once: {listing(repeated)} (later ones got .1, .2, ...)")
     table.frame.columns = unique
     table.frame = table.frame.reset_index(drop=True)
-
-
-def _read_parquet(path: Path) -> Table:
-    """Read a Parquet file; an index that pandas stored in it becomes a column."""
-    import pyarrow as pa
-
-    with path.open("rb") as stream:
-        head = stream.read(64)
-    if not head.startswith(b"PAR1"):
-        raise mismatch(path, head, "a Parquet file")
-    try:
-        frame = sizes.read_parquet(path).to_pandas(ignore_metadata=True)
-    except pa.ArrowMemoryError:
-        raise
-    except (pa.ArrowException, OSError, ValueError, RecursionError) as error:
-        raise InputError(f"cannot read {path} as Parquet: {first_line(error)}") from error
-    return Table(frame, path.name)
-
-
-def _read_npz(path: Path) -> Table:
-    """Read an NPZ archive: the arrays that share the first length become columns, object arrays are refused."""
-    import pandas as pd
-
-    with path.open("rb") as stream:
-        head = stream.read(64)
-    if not head.startswith(b"PK"):
-        raise mismatch(path, head, "an NPZ archive")
-    arrays: dict[str, np.ndarray] = {}
-    try:
-        sizes.check_npz(path)
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            for name in archive.files:
-                try:
-                    arrays[name] = archive[name]
-                except ValueError as error:
-                    if "allow_pickle" in str(error) or "Object arrays" in str(error):
-                        raise InputError(
-                            f"array {name!r} in {path} holds Python objects, never loaded: save numbers or text"
-                        ) from error
-                    raise
-    except (
-        ValueError,
-        OSError,
-        EOFError,
-        KeyError,
-        zipfile.BadZipFile,
-        zlib.error,
-        NotImplementedError,
-        RuntimeError,
-    ) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"cannot read {path} as NPZ: {first_line(error)}") from error
-    arrays = {name: array for name, array in arrays.items() if isinstance(array, np.ndarray) and array.ndim}
-    if not arrays:
-        raise InputError(f"{path} holds no arrays with rows")
-    lengths = Counter(len(array) for array in arrays.values())
-    rows = next(
-        (len(arrays[name]) for name in ("y", "target") if name in arrays), max(lengths, key=lambda k: (lengths[k], k))
-    )
-    notes: list[str] = []
-    columns: dict[str, np.ndarray] = {}
-    for name, array in arrays.items():
-        if len(array) != rows:
-            notes.append(f"array {name!r} of length {len(array)} is left out: the others have {rows} rows")
-        elif array.dtype.names or array.dtype.kind in "cV":
-            notes.append(f"array {name!r} of type {array.dtype} is left out")
-        elif array.ndim == 1:
-            columns[name] = _text_or_numbers(array)
-        else:
-            flat = array.reshape(rows, -1)
-            columns.update(
-                {f"{name}{position}": _text_or_numbers(flat[:, position]) for position in range(flat.shape[1])}
-            )
-    target = next((name for name in ("y", "target") if name in columns), None)
-    return Table(pd.DataFrame(columns, index=range(rows)), path.name, target=target, notes=notes)
-
-
-def _text_or_numbers(array: np.ndarray) -> np.ndarray:
-    """Make native arrays that pandas takes: bytes become text, half and extended floats double."""
-    if array.dtype.kind == "S":
-        return np.char.decode(array, "latin-1")
-    if array.dtype.kind == "f":
-        return array.astype(np.float64)
-    return array.astype(array.dtype.newbyteorder("="))
