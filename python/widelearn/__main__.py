@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import signal
 import sys
 import warnings
@@ -113,6 +114,7 @@ def command(arguments: Sequence[str] | None) -> int:
     """Run the command that the arguments name; return its exit code."""
     top = parser()
     options = top.parse_args(arguments)
+    options.line = shlex.join(["widelearn", *(sys.argv[1:] if arguments is None else arguments)])
     if options.command is None and not options.version:
         top.error("name a command: compare, predict, list, run, merge or report")
     try:

@@ -7,11 +7,12 @@ from html.parser import HTMLParser
 import pytest
 
 import compared_results
+from command_line import run
 from compared_results import CLASSES, HOSTILE
 from widelearn.experiments.comparison import outputs, page
 from widelearn.experiments.comparison.journal import Journal
 from widelearn.experiments.comparison.runner import Comparison
-from widelearn.experiments.errors import InputError
+from widelearn.experiments.studies.experiment import report
 
 MAKERS = [compared_results.classification, compared_results.regression]
 VOID = {"meta", "link", "img", "br"}
@@ -131,7 +132,7 @@ def test_report_says_all_of_it(files):
         "failed: ValueError: <b>no</b>",
         "-0.1400 ± 0.0300",
         "117 of 125 are right",
-        "That is not known: this comparison fitted one number of rows.",
+        "That is not known: every method was fitted on one number of rows.",
         "number (decimal point)",
         "sep ',', decimal '.', encoding 'utf-8'",
         f"dropped: {HOSTILE}",
@@ -159,17 +160,34 @@ def test_control_characters_are_shown_in_the_page():
     assert "\\x1b[31m\\u202e" in page.document(results, [])
 
 
-def test_a_folder_is_drawn_again(files, tmp_path):
-    folder = tmp_path / "out"
+def put(folder, results):
     folder.mkdir()
-    (folder / "results.json").write_bytes(files[0]["results.json"])
-    outputs.redraw(folder, json.loads(files[0]["results.json"]))
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
-        name: content for name, content in files[0].items() if name != "predictions.csv"
+    (folder / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    return folder
+
+
+def test_a_folder_is_drawn_again(files, tmp_path, capsys):
+    folder = put(tmp_path / "out", json.loads(files[0]["results.json"]))
+    code, out, _ = run(capsys, "report", folder)
+    assert code == 0
+    assert "Chosen is ntk" in out
+    assert f"Report: {folder / 'report.html'}" in out
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "results.json"} == {
+        name: content for name, content in files[0].items() if name not in {"predictions.csv", "results.json"}
     }
+    assert report(folder) == json.loads(files[0]["results.json"])
 
 
-@pytest.mark.parametrize("key", ["rows", "data", "metric", "inspection"])
-def test_damaged_results_are_refused(tmp_path, key):
-    with pytest.raises(InputError, match=r"results\.json is damaged .*: run the comparison again"):
-        outputs.redraw(tmp_path, compared_results.classification() | {key: [3]})
+@pytest.mark.parametrize("key", ["rows", "data", "metric", "inspection", "versions"])
+def test_damaged_results_are_refused(tmp_path, capsys, key):
+    folder = put(tmp_path / "out", compared_results.classification() | {key: [3]})
+    code, _, err = run(capsys, "report", folder)
+    assert code == 2
+    assert "is damaged" in err
+    assert err.count("\n") == 1
+
+
+def test_results_of_another_version_are_refused(tmp_path, capsys):
+    folder = put(tmp_path / "out", {"schema": "widelearn-compare/1"})
+    code, _, err = run(capsys, "report", folder)
+    assert (code, "is of widelearn-compare/1, this version draws widelearn-compare/2" in err) == (2, True)

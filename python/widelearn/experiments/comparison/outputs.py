@@ -9,7 +9,6 @@ from widelearn.experiments import report_page, store
 from widelearn.experiments.comparison import figures, page, printed
 from widelearn.experiments.comparison.journal import RESULTS, Journal
 from widelearn.experiments.comparison.runner import Comparison
-from widelearn.experiments.errors import InputError
 
 SCHEMA = "widelearn-compare/2"
 REPORT, PREDICTIONS = "report.html", "predictions.csv"
@@ -54,15 +53,6 @@ def draw(results: dict[str, Any], out: Path) -> set[str]:
         store.write_csv(out / f"{picture.name}.csv", picture.rows)
     page.write(out / REPORT, results, drawn)
     return {REPORT, *(f"{picture.name}.{kind}" for picture in drawn for kind in KINDS)}
-
-
-def redraw(out: Path, results: dict[str, Any]) -> None:
-    """Write figures and report anew from what a folder's results.json holds; InputError if it is damaged."""
-    try:
-        draw(results, out)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        why = f"{type(error).__name__} {error}"
-        raise InputError(f"{out / RESULTS[0]} is damaged ({why}): run the comparison again") from error
 
 
 def predictions(held_out: Mapping[str, Any], results: dict[str, Any]) -> list[dict[str, Any]]:

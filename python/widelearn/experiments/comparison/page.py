@@ -27,7 +27,10 @@ from widelearn.plots import METRICS
 TEMPLATE = "report.html.j2"
 # So many columns of a table are listed; results.json has them all.
 MOST_COLUMNS = 300
-UNKNOWN = "That is not known: this comparison fitted one number of rows. `widelearn forecast` asks that question."
+UNKNOWN = (
+    "That is not known: every method was fitted on one number of rows. To see it, compare again with more rows held "
+    "out (--test-size), and look whether the scores fall."
+)
 
 
 def write(path: Path, results: Results, pictures: Sequence[Picture]) -> None:
@@ -113,11 +116,12 @@ def _scores(results: Results) -> dict[str, Any]:
     """Lay out what chooses, what was seen on held-out rows, and the distances."""
     metric = METRICS[results["metric"]]
     better = "more" if results["greater_is_better"] else "less"
+    weights = any(row["weighted"] for row in results["rows"])
 
     def remarks(row: Row) -> str:
         texts = ["stopped by --time-limit"] if row["stopped"] else []
         texts += [f"chosen at the edge of what was tried: {listing(row['edge'])}"] if row["edge"] else []
-        texts += [] if row["weighted"] else ["fitted without weights"]
+        texts += ["fitted without weights"] if weights and not row["weighted"] else []
         if row["difference"] is not None and row["model"] != results["chosen"]:
             sure = apart(row["difference"]["value"] or 0.0, row["difference"]["se"])
             texts += ["not to be told from the chosen one"] if sure is False else []
@@ -142,11 +146,13 @@ def _metrics(results: Results) -> dict[str, Any]:
 
     def cell(name: str) -> Callable[[Row], str]:
         return lambda row: (
-            "" if name not in row["scores"] else with_error(row["scores"][name], row["scores_se"].get(name))
+            "–" if row["scores"].get(name) is None else with_error(row["scores"][name], row["scores_se"].get(name))
         )
 
     columns = [(METRICS[name], "n", cell(name)) for name in names]
-    return _table(results, "Every metric on the held-out rows", "± one standard error.", columns)
+    return _table(
+        results, "Every metric on the held-out rows", "± one standard error; –: not defined, or not given.", columns
+    )
 
 
 def _costs(results: Results) -> dict[str, Any]:
@@ -180,7 +186,7 @@ def _columns(found: list[dict[str, Any]]) -> dict[str, Any]:
     rows = [
         {
             "name": one["name"],
-            "kind": " ".join(filter(None, (one["kind"], f"({one['marks']})" if one.get("marks") else ""))),
+            "kind": " ".join(filter(None, (one["kind"], _marks(one.get("marks"))))),
             "missing": one.get("missing", ""),
             "distinct": one.get("distinct", ""),
             "done": one.get("done", ""),
@@ -192,9 +198,20 @@ def _columns(found: list[dict[str, Any]]) -> dict[str, Any]:
     return {"rows": rows, "caption": f"How each column was understood, and what became of it.{more}"}
 
 
+def _marks(marks: Any) -> str:
+    """Write the marks by which a column was read: (decimal ',')."""
+    if isinstance(marks, dict):
+        marks = ", ".join(f"{name} {value!r}" for name, value in marks.items())
+    return f"({marks})" if marks else ""
+
+
 def _reading(reading: dict[str, Any] | None) -> str:
     """Say how the file was read."""
-    known = {name: value for name, value in (reading or {}).items() if value not in (None, [], {}, False)}
+    known = {
+        name: value
+        for name, value in (reading or {}).items()
+        if value not in (None, [], {}, "") and not isinstance(value, bool)
+    }
     if not known:
         return ""
     texts = (f"{name} {listing(value) if isinstance(value, list) else repr(value)}" for name, value in known.items())

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from widelearn.experiments import report_page, store, studies
+from widelearn.experiments.comparison import outputs, reporting
 from widelearn.experiments.errors import InputError, complain, listing, nearest, require, visible
 from widelearn.experiments.progress import Progress
 from widelearn.experiments.studies import choices, merging, sources
@@ -129,10 +130,15 @@ def run_merge(options: Namespace) -> int:
 
 
 def run_report(options: Namespace) -> int:
-    """Judge and draw studies anew from the rows in a folder; return the exit code."""
+    """Judge and draw studies anew from the rows in a folder, or draw a comparison anew; return the exit code."""
+    folder = Path(options.folder)
+    if (results := reporting.redrawn(folder)) is not None:
+        outputs.show(results)
+        report_page.say(f"Report: {folder / outputs.REPORT}")
+        return 0
     console = report_page.console()
     broken = False
-    for some in merging.parts([Path(options.folder)]).values():
+    for some in merging.parts([folder]).values():
         order, rows = merging.whole(some, options.study)
         with store.claimed(some[0].path):
             results = _finish(StudyFolder(some[0].path, order), rows, options.study)

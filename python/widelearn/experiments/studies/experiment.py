@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from widelearn.experiments import store, studies
+from widelearn.experiments.comparison import reporting
 from widelearn.experiments.errors import InputError, listing
 from widelearn.experiments.studies import choices, merging, runner
 from widelearn.experiments.studies.folder import StudyFolder
@@ -112,19 +113,19 @@ def _workers(jobs: int, dask: str | None) -> Workers:
 
 
 def report(folder: str | os.PathLike[str], *, study: Spec | str | os.PathLike[str] | None = None) -> dict[str, Any]:
-    """Judge the rows of a study's folder anew, and write its results and figures again.
+    """Judge the rows of a study's folder anew, and write its results and figures again; or draw a comparison's again.
 
     Parameters
     ----------
     folder : path
-        The study's own folder, or that of a run of one study.
+        The study's own folder, or that of a run of one study; or one that ``widelearn compare`` wrote.
     study : Spec, path or None, default=None
         Needed where the study is your own: files that a folder names are never run.
 
     Returns
     -------
     dict
-        As `run` returns it; "versions" are those that the rows were made with.
+        As `run` returns it, "versions" are those that the rows were made with. Of a comparison, its results.json.
 
     Raises
     ------
@@ -146,6 +147,8 @@ def report(folder: str | os.PathLike[str], *, study: Spec | str | os.PathLike[st
     >>> again["claims"] == first["claims"]
     True
     """
+    if (results := reporting.redrawn(Path(folder))) is not None:
+        return results
     found = merging.parts([Path(folder)])
     if len(found) > 1:
         raise InputError(f"{folder} holds {len(found)} studies, {listing(found)}: name the folder of one")

@@ -15,7 +15,8 @@ MERGE = """\
 Join what `widelearn run --shard k/K` wrote for every k, on whatever machines, into the folder of a whole run: rows of
 one question, none missing, none there twice differently. Then the claims are judged, and figures drawn."""
 REPORT = """\
-Judge the claims of a study anew by the rows in its folder, and write results and figures; nothing is simulated."""
+Judge the claims of a study anew by the rows in its folder, and write results and figures; nothing is simulated. Of a
+folder of `widelearn compare`, report.html and the figures are written anew by results.json; nothing is fitted."""
 FILE = "the file of the study, if it is your own"
 
 
@@ -33,9 +34,11 @@ def add_studies(commands: Any) -> None:
     add("--out", metavar="DIR", help="folder for results (default: first free of widelearn-merged, -2, ...)")
     add("--force", action="store_true", help="let --out replace files")
 
-    report = commands.add_parser("report", help="judge and draw a study anew from its rows", description=REPORT)
+    report = commands.add_parser(
+        "report", help="judge and draw a study, or draw a comparison, anew", description=REPORT
+    )
     report.set_defaults(run="studies.command:run_report", needs=("rich", "matplotlib"))
-    report.add_argument("folder", metavar="DIR", help="a folder that `widelearn run` or `widelearn merge` wrote")
+    report.add_argument("folder", metavar="DIR", help="a folder that `widelearn run`, `merge` or `compare` wrote")
     report.add_argument("--study", metavar="FILE", help=FILE)
 
 
