@@ -40,7 +40,8 @@ def scores(rows: Rows, ax: Axes) -> Axes:
         color, score, spread = color_of(row), row["score"], row["score_se"] or 0.0
         beside: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "center"}
         if score is None:
-            ax.annotate("failed", (0.02, position), color="#b91c1c", **beside)
+            why = "no score" if row.get("error") is None else "failed"
+            ax.annotate(why, (0.02, position), color="#b91c1c", **beside)
         elif row["metric"] == "r2" and score < OFF_SCALE:
             ax.annotate(f"◂ {score:.3g}", (0.02, position), color=color, **beside)
         elif row["metric"] in LOSSES and score > worst > 0:

@@ -47,7 +47,7 @@ def pictures(results: Results) -> list[Picture]:
 
 def _compared(results: Results) -> Picture:
     rows = [_flat(row, results["metric"]) for row in ranked(results)]
-    best = "; ".join(f"{row['model']} {'failed' if row['score'] is None else number(row['score'])}" for row in rows)
+    best = "; ".join(f"{row['model']} {'without' if row['score'] is None else number(row['score'])}" for row in rows)
     alt = f"Held-out {plots.METRICS[results['metric']]} of each method, its seconds and its memory: {best}."
     return Picture("compare", "Scores, time and memory", alt, rows, plots.comparison(rows, headline(results)))
 

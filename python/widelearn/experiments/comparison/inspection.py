@@ -18,6 +18,8 @@ Loss = Callable[[Any], Array]
 # What is written and drawn, and what importance may cost: so many predicted rows, so many a call.
 MOST_POINTS, MOST_NAMES = 500, 30
 MOST_PREDICTED, MOST_ROWS, MOST_COLUMNS, A_CALL = 100_000, 1_000, 100, 5_000
+# A call holds so many cells at most, unless a single copy has more.
+MOST_CELLS = 4_000_000
 REPEATS = 5
 MOST_BINS, LEAST_IN_BIN = 10, 10
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -156,13 +158,12 @@ def _importance(
     rows = np.arange(len(frame)) if len(frame) <= most else np.sort(random.choice(len(frame), most, replace=False))
     part = frame.iloc[rows]
     loss, name = _loss(model, part, y[rows], y, task, metric, classes)
-    before = loss(part)
+    orders = [(int(place), random.permutation(len(rows))) for place in tried for _ in range(REPEATS)]
+    rises = _shuffled(part, orders, loss) - loss(part)
     found: list[dict[str, Any]] = []
-    for place in tried:
-        orders = [random.permutation(len(rows)) for _ in range(REPEATS)]
-        rise = np.mean(_shuffled(part, int(place), orders, loss) - before, axis=0)
-        error = float(rise.std(ddof=1) / math.sqrt(len(rise))) if len(rise) > 1 else None
-        found.append({"column": columns[place], "value": float(rise.mean()), "se": error})
+    for place, own in zip(tried, rises.reshape(len(tried), REPEATS, len(rows)).mean(axis=1), strict=True):
+        error = float(own.std(ddof=1) / math.sqrt(len(own))) if len(own) > 1 else None
+        found.append({"column": columns[place], "value": float(own.mean()), "se": error})
     found.sort(key=lambda one: one["value"], reverse=True)
     which = (
         f"{len(columns)} columns"
@@ -173,18 +174,20 @@ def _importance(
     return found, about
 
 
-def _shuffled(part: pd.DataFrame, place: int, orders: list[Array], loss: Loss) -> Array:
-    """Return the loss of every row for each order of one column, so many rows a call that memory stays small."""
+def _shuffled(part: pd.DataFrame, orders: list[tuple[int, Array]], loss: Loss) -> Array:
+    """Return the loss of every row for each column in its order, so many copies a call that memory stays small."""
     import pandas as pd
 
-    n, column = len(part), part.columns[place]
-    a_call = max(1, A_CALL // max(1, n))
+    n, width = part.shape
+    a_call = max(1, min(A_CALL, MOST_CELLS // width) // n)
     losses = []
     for start in range(0, len(orders), a_call):
         some = orders[start : start + a_call]
-        frames = pd.concat([part] * len(some), ignore_index=True)
-        frames.isetitem(place, part[column].iloc[np.concatenate(some)].array)
-        losses.append(loss(frames).reshape(len(some), n))
+        copies = pd.concat([part] * len(some), ignore_index=True)
+        for place in dict.fromkeys(place for place, _ in some):
+            rows = [order if own == place else np.arange(n) for own, order in some]
+            copies.isetitem(place, part.iloc[:, place].iloc[np.concatenate(rows)].array)
+        losses.append(loss(copies).reshape(len(some), n))
     return np.concatenate(losses)
 
 
