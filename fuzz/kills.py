@@ -39,21 +39,40 @@ from widelearn.runtime.whole_files import MADE, is_ours, replacing
 # Where a kill may fall between any two states of a file.
 EVENTS = ("open", "fsync", "replace", "unlink", "mkdir", "rmdir")
 MEASURED = ("fit_s", "predict_s", "peak_bytes", "tune_s", "seconds")
-COMPARE = ["compare", "--data", "diabetes", "--models", "linear,sklearn_ridge", "--save", "m", "--out", "out"]
-RUN = ["run", "all", "--quick", "--out", "out"]
+COMPARE = [
+    "compare",
+    "--data",
+    "diabetes",
+    "--models",
+    "linear,sklearn_ridge",
+    "--save",
+    "m",
+    "--out",
+    "out",
+    "--quiet",
+]
+RUN = ["run", "all", "--quick", "--out", "out", "--quiet"]
 STUDIES = ("random-features", "nt-interpolation")
 
 
 def call(*arguments: str) -> int:
     """Run the command line without a word."""
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-        return command_line([*arguments, "--quiet"])
+        return command_line([*arguments])
 
 
 def run_studies(*more: str) -> int:
     """Run two studies as "all"."""
     studies.choose = lambda name: [studies.find(one) for one in STUDIES]
     return call(*RUN, *more)
+
+
+def run_shards(*more: str) -> int:
+    """Run a study in two parts, and merge them."""
+    parts = ["s1", "s2"]
+    runs = [["run", STUDIES[0], "--quick", "--shard", f"{one[1]}/2", "--out", one, *more] for one in parts]
+    codes = [call(*run, "--quiet") for run in runs]
+    return max(*codes, call("merge", *parts, "--out", "out", *(["--force"] if more else [])))
 
 
 def fit(model: Callable[[Path], Any], *more: str) -> int:
@@ -119,6 +138,7 @@ class Case:
 CASES = {
     "compare": Case(partial(call, *COMPARE), ("--resume",)),
     "run": Case(run_studies, ("--resume",)),
+    "shards": Case(run_shards, ("--resume",)),
     "KernelRidge": Case(partial(fit, kernel_ridge), ignored=("state.npz",)),
     "TwoLayerRegressor": Case(partial(fit, two_layer), ignored=("state.npz",)),
 }

@@ -13,20 +13,23 @@ from widelearn.experiments.errors import InputError
 from widelearn.experiments.studies.baselines import RIDGES, Rival, best_accuracy
 from widelearn.experiments.studies.judging import Verdict
 from widelearn.experiments.studies.runner import Order, failed, run, written
+from widelearn.experiments.studies.workers import Processes
 from widelearn.kernels import RBF
 
 
 @pytest.fixture(scope="module")
 def results():
-    """Each study's quick results, run once."""
+    """Each study's quick results, run once, in two processes where warnings are errors, too."""
     made = {}
+    with pytest.MonkeyPatch.context() as patch, Processes(2) as workers:
+        patch.setenv("PYTHONWARNINGS", "error")
 
-    def of(name):
-        if name not in made:
-            made[name] = run(Order.of(studies.find(name), quick=True))
-        return made[name]
+        def of(name):
+            if name not in made:
+                made[name] = run(Order.of(studies.find(name), quick=True), workers)
+            return made[name]
 
-    return of
+        yield of
 
 
 @pytest.mark.parametrize("name", studies.NAMES)

@@ -62,6 +62,7 @@ PAPERS = {
         "emergence",
         "beyond-kernels",
     ),
+    "real_data": ("real-ladder", "uci-ntk"),
 }
 NAMES = tuple(name for names in PAPERS.values() for name in names)
 

@@ -1,0 +1,1 @@
+"""Studies on tables of real data."""
