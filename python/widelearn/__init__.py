@@ -3,7 +3,19 @@
 from importlib import import_module
 from typing import Any
 
-from widelearn import datasets, diagnostics, estimators, features, kernels, nets, persistence, ridge, runtime, theory
+from widelearn import (
+    datasets,
+    diagnostics,
+    estimators,
+    features,
+    forecast,
+    kernels,
+    nets,
+    persistence,
+    ridge,
+    runtime,
+    theory,
+)
 from widelearn.estimators import (
     FeatureRidge,
     FeatureRidgeClassifier,
@@ -66,6 +78,7 @@ __all__ = [
     "diagnostics",
     "estimators",
     "features",
+    "forecast",
     "get_num_threads",
     "kernels",
     "linearize",

@@ -336,7 +336,7 @@ def test_classes(smooth):
         (lambda X, Y: X @ Y.T, "not here in closed form"),
         ("precomputed", "no gradients"),
     ],
-    ids=str,
+    ids=lambda value: value.__name__ if callable(value) and hasattr(value, "__name__") else str(value),
 )
 def test_kernels_without_gradients_are_refused(kernel, reason, smooth):
     with pytest.raises(ValueError, match=reason):

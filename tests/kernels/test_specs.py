@@ -37,7 +37,7 @@ def evaluate(spec):
     return float(out[0, 0])
 
 
-@pytest.mark.parametrize("kernel", KERNELS, ids=repr)
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: repr(kernel).split(" object at ")[0])
 def test_the_core_reads_what_a_kernel_says_of_itself(kernel):
     spec = kernel.spec(2)
     assert type(spec) in get_args(specs.Kernel)

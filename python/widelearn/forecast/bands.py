@@ -1,0 +1,46 @@
+"""How sure a forecast is: its 90 % band, and when there is none, with what would help."""
+
+import numpy as np
+
+from widelearn.forecast.curves import KernelCurve, Point
+
+# 90 % of a normal law; uncertainty of the slope for each factor e in rows; share of the predictions' difference.
+NORMAL, SLOPE, DISAGREEMENT = 1.645, 0.03, 0.5
+# Widest band, largest standard error of the level, and farthest rows, as multiples of the sample.
+WIDEST, NOISIEST, FARTHEST = 0.30, 0.12, 10.0
+# What a wide band costs when a penalty is chosen.
+CAUTION = 0.3
+
+
+def half_width(point: Point, reach: float) -> float:
+    """Return h of the band exp(± h), for reach times the rows of the sample."""
+    apart = min(abs(np.log(point.by_state / point.by_power)), 1.0)
+    slope = SLOPE * np.log(max(reach, 1.0))
+    return float(NORMAL * np.sqrt(point.spread**2 + slope**2 + (DISAGREEMENT * apart) ** 2))
+
+
+def refusal(curve: KernelCurve, point: Point, reach: float) -> str:
+    """Say why a forecast is not given, and what would help; empty if it is given."""
+    apart, h = abs(np.log(point.by_state / point.by_power)), half_width(point, reach)
+    if reach > FARTHEST:
+        need = int(np.ceil(reach * curve.n / FARTHEST))
+        return (
+            f"too far: {reach:.1f} times the {curve.n} rows of the sample, at most {FARTHEST:g} times: give {need} rows"
+        )
+    if not curve.states.known:
+        return (
+            "no state is measured: degrees of freedom are below 1/2 or above .98 n at every penalty; scale the columns"
+        )
+    if point.spread > NOISIEST:
+        need = int(np.ceil(curve.n * (point.spread / NOISIEST) ** 2))
+        return (
+            f"heavy tails: few rows make most of the error, its standard error is {point.spread:.0%}: about {need} rows"
+            " would settle it, or another scale of the target"
+        )
+    if h > WIDEST and apart > 0.2:
+        both = f"theory {point.by_state:.4g}, power law {point.by_power:.4g}"
+        return f"predictors disagree by {apart:.0%} ({both}): give more rows"
+    if h > WIDEST:
+        need = int(np.ceil(curve.n * (h / WIDEST) ** 2))
+        return f"too noisy: the band is ± {h:.0%}, at most {WIDEST:.0%}: about {need} rows would settle it"
+    return ""

@@ -1,0 +1,87 @@
+"""The question of a forecast, and its answer from left-out errors of one sample."""
+
+from itertools import product
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from widelearn.forecast.answer import Forecast
+from widelearn.forecast.bands import CAUTION, half_width, refusal
+from widelearn.forecast.class_scores import ClassScores, Score, score_at
+from widelearn.forecast.curves import KernelCurve, Point
+from widelearn.forecast.feature_counts import feature_point
+from widelearn.forecast.problems import RidgeProblem
+from widelearn.forecast.samples import GRID, Doubles, blocks
+
+
+def numbers(name: str, values: ArrayLike, least: float, *, whole: bool = False) -> Doubles:
+    """Return numbers, at least `least`; ValueError otherwise."""
+    found = np.atleast_1d(np.asarray(values, dtype=np.float64)).ravel()
+    kind = "whole numbers" if whole else "numbers"
+    good = np.isfinite(found) & (found >= least) & (found > 0.0)
+    if not len(found) or not good.all() or (whole and (found % 1).any()):
+        shown = found[~good][:1] if (~good).any() else found[:1]
+        what = f"got {shown[0]:g}" if len(shown) else "got none"
+        raise ValueError(f"{name} must hold {kind} of at least {least:g}, positive and finite: {what}.")
+    return found
+
+
+class RidgeQuestion:
+    """Forecasts of one ridge problem, whose sample is decomposed once for all questions."""
+
+    def __init__(self, problem: RidgeProblem, rng: np.random.Generator) -> None:
+        self.problem = problem
+        grid = GRID * problem.size
+        classify = problem.labels is not None
+        self.looks = blocks(problem.K, problem.Y, grid, rng, keep=classify)
+        self.curve = KernelCurve(self.looks, grid)
+        self.scores = ClassScores(problem.labels, problem.codes) if problem.labels is not None else None
+
+    def answer(self, n: Doubles, n_features: Doubles | None, alphas: Doubles | None) -> Forecast:
+        """Return the forecast of every setting; of penalties that the estimator chooses from, the best."""
+        given = self.problem.alphas if alphas is None else alphas
+        chooses = alphas is None and self.problem.chooses
+        counts = np.array([self.problem.n_features]) if n_features is None else n_features
+        limit = n_features is not None
+        entries: list[tuple[float, float, float, Point]] = []
+        for rows, count in product(n, counts):
+            points = [(a, self._point(rows, count if limit else None, a)) for a in given]
+            chosen = [min(points, key=lambda one: self._merit(rows, one[1]))] if chooses else points
+            entries += [(rows, count, a, point) for a, point in chosen]
+        return self._forecast(entries)
+
+    def _point(self, n: float, n_features: float | None, alpha: float) -> Point:
+        if n_features is None or not self.curve.states.known:
+            return self.curve.point(n, alpha)
+        return feature_point(self.curve, n, n_features, alpha)
+
+    def _merit(self, n: float, point: Point) -> float:
+        """Return by what penalties are chosen: the error, and something for what is not sure."""
+        return float(np.log(point.error)) + CAUTION * half_width(point, n / self.curve.n)
+
+    def _forecast(self, entries: list[tuple[float, float, float, Point]]) -> Forecast:
+        n, counts, alphas = (np.array(column, dtype=np.float64) for column in list(zip(*entries, strict=True))[:3])
+        reasons = tuple(refusal(self.curve, point, rows / self.curve.n) for rows, _, _, point in entries)
+        given = np.array([not reason for reason in reasons])
+        test = np.array([point.error for *_, point in entries])
+        h = np.array([half_width(point, rows / self.curve.n) for rows, _, _, point in entries])
+        rates = losses = None
+        if self.scores is not None:
+            rates, losses = (self._scores(score, alphas, test, given) for score in self._kinds())
+        test, lower, upper = (np.where(given, one, np.nan) for one in (test, test * np.exp(-h), test * np.exp(h)))
+        return Forecast(n, counts, alphas, test, lower, upper, reasons, rates, losses, self.curve.n)
+
+    def _kinds(self) -> tuple[Score, Score]:
+        scores = self.scores
+        if scores is None:
+            raise TypeError("There are no classes.")
+        return scores.error_rate, scores.log_loss
+
+    def _scores(self, score: Score, alphas: Doubles, errors: Doubles, given: NDArray[np.bool_]) -> Doubles:
+        """Return a score of classes beside every error that is given."""
+        return np.array(
+            [
+                score_at(score, self.looks, self.curve, alpha, error) if good else np.nan
+                for alpha, error, good in zip(alphas, errors, given, strict=True)
+            ]
+        )

@@ -1,0 +1,94 @@
+"""What one kernel matrix tells of itself: its effective ridge, degrees of freedom and left-out errors by penalty."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from widelearn.ridge.lapack import eigh
+from widelearn.runtime import crossing
+
+Doubles = NDArray[np.float64]
+# Penalties of the grid, beside the mean of the matrix's diagonal: quarters of decades.
+GRID: Doubles = 10.0 ** np.arange(-5.0, 2.01, 0.25)
+# An unpenalised intercept is a constant that is added to the kernel, so many times the mean of its diagonal.
+INTERCEPT = 100.0
+# Eigenvalues below this share of the largest of the matrix without an intercept are rounding.
+ROUNDING = 1e-13
+# Blocks of a sample: how many parts, and how many of those are looked at; fewest rows of a part.
+BLOCKS = ((1, 1), (2, 2), (4, 4), (8, 8), (16, 8))
+FEWEST_ROWS = 40
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What rows tell at each penalty α of a grid, with R = (K + α)⁻¹ and left-out errors q_i = (R y)_i / R_ii.
+
+    Attributes
+    ----------
+    n : int
+        Rows.
+    kappa : ndarray of shape (a,)
+        Effective ridge κ = 1 / tr R.
+    inflation : ndarray of shape (a,)
+        v = mean_i (R²)_ii / R_ii², which the noise of a target is multiplied by in a left-out error.
+    error : ndarray of shape (a,)
+        E = mean_i q_i², averaged over targets.
+    gcv : ndarray of shape (a,)
+        The generalised cross-validation error (‖R y‖² / n) / (tr R / n)².
+    spread : ndarray of shape (a,)
+        Standard error of E, relative to E, of independent rows.
+    rows : ndarray of shape (n,)
+        Which rows of the sample these are.
+    left_out : ndarray of shape (a, n, t), float32, or None
+        The left-out values y - q, where asked for.
+    """
+
+    n: int
+    kappa: Doubles
+    inflation: Doubles
+    error: Doubles
+    gcv: Doubles
+    spread: Doubles
+    rows: NDArray[np.intp]
+    left_out: NDArray[np.float32] | None = None
+
+    @classmethod
+    def of(cls, K: Doubles, Y: Doubles, alphas: Doubles, rows: NDArray[np.intp], *, keep: bool = False) -> "Sample":
+        """Look at some rows of a kernel matrix (m, m) and of targets (m, t), at every penalty; 9 n³ flops."""
+        n, Y = len(rows), Y[rows]
+        values, U = eigh(crossing(K, rows, rows))
+        values = np.maximum(values, ROUNDING * values[-1] / INTERCEPT)
+        c, squares = U.T @ Y, U * U
+        W = 1.0 / (values[:, None] + alphas)
+        diagonal, of_square = squares @ W, squares @ (W * W)
+        error, spread, kept = np.empty(len(alphas)), np.empty(len(alphas)), []
+        for j, w in enumerate(W.T):
+            q = (U @ (c * w[:, None])) / diagonal[:, j, None]
+            by_row = np.square(q).mean(axis=1)
+            error[j] = by_row.mean()
+            spread[j] = by_row.std() / max(error[j], np.finfo(float).tiny) / np.sqrt(n)
+            if keep:
+                kept.append((Y - q).astype(np.float32))
+        trace = W.sum(axis=0)
+        gcv = (np.square(c).mean(axis=1) @ (W * W)) / n / (trace / n) ** 2
+        inflation = (of_square / diagonal**2).mean(axis=0)
+        return cls(n, 1.0 / trace, inflation, error, gcv, spread, rows, np.array(kept) if keep else None)
+
+
+def with_intercept(K: Doubles) -> Doubles:
+    """Return a kernel matrix whose ridge regression has, but for a share of 1 / (100 n), a free intercept."""
+    return K + INTERCEPT * float(np.mean(np.diag(K)))
+
+
+def blocks(K: Doubles, Y: Doubles, alphas: Doubles, rng: np.random.Generator, *, keep: bool = False) -> list[Sample]:
+    """Look at all rows, and at disjoint parts of them: halves, quarters, eighths and half of the sixteenths."""
+    order, found = rng.permutation(len(K)), []
+    for parts, looked_at in BLOCKS:
+        n = len(K) // parts
+        if n < FEWEST_ROWS and parts > 1:
+            break
+        for part in range(looked_at):
+            rows = order[part * n : (part + 1) * n]
+            found.append(Sample.of(K, Y, alphas, rows, keep=keep))
+    return found

@@ -1,0 +1,49 @@
+"""Draw forecasts: learning curves with their bands, and what was measured later."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from widelearn.plots.canvas import framed, new_figure, plain_ticks
+from widelearn.plots.canvas import SERIES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def learning_curves(forecast: Any, ax: Axes | None = None) -> Axes:
+    """Draw forecast errors over rows with their bands, a line a setting, and measured errors as points."""
+    if ax is None:
+        ax = new_figure(6.4, 4.2).subplots()
+    settings = list(dict.fromkeys(zip(forecast.n_features, forecast.alpha, strict=True)))
+    for index, (count, alpha) in enumerate(settings):
+        color = SERIES[index % len(SERIES)]
+        own = [i for i in range(len(forecast.n)) if _same((forecast.n_features[i], forecast.alpha[i]), (count, alpha))]
+        own.sort(key=lambda i: forecast.n[i])
+        x, low, high = forecast.n[own], forecast.lower[own], forecast.upper[own]
+        ax.plot(x, forecast.test[own], "o-", color=color, markersize=4, label=_setting(count, alpha))
+        ax.fill_between(x, low, high, color=color, alpha=0.15, linewidth=0)
+    for index, found in enumerate(forecast.measurements):
+        style: dict[str, Any] = {"marker": "D", "color": "black", "capsize": 2, "zorder": 4}
+        label = None if index else "measured ± 2 standard errors"
+        ax.errorbar(found.n, found.test, yerr=2 * found.standard_error, linestyle="none", label=label, **style)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    for axis in (ax.xaxis, ax.yaxis):
+        plain_ticks(axis)
+    ax.set_xlabel("rows")
+    ax.set_ylabel("squared error of new rows")
+    return framed(ax)
+
+
+def _same(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Whether two settings are one; what is not a number is like what is none either."""
+    return all(a == b or (math.isnan(a) and math.isnan(b)) for a, b in zip(one, other, strict=True))
+
+
+def _setting(count: float, alpha: float) -> str:
+    """Write what a line is of; what is not a number is not named."""
+    parts = [f"{count:g} features"] if math.isfinite(count) else []
+    parts += [f"alpha {alpha:.3g}"] if math.isfinite(alpha) else []
+    return ", ".join(parts) or "forecast"
