@@ -55,6 +55,8 @@ class Forecast:
         Forecast share of wrong classes, for a classifier.
     log_loss : ndarray of shape (k,) or None
         Forecast log loss of calibrated left-out scores, for a classifier.
+    baseline : float
+        Squared error of the mean of the targets, at the sample's rows left out.
     n_sample : int
         Rows that were looked at.
     method : str
@@ -72,9 +74,15 @@ class Forecast:
     reason: tuple[str, ...]
     error_rate: Doubles | None = None
     log_loss: Doubles | None = None
+    baseline: float = np.nan
     n_sample: int = 0
     method: str = "left-out errors"
     measurements: tuple[Measurement, ...] = field(default=())
+
+    @property
+    def nothing_learnt(self) -> bool:
+        """Whether no forecast error is below that of the mean of the targets by more than its band."""
+        return not bool((self.upper < self.baseline).any())
 
     def recommend(
         self, target_error: float, cost: Callable[[float, float], float] | None = None, *, sure: bool = False

@@ -4,19 +4,21 @@ import numpy as np
 
 from widelearn.forecast.curves import KernelCurve, Point
 
-# 90 % of a normal law; uncertainty of the slope for each factor e in rows; share of the predictions' difference.
-NORMAL, SLOPE, DISAGREEMENT = 1.645, 0.03, 0.5
+# 90 % of a normal law; uncertainty of the slope for each factor e in rows; shares of the predictions' difference, and
+# of that of GCV and left-out errors.
+NORMAL, SLOPE, DISAGREEMENT, UNLIKE = 1.645, 0.03, 0.5, 0.15
 # Widest band, largest standard error of the level, and farthest rows, as multiples of the sample.
 WIDEST, NOISIEST, FARTHEST = 0.30, 0.12, 10.0
-# What a wide band costs when a penalty is chosen.
-CAUTION = 0.3
+# A penalty is chosen by so much of its band above the forecast: by the upper end.
+CAUTION = 1.0
 
 
 def half_width(point: Point, reach: float) -> float:
     """Return h of the band exp(± h), for reach times the rows of the sample."""
     apart = min(abs(np.log(point.by_state / point.by_power)), 1.0)
     slope = SLOPE * np.log(max(reach, 1.0))
-    return float(NORMAL * np.sqrt(point.spread**2 + slope**2 + (DISAGREEMENT * apart) ** 2))
+    parts = (point.spread, slope, DISAGREEMENT * apart, UNLIKE * point.apart)
+    return float(NORMAL * np.sqrt(np.square(parts).sum()))
 
 
 def refusal(curve: KernelCurve, point: Point, reach: float) -> str:

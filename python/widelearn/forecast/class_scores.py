@@ -14,6 +14,8 @@ from widelearn.forecast.samples import Sample
 
 # Sizes of blocks by which a score goes with the squared error, from the whole sample on.
 SIZES = 4
+# Least span of log errors that a slope is fitted to.
+LEAST = 1e-3
 Score = Callable[[NDArray[Any], NDArray[np.intp]], float]
 
 
@@ -45,19 +47,36 @@ class ClassScores:
         return float(minimize_scalar(loss, bounds=(-4.0, 5.0), method="bounded", options={"xatol": 1e-2}).fun)
 
 
-def score_at(score: Score, looks: list[Sample], curve: KernelCurve, alpha: float, error: float) -> float:
-    """Return the score that goes with a squared error: by a line through their logarithms at blocks of four sizes."""
-    i = int(np.argmin(np.abs(np.log(curve.alphas / alpha))))
-    squared, found = [], []
-    for n in curve.sizes[-SIZES:]:
-        of_size = [look for look in looks if look.n == n and look.left_out is not None]
-        found.append(np.mean([score(look.left_out[i], look.rows) for look in of_size if look.left_out is not None]))
-        squared.append(np.mean([look.error[i] for look in of_size]))
-    if not np.isfinite(found).all():
-        return np.nan
-    x, y = np.log(squared), np.log(found)
-    if len(x) < 2 or np.ptp(x) < 1e-3:
-        return float(found[-1])
-    # A better fit has no worse score: a slope against that is noise.
-    slope = max(float(np.polyfit(x, y, 1)[0]), 0.0)
-    return float(np.exp(y[-1] + slope * (np.log(error) - x[-1])))
+class ScoreLines:
+    """A score of classes by the squared error: at each penalty a line through logarithms at four sizes."""
+
+    def __init__(self, score: Score, looks: list[Sample], curve: KernelCurve) -> None:
+        self.score, self.looks, self.curve = score, looks, curve
+        self.lines: dict[int, tuple[float, float, float]] = {}
+
+    def at(self, alpha: float, error: float) -> float:
+        """Return the score that goes with a squared error."""
+        i = int(np.argmin(np.abs(np.log(self.curve.alphas / max(alpha, 1e-300)))))
+        if i not in self.lines:
+            self.lines[i] = self._line(i)
+        x, y, slope = self.lines[i]
+        return float(np.exp(y + slope * (np.log(error) - x)))
+
+    def _line(self, i: int) -> tuple[float, float, float]:
+        """Return log error and log score of the whole sample, and the slope; of a better fit no score is worse."""
+        squared, found = [], []
+        for n in self.curve.sizes[-SIZES:]:
+            of_size = [look for look in self.looks if look.n == n]
+            found.append(np.mean([self.score(values(look, i), look.rows) for look in of_size]))
+            squared.append(np.mean([look.error[i] for look in of_size]))
+        x, y = np.log(squared), np.log(found)
+        clear = len(x) > 1 and np.isfinite(y).all() and np.ptp(x) > LEAST
+        slope = max(float(np.polyfit(x, y, 1)[0]), 0.0) if clear else 0.0
+        return float(x[-1]), float(y[-1]), slope
+
+
+def values(look: Sample, i: int) -> NDArray[Any]:
+    """Return the left-out values that a look kept, at one penalty."""
+    if look.left_out is None:
+        raise TypeError("The look at the sample kept no left-out values.")
+    return look.left_out[i]

@@ -101,13 +101,13 @@ def forecast(
     rows = numbers("n", n, 1.0)
     counts = None if n_features is None else numbers("n_features", n_features, 1.0, whole=True)
     alphas = None if alpha is None else numbers("alpha", alpha, 0.0)
-    X, y = checked(X, y, is_classifier(estimator))
+    table, targets = checked(X, y, is_classifier(estimator))
     if not has_closed_form(estimator):
         asked = [name for name, given in (("n_features", counts), ("alpha", alphas)) if given is not None]
         if asked:
             raise ValueError(NO_SETTING.format(type(estimator).__name__, " and ".join(asked)))
-        return by_refits(estimator, X, y, rows, random_state)
+        return by_refits(estimator, table, targets, rows, random_state)
     rng = np.random.default_rng(random_state)
-    kept = sampled(len(X), rng)
-    problem = ridge_problem(estimator, X[kept], y[kept], limit=counts is not None)
+    kept = sampled(len(table), rng)
+    problem = ridge_problem(estimator, table[kept], targets[kept], limit=counts is not None)
     return RidgeQuestion(problem, rng).answer(rows, counts, alphas)

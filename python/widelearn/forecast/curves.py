@@ -10,9 +10,8 @@ from widelearn.forecast.states import States, nonnegative
 # Exponents of E∞ + c n^-b, and what blocks of M/16, M/8, M/4, M/2 and M rows are trusted by: relative errors.
 POWERS: Doubles = -np.arange(0.05, 1.51, 0.05)
 TRUST = 1.0 / np.array([0.07, 0.05, 0.035, 0.025, 0.025])
-# The power law's weight by df1(κ) / M, and by how much GCV and left-out errors differ at the matched state.
-BY_STATE = ((0.3, 0.8, 1.5), (0.0, 0.5, 1.0))
-ALIKE, APART = 0.03, 0.10
+# The power law's weight by df1(κ) / M.
+BY_STATE = ((0.5, 2.0), (0.0, 1.0))
 
 
 @dataclass(frozen=True)
@@ -22,10 +21,10 @@ class Point:
     error: float
     by_state: float
     by_power: float
-    # df1(κ) / M, the relative standard error of the level, and by how much GCV and left-out errors differ.
-    share: float
+    # The standard error of the log error, by leaving out groups of rows.
     spread: float
-    apart: float
+    # How far GCV is from left-out errors at the matched state, where that matters: leverages are unlike.
+    apart: float = 0.0
 
 
 class KernelCurve:
@@ -35,51 +34,55 @@ class KernelCurve:
         self.alphas, self.log_alphas = alphas, np.log(alphas)
         self.sizes = np.array(sorted({look.n for look in looks}))
         self.top = max(looks, key=lambda look: look.n)
-        self.errors = np.array([np.mean([look.error for look in looks if look.n == n], axis=0) for n in self.sizes])
+        # Errors of every size of block, of all rows and without each group: (1 + g, sizes, a).
+        self.errors = np.array(
+            [np.mean([[look.error, *look.without] for look in looks if look.n == n], axis=0) for n in self.sizes]
+        ).swapaxes(0, 1)
         self.states = States(self.top, alphas)
+        self._apart = np.minimum(np.abs(np.log(self.top.gcv / self.top.error)), 1.0)
         half = [States(look, alphas) for look in looks if look.n == self.top.n // 2]
         # The states of one half of the rows, where they are measured.
         self.halves = next((states for states in half if states.known), None)
-        self._x = np.log(self.top.kappa)
-        self._apart = np.abs(np.log(self.top.gcv / self.top.error))
 
     @property
     def n(self) -> int:
         """Return the rows of the sample."""
         return self.top.n
 
-    def at(self, values: Doubles, alpha: float) -> float:
-        """Return what was found by penalty, at one of them."""
-        return float(np.exp(np.interp(np.log(alpha), self.log_alphas, np.log(values))))
-
     def power(self, n: float, alpha: float) -> float:
-        """Return the geometric mean of two power laws through the errors of the blocks."""
-        errors, x = np.array([self.at(row, alpha) for row in self.errors]), self.sizes / self.sizes[-1]
+        """Return the log error by the geometric mean of two power laws: straight in logarithms, and with a floor."""
+        errors, x = self._at(alpha)[:1], self.sizes / self.sizes[-1]
         if len(x) < 2:
-            return float(errors[-1])
-        weight = TRUST[-len(x) :]
-        line = np.polyfit(np.log(x[-3:]), np.log(errors[-3:]), 1, w=weight[-3:])
-        _, exponent, f = nonnegative(x, errors, POWERS, weight)
-        r = n / self.n
-        return float(np.sqrt(np.exp(np.polyval(line, np.log(r))) * (f[0] + f[1] * r**exponent)))
+            return float(errors[0, -1])
+        weight, r = TRUST[-len(x) :], np.log(n / self.n)
+        slope, level = np.polyfit(np.log(x[-3:]), errors[0, -3:], 1, w=weight[-3:])
+        _, exponents, f = nonnegative(x, np.exp(errors), POWERS, weight)
+        return float(level + slope * r + np.log(f[0, 0] + f[0, 1] * np.exp(exponents[0] * r))) / 2
+
+    def _at(self, alpha: float) -> Doubles:
+        """Return log errors at a penalty, (1 + g, sizes)."""
+        place = float(np.interp(np.log(max(alpha, 1e-300)), self.log_alphas, np.arange(len(self.alphas))))
+        low = min(int(place), len(self.alphas) - 2)
+        share = place - low
+        return (1.0 - share) * np.log(self.errors[..., low]) + share * np.log(self.errors[..., low + 1])
 
     def point(self, n: float, alpha: float) -> Point:
         """Return the forecast at n rows and a penalty."""
-        by_power = self.power(n, alpha)
+        by_power, level = self.power(n, alpha), self._at(alpha)[:, -1]
+        changes = level[1:] - level[0]
         if n <= self.n or not self.states.known:
-            x = float(np.interp(np.log(alpha), self.log_alphas, self._x))
-            by_state, weight, share = by_power, 1.0, 0.0
-        else:
-            x = self.states.matched(n, alpha)
-            by_state, share = self.states.error(n, x), self.states.df1(x) / self.n
-            weight = 0.0
-        spread, apart = self.doubts(x)
-        if weight == 0.0:
-            by_apart = 0.5 * float(np.clip((apart - ALIKE) / APART, 0.0, 1.0))
-            weight = max(float(np.interp(share, *BY_STATE)), by_apart)
-        error = float(np.exp((1.0 - weight) * np.log(by_state) + weight * np.log(by_power)))
-        return Point(error, by_state, by_power, share, spread, apart)
+            return Point(*[float(np.exp(by_power))] * 3, jackknife(changes))
+        x = self.states.matched(n, alpha)
+        by_state = float(np.log(self.states.error(n, x)))
+        weight = float(np.interp(float(self.states.df1(x)) / self.n, *BY_STATE))
+        error = (1.0 - weight) * by_state + weight * by_power
+        if weight < 1.0:
+            changes = weight * changes + (1.0 - weight) * self.states.deviations(x)
+        apart = (1.0 - weight) * float(np.interp(x, np.log(self.top.kappa), self._apart))
+        return Point(*(float(np.exp(one)) for one in (error, by_state, by_power)), jackknife(changes), apart)
 
-    def doubts(self, x: float) -> tuple[float, float]:
-        """Return, at log κ, the relative standard error of the level and how far GCV is from left-out errors."""
-        return float(np.interp(x, self._x, self.top.spread)), float(np.interp(x, self._x, self._apart))
+
+def jackknife(changes: Doubles) -> float:
+    """Return the standard error of an estimate that changes by so much without each group of rows."""
+    g = len(changes)
+    return float(np.sqrt((g - 1) / g * np.square(changes - changes.mean()).sum()))

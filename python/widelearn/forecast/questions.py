@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from widelearn.forecast.answer import Forecast
 from widelearn.forecast.bands import CAUTION, half_width, refusal
-from widelearn.forecast.class_scores import ClassScores, Score, score_at
+from widelearn.forecast.class_scores import ClassScores, ScoreLines
 from widelearn.forecast.curves import KernelCurve, Point
 from widelearn.forecast.feature_counts import feature_point
 from widelearn.forecast.problems import RidgeProblem
@@ -35,7 +35,11 @@ class RidgeQuestion:
         classify = problem.labels is not None
         self.looks = blocks(problem.K, problem.Y, grid, rng, keep=classify)
         self.curve = KernelCurve(self.looks, grid)
-        self.scores = ClassScores(problem.labels, problem.codes) if problem.labels is not None else None
+        self.lines: tuple[ScoreLines | None, ScoreLines | None] = (None, None)
+        if problem.labels is not None:
+            scores = ClassScores(problem.labels, problem.codes)
+            rate, loss = (ScoreLines(one, self.looks, self.curve) for one in (scores.error_rate, scores.log_loss))
+            self.lines = rate, loss
 
     def answer(self, n: Doubles, n_features: Doubles | None, alphas: Doubles | None) -> Forecast:
         """Return the forecast of every setting; of penalties that the estimator chooses from, the best."""
@@ -61,27 +65,21 @@ class RidgeQuestion:
 
     def _forecast(self, entries: list[tuple[float, float, float, Point]]) -> Forecast:
         n, counts, alphas = (np.array(column, dtype=np.float64) for column in list(zip(*entries, strict=True))[:3])
-        reasons = tuple(refusal(self.curve, point, rows / self.curve.n) for rows, _, _, point in entries)
+        reasons = tuple(refusal(self.curve, point, m / self.curve.n) for m, _, _, point in entries)
         given = np.array([not reason for reason in reasons])
         test = np.array([point.error for *_, point in entries])
         h = np.array([half_width(point, rows / self.curve.n) for rows, _, _, point in entries])
-        rates = losses = None
-        if self.scores is not None:
-            rates, losses = (self._scores(score, alphas, test, given) for score in self._kinds())
+        rates, losses = (self._scores(line, alphas, test, given) for line in self.lines)
         test, lower, upper = (np.where(given, one, np.nan) for one in (test, test * np.exp(-h), test * np.exp(h)))
-        return Forecast(n, counts, alphas, test, lower, upper, reasons, rates, losses, self.curve.n)
+        rows = len(self.problem.Y)
+        baseline = float(self.problem.Y.var(axis=0).mean()) * (rows / (rows - 1)) ** 2
+        return Forecast(n, counts, alphas, test, lower, upper, reasons, rates, losses, baseline, rows)
 
-    def _kinds(self) -> tuple[Score, Score]:
-        scores = self.scores
-        if scores is None:
-            raise TypeError("There are no classes.")
-        return scores.error_rate, scores.log_loss
-
-    def _scores(self, score: Score, alphas: Doubles, errors: Doubles, given: NDArray[np.bool_]) -> Doubles:
+    def _scores(
+        self, line: ScoreLines | None, alphas: Doubles, errors: Doubles, given: NDArray[np.bool_]
+    ) -> Doubles | None:
         """Return a score of classes beside every error that is given."""
-        return np.array(
-            [
-                score_at(score, self.looks, self.curve, alpha, error) if good else np.nan
-                for alpha, error, good in zip(alphas, errors, given, strict=True)
-            ]
-        )
+        if line is None:
+            return None
+        each = zip(alphas, errors, given, strict=True)
+        return np.array([line.at(alpha, error) if good else np.nan for alpha, error, good in each])

@@ -37,7 +37,7 @@ def by_refits(estimator: Any, X: Any, y: Any, n: Doubles, random_state: int) -> 
     spread = float(errors[:, -1].std(ddof=1) / np.sqrt(REPEATS) / means[-1])
     weight = np.sqrt(sizes / sizes[-1])
     x = sizes / sizes[-1]
-    _, exponent, f = nonnegative(x, means, POWERS, weight)
+    _, (exponent,), (f,) = nonnegative(x, means[None], POWERS, weight)
     line = np.polyfit(np.log(x[-3:]), np.log(means[-3:]), 1)
     r = n / sizes[-1]
     floored, straight = f[0] + f[1] * r**exponent, np.exp(np.polyval(line, np.log(r)))
@@ -47,10 +47,20 @@ def by_refits(estimator: Any, X: Any, y: Any, n: Doubles, random_state: int) -> 
     h = NORMAL * np.sqrt(spread**2 + slope**2 + (0.5 * apart) ** 2)
     reasons = tuple(_refusal(*one, n_sample=int(sizes[-1])) for one in zip(r, h, apart, strict=True))
     given = np.array([not reason for reason in reasons])
-    settings = (n, np.full(len(n), np.nan), np.full(len(n), np.nan))
-    values = (np.where(given, one, np.nan) for one in (test_error, test_error * np.exp(-h), test_error * np.exp(h)))
-    rates = np.where(given, test_error, np.nan) if classify else None
-    return Forecast(*settings, *values, reasons, rates, None, len(X), "power law of refits")
+    none = np.full(len(n), np.nan)
+    test, lower, upper = (
+        np.where(given, one, np.nan) for one in (test_error, test_error * np.exp(-h), test_error * np.exp(h))
+    )
+    rates = test if classify else None
+    baseline = _of_the_mean(y, classify)
+    return Forecast(n, none, none, test, lower, upper, reasons, rates, None, baseline, len(X), "power law of refits")
+
+
+def _of_the_mean(y: Any, classify: bool) -> float:
+    """Return the error of the most frequent class, or of the mean of the targets."""
+    if classify and y.ndim == 1:
+        return 1.0 - float(np.unique(y, return_counts=True)[1].max()) / len(y)
+    return float(np.asarray(y, dtype=np.float64).var(axis=0).mean()) * (len(y) / (len(y) - 1)) ** 2
 
 
 def _refusal(reach: float, h: float, apart: float, n_sample: int) -> str:

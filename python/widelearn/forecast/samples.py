@@ -12,12 +12,14 @@ Doubles = NDArray[np.float64]
 # Penalties of the grid, beside the mean of the matrix's diagonal: quarters of decades.
 GRID: Doubles = 10.0 ** np.arange(-5.0, 2.01, 0.25)
 # An unpenalised intercept is a constant that is added to the kernel, so many times the mean of its diagonal.
-INTERCEPT = 100.0
+INTERCEPT = 1e4
 # Eigenvalues below this share of the largest of the matrix without an intercept are rounding.
 ROUNDING = 1e-13
 # Blocks of a sample: how many parts, and how many of those are looked at; fewest rows of a part.
 BLOCKS = ((1, 1), (2, 2), (4, 4), (8, 8), (16, 8))
 FEWEST_ROWS = 40
+# Groups of rows that are left out, one after the other, to see how forecasts depend on the sample.
+GROUPS = 16
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ class Sample:
         E = mean_i q_i², averaged over targets.
     gcv : ndarray of shape (a,)
         The generalised cross-validation error (‖R y‖² / n) / (tr R / n)².
-    spread : ndarray of shape (a,)
-        Standard error of E, relative to E, of independent rows.
+    without : ndarray of shape (g, a)
+        E without the rows of one of g groups.
     rows : ndarray of shape (n,)
         Which rows of the sample these are.
     left_out : ndarray of shape (a, n, t), float32, or None
@@ -49,35 +51,40 @@ class Sample:
     inflation: Doubles
     error: Doubles
     gcv: Doubles
-    spread: Doubles
+    without: Doubles
     rows: NDArray[np.intp]
     left_out: NDArray[np.float32] | None = None
 
     @classmethod
     def of(cls, K: Doubles, Y: Doubles, alphas: Doubles, rows: NDArray[np.intp], *, keep: bool = False) -> "Sample":
-        """Look at some rows of a kernel matrix (m, m) and of targets (m, t), at every penalty; 9 n³ flops."""
+        """Look at some rows of a kernel matrix (m, m) and of targets (m, t), at every penalty; 9 n³ flops.
+
+        The groups take turns among the rows.
+        """
         n, Y = len(rows), Y[rows]
+        group = np.arange(n) % GROUPS
+        others = n - np.bincount(group, minlength=GROUPS)
         values, U = eigh(crossing(K, rows, rows))
         values = np.maximum(values, ROUNDING * values[-1] / INTERCEPT)
         c, squares = U.T @ Y, U * U
         W = 1.0 / (values[:, None] + alphas)
         diagonal, of_square = squares @ W, squares @ (W * W)
-        error, spread, kept = np.empty(len(alphas)), np.empty(len(alphas)), []
+        error, without, kept = np.empty(len(alphas)), np.empty((GROUPS, len(alphas))), []
         for j, w in enumerate(W.T):
             q = (U @ (c * w[:, None])) / diagonal[:, j, None]
             by_row = np.square(q).mean(axis=1)
             error[j] = by_row.mean()
-            spread[j] = by_row.std() / max(error[j], np.finfo(float).tiny) / np.sqrt(n)
+            without[:, j] = (by_row.sum() - np.bincount(group, by_row, minlength=GROUPS)) / others
             if keep:
                 kept.append((Y - q).astype(np.float32))
         trace = W.sum(axis=0)
-        gcv = (np.square(c).mean(axis=1) @ (W * W)) / n / (trace / n) ** 2
+        gcv = np.square(c).mean(axis=1) @ (W * W) * n / trace**2
         inflation = (of_square / diagonal**2).mean(axis=0)
-        return cls(n, 1.0 / trace, inflation, error, gcv, spread, rows, np.array(kept) if keep else None)
+        return cls(n, 1.0 / trace, inflation, error, gcv, without, rows, np.array(kept) if keep else None)
 
 
 def with_intercept(K: Doubles) -> Doubles:
-    """Return a kernel matrix whose ridge regression has, but for a share of 1 / (100 n), a free intercept."""
+    """Return a kernel matrix whose ridge regression has, but for a share of 1e-4 / n, a free intercept."""
     return K + INTERCEPT * float(np.mean(np.diag(K)))
 
 

@@ -98,9 +98,9 @@ def hermite_spectrum(kernel: Any, covariance_eigenvalues: ArrayLike, n_modes: in
     Notes
     -----
     Exact in limits alone: Gaussian inputs and wide kernels. The order in which modes are learned is right beyond them;
-    levels are low where the effective dimension (Σ γ)² / Σ γ² is small: at 12, of he_3 of the first component by an RBF
-    kernel, 2 and 16 times at n = 400 and 1,600 (measured). Kernels whose coefficients c_l fall slowly, Laplace and relu networks, leave much
-    to the tail. n_modes log(n_modes) steps of a heap.
+    levels are low where the effective dimension (Σ γ)² / Σ γ² is small: at 12, of he_3 of the first component by an
+    RBF kernel, 2 and 16 times at n = 400 and 1,600 (measured). Kernels whose coefficients c_l fall slowly, Laplace and
+    relu networks, leave much to the tail. n_modes log(n_modes) steps of a heap.
 
     References
     ----------
@@ -164,9 +164,9 @@ def _taylor(h: Callable[[Any], Any]) -> Array:
     found /= RADIUS ** np.arange(DEGREES + 1)
     size = ROUNDING * float(np.abs(np.asarray(h(np.array(1.0)))).real) / RADIUS ** np.arange(DEGREES + 1)
     if (found < -1e3 * size).any():
-        l = int(np.argmin(found))
+        k = int(np.argmin(found))
         raise ValueError(
-            f"The kernel's Taylor coefficient of degree {l} is {found[l]:.3g}: it is not positive definite."
+            f"The kernel's Taylor coefficient of degree {k} is {found[k]:.3g}: it is not positive definite."
         )
     found = np.where(found > size, found, 0.0)
     return found * np.cumprod([1.0, *range(1, DEGREES + 1)])
