@@ -38,7 +38,8 @@ def test_bands_hold_what_is_measured_later():
             given += not found.reason[i]
             held += bool(found.lower[i] < measured < found.upper[i])
             assert not found.lower[i] < 2 * measured < found.upper[i]
-    assert given >= 20
+    # At least seven tenths are answered.
+    assert given >= 17
     # Three penalties of a sample are one draw, nearly: of 8 draws at 90 % fewer than 6 are held once in 26.
     assert held >= 0.7 * given
 
@@ -128,7 +129,9 @@ def test_any_estimator_by_refits(later, estimator):
     found = forecast(estimator, *later[0], n=[400, 800])
     assert found.method == "power law of refits"
     measured = error_of(estimator, *(part[:800] for part in later[1]), *later[2])
-    assert found.reason[1] or 0.8 * found.lower[1] < measured < 1.2 * found.upper[1]
+    # What is measured on 4,000 rows has an error of its own: two standard errors are 5 %.
+    assert not found.reason[1]
+    assert 0.95 * found.lower[1] < measured < 1.05 * found.upper[1]
 
 
 def test_a_classifier_by_refits():

@@ -9,6 +9,8 @@ from widelearn.forecast.curves import KernelCurve, Point
 NORMAL, SLOPE, DISAGREEMENT, UNLIKE = 1.645, 0.03, 0.5, 0.15
 # Widest band, largest standard error of the level, and farthest rows, as multiples of the sample.
 WIDEST, NOISIEST, FARTHEST = 0.30, 0.12, 10.0
+# Predictions that differ by more than this share are said to disagree.
+DISAGREE = 0.2
 # A penalty is chosen by so much of its band above the forecast: by the upper end.
 CAUTION = 1.0
 
@@ -39,7 +41,7 @@ def refusal(curve: KernelCurve, point: Point, reach: float) -> str:
             f"heavy tails: few rows make most of the error, its standard error is {point.spread:.0%}: about {need} rows"
             " would settle it, or another scale of the target"
         )
-    if h > WIDEST and apart > 0.2:
+    if h > WIDEST and apart > DISAGREE:
         both = f"theory {point.by_state:.4g}, power law {point.by_power:.4g}"
         return f"predictors disagree by {apart:.0%} ({both}): give more rows"
     if h > WIDEST:

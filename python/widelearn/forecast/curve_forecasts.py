@@ -43,7 +43,7 @@ def forecast(
     ----------
     estimator : object
         :class:`~widelearn.KernelRidge` (but for ``solver="nystrom"``), :class:`~widelearn.FeatureRidge`, their CV forms
-        and classifiers, in closed form; any other scikit-learn estimator by a power law through 16 refits. It is not
+        and classifiers, in closed form; any other scikit-learn estimator by a power law through 20 refits. It is not
         fitted, nor changed.
     X : array-like of shape (m, d)
         At least 100 rows; of more than 4,000, 4,000 at random are looked at in closed form.
@@ -79,8 +79,8 @@ def forecast(
     NaN with a `reason`, beyond ten times the rows, where the band is wider than ± 30 %, or where few rows make most of
     the error. Rows must be exchangeable: for groups or times that stay together the error of *new groups* is another,
     and this does not see it; nor can it see outliers that the sample lacks, or inputs that will drift. 9 m³ flops for
-    all rows and as much again for blocks; a setting costs about a millisecond. Refits cost 4 times the fits to m/8,
-    m/4, m/2 and m of 80 % of the rows. Results are the same for every number of threads but for rounding.
+    all rows and as much again for blocks; a setting costs about a millisecond. Refits cost 5 times the fits to .1, .2,
+    .4 and .8 m rows. Results are the same for every number of threads but for rounding.
 
     References
     ----------

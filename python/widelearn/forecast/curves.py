@@ -50,14 +50,11 @@ class KernelCurve:
         return self.top.n
 
     def power(self, n: float, alpha: float) -> float:
-        """Return the log error by the geometric mean of two power laws: straight in logarithms, and with a floor."""
-        errors, x = self._at(alpha)[:1], self.sizes / self.sizes[-1]
-        if len(x) < 2:
-            return float(errors[0, -1])
-        weight, r = TRUST[-len(x) :], np.log(n / self.n)
-        slope, level = np.polyfit(np.log(x[-3:]), errors[0, -3:], 1, w=weight[-3:])
-        _, exponents, f = nonnegative(x, np.exp(errors), POWERS, weight)
-        return float(level + slope * r + np.log(f[0, 0] + f[0, 1] * np.exp(exponents[0] * r))) / 2
+        """Return the log error by a power law through the errors of blocks."""
+        if len(self.sizes) < 2:
+            return float(self._at(alpha)[0, -1])
+        straight, floored = power_laws(self._at(alpha)[:1], self.sizes / self.n, TRUST[-len(self.sizes) :], n / self.n)
+        return float(straight[0] + floored[0]) / 2
 
     def _at(self, alpha: float) -> Doubles:
         """Return log errors at a penalty, (1 + g, sizes)."""
@@ -80,6 +77,17 @@ class KernelCurve:
             changes = weight * changes + (1.0 - weight) * self.states.deviations(x)
         apart = (1.0 - weight) * float(np.interp(x, np.log(self.top.kappa), self._apart))
         return Point(*(float(np.exp(one)) for one in (error, by_state, by_power)), jackknife(changes), apart)
+
+
+def power_laws(log_errors: Doubles, x: Doubles, weight: Doubles, reach: float) -> tuple[Doubles, Doubles]:
+    """Return log errors (r,) at `reach` by laws through errors (r, k) at shares x of all rows: c n^-b, and E∞ + c n^-b.
+
+    The first has the last three sizes alone.
+    """
+    slope, level = np.polyfit(np.log(x[-3:]), log_errors[:, -3:].T, 1, w=weight[-3:])
+    _, exponents, f = nonnegative(x, np.exp(log_errors), POWERS, weight)
+    r = np.log(reach)
+    return level + slope * r, np.log(f[:, 0] + f[:, 1] * np.exp(exponents * r))
 
 
 def jackknife(changes: Doubles) -> float:

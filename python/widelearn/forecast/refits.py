@@ -4,56 +4,64 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone, is_classifier
-from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
+from sklearn.model_selection import KFold, StratifiedKFold
 
 from widelearn.forecast.answer import Forecast
-from widelearn.forecast.bands import FARTHEST, NORMAL, WIDEST
-from widelearn.forecast.curves import POWERS
-from widelearn.forecast.samples import Doubles
-from widelearn.forecast.states import nonnegative
+from widelearn.forecast.bands import DISAGREE, FARTHEST, WIDEST, half_width
+from widelearn.forecast.curves import Point, jackknife, power_laws
+from widelearn.forecast.samples import GROUPS, Doubles
 
-# Shares of the training rows that are fitted, how often, and the share of rows that is left for testing.
-SHARES, REPEATS, TEST = (0.125, 0.25, 0.5, 1.0), 4, 0.2
+# Folds whose rows are tested, shares of the other rows that are fitted, and the trust in their errors.
+FOLDS, SHARES = 5, (0.125, 0.25, 0.5, 1.0)
+TRUST = np.sqrt(SHARES)
 
 
 def by_refits(estimator: Any, X: Any, y: Any, n: Doubles, random_state: int) -> Forecast:
-    """Return the forecast of E∞ + c n^-b through errors on held-out rows of 16 refits.
+    """Return the forecast of a power law through errors on rows that 20 refits have not seen.
 
     The squared error of values for a regressor, and the share of wrong classes for a classifier, which `test` then is.
-    The band holds the refits' own spread, 3 % for each factor e beyond the rows, and half the difference between the
-    law with and without E∞.
+    The band holds the standard error by leaving out groups of rows, 3 % for each factor e beyond the rows, and half the
+    difference between the law with and without a floor.
     """
     classify = is_classifier(estimator)
-    cut = (StratifiedShuffleSplit if classify else ShuffleSplit)(REPEATS, test_size=TEST, random_state=random_state)
-    sizes = np.array([round(share * (1.0 - TEST) * len(X)) for share in SHARES])
-    errors = np.empty((REPEATS, len(sizes)))
-    for repeat, (train, test) in enumerate(cut.split(X, y if classify and np.ndim(y) == 1 else None)):
-        for j, size in enumerate(sizes):
-            rows = train[:size]
-            predicted = np.asarray(clone(estimator).fit(X[rows], y[rows]).predict(X[test]))
-            difference = predicted != y[test] if classify else np.square(predicted - y[test])
-            errors[repeat, j] = max(float(np.mean(difference)), 0.5 / len(test) if classify else 1e-300)
-    means = errors.mean(axis=0)
-    spread = float(errors[:, -1].std(ddof=1) / np.sqrt(REPEATS) / means[-1])
-    weight = np.sqrt(sizes / sizes[-1])
-    x = sizes / sizes[-1]
-    _, (exponent,), (f,) = nonnegative(x, means[None], POWERS, weight)
-    line = np.polyfit(np.log(x[-3:]), np.log(means[-3:]), 1)
-    r = n / sizes[-1]
-    floored, straight = f[0] + f[1] * r**exponent, np.exp(np.polyval(line, np.log(r)))
-    test_error = np.sqrt(floored * straight)
-    slope = 0.03 * np.log(np.maximum(r, 1.0))
-    apart = np.minimum(np.abs(np.log(floored / straight)), 1.0)
-    h = NORMAL * np.sqrt(spread**2 + slope**2 + (0.5 * apart) ** 2)
-    reasons = tuple(_refusal(*one, n_sample=int(sizes[-1])) for one in zip(r, h, apart, strict=True))
+    errors, sizes = _errors(estimator, X, y, classify, random_state)
+    group = np.arange(len(X)) % GROUPS
+    without = [errors[:, group != g].mean(axis=1) for g in range(GROUPS)]
+    least = 0.5 / len(X) if classify else np.finfo(float).tiny
+    log_errors = np.log(np.maximum(np.array([errors.mean(axis=1), *without]), least))
+    points, reasons = [], []
+    for one in n:
+        reach = one / sizes[-1]
+        straight, floored = power_laws(log_errors, sizes / sizes[-1], TRUST, reach)
+        both = (straight + floored) / 2
+        ends = (float(np.exp(law[0])) for law in (straight, floored))
+        points.append(Point(float(np.exp(both[0])), *ends, jackknife(both[1:] - both[0])))
+        reasons.append(_refusal(points[-1], reach, int(sizes[-1])))
     given = np.array([not reason for reason in reasons])
+    found = np.array([point.error for point in points])
+    h = np.array([half_width(point, one / sizes[-1]) for point, one in zip(points, n, strict=True)])
     none = np.full(len(n), np.nan)
-    test, lower, upper = (
-        np.where(given, one, np.nan) for one in (test_error, test_error * np.exp(-h), test_error * np.exp(h))
-    )
-    rates = test if classify else None
-    baseline = _of_the_mean(y, classify)
-    return Forecast(n, none, none, test, lower, upper, reasons, rates, None, baseline, len(X), "power law of refits")
+    test, lower, upper = (np.where(given, one, np.nan) for one in (found, found * np.exp(-h), found * np.exp(h)))
+    rates, baseline = test if classify else None, _of_the_mean(y, classify)
+    how = "power law of refits"
+    return Forecast(n, none, none, test, lower, upper, tuple(reasons), rates, None, baseline, len(X), how)
+
+
+def _errors(estimator: Any, X: Any, y: Any, classify: bool, random_state: int) -> tuple[Doubles, Doubles]:
+    """Return the errors of every row by refits to shares of the rows of other folds, (shares, m), and mean sizes."""
+    stratified = classify and y.ndim == 1 and np.unique(y, return_counts=True)[1].min() >= FOLDS
+    cut = (StratifiedKFold if stratified else KFold)(FOLDS, shuffle=True, random_state=random_state)
+    rng = np.random.default_rng(random_state)
+    errors, sizes = np.empty((len(SHARES), len(X))), np.zeros(len(SHARES))
+    for train, test in cut.split(X, y if stratified else None):
+        order = rng.permutation(train)
+        for j, share in enumerate(SHARES):
+            rows = order[: round(share * len(train))]
+            predicted = np.asarray(clone(estimator).fit(X[rows], y[rows]).predict(X[test]))
+            wrong = predicted != y[test] if classify else np.square(predicted - y[test])
+            errors[j, test] = wrong.reshape(len(test), -1).mean(axis=1)
+            sizes[j] += len(rows) / FOLDS
+    return errors, sizes
 
 
 def _of_the_mean(y: Any, classify: bool) -> float:
@@ -63,12 +71,14 @@ def _of_the_mean(y: Any, classify: bool) -> float:
     return float(np.asarray(y, dtype=np.float64).var(axis=0).mean()) * (len(y) / (len(y) - 1)) ** 2
 
 
-def _refusal(reach: float, h: float, apart: float, n_sample: int) -> str:
+def _refusal(point: Point, reach: float, n_sample: int) -> str:
     """Say why a power law is not taken further, empty if it is."""
+    h, apart = half_width(point, reach), abs(np.log(point.by_state / point.by_power))
     if reach > FARTHEST:
         return f"too far: {reach:.1f} times the {n_sample} rows of a refit, at most {FARTHEST:g} times: give more rows"
-    if h > WIDEST and apart > 0.2:
+    if h > WIDEST and apart > DISAGREE:
         return f"predictors disagree by {apart:.0%}: the law with a floor and that without: give more rows"
     if h > WIDEST:
-        return f"too noisy: the band of {4 * REPEATS} refits is ± {h:.0%}, at most {WIDEST:.0%}: give more rows"
+        need = int(np.ceil(n_sample * (h / WIDEST) ** 2))
+        return f"too noisy: the band is ± {h:.0%}, at most {WIDEST:.0%}: about {need} rows would settle it"
     return ""
