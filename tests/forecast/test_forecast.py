@@ -123,12 +123,12 @@ def test_the_cheapest_setting_that_reaches_an_error(later):
 
 
 @pytest.mark.parametrize(
-    "estimator", [RandomForestRegressor(20, random_state=0), wl.KernelRidge("rbf", solver="nystrom")]
+    "estimator", [RandomForestRegressor(20, min_samples_leaf=3, random_state=0), wl.KernelRidge("rbf", solver="nystrom")]
 )
 def test_any_estimator_by_refits(later, estimator):
-    found = forecast(estimator, *later[0], n=[400, 800])
+    found = forecast(estimator, *later[0], n=[320, 640])
     assert found.method == "power law of refits"
-    measured = error_of(estimator, *(part[:800] for part in later[1]), *later[2])
+    measured = error_of(estimator, *(part[:640] for part in later[1]), *later[2])
     # What is measured on 4,000 rows has an error of its own: two standard errors are 5 %.
     assert not found.reason[1]
     assert 0.95 * found.lower[1] < measured < 1.05 * found.upper[1]
