@@ -123,7 +123,8 @@ def test_the_cheapest_setting_that_reaches_an_error(later):
 
 
 @pytest.mark.parametrize(
-    "estimator", [RandomForestRegressor(20, min_samples_leaf=3, random_state=0), wl.KernelRidge("rbf", solver="nystrom")]
+    "estimator",
+    [RandomForestRegressor(20, min_samples_leaf=3, random_state=0), wl.KernelRidge("rbf", solver="nystrom")],
 )
 def test_any_estimator_by_refits(later, estimator):
     found = forecast(estimator, *later[0], n=[320, 640])

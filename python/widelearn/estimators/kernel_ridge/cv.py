@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from widelearn.estimators.feature_ridge.fit import read_labels, read_numbers
 from widelearn.estimators.folds import GroupedFit
+from widelearn.estimators.intervals import IntervalRegressor
 from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, fit_grouped, solve_best
 from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
 from widelearn.estimators.penalty import ALPHAS
@@ -115,6 +116,7 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseKernelRidg
     _read = read_numbers
     _solve = solve_best
     predict, log_marginal_likelihood = GaussianProcess.predict, GaussianProcess.log_marginal_likelihood
+    predict_interval = IntervalRegressor.predict_interval
     _fit_grouped = fit_grouped
 
     def __init__(

@@ -14,13 +14,14 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from widelearn.estimators.feature_ridge.fit import read_numbers
 from widelearn.estimators.feature_ridge.regressor import FeatureRidge
+from widelearn.estimators.intervals import IntervalRegressor
 from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, solve_one
 from widelearn.estimators.posterior import GaussianProcess
 from widelearn.kernels import Kernel
 from widelearn.runtime import Array
 
 
-class KernelRidge(MultiOutputMixin, RegressorMixin, GaussianProcess, BaseKernelRidge):
+class KernelRidge(MultiOutputMixin, RegressorMixin, GaussianProcess, IntervalRegressor, BaseKernelRidge):
     """Fit f(x) = Σ_i a_i k(x, x_i) + b by ridge regression in the kernel's function space.
 
     Minimises Σ_i w_i (y_i - f(x_i))² + alpha a'Ka over a and the unpenalised b, jointly, which is the system (K +
