@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,9 +12,6 @@ from sklearn.base import is_classifier
 
 from widelearn.estimators.labels import Labels
 from widelearn.forecast.samples import Doubles
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 class Measurement(NamedTuple):
@@ -40,9 +37,9 @@ class Recommendation(NamedTuple):
 
 @dataclass(frozen=True)
 class Forecast:
-    """Forecast test errors, an entry for each setting.
+    """Hold forecast test errors, an entry for each setting, as :func:`forecast` gives them.
 
-    Attributes
+    Parameters
     ----------
     n, n_features, alpha : ndarray of shape (k,)
         The settings: rows, features (infinite for a kernel) and penalty (NaN where the estimator has none).
@@ -62,7 +59,18 @@ class Forecast:
     method : str
         "left-out errors" or "power law of refits".
     measurements : tuple of Measurement
-        What :meth:`measured` added.
+        What :meth:`measured` added: rows, test error and its standard error.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from widelearn import KernelRidge, forecast
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((300, 2))
+    >>> y = np.sin(2 * X[:, 0]) + 0.3 * rng.standard_normal(300)
+    >>> found = forecast.forecast(KernelRidge("rbf"), X, y, n=[300, 600, 1200])
+    >>> found.nothing_learnt, found.recommend(0.1).n
+    (False, 600.0)
     """
 
     n: Doubles
@@ -116,10 +124,11 @@ class Forecast:
         costs = np.array([float(price(n, p)) for n, p in zip(self.n, self.n_features, strict=True)])
         good = np.flatnonzero(reached <= target_error)
         if not len(good):
-            return Recommendation(*[np.nan] * 7, reason=self._unreached(target_error, reached))
+            nothing = (np.nan,) * 7
+            return Recommendation._make((*nothing, self._unreached(target_error, reached)))
         i = good[np.lexsort((self.test[good], costs[good]))[0]]
         columns = (self.n, self.n_features, self.alpha, self.test, self.lower, self.upper, costs)
-        return Recommendation(*(float(column[i]) for column in columns))
+        return Recommendation._make((*(float(column[i]) for column in columns), ""))
 
     def _unreached(self, target_error: float, reached: Doubles) -> str:
         """Say why no setting reaches a target."""
@@ -170,8 +179,8 @@ class Forecast:
         found = Measurement(float(n), float(squares.mean()), float(squares.std() / np.sqrt(rows)))
         return replace(self, measurements=(*self.measurements, found))
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw errors over rows with their bands, a line for each number of features and penalty; return the axes."""
+    def plot(self, ax: Any = None) -> Any:
+        """Draw errors over rows with their bands, a line a setting, on Matplotlib axes, and return them."""
         from widelearn import plots
 
         return plots.learning_curves(self, ax)

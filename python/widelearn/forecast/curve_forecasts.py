@@ -1,5 +1,7 @@
 """The function that forecasts: it reads the question and chooses how it is answered."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

@@ -68,7 +68,8 @@ class KernelCurve:
         by_power, level = self.power(n, alpha), self._at(alpha)[:, -1]
         changes = level[1:] - level[0]
         if n <= self.n or not self.states.known:
-            return Point(*[float(np.exp(by_power))] * 3, jackknife(changes))
+            level_error = float(np.exp(by_power))
+            return Point(level_error, level_error, level_error, jackknife(changes))
         x = self.states.matched(n, alpha)
         by_state = float(np.log(self.states.error(n, x)))
         weight = float(np.interp(float(self.states.df1(x)) / self.n, *BY_STATE))
@@ -76,7 +77,8 @@ class KernelCurve:
         if weight < 1.0:
             changes = weight * changes + (1.0 - weight) * self.states.deviations(x)
         apart = (1.0 - weight) * float(np.interp(x, np.log(self.top.kappa), self._apart))
-        return Point(*(float(np.exp(one)) for one in (error, by_state, by_power)), jackknife(changes), apart)
+        one, two, both = (float(np.exp(log)) for log in (by_state, by_power, error))
+        return Point(both, one, two, jackknife(changes), apart)
 
 
 def power_laws(log_errors: Doubles, x: Doubles, weight: Doubles, reach: float) -> tuple[Doubles, Doubles]:

@@ -34,8 +34,8 @@ def by_refits(estimator: Any, X: Any, y: Any, n: Doubles, random_state: int) -> 
         reach = one / sizes[-1]
         straight, floored = power_laws(log_errors, sizes / sizes[-1], TRUST, reach)
         both = (straight + floored) / 2
-        ends = (float(np.exp(law[0])) for law in (straight, floored))
-        points.append(Point(float(np.exp(both[0])), *ends, jackknife(both[1:] - both[0])))
+        one_end, other_end = (float(np.exp(law[0])) for law in (straight, floored))
+        points.append(Point(float(np.exp(both[0])), one_end, other_end, jackknife(both[1:] - both[0])))
         reasons.append(_refusal(points[-1], reach, int(sizes[-1])))
     given = np.array([not reason for reason in reasons])
     found = np.array([point.error for point in points])

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from widelearn.plots.canvas import framed, new_figure, plain_ticks
-from widelearn.plots.canvas import SERIES
+from widelearn.plots.canvas import SERIES, framed, new_figure, plain_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

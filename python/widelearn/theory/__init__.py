@@ -22,7 +22,7 @@ from widelearn.theory.feature_bounds import FeatureBound, feature_learning_bound
 from widelearn.theory.few_directions import multi_index_flow
 from widelearn.theory.first_step import one_step_overlap, one_step_risk
 from widelearn.theory.hermite import hermite_coefficients
-from widelearn.theory.hermite_modes import HermiteSpectrum, hermite_spectrum
+from widelearn.theory.hermite_modes import hermite_spectrum
 from widelearn.theory.inputs import hypercube_multiplicity, sphere_multiplicity
 from widelearn.theory.invariance import cyclic_multiplicity, cyclic_spectrum
 from widelearn.theory.kernel_accuracy import parity_accuracy, xor_accuracy
@@ -69,7 +69,6 @@ __all__ = [
     "BenignOverfitting",
     "Ensemble",
     "FeatureBound",
-    "HermiteSpectrum",
     "LazyCondition",
     "MeanFieldPath",
     "MultipleDescent",

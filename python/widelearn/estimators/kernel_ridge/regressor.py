@@ -21,7 +21,7 @@ from widelearn.kernels import Kernel
 from widelearn.runtime import Array
 
 
-class KernelRidge(MultiOutputMixin, RegressorMixin, GaussianProcess, IntervalRegressor, BaseKernelRidge):
+class KernelRidge(MultiOutputMixin, RegressorMixin, GaussianProcess, BaseKernelRidge):
     """Fit f(x) = Σ_i a_i k(x, x_i) + b by ridge regression in the kernel's function space.
 
     Minimises Σ_i w_i (y_i - f(x_i))² + alpha a'Ka over a and the unpenalised b, jointly, which is the system (K +
@@ -160,6 +160,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, GaussianProcess, IntervalReg
     _read = read_numbers
     _solve = solve_one
     _by_blocks = FeatureRidge
+    predict_interval = IntervalRegressor.predict_interval
 
     def __init__(
         self,
