@@ -182,8 +182,8 @@ def _largest(coefficients: Array, shares: Array, count: int) -> tuple[Array, lis
     first: list[tuple[int, ...]] = []
     for degree in np.flatnonzero(coefficients > 0.0):
         mode = (0,) * int(degree)
-        # Where eigenvalues grow with the degree the ansatz has ended: what follows is left to the tail.
-        if first and value(mode) > value(first[-1]):
+        # Where eigenvalues grow with the degree again the ansatz has ended: what follows is left to the tail.
+        if len(first) > 1 and value(first[-2]) > value(first[-1]) < value(mode):
             break
         first.append(mode)
     heap = [(-value(mode), len(mode), mode) for mode in first]
