@@ -87,12 +87,13 @@ def test_scores_are_their_formulas(kind):
     Hg = (slopes(model.W0_ + size * g) - slopes(model.W0_ - size * g)) / (2 * size)
     np.testing.assert_allclose(hessian_product(NetStart.of(model, X, y), g), Hg, atol=1e-4 * np.abs(Hg).max())
     outputs = np.linalg.norm(model.a_, axis=1)
+    shares = np.abs(g) / np.linalg.norm(g, axis=1, keepdims=True)
     expected = {
         "magnitude": np.abs(model.W_) * outputs[:, None],
         "movement": np.abs(model.W_ - model.W0_),
         "snip": np.abs(model.W0_ * g),
         "grasp": model.W0_ * Hg,
-        "gradient_features": np.abs(g) / np.linalg.norm(g, axis=1, keepdims=True),
+        "gradient_features": shares * np.where(model.W0_ * g > 0, 0.5, 1.0),
     }
     for method, score in expected.items():
         for count in (1, 7, 23):
@@ -238,6 +239,20 @@ def test_two_percent_of_the_weights_learn_a_parity_and_others_of_the_same_neuron
     assert small.support_share(data.support) > 0.4
     chance = [retrain(small.control("matched", seed), X, y).score(fresh, truth) for seed in range(4)]
     assert max(chance) < 0.56
+
+
+def test_weights_by_the_first_gradient_find_the_columns_that_tell_of_five_classes():
+    rng = np.random.default_rng(5)
+    X = rng.standard_normal((2600, 40))
+    y = (X[:, :4] @ rng.standard_normal((4, 5))).argmax(axis=1)
+    model = wl.TwoLayerClassifier(64, random_state=5).fit(X[:600], y[:600])
+    tenth = ticket(model, X[:600], y[:600], unit="weights", keep=0.1)
+    assert tenth.support_share(range(4)) > 0.4
+    # Of weights of equal shares those stay that start along their feature.
+    along = NetStart.of(model, X[:600], y[:600]).descent * model.W0_ > 0
+    assert along[tenth.mask > 0].mean() > 0.6
+    random = [retrain(tenth.control("random", seed), X[:600], y[:600]).score(X[600:], y[600:]) for seed in range(2)]
+    assert retrain(tenth, X[:600], y[:600]).score(X[600:], y[600:]) > max(random) + 0.02
 
 
 @pytest.mark.parametrize("named", [True, False])

@@ -15,6 +15,9 @@ Array = NDArray[np.float64]
 
 # Of a weight's own size, and of the largest: the step of a difference quotient of gradients.
 STEP = 1e-5
+# What a weight counts that starts against its gradient feature: more keeps more of few columns that matter, less is
+# better where most columns do.
+OPPOSED = 0.5
 
 
 def norms(A: Array) -> Array:
@@ -72,8 +75,12 @@ def hessian_product(start: NetStart, V: Array) -> Array:
 
 
 def gradient_shares(model: Any, start: NetStart, unit: str) -> Array:
-    """|g_ij| / ‖g_i‖ for g the first gradient: how much of a neuron's gradient feature a weight carries."""
-    return np.abs(shares(start.descent))
+    """|g_ij| / ‖g_i‖ for g the first gradient: how much of a neuron's gradient feature a weight carries.
+
+    A weight that starts against its feature counts for OPPOSED of that: it loses what it is before it turns.
+    """
+    found = shares(start.descent)
+    return np.abs(found) * np.where(found * start.net.W < 0, OPPOSED, 1.0)
 
 
 SCORES: dict[str, Callable[[Any, NetStart, str], Array]] = {
