@@ -64,7 +64,8 @@ def test_save_and_predict(csv, capsys, folder):
     new.loc[3, "kind"] = "unseen"
     new.to_parquet(folder / "new.parquet")
     code, out, err = run(capsys, "predict", "m.joblib", "new.parquet")
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert err == "widelearn: note: 'kind': 1 cell never seen, taken as none of those known: 'unseen'\n"
     lines = out.splitlines()
     assert (lines[0], len(lines), set(lines[1:])) == ("label", 121, {"up", "down"})
     code, out, err = run(capsys, "predict", "m.joblib", csv, "--out", "p.csv")
@@ -74,7 +75,7 @@ def test_save_and_predict(csv, capsys, folder):
     for arguments, message in (
         (["m.joblib", csv, "--out", "p.csv"], "exists: add --force"),
         (["absent", csv], "no such file: absent"),
-        ([csv, csv], "not a model saved"),
+        ([csv, csv], "is no model that widelearn saved, it does not begin as one does"),
         (["m.joblib", "absent.csv"], "no such file: absent.csv"),
     ):
         code, out, err = run(capsys, "predict", *arguments)
@@ -83,7 +84,7 @@ def test_save_and_predict(csv, capsys, folder):
         assert err.count("\n") == 1
     new.drop(columns="a").to_csv("short.csv", index=False)
     assert run(capsys, "predict", "m.joblib", "short.csv")[2] == (
-        "widelearn: the table lacks columns that the model uses: a\n"
+        "widelearn: the table lacks columns that the model uses: a, which has kind, b, y\n"
     )
 
 

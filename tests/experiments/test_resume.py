@@ -4,10 +4,10 @@ import json
 import os
 import shutil
 
-import joblib
 import numpy as np
 import pytest
 
+import widelearn as wl
 from command_line import content
 from command_line import run_briefly as run
 from hostile_files import hostile_files
@@ -64,7 +64,7 @@ def test_wherever_it_stops_it_ends_the_same(methods, capsys, tmp_path, monkeypat
     assert sorted(os.listdir("out")) == ["compare.png", "results.json"]
     assert sorted(os.listdir()) == ["m", "out", "t.csv", "whole", "whole.model"]
     assert rows(tmp_path / "out") == rows(tmp_path / "whole")
-    one, two = (joblib.load(name) for name in ("m", "whole.model"))
+    one, two = (wl.load(name) for name in ("m", "whole.model"))
     assert one.about["row"]["model"] == two.about["row"]["model"] == "rbf"
     assert np.array_equal(one.predict(frame(seed=2)), two.predict(frame(seed=2)))
     before = content(tmp_path)

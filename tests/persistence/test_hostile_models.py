@@ -15,6 +15,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.linear_model import Ridge
 from sklearn.svm import SVR
+from threadpoolctl import threadpool_limits
 
 import widelearn as wl
 from hostile_files import Canary
@@ -208,7 +209,8 @@ def test_archives_that_name_other_types_are_refused():
 
 def test_trees_and_machines_that_lead_astray_are_refused():
     y = X[:, 0] + X[:, 1]
-    boosting = HistGradientBoostingRegressor(max_iter=2, min_samples_leaf=2).fit(X, y)
+    with threadpool_limits(1):
+        boosting = HistGradientBoostingRegressor(max_iter=2, min_samples_leaf=2).fit(X, y)
     forest, machine = RandomForestRegressor(2, random_state=0).fit(X, y), SVR().fit(X, y)
     for model in (boosting, forest, machine, DummyClassifier().fit(X, y > 0)):
         peer_checks.check(model)

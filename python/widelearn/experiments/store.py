@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from widelearn.experiments.errors import InputError, first_line, listing
+from widelearn.persistence.layout import write
+from widelearn.persistence.model_files import contents
 from widelearn.runtime.whole_files import claim, is_ours, probe, read_regular, replacing, sweep
 
 if TYPE_CHECKING:
@@ -94,11 +96,13 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 @contextlib.contextmanager
 def write_model(path: Path, model: Any) -> Iterator[str]:
-    """Pickle a fitted model by joblib, whole or not at all; yield its digest before it takes its place."""
-    import joblib
-
+    """Write a fitted model as data, whole or not at all; yield its digest before it takes its place."""
+    try:
+        content = contents(model)
+    except ValueError as error:
+        raise InputError(f"cannot keep the model in {path}: {error}") from error
     with replacing(path) as stream:
-        joblib.dump(model, stream, compress=3)
+        write(stream, *content)
         stream.seek(0)
         yield hashlib.file_digest(stream, "sha256").hexdigest()
 

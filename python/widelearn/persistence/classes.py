@@ -54,6 +54,8 @@ OURS = {
     "estimators.two_layer.model": "ClassTargets NumberTargets TwoLayerModel",
     "estimators.two_layer.regressor": "TwoLayerRegressor",
     "estimators.units": "Units",
+    "experiments.comparison.fitted": "FittedModel TargetScale",
+    "experiments.comparison.sklearn_methods": "SignCoded",
     "experiments.tables.dialect": "Dialect",
     "experiments.tables.preparation": "TablePreparation",
     "experiments.tables.readings": "Reading",

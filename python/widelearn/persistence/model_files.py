@@ -8,7 +8,7 @@ from typing import Any
 from widelearn.persistence import layout, origin
 from widelearn.persistence.reader import Reader
 from widelearn.persistence.writer import Writer
-from widelearn.runtime import capped
+from widelearn.runtime import Array, capped
 from widelearn.runtime.whole_files import replacing
 
 # What data that was made to deceive can meet before it is refused by name.
@@ -65,10 +65,16 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     >>> bool((found.predict(X) == model.predict(X)).all())
     True
     """
-    writer = Writer(model)
-    header = origin.stamp() | {"class": writer.objects[-1]["class"], "objects": writer.objects}
+    content = contents(model)
     with replacing(path) as stream:
-        layout.write(stream, header, writer.arrays)
+        layout.write(stream, *content)
+
+
+def contents(model: Any) -> tuple[dict[str, Any], list[Array]]:
+    """Return the header of a model's file and its arrays, as `layout.write` takes them; ValueError as `save`."""
+    writer = Writer(model)
+    said = {"class": type(model).__name__, "model": writer.whole, "objects": writer.objects}
+    return origin.stamp() | said, writer.arrays
 
 
 @capped
@@ -117,10 +123,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     try:
         header, arrays = layout.read(path)
         header = origin.older(header)
-        objects = header.get("objects")
-        if not isinstance(objects, list):
-            raise ValueError("its header tells of no objects")
-        found = Reader(objects, arrays).whole
+        found = Reader(header.get("objects"), arrays).whole(header.get("model"))
     except DAMAGED as error:
         reason = " ".join(str(error).split()).rstrip(".")[:300] or type(error).__name__
         said = f"{path} is no model that widelearn saved, {reason}. Take another copy, or save it again."

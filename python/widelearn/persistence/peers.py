@@ -56,7 +56,7 @@ TRUSTED = {
     "sklearn.preprocessing._data": "MaxAbsScaler MinMaxScaler PolynomialFeatures RobustScaler StandardScaler",
     "sklearn.preprocessing._encoders": "OneHotEncoder OrdinalEncoder",
     "sklearn.preprocessing._function_transformer": "FunctionTransformer",
-    "sklearn.preprocessing._label": "LabelBinarizer",
+    "sklearn.preprocessing._label": "LabelBinarizer LabelEncoder",
     "sklearn.preprocessing._polynomial": "PolynomialFeatures",
     "sklearn.svm._classes": "LinearSVC LinearSVR SVC SVR",
     "sklearn.tree._classes": ("DecisionTreeClassifier DecisionTreeRegressor ExtraTreeClassifier ExtraTreeRegressor"),

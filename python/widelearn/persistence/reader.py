@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from widelearn.persistence import peers
 from widelearn.persistence.classes import function_of, rebuilt
 from widelearn.persistence.layout import dtype_of, lengths_of
-from widelearn.persistence.writer import DEEPEST
+from widelearn.persistence.writer import DEEPEST, WHOLE
 from widelearn.runtime import Array
 
 # What is in an array of Python's objects.
@@ -30,7 +30,7 @@ class Reader:
     arrays : list of ndarray
     """
 
-    def __init__(self, objects: list[Any], arrays: list[Array]) -> None:
+    def __init__(self, objects: Any, arrays: list[Array]) -> None:
         self.arrays = arrays
         self.objects: list[Any] = []
         self.peers: dict[int, Any] = {}
@@ -44,26 +44,25 @@ class Reader:
             "float": number,
             "function": function_of,
             "number": self.scalar,
-            "object": lambda said: self.objects[whole(said, len(self.objects))],
+            "object": lambda said: self.objects[whole_number(said, len(self.objects))],
             "objects": self.object_array,
             "path": lambda said: Path(text(said)),
             "random state": self.random_state,
-            "range": lambda said: range(*(whole(one) for one in items(said, 3))),
+            "range": lambda said: range(*(whole_number(one) for one in items(said, 3))),
             "skops": self.peer,
             "tuple": lambda said: tuple(self.value(one) for one in items(said)),
         }
-        for one in objects:
+        for one in items(objects):
             if not isinstance(one, dict) or not {"class", "state"} <= set(one) <= {"class", "parameters", "state"}:
                 raise ValueError("an object in it has no class or no state")
             parts = entries(one.get("parameters", {})) | entries(one["state"])
             self.objects.append(rebuilt(one["class"], {name: self.value(part) for name, part in parts.items()}))
 
-    @property
-    def whole(self) -> Any:
-        """Return the object that all others are parts of."""
-        if not self.objects:
-            raise ValueError("it holds no object")
-        return self.objects[-1]
+    def whole(self, said: Any) -> Any:
+        """Return the object that a file is about."""
+        if not WHOLE & set(entries(said)):
+            raise ValueError("what it is about is no object")
+        return self.value(said)
 
     def value(self, said: Any) -> Any:
         """Return what a value of JSON says."""
@@ -84,7 +83,7 @@ class Reader:
 
     def array(self, said: Any) -> Array:
         """Return an array by its place."""
-        return self.arrays[whole(said, len(self.arrays))]
+        return self.arrays[whole_number(said, len(self.arrays))]
 
     def dictionary(self, said: Any) -> dict[Any, Any]:
         """Return a dictionary of pairs."""
@@ -127,12 +126,12 @@ class Reader:
         if not isinstance(words, np.ndarray) or words.dtype != np.uint32 or words.shape != (WORDS,):
             raise ValueError("the state of a generator in it is damaged")
         found = np.random.RandomState()
-        found.set_state(("MT19937", words, whole(place, WORDS + 1), whole(has_gauss, 2), number(gauss)))
+        found.set_state(("MT19937", words, whole_number(place, WORDS + 1), whole_number(has_gauss, 2), number(gauss)))
         return found
 
     def peer(self, said: Any) -> Any:
         """Return an object of scikit-learn."""
-        place = whole(said, len(self.arrays))
+        place = whole_number(said, len(self.arrays))
         if place not in self.peers:
             self.peers[place] = peers.read(self.arrays[place])
         return self.peers[place]
@@ -152,7 +151,7 @@ def items(said: Any, length: int | None = None) -> list[Any]:
     return said
 
 
-def whole(said: Any, below: int | None = None) -> int:
+def whole_number(said: Any, below: int | None = None) -> int:
     """Return a whole number, of 0 or more and below a bound where one is given."""
     if type(said) is not int or (below is not None and not 0 <= said < below):
         raise ValueError(f"{str(said)[:100]} in it is no whole number{'' if below is None else f' below {below}'}")

@@ -15,6 +15,8 @@ from widelearn.runtime import Array
 KINDS = "biufcUSmM"
 # Values inside values; what lies deeper is no model.
 DEEPEST = 100
+# The kinds of values that a model can be.
+WHOLE = {"object", "skops"}
 REMEDY = "Keep the model by pickle, or by skops, for those who trust it."
 
 
@@ -23,8 +25,10 @@ class Writer:
 
     Attributes
     ----------
+    whole : dict
+        Where the object stands.
     objects : list of dict
-        A class's name, its parameters and the rest of its state. Parts stand before the whole, which is the last.
+        A class's name, its parameters and the rest of its state. Parts stand before what they are parts of.
     arrays : list of ndarray
         Each is there once, whoever holds it.
     """
@@ -37,7 +41,9 @@ class Writer:
         self.held: list[Any] = []
         self.open: set[int] = set()
         self.depth = 0
-        self.place_of(whole, type(whole).__name__)
+        self.whole = self.value(whole, type(whole).__name__)
+        if not isinstance(self.whole, dict) or not WHOLE & set(self.whole):
+            refuse(type(whole).__name__, whole)
 
     def place_of(self, value: Any, path: str) -> int:
         """Write an object, unless it is written, and return where it stands."""

@@ -1,6 +1,5 @@
-"""The commands ``widelearn compare`` and ``widelearn predict``."""
+"""The command ``widelearn compare``."""
 
-import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from widelearn.experiments import report_page, store
-from widelearn.experiments.comparison import fitted, outputs
+from widelearn.experiments.comparison import outputs
 from widelearn.experiments.comparison.journal import FILE, RESULTS, Journal, mark
 from widelearn.experiments.comparison.methods import choose
 from widelearn.experiments.comparison.runner import compare
-from widelearn.experiments.errors import InputError, complain, listing, require, shown_lines, visible
+from widelearn.experiments.errors import InputError, complain, listing, require
 from widelearn.experiments.progress import Progress
 from widelearn.experiments.provenance import versions
 from widelearn.experiments.tables import table as tables
@@ -130,28 +129,3 @@ def _resumable(journal: Journal, number: int) -> Iterator[None]:
             kept = f"{len(journal.done)} of {number} methods are kept in {out}"
             complain(f"{kept}: the same command with --out {out} --resume goes on")
         raise
-
-
-def run_predict(options: Namespace) -> int:
-    """Predict a table's rows with a saved model; return the exit code."""
-    import pandas as pd
-
-    out = None if options.out is None else Path(options.out)
-    if out is not None and out.exists() and not options.force:
-        raise InputError(f"--out {out} exists: add --force to replace it")
-    model = fitted.load(options.model)
-    if changed := model.changed_versions():
-        complain(f"the model was fitted with {', '.join(changed)}: compare it again if unsure")
-    table = _table(options.file)
-    prediction = model.predict(table.frame)
-    text = pd.DataFrame({model.target.name: prediction}).to_csv(index=False)
-    if out is None:
-        sys.stdout.write(shown_lines(text) if sys.stdout.isatty() else text)
-    else:
-        store.write_text(out, text)
-    if (scored := model.score(table.frame, prediction)) is not None:
-        value, error, rows = scored
-        metric = model.about["row"]["metric"]
-        name = visible(repr(model.target.name))
-        print(f"{metric} {value:.4f} ± {error:.4f} on the {rows:,} rows with {name}", file=sys.stderr)
-    return 0

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from widelearn import persistence
 from widelearn.experiments.comparison.scores import score, standard_error
 from widelearn.experiments.comparison.tuning import predict_in_blocks
 from widelearn.experiments.errors import InputError, first_line
 from widelearn.experiments.provenance import versions
+from widelearn.experiments.tables.dialect import Dialect
 from widelearn.experiments.tables.preparation import TablePreparation
 from widelearn.experiments.tables.readings import Reading
+from widelearn.persistence.writer import Writer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,6 +58,10 @@ class FittedModel:
     target: Reading
     # The row of results.json that this model is, and the versions it was fitted with.
     about: dict[str, Any]
+    # Whether the model takes the preparation's native columns: missing numbers as nan, categories as codes.
+    native: bool = False
+    # How the training table was read; later ones are read alike.
+    dialect: Dialect = field(default_factory=Dialect)
 
     @property
     def task(self) -> str:
@@ -70,8 +76,29 @@ class FittedModel:
 
     def predict(self, frame: pd.DataFrame) -> NDArray[Any]:
         """Predict one label or number for each raw row, from the columns that the model uses, in any order."""
-        prediction = self.scale.back(predict_in_blocks(self.model, self.preparation.transform(frame)))
+        prediction = self.scale.back(predict_in_blocks(self.model, self._columns(frame)))
         return prediction if self.classes is None else np.array(self.classes)[prediction.astype(np.intp)]
+
+    def predict_proba(self, frame: pd.DataFrame) -> NDArray[Any] | None:
+        """Return a probability for each raw row and class, in the order of `classes`; None for a model without."""
+        if self.classes is None or not hasattr(self.model, "predict_proba"):
+            return None
+        found = np.zeros((len(frame), len(self.classes)))
+        found[:, np.asarray(self.model.classes_, dtype=np.intp)] = self.model.predict_proba(self._columns(frame))
+        return found
+
+    def predict_interval(self, frame: pd.DataFrame) -> NDArray[Any] | None:
+        """Return a lower and an upper bound for each raw row, (n, 2); None for a model without."""
+        if self.classes is not None or not hasattr(self.model, "predict_interval"):
+            return None
+        return self.scale.back(np.asarray(self.model.predict_interval(self._columns(frame))))
+
+    def _columns(self, frame: pd.DataFrame) -> NDArray[Any]:
+        return self.preparation.native(frame) if self.native else self.preparation.transform(frame)
+
+    def save(self, path: str | Path) -> None:
+        """Write it as `load` reads it, whole or not at all; ValueError names what cannot be kept."""
+        persistence.save(self, path)
 
     def score(self, frame: pd.DataFrame, prediction: NDArray[Any]) -> tuple[float, float, int] | None:
         """Return score, standard error and number of rows with a target, None for a table without one."""
@@ -89,27 +116,27 @@ class FittedModel:
 
 
 def load(path: str | Path) -> FittedModel:
-    """Read a model that ``widelearn compare --save`` wrote.
-
-    It is a pickle: reading it can run any code that its author put into it, so read only files that you trust.
-    """
-    import joblib
-
+    """Read a model that ``widelearn compare --save`` wrote; no code that it brings is run."""
     path = Path(path)
-    if not path.exists():
-        raise InputError(f"no such file: {path}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of other versions: `FittedModel.changed_versions` names them
-            model = joblib.load(path)
+        model = persistence.load(path)
+    except FileNotFoundError as error:
+        raise InputError(f"no such file: {path}") from error
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or first_line(error)}") from error
-    except Exception as error:
-        raise _foreign(path, first_line(error)) from error
+    except ValueError as error:
+        raise InputError(str(error)) from error
     if not isinstance(model, FittedModel):
-        raise _foreign(path, f"it holds a {type(model).__name__}")
+        what = type(model).__name__
+        raise InputError(
+            f"{path} holds a {what} alone, no model of `widelearn compare --save`: wl.load reads it in Python"
+        )
     return model
 
 
-def _foreign(path: Path, why: str) -> InputError:
-    return InputError(f"{path} is not a model saved by `widelearn compare --save`: {why}")
+def check_kept(name: str, model: Any) -> None:
+    """Refuse to compare with --save what could not be saved, before anything is fitted."""
+    try:
+        Writer(model)
+    except ValueError as error:
+        raise InputError(f"--save cannot keep {name} if it is chosen: {error}") from error

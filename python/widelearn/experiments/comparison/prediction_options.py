@@ -3,16 +3,18 @@
 from typing import Any
 
 PREDICT = """\
-Predict from a table with a model that `widelearn compare --save` wrote. MODEL is a pickle: reading it runs code that it
-holds, so use only models from people you trust."""
+Predict from a table with a model that `widelearn compare --save` wrote: a line for each row of FILE, in its order. FILE
+is read as the training table was. MODEL holds data alone, and reading it runs no code."""
 
 
 def add_predict(commands: Any) -> None:
     """Add the command ``predict`` to the subparsers `commands`."""
     predict = commands.add_parser("predict", help="predict from a table with a saved model", description=PREDICT)
-    predict.set_defaults(run="comparison.command:run_predict", needs=("pandas",))
+    predict.set_defaults(run="comparison.prediction:run_predict", needs=("pandas",))
     add = predict.add_argument
-    add("model", metavar="MODEL", help="written by `widelearn compare --save`; a pickle, so it can run code")
+    add("model", metavar="MODEL", help="written by `widelearn compare --save`")
     add("file", metavar="FILE", help="a table with the columns of the training table, in any order")
+    add("--id", metavar="COL", help="a column of FILE that stands first in the output")
+    add("--proba", action="store_true", help="the probability of each class, too")
     add("--out", metavar="CSV", help="write predictions to this file (default: standard output)")
     add("--force", action="store_true", help="let --out replace a file")

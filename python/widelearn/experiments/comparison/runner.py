@@ -16,6 +16,7 @@ from widelearn.experiments.comparison.methods import Method, choose
 from widelearn.experiments.comparison.scores import METRICS, score, standard_error
 from widelearn.experiments.errors import InputError
 from widelearn.experiments.provenance import machine, versions
+from widelearn.experiments.tables.dialect import Dialect
 from widelearn.experiments.tables.problem import Problem
 from widelearn.runtime.whole_files import replacing
 
@@ -156,4 +157,5 @@ def _fitted(problem: Problem, row: Row, folder: Path) -> FittedModel:
 
     model, scale = joblib.load(folder / "model.joblib")
     about = {"row": row, "versions": versions(), "data": problem.data["name"]}
-    return FittedModel(problem.preparation, model, scale, problem.classes, problem.target, about)
+    dialect = Dialect.from_dict(problem.data["reading"])
+    return FittedModel(problem.preparation, model, scale, problem.classes, problem.target, about, dialect=dialect)

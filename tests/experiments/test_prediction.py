@@ -1,0 +1,147 @@
+"""A saved model predicts a later table row by row, whatever its order, and refuses one of another schema."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
+
+import widelearn as wl
+from command_line import run_briefly as run
+from widelearn.experiments.comparison import fitted
+from widelearn.experiments.comparison.fitted import FittedModel, TargetScale
+from widelearn.experiments.comparison.prediction import check_columns, predicted
+from widelearn.experiments.comparison.sklearn_methods import SignCoded
+from widelearn.experiments.errors import InputError
+from widelearn.experiments.tables.problem import Request, build
+from widelearn.experiments.tables.table import Table
+
+
+def raw(seed=0, rows=60):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"size": rng.normal(size=rows), "kind": rng.choice(["x", "y", "z"], rows)})
+    frame["code"] = [f"k{number}" for number in range(rows)]
+    frame["label"] = np.where(frame["size"] + (frame["kind"] == "x") > 0, "up", "down")
+    return frame.assign(y=3 * frame["size"] + 100)
+
+
+def model_of(estimator, target="label", native=False):
+    problem = build(Table(raw().drop(columns={"label", "y"} - {target}), "t.csv"), Request(target))
+    arrays = problem.arrays
+    scale = TargetScale.of(arrays["y_train"]) if problem.classes is None else TargetScale()
+    estimator.fit(arrays["N_train" if native else "X_train"], scale.forward(arrays["y_train"]))
+    about = {"row": {"model": type(estimator).__name__}, "versions": fitted.versions(), "data": "t.csv"}
+    return FittedModel(problem.preparation, estimator, scale, problem.classes, problem.target, about, native)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    with threadpool_limits(1):
+        yield
+
+
+@pytest.fixture
+def saved(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = model_of(wl.TwoLayerClassifier(8, max_iter=20, random_state=0))
+    model.save("m.wl")
+    raw(1).drop(columns="label").to_csv("new.csv", index=False)
+    return model
+
+
+def test_rows_ids_and_probabilities_keep_their_order(saved, capsys):
+    assert run(capsys, "predict", "m.wl", "new.csv", "--id", "code", "--proba", "--out", "p.csv")[0] == 0
+    found, frame = pd.read_csv("p.csv"), pd.read_csv("new.csv")
+    assert list(found.columns) == ["code", "label", "probability of down", "probability of up"]
+    assert list(found["code"]) == list(frame["code"])
+    assert list(found["label"]) == list(saved.predict(frame))
+    np.testing.assert_allclose(found.iloc[:, 2:], saved.predict_proba(frame), atol=1e-12)
+    assert (found.iloc[:, 2:].sum(axis=1) - 1).abs().max() < 1e-12
+    frame[::-1].to_csv("back.csv", index=False)
+    run(capsys, "predict", "m.wl", "back.csv", "--id", "code", "--proba", "--out", "b.csv")
+    pd.testing.assert_frame_equal(pd.read_csv("b.csv")[::-1].reset_index(drop=True), found)
+
+
+def test_wrong_usage_is_one_line(saved, capsys):
+    wl.save(wl.KernelRidge(), "k.wl")
+    model_of(wl.KernelRidge("rbf"), "y").save("n.wl")
+    content = bytearray(Path("m.wl").read_bytes())
+    content[-3] ^= 1
+    Path("edited.wl").write_bytes(content)
+    for arguments, said in (
+        (["k.wl", "new.csv"], "holds a KernelRidge alone"),
+        (["edited.wl", "new.csv"], "was changed, the digest differs"),
+        (["m.wl", "new.csv", "--id", "cod"], "'code'"),
+        (["n.wl", "new.csv", "--proba"], "predicts numbers, no probabilities"),
+        (["m.wl", "."], "is a directory"),
+    ):
+        code, out, err = run(capsys, "predict", *arguments)
+        assert (code, out) == (2, "")
+        assert said in err
+        assert err.count("\n") == 1
+
+
+def test_another_schema_is_refused_by_name(saved):
+    frame = raw(2)
+    cases = [
+        (frame.drop(columns="kind"), "lacks columns that the model uses: kind"),
+        (frame.assign(size="big"), "'size' held numbers in the training table, and 60 of its 60 cells are none here"),
+        (
+            frame.assign(kind=frame["size"]),
+            "'kind' held words in the training table such as 'x', 'y', 'z', and numbers",
+        ),
+    ]
+    for changed, said in cases:
+        with pytest.raises(InputError, match=said):
+            check_columns(saved.preparation, changed)
+    assert check_columns(saved.preparation, frame) == []
+    frame.loc[3, "kind"] = "new"
+    [note] = check_columns(saved.preparation, frame)
+    assert note.startswith("'kind': 1 cell never seen")
+
+
+def test_intervals_stand_beside_predictions_where_the_model_has_them(monkeypatch):
+    model = model_of(wl.KernelRidge("rbf"), "y")
+    frame = raw(3)
+    assert list(predicted(model, frame).columns) == ["y"]
+
+    def interval(self, X):
+        centre = self.predict(X)
+        return np.c_[centre - 1, centre + 1]
+
+    monkeypatch.setattr(wl.KernelRidge, "predict_interval", interval, raising=False)
+    found = predicted(model, frame)
+    np.testing.assert_allclose(found["y upper"] - found["y"], model.scale.scale)
+    np.testing.assert_allclose(found["y"] - found["y lower"], model.scale.scale)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "native"),
+    [
+        (HistGradientBoostingClassifier(max_iter=5, min_samples_leaf=3, categorical_features=[1]), True),
+        (LogisticRegression(), False),
+        (SignCoded(wl.KernelRidge("rbf")), False),
+    ],
+)
+def test_winners_of_either_package_come_back(estimator, native, tmp_path):
+    model = model_of(estimator, native=native)
+    model.save(tmp_path / "m.wl")
+    found, frame = fitted.load(tmp_path / "m.wl"), raw(4)
+    assert list(found.predict(frame)) == list(model.predict(frame))
+    shares = model.predict_proba(frame)
+    assert (shares is None) == isinstance(estimator, SignCoded)
+    if shares is not None:
+        np.testing.assert_allclose(found.predict_proba(frame), shares, atol=1e-12)
+
+
+def test_what_could_not_be_saved_is_refused_before_work():
+    fitted.check_kept("ridge", LogisticRegression())
+    fitted.check_kept("ours", wl.KernelRidge())
+    with pytest.raises(InputError, match=r"--save cannot keep mine if it is chosen: KernelRidge\.kernel is a function"):
+        fitted.check_kept("mine", wl.KernelRidge(lambda x, y: x @ y.T))
+    own = type("Own", (LogisticRegression,), {})
+    with pytest.raises(InputError, match=r"--save cannot keep mine if it is chosen: Own is a .*Own, which is no class"):
+        fitted.check_kept("mine", own())
