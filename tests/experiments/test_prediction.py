@@ -6,18 +6,22 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.kernel_approximation import RBFSampler
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
 import widelearn as wl
 from command_line import run_briefly as run
-from widelearn.experiments.comparison import fitted
+from widelearn.experiments.comparison import fitted, recipe
 from widelearn.experiments.comparison.fitted import FittedModel, TargetScale
 from widelearn.experiments.comparison.prediction import check_columns, predicted
 from widelearn.experiments.comparison.sklearn_methods import SignCoded
 from widelearn.experiments.errors import InputError
+from widelearn.experiments.tables.dialect import Dialect
 from widelearn.experiments.tables.problem import Request, build
-from widelearn.experiments.tables.table import Table
+from widelearn.experiments.tables.table import Table, read
 
 
 def raw(seed=0, rows=60):
@@ -145,3 +149,49 @@ def test_what_could_not_be_saved_is_refused_before_work():
     own = type("Own", (LogisticRegression,), {})
     with pytest.raises(InputError, match=r"--save cannot keep mine if it is chosen: Own is a .*Own, which is no class"):
         fitted.check_kept("mine", own())
+
+
+@pytest.mark.parametrize(
+    ("estimator", "target", "request_", "asked"),
+    [
+        (wl.KernelRidge(wl.kernels.NTK(depth=2) + 2.0 * wl.kernels.RBF(), 0.1), "y", {"seed": 3}, {"drop": ("code",)}),
+        (SignCoded(KernelRidge(kernel="rbf", gamma=np.float64(0.2))), "label", {"test_size": 0.5}, {}),
+        (make_pipeline(RBFSampler(n_components=9, random_state=0), Ridge()), "y", {"weight": "w"}, {}),
+    ],
+)
+def test_the_printed_lines_fit_the_winner_again(estimator, target, request_, asked, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    raw().assign(w=np.arange(60) % 3 + 1.0).to_csv("t.csv", index=False)
+    wanted, how = Request(target, **request_), Dialect(**asked)
+    problem = build(read("t.csv", how), wanted)
+    arrays = problem.arrays
+    scale = TargetScale.of(arrays["y_train"], arrays.get("w_train")) if problem.classes is None else TargetScale()
+    estimator.fit(arrays["X_train"], scale.forward(arrays["y_train"]))
+    about = {"row": {"weighted": False, "n_used": None}}
+    model = FittedModel(problem.preparation, estimator, scale, problem.classes, problem.target, about)
+    said = recipe.lines(model, "t.csv", wanted, how)
+    assert len(said) <= 14
+    space = {}
+    exec("\n".join(said), space)  # what a user would paste
+    found = model.predict(problem.raw)
+    if problem.classes is None:
+        np.testing.assert_allclose(space["prediction"], found, rtol=1e-9)
+    else:
+        assert list(space["prediction"]) == list(found)
+
+
+def test_a_later_table_is_read_as_the_first_was(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    frame = raw().drop(columns="label")
+    frame[["size", "y"]] = frame[["size", "y"]].round(3)
+    frame.to_csv("t.csv", index=False, sep=";", decimal=",")
+    arguments = ("compare", "t.csv", "--target", "y", "--models", "linear", "--save", "m.wl", "--out", "o", "--quiet")
+    code, out, _ = run(capsys, *arguments)
+    assert code == 0
+    assert "fit again by:\nfrom widelearn import FeatureRidge\n" in out
+    assert fitted.load("m.wl").dialect.decimal == ","
+    later = frame.drop(columns="y").head(3).assign(size=[1, 2, 3])
+    later.to_csv("new.csv", index=False, sep=";", decimal=",")
+    code, out, _ = run(capsys, "predict", "m.wl", "new.csv")
+    assert code == 0
+    np.testing.assert_allclose(np.array(out.split()[1:], float), 3 * np.arange(1, 4) + 100, rtol=0.05)

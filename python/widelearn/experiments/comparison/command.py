@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from widelearn.experiments import report_page, store
-from widelearn.experiments.comparison import outputs
+from widelearn.experiments.comparison import outputs, recipe
 from widelearn.experiments.comparison.journal import FILE, RESULTS, Journal, mark
 from widelearn.experiments.comparison.methods import choose
 from widelearn.experiments.comparison.runner import compare
@@ -49,7 +49,9 @@ def run_compare(options: Namespace) -> int:
     outputs.show(found.results)
     report_page.say(f"Results: {out / 'results.json'}, figure: {out / 'compare.png'}")
     if save is not None and found.best is not None:
-        report_page.say(f"Saved {found.best.about['row']['model']} (best held-out score) to {save}")
+        report_page.say(f"Saved {found.best.about['row']['model']} (best held-out score) to {save}; fit again by:")
+        for line in recipe.lines(found.best, options.file, _request(options, problem.target.name), dialect(options)):
+            report_page.say(line)
     return 1 if found.failed else 0
 
 
@@ -103,8 +105,13 @@ def _problem(options: Namespace, save: Path | None) -> Problem:
         and save.samefile(options.file)
     ):
         raise InputError("--save would replace the table itself")
+    return build(table, _request(options, target))
+
+
+def _request(options: Namespace, target: str) -> Request:
+    """Return what is asked of the table."""
     asked = ("task", "weight", "group", "time", "test_size", "drop_rare", "seed")
-    return build(table, Request(target, **{name: getattr(options, name) for name in asked}))
+    return Request(target, **{name: getattr(options, name) for name in asked})
 
 
 def _table(file: str | None, data: str | None = None, asked: Dialect | None = None) -> tables.Table:

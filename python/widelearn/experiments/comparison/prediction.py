@@ -41,7 +41,7 @@ def run_predict(options: Namespace) -> int:
     model = _loaded(options.model)
     if options.file.lower().endswith((".parquet", ".pq")):
         require("pyarrow")
-    table = tables.read(options.file)
+    table = tables.read(options.file, model.dialect)
     id_column = None if options.id is None else table.column(options.id, "--id")
     for note in table.notes + check_columns(model.preparation, table.frame):
         complain(f"note: {note}")

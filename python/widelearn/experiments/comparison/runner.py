@@ -156,6 +156,6 @@ def _fitted(problem: Problem, row: Row, folder: Path) -> FittedModel:
     import joblib
 
     model, scale = joblib.load(folder / "model.joblib")
-    about = {"row": row, "versions": versions(), "data": problem.data["name"]}
+    about = {"row": row, "versions": versions(), "data": problem.data["name"], "n_train": problem.split["n_train"]}
     dialect = Dialect.from_dict(problem.data["reading"])
     return FittedModel(problem.preparation, model, scale, problem.classes, problem.target, about, dialect=dialect)
