@@ -91,8 +91,8 @@ def _clock(text: str) -> str | None:
     return f"T{hour:02}:{found[2]}:{found[3] or '00'}{zone}" if hour < 24 and int(found[2]) < 60 else None
 
 
-def times(cells: list[str]) -> list[str | None] | None:
-    """Return times of day and durations as pandas.to_timedelta takes them; None if their scales are in doubt.
+def times(cells: list[str], sure: bool = False) -> list[str | None] | None:
+    """Return times of day and durations as pandas.to_timedelta takes them; None if scales are in doubt.
 
     "07:45" is hours and minutes; beside "1:07:45" it might be minutes and seconds.
     """
@@ -110,4 +110,4 @@ def times(cells: list[str]) -> list[str | None] | None:
             found.append(cell.upper() if "p" in cell else cell.replace(",", ""))
         else:
             found.append(None)
-    return None if {"long", "short"} <= forms else found
+    return None if {"long", "short"} <= forms and not sure else found

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from widelearn.experiments.errors import InputError, counted, listing
-from widelearn.experiments.tables.readings import Reading
+from widelearn.experiments.tables.readings import Reading, cells, typed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,33 +27,47 @@ class Content:
 
     parts: dict[str, NDArray[np.float64]]
     texts: NDArray[np.object_]
-    distinct: int
-    known: int
 
     @staticmethod
-    def of(reading: Reading, column: pd.Series) -> Content:
-        """Read a column; words among numbers are texts, None elsewhere."""
+    def of(reading: Reading, column: pd.Series, check: bool = False) -> Content:
+        """Read a column; words among numbers are texts, None elsewhere. `check` refuses numbers with other marks."""
+        raw = None if typed(column) else cells(column, reading.na)
+        if check and raw is not None:
+            reading.check_marks(raw)
         if reading.kind == "text":
-            texts = reading.text(column)
-            found = set(texts.tolist()) - {None}
-            return Content({}, texts, len(found), sum(text is not None for text in texts))
-        values = reading.numbers(column)
-        words = reading.words(column, values)
-        known = values[~np.isnan(values)]
-        distinct = len(np.unique(known)) + len(set(words.tolist()) - {None})
+            return Content({}, reading.text(column, raw))
+        values = reading.numbers(column, raw)
         parts = {reading.name: values}
         if reading.kind == "date":
             parts = dict(zip([f"{reading.name} ({part})" for part in PARTS], date_parts(values), strict=True))
-        return Content(parts, words, distinct, len(known) + sum(word is not None for word in words))
+        return Content(parts, reading.words(column, values, raw))
 
-    def summary(self, column: pd.Series) -> dict[str, Any]:
+    def take(self, rows: NDArray[np.intp] | None) -> Content:
+        """Return some of the rows."""
+        if rows is None:
+            return self
+        texts = self.texts[rows] if len(self.texts) else self.texts
+        texts = texts if not self.parts or any(text is not None for text in texts) else texts[:0]
+        return Content({name: values[rows] for name, values in self.parts.items()}, texts)
+
+    @cached_property
+    def known(self) -> int:
+        """Cells that are there."""
+        numbers = int(np.isfinite(next(iter(self.parts.values()))).sum()) if self.parts else 0
+        return numbers + sum(text is not None for text in self.texts)
+
+    @cached_property
+    def distinct(self) -> int:
+        """Different cells that are there."""
+        values = next(iter(self.parts.values())) if self.parts else np.empty(0)
+        return len(np.unique(values[~np.isnan(values)])) + len(set(self.texts.tolist()) - {None})
+
+    def summary(self, column: pd.Series, rows: int) -> dict[str, Any]:
         """Return what the table of columns says: missing, distinct, examples."""
-        examples = column.dropna().drop_duplicates().head(3)
-        return {
-            "missing": len(column) - self.known,
-            "distinct": self.distinct,
-            "examples": [str(cell)[:30] for cell in examples],
-        }
+        import pandas as pd
+
+        first = dict.fromkeys(str(cell)[:30] for cell in list(column.array[:50]) if not pd.isna(cell))
+        return {"missing": rows - self.known, "distinct": self.distinct, "examples": list(first)[:3]}
 
 
 def date_parts(days: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:

@@ -118,6 +118,7 @@ def decide(columns: dict[str, Counter[str]], sep: str | None, decimal: str | Non
         The grouping marks that occur.
     notes : list of str
     """
+    asked = decimal
     said = {mark: [name for name, seen in columns.items() if seen[mark]] for mark in ("point", "comma")}
     unsure = {mark: [seen for seen in columns.values() if seen["either" + mark]] for mark in ".,"}
     mixed = {mark: any(seen["none"] for seen in found) for mark, found in unsure.items()}
@@ -142,6 +143,10 @@ def decide(columns: dict[str, Counter[str]], sep: str | None, decimal: str | Non
         decimal = "." if sep in (",", None) or (sep != ";" and mixed[","]) else ""
     else:
         decimal = "."
+    if doubtful and decimal and asked is None and not said["point"] and not said["comma"]:
+        how = "a decimal mark" if bool(unsure["."]) == (decimal == ".") else "grouping digits"
+        mark = "." if unsure["."] else ","
+        notes.append(f"{mark!r} is taken as {how}, by convention alone, in {listing(doubtful)} (--decimal decides)")
     if decimal == "":
         notes.append(
             f"nothing tells whether a point or a comma is the decimal mark: {listing(doubtful)} stays text (--decimal)"

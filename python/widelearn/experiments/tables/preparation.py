@@ -28,6 +28,7 @@ _ID_NAME = re.compile(
 _ID_ENDING = re.compile(r"[a-z](Id|ID)$")
 
 
+Rows = NDArray[np.intp] | None
 KINDS = {"text": "category"}
 
 
@@ -71,8 +72,7 @@ class TablePreparation(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    Cost: each different cell of text is read once. `transform` allocates 8 n p bytes. The fitted state is numbers and
-    texts.
+    Cost: each cell of text is read once; `transform` holds 8 n p bytes. The fitted state is numbers and texts.
 
     Examples
     --------
@@ -130,7 +130,6 @@ class TablePreparation(TransformerMixin, BaseEstimator):
         Returns
         -------
         TablePreparation
-            Itself.
 
         Raises
         ------
@@ -140,22 +139,10 @@ class TablePreparation(TransformerMixin, BaseEstimator):
         return self._fit(framed(frame), None)
 
     def fit_rows(self, frame: pd.DataFrame, rows: NDArray[np.intp]) -> TablePreparation:
-        """Find out what each column is from all rows of a frame, and fit every number from some of them.
-
-        Parameters
-        ----------
-        frame : pandas.DataFrame of shape (n, n_columns)
-        rows : array of int
-            Positions of the training rows.
-
-        Returns
-        -------
-        TablePreparation
-            Itself.
-        """
+        """Find out what each column is from all rows of a frame, and fit every number from the rows at some places."""
         return self._fit(framed(frame), rows)
 
-    def _fit(self, frame: pd.DataFrame, rows: NDArray[np.intp] | None) -> TablePreparation:
+    def _fit(self, frame: pd.DataFrame, rows: Rows) -> TablePreparation:
         if not len(frame):
             raise InputError("found 0 rows (shape=(0, ...)) while a minimum of 1 is required")
         self.feature_names_in_ = np.array(frame.columns, dtype=object)
@@ -172,8 +159,7 @@ class TablePreparation(TransformerMixin, BaseEstimator):
         n = len(frame) if rows is None else len(rows)
         room = room_for(frame, n)
         for name in frame.columns:
-            whole = frame[name]
-            self._add(whole if rows is None else whole.iloc[rows], whole, dialect, room, numbers)
+            self._add(frame[name], rows, dialect, room, numbers)
         if not self._readings:
             raise InputError(f"no usable column is left beside the target ({self._dropped() or 'there is none'})")
         table = np.column_stack(numbers) if numbers else np.empty((n, 0))
@@ -196,7 +182,7 @@ class TablePreparation(TransformerMixin, BaseEstimator):
             raise InputError(f"two of categories, numbers and dates name the same column: {listing(twice)}")
 
     def _add(
-        self, column: pd.Series, whole: pd.Series, dialect: Dialect, room: int, numbers: list[NDArray[np.float64]]
+        self, column: pd.Series, rows: Rows, dialect: Dialect, room: int, numbers: list[NDArray[np.float64]]
     ) -> None:
         """Read one column of the fitted rows; take it, or say why not."""
         name = str(column.name)
@@ -207,16 +193,17 @@ class TablePreparation(TransformerMixin, BaseEstimator):
             entry["done"] = "dropped: asked for"
         elif entry["missing"] == len(column):
             entry["done"] = "dropped: all values are missing"
-        elif not plain_values(whole):
+        elif not plain_values(column):
             entry["done"] = "dropped: lists or records instead of values"
         if entry["done"]:
             return
         kinds = {"text": self.categories, "number": self.numbers, "date": self.dates}
         asked = next((kind for kind, found in kinds.items() if name in found), None)
-        reading, notes = Reading.of(whole, dialect, asked)
+        reading, notes = Reading.of(column, dialect, asked)
         self.notes_ += notes
-        read = Content.of(reading, column)
-        entry |= {"kind": KINDS.get(reading.kind, reading.kind), "marks": reading.marks()} | read.summary(column)
+        read = Content.of(reading, column).take(rows)
+        entry |= {"kind": KINDS.get(reading.kind, reading.kind), "marks": reading.marks()}
+        entry |= read.summary(column, len(column) if rows is None else len(rows))
         reason = self._useless(reading, read)
         if reason:
             entry["done"] = f"dropped: {reason}"
@@ -283,8 +270,7 @@ class TablePreparation(TransformerMixin, BaseEstimator):
         place = 0
         for reading, kept, labels in zip(self._readings, self._kept, self._labels, strict=True):
             column = frame[reading.name]
-            reading.check_marks(column)
-            read = Content.of(reading, column)
+            read = Content.of(reading, column, check=True)
             for part in kept:
                 numbers[:, place] = read.parts[part]
                 place += 1
@@ -312,14 +298,15 @@ class TablePreparation(TransformerMixin, BaseEstimator):
         ValueError
             Columns are not there, or numbers are written with other marks than the fitted ones.
         """
-        check_is_fitted(self, "columns_")
-        frame = framed(frame, self.feature_names_in_)
+        return self._encoded(*self._read(frame))
+
+    def _encoded(self, numbers: NDArray[np.float64], codes: list[NDArray[np.intp]]) -> NDArray[np.float64]:
+        """Fill, scale and encode what was read."""
         k, holes = len(self._median), np.flatnonzero(self._holes)
         width = sum(map(len, self._labels)) + sum(self._others) + k + len(holes)
         remedy = "Take fewer rows or columns, or raise the limit."
-        check_memory(8 * len(frame) * (width + 3 * k), "Preparing the table", remedy)
-        numbers, codes = self._read(frame)
-        prepared = np.zeros((len(frame), width))
+        check_memory(8 * len(numbers) * (width + 2 * k), "Preparing the table", remedy)
+        prepared = np.zeros((len(numbers), width))
         missing = np.isnan(numbers)
         prepared[:, :k] = (np.where(missing, self._median, numbers) - self._mean) / self._scale
         prepared[:, k : k + len(holes)] = missing[:, holes]
@@ -344,13 +331,29 @@ class TablePreparation(TransformerMixin, BaseEstimator):
         ndarray of shape (n, q), float64
             `categorical_` tells which columns hold codes, 0 to 253.
         """
-        numbers, codes = self._read(frame)
+        return self._coded(*self._read(frame))
+
+    def _coded(self, numbers: NDArray[np.float64], codes: list[NDArray[np.intp]]) -> NDArray[np.float64]:
         parts = [numbers]
         for labels, found in zip([labels for labels in self._labels if labels], codes, strict=True):
             none = labels.index(None) if None in labels else -1
             kept = np.where((found < 0) | (found == none) | (found >= MOST_CODES), np.nan, found.astype(np.float64))
             parts.append(kept[:, None])
         return np.ascontiguousarray(np.hstack(parts))
+
+    def both(self, frame: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what `transform` and `native` return, reading once."""
+        numbers, codes = self._read(frame)
+        return self._encoded(numbers, codes), self._coded(numbers, codes)
+
+    def by_column(self, native: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """Return what `native` has of each column: its first number, or its codes if it has none."""
+        place, code = 0, len(self._median)
+        found = {}
+        for reading, kept, labels in zip(self._readings, self._kept, self._labels, strict=True):
+            found[reading.name] = native[:, place if kept else code]
+            place, code = place + len(kept), code + bool(labels)
+        return found
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
         """Return the names of the prepared columns.

@@ -155,7 +155,8 @@ def build(table: Table, request: Request) -> Problem:
     data: dict[str, Any] = {"name": table.name, "target": target, "n_rows": len(table.frame), "n_used": len(rows)}
     data |= {"n_columns": raw.shape[1], "n_features": arrays["X_train"].shape[1], "classes": classes, "notes": notes}
     data["class_counts"] = None if classes is None else np.bincount(y, minlength=len(classes)).tolist()
-    data |= {"columns": preparation.columns_, "reading": dialect.to_dict(), "warnings": suspicions.found(y, classes)}
+    data |= {"columns": preparation.columns_, "reading": dialect.to_dict(), "warnings": []}
+    data["warnings"] += suspicions.found(raw.iloc[train], preparation, arrays, classes, group is not None)
     ids = None if "id" not in roles else Reading(roles["id"], "text").text(table.frame[roles["id"]].iloc[rows])
     return Problem(
         task, classes, preparation, arrays, preparation.categorical_, raw, train, test, rows, ids, reading, split, data
@@ -202,10 +203,10 @@ def _sides(
     test: NDArray[np.intp],
 ) -> dict[str, NDArray[Any]]:
     """Return what methods see of the training and of the held-out rows."""
-    arrays = {}
+    arrays: dict[str, NDArray[Any]] = {}
+    X, N = preparation.both(raw)
     for side, rows in (("train", train), ("test", test)):
-        arrays[f"X_{side}"] = preparation.transform(raw.iloc[rows])
-        arrays[f"N_{side}"] = preparation.native(raw.iloc[rows])
+        arrays |= {f"X_{side}": X[rows], f"N_{side}": N[rows]}
         arrays |= {f"{name}_{side}": part[rows] for name, part in parts.items() if part is not None}
     return arrays
 

@@ -29,26 +29,25 @@ Cells = list[Any]
 
 def cells(column: pd.Series, na: tuple[str, ...] = ()) -> Cells:
     """Return cells as stripped text, numbers as numbers, None where missing; dates and times as ISO 8601 has them."""
-    gone = NEVER.union(na)
+    import pandas as pd
+
+    gone = NEVER.union(na) if na else NEVER
 
     def cell(value: Any) -> Any:
         if isinstance(value, str):
             value = value.strip()
             return None if value in gone else value
+        if value is None or value is pd.NA or value is pd.NaT or value != value:
+            return None
         if isinstance(value, bytes):
             return cell(value.decode("utf-8", errors="replace"))
         if isinstance(value, datetime.timedelta):
             return f"{value.total_seconds()} s"
         if isinstance(value, datetime.date | datetime.time):
             return value.isoformat()
-        if isinstance(value, bool | np.bool_):
-            return str(value)
-        return value
+        return str(value) if isinstance(value, bool | np.bool_) else value
 
-    missing = column.isna().to_numpy()
-    if getattr(column.dtype, "name", "") in ("str", "string") and not missing.any():
-        return [None if (text := value.strip()) in gone else text for value in column.tolist()]
-    return [None if lost else cell(value) for value, lost in zip(column.tolist(), missing, strict=True)]
+    return [cell(value) for value in column.tolist()]
 
 
 def settle(frame: pd.DataFrame, asked: Dialect) -> tuple[Dialect, list[str]]:
@@ -57,7 +56,7 @@ def settle(frame: pd.DataFrame, asked: Dialect) -> tuple[Dialect, list[str]]:
         return asked, []
     seen, orders = {}, {}
     for name in frame.columns:
-        if frame[name].dtype.kind in "bifumMc" or name in asked.categories:
+        if typed(frame[name]) or name in asked.categories:
             continue
         texts = (
             [cell for cell in set(cells(frame[name], asked.na)) if isinstance(cell, str) and cell not in OFTEN]
@@ -79,6 +78,11 @@ def settle(frame: pd.DataFrame, asked: Dialect) -> tuple[Dialect, list[str]]:
         day_first=day_first,
         decided=True,
     ), notes
+
+
+def typed(column: pd.Series) -> bool:
+    """Whether cells are numbers, booleans, dates or times already, not text."""
+    return column.dtype.kind in "bifumM"
 
 
 def plain_values(column: pd.Series) -> bool:
@@ -142,7 +146,7 @@ class Reading:
         kind = column.dtype.kind
         if asked == "text" or isinstance(column.dtype, pd.CategoricalDtype):
             return base.as_kind("text"), []
-        if pd.api.types.is_bool_dtype(column.dtype) or kind in "bifumM":
+        if typed(column):
             found = {"M": "date", "m": "time"}.get(kind, "number")
             exact = kind not in "iu" or not len(column) or max(abs(int(column.min())), abs(int(column.max()))) <= 2**53
             if not exact and not asked:
@@ -229,25 +233,20 @@ class Reading:
     def _value(self, found: numerals.Amount) -> float | None:
         return found.value(self.decimal, self.thousands)
 
-    def numbers(self, column: pd.Series) -> NDArray[np.float64]:
+    def numbers(self, column: pd.Series, raw: Cells | None = None) -> NDArray[np.float64]:
         """Return float64, NaN where there is no finite number (beyond 1e150 included); dates are days, times hours."""
+        raw = cells(column, self.na) if raw is None and not typed(column) else raw
         if self.kind == "date":
-            return self._days(column)
+            return self._days(column, raw)
         if self.kind == "time":
-            return self._hours(column)
-        if column.dtype.kind in "bifu" or str(column.dtype).lower() in ("boolean", "bool[pyarrow]"):
-            values = column.astype("Float64" if column.isna().any() else "float64").to_numpy(
-                dtype=np.float64, na_value=np.nan
-            )
-        else:
-            raw = cells(column, self.na)
-            values = self._plain(raw)
+            return self._hours(column, raw)
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan) if raw is None else self._plain(raw)
         found: NDArray[np.float64] = np.where(np.abs(values) <= LARGEST, values, np.nan)
         return found
 
     def _plain(self, raw: Cells) -> NDArray[np.float64]:
         """Read cells one by one, each different one once."""
-        if self.decimal == "." and all(isinstance(cell, str) for cell in raw) and numerals.plain(raw):
+        if self.decimal == "." and set(map(type, raw)) == {str} and numerals.plain(raw):
             return np.array(raw, dtype=np.float64)
         known: dict[Any, float] = {}
         for cell in set(raw):
@@ -260,52 +259,53 @@ class Reading:
                 known[cell] = math.nan if cell is None else float(cell)
         return np.array([known[cell] for cell in raw], dtype=np.float64)
 
-    def _days(self, column: pd.Series) -> NDArray[np.float64]:
+    def _days(self, column: pd.Series, raw: Cells | None) -> NDArray[np.float64]:
         """Return days since 1970."""
         import pandas as pd
 
-        if column.dtype.kind == "M":
+        if raw is None:
             times = pd.to_datetime(column, utc=True)
         else:
-            raw = cells(column, self.na)
             known = {cell: calendar.date(str(cell), self.day_first) for cell in set(raw) if cell is not None}
             times = pd.to_datetime(
                 pd.Series([known.get(cell) for cell in raw], dtype=object), errors="coerce", utc=True, format="ISO8601"
             )
         return np.asarray((times - pd.Timestamp("1970-01-01", tz="UTC")).dt.total_seconds(), dtype=np.float64) / 86400.0
 
-    def _hours(self, column: pd.Series) -> NDArray[np.float64]:
+    def _hours(self, column: pd.Series, raw: Cells | None) -> NDArray[np.float64]:
         import pandas as pd
 
-        if column.dtype.kind != "m":
-            raw = ["" if cell is None else str(cell) for cell in cells(column, self.na)]
-            spans = calendar.times(raw) or [None] * len(raw)
+        if raw is not None:
+            spans = calendar.times(["" if cell is None else str(cell) for cell in raw], sure=True)
             column = pd.Series(pd.to_timedelta(pd.Series(spans, dtype=object), errors="coerce"))
         return np.asarray(column.dt.total_seconds(), dtype=np.float64) / 3600.0
 
-    def text(self, column: pd.Series) -> NDArray[np.object_]:
+    def text(self, column: pd.Series, raw: Cells | None = None) -> NDArray[np.object_]:
         """Return the cells as text, None where missing; whole floats lose their ".0"."""
-        raw = cells(column, self.na)
+        raw = cells(column, self.na) if raw is None else raw
         texts = [
             str(int(cell)) if isinstance(cell, float) and cell.is_integer() else None if cell is None else str(cell)
             for cell in raw
         ]
         return np.array(texts, dtype=object)
 
-    def words(self, column: pd.Series, values: NDArray[np.float64]) -> NDArray[np.object_]:
+    def words(self, column: pd.Series, values: NDArray[np.float64], raw: Cells | None = None) -> NDArray[np.object_]:
         """Return the cells that are there and are not read, None elsewhere; nothing at all if all are read."""
+        found = np.full(len(values), None, dtype=object)
         rows = np.flatnonzero(np.isnan(values))
-        found = np.full(len(column), None, dtype=object)
-        if column.dtype.kind not in "bifumM" and len(rows):
-            raw = cells(column.iloc[rows], self.na)
-            found[rows] = [None if cell is None or cell in OFTEN or _infinite(cell) else str(cell) for cell in raw]
-        return found if any(word is not None for word in found) else found[:0]
+        if typed(column) or not len(rows):
+            return found[:0]
+        raw = cells(column, self.na) if raw is None else raw
+        for row in rows:
+            cell = raw[row]
+            found[row] = None if cell is None or cell in OFTEN or _infinite(cell) else str(cell)
+        return found if any(word is not None for word in found[rows]) else found[:0]
 
-    def check_marks(self, column: pd.Series) -> None:
+    def check_marks(self, raw: Cells) -> None:
         """Refuse later cells that are numbers, yet not with the marks and the unit of the fitted ones."""
-        if self.kind != "number" or column.dtype.kind in "bifumM":
+        if self.kind != "number":
             return
-        texts = {cell for cell in set(cells(column, self.na)) if isinstance(cell, str)}
+        texts = {cell for cell in set(raw) if isinstance(cell, str)}
         if self.decimal == "." and (self.fraction or not self.grouped) and numerals.plain(texts):
             return
         odd = []
