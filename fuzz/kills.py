@@ -38,7 +38,7 @@ from widelearn.runtime.whole_files import MADE, is_ours, replacing
 
 # Where a kill may fall between any two states of a file.
 EVENTS = ("open", "fsync", "replace", "unlink", "mkdir", "rmdir")
-MEASURED = ("fit_s", "predict_s", "peak_bytes", "tune_s", "seconds")
+MEASURED = ("fit_s", "predict_s", "peak_bytes", "tune_s", "total_s", "seconds")
 COMPARE = [
     "compare",
     "--data",

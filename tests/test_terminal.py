@@ -125,8 +125,8 @@ def test_signals_keep_what_is_finished(methods, capsys, tmp_path, number, code, 
     methods.stop, methods.end = "rbf", lambda: os.kill(os.getpid(), number)
     found, _, err = run(capsys, *COMPARE)
     assert found == code
-    assert "1 of 3 methods are kept in out: the same command with --out out --resume goes on" in err
-    assert os.listdir("out") == ["checkpoint.json"]
+    assert "2 of 4 methods are kept in out: the same command with --out out --resume goes on" in err
+    assert sorted(os.listdir("out")) == ["checkpoint.json", "checkpoint.npz"]
     assert signal.getsignal(number) == before
     methods.stop = None
     assert run(capsys, *COMPARE, "--resume")[0] == 0
@@ -165,7 +165,8 @@ def test_a_full_disk_loses_nothing(methods, capsys, tmp_path, monkeypatch, name)
     assert (tmp_path / "out" / "checkpoint.json").exists() == (code == 1)
     assert (tmp_path / "m").read_bytes() == b"old" or name != "m"
     assert run(capsys, *COMPARE, "--save", "m", "--force", "--resume")[0] == 0
-    assert sorted(os.listdir("out")) == ["compare.png", "results.json"]
+    assert {"compare.png", "held_out.npz", "results.json"} <= set(os.listdir("out"))
+    assert not {"checkpoint.json", "checkpoint.npz"} & set(os.listdir("out"))
     assert sorted(set(methods.ran)) == sorted(NAMES)
 
 

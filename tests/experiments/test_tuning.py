@@ -3,58 +3,146 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
+from sklearn.metrics import r2_score
 
 from made_tables import curved, problem
 from widelearn.experiments.comparison import methods
-from widelearn.experiments.comparison.plans import Setting, TuningPlan, plain
-from widelearn.experiments.comparison.tuning import fit_on, predict_in_blocks, tune
+from widelearn.experiments.comparison.answers import answer, predict_in_blocks
+from widelearn.experiments.comparison.plans import Grid, Sample, Setting, TuningPlan, fit_on, plain
+from widelearn.experiments.comparison.tuning import folds_of, tune
 from widelearn.experiments.errors import InputError
 
 
+def folds(found, classes=0, **options):
+    return folds_of(found.arrays, "X", classes, None, **options)
+
+
 def test_tuning_is_the_grid_search_it_says():
-    arrays = problem(curved()).arrays
+    found = problem(curved())
     alphas = tuple({"alpha": alpha} for alpha in (1e4, 1e1, 1e-3))
     steps = []
-    outer, inner, mean = tune(plain(lambda p: Ridge(**p), alphas), "regression", arrays, lambda *s: steps.append(s))
-    X, y, rows = arrays["X_train"], arrays["y_train"], arrays["tune"]
-    folds = [(rows[arrays[f"fold{k}_fit"]], rows[arrays[f"fold{k}_check"]]) for k in range(5)]
-    means = [np.mean([Ridge(**a).fit(X[f], y[f]).score(X[c], y[c]) for f, c in folds]) for a in alphas]
-    assert (outer, inner) == ({}, alphas[int(np.argmax(means))])
-    assert mean == pytest.approx(max(means), abs=1e-12)
-    assert steps == [(k, 15) for k in range(1, 16)]
+    choice = tune(plain(lambda p: Ridge(**p), Grid(alphas)), folds(found), "r2", lambda *step: steps.append(step))
+    X, y, rows = (found.arrays[name] for name in ("X_train", "y_train", "tune"))
+    pairs = [(rows[found.arrays[f"fold{k}_fit"]], rows[found.arrays[f"fold{k}_check"]]) for k in range(5)]
+    said = np.empty((3, len(y)))
+    for k, one in enumerate(alphas):
+        for fit, check in pairs:
+            said[k, check] = Ridge(**one).fit(X[fit], y[fit]).predict(X[check])
+    scores = [r2_score(y, one) for one in said]
+    assert (choice.outer, choice.inner) == (alphas[int(np.argmax(scores))], {})
+    # What is best without a fold speaks for the fold.
+    joined = np.empty(len(y))
+    for _, check in pairs:
+        rest = np.setdiff1d(np.arange(len(y)), check)
+        joined[check] = said[int(np.argmax([r2_score(y[rest], one[rest]) for one in said])), check]
+    assert choice.cv_score == pytest.approx(r2_score(y, joined), abs=1e-12)
+    assert (choice.settings, choice.stopped) == (3, False)
+    assert steps == [(k, 4) for k in range(1, 4)]
+
+
+def test_the_score_of_a_choice_is_not_that_of_a_winner(rng):
+    """Of 40 constants on noise the best one looks good on the rows that chose it; the choice's score does not."""
+
+    class Constant:
+        def __init__(self, column):
+            self.column = column
+
+        def fit(self, X, y):
+            return self
+
+        def predict(self, X):
+            return np.sign(X[:, self.column])
+
+    scores = []
+    for seed in range(30):
+        random = np.random.default_rng(seed)
+        found = problem(curved(160, seed))
+        found.arrays["X_train"] = random.normal(size=(120, 40))
+        found.arrays["y_train"] = random.choice([-1.0, 1.0], 120)
+        plan = plain(lambda given: Constant(**given), Grid(tuple({"column": k} for k in range(40))))
+        scores.append(tune(plan, folds(found), "mae").cv_score)
+    # mean absolute error 1 is chance; its spread is 1 / sqrt(120) a seed, and a little more for the choice
+    assert np.mean(scores) == pytest.approx(1.0, abs=0.06)
+
+
+def test_grids_grow_while_the_best_is_at_their_edge():
+    found = problem(curved().assign(y=np.linspace(-1, 1, 150)), "y")
+    found.arrays["y_train"] = 3 * found.arrays["X_train"][:, 0]
+    grid = Grid(tuple({"alpha": alpha} for alpha in (1e3, 1e2)), "alpha", 10.0, 3)
+    choice = tune(plain(lambda p: Ridge(**p), grid), folds(found), "r2")
+    assert choice.outer == {"alpha": 0.1}
+    assert (choice.settings, choice.edge) == (5, ["alpha"])
+    grid = Grid(tuple({"alpha": alpha} for alpha in (1e3, 1e-9, 1e-13)), "alpha", 10.0, 3)
+    assert tune(plain(lambda p: Ridge(**p), grid), folds(found), "r2").settings <= 4
+
+
+def test_a_deadline_stops_after_the_first_candidates():
+    plan = methods.choose("linear")[0].plan(Setting("regression", 0, 1.0))
+    choice = tune(plan, folds(problem(curved())), "r2", deadline=0.0)
+    assert (choice.settings, choice.stopped) == (1, True)
+    assert choice.cv_score is not None
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("name", ["rbf", "ntk"])
+def test_left_out_predictions_are_refits(name, task, weighted):
+    arrays = problem(curved(60), "label" if task == "classification" else "y").arrays
+    X, y = arrays["X_train"], arrays["y_train"]
+    w = np.linspace(0.5, 2, len(y)) if weighted else None
+    plan = methods.choose(name)[0].plan(Setting(task, 0, 3.0, len(y), 2))
+    inner = plan.inner.settings[1:5]
+    for outer in plan.outer.settings:
+        for one, said in zip(inner, plan.left_out(outer, inner, Sample(X, y, w)), strict=True):
+            for k in (0, 17, 31):
+                rest = np.arange(len(y)) != k
+                model = fit_on(plan.final(outer, one), X[rest], y[rest], None if w is None else w[rest])
+                call = model.predict if task == "regression" else model.decision_function
+                value = said[k] if task == "regression" else said[k, 1]
+                # the intercept is free up to one part in FREE of the kernel's size over the penalty
+                assert value == pytest.approx(call(X[k : k + 1])[0], abs=2e-3)
 
 
 def test_ties_go_to_the_more_regular_candidate():
-    arrays = problem(curved(), "label").arrays | {"X_train": np.zeros((112, 1))}
+    found = problem(curved(), "label")
+    found.arrays["X_train"] = np.zeros((112, 1))
     plan = methods.choose("sklearn_ridge")[0].plan(Setting("classification", 0, 1.0))
-    assert tune(plan, "classification", arrays, lambda *_: None)[1] == plan.inner[0]
+    # growth beyond the first, which ties, too
+    assert tune(plan, folds(found, 2), "accuracy").outer == plan.outer.settings[0]
 
 
 def test_tuning_never_looks_at_held_out_rows():
     found = problem(curved())
-    held = {name: found.arrays[name] for name in found.arrays if name.endswith("_test")}
-    for array in held.values():
-        array[...] = np.nan
+    for name in found.arrays:
+        if name.endswith("_test") and found.arrays[name].dtype == float:
+            found.arrays[name][...] = np.nan
     plan = methods.choose("linear")[0].plan(Setting("regression", 0, 1.0))
-    assert np.isfinite(tune(plan, "regression", found.arrays, lambda *_: None)[2])
+    assert np.isfinite(tune(plan, folds(found), "r2").cv_score)
 
 
-@pytest.mark.parametrize("task", ["classification", "regression"])
-@pytest.mark.parametrize("name", [method.name for method in methods.METHODS])
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [
+        (task, method.name)
+        for task in ("classification", "regression")
+        for method in methods.METHODS
+        if task == "classification" or not method.classes_only
+    ],
+)
 def test_every_method_fits_what_it_tunes(task, name):
     """A represented fit and the final one on raw rows are the same model: tuning tunes what is used."""
     arrays = problem(curved(), "label" if task == "classification" else "y").arrays
     X, y, w = arrays["X_train"], arrays["y_train"], np.linspace(0.5, 2, len(arrays["y_train"]))
-    plan: TuningPlan = methods.choose(name)[0].plan(Setting(task, 7, float(X.var(axis=0).sum())))
-    outer, inner = plan.outer[-1], plan.inner[:3][-1]
-    A, B = plan.represent(outer, X, arrays["X_test"])
-    tuned = fit_on(plan.solver(inner), A, y, w).predict(B)
+    setting = Setting(task, 7, float(X.var(axis=0).sum()), len(y), 2 if task == "classification" else 0)
+    plan: TuningPlan = methods.choose(name)[0].plan(setting)
+    outer, inner = plan.outer.settings[-1], plan.inner.settings[:3][-1]
+    (tuned,) = plan.path(outer, [inner], Sample(X, y, w), arrays["X_test"], lambda model, X: answer(model, X, 0))
     final = fit_on(plan.final(outer, inner), X, y, w).predict(arrays["X_test"])
     if task == "classification":
-        np.testing.assert_array_equal(tuned, final)
+        np.testing.assert_array_equal(tuned.prediction, final)
     else:
         # two ways to the same solution of a system whose condition is at most 1e2 / alpha = 1e4 in double precision
-        np.testing.assert_allclose(tuned, final, rtol=0, atol=1e-8)
+        np.testing.assert_allclose(tuned.prediction, final, rtol=0, atol=1e-8)
 
 
 def test_prediction_in_blocks(rng):
@@ -66,7 +154,7 @@ def test_prediction_in_blocks(rng):
 
 def test_methods_are_chosen_by_name():
     assert [method.name for method in methods.choose(" rbf, linear")] == ["linear", "rbf"]
-    assert len(methods.choose(None)) == 12
-    for names, message in (("nkt", "did you mean 'ntk'"), ("foo", "there are linear"), (",", "names no model")):
+    assert len(methods.choose(None)) == 16
+    for names, message in (("nkt", "did you mean 'ntk'"), ("foo", "there are dummy, linear"), (",", "names no model")):
         with pytest.raises(InputError, match=message):
             methods.choose(names)

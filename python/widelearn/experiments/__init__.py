@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from widelearn.experiments.comparison.frames import compare as compare
     from widelearn.experiments.studies.experiment import report as report
     from widelearn.experiments.studies.experiment import run as run
     from widelearn.experiments.studies.spec import Spec as Spec
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
 _HOMES = {
     "Spec": "studies.spec",
     "TablePreparation": "tables.preparation",
+    "compare": "comparison.frames",
     "report": "studies.experiment",
     "run": "studies.experiment",
 }
-__all__ = ["Spec", "TablePreparation", "report", "run"]
+__all__ = ["Spec", "TablePreparation", "compare", "report", "run"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,16 +1,18 @@
 """The command ``widelearn compare``."""
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from widelearn.experiments import report_page, store
 from widelearn.experiments.comparison import outputs, recipe
-from widelearn.experiments.comparison.journal import FILE, RESULTS, Journal, mark
-from widelearn.experiments.comparison.methods import choose
-from widelearn.experiments.comparison.runner import compare
+from widelearn.experiments.comparison.journal import FILE, HELD_OUT, RESULTS, SO_FAR, Journal, mark
+from widelearn.experiments.comparison.methods import Method, applicable, choose, known_too, named
+from widelearn.experiments.comparison.repeats import check, further
+from widelearn.experiments.comparison.rows import metric_of
+from widelearn.experiments.comparison.runner import Order, compare
 from widelearn.experiments.errors import InputError, complain, listing, require
 from widelearn.experiments.progress import Progress
 from widelearn.experiments.provenance import versions
@@ -22,26 +24,28 @@ from widelearn.experiments.tables.problem import Problem, Request, build
 
 def run_compare(options: Namespace) -> int:
     """Compare methods, print the table, write the files; return the exit code."""
-    if options.file is not None and options.data is not None:
-        raise InputError("give FILE or --data, not both")
-    if options.resume and options.out is None:
-        raise InputError("--resume needs --out: the folder of the run that was stopped")
+    _check(options)
     methods = choose(options.models)
+    mine = [named(text) for text in options.model]
     save = None if options.save is None else store.check_save(options.save, options.force or options.resume)
-    known = (FILE, *outputs.FILES) if options.resume else None
+    known = (FILE, SO_FAR, HELD_OUT, *outputs.FILES) if options.resume else None
     with store.reserve(options.out, options.force, "widelearn-compare", known) as out:
-        problem = _problem(options, save)
-        journal = Journal(out, _question(options, problem, [method.name for method in methods]), options.resume)
+        table, request = _asked(options, save)
+        problem = build(table, request)
+        order = _order(options, problem, save)
+        methods = applicable((*methods, *mine), problem.task, options.models is not None)
+        journal = Journal(out, _question(options, problem, methods), options.resume)
         if options.resume and not options.force and (results := journal.finished()) is not None:
             return _finished(journal, results, save)
+        methods = known_too(methods, journal.done)
         _check_replaced(journal, save, options)
-        settings = {"seed": options.seed, "threads": options.threads, "keep": save is not None}
-        names = [method.name for method in methods]
-        with _resumable(journal, len(names)):
-            with Progress(names, options.quiet) as on_step:
-                found = compare(problem, methods, **settings, on_step=on_step, journal=journal)
-            found.results["question"] = journal.question
+        with _resumable(journal, len(methods)):
+            with Progress([method.name for method in methods], options.quiet) as on_step:
+                repeats = further(table, request, options.repeat)
+                found = compare(problem, methods, order, repeats=repeats, on_step=on_step, journal=journal)
+            found.results |= {"question": journal.question, "kept": journal.marks()}
             try:
+                journal.write_held_out()
                 outputs.write(found, out, save, journal)
             except OSError:
                 outputs.show(found.results)
@@ -49,17 +53,41 @@ def run_compare(options: Namespace) -> int:
     outputs.show(found.results)
     report_page.say(f"Results: {out / 'results.json'}, figure: {out / 'compare.png'}")
     if save is not None and found.best is not None:
-        report_page.say(f"Saved {found.best.about['row']['model']} (best held-out score) to {save}; fit again by:")
-        for line in recipe.lines(found.best, options.file, _request(options, problem.target.name), dialect(options)):
+        report_page.say(
+            f"Saved {found.best.about['row']['model']} (best cross-validated score) to {save}; fit again by:"
+        )
+        for line in recipe.lines(found.best, options.file, request, dialect(options)):
             report_page.say(line)
     return 1 if found.failed else 0
 
 
-def _question(options: Namespace, problem: Problem, names: list[str]) -> dict[str, Any]:
+def _check(options: Namespace) -> None:
+    """Refuse options that do not fit together."""
+    if options.file is not None and options.data is not None:
+        raise InputError("give FILE or --data, not both")
+    if options.resume and options.out is None:
+        raise InputError("--resume needs --out: the folder of the run that was stopped")
+    if options.out is not None and not (options.resume or options.force) and (Path(options.out) / FILE).is_file():
+        raise InputError(f"--out {options.out} holds a stopped comparison: --resume goes on with it")
+
+
+def _order(options: Namespace, problem: Problem, save: Path | None) -> Order:
+    """Return how the comparison is run."""
+    metric_of(options.metric, problem.task)
+    if options.class_weight is not None and problem.task == "regression":
+        raise InputError("--class-weight is for classes, and this is regression: leave it out")
+    asked = {"seed": options.seed, "threads": options.threads, "metric": options.metric}
+    asked |= {"class_weight": options.class_weight, "seconds": options.time_limit}
+    return Order(**asked, keep=save is not None, look=True)
+
+
+def _question(options: Namespace, problem: Problem, methods: Sequence[Method]) -> dict[str, Any]:
     """Return what results depend on, as data: only a run of the same takes up a stopped one."""
-    asked = ("target", "task", "weight", "group", "time", "test_size", "drop_rare", "seed", "threads")
-    question: dict[str, Any] = {name.replace("_", "-"): getattr(options, name) for name in asked}
-    question |= {"save": options.save is not None, "models": names, "versions": versions()}
+    table = ("target", "task", "weight", "group", "time", "id", "test_size", "drop_rare")
+    run = ("seed", "threads", "metric", "repeat", "class_weight", "time_limit")
+    question: dict[str, Any] = {name.replace("_", "-"): getattr(options, name) for name in (*table, *run)}
+    models = {method.name: None if method.own is None else repr(method.own) for method in methods}
+    question |= {"save": options.save is not None, "models": models, "versions": versions()}
     question["reading"] = dialect(options).to_dict()
     return question | {"the values of the table": mark(problem.arrays, problem.task)}
 
@@ -91,8 +119,8 @@ def _check_replaced(journal: Journal, save: Path | None, options: Namespace) -> 
         raise InputError(f"--save {save} exists: add --force to replace it")
 
 
-def _problem(options: Namespace, save: Path | None) -> Problem:
-    """Read the table and prepare it as the options ask."""
+def _asked(options: Namespace, save: Path | None) -> tuple[tables.Table, Request]:
+    """Read the table, and what is asked of it."""
     table = _table(options.file, options.data, dialect(options))
     target = options.target or table.target
     if target is None:
@@ -105,13 +133,10 @@ def _problem(options: Namespace, save: Path | None) -> Problem:
         and save.samefile(options.file)
     ):
         raise InputError("--save would replace the table itself")
-    return build(table, _request(options, target))
-
-
-def _request(options: Namespace, target: str) -> Request:
-    """Return what is asked of the table."""
-    asked = ("task", "weight", "group", "time", "test_size", "drop_rare", "seed")
-    return Request(target, **{name: getattr(options, name) for name in asked})
+    asked = ("task", "weight", "group", "time", "id", "test_size", "drop_rare", "seed")
+    request = Request(target, **{name: getattr(options, name) for name in asked})
+    check(request, options.repeat)
+    return table, request
 
 
 def _table(file: str | None, data: str | None = None, asked: Dialect | None = None) -> tables.Table:

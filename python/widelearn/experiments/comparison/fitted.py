@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from widelearn import persistence
+from widelearn.experiments.comparison.answers import answer, predict_in_blocks
 from widelearn.experiments.comparison.scores import score, standard_error
-from widelearn.experiments.comparison.tuning import predict_in_blocks
 from widelearn.experiments.errors import InputError, first_line
 from widelearn.experiments.provenance import versions
 from widelearn.experiments.tables.dialect import Dialect
@@ -83,9 +83,7 @@ class FittedModel:
         """Return a probability for each raw row and class, in the order of `classes`; None for a model without."""
         if self.classes is None or not hasattr(self.model, "predict_proba"):
             return None
-        found = np.zeros((len(frame), len(self.classes)))
-        found[:, np.asarray(self.model.classes_, dtype=np.intp)] = self.model.predict_proba(self._columns(frame))
-        return found
+        return answer(self.model, self._columns(frame), len(self.classes)).probability
 
     def predict_interval(self, frame: pd.DataFrame) -> NDArray[Any] | None:
         """Return a lower and an upper bound for each raw row, (n, 2); None for a model without."""

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from widelearn import plots
 from widelearn.experiments import report_page, store
 from widelearn.experiments.comparison import figures, page, printed
 from widelearn.experiments.comparison.journal import RESULTS, Journal
@@ -22,26 +21,19 @@ def write(found: Comparison, out: Path, save: Path | None, journal: Journal) -> 
     if save is not None and found.best is not None:
         with store.write_model(save, found.best) as digest:
             journal.save(digest)
-    if found.results["schema"] == SCHEMA:
-        written = draw(found.results, out)
-        if (held_out := getattr(found, "held_out", None)) is not None:
-            store.write_csv(out / PREDICTIONS, predictions(held_out, found.results))
-            written.add(PREDICTIONS)
-        for name in set(FILES[1:]) - written:
-            (out / name).unlink(missing_ok=True)  # of an earlier comparison, which this one replaces
-    else:
-        # A figure reads what stands between two dollars as a formula.
-        title = report_page.headline(report_page.shown(found.results)).replace("$", r"\$")
-        rows = report_page.ranked(found.results["rows"])
-        store.write_figure(out / RESULTS[1], plots.comparison(rows, title))
+    written = draw(found.results, out)
+    if found.held_out is not None:
+        store.write_csv(out / PREDICTIONS, predictions(found.held_out, found.results))
+        written.add(PREDICTIONS)
+    for name in set(FILES[1:]) - written:
+        (out / name).unlink(missing_ok=True)  # of an earlier comparison, which this one replaces
     store.write_json(out / RESULTS[0], found.results)
     journal.clear()
 
 
 def show(results: dict[str, Any]) -> None:
     """Print a comparison's results on standard output."""
-    look = printed if results["schema"] == SCHEMA else report_page
-    look.print_comparison(results, report_page.console())
+    printed.print_comparison(results, report_page.console())
 
 
 def draw(results: dict[str, Any], out: Path) -> set[str]:

@@ -6,16 +6,24 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import Ridge, RidgeClassifier
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 
 from widelearn.experiments.comparison.plans import (
     LINEAR_ALPHAS,
     N_COMPONENTS,
+    Grid,
     Matrix,
     Parameters,
     Setting,
@@ -23,7 +31,13 @@ from widelearn.experiments.comparison.plans import (
     on_features,
     on_kernel,
     plain,
+    powers,
+    staged,
 )
+
+STAGES = (10, 25, 50, 100, 200, 400)
+# Trees that boosting may grow in one fit: a tree a class and iteration.
+MOST_TREES = 1200
 
 
 class SignCoded(ClassifierMixin, BaseEstimator):
@@ -39,23 +53,37 @@ class SignCoded(ClassifierMixin, BaseEstimator):
         self.regressor.fit(X, signs, sample_weight=sample_weight)
         return self
 
+    def decision_function(self, X: Matrix) -> Matrix:
+        """Return the value of every class."""
+        return np.asarray(self.regressor.predict(X))
+
     def predict(self, X: Matrix) -> NDArray[Any]:
         """Return the class with the largest value."""
-        return np.asarray(self.classes_[np.argmax(self.regressor.predict(X), axis=1)])
+        return np.asarray(self.classes_[np.argmax(self.decision_function(X), axis=1)])
+
+
+def dummy(setting: Setting) -> TuningPlan:
+    """Plan the baseline that looks at no column: the classes' shares, or the mean."""
+    return plain(lambda _: DummyClassifier(strategy="prior") if setting.classify else DummyRegressor())
 
 
 def ridge(setting: Setting) -> TuningPlan:
     """Plan Ridge or RidgeClassifier."""
-    ridge = RidgeClassifier if setting.classify else Ridge
-    return plain(lambda inner: ridge(**inner), LINEAR_ALPHAS)
+    model = RidgeClassifier if setting.classify else Ridge
+    return plain(lambda given: model(**given), LINEAR_ALPHAS)
+
+
+def logistic_regression(setting: Setting) -> TuningPlan:
+    """Plan logistic regression, for classes alone."""
+    return plain(lambda given: LogisticRegression(max_iter=500, **given), powers("C", (-3, -2, -1, 0, 1, 2)))
 
 
 def kernel_ridge(setting: Setting) -> TuningPlan:
     """Plan KernelRidge with the RBF kernel; classes are coded by signs."""
 
     def solver(**parameters: Any) -> BaseEstimator:
-        ridge = KernelRidge(**parameters)
-        return SignCoded(ridge) if setting.classify else ridge
+        model = KernelRidge(**parameters)
+        return SignCoded(model) if setting.classify else model
 
     return on_kernel(
         setting.gammas(),
@@ -67,7 +95,7 @@ def kernel_ridge(setting: Setting) -> TuningPlan:
 
 def rbf_sampler(setting: Setting) -> TuningPlan:
     """Plan RBFSampler followed by Ridge or RidgeClassifier."""
-    ridge = RidgeClassifier if setting.classify else Ridge
+    model = RidgeClassifier if setting.classify else Ridge
 
     def sampler(outer: Parameters) -> BaseEstimator:
         return RBFSampler(n_components=N_COMPONENTS, random_state=setting.seed, **outer)
@@ -75,13 +103,48 @@ def rbf_sampler(setting: Setting) -> TuningPlan:
     return on_features(
         setting.gammas(),
         sampler,
-        lambda inner: ridge(**inner),
-        lambda outer, inner: make_pipeline(sampler(outer), ridge(**inner)),
+        lambda inner: model(**inner),
+        lambda outer, inner: make_pipeline(sampler(outer), model(**inner)),
     )
 
 
+def random_forest(setting: Setting) -> TuningPlan:
+    """Plan a random forest: the share of columns a split looks at, and the smallest leaf."""
+    model = RandomForestClassifier if setting.classify else RandomForestRegressor
+    leaves = (5, 2, 1) if setting.small else (5, 1)
+    grid = tuple({"max_features": share, "min_samples_leaf": leaf} for share in ("sqrt", 0.5, 1.0) for leaf in leaves)
+    fixed: Parameters = {"n_estimators": 300 if setting.small else 100}
+    return plain(lambda given: model(random_state=setting.seed, **fixed, **given), Grid(grid), fixed)
+
+
+def mlp(setting: Setting) -> TuningPlan:
+    """Plan a neural network: its penalty, and its layers or its learning rate; few rows by a quasi-Newton method."""
+    model = MLPClassifier if setting.classify else MLPRegressor
+    fixed: Parameters = {"solver": "lbfgs" if setting.small else "adam", "max_iter": 300 if setting.small else 60}
+    other: tuple[Parameters, ...] = ({"learning_rate_init": 1e-3}, {"learning_rate_init": 5e-3})
+    if setting.small:
+        other = ({"hidden_layer_sizes": 20}, {"hidden_layer_sizes": 100})
+    grid = tuple({"alpha": alpha, **one} for alpha in (10.0, 0.1, 1e-3) for one in other)
+    return plain(lambda given: model(random_state=setting.seed, **fixed, **given), Grid(grid), fixed)
+
+
 def hist_gradient_boosting(setting: Setting) -> TuningPlan:
-    """Plan HistGradientBoosting: its learning rate and the size of its trees."""
-    boosting = HistGradientBoostingClassifier if setting.classify else HistGradientBoostingRegressor
-    grid = tuple({"learning_rate": rate, "max_leaf_nodes": leaves} for rate, leaves in ((0.1, 31), (0.2, 8), (0.2, 31)))
-    return plain(lambda inner: boosting(early_stopping=False, random_state=setting.seed, **inner), grid)
+    """Plan HistGradientBoosting on native categories: rate, leaves, smallest leaf, penalty, and stages."""
+    model = HistGradientBoostingClassifier if setting.classify else HistGradientBoostingRegressor
+    shapes: tuple[tuple[float, int, int, float], ...]
+    shapes = ((0.1, 31, 20, 0.0), (0.1, 8, 20, 0.0), (0.1, 31, 5, 1.0), (0.05, 15, 20, 10.0), (0.2, 31, 20, 1.0))
+    if setting.small:
+        shapes = ((0.1, 31, 20, 0.0), (0.1, 8, 10, 0.0), (0.1, 4, 5, 0.0), (0.1, 8, 2, 0.0), (0.05, 16, 1, 1.0))
+        shapes += ((0.1, 3, 2, 0.0), (0.05, 31, 5, 1.0))
+    names = ("learning_rate", "max_leaf_nodes", "min_samples_leaf", "l2_regularization")
+    grid = Grid(tuple(dict(zip(names, shape, strict=True)) for shape in shapes))
+    trees = setting.classes if setting.classes > 2 else 1
+    most = max(50, min(STAGES[-1], MOST_TREES // trees))
+    stages = [stage for stage in STAGES if stage < most] + [most]
+    categories = list(setting.categorical) if any(setting.categorical) else None
+
+    def build(given: Parameters) -> BaseEstimator:
+        more = {"early_stopping": False, "random_state": setting.seed, "categorical_features": categories}
+        return model(**more, **given)
+
+    return staged(grid, stages, build, native=True)

@@ -1,0 +1,47 @@
+"""What a fitted model says of rows, in blocks: labels or numbers, and probabilities or scores of all classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from widelearn.experiments.comparison.scores import Output
+
+Matrix = NDArray[np.float64]
+BLOCK = 4096
+
+
+def in_blocks(call: Any, X: Any) -> NDArray[Any]:
+    """Call with at most 4,096 rows at a time, so that no n_test x n_train matrix is held whole."""
+    if not len(X):
+        return np.empty(0)
+    return np.concatenate([np.asarray(call(X[start : start + BLOCK])) for start in range(0, len(X), BLOCK)])
+
+
+def answer(estimator: Any, X: Any, classes: int, *, full: bool = True) -> Output:
+    """Predict rows; of `classes` classes (0 for numbers) with probabilities, or scores where there are none.
+
+    With `full` false only labels are asked for. Columns are those of all classes, whichever the model has seen: a class
+    that it has not gets probability 0, and a score below all others.
+    """
+    prediction = in_blocks(estimator.predict, X)
+    if not classes or not full:
+        return Output(prediction.reshape(len(X)))
+    for name in ("predict_proba", "decision_function"):
+        if hasattr(estimator, name):
+            values = in_blocks(getattr(estimator, name), X)
+            break
+    else:
+        return Output(prediction)
+    values = np.column_stack([-values, values]) if values.ndim == 1 else values
+    lowest = 0.0 if name == "predict_proba" else float(values.min(initial=0.0)) - 1.0
+    columns = np.full((len(X), classes), lowest)
+    columns[:, np.asarray(estimator.classes_, dtype=np.intp)] = values
+    return Output(prediction, columns) if name == "predict_proba" else Output(prediction, None, columns)
+
+
+def predict_in_blocks(estimator: Any, X: Any) -> NDArray[Any]:
+    """Predict at most 4,096 rows at a time."""
+    return in_blocks(estimator.predict, X)
