@@ -72,8 +72,9 @@ def with_error(value: float | None, error: float | None) -> str:
 
 
 def number(value: float) -> str:
-    """Write a number with four decimals below 10, with five digits above."""
-    return f"{value:.4f}" if abs(value) < 10 else f"{value:,.1f}" if abs(value) < 1e6 else f"{value:.5g}"
+    """Write a number with four decimals below 10, with five digits above; what rounds to 0 has no sign."""
+    text = f"{value:.4f}" if abs(value) < 10 else f"{value:,.1f}" if abs(value) < 1e6 else f"{value:.5g}"
+    return text.lstrip("-") if text == "-0.0000" else text
 
 
 def held_out_score(row: Row) -> str:
