@@ -9,11 +9,13 @@ import sys
 import time
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
 
 from command_line import run
+from source import PACKAGE
 from widelearn.experiments.tables import table as tables
 
 FAST = ["--models", "linear,sklearn_ridge"]
@@ -43,10 +45,15 @@ def test_compare(csv, capsys, folder):
     code, out, err = run(capsys, "compare", csv, "--target", "y", *FAST)
     assert code == 0
     # Off a terminal, a plain line for each method.
-    assert re.fullmatch(r"(\[\d/\d\] \w+ \(\d+\.\d s\)\n)+", err)
+    assert re.fullmatch(r"(\[\d/\d\] \w+: [\d.-]+ \(\d+\.\d s\)\n)+", err)
     made = folder / "widelearn-compare-2"
     assert {"compare.png", "held_out.npz", "predictions.csv", "report.html", "results.json"} <= set(os.listdir(made))
     results = json.loads((made / "results.json").read_text())
+    schema = json.loads((PACKAGE / "experiments" / "schemas" / "compare-2.json").read_text())
+    jsonschema.validate(results, schema, jsonschema.Draft202012Validator)
+    page = (made / "report.html").read_text()
+    assert "widelearn compare t.csv --target y" in page
+    assert "problem = build(read(" in page
     for row in results["rows"][1:]:
         assert re.search(rf"{row['model']}\W+{row['score']:.4f} ± {row['score_se']:.4f}", out)
         assert f"alpha {row['params']['alpha']:g}" in out

@@ -1,7 +1,7 @@
 """The command ``widelearn compare``."""
 
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from widelearn.experiments.comparison.journal import FILE, HELD_OUT, RESULTS, SO
 from widelearn.experiments.comparison.methods import Method, applicable, choose, known_too, named
 from widelearn.experiments.comparison.repeats import check, further
 from widelearn.experiments.comparison.rows import metric_of
-from widelearn.experiments.comparison.runner import Order, compare
+from widelearn.experiments.comparison.runner import Comparison, Order, compare
+from widelearn.experiments.comparison.standings import number
 from widelearn.experiments.errors import InputError, complain, listing, require
 from widelearn.experiments.progress import Progress
 from widelearn.experiments.provenance import versions
@@ -40,10 +41,12 @@ def run_compare(options: Namespace) -> int:
         methods = known_too(methods, journal.done)
         _check_replaced(journal, save, options)
         with _resumable(journal, len(methods)):
-            with Progress([method.name for method in methods], options.quiet) as on_step:
+            with Progress([method.name for method in methods], options.quiet) as bar:
                 repeats = further(table, request, options.repeat)
-                found = compare(problem, methods, order, repeats=repeats, on_step=on_step, journal=journal)
+                found = compare(problem, methods, order, repeats=repeats, on_step=_told(bar, journal), journal=journal)
             found.results |= {"question": journal.question, "kept": journal.marks()}
+            again = _again(found, options, request, mine)
+            found.results["reproduce"] = {"command": options.line, "python": "\n".join(again) or None}
             try:
                 journal.write_held_out()
                 outputs.write(found, out, save, journal)
@@ -51,14 +54,34 @@ def run_compare(options: Namespace) -> int:
                 outputs.show(found.results)
                 raise
     outputs.show(found.results)
-    report_page.say(f"Results: {out / 'results.json'}, figure: {out / 'compare.png'}")
+    report_page.say(f"Report: {out / outputs.REPORT}; beside it {RESULTS[0]}, {outputs.PREDICTIONS} and figures")
     if save is not None and found.best is not None:
-        report_page.say(
-            f"Saved {found.best.about['row']['model']} (best cross-validated score) to {save}; fit again by:"
-        )
-        for line in recipe.lines(found.best, options.file, request, dialect(options)):
+        how = "; fit again by:" if again else ""
+        report_page.say(f"Saved {found.best.about['row']['model']} (best cross-validated score) to {save}{how}")
+        for line in again:
             report_page.say(line)
     return 1 if found.failed else 0
+
+
+def _again(found: Comparison, options: Namespace, request: Request, mine: Sequence[Method]) -> list[str]:
+    """Return the lines of Python that fit the chosen model again; none for the user's own, of which too little is known."""
+    if found.best is None or found.results["chosen"] in {method.name for method in mine}:
+        return []
+    return recipe.lines(found.best, options.file, request, dialect(options), options.data or "digits")
+
+
+def _told(bar: Progress, journal: Journal) -> Callable[[str, float], None]:
+    """Return what moves the bar, and says at a method's end what it scored in cross-validation."""
+
+    def step(name: str, fraction: float) -> None:
+        row = journal.done[name]["row"] if fraction >= 1.0 and name in journal.done else None
+        if row is None:
+            bar(name, fraction)
+        else:
+            score = "no score" if row["cv_score"] is None else number(row["cv_score"])
+            bar(name, fraction, score if row["error"] is None else "failed")
+
+    return step
 
 
 def _check(options: Namespace) -> None:

@@ -13,7 +13,7 @@ and RBF kernel ridge, a quadratic Taylor model, a two-layer network and the recu
 scikit-learn's: ridge, logistic regression, kernel ridge, RBFSampler + ridge, a random forest, HistGradientBoosting and
 a neural network; the last is a baseline that looks at no column. A quarter of the rows is held out. Every method tries
 a fixed number of settings on the same part of the rest, and the one with the best cross-validated score is chosen; the
-held-out scores take no part in that. Results go to a table, results.json and compare.png."""
+held-out scores take no part in that. A folder keeps report.html, results.json, predictions.csv and figures."""
 
 
 def add_compare(commands: Any) -> None:
