@@ -87,6 +87,8 @@ def plain_ticks(axis: Axis) -> None:
     if high < 5 * low:
         axis.set_major_locator(MaxNLocator(4))
     else:
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 500 * low else (1.0,), numticks=7))
+        axis.set_major_locator(
+            LogLocator(subs=(1.0, 2.0, 5.0) if high < 500 * low else (1.0,), numticks=7 if high < 1e4 * low else 5)
+        )
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())

@@ -210,7 +210,7 @@ def _reading(reading: dict[str, Any] | None) -> str:
     known = {
         name: value
         for name, value in (reading or {}).items()
-        if value not in (None, [], {}, "") and not isinstance(value, bool)
+        if value not in (None, [], {}, "", 0) and not isinstance(value, bool)
     }
     if not known:
         return ""
