@@ -64,7 +64,7 @@ def run_compare(options: Namespace) -> int:
 
 
 def _again(found: Comparison, options: Namespace, request: Request, mine: Sequence[Method]) -> list[str]:
-    """Return the lines of Python that fit the chosen model again; none for the user's own, of which too little is known."""
+    """Return the lines of Python that fit the chosen model again; none for an estimator of the user's own."""
     if found.best is None or found.results["chosen"] in {method.name for method in mine}:
         return []
     return recipe.lines(found.best, options.file, request, dialect(options), options.data or "digits")
