@@ -1,6 +1,7 @@
 """A saved model predicts a later table row by row, whatever its order, and refuses one of another schema."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 import widelearn as wl
 from command_line import run_briefly as run
-from widelearn.experiments.comparison import fitted, recipe
+from widelearn.experiments.comparison import fitted, outputs, recipe
 from widelearn.experiments.comparison.fitted import FittedModel, TargetScale
 from widelearn.experiments.comparison.prediction import check_columns, predicted
 from widelearn.experiments.comparison.sklearn_methods import SignCoded
@@ -139,6 +140,20 @@ def test_winners_of_either_package_come_back(estimator, native, tmp_path):
     assert (shares is None) == isinstance(estimator, SignCoded)
     if shares is not None:
         np.testing.assert_allclose(found.predict_proba(frame), shares, atol=1e-12)
+
+
+def test_a_winner_that_cannot_be_kept_loses_no_results(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = {"write_json": [], "cleared": []}
+    monkeypatch.setattr(outputs.store, "write_json", lambda path, results: done["write_json"].append(path.name))
+    monkeypatch.setattr(outputs, "draw", lambda results, out: set())
+    journal = SimpleNamespace(save=None, clear=lambda: done["cleared"].append(True))
+    model = model_of(wl.KernelRidge(lambda x, y: x @ y.T), "y")
+    found = SimpleNamespace(results={"schema": outputs.SCHEMA}, best=model, held_out=None)
+    with pytest.raises(InputError, match=r"cannot keep the model in m\.wl: FittedModel\.model\.kernel is a function"):
+        outputs.write(found, tmp_path, Path("m.wl"), journal)
+    assert done == {"write_json": ["results.json"], "cleared": [True]}
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_could_not_be_saved_is_refused_before_work():

@@ -8,6 +8,7 @@ from widelearn.experiments import report_page, store
 from widelearn.experiments.comparison import figures, page, printed
 from widelearn.experiments.comparison.journal import RESULTS, Journal
 from widelearn.experiments.comparison.runner import Comparison
+from widelearn.experiments.errors import InputError
 
 SCHEMA = "widelearn-compare/2"
 REPORT, PREDICTIONS = "report.html", "predictions.csv"
@@ -18,9 +19,13 @@ FILES = (RESULTS[0], REPORT, PREDICTIONS, *(f"{name}.{kind}" for name in figures
 
 def write(found: Comparison, out: Path, save: Path | None, journal: Journal) -> None:
     """Write model, figures, report, predictions and results, whose place is taken last: where they are, the rest is."""
+    refused = None
     if save is not None and found.best is not None:
-        with store.write_model(save, found.best) as digest:
-            journal.save(digest)
+        try:
+            with store.write_model(save, found.best) as digest:
+                journal.save(digest)
+        except InputError as error:  # it cannot be kept as data: what was found is not lost for that
+            refused = error
     written = draw(found.results, out)
     if found.held_out is not None:
         store.write_csv(out / PREDICTIONS, predictions(found.held_out, found.results))
@@ -29,6 +34,8 @@ def write(found: Comparison, out: Path, save: Path | None, journal: Journal) -> 
         (out / name).unlink(missing_ok=True)  # of an earlier comparison, which this one replaces
     store.write_json(out / RESULTS[0], found.results)
     journal.clear()
+    if refused is not None:
+        raise refused
 
 
 def show(results: dict[str, Any]) -> None:
