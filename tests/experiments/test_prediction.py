@@ -81,6 +81,8 @@ def test_wrong_usage_is_one_line(saved, capsys):
         (["edited.wl", "new.csv"], "was changed, the digest differs"),
         (["m.wl", "new.csv", "--id", "cod"], "'code'"),
         (["n.wl", "new.csv", "--proba"], "predicts numbers, no probabilities"),
+        (["m.wl", "new.csv", "--interval"], "gives no intervals"),
+        (["m.wl", "new.csv", "--interval", "2"], "2 is not between 0 and 1"),
         (["m.wl", "."], "is a directory"),
     ):
         code, out, err = run(capsys, "predict", *arguments)
@@ -108,19 +110,18 @@ def test_another_schema_is_refused_by_name(saved):
     assert note.startswith("'kind': 1 cell never seen")
 
 
-def test_intervals_stand_beside_predictions_where_the_model_has_them(monkeypatch):
-    model = model_of(wl.KernelRidge("rbf"), "y")
-    frame = raw(3)
+def test_intervals_stand_beside_predictions_where_the_model_has_them(saved):
+    model, frame = model_of(wl.KernelRidge("rbf", 0.1), "y"), raw(3)
     assert list(predicted(model, frame).columns) == ["y"]
-
-    def interval(self, X):
-        centre = self.predict(X)
-        return np.c_[centre - 1, centre + 1]
-
-    monkeypatch.setattr(wl.KernelRidge, "predict_interval", interval, raising=False)
-    found = predicted(model, frame)
-    np.testing.assert_allclose(found["y upper"] - found["y"], model.scale.scale)
-    np.testing.assert_allclose(found["y"] - found["y lower"], model.scale.scale)
+    wide, narrow = (predicted(model, frame, level=level) for level in (0.9, 0.5))
+    assert list(wide.columns) == ["y", "y lower", "y upper"]
+    inside = (wide["y lower"] <= frame["y"]) & (frame["y"] <= wide["y upper"])
+    assert inside.mean() > 0.8
+    assert (narrow["y upper"] - narrow["y lower"]).mean() < (wide["y upper"] - wide["y lower"]).mean()
+    with pytest.raises(InputError, match="--interval: the model TwoLayerClassifier gives no intervals"):
+        predicted(saved, frame, level=0.9)
+    with pytest.raises(InputError, match=r"no intervals: .*rows"):
+        predicted(model, frame, level=0.9999)
 
 
 @pytest.mark.parametrize(

@@ -85,11 +85,16 @@ class FittedModel:
             return None
         return answer(self.model, self._columns(frame), len(self.classes)).probability
 
-    def predict_interval(self, frame: pd.DataFrame) -> NDArray[Any] | None:
+    def predict_interval(self, frame: pd.DataFrame, level: float = 0.9) -> NDArray[Any] | None:
         """Return a lower and an upper bound for each raw row, (n, 2); None for a model without."""
         if self.classes is not None or not hasattr(self.model, "predict_interval"):
             return None
-        return self.scale.back(np.asarray(self.model.predict_interval(self._columns(frame))))
+        try:
+            return self.scale.back(np.asarray(self.model.predict_interval(self._columns(frame), level)))
+        except InputError:
+            raise
+        except ValueError as error:
+            raise InputError(f"no intervals: {first_line(error)}") from error
 
     def _columns(self, frame: pd.DataFrame) -> NDArray[Any]:
         return self.preparation.native(frame) if self.native else self.preparation.transform(frame)

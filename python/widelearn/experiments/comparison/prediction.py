@@ -45,7 +45,7 @@ def run_predict(options: Namespace) -> int:
     id_column = None if options.id is None else table.column(options.id, "--id")
     for note in table.notes + check_columns(model.preparation, table.frame):
         complain(f"note: {note}")
-    found = predicted(model, table.frame, id_column, probabilities=options.proba)
+    found = predicted(model, table.frame, id_column, probabilities=options.proba, level=options.interval)
     text = found.to_csv(index=False)
     if out is None:
         sys.stdout.write(shown_lines(text) if sys.stdout.isatty() else text)
@@ -72,7 +72,12 @@ def _loaded(path: str) -> FittedModel:
 
 
 def predicted(
-    model: FittedModel, frame: pd.DataFrame, id_column: str | None = None, *, probabilities: bool = False
+    model: FittedModel,
+    frame: pd.DataFrame,
+    id_column: str | None = None,
+    *,
+    probabilities: bool = False,
+    level: float | None = None,
 ) -> pd.DataFrame:
     """Return a row for each row of a table, in its order.
 
@@ -84,16 +89,18 @@ def predicted(
         A column of the table that stands first.
     probabilities : bool
         Whether the probability of each class follows.
+    level : float or None
+        The share of rows that bounds are to hold.
 
     Returns
     -------
     pandas.DataFrame
-        The id, the prediction under the target's name, bounds where the model has intervals, probabilities.
+        The id, the prediction under the target's name, its bounds, probabilities.
 
     Raises
     ------
     InputError
-        The model gives no probabilities, or the id bears the target's name.
+        The model gives no probabilities or bounds, or the id bears the target's name.
     """
     import pandas as pd
 
@@ -102,12 +109,17 @@ def predicted(
         raise InputError(f"--id names the target {target!r}, whose column holds the predictions")
     found: dict[str, Any] = {} if id_column is None else {id_column: frame[id_column].to_numpy()}
     found[target] = model.predict(frame)
-    if (interval := model.predict_interval(frame)) is not None:
+    row = model.about["row"]["model"]
+    if level is not None:
+        interval = model.predict_interval(frame, level)
+        if interval is None:
+            raise InputError(
+                f"--interval: the model {row} gives no intervals, kernel ridge for numbers does: leave it out"
+            )
         found |= {f"{target} lower": interval[:, 0], f"{target} upper": interval[:, 1]}
     if probabilities:
         shares = model.predict_proba(frame)
         if shares is None:
-            row = model.about["row"]["model"]
             what = "predicts numbers" if model.classes is None else "gives labels alone"
             raise InputError(f"--proba: the model {row} {what}, no probabilities: leave --proba out")
         found |= {f"probability of {label}": shares[:, place] for place, label in enumerate(model.classes or ())}

@@ -1,5 +1,6 @@
 """The options of ``widelearn predict``."""
 
+import argparse
 from typing import Any
 
 PREDICT = """\
@@ -16,5 +17,21 @@ def add_predict(commands: Any) -> None:
     add("file", metavar="FILE", help="a table with the columns of the training table, in any order")
     add("--id", metavar="COL", help="a column of FILE that stands first in the output")
     add("--proba", action="store_true", help="the probability of each class, too")
+    add(
+        "--interval",
+        metavar="LEVEL",
+        nargs="?",
+        const=0.9,
+        type=level,
+        help="bounds that hold this share (0.9) of rows",
+    )
     add("--out", metavar="CSV", help="write predictions to this file (default: standard output)")
     add("--force", action="store_true", help="let --out replace a file")
+
+
+def level(text: str) -> float:
+    """Read a share between 0 and 1."""
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
