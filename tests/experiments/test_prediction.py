@@ -17,8 +17,10 @@ import widelearn as wl
 from command_line import run_briefly as run
 from widelearn.experiments.comparison import fitted, outputs, recipe
 from widelearn.experiments.comparison.fitted import FittedModel, TargetScale
+from widelearn.experiments.comparison.plans import fit_on
 from widelearn.experiments.comparison.prediction import check_columns, predicted
 from widelearn.experiments.comparison.sklearn_methods import SignCoded
+from widelearn.experiments.comparison.worker import _fit_weights
 from widelearn.experiments.errors import InputError
 from widelearn.experiments.tables.dialect import Dialect
 from widelearn.experiments.tables.problem import Request, build
@@ -168,25 +170,34 @@ def test_what_could_not_be_saved_is_refused_before_work():
 
 
 @pytest.mark.parametrize(
-    ("estimator", "target", "request_", "asked"),
+    ("estimator", "target", "request_", "asked", "balanced"),
     [
-        (wl.KernelRidge(wl.kernels.NTK(depth=2) + 2.0 * wl.kernels.RBF(), 0.1), "y", {"seed": 3}, {"drop": ("code",)}),
-        (SignCoded(KernelRidge(kernel="rbf", gamma=np.float64(0.2))), "label", {"test_size": 0.5}, {}),
-        (make_pipeline(RBFSampler(n_components=9, random_state=0), Ridge()), "y", {"weight": "w"}, {}),
+        (
+            wl.KernelRidge(wl.kernels.NTK(depth=2) + 2.0 * wl.kernels.RBF(), 0.1),
+            "y",
+            {"seed": 3},
+            {"drop": ("code",)},
+            False,
+        ),
+        (SignCoded(KernelRidge(kernel="rbf", gamma=np.float64(0.2))), "label", {"test_size": 0.5}, {}, False),
+        (make_pipeline(RBFSampler(n_components=9, random_state=0), Ridge()), "y", {"weight": "w"}, {}, False),
+        (LogisticRegression(), "label", {"weight": "w"}, {}, True),
+        (wl.TwoLayerClassifier(5, max_iter=5, random_state=0), "label", {}, {}, True),
     ],
 )
-def test_the_printed_lines_fit_the_winner_again(estimator, target, request_, asked, tmp_path, monkeypatch):
+def test_the_printed_lines_fit_the_winner_again(estimator, target, request_, asked, balanced, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     raw().assign(w=np.arange(60) % 3 + 1.0).to_csv("t.csv", index=False)
     wanted, how = Request(target, **request_), Dialect(**asked)
     problem = build(read("t.csv", how), wanted)
     arrays = problem.arrays
     scale = TargetScale.of(arrays["y_train"], arrays.get("w_train")) if problem.classes is None else TargetScale()
-    estimator.fit(arrays["X_train"], scale.forward(arrays["y_train"]))
-    about = {"row": {"weighted": False, "n_used": None}}
+    weight = _fit_weights(arrays, {"class_weight": "balanced" if balanced else None})
+    fit_on(estimator, arrays["X_train"], scale.forward(arrays["y_train"]), weight)
+    about = {"row": {"weighted": weight is not None, "n_used": None}}
     model = FittedModel(problem.preparation, estimator, scale, problem.classes, problem.target, about)
-    said = recipe.lines(model, "t.csv", wanted, how)
-    assert len(said) <= 14
+    said = recipe.lines(model, "t.csv", wanted, how, balanced=balanced)
+    assert len(said) <= 17
     space = {}
     exec("\n".join(said), space)  # what a user would paste
     found = model.predict(problem.raw)

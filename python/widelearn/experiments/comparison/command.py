@@ -8,6 +8,7 @@ from typing import Any
 
 from widelearn.experiments import report_page, store
 from widelearn.experiments.comparison import outputs, recipe
+from widelearn.experiments.comparison.fitted import check_kept
 from widelearn.experiments.comparison.journal import FILE, HELD_OUT, RESULTS, SO_FAR, Journal, mark
 from widelearn.experiments.comparison.methods import Method, applicable, choose, known_too, named
 from widelearn.experiments.comparison.repeats import check, further
@@ -29,6 +30,8 @@ def run_compare(options: Namespace) -> int:
     methods = choose(options.models)
     mine = [named(text) for text in options.model]
     save = None if options.save is None else store.check_save(options.save, options.force or options.resume)
+    for method in mine if save is not None else ():
+        check_kept(method.name, method.own)
     known = (FILE, SO_FAR, HELD_OUT, *outputs.FILES) if options.resume else None
     with store.reserve(options.out, options.force, "widelearn-compare", known) as out:
         table, request = _asked(options, save)
@@ -67,7 +70,8 @@ def _again(found: Comparison, options: Namespace, request: Request, mine: Sequen
     """Return the lines of Python that fit the chosen model again; none for an estimator of the user's own."""
     if found.best is None or found.results["chosen"] in {method.name for method in mine}:
         return []
-    return recipe.lines(found.best, options.file, request, dialect(options), options.data or "digits")
+    balanced, data = options.class_weight is not None, options.data or "digits"
+    return recipe.lines(found.best, options.file, request, dialect(options), balanced=balanced, data=data)
 
 
 def _told(bar: Progress, journal: Journal) -> Callable[[str, float], None]:

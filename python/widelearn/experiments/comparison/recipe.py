@@ -73,7 +73,15 @@ def home(kind: type[Any]) -> str:
     return kind.__module__
 
 
-def lines(model: FittedModel, file: str | None, request: Request, asked: Dialect, data: str = "digits") -> list[str]:
+def lines(
+    model: FittedModel,
+    file: str | None,
+    request: Request,
+    asked: Dialect,
+    *,
+    balanced: bool = False,
+    data: str = "digits",
+) -> list[str]:
     """Return the lines that fit a saved model again.
 
     Parameters
@@ -85,6 +93,8 @@ def lines(model: FittedModel, file: str | None, request: Request, asked: Dialect
         What the comparison asked of it.
     asked : Dialect
         What the user said of its reading.
+    balanced : bool
+        Whether weights made the classes count alike.
     data : str
 
     Returns
@@ -92,32 +102,38 @@ def lines(model: FittedModel, file: str | None, request: Request, asked: Dialect
     list of str
         About ten lines. They end with `prediction`, for all usable rows of the table.
     """
-    code = Code()
-    how = code.value(asked)
-    source = "builtin" if file is None else "read"
-    code.imported |= {*BUILD, ("widelearn.experiments.tables.table", source)}
-    plain = how == "Dialect()"
-    table = f"{source}({(data if file is None else file)!r}{'' if plain or file is None else f', {how}'})"
-    if plain:
-        code.imported.discard((home(Dialect), "Dialect"))
+    code, row, numbers = Code(), model.about["row"], model.classes is None
     side, columns = ("N", "native") if model.native else ("X", "transform")
-    body = [f"problem = build({table}, {code.value(request)})"]
+    body = [f"problem = build({_source(code, file, asked, data)}, {code.value(request)})"]
     body.append(f'X, y = problem.arrays["{side}_train"], problem.arrays["y_train"]')
-    weighted = model.about["row"].get("weighted", True) and request.weight is not None
-    weights = ', problem.arrays["w_train"]' if request.weight is not None else ""
-    numbers = model.classes is None
+    if request.weight is not None:
+        body.append('w = problem.arrays["w_train"]')
+    if balanced:
+        body += [] if request.weight is not None else ["w = np.ones(len(y))"]
+        body.append("codes = y.astype(int)")
+        body.append("w = w * w.sum() / (len(set(codes)) * np.bincount(codes, w)[codes])")
     if numbers:
         code.imported.add((home(type(model.scale)), "TargetScale"))
-        body.append(f"scale = TargetScale.of(y{weights})")
-    some = (model.about["row"].get("n_used") or math.inf) < model.about.get("n_train", 0)
-    rows = '[problem.arrays["some"]]' if some else ""
-    sample = f', sample_weight=problem.arrays["w_train"]{rows}' if weighted else ""
-    target = f"scale.forward(y){rows}" if numbers else f"y{rows}"
-    body.append(f"model = {code.value(model.model)}")
-    body.append(f"model.fit(X{rows}, {target}{sample})")
-    said = f"model.predict(problem.preparation.{columns}(problem.raw))"
-    if numbers:
-        body.append(f"prediction = scale.back({said})")
+        body.append(f"scale = TargetScale.of(y{', w' if request.weight is not None else ''})")
+        body.append("y = scale.forward(y)")
+    weighted = row.get("weighted") and (balanced or request.weight is not None)
+    rows = '[problem.arrays["some"]]' if (row.get("n_used") or math.inf) < model.about.get("n_train", 0) else ""
+    fitted = f"{code.value(model.model)}"
+    if weighted:
+        code.imported.add(("widelearn.experiments.comparison.plans", "fit_on"))
+        body.append(f"model = fit_on({fitted}, X{rows}, y{rows}, w{rows})")
     else:
-        body.append(f"prediction = [problem.classes[int(code)] for code in {said}]")
-    return [*code.imports(), "", *body]
+        body.append(f"model = {fitted}.fit(X{rows}, y{rows})")
+    said = f"model.predict(problem.preparation.{columns}(problem.raw))"
+    back = f"scale.back({said})" if numbers else f"[problem.classes[int(code)] for code in {said}]"
+    return [*["import numpy as np"] * balanced, *code.imports(), "", *body, f"prediction = {back}"]
+
+
+def _source(code: Code, file: str | None, asked: Dialect, data: str) -> str:
+    """Return the call that reads the table."""
+    code.imported |= set(BUILD)
+    source = "builtin" if file is None else "read"
+    code.imported.add(("widelearn.experiments.tables.table", source))
+    if file is None or asked == Dialect():
+        return f"{source}({(data if file is None else file)!r})"
+    return f"{source}({file!r}, {code.value(asked)})"
