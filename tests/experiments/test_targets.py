@@ -6,6 +6,8 @@ import pytest
 
 from made_tables import frame, problem, said
 from widelearn.experiments.errors import InputError
+from widelearn.experiments.tables import table as tables
+from widelearn.experiments.tables.problem import Request, build
 
 
 @pytest.mark.parametrize(
@@ -76,3 +78,45 @@ def test_refusals(change, options, message):
     with pytest.raises(InputError, match=message) as caught:
         problem(data, **{"target": "y"} | options)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("cells", "task", "classes"),
+    [
+        (["None", "mild", "severe"], "classification", ["None", "mild", "severe"]),
+        (["+", "-", "0"], "classification", ["+", "-", "0"]),
+        (["NA", "DE", "FR"], "classification", ["DE", "FR", "NA"]),
+        (["0", "1", "NA"], "classification", [0, 1]),
+        (["0", "1", "X"], "classification", ["0", "1", "X"]),
+        (["01", "02", "03"], "classification", ["01", "02", "03"]),
+        (["5 kg", "500 g", "7 kg"], "classification", ["5 kg", "500 g", "7 kg"]),
+    ],
+)
+def test_a_label_is_a_label(cells, task, classes):
+    found = problem(frame(120).assign(target=cells * 40), "target")
+    assert (found.task, found.classes) == (task, classes)
+    assert found.data["class_counts"] == [40] * len(classes)
+
+
+def test_numbers_whose_marks_are_in_doubt_are_no_classes(tmp_path):
+    (tmp_path / "t.csv").write_text("x;y\n" + "".join(f"w{k};1,{k}\n" for k in range(100, 160)))
+    with pytest.raises(InputError, match="add --decimal"):
+        build(tables.read(tmp_path / "t.csv"), Request("y"))
+
+
+def test_a_dense_column_of_whole_numbers_is_kept():
+    weeks = np.arange(1, 105)
+    data = pd.DataFrame({"week": weeks, "id": weeks + 7, "y": 50.5 + 2 * weeks})
+    found = problem(data)
+    assert found.preparation.get_feature_names_out().tolist() == ["week"]
+    assert [entry["done"][:7] for entry in found.data["columns"]] == ["1 numbe", "dropped"]
+    assert len(found.raw) == 104
+    assert sorted([*found.train, *found.test]) == list(range(104))
+
+
+def test_names_of_rows_stand_beside_them():
+    data = frame(60).assign(name=[f"row {k}" for k in range(60)])
+    data.loc[3, "y"] = np.nan
+    found = problem(data, id="name")
+    assert found.ids.tolist() == [f"row {k}" for k in range(60) if k != 3]
+    assert "name" not in found.raw

@@ -66,10 +66,6 @@ class TablePreparation(TransformerMixin, BaseEstimator):
     feature_names_in_ : ndarray of shape (n_columns,)
     n_features_in_ : int
 
-    See Also
-    --------
-    sklearn.compose.ColumnTransformer : Steps that you choose for each column.
-
     Notes
     -----
     Cost: each cell of text is read once; `transform` holds 8 n p bytes. The fitted state is numbers and texts.
@@ -164,8 +160,7 @@ class TablePreparation(TransformerMixin, BaseEstimator):
             raise InputError(f"no usable column is left beside the target ({self._dropped() or 'there is none'})")
         table = np.column_stack(numbers) if numbers else np.empty((n, 0))
         self._fit_numbers(table)
-        if dropped := self._dropped():
-            self.notes_.append(f"dropped, {dropped}")
+        self.tell_dropped()
         self.categorical_ = np.arange(len(numbers) + sum(map(bool, self._labels))) >= len(numbers)
         return self
 
@@ -240,6 +235,11 @@ class TablePreparation(TransformerMixin, BaseEstimator):
         named = _ID_NAME.search(reading.name) or _ID_ENDING.search(reading.name)
         return "an identifier (its name, and another whole number in every row; --keep keeps it)" if named else None
 
+    def tell_dropped(self) -> None:
+        """Note which columns are left out, as the table of columns has it."""
+        self.notes_ = [note for note in self.notes_ if not note.startswith("dropped, ")]
+        self.notes_ += [f"dropped, {dropped}"] if (dropped := self._dropped()) else []
+
     def _dropped(self) -> str:
         """List what is left out, by reason."""
         found: dict[str, list[str]] = {}
@@ -301,7 +301,7 @@ class TablePreparation(TransformerMixin, BaseEstimator):
         return self._encoded(*self._read(frame))
 
     def _encoded(self, numbers: NDArray[np.float64], codes: list[NDArray[np.intp]]) -> NDArray[np.float64]:
-        """Fill, scale and encode what was read."""
+        """Fill, scale and encode."""
         k, holes = len(self._median), np.flatnonzero(self._holes)
         width = sum(map(len, self._labels)) + sum(self._others) + k + len(holes)
         remedy = "Take fewer rows or columns, or raise the limit."

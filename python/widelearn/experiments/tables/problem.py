@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from widelearn.experiments.errors import InputError, listing
+from widelearn.experiments.errors import InputError
 from widelearn.experiments.tables import splits, suspicions
 from widelearn.experiments.tables.dialect import Dialect
 from widelearn.experiments.tables.preparation import TablePreparation
@@ -187,11 +187,7 @@ def _prepared(raw: pd.DataFrame, target: pd.Series, dialect: Dialect, train: NDA
     for entry in preparation.columns_:
         if entry["name"] in copies:
             entry["done"] = "dropped: the same as the target"
-    if copies:
-        preparation.notes_ = [
-            f"dropped, the same as the target {target.name!r} in every row: {listing(copies)}",
-            *preparation.notes_,
-        ]
+    preparation.tell_dropped()
     return preparation
 
 

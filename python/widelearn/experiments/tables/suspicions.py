@@ -121,7 +121,7 @@ def repeats(train: NDArray[np.float64], test: NDArray[np.float64]) -> Warnings:
     """Warn of held-out rows that are training rows in every column in use, their targets too."""
     seen = {row.tobytes() for row in train}
     again = sum(row.tobytes() in seen for row in test)
-    if again < max(2, 0.02 * len(test)):
+    if again < max(2, 0.05 * len(test)):
         return []
     text = (
         f"{counted(again, 'held-out row')} of {len(test):,} repeat training rows in every column and the target: "

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from widelearn.experiments.errors import InputError, counted, listing
+from widelearn.experiments.tables import numerals
 from widelearn.experiments.tables.dialect import Dialect
 from widelearn.experiments.tables.readings import OFTEN, Reading, cells
 from widelearn.experiments.tables.table import Table
@@ -61,34 +62,44 @@ def settle_task(table: Table, target: str, asked: str, dialect: Dialect) -> tupl
         return text, "classification" if asked != "regression" else _no_numbers(column, target), []
     if reading.kind == "date" and asked != "classification":
         raise InputError(f"the target {target!r} holds dates: give a number or a class to predict")
-    numbers = None if reading.kind not in ("number", "time") else reading.numbers(column)
-    words = [] if numbers is None else sorted(set(reading.words(column, numbers).tolist()) - {None})
-    few = numbers is None or _few(numbers)
-    if asked == "regression" or (asked == "auto" and numbers is not None and not few):
-        known = 0 if numbers is None else int(np.isfinite(numbers).sum())
-        strange = (
-            0 if numbers is None or not words else sum(cell is not None for cell in reading.words(column, numbers))
-        )
-        if numbers is None or (strange > 0.05 * (known + strange) and forced is None):
-            if asked == "auto":
-                return text, "classification", _labels_like_missing(column, text)
-            _no_numbers(column, target)
-        if words:
-            notes.append(f"{target!r}: {listing(map(repr, words), 3)} are no numbers, so these rows have no target")
-        return reading, "regression", notes
-    if table.task is not None and target == table.target and asked == "auto":
-        asked = table.task
-        if asked == "regression" and numbers is not None:
-            return reading, asked, notes
-    labels = words or set(cells(column, dialect.na)) & OFTEN - GONE
-    if numbers is None or labels or reading.unit:
+    _refuse_doubtful(column, reading, dialect, asked)
+    if reading.kind in ("text", "date"):
+        if asked == "regression":
+            _no_numbers(column, target, notes)
         return text, "classification", _labels_like_missing(column, text)
+    numbers = reading.numbers(column)
+    words = [cell for cell in reading.words(column, numbers) if cell is not None]
+    asked = table.task or asked if asked == "auto" and target == table.target else asked
+    if asked == "regression" or (asked == "auto" and not _few(numbers)):
+        few_words = forced is not None or len(words) <= 0.05 * (len(words) + np.isfinite(numbers).sum())
+        if not few_words and asked == "auto":
+            return text, "classification", _labels_like_missing(column, text)
+        if not few_words:
+            _no_numbers(column, target, [f"{len(words):,} cells are none, such as {words[0]!r}"])
+        if words:
+            odd = listing(map(repr, sorted(set(words))), 3)
+            notes.append(f"{target!r}: {odd} are no numbers, so these rows have no target")
+        return reading, "regression", notes
+    if words or reading.unit or set(cells(column, dialect.na)) & OFTEN - GONE:
+        return text, "classification", _labels_like_missing(column, text)
+    return reading, "classification", notes + ([_taken_as_classes(target, numbers)] if asked == "auto" else [])
+
+
+def _taken_as_classes(target: str, numbers: NDArray[np.float64]) -> str:
     distinct = len(np.unique(numbers[~np.isnan(numbers)]))
-    if asked == "auto":
-        notes.append(
-            f"{target!r} holds {distinct} different whole numbers: taken as classes (--task regression for numbers)"
-        )
-    return reading, "classification", notes
+    return f"{target!r} holds {distinct} different whole numbers: taken as classes (--task regression for numbers)"
+
+
+def _refuse_doubtful(column: pd.Series, reading: Reading, dialect: Dialect, asked: str) -> None:
+    """Refuse a target most of whose cells are numbers, some one with a decimal point and another with a comma."""
+    if asked == "classification" or reading.kind != "text" or dialect.decimal != "":
+        return
+    texts = [cell for cell in cells(column, dialect.na) if isinstance(cell, str) and cell not in OFTEN]
+    amounts = [numerals.amount(cell) for cell in texts]
+    both = [cell for cell, one in zip(texts, amounts, strict=True) if one is not None and one.point != one.comma]
+    if both and sum(one is not None for one in amounts) > 0.5 * len(amounts):
+        why = "nothing in the table tells whether a point or a comma is the decimal mark: add --decimal"
+        raise InputError(f"the target {column.name!r} holds numbers such as {both[0]!r}, and {why}")
 
 
 def _few(values: NDArray[np.float64]) -> bool:
@@ -98,9 +109,10 @@ def _few(values: NDArray[np.float64]) -> bool:
     return distinct <= MOST_INTEGER_CLASSES and len(known) >= 5 * distinct and not (known % 1).any()
 
 
-def _no_numbers(column: pd.Series, target: str) -> str:
+def _no_numbers(column: pd.Series, target: str, notes: list[str] | None = None) -> str:
+    why = f" ({notes[0]})" if notes else ""
     raise InputError(
-        f"the target {target!r} is text (such as {column.dropna().iloc[0]!r}): --task regression needs numbers"
+        f"the target {target!r} is text (such as {column.dropna().iloc[0]!r}): --task regression needs numbers{why}"
     )
 
 
