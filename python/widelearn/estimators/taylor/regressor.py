@@ -173,9 +173,10 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
     order=(1, 2), alpha=(1e-4, 2e-4), and 0.9716 by default (means of ten splits, on one of which these penalties were
     chosen), for four times the time.
 
-    Neurons have no thresholds. A constant column beside standardised ones gives them some: on these diamonds, qualities as
-    numbers, a column of 2 raised R² by .0036 ± .0005 (ten splits). It is a column more to learn: the sign of a product of
-    two of 40 columns, with a tenth of 160 labels wrong, was right at .78 of fresh rows with it, and .87 without.
+    Neurons have no thresholds. A constant column beside standardised ones gives them some: on these diamonds,
+    qualities as numbers, a column of 2 raised R² by .0036 ± .0005 (ten splits). It is one column more to learn: the
+    sign of a product of two of 40 columns, with a tenth of 160 labels wrong, was right at .78 of fresh rows with it,
+    and .87 without.
 
     For order 2 and convex losses every local minimum is close to global if the net is wide enough; for higher orders no
     such statement is known.
