@@ -132,10 +132,16 @@ def test_wilson():
 
 def test_metric_of_a_recursive_machine_is_that_of_whole_columns(table):
     names = np.array(["a", "a (missing)", "kind=x", "kind=y"], dtype=object)
-    preparation = SimpleNamespace(get_feature_names_out=lambda: names, feature_names_in_=["a", "kind", "idle"])
+    spread = np.array([1.0, 1.0, 0.5, 2.0])
+    preparation = SimpleNamespace(
+        get_feature_names_out=lambda: names,
+        feature_names_in_=["a", "kind", "idle"],
+        transform=lambda frame: np.stack([spread, -spread]),
+    )
     machine = SimpleNamespace(preparation=preparation, model=SimpleNamespace(M_=np.diag([2.0, 1.0, 4.0, 1.0])))
     y = Known("regression").predict(table)
     found = inspect(Known("regression"), table, y, "regression", "r2", 0, recursive=machine)["metric"]["columns"]
     assert found == [{"column": "kind", "value": 0.625}, {"column": "a", "value": 0.375}]
-    machine.model.M_ = np.eye(3)
-    assert inspect(Known("regression"), table, y, "regression", "r2", 0, recursive=machine)["metric"] is None
+    for plain in (np.eye(3), 2 * np.eye(4)):
+        machine.model.M_ = plain
+        assert inspect(Known("regression"), table, y, "regression", "r2", 0, recursive=machine)["metric"] is None

@@ -30,7 +30,10 @@ def lines(width, results=None):
         (40, ["model", "accuracy"]),
         (80, ["model", "accuracy", "cross-val.", "total s"]),
         (100, ["model", "accuracy", "cross-val.", "total s", "beside"]),
-        (160, ["model", "accuracy", "cross-val.", "total s", "beside", "95 %", "fit s", "predict s", "chosen"]),
+        (
+            160,
+            ["model", "accuracy", "cross-val.", "total s", "beside", "fit s", "predict s", "memory", "rows", "chosen"],
+        ),
     ],
 )
 def test_a_row_is_a_line_at_any_width(width, head):
@@ -41,8 +44,8 @@ def test_a_row_is_a_line_at_any_width(width, head):
     table = found[first + 1 : first + 7]
     names = [line.split()[0] for line in table]
     assert names[:3] + names[4:] == ["ntk", "rbf", "linear", "dummy", "taylor"]
-    assert names[3] == (LONGEST if width > 40 else f"{LONGEST[:19]}…")
-    assert "0.9300 ± 0.0120" in table[0]
+    assert names[3] == (LONGEST if width > 40 else f"{LONGEST[:15]}…")
+    assert "0.9300 (0.906–0.954)" in table[0]
     assert "failed" in table[5]
     said = " ".join(found)
     assert "the two cannot be told apart." in said

@@ -73,4 +73,4 @@ def test_verdict_without_a_choice_or_for_the_baseline():
 def test_numbers():
     assert [number(value) for value in (0.5, -12.345, 12345.6, 1.5e9)] == ["0.5000", "-12.3", "12,345.6", "1.5e+09"]
     assert [number(value) for value in (-1e-9, -0.0001)] == ["0.0000", "-0.0001"]
-    assert [with_error(*pair) for pair in ((None, 1.0), (0.5, None))] == ["undefined", "0.5000"]
+    assert [with_error(*pair) for pair in ((None, 1.0), (0.5, None), (1.0, 0.0))] == ["undefined", "0.5000", "1.0000"]

@@ -81,7 +81,7 @@ def inspect(
             found["calibration"] = calibration(codes, probabilities, labels)
     importance, about = _importance(model, frame, y, task, metric, seed, classes)
     machine = next((one for one in (model, recursive) if hasattr(getattr(one, "model", None), "M_")), None)
-    return found | {"importance": importance, "importance_about": about, "metric": _metric(machine)}
+    return found | {"importance": importance, "importance_about": about, "metric": _metric(machine, frame)}
 
 
 def _codes(y: Array, labels: list[str]) -> NDArray[np.intp]:
@@ -243,13 +243,16 @@ def _companions(frame: pd.DataFrame, prediction: Array) -> NDArray[np.intp]:
     return np.argsort(-strength, kind="stable")
 
 
-def _metric(machine: Any) -> dict[str, Any] | None:
-    """Return each raw column's share of the trace of the recursive machine's metric M, the largest first."""
+def _metric(machine: Any, frame: pd.DataFrame) -> dict[str, Any] | None:
+    """Return each raw column's share of Σ_j M_jj Var(x_j), the largest first; None where M stayed the plain metric."""
     if machine is None:
         return None
     names = [str(name) for name in machine.preparation.get_feature_names_out()]
-    diagonal = np.diag(np.asarray(machine.model.M_))
-    if len(names) != len(diagonal) or not diagonal.sum() > 0:
+    learned = np.asarray(machine.model.M_, dtype=np.float64)
+    if learned.shape != (len(names), len(names)) or np.allclose(learned, learned[0, 0] * np.eye(len(names))):
+        return None
+    diagonal = np.diag(learned) * machine.preparation.transform(frame).var(axis=0)
+    if not diagonal.sum() > 0:
         return None
     columns = sorted((str(name) for name in machine.preparation.feature_names_in_), key=len, reverse=True)
     shares: dict[str, float] = {}
@@ -257,5 +260,7 @@ def _metric(machine: Any) -> dict[str, Any] | None:
         own = next((one for one in columns if name == one or name.startswith((f"{one}=", f"{one} ("))), name)
         shares[own] = shares.get(own, 0.0) + float(value)
     first = sorted(shares.items(), key=lambda item: -item[1])[:MOST_NAMES]
-    about = "share of each column in the trace of the metric M that the recursive feature machine learned"
+    about = (
+        "share of each column in what the recursive feature machine's metric M sees: M_jj times the column's variance"
+    )
     return {"about": about, "columns": [{"column": name, "value": value} for name, value in first]}

@@ -135,7 +135,8 @@ def _scores(results: Results) -> dict[str, Any]:
     )
     caption = (
         f"{metric}, {better} is better. The cross-validated score chooses; the held-out one is for the reader. "
-        "± one standard error; in brackets the 95 % interval. Beside: this method minus that one, on the same rows."
+        "± one standard error, left out where no row tells of one; in brackets the 95 % interval. Beside: this method "
+        "minus that one, on the same rows."
     )
     return _table(results, "Methods", caption, columns, remarks)
 

@@ -26,7 +26,7 @@ WIDE = 120
 # Characters between two columns.
 GAP = 2
 # So many of a method's name are shown, and fewer on a narrow terminal, so that a score fits beside it.
-NAME, SHORT = 32, 18
+NAME, SHORT, SCORE = 32, 12, 22
 
 
 def print_comparison(results: Results, console: Console) -> None:
@@ -58,7 +58,7 @@ def _table(results: Results, width: int) -> Any:
     from rich.text import Text
 
     rows = ranked(results)
-    names = [_short(row["model"], min(NAME, max(SHORT, width - SHORT - GAP))) for row in rows]
+    names = [_short(row["model"], min(NAME, max(SHORT, width - SCORE - GAP))) for row in rows]
     room = width - max(len(name) for name in names) - (NAME if width >= WIDE else 0)
     kept: dict[str, list[str]] = {}
     for name, cell in _columns(results):
@@ -96,18 +96,19 @@ def _columns(results: Results) -> list[tuple[str, Callable[[Row], str]]]:
             return ""
         return with_error(found["value"], found["se"])
 
-    def interval(row: Row) -> str:
-        return "" if row["interval"] is None else " to ".join(number(end) for end in row["interval"])
+    def held_out(row: Row) -> str:
+        if row["score"] is None or row["interval"] is None:
+            return measured(row, "")
+        return f"{number(row['score'])} ({row['interval'][0]:.3f}–{row['interval'][1]:.3f})"
 
     def seconds(key: str) -> Callable[[Row], str]:
         return lambda row: "" if row[key] is None else f"{row[key]:.1f}" if row[key] >= 10 else f"{row[key]:.2f}"
 
     return [
-        (METRICS[results["metric"]], lambda row: measured(row, "")),
+        (METRICS[results["metric"]], held_out),
         ("cross-val.", lambda row: measured(row, "cv")),
         ("total s", seconds("total_s")),
         ("beside", beside),
-        ("95 %", interval),
         ("fit s", seconds("fit_s")),
         ("predict s", seconds("predict_s")),
         ("memory", lambda row: memory_text(row["peak_bytes"])),
@@ -117,7 +118,8 @@ def _columns(results: Results) -> list[tuple[str, Callable[[Row], str]]]:
 
 def _legend(results: Results, kept: Container[str]) -> str:
     better = "more" if results["greater_is_better"] else "less"
-    texts = [f"{METRICS[results['metric']]} on held-out rows ± one standard error, {better} is better."]
+    spread = "(95 % interval)" if any(row["interval"] for row in results["rows"]) else "± one standard error"
+    texts = [f"{METRICS[results['metric']]} on held-out rows {spread}, {better} is better."]
     texts += ["cross-val. chooses."] if "cross-val." in kept else []
     texts += ["beside: minus the chosen one, on the same rows."] if "beside" in kept else []
     return " ".join(texts)

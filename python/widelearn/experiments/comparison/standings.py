@@ -65,10 +65,10 @@ def measured(row: Row, prefix: str) -> str:
 
 
 def with_error(value: float | None, error: float | None) -> str:
-    """Write a number with its standard error to the same place: 0.988 ± 0.005."""
+    """Write a number with its standard error: 0.9880 ± 0.0050; alone where rows without spread tell of no error."""
     if value is None:
         return "undefined"
-    return number(value) if error is None else f"{number(value)} ± {number(error)}"
+    return f"{number(value)} ± {number(error)}" if error else number(value)
 
 
 def number(value: float) -> str:
