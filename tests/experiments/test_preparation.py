@@ -128,3 +128,23 @@ def test_options_overrule():
     assert asked["x"]["done"] == "dropped: asked for"
     with pytest.raises(ValueError, match="keep names no column: ix"):
         TablePreparation(keep=("ix",)).fit(data)
+
+
+def test_days_without_marks_are_dates_when_asked():
+    texts = [f"2021{month:02}{day:02}" for month in (1, 2, 3) for day in range(1, 15)]
+    for cells in (texts, [int(text) for text in texts]):
+        data = pd.DataFrame({"day": cells, "x": np.arange(42) % 5})
+        assert entries(TablePreparation().fit(data))["day"]["kind"] == "number"
+        asked = TablePreparation(dates=("day",)).fit(data)
+        assert entries(asked)["day"]["kind"] == "date"
+        days = pd.to_datetime(pd.Series(texts)).astype("datetime64[s]").astype("int64") / 86400
+        np.testing.assert_array_equal(asked.native(data)[:, 0], days)
+
+
+def test_a_table_without_a_frame():
+    X = np.arange(40.0).reshape(20, 2) ** 2
+    preparation = TablePreparation().fit(X)
+    assert preparation.get_feature_names_out().tolist() == ["x0", "x1"]
+    np.testing.assert_allclose(preparation.transform(X), (X - X.mean(0)) / X.std(0), rtol=1e-12)  # rounding
+    with pytest.raises(ValueError, match="3 features"):
+        preparation.transform(np.ones((2, 3)))

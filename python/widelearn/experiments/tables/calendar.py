@@ -13,6 +13,7 @@ _CLOCK = re.compile(
     r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}(?:\.[0-9]+)?))?(?: ?([ap])\.?m\.?)?(?: ?(z|utc|gmt|[+-][0-9]{2}:?[0-9]{2}))?"
 )
 _YEAR_FIRST = re.compile(r"([0-9]{4})([-/.])([0-9]{1,2})(?:\2([0-9]{1,2}))?(?:(?:t|,? )(.+))?")
+_COMPACT = re.compile(r"((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})")
 _YEAR_LAST = re.compile(r"([0-9]{1,2})([-/.])([0-9]{1,2})\2([0-9]{4}|[0-9]{2})(?:(?:t|,? )(.+))?")
 _DAY_NAME = re.compile(
     _DAY + r"([0-9]{1,2})(?:st|nd|rd|th)?\.?[ -]([a-z]{3,9})\.?(?:, ?| |-)([0-9]{4}|[0-9]{2})(?:,? (.+))?"
@@ -51,7 +52,7 @@ def date(cell: str, first: bool | None) -> str | None:
     ... )
     ('2021-01-04', '2020-04-03T19:45:00', None)
     """
-    cell = cell.lower()
+    cell = _COMPACT.sub(r"\1-\2-\3", cell.lower()) if _COMPACT.fullmatch(cell) else cell.lower()
     if found := _YEAR_FIRST.fullmatch(cell):
         year, month, day, rest = found[1], found[3], found[4] or "1", found[5]
         if found[4] is None and found[2] == ".":

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from widelearn.experiments.errors import InputError, counted, listing
-from widelearn.experiments.tables.readings import Reading, cells, typed
+from widelearn.experiments.tables.readings import Reading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +31,7 @@ class Content:
     @staticmethod
     def of(reading: Reading, column: pd.Series, check: bool = False) -> Content:
         """Read a column; words among numbers are texts, None elsewhere. `check` refuses numbers with other marks."""
-        raw = None if typed(column) else cells(column, reading.na)
+        raw = reading.raw(column)
         if check and raw is not None:
             reading.check_marks(raw)
         if reading.kind == "text":

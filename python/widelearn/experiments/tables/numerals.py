@@ -151,7 +151,7 @@ def decide(columns: dict[str, Counter[str]], sep: str | None, decimal: str | Non
         notes.append(
             f"nothing tells whether a point or a comma is the decimal mark: {listing(doubtful)} stays text (--decimal)"
         )
-    if decimal == ",":
+    if decimal == "," and asked is None:
         notes.append("the decimal mark is a comma")
     groups = {key[1] for seen in columns.values() for key in seen if key[:1] == (decimal or ".") and len(key) == 2}
     return decimal, "".join(sorted(groups if decimal else groups - {","})), notes

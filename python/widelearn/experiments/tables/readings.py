@@ -146,7 +146,7 @@ class Reading:
         kind = column.dtype.kind
         if asked == "text" or isinstance(column.dtype, pd.CategoricalDtype):
             return base.as_kind("text"), []
-        if typed(column):
+        if typed(column) and not (asked == "date" and kind in "iu"):
             found = {"M": "date", "m": "time"}.get(kind, "number")
             exact = kind not in "iu" or not len(column) or max(abs(int(column.min())), abs(int(column.max()))) <= 2**53
             if not exact and not asked:
@@ -154,6 +154,7 @@ class Reading:
             infinite = int((np.abs(column.dropna().to_numpy(dtype=np.float64)) > LARGEST).sum()) if kind == "f" else 0
             return base.as_kind(found), _infinities(name, infinite)
         known = [cell for cell in cells(column, dialect.na) if cell is not None and cell not in OFTEN]
+        known = [str(cell) for cell in known] if asked == "date" else known
         texts = list({cell for cell in known if isinstance(cell, str)})
         if not texts or {cell.lower() for cell in texts} <= {"true", "false"}:
             return base.as_kind("number"), []
@@ -233,9 +234,14 @@ class Reading:
     def _value(self, found: numerals.Amount) -> float | None:
         return found.value(self.decimal, self.thousands)
 
+    def raw(self, column: pd.Series) -> Cells | None:
+        """Return the cells, None where the column's own type is of this kind."""
+        own = {"number": "bifu", "date": "M", "time": "m"}.get(self.kind, "")
+        return None if column.dtype.kind in own else cells(column, self.na)
+
     def numbers(self, column: pd.Series, raw: Cells | None = None) -> NDArray[np.float64]:
         """Return float64, NaN where there is no finite number (beyond 1e150 included); dates are days, times hours."""
-        raw = cells(column, self.na) if raw is None and not typed(column) else raw
+        raw = self.raw(column) if raw is None else raw
         if self.kind == "date":
             return self._days(column, raw)
         if self.kind == "time":
@@ -293,9 +299,9 @@ class Reading:
         """Return the cells that are there and are not read, None elsewhere; nothing at all if all are read."""
         found = np.full(len(values), None, dtype=object)
         rows = np.flatnonzero(np.isnan(values))
-        if typed(column) or not len(rows):
+        raw = self.raw(column) if raw is None and len(rows) else raw
+        if raw is None:
             return found[:0]
-        raw = cells(column, self.na) if raw is None else raw
         for row in rows:
             cell = raw[row]
             found[row] = None if cell is None or cell in OFTEN or _infinite(cell) else str(cell)

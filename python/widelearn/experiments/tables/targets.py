@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from widelearn.experiments.errors import InputError, counted, listing
 from widelearn.experiments.tables import numerals
 from widelearn.experiments.tables.dialect import Dialect
-from widelearn.experiments.tables.readings import OFTEN, Reading, cells
+from widelearn.experiments.tables.readings import OFTEN, Reading, cells, plain_values
 from widelearn.experiments.tables.table import Table
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ def settle_task(table: Table, target: str, asked: str, dialect: Dialect) -> tupl
     import pandas as pd
 
     column = table.frame[target]
+    if not plain_values(column):
+        raise InputError(f"the target {target!r} holds lists or records, not values")
     if not any(cell is not None for cell in cells(column, dialect.na)):
         raise InputError(f"the target {target!r} has no values")
     text = Reading(target, "text", na=dialect.na)
