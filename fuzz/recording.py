@@ -190,7 +190,8 @@ def public() -> dict[str, Any]:
         f"{room.__name__}:{name}": value
         for room in rooms
         for name in getattr(room, "__all__", ())
-        if not LEFT_OUT & set(room.__name__.split(".")) and callable(value := getattr(room, name))
+        if callable(value := getattr(room, name))
+        and not LEFT_OUT & {*room.__name__.split("."), *getattr(value, "__module__", "").split(".")}
     }
     return found | {f"widelearn._core:{name}": value for name, value in core_functions().items()}
 
