@@ -235,7 +235,7 @@ def _weights(
         raise InputError(f"--weight {name!r} holds {int((values < 0).sum())} negative values: weights are >= 0")
     positive = values > 0
     count(int((keep & ~positive).sum()), f"without a positive weight in {name!r}", notes)
-    notes.append(f"weighted by {name!r}: every method takes the weights in fitting, and the scores are weighted")
+    notes.append(f"weighted by {name!r}: every score is, and every fit of a method that takes weights")
     return values, keep & positive
 
 
