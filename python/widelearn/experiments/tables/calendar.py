@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterable
 
@@ -79,7 +80,10 @@ def date(cell: str, first: bool | None) -> str | None:
     if clock is None:
         return None
     year = year if len(year) == 4 else f"{'20' if year < '30' else '19'}{year}"
-    return f"{year}-{int(month):02}-{int(day):02}{clock}"
+    try:
+        return f"{datetime.date(int(year), int(month), int(day))}{clock}"
+    except ValueError:
+        return None
 
 
 def _clock(text: str) -> str | None:

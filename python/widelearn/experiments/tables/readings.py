@@ -166,7 +166,8 @@ class Reading:
             dates = [calendar.date(cell, dialect.day_first) for cell in texts]
             if asked or sum(day is not None for day in dates) >= 0.95 * len(texts):
                 return base.as_kind("date"), _two_digits(name, texts)
-            if sum(calendar.date(cell, True) is not None for cell in texts) >= 0.95 * len(texts):
+            either = [cell for cell in texts if calendar.date(cell, True) or calendar.date(cell, False)]
+            if len(either) >= 0.95 * len(texts):
                 why = "and nothing tells whether the day or the month is first: kept as text (--day-first decides)"
                 return base.as_kind("text"), [f"{name!r} holds dates such as {texts[0]!r}, {why}"]
         spans = calendar.times(texts)
