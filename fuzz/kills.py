@@ -38,7 +38,8 @@ from widelearn.runtime.whole_files import MADE, is_ours, replacing
 
 # Where a kill may fall between any two states of a file.
 EVENTS = ("open", "fsync", "replace", "unlink", "mkdir", "rmdir")
-MEASURED = ("fit_s", "predict_s", "peak_bytes", "tune_s", "total_s", "seconds")
+# A hash is of what else stands in a file, seconds among it.
+MEASURED = ("fit_s", "predict_s", "peak_bytes", "tune_s", "total_s", "seconds", "hash")
 COMPARE = [
     "compare",
     "--data",
