@@ -25,13 +25,21 @@ class Grid:
     """Settings to try, the most regular first: the first wins a tie.
 
     While the best setting has the least or the largest value of `axis`, the next one by `factor` is tried, at most
-    `growth` more at each end.
+    `growth` more at each end. A `fine` grid ends with the two settings half a step beside the best.
     """
 
     settings: tuple[Parameters, ...] = ({},)
     axis: str | None = None
     factor: float = 10.0
     growth: int = 0
+    fine: bool = False
+
+    def beside(self, best: Parameters) -> list[Parameters]:
+        """Return the settings half a step beside the best one."""
+        if not self.fine or self.axis is None:
+            return []
+        half = self.factor**0.5
+        return [best | {self.axis: float(f"{best[self.axis] * step:.4g}")} for step in (1 / half, half)]
 
     def beyond(self, settings: Sequence[Parameters], best: Parameters) -> Parameters | None:
         """Return the setting next to the best one outside of those tried; None where it is inside, or growth ended."""
@@ -89,7 +97,7 @@ class Setting:
     def gammas(self) -> Grid:
         """Return widths of the RBF kernel around the usual 1 / (sum of the columns' variances); more beyond."""
         values = (float(f"{factor / self.variance:.4g}") for factor in (0.25, 1.0, 4.0))
-        return Grid(tuple({"gamma": value} for value in values), "gamma", 4.0, 4)
+        return Grid(tuple({"gamma": value} for value in values), "gamma", 4.0, 4, fine=True)
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,11 @@ class Search:
             on_step(o + 1, total)
         while (more := self._beyond()) is not None and not self._late():
             self._try(*more)
+        for one in self.plan.outer.beside(self.outer[self.best[0]]):
+            if self._late():
+                return
+            self.outer.append(one)
+            self._try(len(self.outer) - 1, range(len(self.inner)))
 
     def _late(self) -> bool:
         """Whether the deadline is past and something was tried."""
