@@ -23,6 +23,11 @@ LEFT_OUT_ROWS = 1000
 WORST, UNDEFINED = -1e300, -1e299
 
 
+def _unchanged(values: Array) -> Array:
+    """Return values as they are."""
+    return values
+
+
 @dataclass(frozen=True)
 class Folds:
     """The rows that tuning uses, and how they are cut.
@@ -38,7 +43,7 @@ class Folds:
     pairs: list[tuple[Array, Array]]
     classes: int
     independent: bool = True
-    back: Callable[[Array], Array] = lambda values: values
+    back: Callable[[Array], Array] = _unchanged
 
     @property
     def checked(self) -> Array:

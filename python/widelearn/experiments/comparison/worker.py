@@ -26,7 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from widelearn.experiments.comparison.fitted import TargetScale
     from widelearn.experiments.comparison.methods import Method
+    from widelearn.experiments.comparison.scores import Output
     from widelearn.experiments.comparison.tuning import Choice
 
 Array = NDArray[Any]
@@ -142,12 +144,7 @@ def run(job: dict[str, Any], folder: Path, say: Say) -> dict[str, Any]:
     done = time.perf_counter()
     after = peak()
 
-    parts = {"prediction": scale.back(output.prediction), "probability": output.probability, "scores": output.scores}
-    np.savez(folder / "prediction.npz", **{key: part for key, part in parts.items() if part is not None})  # type: ignore[arg-type]
-    if job["keep"] and _leads(job, choice):
-        import joblib
-
-        joblib.dump((model, scale, name == "N"), folder / "model.joblib")
+    _leave(folder, scale, output, (model, scale, name == "N") if job["keep"] and _leads(job, choice) else None)
     return {
         "params": plan.fixed | choice.outer | choice.inner,
         "n_used": len(rows),
@@ -165,6 +162,16 @@ def run(job: dict[str, Any], folder: Path, say: Say) -> dict[str, Any]:
         "peak_bytes": after - before,
         "warnings": sorted({f"{item.category.__name__}: {first_line(str(item.message))}" for item in caught}),
     }
+
+
+def _leave(folder: Path, scale: TargetScale, output: Output, model: tuple[Any, ...] | None) -> None:
+    """Leave what a model says of the held-out rows, and the model if it is to be kept, to the parent."""
+    parts = {"prediction": scale.back(output.prediction), "probability": output.probability, "scores": output.scores}
+    np.savez(folder / "prediction.npz", **{key: part for key, part in parts.items() if part is not None})  # type: ignore[arg-type]
+    if model is not None:
+        import joblib
+
+        joblib.dump(model, folder / "model.joblib")
 
 
 def _method(job: dict[str, Any], folder: Path) -> Method:
