@@ -17,6 +17,7 @@ from widelearn.experiments.arguments import Parser
 from widelearn.experiments.comparison.options import add_compare
 from widelearn.experiments.comparison.prediction_options import add_predict
 from widelearn.experiments.errors import InputError, complain, first_line, require
+from widelearn.experiments.forecasts.options import add_forecast
 from widelearn.experiments.studies.options import add_studies
 
 CODES = """\
@@ -31,6 +32,7 @@ def parser() -> Parser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     add_compare(commands)
     add_predict(commands)
+    add_forecast(commands)
     add_studies(commands)
     return top
 

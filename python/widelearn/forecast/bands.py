@@ -9,6 +9,9 @@ from widelearn.forecast.curves import KernelCurve, Point
 NORMAL, SLOPE, DISAGREEMENT, UNLIKE = 1.645, 0.03, 0.5, 0.15
 # Widest band, largest standard error of the level, and farthest rows, as multiples of the sample.
 WIDEST, NOISIEST, FARTHEST = 0.30, 0.12, 10.0
+# Squared relative standard error of the level, times the rows, from which squares of left-out errors have heavy tails:
+# three times that of a normal law.
+HEAVY = 6.0
 # Predictions that differ by more than this share are said to disagree.
 DISAGREE = 0.2
 # A penalty is chosen by so much of its band above the forecast: by the upper end.
@@ -25,6 +28,8 @@ def half_width(point: Point, reach: float) -> float:
 
 def refusal(curve: KernelCurve, point: Point, reach: float) -> str:
     """Say why a forecast is not given, and what would help; empty if it is given."""
+    if reach <= 1.0:
+        return ""  # It was measured.
     apart, h = abs(np.log(point.by_state / point.by_power)), half_width(point, reach)
     if reach > FARTHEST:
         need = int(np.ceil(reach * curve.n / FARTHEST))
@@ -37,10 +42,10 @@ def refusal(curve: KernelCurve, point: Point, reach: float) -> str:
         )
     if point.spread > NOISIEST:
         need = int(np.ceil(curve.n * (point.spread / NOISIEST) ** 2))
-        return (
-            f"heavy tails: few rows make most of the error, its standard error is {point.spread:.0%}: about {need} rows"
-            " would settle it, or another scale of the target"
-        )
+        settle = f"its standard error is {point.spread:.0%}, at most {NOISIEST:.0%}: about {need} rows would settle it"
+        if point.level**2 * curve.n > HEAVY:
+            return f"heavy tails: few rows make most of the error, {settle}, or another scale of the target"
+        return f"too noisy: {settle}"
     if h > WIDEST and apart > DISAGREE:
         both = f"theory {point.by_state:.4g}, power law {point.by_power:.4g}"
         return f"predictors disagree by {apart:.0%} ({both}): give more rows"

@@ -25,6 +25,8 @@ class Point:
     spread: float
     # How far GCV is from left-out errors at the matched state, where that matters: leverages are unlike.
     apart: float = 0.0
+    # The standard error of the log error of the sample itself.
+    level: float = 0.0
 
 
 class KernelCurve:
@@ -67,9 +69,10 @@ class KernelCurve:
         """Return the forecast at n rows and a penalty."""
         by_power, level = self.power(n, alpha), self._at(alpha)[:, -1]
         changes = level[1:] - level[0]
+        own = jackknife(changes)
         if n <= self.n or not self.states.known:
             level_error = float(np.exp(by_power))
-            return Point(level_error, level_error, level_error, jackknife(changes))
+            return Point(level_error, level_error, level_error, own, level=own)
         x = self.states.matched(n, alpha)
         by_state = float(np.log(self.states.error(n, x)))
         weight = float(np.interp(float(self.states.df1(x)) / self.n, *BY_STATE))
@@ -78,7 +81,7 @@ class KernelCurve:
             changes = weight * changes + (1.0 - weight) * self.states.deviations(x)
         apart = (1.0 - weight) * float(np.interp(x, np.log(self.top.kappa), self._apart))
         one, two, both = (float(np.exp(log)) for log in (by_state, by_power, error))
-        return Point(both, one, two, jackknife(changes), apart)
+        return Point(both, one, two, jackknife(changes), apart, own)
 
 
 def power_laws(log_errors: Doubles, x: Doubles, weight: Doubles, reach: float) -> tuple[Doubles, Doubles]:

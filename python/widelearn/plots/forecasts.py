@@ -9,6 +9,7 @@ from widelearn.plots.canvas import SERIES, framed, new_figure, plain_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def learning_curves(forecast: Any, ax: Axes | None = None) -> Axes:
@@ -46,3 +47,29 @@ def _setting(count: float, alpha: float) -> str:
     parts = [f"{count:g} features"] if math.isfinite(count) else []
     parts += [f"alpha {alpha:.3g}"] if math.isfinite(alpha) else []
     return ", ".join(parts) or "forecast"
+
+
+def forecasts(found: dict[str, Any]) -> Figure:
+    """Draw forecasts side by side, a panel for each name, on one scale of errors."""
+    figure = new_figure(5.2 * len(found), 4.0)
+    panels = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
+    for ax, (name, forecast) in zip(panels, found.items(), strict=True):
+        _one_line(forecast, ax)
+        ax.set_title(name, fontsize=10)
+    return figure
+
+
+def _one_line(forecast: Any, ax: Axes) -> None:
+    """Draw the errors of one estimator whose penalty is chosen anew at every number of rows."""
+    x = forecast.n
+    ax.fill_between(x, forecast.lower, forecast.upper, color=SERIES[0], alpha=0.15, linewidth=0, label="90 % band")
+    ax.plot(x, forecast.test, "o-", color=SERIES[0], markersize=4, label="forecast")
+    ax.axvline(forecast.n_sample, color="#475569", linewidth=0.8, linestyle=":", label="rows looked at")
+    ax.axhline(forecast.baseline, color="#475569", linewidth=0.8, label="the mean alone")
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    for axis in (ax.xaxis, ax.yaxis):
+        plain_ticks(axis)
+    ax.set_xlabel("rows")
+    ax.set_ylabel("squared error of new rows")
+    framed(ax)

@@ -22,6 +22,7 @@ from widelearn.experiments.comparison.methods import DUMMY, Method
 from widelearn.experiments.comparison.rows import HeldOut, Kept, Row, compared, leader, measured, metric_of
 from widelearn.experiments.comparison.scores import Metric, Output
 from widelearn.experiments.errors import InputError
+from widelearn.experiments.forecasts.answers import more_rows
 from widelearn.experiments.provenance import machine, versions
 from widelearn.experiments.tables.dialect import Dialect
 from widelearn.experiments.tables.problem import Problem
@@ -255,7 +256,7 @@ def compare(
         "dummy": DUMMY,
         "rows": rows,
         "inspection": looked,
-        "forecast": None,
+        "forecast": more_rows(problem, order.seed) if order.look else None,
     }
     return Comparison(results, run.best, None if chosen is None else _held_out(problem, kept[chosen]))
 

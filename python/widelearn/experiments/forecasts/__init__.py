@@ -1,0 +1,1 @@
+"""Forecasts of tables: whether more rows would help."""
