@@ -5,7 +5,7 @@ Figures are on the Agg canvas, without a window: save them by ``savefig``.
 
 from widelearn.plots.canvas import single, square
 from widelearn.plots.comparisons import METRICS, comparison, durations, peaks, scores
-from widelearn.plots.forecasts import forecasts, learning_curves
+from widelearn.plots.forecasts import forecast_panels, learning_curves
 from widelearn.plots.inspections import confusion, reliability, residuals, shares
 from widelearn.plots.planes import arrows, neurons, regions
 from widelearn.plots.studies import curves, heat, study
@@ -17,7 +17,7 @@ __all__ = [
     "confusion",
     "curves",
     "durations",
-    "forecasts",
+    "forecast_panels",
     "heat",
     "learning_curves",
     "neurons",

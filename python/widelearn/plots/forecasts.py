@@ -49,7 +49,7 @@ def _setting(count: float, alpha: float) -> str:
     return ", ".join(parts) or "forecast"
 
 
-def forecasts(found: dict[str, Any]) -> Figure:
+def forecast_panels(found: dict[str, Any]) -> Figure:
     """Draw forecasts side by side, a panel for each name, on one scale of errors."""
     figure = new_figure(5.2 * len(found), 4.0)
     panels = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]

@@ -22,7 +22,7 @@ LITTLE = 0.05
 NAMES = {"ntk": "the tangent kernel of a network (ntk)", "rbf": "the Gaussian kernel (rbf)"}
 
 
-def forecasts(problem: Problem, n: list[int], rows: int, seed: int) -> dict[str, Forecast]:
+def asked(problem: Problem, n: list[int], rows: int, seed: int) -> dict[str, Forecast]:
     """Forecast ridge regression with each kernel, whose penalty is chosen, at numbers of rows of a table."""
     X = np.vstack([problem.arrays["X_train"], problem.arrays["X_test"]])
     y = np.concatenate([problem.arrays["y_train"], problem.arrays["y_test"]])
@@ -56,7 +56,7 @@ def more_rows(problem: Problem, seed: int) -> dict[str, Any]:
         return {"text": f"That is not known: {m} rows tell too little of more; a forecast takes {FEWEST}.", "rows": []}
     used = min(m, ROWS)
     n = [times * m for times in TIMES if times * m <= 10 * used] or [used, 2 * used, 4 * used]
-    found = forecasts(problem, n, ROWS, seed)
+    found = asked(problem, n, ROWS, seed)
     return {"text": " ".join(sentences(found, problem.task, n[0])), "rows": described(found, problem.task)}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from widelearn import plots
 from widelearn.experiments import report_page, store
 from widelearn.experiments.errors import InputError, listing, require, visible
-from widelearn.experiments.forecasts.answers import NAMES, described, forecasts, sentences
+from widelearn.experiments.forecasts.answers import NAMES, asked, described, sentences
 from widelearn.experiments.provenance import versions
 from widelearn.experiments.tables import table as tables
 from widelearn.experiments.tables.options import dialect
@@ -36,7 +36,7 @@ def run_forecast(options: Namespace) -> int:
         m = len(problem.arrays["y_train"]) + len(problem.arrays["y_test"])
         if m < FEWEST:
             raise InputError(f"{table.name} has {m} usable rows: a forecast needs {FEWEST}")
-        found = forecasts(problem, places(min(m, options.rows), options.until), options.rows, options.seed)
+        found = asked(problem, places(min(m, options.rows), options.until), options.rows, options.seed)
         said = sentences(found, problem.task, min(m, options.rows))
         rows = described(found, problem.task)
         results: dict[str, Any] = {"schema": SCHEMA, "task": problem.task, "data": problem.data, "seed": options.seed}
@@ -58,7 +58,7 @@ def places(m: int, until: int | None) -> list[int]:
 
 def _write(out: Any, found: dict[str, Forecast], rows: list[dict[str, Any]], results: dict[str, Any]) -> None:
     """Write figures, their rows and the results, whose place is taken last."""
-    figure = plots.forecasts({NAMES[name]: one for name, one in found.items()})
+    figure = plots.forecast_panels({NAMES[name]: one for name, one in found.items()})
     for kind in ("png", "svg"):
         store.write_figure(out / f"forecast.{kind}", figure)
     store.write_csv(out / "forecast.csv", rows)
