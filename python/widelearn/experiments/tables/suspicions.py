@@ -137,7 +137,7 @@ def groups(raw: pd.DataFrame, distinct: dict[str, int], y: NDArray[Any]) -> Warn
     for name in raw.columns:
         if not 5 <= distinct[name] <= n / 2:
             continue
-        codes = raw[name].astype(str).factorize()[0]
+        codes = raw[name].astype(str).factorize(use_na_sentinel=False)[0]
         sizes = np.bincount(codes)
         shared = sizes > 1
         if shared.sum() < 5 or sizes[shared].sum() < 0.8 * n:
