@@ -26,6 +26,7 @@ from widelearn.experiments.errors import (
 )
 from widelearn.experiments.tables import table as tables
 from widelearn.experiments.tables.content import Content
+from widelearn.experiments.tables.options import dialect
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,7 @@ def run_predict(options: Namespace) -> int:
     model = _loaded(options.model)
     if options.file.lower().endswith((".parquet", ".pq")):
         require("pyarrow")
-    table = tables.read(options.file, model.dialect)
+    table = tables.read(options.file, dialect(options, model.dialect))
     id_column = None if options.id is None else table.column(options.id, "--id")
     for note in table.notes + check_columns(model.preparation, table.frame):
         complain(f"note: {note}")

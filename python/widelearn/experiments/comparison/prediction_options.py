@@ -3,6 +3,8 @@
 import argparse
 from typing import Any
 
+from widelearn.experiments.tables.options import add_file_options
+
 PREDICT = """\
 Predict from a table with a model that `widelearn compare --save` wrote: a line for each row of FILE, in its order. FILE
 is read as the training table was. MODEL holds data alone, and reading it runs no code."""
@@ -27,6 +29,9 @@ def add_predict(commands: Any) -> None:
     )
     add("--out", metavar="CSV", help="write predictions to this file (default: standard output)")
     add("--force", action="store_true", help="let --out replace a file")
+    add_file_options(
+        predict.add_argument_group("reading FILE", "where it is written otherwise than the training table")
+    )
 
 
 def level(text: str) -> float:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from widelearn.experiments.errors import InputError, counted, first_line, listing, mismatch
 from widelearn.experiments.tables import numerals
 from widelearn.experiments.tables.dialect import Dialect
+from widelearn.experiments.tables.readings import NEVER, OFTEN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,7 @@ _MARKS = {
     "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
 }
 _LIKELY = ["cp1252", "cp1250", "cp1251", "cp1253", "cp932", "gb18030", "big5", "euc_kr"]
+GONE = NEVER | OFTEN
 PART = 10_000
 Rows = list[list[str]]
 
@@ -33,7 +35,11 @@ Rows = list[list[str]]
 def decode(path: Path, raw: bytes, asked: Dialect, notes: list[str]) -> tuple[str, str]:
     """Return the text and its encoding: by its mark, UTF-8, or what charset-normalizer finds; refuse what is none."""
     head = raw[:65536]
-    encoding = asked.encoding or next((name for name, marks in _MARKS.items() if head.startswith(marks)), "")
+    marked = next((name for name, marks in _MARKS.items() if head.startswith(marks)), "")
+    encoding = _earlier(raw, asked, marked, notes) if asked.decided else asked.encoding or marked
+    encoding = (
+        "utf-8-sig" if marked == "utf-8-sig" and encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
+    )
     if not encoding and b"\0" in head and abs(head[::2].count(0) - head[1::2].count(0)) > 0.3 * len(head):
         encoding = "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"
     if not encoding:
@@ -59,14 +65,32 @@ def decode(path: Path, raw: bytes, asked: Dialect, notes: list[str]) -> tuple[st
     return text if "\n" in text else text.replace("\r", "\n"), encoding or "utf-8"
 
 
+def _earlier(raw: bytes, asked: Dialect, marked: str, notes: list[str]) -> str:
+    """Return the encoding of a later file: its own where it is sure, or else that of the first one."""
+    first = asked.encoding or ""
+    if marked or b"\0" in raw:
+        return marked or (first if first.startswith(("utf-16-", "utf-32-")) else "")
+    try:
+        raw.decode("utf-8")
+    except UnicodeError:
+        return first
+    if not raw.isascii() and not first.startswith("utf-8"):
+        notes.append(f"the text is UTF-8, that of the model's table was {first}: read as UTF-8")
+    return "utf-8"
+
+
 def lines(text: str, sep: str) -> Iterator[tuple[int, list[str]]]:
     """Cut lines into stripped cells, each with the number of its last line; blank lines have no cells."""
     if sep == " ":
         text = re.sub(r"(?m)^ +| +$", "", text.replace("\t", " "))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=sep, skipinitialspace=True, strict=True)
-    for row in reader:
-        cells = [cell.strip() for cell in row]
-        yield reader.line_num, cells if any(cells) else []
+    try:
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            yield reader.line_num, cells if len(cells) > 1 or any(cells) else []
+    except csv.Error as error:
+        remedy = "close each quoted field, and double the quotes inside it"
+        raise csv.Error(f"{error} (line {reader.line_num}): {remedy}") from error
 
 
 def separator(text: str) -> str:
@@ -92,7 +116,8 @@ def layout(rows: Rows, asked: bool | None, notes: list[str]) -> tuple[int, list[
     """Return how many rows stand above the table, its header or None, and the number of columns."""
     widths = Counter(len(row) for row in rows if not row[0].startswith("#")) or Counter(map(len, rows))
     width = max(widths, key=lambda width: (widths[width], width))
-    fits = [width == 1 or (len(row) >= width - 1 and sum(map(bool, row)) > 1) for row in rows]
+    fewest = 0 if asked is False else 2
+    fits = [width == 1 or (len(row) >= width - 1 and sum(map(bool, row)) >= fewest) for row in rows]
     skip = fits.index(True) if any(fits) else 0
     if skip:
         notes.append(f"{counted(skip, 'line')} above the table left out")
@@ -109,6 +134,14 @@ def layout(rows: Rows, asked: bool | None, notes: list[str]) -> tuple[int, list[
 
 def _values(first: list[str], below: Rows) -> bool:
     """Whether the first row holds values like those below it, not names."""
+    names, values, numbers = _tally(first, below)
+    years = all(re.fullmatch(r"(?:19|20)[0-9]{2}", text) for text in numbers)
+    from_0 = [str(k) for k in range(len(numbers) + 1)]
+    return values > names and not (len(numbers) > 1 and (years or numbers in (from_0[:-1], from_0[1:])))
+
+
+def _tally(first: list[str], below: Rows) -> tuple[int, int, list[str]]:
+    """Count cells of the first row that are names, and values, by the rows below; return those above numbers, too."""
     names = values = 0
     numbers = []
     for k, cell in enumerate(first):
@@ -116,13 +149,11 @@ def _values(first: list[str], below: Rows) -> bool:
         number = [numerals.amount(text) is not None for text in column]
         if column and sum(number) > 0.9 * len(number):
             values += numerals.amount(cell) is not None
-            names += bool(cell) and numerals.amount(cell) is None
+            names += bool(cell) and numerals.amount(cell) is None and cell not in GONE
             numbers.append(cell)
         else:
             values += cell in column
-    years = all(re.fullmatch(r"(?:19|20)[0-9]{2}", text) for text in numbers)
-    from_0 = [str(k) for k in range(len(numbers) + 1)]
-    return values > names and not (len(numbers) > 1 and (years or numbers in (from_0[:-1], from_0[1:])))
+    return names, values, numbers
 
 
 def read(path: Path, raw: bytes, asked: Dialect, strict: bool) -> tuple[pd.DataFrame, Dialect, list[str]]:
@@ -150,7 +181,7 @@ def read(path: Path, raw: bytes, asked: Dialect, strict: bool) -> tuple[pd.DataF
     """
     notes: list[str] = []
     text, encoding = decode(path, raw, asked, notes)
-    text = re.sub(rf"\A(?:.*\n){{{asked.skip_rows}}}", "", text)
+    text = _below(path, text, asked, notes)
     sep = {"\\t": "\t", "tab": "\t", "blanks": " ", "\\s+": " "}.get(asked.sep or "", asked.sep)
     if named := re.match(r"\s*\"?sep=(.)\"?\s*\n", text):
         sep = sep or named[1]
@@ -160,16 +191,18 @@ def read(path: Path, raw: bytes, asked: Dialect, strict: bool) -> tuple[pd.DataF
     if sep is None and found != ",":
         notes.append(f"fields are separated by {SEPARATORS[found]}")
     sep = sep or found
-    if len(sep) != 1:
-        raise InputError(f"--sep takes one character, tab or blanks, not {sep!r}")
+    if len(sep) != 1 or sep.isalnum() or sep in '"\r\n':
+        raise InputError(f"--sep takes one character that is no letter, digit or quote, tab or blanks, not {sep!r}")
     try:
         sample = [row for _, row in islice(lines(text, sep), 200) if row]
-        if not sample:
+        if not any(any(row) for row in sample):
             raise InputError(f"{path} is empty: it holds nothing but separators")
         if asked.decided and found != sep and max(map(len, sample)) == 1:
             told = f"{SEPARATORS[found]}, those of the model's table by {SEPARATORS.get(sep, repr(sep))}"
-            raise InputError(f"fields of {path} are separated by {told}: write it alike, or name --sep and --decimal")
+            raise InputError(f"fields of {path} are separated by {told}: write it alike, or name --sep")
         skip, header, width = layout(sample, asked.header, notes)
+        if asked.decided and header is None:
+            _check_values(path, sample[skip:])
         names = [f"column {k + 1}" for k in range(width)] if header is None else header
         names = names[1:] if names[0] == "#" and len(names) > width else [names[0].lstrip("# ") or "#", *names[1:]]
         above, width = skip + (header is not None), max(width, len(names))
@@ -179,6 +212,30 @@ def read(path: Path, raw: bytes, asked: Dialect, strict: bool) -> tuple[pd.DataF
         raise InputError(str(error) if known else f"cannot read {path} as CSV: {first_line(error)}") from error
     frame = _named(frame, names, short, notes)
     return frame, asked.but(sep=sep, encoding=encoding, header=header is not None), notes
+
+
+def _below(path: Path, text: str, asked: Dialect, notes: list[str]) -> str:
+    """Leave out the lines that --skip-rows counts; there must be others."""
+    if not asked.skip_rows:
+        return text
+    rest = text.split("\n", asked.skip_rows)
+    if len(rest) <= asked.skip_rows or not rest[-1].strip():
+        raise InputError(
+            f"--skip-rows {asked.skip_rows} leaves nothing of {path}, which has {len(text.splitlines())} lines"
+        )
+    if asked.decided:
+        notes.append(f"{counted(asked.skip_rows, 'line')} left out, as of the model's table (--skip-rows)")
+    return rest[-1]
+
+
+def _check_values(path: Path, rows: Rows) -> None:
+    """Refuse names above a later file of a first one without: they would be taken as a row."""
+    names, values, _ = _tally(rows[0], rows[1:])
+    if names > values:
+        first = listing(map(repr, rows[0]), 3)
+        raise InputError(
+            f"the first line of {path} looks like names ({first}), and the model's had none: --skip-rows 1"
+        )
 
 
 def _collected(

@@ -60,11 +60,13 @@ def workbook(path: Path, asked: Dialect) -> Found:
         raise (
             error if isinstance(error, InputError) else InputError(f"cannot read {path} as .xlsx: {first_line(error)}")
         ) from error
-    frame = frame.loc[(frame != "").any(axis=1), (frame != "").any(axis=0)]
-    if not len(frame):
+    rows = np.flatnonzero((frame != "").any(axis=1))
+    if not len(rows):
         raise InputError(f"sheet {sheet!r} of {path} is empty")
+    # A row without a cell between others is a row: what follows it keeps its place.
+    frame = frame.iloc[rows[0] : rows[-1] + 1].loc[:, (frame != "").any(axis=0)]
     texts = [[str(cell).strip() for cell in row] for row in frame.head(200).to_numpy().tolist()]
-    for row in texts:
+    for row in texts if asked.header is not False else []:
         while len(row) > 1 and not row[-1]:
             row.pop()
     skip, header, _ = delimited.layout(texts, asked.header, notes)

@@ -13,21 +13,27 @@ COLUMNS = ("drop", "keep", "categories", "numbers", "dates")
 def add_reading_options(parser: ArgumentParser | Any) -> None:
     """Add the reading options to a command; what is not given is decided by the file."""
     group = parser.add_argument_group("reading the table", "each is decided once for the whole file, and told")
+    add_file_options(group)
     add = group.add_argument
-    add("--sep", metavar="CHAR", help="what separates fields: a character, tab or blanks")
     add("--decimal", metavar="MARK", choices=(".", ","), help="the decimal mark, . or ,")
     add("--thousands", metavar="MARKS", help="the marks that group digits, of . , ' and a blank; none: ''")
-    add("--encoding", metavar="NAME", help="the encoding of text, such as utf-8 or cp1252")
     add("--na", metavar="TEXT,...", type=names, help="further cells that are missing, in the target, too")
     add("--header", action=BooleanOptionalAction, help="whether the first line names the columns")
-    add("--skip-rows", metavar="N", type=rows, help="leave out the first N lines")
-    add("--sheet", metavar="NAME", help="the sheet of a workbook, by name or number from 1")
     add("--day-first", action=BooleanOptionalAction, help="whether 03/04/2020 is the third of April")
     add("--drop", metavar="COL,...", type=names, help="columns that are left out")
     add("--keep", metavar="COL,...", type=names, help="columns that are never taken for identifiers")
     add("--categories", metavar="COL,...", type=names, help="columns that are categories, whatever they look like")
     add("--numbers", metavar="COL,...", type=names, help="columns that are numbers; other cells are words")
     add("--dates", metavar="COL,...", type=names, help="columns that are dates; other cells are words")
+
+
+def add_file_options(parser: ArgumentParser | Any) -> None:
+    """Add what may be otherwise in each file: how it is cut into cells."""
+    add = parser.add_argument
+    add("--sep", metavar="CHAR", help="what separates fields: a character, tab or blanks")
+    add("--encoding", metavar="NAME", help="the encoding of text, such as utf-8 or cp1252")
+    add("--skip-rows", metavar="N", type=rows, help="leave out the first N lines")
+    add("--sheet", metavar="NAME", help="the sheet of a workbook, by name or number from 1")
 
 
 def dialect(options: Namespace, earlier: Dialect | None = None) -> Dialect:

@@ -1,0 +1,94 @@
+"""No row of a later file shifts or vanishes unsaid, whatever its bytes, blanks and first line are."""
+
+import io
+
+import pandas as pd
+import pytest
+
+from widelearn.experiments.errors import InputError
+from widelearn.experiments.tables.dialect import Dialect
+from widelearn.experiments.tables.table import read
+
+ROWS = [["1", "ä"], ["", ""], ["3", "c"]]
+TEXT = "größe,k\n1,ä\n,\n3,c\n"
+NAMELESS = "1.5,u,3\n2.5,v,4\n3.5,u,4\n" * 4
+
+
+def written(folder, content, name="t.csv"):
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+def first(folder, content, **asked):
+    return read(written(folder, content), Dialect(**asked)).dialect
+
+
+ENCODINGS = ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le"]
+
+
+@pytest.mark.parametrize("then", ENCODINGS)
+@pytest.mark.parametrize("now", ENCODINGS)
+def test_a_later_file_may_be_encoded_otherwise(then, now, tmp_path):
+    dialect = first(tmp_path, TEXT.encode(then))
+    if now == "cp1252" and then != now:
+        with pytest.raises(InputError, match=r"is not utf-.* text: .*--encoding"):
+            read(written(tmp_path, TEXT.encode(now)), dialect)
+        dialect = dialect.but(encoding=now)
+    table = read(written(tmp_path, TEXT.encode(now)), dialect)
+    assert list(table.frame.columns) == ["größe", "k"]
+    assert table.frame.to_numpy().tolist() == ROWS
+    told = any("read as UTF-8" in note for note in table.notes)
+    assert told == (now == "utf-8" and then in ("cp1252", "utf-16", "utf-16-le"))
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize(
+    ("sep", "empty"), [(",", ",,"), (";", ";;"), ("\t", "\t\t"), (",", '"","",""'), (",", " , , ")]
+)
+def test_a_row_of_separators_is_a_row(sep, empty, strict, tmp_path):
+    lines = [f"a{sep}b{sep}c", f"1{sep}2{sep}3", empty, f"4{sep}5{sep}6", "", empty]
+    frame = read(written(tmp_path, "\n".join(lines).encode()), strict=strict).frame
+    assert frame.to_numpy().tolist() == [["1", "2", "3"], [""] * 3, ["4", "5", "6"], [""] * 3]
+
+
+def test_a_row_without_cells_keeps_its_place_in_a_workbook(tmp_path):
+    frame = pd.DataFrame({"a": [1.0, None, 3.0], "b": ["u", None, "w"]})
+    content = io.BytesIO()
+    frame.to_excel(content, index=False, startrow=2, startcol=1)
+    found = read(written(tmp_path, content.getvalue(), "t.xlsx")).frame
+    assert found.to_numpy().tolist() == [[1, "u"], ["", ""], [3, "w"]]
+    content = io.BytesIO()
+    frame[1:].assign(c=[5, 6]).to_excel(content, index=False, header=False)
+    table = read(written(tmp_path, content.getvalue(), "t.xlsx"), Dialect(header=False))
+    assert table.frame["column 3"].tolist() == [5, 6]
+
+
+def test_the_first_line_below_no_names_is_a_row_though_cells_are_missing(tmp_path):
+    dialect = first(tmp_path, NAMELESS.encode())
+    assert dialect.header is False
+    for line in (",,5", "2,,", ",,", "?,NA,1", "1.5,u,3"):
+        table = read(written(tmp_path, f"{line}\n2.5,v,4\n3.5,u,4\n".encode()), dialect)
+        assert table.frame.iloc[0].tolist() == line.split(",")
+        assert len(table.frame) == 3
+    with pytest.raises(InputError, match=r"looks like names \('x', 'k', 'y'\).*--skip-rows 1"):
+        read(written(tmp_path, f"x,k,y\n{NAMELESS}".encode()), dialect)
+    table = read(written(tmp_path, f"x,k,y\n{NAMELESS}".encode()), dialect.but(skip_rows=1))
+    assert len(table.frame) == 12
+    assert table.notes == ["1 line left out, as of the model's table (--skip-rows)"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "content", "said"),
+    [
+        ({"skip_rows": 9}, b"a,b\n1,2\n", "--skip-rows 9 leaves nothing of .*, which has 2 lines"),
+        ({"skip_rows": 2}, b"a,b\r1,2\r", "--skip-rows 2 leaves nothing"),
+        *[({"sep": sep}, b"a,b\n1,2\n", "--sep takes one character") for sep in ('"', "\n", "1", "x")],
+        ({}, b'a,b\n1,"u\n2,v\n', r"\(line 3\): close each quoted field, and double"),
+        ({}, b'a,b\n1,"u"v\n2,w\n', r"\(line 2\): close each quoted field, and double"),
+    ],
+)
+def test_what_cannot_be_cut_is_refused_with_a_remedy(asked, content, said, tmp_path):
+    with pytest.raises(InputError, match=said) as error:
+        read(written(tmp_path, content), Dialect(**asked))
+    assert "\n" not in str(error.value)
