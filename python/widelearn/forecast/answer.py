@@ -13,6 +13,8 @@ from sklearn.base import is_classifier
 from widelearn.estimators.labels import Labels
 from widelearn.forecast.samples import Doubles
 
+REFITS = "power law of refits"
+
 
 class Measurement(NamedTuple):
     """A test error that was measured, with its standard error, at a number of rows."""
@@ -148,7 +150,7 @@ class Forecast:
         Parameters
         ----------
         estimator : object
-            Fitted; a classifier with `decision_function`.
+            Fitted; a classifier with `decision_function`, unless the forecast is by refits.
         X, y : array-like
             Rows that it has not seen, and their targets or labels.
         n : float or None, default=None
@@ -157,25 +159,30 @@ class Forecast:
         Returns
         -------
         Forecast
-            With one more entry in `measurements`, which :meth:`plot` draws.
+            With one more entry in `measurements`, which :meth:`plot` draws: the squared error, or the share of wrong
+            labels of a classifier whose forecast is by refits, as `test` is.
 
         Raises
         ------
         ValueError
-            If `n` is None and the estimator keeps no rows.
+            If `n` is None and the estimator keeps no rows, or `y` is not of the shape of what is predicted.
         """
         if n is None:
             if not hasattr(estimator, "X_fit_"):
                 raise ValueError(f"{type(estimator).__name__} does not say how many rows it was fitted to: give n.")
             n = len(estimator.X_fit_)
         targets: NDArray[Any] = np.asarray(y)
-        if is_classifier(estimator):
+        count = self.method == REFITS and is_classifier(estimator)
+        if is_classifier(estimator) and not count:
             labels = Labels(np.asarray(estimator.classes_), bool(getattr(estimator, "multilabel_", False)))
             targets, values = labels.encode(targets), np.asarray(estimator.decision_function(X))
         else:
             values = np.asarray(estimator.predict(X))
         rows = len(targets)
-        squares = np.square(targets.reshape(rows, -1) - values.reshape(rows, -1)).mean(axis=1)
+        if len(values) != rows or values.size != targets.size:
+            raise ValueError(f"y must have the shape of what is predicted, {values.shape}: got {np.shape(y)}.")
+        pair = targets.reshape(rows, -1), values.reshape(rows, -1)
+        squares = (pair[0] != pair[1] if count else np.square(pair[0] - pair[1])).mean(axis=1)
         found = Measurement(float(n), float(squares.mean()), float(squares.std() / np.sqrt(rows)))
         return replace(self, measurements=(*self.measurements, found))
 

@@ -26,15 +26,23 @@ def half_width(point: Point, reach: float) -> float:
     return float(NORMAL * np.sqrt(np.square(parts).sum()))
 
 
+def too_near(n: float, least: int) -> str:
+    """Say that so few rows were not looked at."""
+    return f"too near: {n:.4g} rows, and the fewest that were looked at are {least}: fit so few and measure"
+
+
 def refusal(curve: KernelCurve, point: Point, reach: float) -> str:
     """Say why a forecast is not given, and what would help; empty if it is given."""
+    if reach * curve.n < curve.sizes[0] - 1e-9:
+        return too_near(reach * curve.n, int(curve.sizes[0]))
     if reach <= 1.0:
         return ""  # It was measured.
     apart, h = abs(np.log(point.by_state / point.by_power)), half_width(point, reach)
     if reach > FARTHEST:
-        need = int(np.ceil(reach * curve.n / FARTHEST))
+        need = np.ceil(reach * curve.n / FARTHEST)
         return (
-            f"too far: {reach:.1f} times the {curve.n} rows of the sample, at most {FARTHEST:g} times: give {need} rows"
+            f"too far: {reach:.4g} times the {curve.n} rows of the sample, at most {FARTHEST:g} times: give"
+            f" {need:.15g} rows"
         )
     if not curve.states.known:
         return (

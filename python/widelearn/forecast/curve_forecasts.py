@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import is_classifier
+from sklearn.base import is_classifier, is_regressor
 
 from widelearn.forecast.answer import Forecast
-from widelearn.forecast.problems import checked, has_closed_form, ridge_problem, sampled
+from widelearn.forecast.problems import checked, has_closed_form, ridge_problem, sampled, taken
 from widelearn.forecast.questions import RidgeQuestion, numbers
 from widelearn.forecast.refits import by_refits
 from widelearn.runtime import capped
 
 NO_SETTING = (
     "{} has neither a kernel nor a map of features in closed form: its forecast is by refits as it is. Leave out {}, or"
-    " take KernelRidge or FeatureRidge."
+    " take KernelRidge or FeatureRidge, without solver 'nystrom' and class_weight."
 )
 
 
@@ -45,10 +45,11 @@ def forecast(
     ----------
     estimator : object
         :class:`~widelearn.KernelRidge` (but for ``solver="nystrom"``), :class:`~widelearn.FeatureRidge`, their CV forms
-        and classifiers, in closed form; any other scikit-learn estimator by a power law through 20 refits. It is not
-        fitted, nor changed.
+        and classifiers without `class_weight`, in closed form; any other scikit-learn regressor or classifier by a
+        power law through 20 refits. It is not fitted, nor changed.
     X : array-like of shape (m, d)
-        At least 100 rows; of more than 4,000, 4,000 at random are looked at in closed form.
+        At least 100 rows; of more than 4,000, 4,000 at random are looked at in closed form. Refits get them as they
+        are, a data frame or a sparse matrix, too.
     y : array-like of shape (m,) or (m, t)
         Targets or labels.
     n : array-like
@@ -69,8 +70,8 @@ def forecast(
     Raises
     ------
     ValueError
-        If there are fewer than 100 rows, `y` is constant, `n` below 1, or `n_features` or `alpha` is asked of an
-        estimator without a kernel or a map in closed form.
+        If there are fewer than 100 rows, `y` is constant or squares of it leave the range of numbers, `n` is below 1,
+        a refit fails, or `n_features` or `alpha` is asked of an estimator without a kernel or a map in closed form.
     MemoryError
         If kernel matrices of the rows do not fit, with the bytes.
 
@@ -78,11 +79,12 @@ def forecast(
     -----
     The band holds the standard error of the left-out error's level, 3 % for each factor e in rows, and half of what the
     two predictions differ by: constants that were found by trial on tables of 1,000 to 8,000 rows. An entry is refused,
-    NaN with a `reason`, beyond ten times the rows, where the band is wider than ± 30 %, or where few rows make most of
-    the error. Rows must be exchangeable: for groups or times that stay together the error of *new groups* is another,
-    and this does not see it; nor can it see outliers that the sample lacks, or inputs that will drift. 9 m³ flops for
-    all rows and as much again for blocks; a setting costs about a millisecond. Refits cost 5 times the fits to .1, .2,
-    .4 and .8 m rows. Results are the same for every number of threads but for rounding.
+    NaN with a `reason`, beyond ten times the rows, below the smallest block or refit, where the band is wider than ± 30
+    %, or where few rows make most of the error. Rows must be exchangeable: for groups or times that stay together the
+    error of *new groups* is another, and this does not see it; nor can it see outliers that the sample lacks, or inputs
+    that will drift. 9 m³ flops for all rows and as much again for blocks; a setting costs about a millisecond. Refits
+    cost 5 times the fits to .1, .2, .4 and .8 m rows. Results are the same for every number of threads but for
+    rounding.
 
     References
     ----------
@@ -103,13 +105,25 @@ def forecast(
     rows = numbers("n", n, 1.0)
     counts = None if n_features is None else numbers("n_features", n_features, 1.0, whole=True)
     alphas = None if alpha is None else numbers("alpha", alpha, 0.0)
-    table, targets = checked(X, y, is_classifier(estimator))
-    if not has_closed_form(estimator):
+    classify, closed = _classifies(estimator), has_closed_form(estimator)
+    table, targets = checked(X, y, classify, as_they_are=not closed)
+    if not closed:
         asked = [name for name, given in (("n_features", counts), ("alpha", alphas)) if given is not None]
         if asked:
             raise ValueError(NO_SETTING.format(type(estimator).__name__, " and ".join(asked)))
         return by_refits(estimator, table, targets, rows, random_state)
     rng = np.random.default_rng(random_state)
-    kept = sampled(len(table), rng)
-    problem = ridge_problem(estimator, table[kept], targets[kept], limit=counts is not None)
-    return RidgeQuestion(problem, rng).answer(rows, counts, alphas)
+    kept = sampled(table.shape[0], rng)
+    problem = ridge_problem(estimator, taken(estimator, table, kept, kept), targets[kept], limit=counts is not None)
+    return RidgeQuestion(problem, alphas, rng).answer(rows, counts)
+
+
+def _classifies(estimator: Any) -> bool:
+    """Whether an estimator is a classifier; ValueError if it is no regressor either."""
+    if isinstance(estimator, type) or not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
+        raise ValueError(f"estimator must be an object such as KernelRidge(), got {estimator!r}.")
+    if not is_classifier(estimator) and not is_regressor(estimator):
+        raise ValueError(
+            f"{type(estimator).__name__} is neither a regressor nor a classifier, and has no test error. Take one."
+        )
+    return bool(is_classifier(estimator))

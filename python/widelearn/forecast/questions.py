@@ -1,6 +1,7 @@
 """The question of a forecast, and its answer from left-out errors of one sample."""
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,13 +12,16 @@ from widelearn.forecast.class_scores import ClassScores, ScoreLines
 from widelearn.forecast.curves import KernelCurve, Point
 from widelearn.forecast.feature_counts import feature_point
 from widelearn.forecast.problems import RidgeProblem
-from widelearn.forecast.samples import GRID, Doubles, blocks
+from widelearn.forecast.samples import REACH, Doubles, blocks, penalties
 
 
 def numbers(name: str, values: ArrayLike, least: float, *, whole: bool = False) -> Doubles:
     """Return numbers, at least `least`; ValueError otherwise."""
-    found = np.atleast_1d(np.asarray(values, dtype=np.float64)).ravel()
     kind = "whole numbers" if whole else "numbers"
+    try:
+        found = np.atleast_1d(np.asarray(values, dtype=np.float64)).ravel()
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold {kind}, got {values!r}.") from error
     good = np.isfinite(found) & (found >= least) & (found > 0.0)
     if not len(found) or not good.all() or (whole and (found % 1).any()):
         shown = found[~good][:1] if (~good).any() else found[:1]
@@ -27,11 +31,12 @@ def numbers(name: str, values: ArrayLike, least: float, *, whole: bool = False) 
 
 
 class RidgeQuestion:
-    """Forecasts of one ridge problem, whose sample is decomposed once for all questions."""
+    """Forecasts of one ridge problem by penalties, its own if none are given, from one decomposition of its sample."""
 
-    def __init__(self, problem: RidgeProblem, rng: np.random.Generator) -> None:
-        self.problem = problem
-        grid = GRID * problem.size
+    def __init__(self, problem: RidgeProblem, alphas: Doubles | None, rng: np.random.Generator) -> None:
+        self.problem, self.chooses = problem, alphas is None and problem.chooses
+        self.alphas = problem.alphas if alphas is None else alphas
+        grid = penalties(self._ridge(self.alphas))
         classify = problem.labels is not None
         self.looks = blocks(problem.K, problem.Y, grid, rng, keep=classify)
         self.curve = KernelCurve(self.looks, grid)
@@ -41,23 +46,26 @@ class RidgeQuestion:
             rate, loss = (ScoreLines(one, self.looks, self.curve) for one in (scores.error_rate, scores.log_loss))
             self.lines = rate, loss
 
-    def answer(self, n: Doubles, n_features: Doubles | None, alphas: Doubles | None) -> Forecast:
+    def answer(self, n: Doubles, n_features: Doubles | None) -> Forecast:
         """Return the forecast of every setting; of penalties that the estimator chooses from, the best."""
-        given = self.problem.alphas if alphas is None else alphas
-        chooses = alphas is None and self.problem.chooses
         counts = np.array([self.problem.n_features]) if n_features is None else n_features
         limit = n_features is not None
         entries: list[tuple[float, float, float, Point]] = []
         for rows, count in product(n, counts):
-            points = [(a, self._point(rows, count if limit else None, a)) for a in given]
-            chosen = [min(points, key=lambda one: self._merit(rows, one[1]))] if chooses else points
+            points = [(a, self._point(rows, count if limit else None, a)) for a in self.alphas]
+            chosen = [min(points, key=lambda one: self._merit(rows, one[1]))] if self.chooses else points
             entries += [(rows, count, a, point) for a, point in chosen]
         return self._forecast(entries)
 
+    def _ridge(self, alphas: Any) -> Any:
+        """Return penalties in the units of the kernel matrix, none nearer to 0 or infinity than tells."""
+        return np.clip(np.asarray(alphas) / self.problem.size, *REACH)
+
     def _point(self, n: float, n_features: float | None, alpha: float) -> Point:
+        ridge = float(self._ridge(alpha))
         if n_features is None or not self.curve.states.known:
-            return self.curve.point(n, alpha)
-        return feature_point(self.curve, n, n_features, alpha)
+            return self.curve.point(n, ridge)
+        return feature_point(self.curve, n, n_features, ridge)
 
     def _merit(self, n: float, point: Point) -> float:
         """Return by what penalties are chosen: the error, and something for what is not sure."""
@@ -69,17 +77,18 @@ class RidgeQuestion:
         given = np.array([not reason for reason in reasons])
         test = np.array([point.error for *_, point in entries])
         h = np.array([half_width(point, rows / self.curve.n) for rows, _, _, point in entries])
-        rates, losses = (self._scores(line, alphas, test, given) for line in self.lines)
+        rates, losses = (self._scores(line, self._ridge(alphas), test, given) for line in self.lines)
+        test = test * self.problem.unit**2
         test, lower, upper = (np.where(given, one, np.nan) for one in (test, test * np.exp(-h), test * np.exp(h)))
         rows = len(self.problem.Y)
-        baseline = float(self.problem.Y.var(axis=0).mean()) * (rows / (rows - 1)) ** 2
+        baseline = float(self.problem.Y.var(axis=0).mean()) * (rows / (rows - 1) * self.problem.unit) ** 2
         return Forecast(n, counts, alphas, test, lower, upper, reasons, rates, losses, baseline, rows)
 
     def _scores(
-        self, line: ScoreLines | None, alphas: Doubles, errors: Doubles, given: NDArray[np.bool_]
+        self, line: ScoreLines | None, ridges: Doubles, errors: Doubles, given: NDArray[np.bool_]
     ) -> Doubles | None:
         """Return a score of classes beside every error that is given."""
         if line is None:
             return None
-        each = zip(alphas, errors, given, strict=True)
-        return np.array([line.at(alpha, error) if good else np.nan for alpha, error, good in each])
+        each = zip(ridges, errors, given, strict=True)
+        return np.array([line.at(ridge, error) if good else np.nan for ridge, error, good in each])

@@ -9,8 +9,11 @@ from widelearn.ridge.lapack import eigh
 from widelearn.runtime import crossing
 
 Doubles = NDArray[np.float64]
-# Penalties of the grid, beside the mean of the matrix's diagonal: quarters of decades.
-GRID: Doubles = 10.0 ** np.arange(-5.0, 2.01, 0.25)
+# Penalties of the grid, beside the mean of the matrix's diagonal, in quarters of decades, which go on to what is asked.
+QUARTERS = 4
+GRID: Doubles = 10.0 ** (np.arange(-20, 9) / QUARTERS)
+# Penalties beyond which nothing changes.
+REACH = (1e-12, 1e16)
 # An unpenalised intercept is a constant that is added to the kernel, so many times the mean of its diagonal.
 INTERCEPT = 1e4
 # Eigenvalues below this share of the largest of the matrix without an intercept are rounding.
@@ -81,6 +84,13 @@ class Sample:
         gcv = np.square(c).mean(axis=1) @ (W * W) * n / trace**2
         inflation = (of_square / diagonal**2).mean(axis=0)
         return cls(n, 1.0 / trace, inflation, error, gcv, without, rows, np.array(kept) if keep else None)
+
+
+def penalties(asked: Doubles) -> Doubles:
+    """Return the grid of penalties, as far as all that are asked for."""
+    powers = QUARTERS * np.log10(np.concatenate([GRID, asked]))
+    steps = np.arange(np.floor(powers.min() + 1e-9), np.ceil(powers.max() - 1e-9) + 0.5)
+    return np.asarray(10.0 ** (steps / QUARTERS))
 
 
 def with_intercept(K: Doubles) -> Doubles:

@@ -102,8 +102,10 @@ class Tail:
 
     def log_ratio(self, x: Any) -> Doubles:
         """Return log F at log κ = x <= 0 beside log F at 0, a row for each that was fitted."""
-        exponents, shares = (part.reshape(-1, *[1] * np.ndim(x)) for part in (self.exponents, self.shares[:, 1]))
-        return np.log1p(shares * np.expm1(exponents * np.minimum(x, 0.0)))
+        with np.errstate(divide="ignore"):
+            logs = np.log(self.shares)
+        floor, rest, exponents = (part.reshape(-1, *[1] * np.ndim(x)) for part in (*logs.T, self.exponents))
+        return np.asarray(np.logaddexp(floor, rest + exponents * np.minimum(x, 0.0)))
 
 
 def nonnegative(x: Doubles, y: Doubles, exponents: Doubles, weight: Doubles) -> tuple[Doubles, Doubles, Doubles]:

@@ -15,6 +15,7 @@ from widelearn.experiments.tables.options import dialect
 from widelearn.experiments.tables.problem import Request, build
 from widelearn.forecast import Forecast
 from widelearn.forecast.problems import FEWEST, MOST_ROWS
+from widelearn.forecast.samples import FEWEST_ROWS
 
 SCHEMA = "widelearn-forecast/1"
 POINTS = 12
@@ -48,11 +49,12 @@ def run_forecast(options: Namespace) -> int:
 
 
 def places(m: int, until: int | None) -> list[int]:
-    """Return numbers of rows from a quarter of those at hand to the most that is asked, evenly in logarithms."""
+    """Return numbers of rows from a quarter of those at hand, or half where that is too few to look at, to the most."""
+    part = 4 if m // 4 >= FEWEST_ROWS else 2
     most = 10 * m if until is None else until
-    if most < m // 4:
-        raise InputError(f"--until {most} is below a quarter of the {m} rows that are looked at")
-    grid = np.geomspace(max(m // 4, 1), most, POINTS)
+    if most < m // part:
+        raise InputError(f"--until {most} is below {m // part}, the fewest of the {m} rows that are looked at")
+    grid = np.geomspace(m // part, most, POINTS)
     return sorted({*(round(float(n)) for n in grid), m} - {0})
 
 
