@@ -69,7 +69,9 @@ class ScoreLines:
             of_size = [look for look in self.looks if look.n == n]
             found.append(np.mean([self.score(values(look, i), look.rows) for look in of_size]))
             squared.append(np.mean([look.error[i] for look in of_size]))
-        x, y = np.log(squared), np.log(found)
+        # No error at all is possible; then there is no slope.
+        with np.errstate(divide="ignore"):
+            x, y = np.log(squared), np.log(found)
         clear = len(x) > 1 and np.isfinite(y).all() and np.ptp(x) > LEAST
         slope = max(float(np.polyfit(x, y, 1)[0]), 0.0) if clear else 0.0
         return float(x[-1]), float(y[-1]), slope
