@@ -286,7 +286,7 @@ def test_help_says_what_matters(capsys):
     for arguments, words in (
         ([], ["compare", "predict"]),
         (["compare"], ["--target", "--group", "--time", "--weight", "--save", "--force", "--drop-rare", "--threads"]),
-        (["predict"], ["pickle", "runs code"]),
+        (["predict"], ["data alone", "runs no code", "--encoding"]),
     ):
         code, out, err = run(capsys, *arguments, "--help")
         assert (code, err) == (0, "")
