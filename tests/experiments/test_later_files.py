@@ -2,11 +2,17 @@
 
 import io
 
+import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import Ridge
 
+from widelearn.experiments.comparison.fitted import FittedModel, TargetScale, versions
+from widelearn.experiments.comparison.prediction import _tell_score, check_columns
 from widelearn.experiments.errors import InputError
 from widelearn.experiments.tables.dialect import Dialect
+from widelearn.experiments.tables.preparation import TablePreparation
+from widelearn.experiments.tables.problem import Request, build
 from widelearn.experiments.tables.table import read
 
 ROWS = [["1", "ä"], ["", ""], ["3", "c"]]
@@ -92,3 +98,58 @@ def test_what_cannot_be_cut_is_refused_with_a_remedy(asked, content, said, tmp_p
     with pytest.raises(InputError, match=said) as error:
         read(written(tmp_path, content), Dialect(**asked))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("first_day", "odd"), [(True, "01/25/2020"), (False, "25/01/2020")])
+def test_dates_of_the_other_order_are_refused(first_day, odd):
+    days = pd.date_range("2020-01-09", periods=40).strftime("%d/%m/%Y" if first_day else "%m/%d/%Y")
+    frame = pd.DataFrame({"day": days})
+    fitted = TablePreparation().fit(frame)
+    assert fitted.transform(frame).shape == (40, len(fitted.get_feature_names_out()))
+    later = pd.DataFrame({"day": ["01/02/2020", odd, "03/04/2020"]})
+    with pytest.raises(InputError, match=f"'day' has '{odd}', the table of the model wrote the .*2020-12-31"):
+        fitted.transform(later)
+    # Who names the order of a table that has both is not refused that table, and finds the odd ones as words.
+    both = pd.concat([frame, frame, later[1:2]])
+    asked = TablePreparation(day_first=first_day, dates=("day",)).fit(both)
+    assert len(asked.transform(both)) == 81
+    assert any(odd in note for note in asked.notes_)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    x = np.linspace(0.5, 9.5, 40).round(2)
+    text = pd.DataFrame({"x": x, "y": (3 * x + 0.25).round(2)}).to_csv(index=False)
+    problem = build(read(written(tmp_path_factory.mktemp("first"), text.encode())), Request("y"))
+    scale = TargetScale.of(problem.arrays["y_train"])
+    ridge = Ridge(1e-9).fit(problem.arrays["X_train"], scale.forward(problem.arrays["y_train"]))
+    about = {"row": {"model": "ridge"}, "versions": versions(), "data": "t.csv"}
+    return FittedModel(problem.preparation, ridge, scale, None, problem.target, about)
+
+
+@pytest.mark.parametrize(
+    ("targets", "said"),
+    [
+        (["3.25", "6.25", "9.25"], "r2 1.0000 ± 0.0000 on the 3 rows with 'y'\n"),
+        (
+            ["3,25", "6,25", "9,25"],
+            "no score: column 'y' has '3,25', '6,25', '9,25': the table of the model wrote numbers",
+        ),
+        (["3,250", "6,250", "9,250"], "no score: column 'y' has '3,250'"),
+        (["3.25 kg", "6.25 kg", "9.25 kg"], "no score: column 'y' has '3.25 kg'"),
+        (["3.25", "about 6", "9.25"], "note: 'y': 1 cell no number: 'about 6'\nr2 1.0000"),
+        (["?", "", "NA"], None),
+    ],
+)
+def test_targets_of_a_later_file_that_are_not_read_are_told(model, targets, said, capsys):
+    frame = pd.DataFrame({"x": ["1.0", "2.0", "3.0"], "y": targets})
+    _tell_score(model, frame, model.predict(frame))
+    err = capsys.readouterr().err
+    assert err == "" if said is None else said in err
+
+
+def test_lists_among_numbers_are_refused(model):
+    frame = pd.DataFrame({"x": [1.0, [2.0], {"a": 1}]})
+    for refused in (lambda: check_columns(model.preparation, frame), lambda: model.predict(frame)):
+        with pytest.raises(InputError, match="'x' holds lists or records, where the model's table has a number"):
+            refused()

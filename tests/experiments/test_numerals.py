@@ -6,12 +6,15 @@ import json
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from made_tables import said
+from widelearn.experiments.errors import InputError
 from widelearn.experiments.tables import numerals
 from widelearn.experiments.tables import table as tables
+from widelearn.experiments.tables.dialect import Dialect
 from widelearn.experiments.tables.readings import Reading
 
 STYLES = st.fixed_dictionaries(
@@ -79,3 +82,28 @@ def test_evidence_is_of_different_cells():
     assert numerals.decide({"a": seen}, ";", None)[:2] == (",", ".")
     assert numerals.decide({}, None, None)[:2] == (".", "")
     assert pd.isna(Reading("v", "number").numbers(pd.Series(["0,5"]))).all()
+
+
+def test_marks_that_are_asked_for_agree():
+    assert numerals.asked(None, None) == (None, None)
+    assert numerals.asked("", "") == ("", "")
+    assert numerals.asked(None, "") == (None, "")
+    for groups, decimal in ((".", ","), (",", "."), ("'", None), ("\u00a0", None), (",’", ".")):
+        assert numerals.asked(None, groups)[0] == decimal
+        assert numerals.asked(decimal, groups) == numerals.asked(None, groups)
+    for decimal, groups in ((",", ","), (".", ".'"), (None, ".,")):
+        with pytest.raises(InputError, match="cannot be the decimal mark and group digits"):
+            numerals.asked(decimal, groups)
+    for groups in ("abc", "_", "-"):
+        with pytest.raises(InputError, match="--thousands"):
+            numerals.asked(None, groups)
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"), [(["007", "012", "450"], "text"), ([f"-{2**53 + k}" for k in (1, 2)], "text")]
+)
+def test_codes_stay_apart_unless_numbers_are_asked_for(cells, kind):
+    column = pd.Series(cells * 5, name="x")
+    assert Reading.of(column, Dialect(decimal="."))[0].kind == kind
+    asked, _ = Reading.of(column, Dialect(decimal="."), "number")
+    assert asked.numbers(column).tolist() == [float(cell) for cell in cells] * 5

@@ -256,3 +256,11 @@ def test_parts_of_scikit_learn_are_kept_by_skops(tmp_path):
         np.testing.assert_allclose(
             wl.load(tmp_path / "model.wl").predict(NEW), model.predict(NEW), rtol=1e-12, atol=1e-12
         )
+
+
+@pytest.mark.parametrize("said", ["alpha is a numpy.longdouble", "alpha is a whole number of 20,001 bits"])
+def test_numbers_that_no_file_says_are_refused_by_name(said, tmp_path):
+    alpha = np.longdouble(1) if "longdouble" in said else 1 << 20_000
+    with pytest.raises(ValueError, match=said):
+        wl.save(wl.KernelRidge(alpha=alpha), tmp_path / "m.wl")
+    assert list(tmp_path.iterdir()) == []

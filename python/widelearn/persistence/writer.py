@@ -13,6 +13,8 @@ from widelearn.runtime import Array
 
 # Kinds of arrays that are their bytes.
 KINDS = "biufcUSmM"
+# Python reads no longer whole numbers back from text.
+MOST_BITS = 10_000
 # Values inside values; what lies deeper is no model.
 DEEPEST = 100
 # The kinds of values that a model can be.
@@ -81,7 +83,13 @@ class Writer:
     def written(self, value: Any, path: str) -> Any:
         """Return one value; each kind but those of JSON is an object of one entry, which names it."""
         kind = type(value)
-        if value is None or kind in (bool, int, str):
+        if value is None or kind in (bool, str):
+            return value
+        if kind is int and value.bit_length() > MOST_BITS:
+            raise ValueError(
+                f"{path} is a whole number of {value.bit_length():,} bits, more than {MOST_BITS:,}. {REMEDY}"
+            )
+        if kind is int:
             return value
         if kind is float:
             return value if math.isfinite(value) else {"float": repr(value)}
@@ -94,7 +102,7 @@ class Writer:
             return {"dict": pairs}
         if kind is np.ndarray:
             return self.array(value, path)
-        if isinstance(value, np.generic) and value.dtype.kind in "biufU":
+        if isinstance(value, np.generic) and value.dtype.kind in "biufU" and not isinstance(value, np.longdouble):
             return {"number": [value.dtype.str, self.value(value.item(), path)]}
         if isinstance(value, np.dtype) and value.kind in KINDS:
             return {"dtype": value.str}

@@ -14,6 +14,7 @@ from widelearn.experiments.comparison.answers import answer, predict_in_blocks
 from widelearn.experiments.comparison.scores import score, standard_error
 from widelearn.experiments.errors import InputError, first_line
 from widelearn.experiments.provenance import versions
+from widelearn.experiments.tables.content import Content
 from widelearn.experiments.tables.dialect import Dialect
 from widelearn.experiments.tables.preparation import TablePreparation
 from widelearn.experiments.tables.readings import Reading
@@ -104,10 +105,14 @@ class FittedModel:
         persistence.save(self, path)
 
     def score(self, frame: pd.DataFrame, prediction: NDArray[Any]) -> tuple[float, float, int] | None:
-        """Return score, standard error and number of rows with a target, None for a table without one."""
+        """Return score, standard error and number of rows with a target, None for a table without one.
+
+        InputError says that its numbers are written otherwise than the fitted ones.
+        """
         if self.target.name not in frame.columns:
             return None
         column = frame[self.target.name]
+        Content.of(self.target, column, check=True)
         truth = self.target.text(column) if self.target.kind == "text" else self.target.numbers(column)
         known = np.array([cell is not None and cell == cell for cell in truth])
         if known.sum() < 2:

@@ -52,12 +52,27 @@ def run_predict(options: Namespace) -> int:
         sys.stdout.write(shown_lines(text) if sys.stdout.isatty() else text)
     else:
         store.write_text(out, text)
-    if (scored := model.score(table.frame, found[model.target.name].to_numpy())) is not None:
+    _tell_score(model, table.frame, found[model.target.name].to_numpy())
+    return 0
+
+
+def _tell_score(model: FittedModel, frame: pd.DataFrame, prediction: Any) -> None:
+    """Print the score of a table that holds the target; say which of its cells are no target."""
+    try:
+        scored = model.score(frame, prediction)
+    except InputError as error:
+        complain(f"note: no score: {error}")
+        return
+    if model.target.name not in frame.columns:
+        return
+    name = visible(repr(model.target.name))
+    words = Content.of(model.target, frame[model.target.name]).texts if model.target.kind != "text" else ()
+    if lost := [text for text in words if text is not None]:
+        complain(f"note: {name}: {counted(len(lost), 'cell')} no {model.target.kind}: {listing(map(repr, lost), 3)}")
+    if scored is not None:
         value, error, rows = scored
         metric = "r2" if model.classes is None else "accuracy"
-        name = visible(repr(model.target.name))
         sys.stderr.write(f"{metric} {value:.4f} ± {error:.4f} on the {rows:,} rows with {name}\n")
-    return 0
 
 
 def _loaded(path: str) -> FittedModel:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from widelearn.experiments.errors import listing
+from widelearn.experiments.errors import InputError, listing
 
 BLANK = " \u00a0\u2007\u2009\u202f"
 _MONEY = "$€£¥₹₽₩₺₪฿₫₴₦₱¢"
@@ -21,6 +21,8 @@ _WHOLE = r"(?:0|[1-9][0-9]*)|[1-9][0-9]{{0,2}}([{}'’" + BLANK + r"])[0-9]{{3}}
 _POINT = re.compile(rf"(?:{_WHOLE.format(',')}|[1-9][0-9]?((?:,[0-9][0-9])+),[0-9]{{3}})?(?:\.[0-9]*)?")
 _COMMA = re.compile(rf"(?:{_WHOLE.format('.')})?(?:,[0-9]+)?")
 _PLAIN = re.compile(r"(?:-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]+)?\n)*")
+# Of a column of these only --numbers makes numbers.
+_ZEROS = re.compile(r"0[0-9]+")
 _SURE_POINT = re.compile(r"(?m)^-?(?:0|[0-9]{4,})\.[0-9]|\.(?:[0-9]{1,2}|[0-9]{4,})$")
 
 
@@ -59,6 +61,8 @@ def amount(cell: str) -> Amount | None:
     if len(signs) > 1:
         return None
     sign = "-" if signs and signs[0] != "+" else ""
+    if _ZEROS.fullmatch(cell):
+        return Amount(float(cell), float(cell), "", ("", ""), "")
     digits, exponent = found["digits"].strip(BLANK), (found["exponent"] or "").replace("−", "-")
     values: list[float | None] = []
     groups: list[str] = []
@@ -105,6 +109,29 @@ def evidence(cells: list[str]) -> Counter[str]:
         else:
             seen["either," if abs(found.point) > abs(found.comma) else "either."] += 1
     return seen
+
+
+def asked(decimal: str | None, thousands: str | None) -> tuple[str | None, str | None]:
+    """Return the marks that a user asks for; what groups digits is no decimal mark, so that one tells the other.
+
+    Examples
+    --------
+    >>> asked(None, "."), asked(None, "’"), asked(".", None)
+    ((',', '.'), (None, "'"), ('.', None))
+    """
+    if thousands is None:
+        return decimal, None
+    groups = "".join(sorted({"'" if mark == "’" else " " if mark in BLANK else mark for mark in thousands}))
+    if strange := set(groups) - set(",.' "):
+        raise InputError(
+            f"thousands (--thousands) takes of . , ' and a blank, not {listing(map(repr, sorted(strange)))}"
+        )
+    if {",", "."} <= set(groups) or (decimal and decimal in groups):
+        mark = decimal or ","
+        raise InputError(f"{mark!r} cannot be the decimal mark and group digits: --decimal and --thousands disagree")
+    if decimal is None:
+        decimal = "," if "." in groups else "." if "," in groups else None
+    return decimal, groups
 
 
 def decide(columns: dict[str, Counter[str]], sep: str | None, decimal: str | None) -> tuple[str, str, list[str]]:

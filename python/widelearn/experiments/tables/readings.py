@@ -67,14 +67,15 @@ def settle(frame: pd.DataFrame, asked: Dialect) -> tuple[Dialect, list[str]]:
             seen[name] = found
         elif told := calendar.day_first(texts):
             orders[name] = told
-    decimal, thousands, notes = numerals.decide(seen, asked.sep, asked.decimal)
+    marks = numerals.asked(asked.decimal, asked.thousands)
+    decimal, thousands, notes = numerals.decide(seen, asked.sep, marks[0])
     day_first = asked.day_first
     clear = {first for told in orders.values() if len(told) == 1 for first in told}
     if day_first is None and len(clear) == 1:
         day_first = clear.pop()
     return asked.but(
         decimal=decimal,
-        thousands=thousands if asked.thousands is None else asked.thousands,
+        thousands=thousands if marks[1] is None else marks[1],
         day_first=day_first,
         decided=True,
     ), notes
@@ -108,7 +109,7 @@ class Reading:
     fraction, grouped : bool
         Whether numbers with a decimal mark, and with grouped digits, were there.
     odd : tuple of str
-        Cells that are numbers by other marks, and were words here.
+        Cells that are numbers by other marks, or dates by the other order, and were words here.
     """
 
     name: str
@@ -165,10 +166,13 @@ class Reading:
         if asked in (None, "date"):
             dates = [calendar.date(cell, dialect.day_first) for cell in texts]
             if asked or sum(day is not None for day in dates) >= 0.95 * len(texts):
-                return base.as_kind("date"), _two_digits(name, texts)
+                odd = sorted(cell for cell in texts if calendar.day_first([cell]) == {not dialect.day_first})
+                return base.as_kind("date", odd=tuple(odd[:100])), _two_digits(name, texts)
             either = [cell for cell in texts if calendar.date(cell, True) or calendar.date(cell, False)]
             if len(either) >= 0.95 * len(texts):
-                why = "and nothing tells whether the day or the month is first: kept as text (--day-first decides)"
+                disagree = len(calendar.day_first(texts)) > 1
+                told = "and its cells disagree" if disagree else "and nothing tells"
+                why = f"{told} whether the day or the month is first: kept as text (--day-first decides)"
                 return base.as_kind("text"), [f"{name!r} holds dates such as {texts[0]!r}, {why}"]
         spans = calendar.times(texts)
         if spans is not None and sum(span is not None for span in spans) >= 0.95 * len(texts):
@@ -190,14 +194,14 @@ class Reading:
         like = [found for found in amounts.values() if found is not None]
         infinite = sum(bool(_INFINITE.fullmatch(cell)) for cell in texts)
         numbers = [found for found in like if self._value(found) is not None]
-        digits = [cell for cell in texts if re.fullmatch(r"[0-9]+", cell)]
+        digits = [cell for cell in texts if re.fullmatch(r"-?[0-9]+", cell)]
         if not sure:
             if any(cell[0] == "0" and len(cell) > 1 for cell in digits):
                 share = sum(cell in digits for cell in texts) / len(texts)
                 return None, [
                     f"{name} has leading zeros: kept as text (--numbers reads numbers)"
                 ] if share > 0.5 else []
-            if any(len(cell) > 15 and int(float(cell)) != int(cell) for cell in digits):
+            if any(15 < len(cell) < 300 and int(float(cell)) != int(cell) for cell in digits):
                 return None, [_large(self.name)]
         there = sum(
             not isinstance(cell, str) or amounts[cell] is not None or bool(_INFINITE.fullmatch(cell)) for cell in known
@@ -243,6 +247,8 @@ class Reading:
     def numbers(self, column: pd.Series, raw: Cells | None = None) -> NDArray[np.float64]:
         """Return float64, NaN where there is no finite number (beyond 1e150 included); dates are days, times hours."""
         raw = self.raw(column) if raw is None else raw
+        if raw is not None:
+            self._check_plain(column)
         if self.kind == "date":
             return self._days(column, raw)
         if self.kind == "time":
@@ -250,6 +256,11 @@ class Reading:
         values = column.to_numpy(dtype=np.float64, na_value=np.nan) if raw is None else self._plain(raw)
         found: NDArray[np.float64] = np.where(np.abs(values) <= LARGEST, values, np.nan)
         return found
+
+    def _check_plain(self, column: pd.Series) -> None:
+        """Refuse lists and records, which JSON may hold."""
+        if not plain_values(column):
+            raise InputError(f"column {self.name!r} holds lists or records, where the model's table has a {self.kind}")
 
     def _plain(self, raw: Cells) -> NDArray[np.float64]:
         """Read cells one by one, each different one once."""
@@ -309,10 +320,12 @@ class Reading:
         return found if any(word is not None for word in found[rows]) else found[:0]
 
     def check_marks(self, raw: Cells) -> None:
-        """Refuse later cells that are numbers, yet not with the marks and the unit of the fitted ones."""
+        """Refuse later cells that are numbers or dates, yet not as the fitted ones were written."""
+        texts = {cell for cell in raw if isinstance(cell, str)}
+        if self.kind == "date":
+            self._check_order(texts)
         if self.kind != "number":
             return
-        texts = {cell for cell in set(raw) if isinstance(cell, str)}
         if self.decimal == "." and (self.fraction or not self.grouped) and numerals.plain(texts):
             return
         odd = []
@@ -332,6 +345,14 @@ class Reading:
                 f"column {self.name!r} has {listing(map(repr, sorted(odd)), 3)}: the table of the model wrote numbers "
                 f"otherwise ({marks})"
             )
+
+    def _check_order(self, texts: set[str]) -> None:
+        """Refuse dates that only the other order of day and month makes dates: then it is that of the others, too."""
+        odd = sorted(cell for cell in texts if calendar.day_first([cell]) == {not self.day_first})
+        if odd and self.day_first is not None and not self.odd:
+            order = "day, then the month" if self.day_first else "month, then the day"
+            why = f"the table of the model wrote the {order}: write dates alike, or as 2020-12-31"
+            raise InputError(f"column {self.name!r} has {listing(map(repr, odd), 3)}, {why}")
 
     def marks(self) -> dict[str, Any]:
         """Return what the table of columns says of the marks."""
