@@ -135,7 +135,11 @@ def test_own_estimators_take_part():
         ({"models": ["sklearn_logistic_regression"]}, "this is regression"),
         ({"metric": "acuracy"}, "did you mean 'accuracy'"),
         ({"metric": "accuracy"}, "is for classification"),
-        ({"repeat": 0}, "less than 1"),
+        ({"repeat": 0}, "repeat is 0: take a whole number from 1"),
+        ({"repeat": "a"}, "repeat is 'a'"),
+        ({"random_state": -1}, "random_state is -1: take a whole number from 0"),
+        ({"threads": 0}, "threads is 0"),
+        ({"time_limit": 0}, "time_limit is 0: take a number of seconds above 0"),
         ({"class_weight": "even"}, "take 'balanced'"),
     ],
 )

@@ -27,6 +27,8 @@ def answer(estimator: Any, X: Any, classes: int, *, full: bool = True) -> Output
     that it has not gets probability 0, and a score below all others.
     """
     prediction = in_blocks(estimator.predict, X)
+    if classes:
+        _check_classes(estimator, prediction, classes)
     if not classes or not full:
         return Output(prediction.reshape(len(X)))
     for name in ("predict_proba", "decision_function"):
@@ -40,6 +42,16 @@ def answer(estimator: Any, X: Any, classes: int, *, full: bool = True) -> Output
     columns = np.full((len(X), classes), lowest)
     columns[:, np.asarray(estimator.classes_, dtype=np.intp)] = values
     return Output(prediction, columns) if name == "predict_proba" else Output(prediction, None, columns)
+
+
+def _check_classes(estimator: Any, prediction: NDArray[Any], classes: int) -> None:
+    """Refuse predictions that are none of the classes, such as those of a regressor."""
+    strange = prediction[~np.isin(prediction, np.arange(classes))]
+    if len(strange):
+        raise ValueError(
+            f"{type(estimator).__name__} predicts {strange[0]}, which is the number of none of the {classes} classes:"
+            " give a classifier"
+        )
 
 
 def predict_in_blocks(estimator: Any, X: Any) -> NDArray[Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from widelearn.experiments.comparison.methods import Method, applicable, choose, own
@@ -10,7 +12,7 @@ from widelearn.experiments.comparison.repeats import check, further
 from widelearn.experiments.comparison.rows import metric_of
 from widelearn.experiments.comparison.runner import Order
 from widelearn.experiments.comparison.runner import compare as run
-from widelearn.experiments.errors import InputError
+from widelearn.experiments.errors import InputError, listing
 from widelearn.experiments.tables.problem import Request, build
 from widelearn.experiments.tables.table import Table
 
@@ -45,7 +47,7 @@ def compare(
     Parameters
     ----------
     frame : DataFrame
-        Features and target, a row each; at least 10 rows.
+        Features and target, a row each; at least 10 rows. Names of columns are taken as texts.
     target : str
         The column to predict.
     models : iterable of str, mapping of str to estimator, or None
@@ -102,8 +104,10 @@ def compare(
     >>> [row["model"] for row in results["rows"]], results["chosen"]
     (['dummy', 'tree'], 'tree')
     """
-    table = Table(frame.reset_index(drop=True), "frame")
-    request = Request(target, task, weight, group, time, test_size=test_size, seed=random_state)
+    _check_numbers(repeat=repeat, random_state=random_state, threads=threads, time_limit=time_limit)
+    table = Table(_named(frame), "frame")
+    weight, group, time = (None if name is None else str(name) for name in (weight, group, time))
+    request = Request(str(target), task, weight, group, time, test_size=test_size, seed=random_state)
     check(request, repeat)
     problem = build(table, request)
     metric_of(metric, problem.task)
@@ -112,6 +116,28 @@ def compare(
     methods = applicable(_methods(models), problem.task, models is not None)
     order = Order(random_state, threads, metric, class_weight, time_limit)
     return run(problem, methods, order, repeats=further(table, request, repeat), on_step=on_step).results
+
+
+def _named(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with the names of its columns as texts, which are all different, and its rows numbered."""
+    if not hasattr(frame, "reset_index") or not hasattr(frame, "columns"):
+        raise InputError(f"frame is a {type(frame).__name__}: give a pandas DataFrame")
+    names = [str(name) for name in frame.columns]
+    twice = [name for name, number in Counter(names).items() if number > 1]
+    if twice:
+        raise InputError(f"frame has {listing(map(repr, twice))} as the name of several columns: give each its own")
+    return frame.reset_index(drop=True).set_axis(names, axis=1)
+
+
+def _check_numbers(*, repeat: Any, random_state: Any, threads: Any, time_limit: Any) -> None:
+    """Refuse numbers that cannot be, by name."""
+    whole: dict[str, tuple[Any, int]] = {"repeat": (repeat, 1), "random_state": (random_state, 0)}
+    whole |= {} if threads is None else {"threads": (threads, 1)}
+    for name, (value, least) in whole.items():
+        if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) < 2**32:
+            raise InputError(f"{name} is {value!r}: take a whole number from {least} to {2**32 - 1}")
+    if time_limit is not None and not (isinstance(time_limit, Real) and 0 < float(time_limit) < 1e9):
+        raise InputError(f"time_limit is {time_limit!r}: take a number of seconds above 0, or None")
 
 
 def _methods(models: Iterable[str] | Mapping[str, Any] | None) -> tuple[Method, ...]:

@@ -13,6 +13,8 @@ Measured = tuple[float, Array]
 METRICS = {"classification": "accuracy", "regression": "r2"}
 # Probabilities below count as this one, so that a certain error is dear and not infinite.
 LEAST_PROBABILITY = 1e-15
+# Numbers that differ by less than this share of the largest are one number, rounded.
+CONSTANT = 1e-14
 # Of a standard normal variable: 95 % lie within.
 Z = 1.959963984540054
 
@@ -120,19 +122,28 @@ def _brier(y: NDArray[Any], output: Output, weight: Array) -> Measured | None:
 
 
 def _r2(y: NDArray[Any], output: Output, weight: Array) -> Measured:
-    centred = (y - np.average(y, weights=weight)) ** 2
-    variation = float(np.sum(weight * centred))
-    if variation <= 1e-24 * float(np.sum(weight * y**2)):
+    apart = y - np.average(y, weights=weight)
+    # In units of the largest, squares neither vanish nor overflow; what is less than a few roundings of y is none.
+    unit = float(np.abs(apart).max())
+    if unit <= CONSTANT * float(np.abs(y).max()):
         return float("nan"), np.zeros(len(y))
-    errors = (y - output.prediction) ** 2
+    centred = (apart / unit) ** 2
+    variation = float(np.sum(weight * centred))
+    if not variation > 0.0:
+        return float("nan"), np.zeros(len(y))
+    errors = ((y - output.prediction) / unit) ** 2
     share = float(np.sum(weight * errors)) / variation
     return 1.0 - share, weight * (share * centred - errors) / variation
 
 
 def _rmse(y: NDArray[Any], output: Output, weight: Array) -> Measured:
-    square, influence = _mean((y - output.prediction) ** 2, weight)
+    errors = y - output.prediction
+    unit = float(np.abs(errors).max())
+    if not unit:
+        return 0.0, np.zeros(len(y))
+    square, influence = _mean((errors / unit) ** 2, weight)
     root = float(np.sqrt(square))
-    return root, influence / (2 * root) if root else np.zeros(len(y))
+    return root * unit, influence * unit / (2 * root) if root else np.zeros(len(y))
 
 
 def _mae(y: NDArray[Any], output: Output, weight: Array) -> Measured:
