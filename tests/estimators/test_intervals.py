@@ -99,3 +99,41 @@ def test_precomputed_kernels_are_refused(rng):
     X, y = rng.standard_normal((50, 2)), rng.standard_normal(50)
     with pytest.raises(ValueError, match="keeps none here"):
         wl.KernelRidge("precomputed").fit(RBF()(X), y).predict_interval(RBF()(X))
+
+
+@pytest.mark.parametrize("level", [1e-12, 1e-3, 0.3])
+def test_small_levels_have_the_innermost_ends(rng, level):
+    X, y, x = rng.standard_normal((40, 2)), rng.standard_normal(40), rng.standard_normal((5, 2))
+    estimator = wl.KernelRidge("rbf", alpha=0.1)
+    expected = naive(estimator, X, y, x, max(level, 1e-3))
+    found = estimator.fit(X, y).predict_interval(x, level)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10)
+    ends = estimator.predict_interval(x, level, "loo")
+    assert (ends[:, 1] - ends[:, 0] <= np.diff(estimator.predict_interval(x, 0.5, "loo"), axis=1)[:, 0]).all()
+
+
+@pytest.mark.parametrize("method", ["jackknife+", "loo"])
+def test_large_penalties_leave_intervals_about_the_mean(rng, method):
+    X, y = rng.standard_normal((40, 2)), rng.standard_normal(40)
+    one, other = (wl.KernelRidge("rbf", alpha=a).fit(X, y).predict_interval(X[:3], method=method) for a in (1e9, 1e200))
+    np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("level", "fewest"), [(0.5, 1), (0.9, 9), (0.95, 19), (0.99, 99)])
+def test_the_fewest_rows_are_those_that_do(rng, level, fewest):
+    X, y = rng.standard_normal((fewest, 2)), rng.standard_normal(fewest)
+    if fewest > 1:
+        assert np.isfinite(wl.KernelRidge("rbf").fit(X, y).predict_interval(X, level)).all()
+        with pytest.raises(ValueError, match=f"it takes {fewest}\\. Lower"):
+            wl.KernelRidge("rbf").fit(X[1:], y[1:]).predict_interval(X, level)
+    else:
+        with pytest.raises(ValueError, match="1 row with a weight is too few"):
+            wl.KernelRidge("rbf").fit(X, y).predict_interval(X, level)
+        with pytest.raises(ValueError, match="1 row with a weight is too few"):
+            wl.KernelRidge("rbf").fit(X[[0, 0]], y[[0, 0]], [1.0, 0.0]).predict_interval(X, level)
+
+
+def test_a_linear_kernel_says_why_it_keeps_no_rows(rng):
+    X, y = rng.standard_normal((40, 2)), rng.standard_normal(40)
+    with pytest.raises(ValueError, match="a linear kernel whose penalty is small is fitted by columns: raise alpha"):
+        wl.KernelRidge("linear", alpha=1e-6).fit(X, y).predict_interval(X)

@@ -98,3 +98,17 @@ def test_networks_take_rows_of_mean_squared_length_d():
 def test_wrong_input_is_refused(kernel, gamma, count, message):
     with pytest.raises(ValueError, match=message):
         hermite_spectrum(kernel, gamma, count)
+
+
+@pytest.mark.parametrize("gamma", [0.1, 1.0, 3.0, 50.0])
+@pytest.mark.parametrize("variances", [[1.0], [0.7, 0.3], [4.0, 0.0, 0.0], [1.0] * 5])
+def test_no_eigenvalue_of_a_bounded_kernel_is_above_its_trace(gamma, variances):
+    for kernel in (kernels.RBF(gamma), kernels.Laplace(gamma)):
+        found = hermite_spectrum(kernel, variances, 30)
+        assert (found.eigenvalues <= 1.0).all()
+        assert found.eigenvalues.sum() + found.tail >= 1.0 - 1e-12
+
+
+def test_no_variances_are_refused():
+    with pytest.raises(ValueError, match="covariance_eigenvalues has no entry"):
+        hermite_spectrum(kernels.RBF(1.0), [], 5)

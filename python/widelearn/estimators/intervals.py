@@ -19,7 +19,8 @@ from widelearn.runtime import Array, capped, check_memory, row_blocks
 METHODS = ("jackknife+", "loo", "gaussian")
 NO_ROWS = (
     "Intervals need the rows that were fitted, their kernel and targets: {} keeps none here. Take KernelRidge or"
-    " KernelRidgeCV with a kernel object and solver 'auto', 'cholesky' or 'pcg'."
+    " KernelRidgeCV with a kernel object and solver 'auto', 'cholesky' or 'pcg'; a linear kernel whose penalty is small"
+    " is fitted by columns: raise alpha."
 )
 
 
@@ -107,6 +108,8 @@ class LeftOut:
 
     def __init__(self, posterior: RowPosterior, penalty: float, columns: Array, *, fit_intercept: bool) -> None:
         kept, root = posterior._kept()
+        if len(root) < 2:
+            raise ValueError("1 row with a weight is too few for intervals: none is left without it. Fit more rows.")
         self.posterior, self.columns, self.n = posterior, columns, len(root)
         check_memory(24 * self.n**2, f"The inverse of the kernel matrix of {self.n} rows", "Fit fewer rows.")
         factor: RidgeFactor = posterior._factor(penalty)
@@ -121,8 +124,10 @@ class LeftOut:
         if dual is None:
             raise TypeError("The posterior keeps no dual coefficients.")
         # Left-out errors (n, t), and how noise is inflated in them.
-        self.q = dual[kept][:, columns] / B.diagonal()[:, None]
-        self.inflation = np.square(B).sum(axis=0) / np.square(B.diagonal())
+        diagonal = B.diagonal()
+        self.q = dual[kept][:, columns] / diagonal[:, None]
+        # Shares first: squares of the inverse of a large penalty vanish.
+        self.inflation = np.square(B / diagonal).sum(axis=0)
 
     def write(self, X: Array, values: Array, level: float, method: str, out: Array) -> None:
         """Write the intervals of the targets at rows, whose fitted values are given."""
@@ -154,10 +159,10 @@ class LeftOut:
 def places(n: int, level: float, method: str) -> tuple[int, int]:
     """Return the places of the lower and upper quantiles among n sorted values; ValueError if there are too few."""
     # Rounding must not take a value that is just whole to the next.
-    high = math.ceil(level * (n + 1) - 1e-9) - 1
-    low = math.floor((1.0 - level) * (n + 1) + 1e-9) - 1
+    high = max(math.ceil(level * (n + 1) - 1e-9) - 1, 0)
+    low = min(math.floor((1.0 - level) * (n + 1) + 1e-9) - 1, n - 1)
     if high >= n or (method == "jackknife+" and low < 0):
-        need = math.ceil(level / (1.0 - level))
+        need = math.ceil(level / (1.0 - level) * (1.0 - 1e-9))
         raise ValueError(
             f"{n} rows are too few for level={level:g}: it takes {need}. Lower the level, or fit more rows."
         )
