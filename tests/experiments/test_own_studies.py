@@ -103,6 +103,25 @@ def test_a_study_that_fails_names_its_line(capsys, jobs):
     assert jobs == 2 or "line 7" in err
 
 
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [("return None", "is None"), ("return [{'a': 1}]", "is {'a': 1}"), ("return value('a', 1, 2)", "is {")],
+)
+def test_a_draw_that_is_no_rows_says_what_rows_are(capsys, body, shown):
+    own(body=body)
+    code, _, err = command(capsys, "run", "own.py", "--out", "o", "--jobs", "1", "--quiet")
+    assert code == 2
+    assert "own.py: TypeError: simulate must return a list of rows.value(series, x, found)" in err
+    assert shown in err
+
+
+@pytest.mark.parametrize("body", ["return []", "return [value('a', 1, float('nan'))]"])
+def test_draws_that_found_nothing_are_drawn_without_a_warning(capsys, body):
+    own(body=body)
+    code, _, err = command(capsys, "run", "own.py", "--out", "o", "--jobs", "1", "--quiet")
+    assert (code, err) == (0, "")
+
+
 def test_entry_points_are_found_and_not_loaded_to_be_listed(capsys, monkeypatch, tmp_path):
     own(name="a_package_of_mine.py")
     monkeypatch.syspath_prepend(tmp_path)

@@ -35,7 +35,7 @@ def curves(rows: Rows, ax: Axes) -> Axes:
             joined = ":" if not line and len(points) <= FEW_POINTS else "none"
             style: dict[str, Any] = {"markersize": 5, "capsize": 2, "linestyle": joined, "linewidth": 1.0}
             ax.errorbar(x, y, yerr=errors, marker="o", color=color, label=name, **style)
-    if len(names) > 1 or names[:1] != [""]:
+    if ax.get_legend_handles_labels()[0] and (len(names) > 1 or names[:1] != [""]):
         # Below the axis and its label, off every curve.
         ax.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     ax.grid(color="#e2e8f0")

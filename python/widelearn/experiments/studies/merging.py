@@ -41,7 +41,10 @@ def parts(folders: Sequence[Path]) -> dict[str, list[Part]]:
             raise InputError(f"{folder} is no folder" if folder.exists() else f"there is no folder {folder}")
         places = [path for path in (folder, *sorted(folder.iterdir())) if (path / ROWS).is_file()]
         if not places:
-            raise InputError(f"{folder} holds no study: {ROWS}, which `widelearn run` writes, is not there")
+            raise InputError(
+                f"{folder} holds no study: {ROWS}, which `widelearn run` writes, is not there; nor is results.json of"
+                " `widelearn compare`, which `widelearn report` draws anew"
+            )
         for path in places:
             part = _part(path)
             found.setdefault(part.header["study"], []).append(part)

@@ -170,5 +170,11 @@ def _travels(error: Exception) -> bool:
 
 def _rows(simulate: Simulate, cell: Cell, seed: Seed) -> list[Row]:
     """Return rows as they are read back from a file."""
-    found: list[Row] = json.loads(json.dumps(simulate(cell, seed), allow_nan=False))
+    given: Any = simulate(cell, seed)
+    rows = given if isinstance(given, list | tuple) else [given]
+    wrong = [one for one in rows if not (isinstance(one, dict) and one.keys() >= {"series", "x", "value"})]
+    if wrong or rows is not given:
+        shown = repr(wrong[0] if wrong else given)[:60]
+        raise TypeError(f"simulate must return a list of rows.value(series, x, found), and holds or is {shown}")
+    found: list[Row] = json.loads(json.dumps(rows, allow_nan=False))
     return found
