@@ -1,7 +1,13 @@
 """Columns become one matrix, fitted on training rows alone; each reading is told, and done again later."""
 
+import uuid
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import PurePath
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
@@ -148,3 +154,46 @@ def test_a_table_without_a_frame():
     np.testing.assert_allclose(preparation.transform(X), (X - X.mean(0)) / X.std(0), rtol=1e-12)  # rounding
     with pytest.raises(ValueError, match="3 features"):
         preparation.transform(np.ones((2, 3)))
+
+
+KINDS = {
+    "interval": ("category", pd.Interval),
+    "complex": ("category", lambda k, _: complex(k, 1)),
+    "uuid": ("category", lambda k, _: uuid.UUID(int=k)),
+    "path": ("category", lambda k, _: PurePath(f"part {k}")),
+    "tuple": ("category", lambda *pair: pair),
+    "frozenset": ("category", lambda *pair: frozenset(pair)),
+    "large": ("category", lambda k, _: 2**70 + k),
+    "large or missing": ("category", lambda k, _: 2**60 + k if k else None),
+    "period": ("date", lambda k, _: pd.Period(f"2020-{k + 1:02}", "M")),
+    "decimal": ("number", lambda k, _: Decimal(k) / 2),
+    "fraction": ("number", lambda k, _: Fraction(k, 3)),
+    "list": ("none", lambda k, _: [k]),
+    "set": ("none", lambda k, _: {k}),
+    "array": ("none", lambda k, _: np.arange(k)),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_cells_of_any_type_are_read_or_left_out(name):
+    kind, made = KINDS[name]
+    cells = pd.Series([made(k % 4, k % 4 + 1) for k in range(24)], dtype=object)
+    data = pd.DataFrame({"x": np.arange(24) % 5 * 1.0, "cells": cells})
+    preparation = TablePreparation().fit(data)
+    assert entries(preparation)["cells"]["kind"] == kind
+    assert np.isfinite(preparation.transform(data)).all()
+    # Four values of one column stay four.
+    codes = np.nan_to_num(preparation.native(data)[:, 1:], nan=-1.0)
+    assert len(np.unique(codes, axis=0)) == 4 or kind == "none"
+    later = data.assign(x=cells)
+    if kind == "none" or name == "complex":
+        with pytest.raises(InputError, match="column 'x' h"):
+            preparation.transform(later)
+    else:
+        assert np.isfinite(preparation.transform(later)).all()
+
+
+def test_lists_of_arrow_are_left_out():
+    lists = pd.Series([[k % 3] for k in range(24)]).astype(pd.ArrowDtype(pa.list_(pa.int64())))
+    data = pd.DataFrame({"x": np.arange(24) % 5 * 1.0, "lists": lists})
+    assert entries(TablePreparation().fit(data))["lists"]["done"] == "dropped: lists or records instead of values"

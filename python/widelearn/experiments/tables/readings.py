@@ -6,6 +6,8 @@ import datetime
 import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LARGEST = 1e150
+NESTED = (list, dict, set, np.ndarray)
 # Missing in every column, then in columns of numbers and dates alone: elsewhere these may be labels (NA is Namibia).
 _NEVER = " NaN nan -nan <NA> #N/A #NA #DIV/0! #VALUE! #REF! #NAME? #NUM! #NULL!"
 _OFTEN = "? N/A n/a NA na N.A. n.a. None none NULL Null null NIL nil - -- --- — – . .. missing Missing nd n.d."
@@ -28,7 +31,10 @@ Cells = list[Any]
 
 
 def cells(column: pd.Series, na: tuple[str, ...] = ()) -> Cells:
-    """Return cells as stripped text, numbers as numbers, None where missing; dates and times as ISO 8601 has them."""
+    """Return cells as stripped text, numbers as numbers, None where missing; dates and times as ISO 8601 has them.
+
+    Lists and records stay what they are; all else is what it prints.
+    """
     import pandas as pd
 
     gone = NEVER.union(na) if na else NEVER
@@ -37,6 +43,8 @@ def cells(column: pd.Series, na: tuple[str, ...] = ()) -> Cells:
         if isinstance(value, str):
             value = value.strip()
             return None if value in gone else value
+        if isinstance(value, NESTED):
+            return value
         if value is None or value is pd.NA or value is pd.NaT or value != value:
             return None
         if isinstance(value, bytes):
@@ -45,7 +53,9 @@ def cells(column: pd.Series, na: tuple[str, ...] = ()) -> Cells:
             return f"{value.total_seconds()} s"
         if isinstance(value, datetime.date | datetime.time):
             return value.isoformat()
-        return str(value) if isinstance(value, bool | np.bool_) else value
+        if type(value) in (int, float):
+            return value
+        return value if isinstance(value, Real | Decimal) and not isinstance(value, bool | np.bool_) else str(value)
 
     return [cell(value) for value in column.tolist()]
 
@@ -88,9 +98,11 @@ def typed(column: pd.Series) -> bool:
 
 def plain_values(column: pd.Series) -> bool:
     """Whether no cell is a list or a record."""
-    if not isinstance(column.dtype, np.dtype) or column.dtype.kind != "O":
+    import pandas as pd
+
+    if column.dtype.kind != "O" or isinstance(column.dtype, pd.StringDtype | pd.CategoricalDtype):
         return True
-    return not any(isinstance(cell, list | dict | set | np.ndarray) for cell in column.tolist())
+    return not any(isinstance(cell, NESTED) for cell in column.tolist())
 
 
 @dataclass(frozen=True)
@@ -157,6 +169,8 @@ class Reading:
         known = [cell for cell in cells(column, dialect.na) if cell is not None and cell not in OFTEN]
         known = [str(cell) for cell in known] if asked == "date" else known
         texts = list({cell for cell in known if isinstance(cell, str)})
+        if asked is None and any(isinstance(cell, int) and abs(cell) > 2**53 for cell in known):
+            return base.as_kind("text"), [_large(name)]
         if not texts or {cell.lower() for cell in texts} <= {"true", "false"}:
             return base.as_kind("number"), []
         if asked in (None, "number"):
