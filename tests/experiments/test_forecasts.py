@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from widelearn.__main__ import main
-from widelearn.experiments.forecasts.answers import more_rows
+from widelearn.experiments.forecasts.answers import more_rows, sentences
 from widelearn.experiments.tables.problem import Request, build
 from widelearn.experiments.tables.table import Table
+from widelearn.forecast import Forecast
 
 
 def table(n, task, rng, noise=0.3):
@@ -75,3 +76,23 @@ def test_too_few_rows_are_refused(tmp_path, capsys, rng):
     table(80, "regression", rng).to_csv(tmp_path / "t.csv", index=False)
     assert main(["forecast", str(tmp_path / "t.csv"), "--target", "y", "--out", str(tmp_path / "out")]) == 2
     assert "80 usable rows: a forecast needs 100" in capsys.readouterr().err
+
+
+def said_of(**errors):
+    n = np.array([3000.0, 6000.0, 12000.0])
+    found = {}
+    for kernel, values in errors.items():
+        test = np.array(values)
+        reasons = tuple("" if np.isfinite(value) else f"{kernel} is heavy" for value in values)
+        found[kernel] = Forecast(n, n, n, test, 0.9 * test, 1.1 * test, reasons, baseline=1.0, n_sample=2000)
+    return " ".join(sentences(found, "regression", 3000))
+
+
+def test_what_is_refused_is_not_said_to_learn_nothing():
+    none = [np.nan] * 3
+    assert "There is no forecast: ntk is heavy." in said_of(ntk=none, rbf=none)
+    assert "learns nothing" not in said_of(ntk=none, rbf=none)
+    for text in (said_of(ntk=none, rbf=[0.5, 0.4, 0.3]), said_of(ntk=[0.6, 0.6, 0.6], rbf=[0.5, 0.4, 0.3])):
+        assert "(rbf)" in text
+        assert "lower this method's error by 40%" in text
+    assert "learns nothing that is sure" in said_of(ntk=[1.2, 1.1, 1.0], rbf=none)

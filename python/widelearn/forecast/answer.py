@@ -91,8 +91,8 @@ class Forecast:
 
     @property
     def nothing_learnt(self) -> bool:
-        """Whether no forecast error is below that of the mean of the targets by more than its band."""
-        return not bool((self.upper < self.baseline).any())
+        """Whether errors are forecast, and none is below that of the mean of the targets by more than its band."""
+        return bool(np.isfinite(self.test).any()) and not bool((self.upper < self.baseline).any())
 
     def recommend(
         self, target_error: float, cost: Callable[[float, float], float] | None = None, *, sure: bool = False

@@ -67,10 +67,18 @@ def sentences(found: dict[str, Forecast], task: str, m: int) -> list[str]:
         """Return the places of the rows at hand, twice and four times as many, as near as they were asked."""
         return sorted({int(np.argmin(np.abs(np.log(one.n / (times * m))))) for times in TIMES})
 
-    name = min(found, key=lambda key: float(found[key].test[near(found[key])[0]]))
+    def first_error(key: str) -> tuple[bool, float]:
+        """Return the error nearest to the rows at hand; refused ones come last."""
+        errors = found[key].test[near(found[key])]
+        known = errors[np.isfinite(errors)]
+        return not len(known), float(known[0]) if len(known) else 0.0
+
+    name = min(found, key=first_error)
     one = found[name]
     given = [i for i in near(one) if np.isfinite(one.test[i])]
     said = [f"Asked of kernel ridge regression with {NAMES[name]}, by left-out errors of {one.n_sample:,} rows."]
+    if not given:
+        return [*said, f"There is no forecast: {one.reason[near(one)[0]]}."]
     if one.nothing_learnt:
         return [*said, "It learns nothing that is sure from these columns, and more rows are not known to change that."]
     what = "squared error of codes" if task == "classification" else "squared error beside the target's variance"
