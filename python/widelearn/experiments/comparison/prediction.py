@@ -70,9 +70,9 @@ def _tell_score(model: FittedModel, frame: pd.DataFrame, prediction: Any) -> Non
     if lost := [text for text in words if text is not None]:
         complain(f"note: {name}: {counted(len(lost), 'cell')} no {model.target.kind}: {listing(map(repr, lost), 3)}")
     if scored is not None:
-        value, error, rows = scored
+        value, spread, rows = scored
         metric = "r2" if model.classes is None else "accuracy"
-        sys.stderr.write(f"{metric} {value:.4f} ± {error:.4f} on the {rows:,} rows with {name}\n")
+        sys.stderr.write(f"{metric} {value:.4f} ± {spread:.4f} on the {rows:,} rows with {name}\n")
 
 
 def _loaded(path: str) -> FittedModel:

@@ -131,8 +131,8 @@ def build(table: Table, request: Request) -> Problem:
         keep = without_rare(table.frame[target], reading, keep, request.drop_rare, notes)
     rows = np.flatnonzero(keep)
     if len(rows) < FEWEST_ROWS:
-        why = f" ({'; '.join(notes)})" if notes else ""
-        raise InputError(f"{table.name} has {len(rows)} usable rows: a comparison needs at least {FEWEST_ROWS}{why}")
+        told = f" ({'; '.join(notes)})" if notes else ""
+        raise InputError(f"{table.name} has {len(rows)} usable rows: a comparison needs at least {FEWEST_ROWS}{told}")
     y, classes = encode(table.frame[target].iloc[rows], reading, task)
     if len(np.unique(y)) < 2:
         only = table.frame[target].iloc[rows[0]]
