@@ -153,3 +153,16 @@ def test_lists_among_numbers_are_refused(model):
     for refused in (lambda: check_columns(model.preparation, frame), lambda: model.predict(frame)):
         with pytest.raises(InputError, match="'x' holds lists or records, where the model's table has a number"):
             refused()
+
+
+def test_options_of_other_formats_and_targets_of_other_marks_are_refused(tmp_path):
+    for name, asked in (("t.csv", {"sheet": "a"}), ("t.jsonl", {"sep": ";"}), ("t.npz", {"skip_rows": 2})):
+        with pytest.raises(InputError, match=f"--{next(iter(asked)).replace('_', '-')} is for .*: leave it out"):
+            read(written(tmp_path, b"a,b\n1,2\n", name), Dialect(**asked))
+    rows = "".join(f"{k};{k / 4}\n" for k in range(1, 60))
+    table = read(written(tmp_path, f"x;y\n{rows}".encode()), Dialect(decimal=","))
+    with pytest.raises(InputError, match=r"'y' holds .*, no numbers with the decimal mark ',': --decimal, or --task"):
+        build(table, Request("y"))
+    rows = "".join(f"{k};{k % 3}.{k % 3}\n" for k in range(1, 60))
+    table = read(written(tmp_path, f"x;y\n{rows}".encode()), Dialect(decimal=","))
+    assert build(table, Request("y")).classes == ["0.0", "1.1", "2.2"]

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 import widelearn as wl
 from command_line import run_briefly as run
-from widelearn.experiments.comparison import fitted, outputs, recipe
+from widelearn.experiments.comparison import command, fitted, outputs, recipe
 from widelearn.experiments.comparison.fitted import FittedModel, TargetScale
 from widelearn.experiments.comparison.plans import fit_on
 from widelearn.experiments.comparison.prediction import check_columns, predicted
@@ -222,3 +222,29 @@ def test_a_later_table_is_read_as_the_first_was(tmp_path, monkeypatch, capsys):
     code, out, _ = run(capsys, "predict", "m.wl", "new.csv")
     assert code == 0
     np.testing.assert_allclose(np.array(out.split()[1:], float), 3 * np.arange(1, 4) + 100, rtol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--out", "m.wl", "--force"], "--out m.wl would replace the model itself"),
+        (["--out", "new.csv", "--force"], "--out new.csv would replace the table itself"),
+        (["--out", ".", "--force"], "--out . is a directory"),
+        (["--out", "none/p.csv"], "--out none/p.csv: there is no directory none"),
+        (["--encoding", "nope"], "new.csv is not nope text"),
+        (["--encoding", "utf-32"], "new.csv is not utf-32 text"),
+    ],
+)
+def test_what_predict_cannot_write_or_read_leaves_all_as_it_was(arguments, said, saved, capsys):
+    before = {path.name: path.read_bytes() for path in Path().iterdir()}
+    code, out, err = run(capsys, "predict", "m.wl", "new.csv", *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert said in err
+    assert {path.name: path.read_bytes() for path in Path().iterdir()} == before
+
+
+def test_a_model_does_not_take_the_place_of_the_results(tmp_path):
+    for save, said in (("out", "is the folder of the results"), ("out/results.json", "is a file of the results")):
+        with pytest.raises(InputError, match=said):
+            command._check_apart(tmp_path / save, tmp_path / "out")
+    command._check_apart(tmp_path / "out" / "m.wl", tmp_path / "out")

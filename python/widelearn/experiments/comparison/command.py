@@ -34,6 +34,7 @@ def run_compare(options: Namespace) -> int:
         check_kept(method.name, method.own)
     known = (FILE, SO_FAR, HELD_OUT, *outputs.FILES) if options.resume else None
     with store.reserve(options.out, options.force, "widelearn-compare", known) as out:
+        _check_apart(save, out)
         table, request = _asked(options, save)
         problem = build(table, request)
         order = _order(options, problem, save)
@@ -130,6 +131,16 @@ def _finished(journal: Journal, results: dict[str, Any], save: Path | None) -> i
     where = journal.folder / RESULTS[0]
     complain(f"{where} is of this comparison, which is finished: nothing is run (--force runs it again)")
     return 1 if any(row.get("error") is not None for row in rows) else 0
+
+
+def _check_apart(save: Path | None, out: Path) -> None:
+    """Refuse a model in the place of the results, before anything is fitted."""
+    if save is None:
+        return
+    if save.resolve() == out.resolve():
+        raise InputError(f"--save {save} is the folder of the results: name a file")
+    if save.parent.resolve() == out.resolve() and save.name in (FILE, SO_FAR, HELD_OUT, *outputs.FILES):
+        raise InputError(f"--save {save} is a file of the results: name another")
 
 
 def _check_replaced(journal: Journal, save: Path | None, options: Namespace) -> None:

@@ -36,13 +36,11 @@ if TYPE_CHECKING:
 
 def run_predict(options: Namespace) -> int:
     """Predict a table's rows with a saved model; return the exit code."""
-    out = None if options.out is None else Path(options.out)
-    if out is not None and out.exists() and not options.force:
-        raise InputError(f"--out {out} exists: add --force to replace it")
+    out = None if options.out is None else _free(options)
     model = _loaded(options.model)
     if options.file.lower().endswith((".parquet", ".pq")):
         require("pyarrow")
-    table = tables.read(options.file, dialect(options, model.dialect))
+    table = tables.read(options.file, dialect(options, model.dialect), encoding=options.encoding)
     id_column = None if options.id is None else table.column(options.id, "--id")
     for note in table.notes + check_columns(model.preparation, table.frame):
         complain(f"note: {note}")
@@ -54,6 +52,21 @@ def run_predict(options: Namespace) -> int:
         store.write_text(out, text)
     _tell_score(model, table.frame, found[model.target.name].to_numpy())
     return 0
+
+
+def _free(options: Namespace) -> Path:
+    """Return where predictions go; refuse a folder, a file that is there, and the model and the table in any case."""
+    out = Path(options.out)
+    if out.is_dir():
+        raise InputError(f"--out {out} is a directory: name a file")
+    if not out.parent.is_dir():
+        raise InputError(f"--out {out}: there is no directory {out.parent}")
+    for what, path in (("model", Path(options.model)), ("table", Path(options.file))):
+        if out.exists() and path.exists() and out.samefile(path):
+            raise InputError(f"--out {out} would replace the {what} itself")
+    if out.exists() and not options.force:
+        raise InputError(f"--out {out} exists: add --force to replace it")
+    return out
 
 
 def _tell_score(model: FittedModel, frame: pd.DataFrame, prediction: Any) -> None:

@@ -79,6 +79,14 @@ def _earlier(raw: bytes, asked: Dialect, marked: str, notes: list[str]) -> str:
     return "utf-8"
 
 
+def recoded(path: Path, raw: bytes, encoding: str) -> bytes:
+    """Return text as UTF-8; refuse what is not encoded so."""
+    try:
+        return raw.decode(encoding).encode("utf-8")
+    except (UnicodeError, LookupError) as error:
+        raise InputError(f"{path} is not {encoding} text: {first_line(error)} (--encoding)") from error
+
+
 def lines(text: str, sep: str) -> Iterator[tuple[int, list[str]]]:
     """Cut lines into stripped cells, each with the number of its last line; blank lines have no cells."""
     if sep == " ":

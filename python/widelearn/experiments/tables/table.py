@@ -86,7 +86,9 @@ def builtin(name: str) -> Table:
     return Table(frame, name, target="target", task=task)
 
 
-def read(path: str | Path, dialect: Dialect | None = None, *, strict: bool | None = None) -> Table:
+def read(
+    path: str | Path, dialect: Dialect | None = None, *, strict: bool | None = None, encoding: str | None = None
+) -> Table:
     """Read a table: delimited text, .xlsx, .arff, JSON lines, Parquet or NPZ; "-" is text on standard input.
 
     Parameters
@@ -98,6 +100,8 @@ def read(path: str | Path, dialect: Dialect | None = None, *, strict: bool | Non
         What is asked, or what was decided for an earlier file.
     strict : bool or None
         Refuse lines that do not fit instead of leaving them out; None: for a later file.
+    encoding : str or None
+        What this file is surely encoded in, whatever the dialect says.
 
     Returns
     -------
@@ -115,11 +119,15 @@ def read(path: str | Path, dialect: Dialect | None = None, *, strict: bool | Non
     packed = suffixes[-1] if suffixes and suffixes[-1] in sizes.OPENERS else ""
     kind = suffixes[-2] if packed and len(suffixes) > 1 else (suffixes[-1] if suffixes else "")
     kind = ".csv" if str(path) == "-" else kind
+    if not asked.decided:
+        _check_suited(path, kind, asked)
     try:
         if str(path) != "-":
             _check_there(path)
         if kind in (*_TEXT, *_RECORDS, ".arff"):
             raw = sizes.read_text(path, packed)
+            if encoding is not None:
+                raw, asked = delimited.recoded(path, raw, encoding), asked.but(encoding="utf-8")
             if kind in _RECORDS or (str(path) == "-" and raw[:64].lstrip().startswith((b"{", b"["))):
                 frame, decided, notes = formats.records(path, raw, asked)
             elif kind == ".arff":
@@ -145,6 +153,17 @@ def read(path: str | Path, dialect: Dialect | None = None, *, strict: bool | Non
     table.dialect, more = settle(table.frame, _named(table, decided))
     table.notes += more
     return table
+
+
+def _check_suited(path: Path, kind: str, asked: Dialect) -> None:
+    """Refuse options that say nothing of a format."""
+    suited = {"sep": _TEXT, "header": (*_TEXT, ".xlsx"), "skip_rows": (*_TEXT, ".xlsx"), "sheet": (".xlsx",)}
+    suited["encoding"] = (*_TEXT, ".arff")
+    known = (*_TEXT, *_RECORDS, ".arff", *_OTHERS)
+    for name, kinds in suited.items():
+        if getattr(asked, name) not in (None, 0) and kind in known and kind not in kinds:
+            option = f"--{name.replace('_', '-')}"
+            raise InputError(f"{option} is for {', '.join(kinds)}, and {path} is none of these: leave it out")
 
 
 def _check_there(path: Path) -> None:

@@ -94,12 +94,22 @@ def _taken_as_classes(target: str, numbers: NDArray[np.float64]) -> str:
 
 def _refuse_doubtful(column: pd.Series, reading: Reading, dialect: Dialect, asked: str) -> None:
     """Refuse a target most of whose cells are numbers, some one with a decimal point and another with a comma."""
-    if asked == "classification" or reading.kind != "text" or dialect.decimal != "":
+    if asked == "classification" or reading.kind != "text" or str(column.name) in dialect.categories:
         return
     texts = [cell for cell in cells(column, dialect.na) if isinstance(cell, str) and cell not in OFTEN]
     amounts = [numerals.amount(cell) for cell in texts]
     both = [cell for cell, one in zip(texts, amounts, strict=True) if one is not None and one.point != one.comma]
-    if both and sum(one is not None for one in amounts) > 0.5 * len(amounts):
+    wrong = sum(
+        one is not None and one.value(dialect.decimal or "", dialect.thousands or "") is None for one in amounts
+    )
+    if (
+        dialect.decimal
+        and wrong > 0.5 * len(texts)
+        and not len(set(texts)) <= min(MOST_INTEGER_CLASSES, len(texts) / 5)
+    ):
+        why = f"no numbers with the decimal mark {dialect.decimal!r}: --decimal, or --task classification for labels"
+        raise InputError(f"the target {column.name!r} holds {listing(map(repr, sorted(set(texts))), 3)}, {why}")
+    if dialect.decimal == "" and both and sum(one is not None for one in amounts) > 0.5 * len(amounts):
         why = "nothing in the table tells whether a point or a comma is the decimal mark: add --decimal"
         raise InputError(f"the target {column.name!r} holds numbers such as {both[0]!r}, and {why}")
 
