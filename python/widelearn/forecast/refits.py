@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
-from sklearn.model_selection import KFold, StratifiedKFold
 
 from widelearn.forecast.answer import REFITS, Forecast
 from widelearn.forecast.bands import DISAGREE, FARTHEST, WIDEST, half_width, too_near
@@ -53,6 +52,9 @@ def by_refits(estimator: Any, X: Any, y: Any, n: Doubles, random_state: int) -> 
 
 def _errors(estimator: Any, X: Any, y: Any, unit: float, random_state: int) -> tuple[Doubles, Doubles]:
     """Return the errors of every row by refits to shares of the rows of other folds, (shares, m), and mean sizes."""
+    # It loads much of scikit-learn, which a command's help does not need.
+    from sklearn.model_selection import KFold, StratifiedKFold
+
     classify = is_classifier(estimator)
     stratified = classify and y.ndim == 1 and np.unique(y, return_counts=True)[1].min() >= FOLDS
     cut = (StratifiedKFold if stratified else KFold)(FOLDS, shuffle=True, random_state=random_state)
