@@ -111,7 +111,7 @@ def rbf_sampler(setting: Setting) -> TuningPlan:
 def random_forest(setting: Setting) -> TuningPlan:
     """Plan a random forest: the share of columns a split looks at, and the smallest leaf."""
     model = RandomForestClassifier if setting.classify else RandomForestRegressor
-    leaves = (5, 2, 1) if setting.small else (5, 1)
+    leaves = (5, 2, 1) if setting.small else (20, 5, 1)
     grid = tuple({"max_features": share, "min_samples_leaf": leaf} for share in ("sqrt", 0.5, 1.0) for leaf in leaves)
     fixed: Parameters = {"n_estimators": 150 if setting.small else 100}
     return plain(lambda given: model(random_state=setting.seed, **fixed, **given), Grid(grid), fixed)
