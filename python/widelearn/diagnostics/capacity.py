@@ -193,7 +193,7 @@ def rademacher(
     tangent_radius : float, optional
         B_F; None is the model's own ‖W‖_F.
     draws : int, default=10
-        How many times signs are drawn, 2 or more.
+        How many times signs are drawn, 2 to 1,000.
     random_state : int, default=0
         Their seed.
 

@@ -277,7 +277,7 @@ def curvature_identity(
     sample_weight : array-like of shape (n,), optional
         Their weights, if it was fitted with weights.
     draws : int, default=20
-        How many signs are drawn, 2 or more, for the left side.
+        How many signs are drawn, 2 to 1,000, for the left side.
     random_state : int, default=0
         Their seed.
 

@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 # Columns of a net that gives a function's values.
 COLUMNS = 16
-MOST_DRAWS = 100_000
+MOST_DRAWS = 1000
 # Whose fourth powers are numbers, and sums of many of them.
 LARGEST = 1e70
 FITTED = (

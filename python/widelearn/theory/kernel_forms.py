@@ -27,6 +27,8 @@ STRINGS: dict[str, tuple[str, Parameters]] = {
 }
 # Degrees of the sphere's expansion where an average over weights on the sphere has no closed form.
 SPHERE_DEGREES = 300
+# Layers of a network: each is evaluated at every point of an integral.
+MOST_LAYERS = 10_000
 
 
 def name_and_parameters(kernel: Any) -> tuple[str, Parameters] | None:
@@ -119,7 +121,7 @@ def _deep(tangent: bool) -> Callable[[Parameters, Domain], Function]:
     """NNGP, or NTK if `tangent`: all inputs have one norm, so each layer is a function of the correlation before it."""
 
     def form(parameters: Parameters, domain: Domain) -> Function:
-        depth = whole("depth", parameters["depth"], 0)
+        depth = whole("depth", parameters["depth"], 0, MOST_LAYERS)
         weight = float(positive("weight_variance", parameters["weight_variance"]))
         bias = float(finite("bias_variance", parameters["bias_variance"]))
         layers: list[tuple[float, Dual, Dual | None]] = []
@@ -134,7 +136,8 @@ def _deep(tangent: bool) -> Callable[[Parameters, Domain], Function]:
             covariance = weight * t + bias
             slope = covariance
             for at, outer, inner in layers:
-                correlation = covariance / at
+                with np.errstate(invalid="ignore"):  # variances that vanish leave no number, which is refused
+                    correlation = covariance / at
                 covariance = weight * outer(correlation) + bias
                 if inner is not None:
                     slope = covariance + weight * inner(correlation) * slope
