@@ -146,6 +146,7 @@ def test_a_classifier_by_refits():
     assert found.lower[0] < best < found.upper[0]
     assert found.upper[0] < 1.35 * best
     np.testing.assert_array_equal(found.error_rate, found.test)
+    assert found.plot().get_ylabel() == "share of wrong classes"
 
 
 def test_it_is_drawn(later):
@@ -153,6 +154,7 @@ def test_it_is_drawn(later):
     found = forecast(model, *later[0], n=[400, 1600, 5000]).measured(model, *later[2])
     axes = found.plot()
     assert axes.get_xscale() == "log"
+    assert axes.get_ylabel() == "squared error of new rows"
     assert len(axes.lines) >= 2
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), found.test)
 

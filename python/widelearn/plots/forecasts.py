@@ -28,13 +28,7 @@ def learning_curves(forecast: Any, ax: Axes | None = None) -> Axes:
         style: dict[str, Any] = {"marker": "D", "color": "black", "capsize": 2, "zorder": 4}
         label = None if index else "measured ± 2 standard errors"
         ax.errorbar(found.n, found.test, yerr=2 * found.standard_error, linestyle="none", label=label, **style)
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    for axis in (ax.xaxis, ax.yaxis):
-        plain_ticks(axis)
-    ax.set_xlabel("rows")
-    ax.set_ylabel("squared error of new rows")
-    return framed(ax)
+    return _on_logarithms(forecast, ax)
 
 
 def _same(one: tuple[float, float], other: tuple[float, float]) -> bool:
@@ -66,10 +60,16 @@ def _one_line(forecast: Any, ax: Axes) -> None:
     ax.plot(x, forecast.test, "o-", color=SERIES[0], markersize=4, label="forecast")
     ax.axvline(forecast.n_sample, color="#475569", linewidth=0.8, linestyle=":", label="rows looked at")
     ax.axhline(forecast.baseline, color="#475569", linewidth=0.8, label="the mean alone")
+    _on_logarithms(forecast, ax)
+
+
+def _on_logarithms(forecast: Any, ax: Axes) -> Axes:
+    """Put both axes on logarithms and name them: refits of a classifier forecast its share of wrong classes."""
     ax.set_xscale("log")
     ax.set_yscale("log")
     for axis in (ax.xaxis, ax.yaxis):
         plain_ticks(axis)
     ax.set_xlabel("rows")
-    ax.set_ylabel("squared error of new rows")
-    framed(ax)
+    rate = forecast.error_rate is not None and forecast.method != "left-out errors"
+    ax.set_ylabel("share of wrong classes" if rate else "squared error of new rows")
+    return framed(ax)
