@@ -85,7 +85,6 @@ def test_scaled_targets_scale_intervals(rng):
         (wl.KernelRidge("rbf"), {"level": 1.0}, "between 0 and 1, got 1.0"),
         (wl.KernelRidge("rbf"), {"method": "cv+"}, "got 'cv\\+'"),
         (wl.KernelRidge("rbf"), {"level": 0.99}, "50 rows are too few for level=0.99: it takes 99"),
-        (wl.KernelRidge("rbf", solver="nystrom"), {}, "KernelRidge keeps none here"),
         (wl.KernelRidge("rbf", alpha=0.0), {"method": "gaussian"}, "alpha > 0"),
     ],
 )
@@ -133,7 +132,9 @@ def test_the_fewest_rows_are_those_that_do(rng, level, fewest):
             wl.KernelRidge("rbf").fit(X[[0, 0]], y[[0, 0]], [1.0, 0.0]).predict_interval(X, level)
 
 
-def test_a_linear_kernel_says_why_it_keeps_no_rows(rng):
+def test_a_linear_kernel_of_columns_is_that_of_features(rng):
     X, y = rng.standard_normal((40, 2)), rng.standard_normal(40)
-    with pytest.raises(ValueError, match="a linear kernel whose penalty is small is fitted by columns: raise alpha"):
-        wl.KernelRidge("linear", alpha=1e-6).fit(X, y).predict_interval(X)
+    found = wl.KernelRidge("linear", alpha=1e-6).fit(X, y)
+    assert found.solver_ == "columns"
+    features = wl.FeatureRidge("passthrough", alpha=1e-6).fit(X, y)
+    np.testing.assert_allclose(found.predict_interval(X), features.predict_interval(X), rtol=1e-9)

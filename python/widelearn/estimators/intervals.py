@@ -1,9 +1,8 @@
-"""Intervals for new targets of kernel ridge regression, from rows left out in closed form."""
+"""Intervals for new targets of ridge regression, from rows left out in closed form."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,29 +10,30 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm
 from sklearn.utils.validation import validate_data
 
-from widelearn.estimators.posterior import BLOCK_ROWS, RowPosterior, check_noise
+from widelearn.estimators.left_out import LeftOut, knows_rows, left_out
+from widelearn.estimators.posterior import Posterior, check_noise
 from widelearn.features.state import snapshot
-from widelearn.ridge.factor import RidgeFactor
-from widelearn.runtime import Array, capped, check_memory, row_blocks
+from widelearn.runtime import Array, capped
 
 METHODS = ("jackknife+", "loo", "gaussian")
 NO_ROWS = (
-    "Intervals need the rows that were fitted, their kernel and targets: {} keeps none here. Take KernelRidge or"
-    " KernelRidgeCV with a kernel object and solver 'auto', 'cholesky' or 'pcg'; a linear kernel whose penalty is small"
-    " is fitted by columns: raise alpha."
+    "Intervals take rows that were fitted and their targets, and {} keeps none here: neither of a precomputed kernel,"
+    " nor with more than 2,048 features or centres, nor of batches, blocks of a file or Dask collections. Fit rows in"
+    " one call, with a kernel object or fewer features."
 )
 
 
 class IntervalRegressor:
-    """A regressor whose posterior knows the rows that were fitted (`_posterior`), with its values (`_values`)."""
+    """A regressor whose model keeps a posterior that knows rows (`_model`), with its values (`_values`)."""
 
     @capped
     def predict_interval(self, X: ArrayLike, level: float = 0.9, method: str = "jackknife+") -> Array:
         """Return intervals for the targets of new rows, of shape (n, 2), or (n, t, 2) for t targets.
 
-        With B the inverse of K + alpha W⁻¹ with the intercept projected out, a the dual coefficients and u = (K + alpha
-        W⁻¹)⁻¹ 1 over its sum, the fit without row i is f_-i(x) = f(x) - S_i(x) q_i, S(x) = B k(x) + u, q_i = a_i / B_ii
-        = y_i - f_-i(x_i).
+        Without row i the fit is f_-i(x) = f(x) - S_i(x) q_i, with q_i = (y_i - f(x_i)) / (1 - S_i(x_i)) = y_i -
+        f_-i(x_i) and S_i(x) = ∂f(x) / ∂y_i: S(x) = B k(x) + u, with B the inverse of K + alpha W⁻¹ with the intercept
+        projected out and u = (K + alpha W⁻¹)⁻¹ 1 over its sum; or w_i (1 / Σ w + z_i' M⁻¹ z(x)) for M = Σ w z z' +
+        alpha I of features z about their mean.
 
         Parameters
         ----------
@@ -44,8 +44,9 @@ class IntervalRegressor:
         method : {"jackknife+", "loo", "gaussian"}, default="jackknife+"
             "jackknife+": between quantiles of f_-i(x) - abs(q_i) and of f_-i(x) + abs(q_i); for exchangeable rows it
             holds 2 level - 1 of new targets whatever their law, and nearly `level` in practice. "loo": f(x) ± a
-            quantile of abs(q_i) / s_i times s(x), s_i² = (B²)_ii / B_ii² and s² = 1 + ‖S(x)‖² the inflation of noise:
-            wider where rows are few. "gaussian": that of the Gaussian process and noise of the largest likelihood.
+            quantile of abs(q_i) / s_i times s(x), s_i² = 1 + Σ_{j≠i} (S_j(x_i) / (1 - S_i(x_i)))² and s² = 1 + ‖S(x)‖²
+            the inflation of noise: wider where rows are few. "gaussian": that of the Gaussian process and noise of the
+            largest likelihood.
 
         Returns
         -------
@@ -56,15 +57,27 @@ class IntervalRegressor:
         ------
         ValueError
             If `level` or `method` is none of these, there are too few rows for `level`, or the fit keeps no rows: a
-            precomputed kernel, or solver "nystrom".
+            precomputed kernel, more than 2,048 features or centres, batches, blocks or a Dask collection.
         MemoryError
             If the inverse of the kernel matrix does not fit, with the bytes.
 
+        Warns
+        -----
+        LinAlgWarning
+            If rounding may spoil left-out errors: of rows that nearly determine their own fitted values, or of columns
+            whose sizes are far apart.
+
         Notes
         -----
-        n³ flops for the inverse, at every call; n² flops a new row, of "gaussian" half of it. Weights count in the fit;
-        rows that have one count alike in the quantiles. Rows must be exchangeable with new ones: for groups or times
-        that stay together intervals are too short.
+        Kernels take an inverse of n³ flops at the first call, which the fitted model keeps, 8 n² bytes, where a quarter
+        of the free memory has room for it, and 2 n² flops a new row. Features, or centres of "nystrom", take p³ / 3 +
+        2 n p² flops at the first call and 2 n p a new row; of n > 4,096 rows, or more than 16 MiB of them, a uniform
+        sample is left out, each in the fit to all others. Neither pickles nor files hold inverses.
+
+        Weights count in the fit; rows that have one count alike in the quantiles. Rows must be exchangeable with new
+        ones: for groups or times that stay together intervals are too short. What was chosen by all rows, such as a
+        penalty, a length, centres or a metric, stays as it is when a row is left out: where few rows chose much, as in
+        a recursive machine, errors are too small and so are intervals.
 
         References
         ----------
@@ -87,73 +100,45 @@ class IntervalRegressor:
             raise ValueError(f"level must be between 0 and 1, got {level}.")
         if method not in METHODS:
             raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}.")
-        model = fitted._model
+        if hasattr(X, "__dask_graph__"):
+            raise TypeError("Intervals of Dask collections are not lazy: pass X.compute().")
+        model = solved(fitted)
         posterior = model.posterior
-        if not isinstance(posterior, RowPosterior) or posterior.dual is None:
+        if not knows_rows(posterior):
             raise ValueError(NO_ROWS.format(type(self).__name__))
-        rows = validate_data(fitted, X, dtype=[np.float64, np.float32], reset=False)
+        sparse = fitted._accept_sparse
+        rows = validate_data(fitted, X, dtype=[np.float64, np.float32], accept_sparse=sparse, reset=False)
         values = np.asarray(fitted._values(X), dtype=np.float64)
         out = np.empty((*values.shape, 2))
         if method == "gaussian":
-            _by_process(posterior, rows, values, level, out)
+            _by_process(posterior, model.mapped(rows), values, level, out)
         else:
-            for penalty, columns in posterior._distinct():
-                left_out = LeftOut(posterior, penalty, columns, fit_intercept=fitted.fit_intercept)
-                left_out.write(rows, values, level, method, out)
+            for part in left_out(fitted, posterior):
+                write(part, model.mapped(rows), values, level, method, out)
         return out[:, 0] if fitted._flat else out
 
 
-class LeftOut:
-    """The fits of some targets, of one penalty, without each of the rows that have a weight."""
+def solved(fitted: Any) -> Any:
+    """Return the model of a fitted estimator, solving what batches left for later."""
+    return getattr(fitted._model, "solved", fitted._model)
 
-    def __init__(self, posterior: RowPosterior, penalty: float, columns: Array, *, fit_intercept: bool) -> None:
-        kept, root = posterior._kept()
-        if len(root) < 2:
-            raise ValueError("1 row with a weight is too few for intervals: none is left without it. Fit more rows.")
-        self.posterior, self.columns, self.n = posterior, columns, len(root)
-        check_memory(24 * self.n**2, f"The inverse of the kernel matrix of {self.n} rows", "Fit fewer rows.")
-        factor: RidgeFactor = posterior._factor(penalty)
-        B = root[:, None] * factor.solve(np.diag(root))
-        self.u = np.zeros(self.n)
-        if fit_intercept:
-            ones = B.sum(axis=0)
-            self.u = ones / ones.sum()
-            B -= np.outer(ones, self.u)
-        self.B = B
-        dual = posterior.dual
-        if dual is None:
-            raise TypeError("The posterior keeps no dual coefficients.")
-        # Left-out errors (n, t), and how noise is inflated in them.
-        diagonal = B.diagonal()
-        self.q = dual[kept][:, columns] / diagonal[:, None]
-        # Shares first: squares of the inverse of a large penalty vanish.
-        self.inflation = np.square(B / diagonal).sum(axis=0)
 
-    def write(self, X: Array, values: Array, level: float, method: str, out: Array) -> None:
-        """Write the intervals of the targets at rows, whose fitted values are given."""
-        low, high = places(self.n, level, method)
-        size = np.abs(self.q)
+def write(part: LeftOut, X: Array, values: Array, level: float, method: str, out: Array) -> None:
+    """Write the intervals of the targets of left-out fits at rows, whose fitted values are given."""
+    low, high = places(part.n, level, method)
+    size = np.abs(part.q)
+    if method == "loo":
+        sizes = np.sort(size / np.sqrt(part.inflation)[:, None], axis=0)[high]
+    for rows, S in part.influences(X):
+        f = values[rows][:, part.columns]
         if method == "loo":
-            sizes = np.sort(size / np.sqrt(self.inflation)[:, None], axis=0)[high]
-        for rows, S in self._influences(X):
-            f = values[rows][:, self.columns]
-            if method == "loo":
-                reach = np.sqrt(1.0 + np.square(S).sum(axis=0))[:, None] * sizes
-                out[rows, self.columns] = np.stack([f - reach, f + reach], axis=-1)
-                continue
-            for j, column in enumerate(self.columns):
-                without = f[:, j] - S * self.q[:, j, None]
-                out[rows, column, 0] = np.partition(without - size[:, j, None], low, axis=0)[low]
-                out[rows, column, 1] = np.partition(without + size[:, j, None], high, axis=0)[high]
-
-    def _influences(self, X: Array) -> Iterator[tuple[slice, Array]]:
-        """Yield blocks of rows and what the target of every fitted row moves there, (n, rows)."""
-        posterior = self.posterior
-        kept, _ = posterior._kept()
-        fitted = posterior.rows[kept].astype(np.float64, copy=False)
-        for rows in row_blocks(len(X), BLOCK_ROWS):
-            k = posterior.kernel(fitted, X[rows].astype(np.float64, copy=False))
-            yield rows, self.B @ k + self.u[:, None]
+            reach = np.sqrt(part.spread(S))[:, None] * sizes
+            out[rows, part.columns] = np.stack([f - reach, f + reach], axis=-1)
+            continue
+        for j, column in enumerate(part.columns):
+            without = f[:, j] - S * part.q[:, j, None]
+            out[rows, column, 0] = np.partition(without - size[:, j, None], low, axis=0)[low]
+            out[rows, column, 1] = np.partition(without + size[:, j, None], high, axis=0)[high]
 
 
 def places(n: int, level: float, method: str) -> tuple[int, int]:
@@ -169,7 +154,7 @@ def places(n: int, level: float, method: str) -> tuple[int, int]:
     return low, high
 
 
-def _by_process(posterior: RowPosterior, X: Array, values: Array, level: float, out: Array) -> None:
+def _by_process(posterior: Posterior, X: Array, values: Array, level: float, out: Array) -> None:
     """Write intervals of the Gaussian process and its noise, of the signal variance of the largest likelihood."""
     for penalty in np.unique(posterior.penalties):
         check_noise(float(penalty))

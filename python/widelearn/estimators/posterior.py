@@ -65,6 +65,9 @@ class Posterior(ABC):
     Subclasses factor their matrix for a penalty, and say from the factor what is left of the variance at rows.
     """
 
+    # Whether the mean has an intercept that was fitted; None where files of earlier versions do not say.
+    fit_intercept: bool | None = None
+
     def __init__(self, penalties: Array, total: float, units: Units = ONES) -> None:
         self.penalties, self.total, self.units = penalties, total, units
 

@@ -18,7 +18,7 @@ OURS = {
     "estimators.feature_ridge.cv": "FeatureRidgeCV FeatureRidgeClassifierCV",
     "estimators.feature_ridge.maps": "RidgeFeatures",
     "estimators.feature_ridge.model": "Accumulator FittedRidge SummedRidge",
-    "estimators.feature_ridge.posterior": "CentrePosterior InnerProducts MomentsPosterior",
+    "estimators.feature_ridge.posterior": "CentrePosterior InnerProducts KeptRows MomentsPosterior",
     "estimators.feature_ridge.regressor": "FeatureRidge",
     "estimators.flow.classifier": "GradientFlowClassifier",
     "estimators.flow.model": "FlowModel",

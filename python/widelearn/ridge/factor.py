@@ -3,7 +3,7 @@
 import numpy as np
 
 from widelearn.ridge.certificate import LOST, POWERS, blur, roundoff
-from widelearn.ridge.lapack import cholesky, eigh, triangular_solve
+from widelearn.ridge.lapack import cholesky, eigh, inverse_diagonal, triangular_solve
 from widelearn.runtime import Array, check_memory
 
 
@@ -64,6 +64,13 @@ class RidgeFactor:
         seen = self.values > 0.0
         V = self.factor[:, seen]
         return np.asarray(V @ ((V.T @ B) / self.values[seen, None]))
+
+    def inverse_diagonal(self) -> Array:
+        """Return the diagonal of (M + alpha I)⁻¹."""
+        if self.values is None:
+            return inverse_diagonal(self.factor.copy())
+        seen = self.values > 0.0
+        return np.asarray((np.square(self.factor[:, seen]) / self.values[seen]).sum(axis=1))
 
     def log_error(self) -> float:
         """Return about how far rounding of M moves the log determinant: eigenvalues independently, by `blur`."""

@@ -57,6 +57,10 @@ class FittedRidge:
         """The model without moments that are too large to be kept with it."""
         return self if len(self.coef.T) <= KEPT else replace(self, posterior=None)
 
+    def mapped(self, X: Array) -> Array:
+        """Return rows as the posterior sees them."""
+        return X
+
     def values(self, X: Array) -> Array:
         """Return the values (n, t) at validated rows."""
         if self.center is None:

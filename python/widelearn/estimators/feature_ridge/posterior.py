@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
+from scipy.sparse import issparse
 
 from widelearn.estimators.posterior import Posterior
 from widelearn.ridge import Moments
@@ -14,12 +15,43 @@ from widelearn.ridge.moments import add_outer
 from widelearn.ridge.normal_equations import EPS
 from widelearn.ridge.row_passes import RowPasses
 from widelearn.ridge.symmetric_systems import Solution
-from widelearn.runtime import Array
+from widelearn.runtime import Array, available_memory
 
 # Features whose second moments a fit keeps: 32 MiB.
 KEPT = 2048
+# Rows that are kept for left-out errors, at most, their bytes, and rows of which fewer are not worth keeping.
+KEPT_ROWS, KEPT_BYTES, FEWEST = 4096, 1 << 24, 16
 # Rounding errors of sums, in units of the last place, and the share of an objective that they may be.
 ULPS, SUMMED = 8.0, 1e-9
+
+
+class KeptRows(NamedTuple):
+    """Rows that have a weight, with targets (n, t) and weights, all in units; each stands for `share` of them.
+
+    Their fitted values are (z - center).c + offset.
+    """
+
+    X: Any
+    Y: Array
+    weight: Array | None
+    center: Array | None
+    offset: Array
+    share: float
+
+    @classmethod
+    def of(cls, X: Any, Y: Array, weight: Array | None, solution: Solution) -> Self | None:
+        """Copy rows: all, or as many as are allowed, drawn uniformly; None where memory has no room for them."""
+        among = np.arange(X.shape[0]) if weight is None else np.flatnonzero(weight)
+        size = X.data.nbytes / X.shape[0] if issparse(X) else X.shape[1] * X.itemsize
+        most = min(KEPT_ROWS, int(min(KEPT_BYTES, available_memory()[0] // 8) / max(size, 1)))
+        if len(among) == 0 or most < min(len(among), FEWEST):
+            return None
+        share = max(len(among) / most, 1.0)
+        if len(among) > most:
+            among = np.sort(np.random.default_rng(0).choice(among, most, replace=False))
+        weight = None if weight is None else weight[among]
+        offset = np.asarray(solution.offset, np.float64)
+        return cls(X[among], Y[among].astype(np.float64), weight, solution.center, offset, share)
 
 
 class MomentsPosterior(Posterior):
@@ -30,6 +62,8 @@ class MomentsPosterior(Posterior):
 
     # Σ w (y - f)² + alpha ‖w‖² of every target (t,) as the rows say it, None where moments suffice.
     objectives: Array | None = None
+    # What left-out errors take, None where fits were given the rows in batches.
+    kept_rows: KeptRows | None = None
 
     def __init__(
         self, features: Any, moments: Moments, solution: Solution, penalties: Array, *, raw: bool = False

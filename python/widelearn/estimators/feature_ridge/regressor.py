@@ -11,6 +11,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from widelearn.estimators.feature_ridge.blocks import Blocks, Callback, model_of_blocks
 from widelearn.estimators.feature_ridge.fit import BaseFeatureRidge, model_with, read_numbers
+from widelearn.estimators.intervals import IntervalRegressor
 from widelearn.estimators.posterior import GaussianProcess
 from widelearn.features.state import refitting
 from widelearn.kernels.parameters import checks_parameters
@@ -85,6 +86,7 @@ class FeatureRidge(MultiOutputMixin, RegressorMixin, GaussianProcess, BaseFeatur
     ``predict(X, return_std=True)`` treats coefficients as independent standard normal and targets as f plus noise of
     variance alpha / w_i, for p³ / 3 flops a call. It takes the second moments of features, p² numbers: of at most 2,048
     features they are kept by :meth:`fit`, of any number by :meth:`partial_fit`; where n < p the rows are kept instead.
+    With them :meth:`fit` keeps rows for :meth:`predict_interval`: all, or a uniform sample of at most 4,096 and 16 MiB.
 
     Dask arrays and dataframes, chunked along rows, are fitted block by block where they lie, on whatever scheduler is
     current: with one pass, a map of the same seed everywhere (one that looks at rows sees some of each block, in a pass
@@ -106,6 +108,8 @@ class FeatureRidge(MultiOutputMixin, RegressorMixin, GaussianProcess, BaseFeatur
     >>> np.round(model.predict([[0.5]]), 2)
     array([0.25])
     """
+
+    predict_interval = IntervalRegressor.predict_interval
 
     def __init__(
         self,

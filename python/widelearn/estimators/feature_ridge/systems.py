@@ -14,7 +14,7 @@ from scipy.sparse import issparse
 from widelearn.estimators.choice import Choice
 from widelearn.estimators.feature_ridge.maps import BLOCK_ROWS, RidgeFeatures, is_pairwise, with_weight
 from widelearn.estimators.feature_ridge.model import NO_WEIGHT, fitted_ridge
-from widelearn.estimators.feature_ridge.posterior import KEPT, InnerProducts, MomentsPosterior, kept_moments
+from widelearn.estimators.feature_ridge.posterior import KEPT, InnerProducts, KeptRows, MomentsPosterior, kept_moments
 from widelearn.estimators.labels import Labels
 from widelearn.estimators.posterior import RowPosterior
 from widelearn.estimators.units import ONES, Units
@@ -195,6 +195,8 @@ class Tall:
             return None
         raw = not self.fit_intercept and self.path is None
         found = MomentsPosterior(self.features, self.kept, solution, penalties, raw=raw)
+        found.fit_intercept = self.fit_intercept
+        found.kept_rows = KeptRows.of(self.X, self.Y, self.weight, solution)
         return found.by_rows(solution, self.passes())
 
     def passes(self) -> RowPasses:
@@ -263,4 +265,6 @@ class Wide:
     def posterior(self, solution: Solution, penalties: Array) -> RowPosterior:
         """Return the Gaussian process of the solution."""
         kernel, about = self.features.kernel() or InnerProducts(self.features), self.Y - solution.intercept
-        return RowPosterior(kernel, self.X, self.weight, penalties, about=about)
+        found = RowPosterior(kernel, self.X, self.weight, penalties, about=about)
+        found.fit_intercept = self.fit_intercept
+        return found

@@ -93,14 +93,16 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
 def fit_rows(draft: Any, rows: Rows) -> None:
     """Fit the draft of an estimator to validated rows."""
     rows.check_weight()
-    weight = rows.weight
+    weight, targets = rows.weight, rows.Y
     # The sum of weights is the number of rows that GCV reckons with.
     rows = rows.in_units(weights=not isinstance(getattr(draft, "cv", None), str))
     model, penalties = draft._solve(rows)
     model = model.in_original(rows.units)
     if model.posterior is None and isinstance(model.kernel, Kernel):
         dual = model.solution.coef.astype(np.float64, copy=False)
-        posterior = RowPosterior(model.kernel, model.rows, weight, penalties, dual=dual)
+        about = targets - model.solution.offset if draft.fit_intercept else targets
+        posterior = RowPosterior(model.kernel, model.rows, weight, penalties, dual=dual, about=about)
+        posterior.fit_intercept = draft.fit_intercept
         model = replace(model, posterior=posterior)
     show(draft, model, rows.flat)
 

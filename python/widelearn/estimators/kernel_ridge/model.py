@@ -52,6 +52,10 @@ class KernelModel:
         solution = found._replace(coef=coef, offset=offset)
         return replace(self, solution=solution, columns=columns, posterior=posterior)
 
+    def mapped(self, X: Array) -> Array:
+        """Return rows as the posterior sees them."""
+        return X
+
     def values(self, X: Array) -> Array:
         """Return the values (m, t) at rows, or at those whose kernels with all rows are given."""
         if self.columns is not None:

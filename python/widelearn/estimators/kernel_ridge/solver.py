@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from widelearn.estimators.feature_ridge.maps import with_weight
-from widelearn.estimators.feature_ridge.posterior import CentrePosterior, kept_moments
+from widelearn.estimators.feature_ridge.posterior import CentrePosterior, KeptRows, kept_moments
 from widelearn.estimators.kernel_ridge.durations import announce
 from widelearn.estimators.kernel_ridge.linear import LinearProblem, by_columns
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, fits
@@ -106,11 +106,11 @@ class Solver:
         options = {"fit_intercept": problem.fit_intercept}
         found, process = fit_on_centres(features, problem.X, problem.Y, alpha, problem.weight, **options)
         if isinstance(problem.kernel, Kernel):
-            posterior = (
-                None
-                if process is None
-                else CentrePosterior(problem.kernel, features, *process, alpha, raw=not problem.fit_intercept)
-            )
+            posterior = None
+            if process is not None:
+                posterior = CentrePosterior(problem.kernel, features, *process, alpha, raw=not problem.fit_intercept)
+                posterior.fit_intercept = problem.fit_intercept
+                posterior.kept_rows = KeptRows.of(problem.X, problem.Y, problem.weight, process[1])
             return KernelModel(problem.kernel, features.components_, found, posterior=posterior)
         dual = np.zeros(problem.Y.shape, problem.X.dtype)
         dual[features.component_indices_] = found.coef

@@ -17,6 +17,7 @@ from widelearn.estimators.feature_ridge.maps import with_weight
 from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, is_precomputed
 from widelearn.estimators.lazy import refuse_lazy
+from widelearn.estimators.posterior import Posterior, RowPosterior
 from widelearn.estimators.recursive.metric import applied, gradients
 from widelearn.estimators.recursive.recursion import Recursion
 from widelearn.estimators.units import Units
@@ -42,6 +43,11 @@ class RecursiveModel:
     def mapped(self, X: Array) -> Array:
         """Return rows as the kernel sees them."""
         return np.ascontiguousarray(applied(self.root, ((X - self.mean) / self.scale).astype(X.dtype)), X.dtype)
+
+    @property
+    def posterior(self) -> Posterior | None:
+        """The Gaussian process of mapped rows."""
+        return self.inner.posterior
 
     def values(self, X: Array) -> Array:
         """Return the values (n, t) at rows."""
@@ -77,6 +83,11 @@ class BaseRecursive(DefaultObjects, BaseEstimator):
             refuse_lazy(X, type(self).__name__)
             learn(draft, draft._read(X, y, None))
         return self
+
+    @property
+    def _flat(self) -> bool:
+        """Whether there is one target and no targets' axis."""
+        return vars(self)["dual_coef_"].ndim == 1
 
     def predict(self, X: ArrayLike) -> Array:
         """Return the values at the rows of `X`, of shape (n,) or (n, t)."""
@@ -131,6 +142,12 @@ def learn(draft: Any, rows: Rows) -> None:
         problem = KernelProblem(kernel, Z, Y, weight, draft.fit_intercept)
         model, M, root, run = recursion_of(draft, rows.units).learn(problem, order)
     model = model.in_original(rows.units)
+    dual = model.solution.coef.astype(np.float64, copy=False)
+    about = rows.units.original(Y, "The targets") - (model.solution.offset if draft.fit_intercept else 0.0)
+    penalties = np.full(Y.shape[1], run.alphas[run.best])
+    posterior = RowPosterior(model.kernel, model.rows, weight, penalties, dual=dual, about=about)
+    posterior.fit_intercept = draft.fit_intercept
+    model = replace(model, posterior=posterior)
     draft._model, draft.mean_, draft.scale_ = RecursiveModel(model, root, mean, scale), mean, scale
     draft.M_, draft.root_, draft.X_fit_, draft.kernel_ = M.astype(Z.dtype), root, model.rows, model.kernel
     coef, offset = model.solution[:2]

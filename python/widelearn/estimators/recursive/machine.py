@@ -12,6 +12,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from widelearn.estimators.feature_ridge.fit import read_labels, read_numbers
+from widelearn.estimators.intervals import IntervalRegressor
 from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
 from widelearn.estimators.recursive.fit import BaseRecursive
 from widelearn.kernels import Kernel
@@ -145,6 +146,7 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
         "callback": [callable, None],
     }
     _read = read_numbers
+    predict_interval = IntervalRegressor.predict_interval
 
     def __init__(
         self,

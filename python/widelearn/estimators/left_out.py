@@ -1,0 +1,213 @@
+"""The fits of a ridge estimator without each of its rows, in closed form: what they predict where they have not seen.
+
+Row i left out, f_-i(x) = f(x) - S_i(x) q_i: S_i(x) is how far f(x) moves with the target of row i, and q_i = y_i -
+f_-i(x_i) its left-out error.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from scipy.linalg import LinAlgWarning
+
+from widelearn.estimators.feature_ridge.posterior import KeptRows, MomentsPosterior
+from widelearn.estimators.posterior import BLOCK_ROWS, Posterior, RowPosterior
+from widelearn.ridge.certificate import blur
+from widelearn.ridge.factor import RidgeFactor
+from widelearn.ridge.normal_equations import EPS
+from widelearn.runtime import Array, available_memory, check_memory, row_blocks, warn
+
+# What was factored for one call serves the next ones, where it takes so small a part of memory.
+PART = 4
+# Relative errors of left-out errors that are passed over.
+ROUGH = 1e-6
+# Of a posterior that is still there: neither pickles nor files hold them.
+KEPT: WeakKeyDictionary[Posterior, list[LeftOut]] = WeakKeyDictionary()
+
+
+class LeftOut(ABC):
+    """The fits of some targets, of one penalty, without each of n rows that have a weight.
+
+    `q` and `targets` (n, t) are in the user's units; the rows stand for `share` as many.
+    """
+
+    columns: Array
+    q: Array
+    targets: Array
+    size: int
+    share: float = 1.0
+
+    @property
+    def n(self) -> int:
+        """How many rows are left out, each by itself."""
+        return len(self.q)
+
+    @property
+    def scores(self) -> Array:
+        """The values (n, t) at rows of the fits without them."""
+        return self.targets - self.q
+
+    @property
+    @abstractmethod
+    def inflation(self) -> Array:
+        """How rows' noise is inflated in their left-out errors, (n,)."""
+
+    @abstractmethod
+    def influences(self, X: Array) -> Iterator[tuple[slice, Array]]:
+        """Yield blocks of rows and how far each left-out row's target moves the values there, (n, rows)."""
+
+    def spread(self, S: Array) -> Array:
+        """Return the inflation of noise in errors at new rows, by what moves the values there."""
+        return np.asarray(1.0 + self.share * np.square(S).sum(axis=0))
+
+
+class DualLeftOut(LeftOut):
+    """By B, the inverse of K + alpha W⁻¹ with the intercept projected out: q_i = a_i / B_ii and S = B k(x) + u.
+
+    Only a factor of the matrix is kept.
+    """
+
+    def __init__(self, posterior: RowPosterior, penalty: float, columns: Array, intercept: Array | None) -> None:
+        kept, self.root = posterior._kept()
+        n = len(self.root)
+        self.posterior, self.columns, self.size = posterior, columns, 8 * n * n
+        check_memory(24 * n * n, f"The factor of the kernel matrix of {n} rows", "Fit fewer rows.")
+        self.factor: RidgeFactor = posterior._factor(penalty)
+        self.ones = self.u = np.zeros(n)
+        self.diagonal = self.root**2 * self.factor.inverse_diagonal()
+        if intercept is not None:
+            self.ones = self._solved(np.ones((n, 1)))[:, 0]
+            self.u = self.ones / self.ones.sum()
+            self.diagonal -= self.ones * self.u
+        about = None if posterior.about is None else posterior.about[kept]
+        dual = self._solved(about) if posterior.dual is None and about is not None else posterior.dual
+        dual = np.asarray(dual) if posterior.dual is None else np.asarray(dual)[kept]
+        self.q = posterior.units.original(dual / self.diagonal[:, None], "The left-out errors")[:, columns]
+        if about is not None:
+            targets = posterior.units.original(about, "The targets")
+            self.targets = (targets if intercept is None else targets + intercept)[:, columns]
+
+    def _solved(self, right: Array) -> Array:
+        """Return (K + alpha W⁻¹)⁻¹ times columns."""
+        return self.root[:, None] * self.factor.solve(self.root[:, None] * right)
+
+    @cached_property
+    def inflation(self) -> Array:
+        """Σ_j (B_ij / B_ii)²."""
+        found = np.empty(self.n)
+        for rows in row_blocks(self.n, BLOCK_ROWS):
+            unit = np.zeros((self.n, rows.stop - rows.start))
+            unit[np.arange(rows.start, rows.stop), np.arange(rows.stop - rows.start)] = 1.0
+            B = self._solved(unit) - np.outer(self.ones, self.u[rows])
+            # Shares first: squares of the inverse of a large penalty vanish.
+            found[rows] = np.square(B / self.diagonal[rows]).sum(axis=0)
+        return found
+
+    def influences(self, X: Array) -> Iterator[tuple[slice, Array]]:
+        """Yield blocks of rows and S = B k(x) + u there."""
+        posterior = self.posterior
+        kept, _ = posterior._kept()
+        fitted = posterior.rows[kept].astype(np.float64, copy=False)
+        for rows in row_blocks(X.shape[0], BLOCK_ROWS):
+            k = posterior.kernel(fitted, X[rows].astype(np.float64, copy=False))
+            yield rows, self._solved(k) + (self.u[:, None] - np.outer(self.ones, self.u @ k))
+
+
+class PrimalLeftOut(LeftOut):
+    """By M = Σ w z z' + alpha of features z about their mean, of as many rows as were kept.
+
+    S_i(x) = w_i (1 / Σ w + z_i' M⁻¹ z(x)), h_i = S_i(x_i) and q_i = (y_i - f(x_i)) / (1 - h_i); without an intercept z
+    are the features and there is no 1 / Σ w.
+    """
+
+    def __init__(
+        self, posterior: MomentsPosterior, rows: KeptRows, penalty: float, columns: Array, intercept: bool
+    ) -> None:
+        p, n, moments = len(posterior.coef), len(rows.Y), posterior.moments
+        self.posterior, self.columns, self.size = posterior, columns, 8 * p * (n + p)
+        check_memory(8 * p * (3 * n + 3 * p), f"The features of {n} rows, {p} each", "Fit fewer features.")
+        self.center = moments.mean_z + moments.rest_z if intercept else np.zeros(p)
+        self.base = 1.0 / moments.weight if intercept else 0.0
+        self.share = rows.share
+        self.factor = RidgeFactor(moments.zz.copy(), penalty) if intercept else posterior._factor(penalty)
+        self.weight = np.ones(n) if rows.weight is None else rows.weight.astype(np.float64)
+        Z = np.asarray(posterior.features.transform(rows.X), np.float64)
+        about = Z if rows.center is None else Z - rows.center
+        errors = rows.Y - rows.offset - about @ posterior.coef
+        self.Z = Z - self.center if intercept else Z
+        turned = self.factor.solve(self.Z.T)
+        own = self.weight * (self.base + np.einsum("ij,ji->i", self.Z, turned))
+        self.left = np.maximum(1.0 - own, 0.0)
+        # Moments are off by a share of the sizes D of their columns, and own shares so by that times ‖D M⁻¹ z‖².
+        sizes = moments.zz.diagonal() + moments.weight * np.square(moments.mean_z - self.center) + penalty
+        off = self.weight * (blur(np.ones(p), None, moments.unit) * (sizes @ np.square(turned))) + EPS
+        self.spoilt = self.left < off / ROUGH
+        # A row that determines itself says nothing of its error.
+        self.left = np.where(self.spoilt, np.maximum(self.left, off), self.left)
+        self.q = posterior.units.original(errors / self.left[:, None], "The left-out errors")[:, columns]
+        self.targets = posterior.units.original(rows.Y, "The targets")[:, columns]
+        if self.spoilt.any():
+            warn(
+                f"Rounding may spoil the left-out errors of {int(self.spoilt.sum())} of {n} rows: they nearly determine"
+                " their own fitted values, or columns are of sizes far apart. Raise alpha, or scale the columns.",
+                LinAlgWarning,
+            )
+
+    @cached_property
+    def inflation(self) -> Array:
+        """1 + Σ_{j ≠ i} (S_j(x_i) / (1 - h_i))²."""
+        found = np.empty(self.n)
+        for rows in row_blocks(self.n, BLOCK_ROWS):
+            S = self._moved(self.Z[rows])
+            S[np.arange(rows.start, rows.stop), np.arange(rows.stop - rows.start)] = 0.0
+            found[rows] = 1.0 + self.share * np.square(S / self.left[rows]).sum(axis=0)
+        return found
+
+    def influences(self, X: Array) -> Iterator[tuple[slice, Array]]:
+        """Yield blocks of rows and S there."""
+        for rows in row_blocks(X.shape[0], BLOCK_ROWS):
+            yield rows, self._moved(np.asarray(self.posterior.features.transform(X[rows]), np.float64) - self.center)
+
+    def _moved(self, Z: Array) -> Array:
+        return self.weight[:, None] * (self.base + self.Z @ self.factor.solve(Z.T))
+
+
+def left_out(fitted: Any, posterior: Posterior) -> list[LeftOut]:
+    """Return the left-out fits of a fitted estimator, one for each different penalty; ValueError if none can be told.
+
+    They are kept, where they are small beside the memory that is free, for as long as the posterior is there.
+    """
+    found = KEPT.get(posterior)
+    if found is None:
+        found = [_left_out(fitted, posterior, *one) for one in posterior._distinct()]
+        if PART * sum(one.size for one in found) <= available_memory()[0]:
+            KEPT[posterior] = found
+    return found
+
+
+def _left_out(fitted: Any, posterior: Any, penalty: float, columns: Array) -> LeftOut:
+    intercept = fitted.fit_intercept if posterior.fit_intercept is None else posterior.fit_intercept
+    if isinstance(posterior, RowPosterior):
+        if len(posterior._kept()[1]) < 2:
+            raise ValueError(TOO_FEW)
+        value = np.reshape(np.asarray(fitted.intercept_, np.float64), -1) if intercept else None
+        return DualLeftOut(posterior, penalty, columns, value)
+    rows = posterior.kept_rows
+    if len(rows.Y) < 2:
+        raise ValueError(TOO_FEW)
+    return PrimalLeftOut(posterior, rows, penalty, columns, intercept)
+
+
+TOO_FEW = "1 row with a weight is too few for intervals: none is left without it. Fit more rows."
+
+
+def knows_rows(posterior: Any) -> bool:
+    """Whether a fit kept what leaving out its rows takes."""
+    if isinstance(posterior, RowPosterior):
+        return posterior.dual is not None or posterior.about is not None
+    return isinstance(posterior, MomentsPosterior) and posterior.kept_rows is not None
