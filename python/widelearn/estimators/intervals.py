@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm
 from sklearn.utils.validation import validate_data
 
-from widelearn.estimators.left_out import LeftOut, knows_rows, left_out
+from widelearn.estimators.left_out import LeftOut, knows_rows, left_out_fits
 from widelearn.estimators.posterior import Posterior, check_noise
 from widelearn.features.state import snapshot
 from widelearn.runtime import Array, capped
@@ -113,7 +113,7 @@ class IntervalRegressor:
         if method == "gaussian":
             _by_process(posterior, model.mapped(rows), values, level, out)
         else:
-            for part in left_out(fitted, posterior):
+            for part in left_out_fits(fitted, posterior):
                 write(part, model.mapped(rows), values, level, method, out)
         return out[:, 0] if fitted._flat else out
 

@@ -177,7 +177,7 @@ class PrimalLeftOut(LeftOut):
         return self.weight[:, None] * (self.base + self.Z @ self.factor.solve(Z.T))
 
 
-def left_out(fitted: Any, posterior: Posterior) -> list[LeftOut]:
+def left_out_fits(fitted: Any, posterior: Posterior) -> list[LeftOut]:
     """Return the left-out fits of a fitted estimator, one for each different penalty; ValueError if none can be told.
 
     They are kept, where they are small beside the memory that is free, for as long as the posterior is there.

@@ -6,7 +6,6 @@ import copy
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from scipy.sparse import issparse
 
 from widelearn.estimators.posterior import Posterior
 from widelearn.ridge import Moments
@@ -42,8 +41,8 @@ class KeptRows(NamedTuple):
     def of(cls, X: Any, Y: Array, weight: Array | None, solution: Solution) -> Self | None:
         """Copy rows: all, or as many as are allowed, drawn uniformly; None where memory has no room for them."""
         among = np.arange(X.shape[0]) if weight is None else np.flatnonzero(weight)
-        size = X.data.nbytes / X.shape[0] if issparse(X) else X.shape[1] * X.itemsize
-        most = min(KEPT_ROWS, int(min(KEPT_BYTES, available_memory()[0] // 8) / max(size, 1)))
+        size = max(getattr(X, "data", X).nbytes, 1)
+        most = min(KEPT_ROWS, min(KEPT_BYTES, available_memory()[0] // 8) * X.shape[0] // size)
         if len(among) == 0 or most < min(len(among), FEWEST):
             return None
         share = max(len(among) / most, 1.0)

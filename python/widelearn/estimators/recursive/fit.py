@@ -145,7 +145,7 @@ def learn(draft: Any, rows: Rows) -> None:
     dual = model.solution.coef.astype(np.float64, copy=False)
     about = rows.units.original(Y, "The targets") - (model.solution.offset if draft.fit_intercept else 0.0)
     penalties = np.full(Y.shape[1], run.alphas[run.best])
-    posterior = RowPosterior(model.kernel, model.rows, weight, penalties, dual=dual, about=about)
+    posterior = RowPosterior(model.kernel, np.asarray(model.rows), weight, penalties, dual=dual, about=about)
     posterior.fit_intercept = draft.fit_intercept
     model = replace(model, posterior=posterior)
     draft._model, draft.mean_, draft.scale_ = RecursiveModel(model, root, mean, scale), mean, scale
