@@ -39,6 +39,8 @@ class LeftOut(ABC):
     columns: Array
     q: Array
     targets: Array
+    # Of rows, in units, None where all have the same.
+    weight: Array | None
     size: int
     share: float = 1.0
 
@@ -77,6 +79,7 @@ class DualLeftOut(LeftOut):
         n = len(self.root)
         self.posterior, self.columns, self.size = posterior, columns, 8 * n * n
         check_memory(24 * n * n, f"The factor of the kernel matrix of {n} rows", "Fit fewer rows.")
+        self.weight = None if posterior.weight is None else posterior.weight[kept]
         self.factor: RidgeFactor = posterior._factor(penalty)
         self.ones = self.u = np.zeros(n)
         self.diagonal = self.root**2 * self.factor.inverse_diagonal()
@@ -135,17 +138,18 @@ class PrimalLeftOut(LeftOut):
         self.base = 1.0 / moments.weight if intercept else 0.0
         self.share = rows.share
         self.factor = RidgeFactor(moments.zz.copy(), penalty) if intercept else posterior._factor(penalty)
-        self.weight = np.ones(n) if rows.weight is None else rows.weight.astype(np.float64)
+        self.weight = rows.weight
+        self.factors = np.ones(n) if rows.weight is None else rows.weight.astype(np.float64)
         Z = np.asarray(posterior.features.transform(rows.X), np.float64)
         about = Z if rows.center is None else Z - rows.center
         errors = rows.Y - rows.offset - about @ posterior.coef
         self.Z = Z - self.center if intercept else Z
         turned = self.factor.solve(self.Z.T)
-        own = self.weight * (self.base + np.einsum("ij,ji->i", self.Z, turned))
+        own = self.factors * (self.base + np.einsum("ij,ji->i", self.Z, turned))
         self.left = np.maximum(1.0 - own, 0.0)
         # Moments are off by a share of the sizes D of their columns, and own shares so by that times ‖D M⁻¹ z‖².
         sizes = moments.zz.diagonal() + moments.weight * np.square(moments.mean_z - self.center) + penalty
-        off = self.weight * (blur(np.ones(p), None, moments.unit) * (sizes @ np.square(turned))) + EPS
+        off = self.factors * (blur(np.ones(p), None, moments.unit) * (sizes @ np.square(turned))) + EPS
         self.spoilt = self.left < off / ROUGH
         # A row that determines itself says nothing of its error.
         self.left = np.where(self.spoilt, np.maximum(self.left, off), self.left)
@@ -174,7 +178,7 @@ class PrimalLeftOut(LeftOut):
             yield rows, self._moved(np.asarray(self.posterior.features.transform(X[rows]), np.float64) - self.center)
 
     def _moved(self, Z: Array) -> Array:
-        return self.weight[:, None] * (self.base + self.Z @ self.factor.solve(Z.T))
+        return self.factors[:, None] * (self.base + self.Z @ self.factor.solve(Z.T))
 
 
 def left_out_fits(fitted: Any, posterior: Posterior) -> list[LeftOut]:
@@ -203,7 +207,7 @@ def _left_out(fitted: Any, posterior: Any, penalty: float, columns: Array) -> Le
     return PrimalLeftOut(posterior, rows, penalty, columns, intercept)
 
 
-TOO_FEW = "1 row with a weight is too few for intervals: none is left without it. Fit more rows."
+TOO_FEW = "1 row with a weight is too few: without it there is no fit. Fit more rows."
 
 
 def knows_rows(posterior: Any) -> bool:

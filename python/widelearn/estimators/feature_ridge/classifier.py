@@ -9,15 +9,16 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from widelearn.estimators.chances import LeftOutClassifier
 from widelearn.estimators.feature_ridge.blocks import Blocks, Callback, classes_of, model_of_blocks, open_table
 from widelearn.estimators.feature_ridge.fit import BaseFeatureRidge, model_with, read_labels
 from widelearn.estimators.feature_ridge.systems import Rows
-from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier, refuse_balanced
+from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, refuse_balanced
 from widelearn.features.state import refitting
 from widelearn.kernels.parameters import checks_parameters
 
 
-class FeatureRidgeClassifier(SignClassifier, BaseFeatureRidge):
+class FeatureRidgeClassifier(LeftOutClassifier, BaseFeatureRidge):
     """Classify by ridge regression on a feature map, with +1 for a row's class and -1 for every other.
 
     The objective, with those codes for y, is that of :class:`FeatureRidge`. Targets are the columns of codes: two

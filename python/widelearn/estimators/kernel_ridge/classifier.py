@@ -8,16 +8,17 @@ from os import PathLike
 import numpy as np
 from numpy.typing import ArrayLike
 
+from widelearn.estimators.chances import LeftOutClassifier
 from widelearn.estimators.feature_ridge.classifier import FeatureRidgeClassifier
 from widelearn.estimators.feature_ridge.fit import read_labels
 from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, solve_one
 from widelearn.estimators.kernel_ridge.regressor import KernelRidge
-from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
+from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight
 from widelearn.kernels import Kernel
 from widelearn.runtime import Array
 
 
-class KernelRidgeClassifier(SignClassifier, BaseKernelRidge):
+class KernelRidgeClassifier(LeftOutClassifier, BaseKernelRidge):
     """Classify by kernel ridge regression on +1 for a row's class and -1 for every other.
 
     The objective, with those codes for y, is that of :class:`KernelRidge`; two classes share one target, and each

@@ -8,11 +8,12 @@ from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import StrOptions
 
+from widelearn.estimators.chances import LeftOutClassifier
 from widelearn.estimators.feature_ridge.fit import read_labels, read_numbers
 from widelearn.estimators.folds import GroupedFit
 from widelearn.estimators.intervals import IntervalRegressor
 from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, fit_grouped, solve_best
-from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
+from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight
 from widelearn.estimators.penalty import ALPHAS
 from widelearn.estimators.posterior import GaussianProcess
 from widelearn.kernels import Kernel
@@ -125,7 +126,7 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseKernelRidg
         self.kernel, self.alphas, self.fit_intercept, self.cv = kernel, alphas, fit_intercept, cv
 
 
-class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
+class KernelRidgeClassifierCV(LeftOutClassifier, BaseKernelRidge):
     """Classify by kernel ridge regression, kernel and penalty chosen by leaving out rows.
 
     The objective is that of :class:`KernelRidgeClassifier`: least squares on +1 for a row's class and -1 for every

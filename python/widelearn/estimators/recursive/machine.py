@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from widelearn.estimators.chances import LeftOutClassifier
 from widelearn.estimators.feature_ridge.fit import read_labels, read_numbers
 from widelearn.estimators.intervals import IntervalRegressor
-from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
+from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight
 from widelearn.estimators.recursive.fit import BaseRecursive
 from widelearn.kernels import Kernel
 
@@ -168,7 +169,7 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
         self.random_state, self.callback = random_state, callback
 
 
-class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
+class RecursiveFeatureMachineClassifier(LeftOutClassifier, BaseRecursive):
     """Classify by kernel ridge on +1 and -1 in a metric learned from its own gradients.
 
     The recursion, with those codes for y, is that of :class:`RecursiveFeatureMachine`; two classes share one target,

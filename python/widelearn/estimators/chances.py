@@ -1,0 +1,240 @@
+"""Probabilities and sets of classes of ridge classifiers, from rows left out in closed form."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import validate_data
+
+from widelearn.estimators.calibration import Calibration
+from widelearn.estimators.labels import Labels, SignClassifier
+from widelearn.estimators.left_out import LeftOut, knows_rows, left_out_fits
+from widelearn.estimators.posterior import Posterior
+from widelearn.features.state import snapshot
+from widelearn.runtime import Array, capped, row_blocks
+
+NO_CHANCES = (
+    "{} has probabilities of classes by rows left out, and keeps none here: neither of a precomputed kernel, nor with"
+    " more than 2,048 features or centres and as many rows, nor of batches, blocks of a file or Dask collections. Fit"
+    " rows in one call, or take sklearn.calibration.CalibratedClassifierCV."
+)
+# Bytes of what the fits without each row say of new rows at once.
+AT_ONCE = 1 << 25
+# Maps that were fitted once, of a posterior that is still there.
+FITTED: WeakKeyDictionary[Posterior, Calibration] = WeakKeyDictionary()
+
+
+def keeps_rows(estimator: Any) -> bool:
+    """Whether a fitted classifier keeps rows to be left out; AttributeError says why not."""
+    model = vars(estimator).get("_model")
+    if model is not None and not knows_rows(getattr(model, "posterior", None)):
+        raise AttributeError(NO_CHANCES.format(type(estimator).__name__))
+    return True
+
+
+class LeftOutClassifier(SignClassifier):
+    """A classifier by ridge regression on +1 and -1, whose model keeps rows that can be left out (`_model`)."""
+
+    @available_if(keeps_rows)
+    @capped
+    def predict_proba(self, X: ArrayLike) -> Array:
+        """Return the probability of every class (n, n_classes), or of every label of a multilabel indicator (n, t).
+
+        It is the softmax of fitted values v_c times a slope plus an offset of each class; for two classes, and each
+        label of an indicator, the logistic function of a v + b. Slope and offsets have the least log loss of the values
+        that rows have in fits without them, in closed form: no row is held out, and nothing is fitted again. Weights of
+        rows and classes count as in the fit.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes) or (n, t)
+            Probabilities.
+
+        Raises
+        ------
+        AttributeError
+            If the fit keeps no rows: a precomputed kernel, more than 2,048 features or centres, batches, blocks or a
+            Dask collection.
+        ValueError
+            If only one row has a weight.
+
+        Notes
+        -----
+        The first call costs what that of :meth:`KernelRidge.predict_interval` does. Offsets may move rows that are
+        nearly undecided: :meth:`predict` follows the values themselves. Where rows that belong together stay together,
+        probabilities are too sure.
+
+        References
+        ----------
+        Platt, "Probabilistic outputs for support vector machines", Advances in Large Margin Classifiers, 1999.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from widelearn import KernelRidgeClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> model = KernelRidgeClassifier("rbf", alpha=0.1).fit(X, y)
+        >>> model.predict_proba(X[[0, 60, 106]]).round(1)
+        array([[1. , 0. , 0. ],
+               [0. , 1. , 0. ],
+               [0. , 0.2, 0.8]])
+        """
+        fitted = snapshot(self)
+        found, values = calibration_of(fitted), fitted._values(X)
+        if hasattr(values, "__dask_graph__"):
+            from widelearn.distributed import by_block
+
+            return by_block(found.probabilities, values)
+        return found.probabilities(values)
+
+    @available_if(keeps_rows)
+    def predict_log_proba(self, X: ArrayLike) -> Array:
+        """Return the logarithms of :meth:`predict_proba`."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    @available_if(keeps_rows)
+    @capped
+    def predict_set(self, X: ArrayLike, level: float = 0.9) -> Array:
+        """Return which classes each row may have, such that the true one is among them with probability `level`.
+
+        A class c conforms where its margin max_{k≠c} f_-i,k(x) - f_-i,c(x) in the fit without row i exceeds that of
+        row i's own class at row i in fewer than level (n + 1) of the n rows i.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Rows.
+        level : float, default=0.9
+            Share of new rows whose set is to hold their class, between 0 and 1.
+
+        Returns
+        -------
+        ndarray of bool of shape (n, n_classes)
+            Whether a class is in the set. Where a class is plain for more than `level` of the rows, sets of the
+            strangest ones are empty.
+
+        Raises
+        ------
+        AttributeError
+            If the fit keeps no rows, as for :meth:`predict_proba`.
+        ValueError
+            If there are too few rows for `level`, or targets are a multilabel indicator.
+
+        Notes
+        -----
+        If old and new rows are exchangeable and nothing was chosen by them, sets hold the class of at least 2 level - 1
+        of new rows, whatever the law, and in practice of nearly `level`: over all rows, not over those of each class.
+        Rows that have a weight count alike. Costs are those of :meth:`KernelRidge.predict_interval`.
+
+        References
+        ----------
+        Romano, Sesia & Candès, "Classification with valid and adaptive coverage", NeurIPS 2020, section 2.4
+        (jackknife+).
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from widelearn import KernelRidgeClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> model = KernelRidgeClassifier("rbf", alpha=0.1).fit(X, y)
+        >>> model.predict_set(X[[0, 70]], level=0.98)
+        array([[ True, False, False],
+               [False,  True,  True]])
+        """
+        fitted: Any = snapshot(self)
+        if not 0.0 < level < 1.0:
+            raise ValueError(f"level must be between 0 and 1, got {level}.")
+        if fitted.multilabel_:
+            raise ValueError("Sets of classes are those of one label a row, and y was a multilabel indicator.")
+        if hasattr(X, "__dask_graph__"):
+            raise TypeError("Sets of Dask collections are not lazy: pass X.compute().")
+        options = {"accept_sparse": fitted._accept_sparse, "dtype": [np.float64, np.float32], "reset": False}
+        rows = fitted._model.mapped(validate_data(fitted, X, **options))
+        values = np.asarray(fitted._values(X), np.float64)
+        if len(fitted.classes_) == 1:
+            return np.ones((len(values), 1), bool)
+        return conforming(left_out_fits(fitted, fitted._model.posterior), rows, values, level)
+
+
+def calibration_of(fitted: Any) -> Calibration:
+    """Return the map of a fitted classifier's values to probabilities, fitted at the first call."""
+    posterior = fitted._model.posterior
+    found = FITTED.get(posterior)
+    if found is None:
+        labels = Labels(fitted.classes_, fitted.multilabel_)
+        if not labels.multilabel and len(labels.classes) == 1:
+            found = Calibration(labels, np.ones(1), np.zeros(1))
+        else:
+            parts = left_out_fits(fitted, posterior)
+            scores, codes = joined(parts, "scores"), joined(parts, "targets")
+            found = Calibration.of(labels, scores, codes, parts[0].weight)
+        FITTED[posterior] = found
+    return found
+
+
+def joined(parts: list[LeftOut], name: str) -> Array:
+    """Return what left-out fits say of all targets (n, t)."""
+    out = np.empty((parts[0].n, sum(len(part.columns) for part in parts)))
+    for part in parts:
+        out[:, part.columns] = getattr(part, name)
+    return out
+
+
+def conforming(parts: list[LeftOut], X: Array, values: Array, level: float) -> Array:
+    """Return which classes (m, c) conform at rows of fitted values (m, t)."""
+    n = parts[0].n
+    allowed = level * (n + 1)
+    if allowed > n * (1 + 1e-12):
+        need = math.ceil(level / (1.0 - level) * (1.0 - 1e-9))
+        raise ValueError(f"{n} rows are too few for level={level:g}: it takes {need}. Lower the level, or fit more.")
+    scores, codes = by_class(joined(parts, "scores")), by_class(joined(parts, "targets"))
+    own = margins(scores)[np.arange(n), codes.argmax(axis=1)]
+    q = joined(parts, "q")
+    out = np.empty((len(values), scores.shape[1]), bool)
+    for rows, S in moved(parts, X, q.shape[1]):
+        without = values[rows][None, :, :] - S * q[:, None, :]
+        # Rounding must not decide between rows that are equal.
+        less = margins(by_class(without)) > (own + 1e-12 * np.abs(own))[:, None, None]
+        out[rows] = less.sum(axis=0) < allowed - 1e-9
+    return out
+
+
+def moved(parts: list[LeftOut], X: Array, t: int) -> Iterator[tuple[slice, Array]]:
+    """Yield small blocks of rows, and how far each left-out row moves their values, (n, rows, t) or (n, rows, 1)."""
+    n = parts[0].n
+    step = max(AT_ONCE // (8 * n * max(t, 2)), 1)
+    for blocks in zip(*(part.influences(X) for part in parts), strict=True):
+        start, size = blocks[0][0].start, blocks[0][1].shape[1]
+        for rows in row_blocks(size, step):
+            found = np.empty((n, rows.stop - rows.start, t))
+            for part, (_, S) in zip(parts, blocks, strict=True):
+                found[:, :, part.columns] = S[:, rows, None]
+            yield slice(start + rows.start, start + rows.stop), found
+
+
+def by_class(values: Array) -> Array:
+    """Return a column of values for each class; two classes share one, whose sign decides."""
+    return np.concatenate([-values, values], axis=-1) if values.shape[-1] == 1 else values
+
+
+def margins(values: Array) -> Array:
+    """Return by how much the best other class exceeds each class, over the last axis."""
+    best = values.argmax(axis=-1)[..., None]
+    top = np.take_along_axis(values, best, axis=-1)
+    rest = values.copy()
+    np.put_along_axis(rest, best, -np.inf, axis=-1)
+    other = np.broadcast_to(top, values.shape).copy()
+    np.put_along_axis(other, best, rest.max(axis=-1)[..., None], axis=-1)
+    return np.asarray(other - values)
