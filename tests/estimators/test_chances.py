@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 import widelearn as wl
 from widelearn.estimators.calibration import Calibration
-from widelearn.estimators.chances import joined
+from widelearn.estimators.chances import together
 from widelearn.estimators.labels import Labels
 from widelearn.estimators.left_out import left_out_fits
 
@@ -44,6 +44,15 @@ def refitted(model, X, y, weight):
     return np.array(found).reshape(len(rows), -1)
 
 
+def one_copy_out(model, X, y, weight):
+    """Scores (n, t) of rows in fits in which a copy of them is left out, or the row itself if it weighs less."""
+    found = []
+    for i in range(len(X)):
+        rest = weight - np.minimum(weight[i], 1.0) * (np.arange(len(X)) == i)
+        found.append(model.fit(X, y, rest).decision_function(X[[i]])[0])
+    return np.array(found).reshape(len(X), -1)
+
+
 @pytest.mark.parametrize("kind", ["two", "three", "indicator"])
 @pytest.mark.parametrize("model", MODELS, ids=repr)
 def test_scores_are_those_of_refits(rng, model, kind):
@@ -52,34 +61,57 @@ def test_scores_are_those_of_refits(rng, model, kind):
     expected = refitted(model, X, y, weight)
     model.fit(X, y, weight)
     parts = left_out_fits(model, model._model.posterior)
-    np.testing.assert_allclose(joined(parts, "scores"), expected, rtol=0, atol=1e-10)
+    found = together(parts, [part.scores(copies=False) for part in parts])
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10)
     codes = Labels.from_targets(y).encode(y)
-    np.testing.assert_allclose(joined(parts, "targets"), codes, rtol=0, atol=1e-10)
-    expected = Calibration.of(Labels.from_targets(y), expected, codes, weight).probabilities(
-        model._values(X[:9]),
-    )
+    np.testing.assert_allclose(together(parts, [part.targets for part in parts]), codes, rtol=0, atol=1e-10)
+    expected = one_copy_out(model, X, y, weight)
+    model.fit(X, y, weight)
+    expected = Calibration.of(Labels.from_targets(y), expected, codes, weight).probabilities(model._values(X[:9]))
     np.testing.assert_allclose(model.predict_proba(X[:9]), expected, rtol=0, atol=1e-6)
 
 
 def test_two_classes_have_the_logistic_map_of_their_scores(rng):
     scores, y = rng.standard_normal((80, 1)), np.arange(80) % 2
-    scores[:, 0] = 7 * (scores[:, 0] + y)
+    scores[:, 0] = 7 * (scores[:, 0] + 2 * y - 1)
     weight = rng.choice([1.0, 3.0], 80)
     found = Calibration.of(Labels(np.arange(2), False), scores, 2.0 * y[:, None] - 1, weight)
-    weight = weight / weight.mean()
     positive, negative = weight @ y, weight @ (1 - y)
     aims = np.where(y == 1, (positive + 1) / (positive + 2), 1 / (negative + 2))
     rows = np.concatenate([scores, scores]), np.repeat([1, 0], 80)
-    other = LogisticRegression(C=1e10, tol=1e-10).fit(*rows, np.concatenate([weight * aims, weight * (1 - aims)]))
-    np.testing.assert_allclose(found.probabilities(scores), other.predict_proba(scores), atol=1e-4)
+    other = LogisticRegression(C=1e10, tol=1e-10, fit_intercept=False)
+    other.fit(*rows, np.concatenate([weight * aims, weight * (1 - aims)]))
+    np.testing.assert_allclose(found.probabilities(scores), other.predict_proba(scores), atol=1e-5)
 
 
-def test_scores_that_say_nothing_give_the_shares_of_classes(rng):
-    y = np.repeat([0, 1, 2], [100, 200, 300])
-    codes = np.where(y[:, None] == np.arange(3), 1.0, -1.0)
-    found = Calibration.of(Labels(np.arange(3), False), -codes, codes, None)
-    np.testing.assert_allclose(found.probabilities(codes[:1])[0], [1 / 6, 1 / 3, 1 / 2], atol=0.01)
-    assert found.slope == 0.0
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("factor", [1e-150, 1.0, 1e150, -1.0, 0.0])
+def test_any_scores_have_a_slope(classes, factor):
+    codes = np.where(np.arange(60)[:, None] % classes == np.arange(classes), 1.0, -1.0)[:, classes == 2 :]
+    scores = factor * (codes + 0.3 * np.sin(np.arange(60))[:, None])
+    found = Calibration.of(Labels(np.arange(classes), False), scores, codes, np.full(60, 1e-9))
+    chances = found.probabilities(scores)
+    assert np.isfinite(chances).all()
+    sure = 1 / classes if factor <= 0 else 0.9
+    assert chances[codes > 0 if classes > 2 else np.hstack([codes < 0, codes > 0])].mean() >= sure - 1e-12
+
+
+def test_labels_of_an_indicator_have_slopes_of_their_own(rng):
+    codes = np.where(rng.random((200, 2)) < 0.5, 1.0, -1.0)
+    scores = codes * [5.0, 0.1] + rng.standard_normal((200, 2))
+    found = Calibration.of(Labels(np.arange(2), True), scores, codes, None)
+    for j in range(2):
+        alone = Calibration.of(Labels(np.arange(2), False), scores[:, [j]], codes[:, [j]], None)
+        assert found.slope[j] == pytest.approx(alone.slope[0], rel=1e-9)
+
+
+def test_repeated_rows_are_rows_of_more_weight(rng):
+    X, y = problem(rng, "three")
+    weight = rng.integers(1, 4, len(X))
+    for model in MODELS:
+        one = model.fit(X, y, weight).predict_proba(X)
+        other = model.fit(np.repeat(X, weight, axis=0), np.repeat(y, weight)).predict_proba(X)
+        np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
 @pytest.mark.parametrize("weighted", ["classes", "rows"])
@@ -90,9 +122,10 @@ def test_weights_count_as_in_the_fit(rng, weighted):
         model = wl.KernelRidgeClassifier("rbf", class_weight={"a": 9.0, "b": 1.0}).fit(X, y)
     else:
         model = wl.FeatureRidgeClassifier(FEW).fit(X, y, np.where(heavy, 9.0, 1.0))
+    chances, plain = model.predict_proba(X)[:, 0], wl.KernelRidgeClassifier("rbf").fit(X, y).predict_proba(X)[:, 0]
     share = 9 * heavy.sum() / (9 * heavy.sum() + (~heavy).sum())
-    chances = model.predict_proba(X)[:, 0]
-    assert np.average(chances, weights=np.where(heavy, 9.0, 1.0)) == pytest.approx(share, abs=0.03)
+    assert np.average(chances, weights=np.where(heavy, 9.0, 1.0)) == pytest.approx(share, abs=0.08)
+    assert chances.mean() > plain.mean() + 0.2
 
 
 def test_they_are_as_good_as_those_of_refits_to_folds():

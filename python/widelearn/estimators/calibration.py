@@ -3,50 +3,47 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import special
-from scipy.optimize import minimize
+from scipy.optimize import brentq
 
 from widelearn.estimators.labels import Labels
 from widelearn.runtime import Array
 
-# Weight of the squared offsets beside one row: what all offsets of a softmax share is no matter of the rows.
-FLAT = 1e-6
+# Doublings of the slope that are tried.
+DOUBLINGS = 60
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Values v become odds: v_c times a slope plus the offset of column c, on their way into the softmax or logistic.
+    """Values v times a slope, the inverse of a temperature, are odds: of the softmax, or of the logistic function.
 
-    All classes of a softmax share a slope (1,), the inverse of a temperature; each label of an indicator has its own.
+    All classes share one slope (1,), and each label of an indicator has its own. Ridge regression on +1 and -1 aims at
+    2 p - 1, which is zero where p is a half, so there is no offset: the most probable class is the predicted one.
     """
 
     labels: Labels
     slope: Array
-    offset: Array
 
     @classmethod
     def of(cls, labels: Labels, scores: Array, codes: Array, weight: Array | None) -> Calibration:
-        """Return the map of the least log loss of scores (n, t), whose rows have codes +1 or -1 and weights."""
-        weight = np.ones(len(scores)) if weight is None else weight / weight.mean()
-        # Scores about 1, so that slopes are.
-        scale = np.sqrt(np.mean(np.square(scores), axis=0 if labels.multilabel else None, keepdims=True)).ravel()
-        scale = np.where((scale > 0.0) & np.isfinite(scale), scale, 1.0)
-        hits = smoothed(codes > 0, weight)
+        """Return the map of the least log loss of scores (n, t), whose rows have codes +1 or -1 and weights.
+
+        A row of weight w counts as w rows; weights whose mean is below 1 count by their shares alone.
+        """
+        weight = np.ones(len(scores)) if weight is None else weight / min(weight.mean(), 1.0)
+        aims = smoothed(codes > 0, weight)
         if labels.multilabel or scores.shape[1] == 1:
-            pairs = (fitted(scores[:, [j]] / scale[j], hits[:, [j]], weight) for j in range(scores.shape[1]))
-            slope, offset = (np.concatenate(each) for each in zip(*pairs, strict=True))
-        else:
-            slope, offset = fitted(scores / scale, hits / hits.sum(axis=1, keepdims=True), weight)
-        return cls(labels, slope / scale, offset)
+            each = [steepness(scores[:, [j]], aims[:, [j]], weight) for j in range(scores.shape[1])]
+            return cls(labels, np.array(each))
+        return cls(labels, np.array([steepness(scores, aims / aims.sum(axis=1, keepdims=True), weight)]))
 
     def probabilities(self, values: Array) -> Array:
         """Return probabilities (n, n_classes), or of labels (n, t), by fitted values (n, t)."""
         if not self.labels.multilabel and len(self.labels.classes) == 1:
             return np.ones((len(values), 1))
-        return self.labels.probabilities(values * self.slope + self.offset)
+        return self.labels.probabilities(values * self.slope)
 
 
 def smoothed(hits: Array, weight: Array) -> Array:
@@ -59,24 +56,19 @@ def smoothed(hits: Array, weight: Array) -> Array:
     return np.asarray(np.where(hits, (positive + 1.0) / (positive + 2.0), 1.0 / (negative + 2.0)))
 
 
-def fitted(scores: Array, aims: Array, weight: Array) -> tuple[Array, Array]:
-    """Return the slope (1,), at least 0, and offsets (t,) of the least log loss.
+def steepness(scores: Array, aims: Array, weight: Array) -> float:
+    """Return the slope of the least log loss, at least 0: logistic for one column, else of the softmax."""
+    size = float(np.abs(scores).max(initial=0.0))
+    if not 0.0 < size < np.inf:
+        return 1.0
+    scores = scores / size
 
-    That is of the logistic function for one column, and of the softmax for several.
-    """
-    single = scores.shape[1] == 1
+    def rise(slope: float) -> float:
+        found = special.expit(slope * scores) if scores.shape[1] == 1 else special.softmax(slope * scores, axis=1)
+        return float(weight @ ((found - aims) * scores).sum(axis=1))
 
-    def loss(point: Array) -> tuple[float, Array]:
-        odds = scores * point[0] + point[1:]
-        total = np.logaddexp(0.0, odds) if single else special.logsumexp(odds, axis=1, keepdims=True)
-        gap = (special.expit(odds) if single else np.exp(odds - total)) - aims
-        value = weight @ (total[:, 0] - (aims * odds).sum(axis=1)) + FLAT * np.square(point[1:]).sum()
-        slope = weight @ (gap * scores).sum(axis=1)
-        return float(value), np.concatenate([[slope], weight @ gap + 2 * FLAT * point[1:]])
-
-    start = np.concatenate([[1.0], np.zeros(scores.shape[1])])
-    objective: Any = loss
-    bounds: Any = [(0.0, None)] + [(None, None)] * scores.shape[1]
-    options: dict[str, Any] = {"maxiter": 500, "ftol": 1e-12, "gtol": 1e-8 * len(scores)}
-    found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-    return found.x[:1], found.x[1:]
+    # The loss is convex, and rises in the end: aims are never 0 or 1.
+    if rise(0.0) >= 0.0:
+        return 0.0
+    high = next((2.0**k for k in range(DOUBLINGS) if rise(2.0**k) >= 0.0), None)
+    return (2.0**DOUBLINGS if high is None else float(brentq(rise, 0.0, high, rtol=1e-12))) / size

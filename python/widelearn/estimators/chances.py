@@ -9,11 +9,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.calibration import Calibration
-from widelearn.estimators.labels import Labels, SignClassifier
+from widelearn.estimators.labels import Labels
 from widelearn.estimators.left_out import LeftOut, knows_rows, left_out_fits
 from widelearn.estimators.posterior import Posterior
 from widelearn.features.state import snapshot
@@ -31,25 +30,25 @@ FITTED: WeakKeyDictionary[Posterior, Calibration] = WeakKeyDictionary()
 
 
 def keeps_rows(estimator: Any) -> bool:
-    """Whether a fitted classifier keeps rows to be left out; AttributeError says why not."""
-    model = vars(estimator).get("_model")
-    if model is not None and not knows_rows(getattr(model, "posterior", None)):
+    """Whether a classifier keeps rows to be left out, if it is fitted; AttributeError says why not."""
+    model, kernel = vars(estimator).get("_model"), getattr(estimator, "kernel", None)
+    lacks = model is not None and not knows_rows(getattr(model, "posterior", None))
+    if lacks or (isinstance(kernel, str) and kernel == "precomputed"):
         raise AttributeError(NO_CHANCES.format(type(estimator).__name__))
     return True
 
 
-class LeftOutClassifier(SignClassifier):
-    """A classifier by ridge regression on +1 and -1, whose model keeps rows that can be left out (`_model`)."""
+class Chances:
+    """What classifiers by ridge regression on +1 and -1 have whose model keeps rows to be left out (`_model`)."""
 
-    @available_if(keeps_rows)
     @capped
     def predict_proba(self, X: ArrayLike) -> Array:
         """Return the probability of every class (n, n_classes), or of every label of a multilabel indicator (n, t).
 
-        It is the softmax of fitted values v_c times a slope plus an offset of each class; for two classes, and each
-        label of an indicator, the logistic function of a v + b. Slope and offsets have the least log loss of the values
-        that rows have in fits without them, in closed form: no row is held out, and nothing is fitted again. Weights of
-        rows and classes count as in the fit.
+        It is the softmax of fitted values times a slope, the inverse of a temperature; for two classes, and each label
+        of an indicator, the logistic function. The slope has the least log loss of the values that rows have in fits
+        without them, in closed form: no row is held out, and nothing is fitted again. The most probable class is the
+        predicted one.
 
         Parameters
         ----------
@@ -71,9 +70,10 @@ class LeftOutClassifier(SignClassifier):
 
         Notes
         -----
-        The first call costs what that of :meth:`KernelRidge.predict_interval` does. Offsets may move rows that are
-        nearly undecided: :meth:`predict` follows the values themselves. Where rows that belong together stay together,
-        probabilities are too sure.
+        The first call costs what that of :meth:`KernelRidge.predict_interval` does. A row of weight w counts as w rows,
+        of which one is left out: where weights say something else, and are large, divide them and alpha by their mean.
+        With class weights whole rows are left out, and probabilities are those of classes that are as frequent as their
+        weights say. Rows that repeat each other, or belong together, make probabilities too sure.
 
         References
         ----------
@@ -98,13 +98,11 @@ class LeftOutClassifier(SignClassifier):
             return by_block(found.probabilities, values)
         return found.probabilities(values)
 
-    @available_if(keeps_rows)
-    def predict_log_proba(self, X: ArrayLike) -> Array:
+    def predict_log_proba(self: Any, X: ArrayLike) -> Array:
         """Return the logarithms of :meth:`predict_proba`."""
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
-    @available_if(keeps_rows)
     @capped
     def predict_set(self, X: ArrayLike, level: float = 0.9) -> Array:
         """Return which classes each row may have, such that the true one is among them with probability `level`.
@@ -175,20 +173,22 @@ def calibration_of(fitted: Any) -> Calibration:
     if found is None:
         labels = Labels(fitted.classes_, fitted.multilabel_)
         if not labels.multilabel and len(labels.classes) == 1:
-            found = Calibration(labels, np.ones(1), np.zeros(1))
+            found = Calibration(labels, np.ones(1))
         else:
             parts = left_out_fits(fitted, posterior)
-            scores, codes = joined(parts, "scores"), joined(parts, "targets")
+            # A weight that evens out classes is no number of rows.
+            scores = together(parts, [part.scores(copies=not fitted._class_weighted) for part in parts])
+            codes = together(parts, [part.targets for part in parts])
             found = Calibration.of(labels, scores, codes, parts[0].weight)
         FITTED[posterior] = found
     return found
 
 
-def joined(parts: list[LeftOut], name: str) -> Array:
-    """Return what left-out fits say of all targets (n, t)."""
+def together(parts: list[LeftOut], found: list[Array]) -> Array:
+    """Return what left-out fits say of their targets as columns of all targets (n, t)."""
     out = np.empty((parts[0].n, sum(len(part.columns) for part in parts)))
-    for part in parts:
-        out[:, part.columns] = getattr(part, name)
+    for part, values in zip(parts, found, strict=True):
+        out[:, part.columns] = values
     return out
 
 
@@ -199,9 +199,10 @@ def conforming(parts: list[LeftOut], X: Array, values: Array, level: float) -> A
     if allowed > n * (1 + 1e-12):
         need = math.ceil(level / (1.0 - level) * (1.0 - 1e-9))
         raise ValueError(f"{n} rows are too few for level={level:g}: it takes {need}. Lower the level, or fit more.")
-    scores, codes = by_class(joined(parts, "scores")), by_class(joined(parts, "targets"))
+    scores = by_class(together(parts, [part.scores(copies=False) for part in parts]))
+    codes = by_class(together(parts, [part.targets for part in parts]))
     own = margins(scores)[np.arange(n), codes.argmax(axis=1)]
-    q = joined(parts, "q")
+    q = together(parts, [part.q for part in parts])
     out = np.empty((len(values), scores.shape[1]), bool)
     for rows, S in moved(parts, X, q.shape[1]):
         without = values[rows][None, :, :] - S * q[:, None, :]

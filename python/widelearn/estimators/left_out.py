@@ -39,8 +39,10 @@ class LeftOut(ABC):
     columns: Array
     q: Array
     targets: Array
-    # Of rows, in units, None where all have the same.
+    # In the user's units, None where all are 1.
     weight: Array | None
+    # What q takes from y - f(x): (y_i - f(x_i)) / q_i, (n,).
+    left: Array
     size: int
     share: float = 1.0
 
@@ -49,10 +51,16 @@ class LeftOut(ABC):
         """How many rows are left out, each by itself."""
         return len(self.q)
 
-    @property
-    def scores(self) -> Array:
-        """The values (n, t) at rows of the fits without them."""
-        return self.targets - self.q
+    def scores(self, *, copies: bool) -> Array:
+        """Return the values (n, t) at rows of the fits without them.
+
+        With `copies` a row of weight w > 1 is w rows, and one of them is left out.
+        """
+        if not copies or self.weight is None:
+            return self.targets - self.q
+        kept = 1.0 - np.minimum(1.0, 1.0 / self.weight)
+        part = self.left / (self.left + kept * (1.0 - self.left))
+        return self.targets - self.q * part[:, None]
 
     @property
     @abstractmethod
@@ -79,7 +87,8 @@ class DualLeftOut(LeftOut):
         n = len(self.root)
         self.posterior, self.columns, self.size = posterior, columns, 8 * n * n
         check_memory(24 * n * n, f"The factor of the kernel matrix of {n} rows", "Fit fewer rows.")
-        self.weight = None if posterior.weight is None else posterior.weight[kept]
+        weight = None if posterior.weight is None else posterior.weight[kept]
+        self.weight = None if weight is None else np.ldexp(weight, posterior.units.weight)
         self.factor: RidgeFactor = posterior._factor(penalty)
         self.ones = self.u = np.zeros(n)
         self.diagonal = self.root**2 * self.factor.inverse_diagonal()
@@ -87,6 +96,7 @@ class DualLeftOut(LeftOut):
             self.ones = self._solved(np.ones((n, 1)))[:, 0]
             self.u = self.ones / self.ones.sum()
             self.diagonal -= self.ones * self.u
+        self.left = penalty * self.diagonal / self.root**2
         about = None if posterior.about is None else posterior.about[kept]
         dual = self._solved(about) if posterior.dual is None and about is not None else posterior.dual
         dual = np.asarray(dual) if posterior.dual is None else np.asarray(dual)[kept]
@@ -138,7 +148,7 @@ class PrimalLeftOut(LeftOut):
         self.base = 1.0 / moments.weight if intercept else 0.0
         self.share = rows.share
         self.factor = RidgeFactor(moments.zz.copy(), penalty) if intercept else posterior._factor(penalty)
-        self.weight = rows.weight
+        self.weight = None if rows.weight is None else np.ldexp(rows.weight, posterior.units.weight)
         self.factors = np.ones(n) if rows.weight is None else rows.weight.astype(np.float64)
         Z = np.asarray(posterior.features.transform(rows.X), np.float64)
         about = Z if rows.center is None else Z - rows.center

@@ -8,17 +8,18 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils.metaestimators import available_if
 
-from widelearn.estimators.chances import LeftOutClassifier
+from widelearn.estimators.chances import Chances, keeps_rows
 from widelearn.estimators.feature_ridge.blocks import Blocks, Callback, classes_of, model_of_blocks, open_table
 from widelearn.estimators.feature_ridge.fit import BaseFeatureRidge, model_with, read_labels
 from widelearn.estimators.feature_ridge.systems import Rows
-from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, refuse_balanced
+from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier, refuse_balanced
 from widelearn.features.state import refitting
 from widelearn.kernels.parameters import checks_parameters
 
 
-class FeatureRidgeClassifier(LeftOutClassifier, BaseFeatureRidge):
+class FeatureRidgeClassifier(SignClassifier, BaseFeatureRidge):
     """Classify by ridge regression on a feature map, with +1 for a row's class and -1 for every other.
 
     The objective, with those codes for y, is that of :class:`FeatureRidge`. Targets are the columns of codes: two
@@ -97,6 +98,9 @@ class FeatureRidgeClassifier(LeftOutClassifier, BaseFeatureRidge):
         self.features, self.alpha, self.fit_intercept = features, alpha, fit_intercept
         self.class_weight, self.precision, self.random_state = class_weight, precision, random_state
 
+    predict_proba = available_if(keeps_rows)(Chances.predict_proba)
+    predict_log_proba = available_if(keeps_rows)(Chances.predict_log_proba)
+    predict_set = available_if(keeps_rows)(Chances.predict_set)
     _read = read_labels
 
     @checks_parameters()

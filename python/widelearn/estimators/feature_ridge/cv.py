@@ -10,13 +10,13 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
-from widelearn.estimators.chances import LeftOutClassifier
+from widelearn.estimators.chances import Chances, keeps_rows
 from widelearn.estimators.feature_ridge.classifier import FeatureRidgeClassifier
 from widelearn.estimators.feature_ridge.fit import NEEDS_GCV, BaseFeatureRidge, fit_grouped, read_labels, read_numbers
 from widelearn.estimators.feature_ridge.regressor import FeatureRidge
 from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.folds import GroupedFit
-from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight
+from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
 from widelearn.estimators.penalty import ALPHAS, Penalty, choice_of
 from widelearn.runtime import Array
 
@@ -169,7 +169,7 @@ class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseFeatureRi
         return choice_of(self.cv, self.alphas, rows, per_target=self.alpha_per_target, store=self.store_cv_results)
 
 
-class FeatureRidgeClassifierCV(LeftOutClassifier, BaseFeatureRidge):
+class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
     """Classify by ridge regression on a feature map, the penalty chosen by leaving out rows.
 
     The objective is that of :class:`FeatureRidgeClassifier`: least squares on codes, +1 for a row's class and -1 for
@@ -261,6 +261,9 @@ class FeatureRidgeClassifierCV(LeftOutClassifier, BaseFeatureRidge):
     fit_blocks = available_if(takes_batches)(FeatureRidgeClassifier.fit_blocks)
     alpha_, best_score_ = FeatureRidgeCV.alpha_, FeatureRidgeCV.best_score_
     cv_results_, _sums_suffice = FeatureRidgeCV.cv_results_, FeatureRidgeCV._sums_suffice
+    predict_proba = available_if(keeps_rows)(Chances.predict_proba)
+    predict_log_proba = available_if(keeps_rows)(Chances.predict_log_proba)
+    predict_set = available_if(keeps_rows)(Chances.predict_set)
     _read = read_labels
     _in_doubles = True
 

@@ -260,6 +260,7 @@ def read_labels(
     labels = Labels.from_targets(y, classes)
     if flat is None:
         draft.classes_, draft.multilabel_ = labels.classes, labels.multilabel
+    draft._class_weighted = draft.class_weight is not None
     codes = labels.encode(y, np.float64 if draft._in_doubles else np.int8)
     weight = check_weight(sample_weight, x, idle=idle, in_doubles=draft._in_doubles)
     return Rows(x, codes, labels.weights(y, draft.class_weight, weight), codes.shape[1] == 1, labels)

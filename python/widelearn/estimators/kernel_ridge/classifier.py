@@ -7,18 +7,19 @@ from os import PathLike
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils.metaestimators import available_if
 
-from widelearn.estimators.chances import LeftOutClassifier
+from widelearn.estimators.chances import Chances, keeps_rows
 from widelearn.estimators.feature_ridge.classifier import FeatureRidgeClassifier
 from widelearn.estimators.feature_ridge.fit import read_labels
 from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, solve_one
 from widelearn.estimators.kernel_ridge.regressor import KernelRidge
-from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight
+from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
 from widelearn.kernels import Kernel
 from widelearn.runtime import Array
 
 
-class KernelRidgeClassifier(LeftOutClassifier, BaseKernelRidge):
+class KernelRidgeClassifier(SignClassifier, BaseKernelRidge):
     """Classify by kernel ridge regression on +1 for a row's class and -1 for every other.
 
     The objective, with those codes for y, is that of :class:`KernelRidge`; two classes share one target, and each
@@ -101,6 +102,9 @@ class KernelRidgeClassifier(LeftOutClassifier, BaseKernelRidge):
     """
 
     _parameter_constraints = KernelRidge._parameter_constraints | CLASS_WEIGHT
+    predict_proba = available_if(keeps_rows)(Chances.predict_proba)
+    predict_log_proba = available_if(keeps_rows)(Chances.predict_log_proba)
+    predict_set = available_if(keeps_rows)(Chances.predict_set)
     _read = read_labels
     _solve = solve_one
     _by_blocks = FeatureRidgeClassifier

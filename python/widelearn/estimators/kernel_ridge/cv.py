@@ -7,13 +7,14 @@ from typing import Any, ClassVar
 from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
 
-from widelearn.estimators.chances import LeftOutClassifier
+from widelearn.estimators.chances import Chances, keeps_rows
 from widelearn.estimators.feature_ridge.fit import read_labels, read_numbers
 from widelearn.estimators.folds import GroupedFit
 from widelearn.estimators.intervals import IntervalRegressor
 from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, fit_grouped, solve_best
-from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight
+from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
 from widelearn.estimators.penalty import ALPHAS
 from widelearn.estimators.posterior import GaussianProcess
 from widelearn.kernels import Kernel
@@ -126,7 +127,7 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseKernelRidg
         self.kernel, self.alphas, self.fit_intercept, self.cv = kernel, alphas, fit_intercept, cv
 
 
-class KernelRidgeClassifierCV(LeftOutClassifier, BaseKernelRidge):
+class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
     """Classify by kernel ridge regression, kernel and penalty chosen by leaving out rows.
 
     The objective is that of :class:`KernelRidgeClassifier`: least squares on +1 for a row's class and -1 for every
@@ -199,6 +200,9 @@ class KernelRidgeClassifierCV(LeftOutClassifier, BaseKernelRidge):
     """
 
     _parameter_constraints = KernelRidgeCV._parameter_constraints | CLASS_WEIGHT
+    predict_proba = available_if(keeps_rows)(Chances.predict_proba)
+    predict_log_proba = available_if(keeps_rows)(Chances.predict_log_proba)
+    predict_set = available_if(keeps_rows)(Chances.predict_set)
     _read = read_labels
     _solve = solve_best
     _fit_grouped = fit_grouped

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
 
-from widelearn.estimators.chances import LeftOutClassifier
+from widelearn.estimators.chances import Chances, keeps_rows
 from widelearn.estimators.feature_ridge.fit import read_labels, read_numbers
 from widelearn.estimators.intervals import IntervalRegressor
-from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight
+from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
 from widelearn.estimators.recursive.fit import BaseRecursive
 from widelearn.kernels import Kernel
 
@@ -169,7 +170,7 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
         self.random_state, self.callback = random_state, callback
 
 
-class RecursiveFeatureMachineClassifier(LeftOutClassifier, BaseRecursive):
+class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
     """Classify by kernel ridge on +1 and -1 in a metric learned from its own gradients.
 
     The recursion, with those codes for y, is that of :class:`RecursiveFeatureMachine`; two classes share one target,
@@ -255,6 +256,9 @@ class RecursiveFeatureMachineClassifier(LeftOutClassifier, BaseRecursive):
     """
 
     _parameter_constraints = RecursiveFeatureMachine._parameter_constraints | CLASS_WEIGHT
+    predict_proba = available_if(keeps_rows)(Chances.predict_proba)
+    predict_log_proba = available_if(keeps_rows)(Chances.predict_log_proba)
+    predict_set = available_if(keeps_rows)(Chances.predict_set)
     _read = read_labels
 
     def __init__(
