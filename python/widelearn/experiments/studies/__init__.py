@@ -62,7 +62,7 @@ PAPERS = {
         "emergence",
         "beyond-kernels",
     ),
-    "real_data": ("real-ladder", "uci-ntk"),
+    "real_data": ("real-ladder", "uci-ntk", "interval-coverage"),
 }
 NAMES = tuple(name for names in PAPERS.values() for name in names)
 

@@ -93,19 +93,19 @@ def tables(data: str) -> tuple[RealTable, ...]:
 def _there(root: Path) -> Iterator[RealTable | None]:
     for place, target, dropped in HEADED:
         if (root / place).is_file():
-            header, *lines = _lines(root / place)
+            header, *lines = lines_of(root / place)
             yield _table(Path(place).stem, lines, header.index(target), [header.index(one) for one in dropped])
     for place in BARE:
         if (root / place).is_file():
-            yield _table(Path(place).name.split(".")[0], _lines(root / place), -1)
+            yield _table(Path(place).name.split(".")[0], lines_of(root / place), -1)
     balanced, imbalanced = (sorted((root / place).glob("*.dat")) for place in KEEL)
     for path in balanced:
         if path.stem not in TWICE:
-            yield _table(path.stem, _lines(path), -1)
+            yield _table(path.stem, lines_of(path), -1)
     parents: dict[str, list[RealTable]] = {}
     for path in imbalanced:
         parent = re.match(r"[a-z-]*[a-z]", path.stem)
-        table = None if parent is None or parent[0] in WHOLE else _table(path.stem, _lines(path), -1)
+        table = None if parent is None or parent[0] in WHOLE else _table(path.stem, lines_of(path), -1)
         if table is not None and parent is not None:
             parents.setdefault(parent[0], []).append(table)
     for some in parents.values():
@@ -113,7 +113,7 @@ def _there(root: Path) -> Iterator[RealTable | None]:
         yield max(some, key=lambda one: float(np.bincount(one.y).min() / len(one.y)))
 
 
-def _lines(path: Path) -> list[list[str]]:
+def lines_of(path: Path) -> list[list[str]]:
     """Return the cells of a file of text; nothing in it is run."""
     content = read_regular(path, MOST_BYTES)
     if path.suffix == ".gz":
@@ -131,12 +131,12 @@ def _table(name: str, lines: Sequence[Sequence[str]], target: int, dropped: Sequ
     classes, y = np.unique([row[target] for row in whole], return_inverse=True)
     if len(whole) > MOST_ROWS or len(classes) < 2 or np.bincount(y).min() < FEWEST:
         return None
-    columns = [_column([row[at] for row in whole]) for at in range(width) if at != target and at not in dropped]
+    columns = [column_of([row[at] for row in whole]) for at in range(width) if at != target and at not in dropped]
     X = np.hstack(columns)
     return RealTable(name, X[:, np.ptp(X, axis=0) > 0], y.astype(np.int64))
 
 
-def _column(cells: Sequence[str]) -> Array:
+def column_of(cells: Sequence[str]) -> Array:
     """Return a column of numbers, or a column of 0 and 1 for each category."""
     try:
         numbers = np.array([float(cell) for cell in cells])
