@@ -139,6 +139,17 @@ def test_what_rounding_spoils_is_told_of(rng):
         assert np.isfinite(model.predict_interval(X[1:])).all()
 
 
+@pytest.mark.parametrize("alpha", [1.0, 1e-6])
+@pytest.mark.parametrize(("n", "columns"), [(300, 50), (400, 390), (100, 300)])
+def test_single_precision_is_enough_without_a_word(rng, n, columns, alpha):
+    X = rng.standard_normal((n, 5))
+    y = np.sin(X[:, 0]) + 0.3 * rng.standard_normal(n)
+    model = wl.FeatureRidge(wl.RandomFeatures(columns, random_state=0), alpha)
+    one = model.fit(X, y).predict_interval(X[:9])
+    other = model.fit(X.astype(np.float32), y.astype(np.float32)).predict_interval(X[:9].astype(np.float32))
+    np.testing.assert_allclose(other, one, rtol=0, atol=2e-3)
+
+
 def test_rows_may_be_sparse_frames_or_in_pipelines(rng):
     X, y = rng.standard_normal((60, 4)), rng.standard_normal(60)
     expected = wl.FeatureRidge("passthrough").fit(X, y).predict_interval(X)

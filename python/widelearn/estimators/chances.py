@@ -73,7 +73,8 @@ class Chances:
         The first call costs what that of :meth:`KernelRidge.predict_interval` does. A row of weight w counts as w rows,
         of which one is left out: where weights say something else, and are large, divide them and alpha by their mean.
         With class weights whole rows are left out, and probabilities are those of classes that are as frequent as their
-        weights say. Rows that repeat each other, or belong together, make probabilities too sure.
+        weights say. Rows that repeat each other, or belong together, make probabilities too sure: there, and where one
+        slope is too stiff for many rows, take CalibratedClassifierCV with folds that keep groups, or method="isotonic".
 
         References
         ----------

@@ -77,7 +77,8 @@ class IntervalRegressor:
         Weights count in the fit; rows that have one count alike in the quantiles. Rows must be exchangeable with new
         ones: for groups or times that stay together intervals are too short. What was chosen by all rows, such as a
         penalty, a length, centres or a metric, stays as it is when a row is left out: where few rows chose much, as in
-        a recursive machine, errors are too small and so are intervals.
+        a recursive machine, errors are too small and so are intervals. MAPIE, which refits to folds, takes these
+        estimators like any other, and times, groups and intervals that follow the spread of the noise.
 
         References
         ----------

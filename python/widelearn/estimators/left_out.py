@@ -24,8 +24,8 @@ from widelearn.runtime import Array, available_memory, check_memory, row_blocks,
 
 # What was factored for one call serves the next ones, where it takes so small a part of memory.
 PART = 4
-# Relative errors of left-out errors that are passed over.
-ROUGH = 1e-6
+# Relative errors of left-out errors that are passed over, and those of products in single precision.
+ROUGH, ROUGH_SINGLE = 1e-6, 0.1
 # Of a posterior that is still there: neither pickles nor files hold them.
 KEPT: WeakKeyDictionary[Posterior, list[LeftOut]] = WeakKeyDictionary()
 
@@ -160,7 +160,7 @@ class PrimalLeftOut(LeftOut):
         # Moments are off by a share of the sizes D of their columns, and own shares so by that times ‖D M⁻¹ z‖².
         sizes = moments.zz.diagonal() + moments.weight * np.square(moments.mean_z - self.center) + penalty
         off = self.factors * (blur(np.ones(p), None, moments.unit) * (sizes @ np.square(turned))) + EPS
-        self.spoilt = self.left < off / ROUGH
+        self.spoilt = self.left < off / (ROUGH_SINGLE if moments.unit > EPS else ROUGH)
         # A row that determines itself says nothing of its error.
         self.left = np.where(self.spoilt, np.maximum(self.left, off), self.left)
         self.q = posterior.units.original(errors / self.left[:, None], "The left-out errors")[:, columns]
