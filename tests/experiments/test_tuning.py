@@ -5,7 +5,9 @@ import pytest
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 
+import widelearn as wl
 from made_tables import curved, problem
+from widelearn.estimators import chances
 from widelearn.experiments.comparison import methods
 from widelearn.experiments.comparison.answers import answer, predict_in_blocks
 from widelearn.experiments.comparison.plans import Grid, Sample, Setting, TuningPlan, fit_on, plain
@@ -158,3 +160,25 @@ def test_methods_are_chosen_by_name():
     for names, message in (("nkt", "did you mean 'ntk'"), ("foo", "there are dummy, linear"), (",", "names no model")):
         with pytest.raises(InputError, match=message):
             methods.choose(names)
+
+
+def test_kernels_that_have_no_room_for_probabilities_give_scores(monkeypatch):
+    arrays = problem(curved(60), "label").arrays
+    model = wl.KernelRidgeClassifier("rbf").fit(arrays["X_train"], arrays["y_train"])
+    assert answer(model, arrays["X_test"], 2).probability is not None
+    model.fit(arrays["X_train"], arrays["y_train"])
+    monkeypatch.setattr(chances, "calibration_of", lambda fitted: raise_memory())
+    found = answer(model, arrays["X_test"], 2)
+    assert (found.probability, found.scores.shape) == (None, (len(arrays["X_test"]), 2))
+
+
+def raise_memory():
+    raise MemoryError("no room")
+
+
+@pytest.mark.filterwarnings("ignore:Rounding errors may leave")
+def test_kernels_are_tuned_by_log_loss():
+    plan = methods.choose("rbf")[0].plan(Setting("classification", 0, 1.0, 112, 2))
+    choice = tune(plan, folds(problem(curved(), "label"), 2), "log_loss")
+    assert choice.complete
+    assert 0 < choice.cv_score < 0.7

@@ -32,9 +32,15 @@ def answer(estimator: Any, X: Any, classes: int, *, full: bool = True) -> Output
     if not classes or not full:
         return Output(prediction.reshape(len(X)))
     for name in ("predict_proba", "decision_function"):
-        if hasattr(estimator, name):
+        if not hasattr(estimator, name):
+            continue
+        try:
             values = in_blocks(getattr(estimator, name), X)
             break
+        except MemoryError:
+            # Probabilities of kernels take a factor that their iterations did without.
+            if name == "decision_function" or not hasattr(estimator, "decision_function"):
+                raise
     else:
         return Output(prediction)
     values = np.column_stack([-values, values]) if values.ndim == 1 else values

@@ -202,6 +202,9 @@ def on_kernel(
     """Plan kernel ridge: the kernel is evaluated once for all alphas."""
 
     def path(outer: Parameters, inner: Sequence[Parameters], fit: Sample, X: Matrix, ask: Any) -> list[Output]:
+        if len(inner) == 1:
+            # No matrix is shared, and a model that has its rows has probabilities, too.
+            return [ask(fit_on(final(outer, inner[0]), fit.X, fit.y, fit.weight), X)]
         values = kernel(outer)
         A, B = values(fit.X), values(X, fit.X)
         return [ask(fit_on(solver(one), A, fit.y, fit.weight), B) for one in inner]
