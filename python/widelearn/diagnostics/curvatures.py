@@ -32,9 +32,9 @@ class HessianEigenvalue:
     ----------
     value : float
         The smallest eigenvalue, negative where the objective falls to both sides.
-    direction : ndarray of shape (m, d)
+    direction : ndarray of shape (m, d), or (m, d + 1) with thresholds
         The part of its unit eigenvector along the movement W; the whole of it without a linear part.
-    linear_direction : ndarray of shape (d + 1, c), or None
+    linear_direction : ndarray of shape (d + 1, c), or (d + 2, c) with thresholds, or None
         Its part along β and, last, b; None without a linear part.
     largest : float
         The largest eigenvalue, to 1 %.
@@ -272,8 +272,8 @@ def curvature_identity(
         The rows it was fitted to.
     y : array-like of shape (n,) or (n, c)
         Their targets or labels.
-    movement : array-like of shape (m, d)
-        W*, for instance that of :func:`explicit_solution`.
+    movement : array-like of shape (m, d), or (m, d + 1) with thresholds
+        W*, for instance that of :func:`explicit_solution`; last, thresholds over sqrt(d bias_variance).
     sample_weight : array-like of shape (n,), optional
         Their weights, if it was fitted with weights.
     draws : int, default=20

@@ -98,7 +98,9 @@ def directions(model: Any, n_directions: int | None = None, *, truth: ArrayLike 
     """
     refuse_order(model, "Recovery of directions")
     expansion, W = fitted_net(model)
-    d = W.shape[1]
+    d = model.W_.shape[1]
+    # A threshold is no direction of the rows.
+    W = W[:, :d]
     axes = None if truth is None else _true(truth, d)
     row = hermite_coefficients(expansion.activation, DEGREES, derivative=2)
     signed = row[0] ** 2 >= SIGNED * float(row @ row)

@@ -26,6 +26,8 @@ LARGEST = 1e70
 FITTED = (
     "W_",
     "W0_",
+    "b_",
+    "b0_",
     "a_",
     "coef_",
     "intercept_",
@@ -33,6 +35,7 @@ FITTED = (
     "activation_scale_",
     "alpha_",
     "linear_alpha_",
+    "bias_variance_",
     "x_scale_",
     "y_scale_",
 )
@@ -56,9 +59,19 @@ def fitted_net(model: Any) -> tuple[Expansion, Array]:
     """Return a fitted Taylor model's expansion, σ divided by its scale, and its movement W."""
     check_fitted(model)
     W, W0, a = (np.asarray(part, dtype=float) for part in (model.W_, model.W0_, model.a_))
+    if last := last_column(model):
+        W, W0 = (
+            np.column_stack([part, np.asarray(biases, dtype=float) / last])
+            for part, biases in ((W, model.b_), (W0, model.b0_))
+        )
     a = a.reshape(len(W0), -1) / float(model.activation_scale_)
     orders = model.order if isinstance(model.order, tuple) else (model.order,)
     return Expansion(W0, a, model.activation_, orders), W
+
+
+def last_column(model: Any) -> float:
+    """Return the constant last column of rows in a model's units, which thresholds are read from; 0 is none."""
+    return float(model.W_.shape[-1] * model.bias_variance_) ** 0.5
 
 
 def order_of(model: Any) -> int:
@@ -73,6 +86,8 @@ def scaled_rows(model: Any, X: ArrayLike) -> Array:
         if model.whiten:
             rows = (rows - model.mean_) @ np.asarray(model.whitening_, dtype=float)
         rows = np.ascontiguousarray(rows / float(model.x_scale_))
+    if last := last_column(model):
+        rows = np.column_stack([rows, np.full(len(rows), last)])
     refuse_large("X", rows)
     return rows
 
@@ -163,6 +178,7 @@ class TaylorProblem:
         if model.whiten:
             b = b + np.asarray(model.mean_, dtype=float) @ coef
             coef = np.linalg.pinv(np.asarray(model.whitening_, dtype=float), rcond=1e-12, hermitian=True) @ coef
+        beta = coef * float(model.x_scale_) / scale
         return cls(
             X=rows,
             Y=Y,
@@ -170,7 +186,7 @@ class TaylorProblem:
             loss=loss,
             expansion=expansion,
             W=W,
-            beta=coef * float(model.x_scale_) / scale,
+            beta=beta if rows.shape[1] == len(beta) else np.vstack([beta, np.zeros((1, c))]),
             b=b / scale,
             linear=bool(model.linear_term),
             alpha=float(model.alpha_),

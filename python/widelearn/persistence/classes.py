@@ -43,6 +43,7 @@ OURS = {
     "estimators.recursive.machine": "RecursiveFeatureMachine RecursiveFeatureMachineClassifier",
     "estimators.scaling": "Scaling",
     "estimators.taylor.classifier": "TaylorClassifier",
+    "estimators.taylor.gates": "Gates",
     "estimators.taylor.held_out": "Penalties",
     "estimators.taylor.inputs": "LinearPart RowUnits TargetUnits",
     "estimators.taylor.joint": "JointNet",
@@ -114,6 +115,12 @@ ATTRIBUTES = {
     "Terms": "order p _terms _vjp outputs itemsize",
     "Training": "orders groups units solver given_alpha activations scales rule seed settled rows distance",
 }
+# Parts that classes of older files did not have, as they were then.
+ADDED: dict[str, dict[str, Any]] = {
+    "RowUnits": {"last": 0.0},
+    "TaylorClassifier": {"weight_variance": 1.0, "bias_variance": 0.0},
+    "TaylorRegressor": {"weight_variance": 1.0, "bias_variance": 0.0},
+}
 
 
 @cache
@@ -176,6 +183,7 @@ def slots_of(kind: type[Any]) -> tuple[str, ...]:
 def rebuilt(name: Any, state: dict[str, Any]) -> Any:
     """Return an object of a class by name, made of parts; no constructor and no other code of the class runs."""
     kind = class_of(name)
+    state |= {part: was for part, was in ADDED.get(name, {}).items() if part not in state}
     check_names(name, kind, state)
     if hasattr(kind, "_fields"):
         return tuple.__new__(kind, [state[field] for field in kind._fields])

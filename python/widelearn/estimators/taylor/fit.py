@@ -37,6 +37,8 @@ class BaseTaylor(BaseEstimator):
     alpha: float | str | tuple[float, ...] = 2e-3
     linear_alpha: float | str = "auto"
     penalty_power: int = 1
+    weight_variance: float | str = "auto"
+    bias_variance: float | str = "auto"
     linear_term: bool = True
     whiten: bool = False
     solver: str = "lbfgs"
@@ -59,6 +61,8 @@ class BaseTaylor(BaseEstimator):
         "alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"}), tuple],
         "linear_alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "penalty_power": [Interval(Integral, 1, 64, closed="both")],
+        "weight_variance": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+        "bias_variance": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "linear_term": ["boolean"],
         "whiten": ["boolean"],
         "solver": [StrOptions({"lbfgs", "pgd", "sgd", "adam"})],

@@ -22,6 +22,8 @@ ALPHA = 2e-3
 PARTS, FINE, MANY = 3, 5, 1000
 # Different rows looked at, at most and at least.
 MOST, FEWEST = 2000, 12
+# Different rows from which steep gates are tried, and most that are looked at for them.
+STEEP_FEWEST, STEEP_MOST = 1000, 10_000
 # Ends of the fits, which are compared, not kept.
 MAX_ITER, TOL = 100, 1e-3
 # Bounds of the logarithm of what values are multiplied by.
@@ -39,10 +41,14 @@ class Penalties:
 
 @dataclass(frozen=True)
 class Parted:
-    """The number of the part that each row is in, -1 for rows that are not looked at; and how many different are."""
+    """The number of the part that each row is in, -1 for rows that are not looked at; and how many different are.
+
+    Parts from `held` on are never held out.
+    """
 
     numbers: Array
     count: int
+    held: int
 
 
 @dataclass
@@ -99,7 +105,7 @@ class Search:
     def __post_init__(self) -> None:
         numbers = self.parted.numbers
         used = numbers >= 0
-        self.masks = [numbers == number for number in range(numbers.max() + 1)]
+        self.masks = [numbers == number for number in range(self.parted.held)]
         self.parts = [HeldOut.of(self.objective, mask, used) for mask in self.masks]
 
     def over(self, pairs: Iterable[tuple[float | tuple[float, ...], float]]) -> Penalties:
@@ -135,11 +141,11 @@ def error_of(F: Array, Y: Array, name: str, weight: Array | None, count: int) ->
     return float(found.fun), float(np.exp(found.x))
 
 
-def parts_of(X: Array, Y: Array, rng: np.random.RandomState, *, fine: bool = False) -> Parted:
-    """Return the parts of MOST different rows at most; of few rows finer ones, if they are asked for.
+def parts_of(X: Array, Y: Array, rng: np.random.RandomState, *, fine: bool = False, most: int = MOST) -> Parted:
+    """Return the parts of `most` different rows at most; of few rows finer ones, if they are asked for.
 
-    Equal rows are in one part, whatever the order of the rows: weights are as good as repetition, and no row tells of
-    its double.
+    All are held out in turn, but of more than MOST rows one alone. Equal rows are in one part, whatever the order of
+    the rows: weights are as good as repetition, and no row tells of its double.
     """
     source = np.random.RandomState(0)
     key = np.zeros(len(X))
@@ -150,9 +156,10 @@ def parts_of(X: Array, Y: Array, rng: np.random.RandomState, *, fine: bool = Fal
     _, place = np.unique(key, return_inverse=True)
     order = rng.permutation(place.max() + 1)
     if len(order) < FEWEST:
-        return Parted(np.full(len(X), -1), 0)
+        return Parted(np.full(len(X), -1), 0, 0)
     parts = FINE if fine and len(order) <= MANY else PARTS
-    return Parted(np.where(order < MOST, order % parts, -1)[place], min(len(order), MOST))
+    count = min(len(order), most)
+    return Parted(np.where(order < most, order % parts, -1)[place], count, parts if count <= MOST else 1)
 
 
 def first_of(linear_alpha: float | str) -> float:
@@ -183,3 +190,21 @@ def choose_penalties(
     if auto:
         found = search.over((penalty, found.linear_alpha) for penalty in ALPHAS if penalty != given.alpha)
     return found
+
+
+def steeper(
+    soft: Objective, steep: Objective, found: Penalties, ratio_of: float, raw: Array, rng: np.random.RandomState
+) -> Penalties | None:
+    """Return penalties of the steep net if it has less loss than the soft one on held-out rows, else None.
+
+    They are those of the soft net, that of the linear part times how much longer rows are squared. Of few rows steep
+    nets, which have many more directions to fit, have learned less in all trials, and are not tried.
+    """
+    parted = parts_of(raw, soft.Y, rng, most=STEEP_MOST)
+    if parted.count < STEEP_FEWEST:
+        return None
+    longer = Penalties(found.alpha, found.linear_alpha * ratio_of)
+    searches = [Search(one, parted, rng, given) for one, given in ((soft, found), (steep, longer))]
+    for search in searches:
+        search.over([(search.best.alpha, search.best.linear_alpha)])
+    return searches[1].best if searches[1].error < searches[0].error else None

@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from widelearn.estimators.scaling import ORDINARY, columns, root_mean_square
+from widelearn.estimators.taylor.gates import SOFT, Gates
 from widelearn.estimators.units import exponents_of, largest_of
 from widelearn.runtime import Array, row_blocks
 
@@ -104,27 +105,36 @@ def whitening(X: Array, weight: Array | None = None) -> tuple[Array, Array]:
 
 @dataclass(frozen=True)
 class RowUnits:
-    """What rows are divided by, after they are centred and whitened if there is a mean."""
+    """What rows are divided by, after they are centred and whitened if there is a mean, and a last column of all."""
 
     mean: Array | None
     whitening: Array | None
     scale: float
+    # The last column, of thresholds; 0 is none.
+    last: float = 0.0
 
     @classmethod
-    def of(cls, X: Array, weight: Array | None = None, *, whiten: bool) -> Self:
+    def of(cls, X: Array, weight: Array | None = None, *, whiten: bool, gates: Gates = SOFT) -> Self:
         """Measure rows."""
         mean, root = (part.astype(X.dtype) for part in whitening(X, weight)) if whiten else (None, None)
-        return cls(mean, root, size(weighted(X if mean is None else (X - mean) @ root, weight)))
+        scale = size(weighted(X if mean is None else (X - mean) @ root, weight)) / gates.weight_variance**0.5
+        return cls(mean, root, scale, (X.shape[1] * gates.bias_variance) ** 0.5)
 
     def apply(self, X: Array) -> Array:
         """Return rows in these units."""
         if self.mean is not None and self.whitening is not None:
             X = (X - self.mean) @ self.whitening
-        return np.ascontiguousarray(X / X.dtype.type(self.scale))
+        X = X / X.dtype.type(self.scale)
+        if self.last:
+            X = np.column_stack([X, np.full(len(X), self.last, X.dtype)])
+        return np.ascontiguousarray(X)
 
     def linear_part(self, beta: Array, b: Array) -> tuple[Array, Array]:
-        """Return coefficients (d, c) and intercepts (c,) for rows in the user's units."""
-        beta = beta / self.scale
+        """Return coefficients (d, c) and intercepts (c,) for rows in the user's units; of a last column there are none.
+
+        What does not vary has the coefficient 0.
+        """
+        beta = (beta[:-1] if self.last else beta) / self.scale
         if self.mean is None or self.whitening is None:
             return beta, b
         beta = self.whitening @ beta

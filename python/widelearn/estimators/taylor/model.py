@@ -180,9 +180,14 @@ class TaylorModel:
         return out
 
 
-def draw_net(rng: np.random.RandomState, width: int, d: int, n_outputs: int) -> tuple[Array, Array]:
-    """Draw W0 with rows N(0, I/d) and a = ±1/sqrt(width), the second half of the neurons the first with -a."""
+def draw_net(
+    rng: np.random.RandomState, width: int, d: int, n_outputs: int, *, biased: bool = False
+) -> tuple[Array, Array]:
+    """Draw W0 with rows N(0, I/d) and a = ±1/sqrt(width), the second half of the neurons the first with -a.
+
+    With biases rows have one element more.
+    """
     half = width // 2
-    W0 = np.tile(rng.standard_normal((half, d)) / np.sqrt(d), (2, 1))
+    W0 = np.tile(rng.standard_normal((half, d + biased)) / np.sqrt(d), (2, 1))
     signs = rng.choice([-1.0, 1.0], (half, n_outputs))
     return W0, np.concatenate([signs, -signs]) / np.sqrt(width)

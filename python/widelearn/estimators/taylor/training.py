@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -20,7 +21,8 @@ from widelearn.estimators.optim.descent import (
 )
 from widelearn.estimators.optim.rules import Adam, Sgd
 from widelearn.estimators.taylor.activations import activation_scale, blindness, default_activation
-from widelearn.estimators.taylor.held_out import Penalties, choose_penalties, first_of
+from widelearn.estimators.taylor.gates import Gates, gates_of
+from widelearn.estimators.taylor.held_out import STEEP_FEWEST, Penalties, choose_penalties, first_of, steeper
 from widelearn.estimators.taylor.inputs import (
     DOMINANT,
     LinearPart,
@@ -52,7 +54,7 @@ SURE = 6.0
 # Parameters that a training is made by, and that cannot change while it goes on.
 SETTLED = (
     *("order", "activation", "width", "mode", "alpha", "linear_alpha", "penalty_power", "linear_term", "whiten"),
-    "solver",
+    *("weight_variance", "bias_variance", "solver"),
 )
 # Arrays as large as the net's movement that its descents hold.
 MOVEMENTS = 12
@@ -67,8 +69,9 @@ class Training:
         self.orders = orders = check_orders(chosen.order, chosen.mode, chosen.width)
         # Orders that have one movement, once for each movement.
         self.groups = [(k,) for k in orders] if is_joint(chosen) else [orders]
-        need = MOVEMENTS * 8 * len(self.groups) * int(chosen.width) * X.shape[1]
-        check_memory(need, f"Training {chosen.width} neurons of {X.shape[1]} columns", "Take a narrower net.")
+        gates = gates_of(chosen, orders)
+        need = MOVEMENTS * 8 * len(self.groups) * gates[-1].width * X.shape[1]
+        check_memory(need, f"Training {gates[-1].width} neurons of {X.shape[1]} columns", "Take a narrower net.")
         self.chosen, self.units, self.solver = chosen, units, check_solver(chosen, orders)
         self.given_alpha = check_alphas(chosen, orders)
         given = chosen.activation
@@ -81,27 +84,44 @@ class Training:
         self.rule: Adam | Sgd | None = None
         self.seed = 0
         self.settled = {name: getattr(chosen, name) for name in SETTLED}
-        self.rows, self.distance = RowUnits.of(X, weight, whiten=chosen.whiten), 0.0 if chosen.whiten else distance(X)
-        raw, X = X, self.rows.apply(X)
-        self.W0, self.a = (part.astype(X.dtype) for part in draw_net(self.rng, chosen.width, X.shape[1], Y.shape[1]))
+        self.distance = 0.0 if chosen.whiten else distance(X)
         Y = Y.astype(X.dtype)
         # Threads of small products wait for each other longer than they work.
         with one_blas_thread():
-            terms = Objective(
-                X,
-                Y,
-                loss,
-                self._net("taylor"),
-                LinearPart.of(X, first_of(chosen.linear_alpha), weight) if chosen.linear_term else None,
-                0.0,
-                chosen.penalty_power,
-                weight=weight,
-            )
-            self.penalties = self._penalties(terms, raw)
+            terms = self._choose(gates, X, partial(self._terms, X=X, Y=Y, loss=loss, weight=weight))
             self.objective = self._objective(terms)
             self.trace = Trace(first_point(self.objective, chosen.init, self.rng), chosen.callback)
         if chosen.mode == "signs":
             self.objective = replace(self.objective, rng=self._draws())
+
+    def _terms(self, gates: Gates, *, X: Array, Y: Array, loss: str, weight: Array | None) -> Objective:
+        """Draw the net of some gates, and return what is minimised but for the penalties."""
+        chosen, self.gates = self.chosen, gates
+        self.rows = RowUnits.of(X, weight, whiten=chosen.whiten, gates=gates)
+        drawn = draw_net(self.rng, gates.width, X.shape[1], Y.shape[1], biased=self.rows.last > 0)
+        self.W0, self.a = (part.astype(X.dtype) for part in drawn)
+        X = self.rows.apply(X)
+        linear = LinearPart.of(X, first_of(chosen.linear_alpha), weight) if chosen.linear_term else None
+        return Objective(X, Y, loss, self._net("taylor"), linear, 0.0, chosen.penalty_power, weight=weight)
+
+    def _choose(self, gates: list[Gates], raw: Array, terms_of: Callable[[Gates], Objective]) -> Objective:
+        """Set gates and penalties, those that are not given by held-out rows; return the terms of the net."""
+        source = copy.deepcopy(self.rng)
+        terms = terms_of(gates[0])
+        self.penalties = self._penalties(terms, raw)
+        if len(gates) == 1 or len(raw) < STEEP_FEWEST:
+            return terms
+        soft = (self.gates, self.rows, self.W0, self.a, self.rng)
+        # Given steep gates draw the same net.
+        self.rng = source
+        steep = terms_of(gates[1])
+        longer = gates[1].weight_variance if isinstance(self.chosen.linear_alpha, str) else 1.0
+        found = steeper(terms, steep, self.penalties, longer, raw, copy.deepcopy(soft[-1]))
+        if found is None:
+            self.gates, self.rows, self.W0, self.a, self.rng = soft
+            return terms
+        self.penalties = found
+        return steep
 
     def _net(self, mode: str) -> TaylorNet | JointNet:
         """Return the net of a mode: the real network is not scaled, because signs would move its outputs more."""
@@ -197,7 +217,8 @@ class Training:
         """Return the model at the last iterate."""
         dtype, units = self.objective.X.dtype, self.units
         W, gamma, b = self.objective.unpack(self.trace.theta)
-        beta, offset = np.zeros((W.shape[1], len(units.scale))), np.zeros(len(units.scale))
+        d = W.shape[1] - (self.rows.last > 0)
+        beta, offset = np.zeros((d, len(units.scale))), np.zeros(len(units.scale))
         if self.objective.linear is not None:
             beta, offset = self.rows.linear_part(*self.objective.linear.coefficients(gamma, b))
         with np.errstate(over="ignore"):
@@ -214,10 +235,15 @@ class Training:
         model, trace, only = self.model(), self.trace, self.units.without_axis
         scales = self.scales if model.net.mode == "taylor" else [1.0]
         joint = isinstance(model.net, JointNet)
+        W, d = (model.W.reshape(-1, *self.W0.shape) if joint else model.W), model.coef.shape[1]
         draft.__dict__ |= {
             "_model": model,
-            "W_": model.W.reshape(-1, *self.W0.shape) if joint else model.W,
-            "W0_": self.W0,
+            "W_": W[..., :d],
+            "W0_": self.W0[:, :d],
+            "b_": W[..., d:].sum(axis=-1) * self.rows.last,
+            "b0_": self.W0[:, d:].sum(axis=-1) * self.rows.last,
+            "weight_variance_": self.gates.weight_variance,
+            "bias_variance_": self.gates.bias_variance,
             "a_": only(self.a, axis=1),
             "coef_": only(model.coef),
             "intercept_": only(model.intercept),

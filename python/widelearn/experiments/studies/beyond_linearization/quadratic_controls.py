@@ -66,7 +66,7 @@ def simulate(cell: Cell, seed: Seed) -> list[Row]:
     options = {"width": cell["width"], "tol": cell["tol"], "random_state": state}
     models = {
         MODEL: TaylorRegressor(linear_term=False, **options),
-        JOINT: TaylorRegressor(linear_alpha=2e-3, **options),
+        JOINT: TaylorRegressor(linear_alpha=2e-3, weight_variance=1.0, **options),
         WHITENED: TaylorRegressor(linear_term=False, whiten=True, **options),
     }
     wanted = {MIXED: (MODEL, JOINT), SCALED: (MODEL, WHITENED)}.get(name, (MODEL,))

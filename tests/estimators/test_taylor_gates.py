@@ -1,0 +1,174 @@
+"""Taylor models whose first layer has other variances: steep gates with thresholds, given or chosen."""
+
+import math
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+import widelearn as wl
+from widelearn import TaylorClassifier, TaylorRegressor
+from widelearn.diagnostics import directions, min_hessian_eigenvalue, optimality_gap
+from widelearn.diagnostics.taylor_problem import TaylorProblem
+from widelearn.estimators.taylor.gates import MORE, STEEP_BIASES, STEEP_WEIGHTS
+from widelearn.nets import Expansion
+
+STEEP = {"weight_variance": STEEP_WEIGHTS, "bias_variance": STEEP_BIASES}
+
+
+def folded(n, seed, d=4):
+    """Rows and targets that bend where a column is near a threshold."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, d))
+    return X, np.abs(X[:, 0] - 1) + np.abs(X[:, 1] + 0.7) + np.maximum(X[:, 2], 0.5) + 0.05 * rng.standard_normal(n)
+
+
+def product(n, seed, d=12):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, d))
+    return X, X[:, 0] * X[:, 1] + 0.3 * rng.standard_normal(n)
+
+
+def by_hand(model, X):
+    """Σ_r a_r σ^(k)(<w0_r, z> + b0_r) (<w_r, z> + b_r)^k / k! of rows z in the model's units, and the linear part."""
+    Z = (X - model.mean_) @ model.whitening_ if model.whiten else X
+    Z = Z / model.x_scale_
+    orders = model.order if isinstance(model.order, tuple) else (model.order,)
+    one = np.eye(2)
+    total = np.zeros(len(X))
+    for k in orders:
+        gate = Expansion(one[:1], np.ones((1, 1)), model.activation_, (k,))
+        for w0, b0, w, b, a in zip(model.W0_, model.b0_, model.W_, model.b_, model.a_, strict=True):
+            rows = np.column_stack([Z @ w0 + b0, np.ones(len(Z))])
+            derivative = math.factorial(k) * gate.terms(rows, one[1:]).ravel()
+            total += a / model.activation_scale_ * derivative * (Z @ w + b) ** k / math.factorial(k)
+    return total * model.y_scale_ + X @ model.coef_ + model.intercept_
+
+
+@pytest.mark.parametrize("options", [{"order": 1}, {"order": 2}, {"order": (1, 2)}, {"order": 3}, {"whiten": True}])
+def test_values_are_those_of_the_formula(options):
+    X, y = folded(60, 0)
+    model = TaylorRegressor(width=6, weight_variance=2.5, bias_variance=0.7, random_state=0, tol=1e-3, **options)
+    model.fit(X, y)
+    assert model.W_.shape == model.W0_.shape == (6, 4)
+    assert model.b_.shape == model.b0_.shape == (6,)
+    assert np.allclose(model.predict(X), by_hand(model, X), rtol=1e-10, atol=1e-10)
+    wanted = np.sqrt(np.mean(X**2) / 2.5)
+    assert options.get("whiten") or np.isclose(model.x_scale_, wanted, rtol=1e-12)
+
+
+def test_first_layers_have_the_variances():
+    X, y = folded(30, 0)
+    model = TaylorRegressor(width=4000, **STEEP, linear_alpha=1.0, tol=1e9, random_state=0).fit(X, y)
+    read = X / model.x_scale_ @ model.W0_.T
+    # Σ of squares of 2,000 normals; rows are together of one length.
+    assert np.isclose(np.mean(read**2), STEEP_WEIGHTS, rtol=0.1)
+    assert np.isclose(np.mean(model.b0_**2), STEEP_BIASES, rtol=0.15)
+    assert (model.b0_[:2000] == model.b0_[2000:]).all()
+
+
+@pytest.mark.parametrize("loss", ["squared", "logistic", "softmax"])
+def test_certificates_know_thresholds(loss):
+    X, y = folded(80, 1)
+    # Enough neurons for the relaxation to be tight.
+    options = {"width": 32, "tol": 1e-12, "max_iter": 5000, "random_state": 0, "linear_alpha": 0.03, **STEEP}
+    if loss == "squared":
+        model = TaylorRegressor(**options).fit(X, y)
+    else:
+        y = np.digitize(y, np.quantile(y, [0.5] if loss == "logistic" else [0.3, 0.7]))
+        model = TaylorClassifier(**options).fit(X, y)
+    problem = TaylorProblem.of(model, X, y, None, "It")
+    assert np.isclose(problem.objective(), model.loss_curve_[-1], rtol=1e-9)
+    if loss != "softmax":
+        assert 0 <= optimality_gap(model, X, y) < 1e-2 * problem.objective()
+    found = min_hessian_eigenvalue(model, X, y)
+    assert found.value >= -1e-5 * found.largest
+    assert found.direction.shape == (32, 5)
+
+
+def test_directions_are_those_of_the_rows():
+    X, y = product(300, 0)
+    model = TaylorRegressor(weight_variance=1.0, bias_variance=0.5, random_state=0).fit(X, y)
+    found = directions(model, truth=np.eye(12)[:2])
+    assert found.vectors.shape == (2, 12)
+    assert found.angles.max() < 12
+
+
+def test_few_rows_have_soft_gates():
+    X, y = folded(999, 0)
+    model = TaylorRegressor(width=16, random_state=0).fit(X, y)
+    soft = TaylorRegressor(width=16, random_state=0, weight_variance=1.0, bias_variance=0.0).fit(X, y)
+    assert (model.weight_variance_, model.bias_variance_) == (1, 0)
+    assert (model.predict(X) == soft.predict(X)).all()
+    assert not model.b_.any()
+    assert not model.b0_.any()
+
+
+@pytest.mark.parametrize("repeated", [False, True])
+def test_held_out_rows_choose_steep_gates(repeated):
+    X, y = folded(1100, 0)
+    data = (X, y, np.full(len(X), 2.0)) if repeated else (X, y)
+    model = TaylorRegressor(width=16, random_state=0).fit(*data)
+    assert (model.weight_variance_, model.bias_variance_) == (STEEP_WEIGHTS, STEEP_BIASES)
+    given = TaylorRegressor(width=16 * MORE, random_state=0, linear_alpha=model.linear_alpha_, **STEEP).fit(*data)
+    assert (model.W0_ == given.W0_).all()
+    assert np.allclose(model.predict(X), given.predict(X), rtol=0, atol=1e-2 * np.std(y))
+    fresh, truth = folded(1000, 1)
+    soft = TaylorRegressor(width=16, random_state=0, weight_variance=1.0).fit(*data)
+    assert 1 - model.score(fresh, truth) < 0.5 * (1 - soft.score(fresh, truth))
+
+
+@pytest.mark.parametrize("n", [1100, 2300])
+def test_held_out_rows_choose_soft_gates(n):
+    X, y = product(n, 0)
+    model = TaylorRegressor(random_state=0).fit(X, y)
+    soft = TaylorRegressor(random_state=0, weight_variance=1.0, bias_variance=0.0).fit(X, y)
+    assert (model.weight_variance_, model.bias_variance_, len(model.W_)) == (1, 0, 128)
+    assert (model.predict(X) == soft.predict(X)).all()
+
+
+def test_duplicates_are_no_further_rows():
+    X, y = folded(550, 0)
+    model = TaylorRegressor(width=8, random_state=0, max_iter=20).set_params(tol=1e-2)
+    assert model.fit(np.tile(X, (2, 1)), np.tile(y, 2)).weight_variance_ == 1
+
+
+def test_classes_choose_too():
+    X, y = folded(1400, 0)
+    y = np.digitize(y, np.quantile(y, [0.3, 0.7]))
+    model = TaylorClassifier(width=16, random_state=0).fit(X, y)
+    soft = TaylorClassifier(width=16, random_state=0, weight_variance=1.0).fit(X, y)
+    fresh, truth = folded(1000, 1)
+    truth = np.digitize(truth, np.quantile(truth, [0.3, 0.7]))
+    assert model.weight_variance_ == STEEP_WEIGHTS
+    assert model.score(fresh, truth) > soft.score(fresh, truth) + 0.03
+
+
+def test_steep_models_are_kept_and_go_on(tmp_path):
+    X, y = folded(300, 0)
+    model = TaylorRegressor(width=8, solver="adam", random_state=0, max_iter=2, **STEEP).fit(X, y)
+    again = clone(model)
+    for batch in np.split(np.arange(300), 3):
+        again.partial_fit(X[batch], y[batch])
+    for one in (model, again):
+        wl.save(one, tmp_path / "model")
+        assert (wl.load(tmp_path / "model").predict(X) == one.predict(X)).all()
+        assert (pickle.loads(pickle.dumps(one)).predict(X) == one.predict(X)).all()
+    with pytest.raises(ValueError, match=r"bias_variance was 1\.0 in earlier batches"):
+        again.set_params(bias_variance=0.5).partial_fit(X, y)
+
+
+def test_the_joint_model_has_thresholds_for_every_order():
+    X, y = folded(80, 0)
+    model = TaylorRegressor((1, 2), alpha=(1e-3, 1e-3), width=6, random_state=0, tol=1e-3, **STEEP).fit(X, y)
+    assert model.W_.shape == (2, 6, 4)
+    assert model.b_.shape == (2, 6)
+    assert model.b0_.shape == (6,)
+
+
+@pytest.mark.parametrize("options", [{"weight_variance": 0.0}, {"weight_variance": "steep"}, {"bias_variance": -1.0}])
+def test_variances_that_are_none_are_refused(options):
+    X, y = folded(30, 0)
+    with pytest.raises(ValueError, match=next(iter(options))):
+        TaylorRegressor(**options).fit(X, y)
