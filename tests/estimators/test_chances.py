@@ -93,7 +93,15 @@ def test_any_scores_have_a_slope(classes, factor):
     chances = found.probabilities(scores)
     assert np.isfinite(chances).all()
     sure = 1 / classes if factor <= 0 else 0.9
-    assert chances[codes > 0 if classes > 2 else np.hstack([codes < 0, codes > 0])].mean() >= sure - 1e-12
+    assert chances[codes > 0 if classes > 2 else np.hstack([codes < 0, codes > 0])].mean() >= sure - 1e-6
+
+
+@pytest.mark.parametrize("alpha", [1e-9, 1e12])
+def test_the_predicted_class_is_the_most_probable_one(rng, alpha):
+    X, y = problem(rng, "two", 80)
+    for labels in (y, rng.permutation(y)):
+        model = wl.KernelRidgeClassifier("rbf", alpha=alpha).fit(X, labels)
+        np.testing.assert_array_equal(model.classes_[model.predict_proba(X).argmax(axis=1)], model.predict(X))
 
 
 def test_labels_of_an_indicator_have_slopes_of_their_own(rng):

@@ -94,6 +94,23 @@ def test_columns_and_rows_leave_out_alike(rng, method, intercept, weighted):
     np.testing.assert_allclose(one, other, rtol=1e-9)
 
 
+@pytest.mark.parametrize("columns", [20, 200])
+@pytest.mark.parametrize("factor", [1e-200, 1e60, 1e200])
+def test_targets_and_weights_of_any_unit(rng, columns, factor):
+    X, y, weight = rng.standard_normal((80, 3)), rng.standard_normal(80), rng.choice([0.0, 1.0, 2.0], 80)
+    features = wl.RandomFeatures(columns, random_state=0)
+    one = wl.FeatureRidge(features, 0.3).fit(X, y, weight)
+    other = wl.FeatureRidge(features, 0.3).fit(X, factor * y, weight)
+    heavy = wl.FeatureRidge(features, 3e29).fit(X, y, 1e30 * weight)
+    for method in ("jackknife+", "loo"):
+        expected = one.predict_interval(X[:5], method=method)
+        np.testing.assert_allclose(other.predict_interval(X[:5], method=method), factor * expected, rtol=1e-9)
+        np.testing.assert_allclose(heavy.predict_interval(X[:5], method=method), expected, rtol=1e-9)
+    if factor in (1e-200, 1e200):
+        with pytest.raises(ValueError, match="leave the range of float64"):
+            other.predict_interval(X[:5], method="gaussian")
+
+
 @pytest.mark.parametrize("columns", [40, 400])
 def test_chosen_penalties_are_those_of_one_fit(rng, columns):
     X, y = rng.standard_normal((100, 3)), rng.standard_normal(100)

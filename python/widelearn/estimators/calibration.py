@@ -11,8 +11,8 @@ from scipy.optimize import brentq
 from widelearn.estimators.labels import Labels
 from widelearn.runtime import Array
 
-# Doublings of the slope that are tried.
-DOUBLINGS = 60
+# Doublings of the slope that are tried, and what it is at least, so that the predicted class is the most probable one.
+DOUBLINGS, LEAST = 60, 1e-6
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def smoothed(hits: Array, weight: Array) -> Array:
 
 
 def steepness(scores: Array, aims: Array, weight: Array) -> float:
-    """Return the slope of the least log loss, at least 0: logistic for one column, else of the softmax."""
+    """Return the slope of the least log loss, above 0: logistic for one column, else of the softmax."""
     size = float(np.abs(scores).max(initial=0.0))
     if not 0.0 < size < np.inf:
         return 1.0
@@ -68,7 +68,7 @@ def steepness(scores: Array, aims: Array, weight: Array) -> float:
         return float(weight @ ((found - aims) * scores).sum(axis=1))
 
     # The loss is convex, and rises in the end: aims are never 0 or 1.
-    if rise(0.0) >= 0.0:
-        return 0.0
+    if rise(LEAST) >= 0.0:
+        return LEAST / size
     high = next((2.0**k for k in range(DOUBLINGS) if rise(2.0**k) >= 0.0), None)
-    return (2.0**DOUBLINGS if high is None else float(brentq(rise, 0.0, high, rtol=1e-12))) / size
+    return (2.0**DOUBLINGS if high is None else float(brentq(rise, LEAST, high, rtol=1e-12))) / size

@@ -56,8 +56,9 @@ class IntervalRegressor:
         Raises
         ------
         ValueError
-            If `level` or `method` is none of these, there are too few rows for `level`, or the fit keeps no rows: a
-            precomputed kernel, more than 2,048 features or centres, batches, blocks or a Dask collection.
+            If `level` or `method` is none of these, there are too few rows for `level`, the fit keeps no rows (a
+            precomputed kernel, more than 2,048 features or centres, batches, blocks or a Dask collection), or squares
+            of targets leave the range of float64 for "gaussian".
         MemoryError
             If the inverse of the kernel matrix does not fit, with the bytes.
 
@@ -159,8 +160,15 @@ def _by_process(posterior: Posterior, X: Array, values: Array, level: float, out
     """Write intervals of the Gaussian process and its noise, of the signal variance of the largest likelihood."""
     for penalty in np.unique(posterior.penalties):
         check_noise(float(penalty))
-    targets = posterior.targets("profile")
-    variance = np.array([target.signal_variance("profile") for target in targets])
-    noise = variance * np.array([target.penalty for target in targets])
-    reach = norm.ppf(0.5 + level / 2) * np.sqrt(np.square(posterior.deviations(X, "profile")) + noise)
+    with np.errstate(over="ignore", under="ignore"):
+        targets = posterior.targets("profile")
+        variance = np.array([target.signal_variance("profile") for target in targets])
+        noise = variance * np.array([target.penalty for target in targets])
+        reach = norm.ppf(0.5 + level / 2) * np.sqrt(np.square(posterior.deviations(X, "profile")) + noise)
+    if not np.isfinite(reach).all() or (reach == 0.0).any():
+        size = float(np.abs(values).max(initial=0.0))
+        raise ValueError(
+            f"Squares of targets of about {size:.2g}, or alpha times those, leave the range of float64, or all targets are"
+            " the same: scale y, or take method='jackknife+'."
+        )
     out[..., 0], out[..., 1] = values - reach, values + reach
