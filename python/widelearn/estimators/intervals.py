@@ -168,7 +168,7 @@ def _by_process(posterior: Posterior, X: Array, values: Array, level: float, out
     if not np.isfinite(reach).all() or (reach == 0.0).any():
         size = float(np.abs(values).max(initial=0.0))
         raise ValueError(
-            f"Squares of targets of about {size:.2g}, or alpha times those, leave the range of float64, or all targets are"
-            " the same: scale y, or take method='jackknife+'."
+            f"Squares of targets of about {size:.2g}, or alpha times them, leave the range of float64, or all targets"
+            " are the same: scale y, or take method='jackknife+'."
         )
     out[..., 0], out[..., 1] = values - reach, values + reach
