@@ -76,6 +76,9 @@ def study(panels: Sequence[dict[str, Any]], title: str = "") -> Figure:
         ax.set(**{name: panel[name] for name in ("xscale", "yscale") if name in panel})
         (heat if panel.get("heat") else curves)(panel["rows"], ax)
         places = {row["x"] for row in panel["rows"]}
+        if "xscale" not in panel and all(float(place).is_integer() for place in places):
+            # There is no half a table.
+            ax.xaxis.get_major_locator().set_params(integer=True)
         if panel.get("xscale") == "log" and len(places) == 1:
             # Matplotlib cannot choose the width of a logarithmic axis around a single place.
             ax.set_xlim(min(places) / 2, 2 * min(places))
