@@ -34,7 +34,7 @@ class HessianEigenvalue:
         The smallest eigenvalue, negative where the objective falls to both sides.
     direction : ndarray of shape (m, d), or (m, d + 1) with thresholds
         The part of its unit eigenvector along the movement W; the whole of it without a linear part.
-    linear_direction : ndarray of shape (d + 1, c), or (d + 2, c) with thresholds, or None
+    linear_direction : ndarray of shape (d + 1, c), or None
         Its part along β and, last, b; None without a linear part.
     largest : float
         The largest eigenvalue, to 1 %.
@@ -98,17 +98,17 @@ class Hessian:
     def __init__(self, problem: TaylorProblem) -> None:
         self.problem = problem
         self.mean, self.axes = linear_axes(problem)
-        self.Z = (problem.X - self.mean) @ self.axes if problem.linear else problem.X[:, :0]
-        (m, d), c = problem.W.shape, problem.Y.shape[1]
-        self.sizes = (m * d, m * d + d * c if problem.linear else m * d)
+        self.Z = (problem.columns - self.mean) @ self.axes if problem.linear else problem.X[:, :0]
+        size, c = problem.W.size, problem.Y.shape[1]
+        self.sizes = (size, size + self.Z.shape[1] * c)
         self.count = self.sizes[1] + (c if problem.linear else 0)
         self.length = float(np.linalg.norm(problem.W)) or 1.0
 
     def parts(self, v: Array) -> tuple[Array, Array, Array]:
         """Return the parts W (m, d), γ (d, c) and b + mean'β (c,) of a vector, the latter empty without them."""
         one, two = self.sizes
-        columns = self.problem.X.shape[1]
-        return v[:one].reshape(-1, columns), v[one:two].reshape(columns, -1), v[two:]
+        p = self.problem
+        return v[:one].reshape(p.W.shape), v[one:two].reshape(len(p.beta), -1), v[two:]
 
     def linear_part(self, v: Array) -> tuple[Array, Array]:
         """Return β (d, c) and b (c,) of a vector."""

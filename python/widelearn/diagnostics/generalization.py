@@ -146,7 +146,7 @@ def generalization_bound(
         norms += [float(np.linalg.norm(problem.beta)), float(np.linalg.norm(problem.b))]
     radii, places = zip(*map(_raised, norms), strict=True)
     found = rademacher(model, X, radius=radii[0], draws=draws, random_state=random_state)
-    net, line = found.quadratic + 2 * found.quadratic_error, _linear(problem.X, radii[1:])
+    net, line = found.quadratic + 2 * found.quadratic_error, _linear(problem.columns, radii[1:])
     # Two sides of the grid, of which place j has the share 1/((j + 1)(j + 2)).
     tries = float(np.prod([2.0 * (place + 1) * (place + 2) for place in places]))
     complexity = 2 * steep * (net + line)

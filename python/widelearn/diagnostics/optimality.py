@@ -185,7 +185,7 @@ def dual_point(problem: TaylorProblem, terms: Array, line: Array) -> Array:
         if not problem.linear:
             return np.asarray(weight * (terms + line - Y))
         left = terms - Y
-        X = problem.X - problem.weight @ problem.X
+        X = problem.columns - problem.weight @ problem.columns
         left = left - problem.weight @ left
         if problem.linear_alpha > 0:
             coef = solve(X, left, problem.linear_alpha, sample_weight=problem.weight)
@@ -221,7 +221,7 @@ def lower_bound(problem: TaylorProblem, u: Array, kappa: Array) -> float:
     value = -_conjugate(problem, u) - size * s * (1 - 1 / power)
     if not problem.linear:
         return value + float(np.sum(u * problem.offset))
-    linear = float(np.sum((problem.X.T @ u) ** 2))
+    linear = float(np.sum((problem.columns.T @ u) ** 2))
     if problem.linear_alpha > 0:
         return value - linear / (2 * problem.linear_alpha)
     # Least squares leave no product with the columns.

@@ -22,8 +22,8 @@ SHARE = 0.1
 
 def linear_axes(problem: TaylorProblem) -> tuple[Array, Array]:
     """Return the mean row, and A for which ridge regression on (X - mean) A is the identity: one step fits it."""
-    mean = problem.weight @ problem.X
-    X = problem.X - mean
+    mean = problem.weight @ problem.columns
+    X = problem.columns - mean
     spread, axes = np.linalg.eigh(X.T @ (problem.weight[:, None] * X))
     curvature = np.maximum(spread, 0.0) + problem.linear_alpha
     floor = np.finfo(float).eps * float(curvature.max()) or 1.0
@@ -45,7 +45,7 @@ class Relaxation:
         self.problem, net = problem, problem.expansion
         self.net = Expansion(np.tile(net.W0, (2, 1)), np.tile(net.a, (2, 1)), net.activation, (2,))
         self.mean, self.axes = linear_axes(problem)
-        self.Z = (problem.X - self.mean) @ self.axes if problem.linear else problem.X[:, :0]
+        self.Z = (problem.columns - self.mean) @ self.axes if problem.linear else problem.X[:, :0]
 
     def descend(self, kappa: Array, bottoms: Array) -> tuple[Array, Array]:
         """Return the terms and the linear part at the rows where a descent from the model ends.

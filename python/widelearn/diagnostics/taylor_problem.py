@@ -26,8 +26,6 @@ LARGEST = 1e70
 FITTED = (
     "W_",
     "W0_",
-    "b_",
-    "b0_",
     "a_",
     "coef_",
     "intercept_",
@@ -35,7 +33,6 @@ FITTED = (
     "activation_scale_",
     "alpha_",
     "linear_alpha_",
-    "bias_variance_",
     "x_scale_",
     "y_scale_",
 )
@@ -71,7 +68,8 @@ def fitted_net(model: Any) -> tuple[Expansion, Array]:
 
 def last_column(model: Any) -> float:
     """Return the constant last column of rows in a model's units, which thresholds are read from; 0 is none."""
-    return float(model.W_.shape[-1] * model.bias_variance_) ** 0.5
+    # Files from before there were thresholds name no variance.
+    return float(model.W_.shape[-1] * getattr(model, "bias_variance_", 0.0)) ** 0.5
 
 
 def order_of(model: Any) -> int:
@@ -148,7 +146,8 @@ def refuse_order(model: Any, what: str) -> None:
 class TaylorProblem:
     """Mean loss + alpha (Σ_r ‖w_r‖^(2k))^q + (linear_alpha/2) ‖β‖² of a model's terms, and where the model stands.
 
-    Rows are the model's, targets are in its units; f = terms + X β + b, β and b being 0 without a linear part.
+    Rows are the model's, targets are in its units; f = terms + x'β + b, β and b being 0 without a linear part, which
+    does not read the last column of thresholds.
     """
 
     X: Array
@@ -178,7 +177,6 @@ class TaylorProblem:
         if model.whiten:
             b = b + np.asarray(model.mean_, dtype=float) @ coef
             coef = np.linalg.pinv(np.asarray(model.whitening_, dtype=float), rcond=1e-12, hermitian=True) @ coef
-        beta = coef * float(model.x_scale_) / scale
         return cls(
             X=rows,
             Y=Y,
@@ -186,7 +184,7 @@ class TaylorProblem:
             loss=loss,
             expansion=expansion,
             W=W,
-            beta=beta if rows.shape[1] == len(beta) else np.vstack([beta, np.zeros((1, c))]),
+            beta=coef * float(model.x_scale_) / scale,
             b=b / scale,
             linear=bool(model.linear_term),
             alpha=float(model.alpha_),
@@ -195,10 +193,15 @@ class TaylorProblem:
             power=int(model.penalty_power),
         )
 
+    @property
+    def columns(self) -> Array:
+        """The columns of the rows that the linear part reads, (n, d)."""
+        return self.X[:, : len(self.beta)]
+
     @cached_property
     def offset(self) -> Array:
         """The linear part's outputs at the rows, (n, c)."""
-        return np.ascontiguousarray(self.X @ self.beta + self.b)
+        return np.ascontiguousarray(self.columns @ self.beta + self.b)
 
     @cached_property
     def outputs(self) -> Array:
@@ -245,7 +248,7 @@ class TaylorProblem:
         found = self.loss_gradient()
         parts = [found.W + self.penalty()[1]]
         if self.linear:
-            parts += [self.X.T @ found.residual + self.linear_alpha * self.beta, found.residual.sum(axis=0)]
+            parts += [self.columns.T @ found.residual + self.linear_alpha * self.beta, found.residual.sum(axis=0)]
         return parts
 
 

@@ -65,7 +65,9 @@ class HeldOut:
         kept = used & ~out
         X, weight = whole.X[kept], None if whole.weight is None else whole.weight[kept]
         weight = None if weight is None else weight / weight.mean()
-        linear = None if whole.linear is None else LinearPart.of(X, LINEAR_ALPHAS[0], weight)
+        linear = None
+        if whole.linear is not None:
+            linear = LinearPart.of(X[:, : len(whole.linear.mean)], LINEAR_ALPHAS[0], weight)
         return cls(replace(whole, X=X, Y=whole.Y[kept], linear=linear, weight=weight), whole.X[out])
 
     def values(self, alpha: float | tuple[float, ...], linear_alpha: float, rng: np.random.RandomState) -> Array:

@@ -118,7 +118,15 @@ class RowUnits:
         """Measure rows."""
         mean, root = (part.astype(X.dtype) for part in whitening(X, weight)) if whiten else (None, None)
         scale = size(weighted(X if mean is None else (X - mean) @ root, weight)) / gates.weight_variance**0.5
-        return cls(mean, root, scale, (X.shape[1] * gates.bias_variance) ** 0.5)
+        last = (X.shape[1] * gates.bias_variance) ** 0.5
+        least, most = float(np.finfo(X.dtype).tiny), float(np.finfo(X.dtype).max)
+        if not (least <= scale <= most and last <= most):
+            raise ValueError(
+                f"Rows over {scale:.3g} beside a column of {last:.3g} have no room in {X.dtype}, with weight_variance ="
+                f" {gates.weight_variance:.3g} and bias_variance = {gates.bias_variance:.3g}. Take variances nearer to"
+                " 1, or scale X."
+            )
+        return cls(mean, root, scale, last)
 
     def apply(self, X: Array) -> Array:
         """Return rows in these units."""
@@ -130,11 +138,8 @@ class RowUnits:
         return np.ascontiguousarray(X)
 
     def linear_part(self, beta: Array, b: Array) -> tuple[Array, Array]:
-        """Return coefficients (d, c) and intercepts (c,) for rows in the user's units; of a last column there are none.
-
-        What does not vary has the coefficient 0.
-        """
-        beta = (beta[:-1] if self.last else beta) / self.scale
+        """Return coefficients (d, c) and intercepts (c,) for rows in the user's units."""
+        beta = beta / self.scale
         if self.mean is None or self.whitening is None:
             return beta, b
         beta = self.whitening @ beta
@@ -222,8 +227,8 @@ class LinearPart:
         return replace(self, scale=scale, Z=Z, penalty=alpha * scale**2)
 
     def of_rows(self, X: Array) -> Self:
-        """Return the part with the coordinates of other rows."""
-        Z = X - self.mean
+        """Return the part with the coordinates of other rows, whose further columns it does not read."""
+        Z = X[:, : len(self.mean)] - self.mean
         return replace(self, Z=((Z if self.axes is None else Z @ self.axes) * self.scale).astype(X.dtype))
 
     def coefficients(self, gamma: Array, b: Array) -> tuple[Array, Array]:

@@ -92,11 +92,11 @@ class Objective:
         if self.linear is None:
             return W.astype(np.float64).ravel()
         c = self.Y.shape[1]
-        gamma = np.zeros((W.shape[1], c)) if gamma is None else gamma
+        gamma = np.zeros((self.linear.Z.shape[1], c)) if gamma is None else gamma
         return np.concatenate([W.ravel(), gamma.ravel(), np.zeros(c) if b is None else b])
 
     def unpack(self, theta: Array) -> tuple[Array, Array, Array]:
-        """Return views W (m, d), γ (d, c) and b (c,), empty without a linear part."""
+        """Return views W (m, d), γ (d, c) and b (c,), empty without a linear part; of thresholds γ has no row."""
         (m, d), c = self.net.shape, self.Y.shape[1]
         rest = theta[m * d :]
         return theta[: m * d].reshape(m, d), rest[: len(rest) - c].reshape(-1, c), rest[len(rest) - c :]

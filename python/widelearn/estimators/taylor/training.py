@@ -21,7 +21,7 @@ from widelearn.estimators.optim.descent import (
 )
 from widelearn.estimators.optim.rules import Adam, Sgd
 from widelearn.estimators.taylor.activations import activation_scale, blindness, default_activation
-from widelearn.estimators.taylor.gates import Gates, gates_of
+from widelearn.estimators.taylor.gates import SOFT, Gates, gates_of
 from widelearn.estimators.taylor.held_out import STEEP_FEWEST, Penalties, choose_penalties, first_of, steeper
 from widelearn.estimators.taylor.inputs import (
     DOMINANT,
@@ -63,15 +63,19 @@ MOVEMENTS = 12
 class Training:
     """A Taylor model on its way: made at its start, moved by `follow`, shown on an estimator at any time."""
 
+    # Those of files from before gates were chosen.
+    gates: Gates = SOFT
+
     def __init__(
         self, chosen: Any, X: Array, Y: Array, loss: str, units: TargetUnits, weight: Array | None = None
     ) -> None:
         self.orders = orders = check_orders(chosen.order, chosen.mode, chosen.width)
         # Orders that have one movement, once for each movement.
         self.groups = [(k,) for k in orders] if is_joint(chosen) else [orders]
-        gates = gates_of(chosen, orders)
+        gates = gates_of(chosen, orders)[: 1 if len(X) < STEEP_FEWEST else None]
         need = MOVEMENTS * 8 * len(self.groups) * gates[-1].width * X.shape[1]
-        check_memory(need, f"Training {gates[-1].width} neurons of {X.shape[1]} columns", "Take a narrower net.")
+        remedy = "Take a narrower net" + (", or weight_variance=1." if len(gates) > 1 else ".")
+        check_memory(need, f"Training {gates[-1].width} neurons of {X.shape[1]} columns", remedy)
         self.chosen, self.units, self.solver = chosen, units, check_solver(chosen, orders)
         self.given_alpha = check_alphas(chosen, orders)
         given = chosen.activation
@@ -100,25 +104,26 @@ class Training:
         self.rows = RowUnits.of(X, weight, whiten=chosen.whiten, gates=gates)
         drawn = draw_net(self.rng, gates.width, X.shape[1], Y.shape[1], biased=self.rows.last > 0)
         self.W0, self.a = (part.astype(X.dtype) for part in drawn)
-        X = self.rows.apply(X)
-        linear = LinearPart.of(X, first_of(chosen.linear_alpha), weight) if chosen.linear_term else None
+        d, X = X.shape[1], self.rows.apply(X)
+        linear = LinearPart.of(X[:, :d], first_of(chosen.linear_alpha), weight) if chosen.linear_term else None
         return Objective(X, Y, loss, self._net("taylor"), linear, 0.0, chosen.penalty_power, weight=weight)
 
     def _choose(self, gates: list[Gates], raw: Array, terms_of: Callable[[Gates], Objective]) -> Objective:
         """Set gates and penalties, those that are not given by held-out rows; return the terms of the net."""
-        source = copy.deepcopy(self.rng)
+        before = self.rng.get_state()
         terms = terms_of(gates[0])
         self.penalties = self._penalties(terms, raw)
-        if len(gates) == 1 or len(raw) < STEEP_FEWEST:
+        if len(gates) == 1:
             return terms
-        soft = (self.gates, self.rows, self.W0, self.a, self.rng)
-        # Given steep gates draw the same net.
-        self.rng = source
+        soft, after = (self.gates, self.rows, self.W0, self.a), copy.deepcopy(self.rng)
+        # Given gates draw the same net, and leave the user's source where this does.
+        self.rng.set_state(before)
         steep = terms_of(gates[1])
         longer = gates[1].weight_variance if isinstance(self.chosen.linear_alpha, str) else 1.0
-        found = steeper(terms, steep, self.penalties, longer, raw, copy.deepcopy(soft[-1]))
+        found = steeper(terms, steep, self.penalties, longer, raw, copy.deepcopy(after))
         if found is None:
-            self.gates, self.rows, self.W0, self.a, self.rng = soft
+            self.gates, self.rows, self.W0, self.a = soft
+            self.rng.set_state(after.get_state())
             return terms
         self.penalties = found
         return steep
