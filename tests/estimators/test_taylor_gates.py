@@ -9,7 +9,16 @@ from sklearn.base import clone
 
 import widelearn as wl
 from widelearn import TaylorClassifier, TaylorRegressor
-from widelearn.diagnostics import directions, min_hessian_eigenvalue, optimality_gap
+from widelearn.diagnostics import (
+    curvature_identity,
+    directions,
+    generalization_bound,
+    gradient_norm,
+    min_hessian_eigenvalue,
+    movement_norm,
+    optimality_gap,
+    rademacher,
+)
 from widelearn.diagnostics.taylor_problem import TaylorProblem
 from widelearn.estimators.taylor.gates import MORE, STEEP_BIASES, STEEP_WEIGHTS
 from widelearn.nets import Expansion
@@ -85,6 +94,69 @@ def test_certificates_know_thresholds(loss):
     found = min_hessian_eigenvalue(model, X, y)
     assert found.value >= -1e-5 * found.largest
     assert found.direction.shape == (32, 5)
+    assert found.linear_direction.shape == (5, problem.Y.shape[1])
+
+
+def parameters_of(model, X, y):
+    """W with thresholds as its last column, β and b, in the model's units; one output."""
+    coef, shift = model.coef_.ravel(), np.mean(y) if model.y_scale_ != 1 else 0.0
+    offset = float(np.squeeze(model.intercept_)) - shift
+    if model.whiten:
+        offset, coef = offset + model.mean_ @ coef, np.linalg.solve(model.whitening_, coef)
+    last = np.sqrt(X.shape[1] * model.bias_variance_)
+    W = np.column_stack([model.W_, model.b_ / last])
+    return np.concatenate([W.ravel(), coef * model.x_scale_ / model.y_scale_, [offset / model.y_scale_]])
+
+
+def objective_by_hand(model, X, y, theta):
+    """Mean loss and penalties of softplus, σ'' = s (1 - s), written out for one output."""
+    (m, d), last = model.W_.shape, np.sqrt(X.shape[1] * model.bias_variance_)
+    W, beta, b = theta[: m * (d + 1)].reshape(m, d + 1), theta[m * (d + 1) : -1], theta[-1]
+    Z = (X - model.mean_) @ model.whitening_ if model.whiten else X
+    Z = Z / model.x_scale_
+    s = 1 / (1 + np.exp(-(Z @ model.W0_.T + model.b0_)))
+    terms = s * (1 - s) / 2 * (Z @ W[:, :d].T + last * W[:, d]) ** 2
+    f = terms @ model.a_.ravel() / model.activation_scale_ + Z @ beta + b
+    if model.y_scale_ == 1:
+        loss = np.mean(np.log1p(np.exp(np.where(y, -f, f))))
+    else:
+        loss = np.mean(((y - y.mean()) / model.y_scale_ - f) ** 2) / 2
+    return loss + model.alpha_ * np.sum(np.sum(W**2, axis=1) ** 2) + model.linear_alpha_ / 2 * beta @ beta
+
+
+@pytest.mark.parametrize("labels", [False, True])
+@pytest.mark.parametrize("options", [{}, {"whiten": True}, {"solver": "adam", "max_iter": 2, "linear_alpha": 0.0}])
+def test_gradients_and_curvatures_are_those_of_the_written_objective(labels, options):
+    X, y = folded(40, 3, d=3)
+    y = y > np.median(y) if labels else y
+    options = {"width": 4, "random_state": 0, "tol": 1e-3, "linear_alpha": 0.03, **STEEP, **options}
+    model = (TaylorClassifier if labels else TaylorRegressor)(**options).fit(X, y)
+    theta = parameters_of(model, X, y)
+    problem = TaylorProblem.of(model, X, y, None, "It")
+    assert np.isclose(problem.objective(), objective_by_hand(model, X, y, theta), rtol=1e-12)
+
+    def slope(v, at=theta):
+        return (objective_by_hand(model, X, y, at + v) - objective_by_hand(model, X, y, at - v)) / 2
+
+    steps = 1e-5 * np.eye(len(theta))
+    gradient = np.array([slope(step) for step in steps]) / 1e-5
+    assert np.isclose(gradient_norm(model, X, y), np.linalg.norm(gradient), rtol=1e-6, atol=1e-9)
+    found = min_hessian_eigenvalue(model, X, y)
+    v = np.concatenate([found.direction.ravel(), found.linear_direction.ravel()])
+    bent = np.array([slope(step, theta + 1e-3 * v) - slope(step, theta - 1e-3 * v) for step in steps]) / 2e-8
+    # Of the unit eigenvector in coordinates of its own.
+    assert np.isclose(v @ bent, found.value, rtol=1e-3, atol=1e-5 * found.largest)
+    Z = np.column_stack([problem.columns, np.full(40, np.sqrt(3))])
+    W = theta[:16].reshape(4, 4)
+    assert np.isclose(movement_norm(model) ** 4, np.sum(np.sum(W**2, axis=1) ** 2), rtol=1e-12)
+    ratio = np.sqrt(np.linalg.eigvalsh(Z.T @ Z / 40)[-1]) / np.linalg.norm(Z, axis=1).max()
+    assert np.isclose(rademacher(model, X, draws=2).operator_norm_ratio, ratio, rtol=1e-12)
+    line = generalization_bound(model, X, y, draws=2).constants["R_linear"][0]
+    radii = [2 ** (np.ceil(4 * np.log2(np.linalg.norm(part))) / 4) for part in (theta[16:19], theta[19:])]
+    wanted = radii[0] * np.linalg.norm(problem.columns) / 40 + radii[1] / np.sqrt(40)
+    assert np.isclose(line, wanted, rtol=1e-9)
+    identity = curvature_identity(model, X, y, np.roll(W, 1, axis=0), draws=100)
+    assert abs(identity.sampled - identity.curvature) < 5 * identity.sampled_error
 
 
 def test_directions_are_those_of_the_rows():
@@ -172,3 +244,64 @@ def test_variances_that_are_none_are_refused(options):
     X, y = folded(30, 0)
     with pytest.raises(ValueError, match=next(iter(options))):
         TaylorRegressor(**options).fit(X, y)
+
+
+def test_linear_parts_do_not_read_the_column_of_thresholds():
+    X, y = folded(200, 0)
+    line = np.column_stack([X, np.ones(200)])
+    left = y - line @ np.linalg.lstsq(line, y, rcond=None)[0]
+    # Gates so far away that none opens: a column of 1e50 beside the rows' own.
+    model = TaylorRegressor(width=8, bias_variance=1e100, linear_alpha=0.0, random_state=0).fit(X, y)
+    assert np.allclose(y - model.predict(X), left, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{"weight_variance": 1e100}, {"weight_variance": 1e-100}, {"bias_variance": 1e100}])
+def test_variances_without_room_in_single_precision_are_refused(options):
+    X, y = folded(30, 0)
+    with pytest.raises(ValueError, match="no room in float32, with weight_variance"):
+        TaylorRegressor(**options).fit(X.astype(np.float32), y)
+
+
+def test_a_shared_source_goes_on_where_given_gates_leave_it():
+    def drawn(data, **options):
+        source = np.random.RandomState(0)
+        model = TaylorRegressor(random_state=source, max_iter=60, tol=1e-2, **options).fit(*data)
+        return model, source.standard_normal()
+
+    for data, width, given in (
+        (folded(1000, 0), 8, STEEP | {"width": 8 * MORE}),
+        (product(1000, 0), 32, {"weight_variance": 1.0, "width": 32}),
+    ):
+        chosen, after = drawn(data, width=width)
+        wanted, there = drawn(data, **given)
+        assert chosen.weight_variance_ == wanted.weight_variance_
+        assert (chosen.W0_ == wanted.W0_).all()
+        assert after == there
+
+
+def test_memory_is_asked_for_what_may_be_trained(monkeypatch):
+    def asked(need, what, remedy):
+        if need > 1 << 20:
+            raise MemoryError(f"{what}: {remedy}")
+
+    monkeypatch.setattr("widelearn.estimators.taylor.training.check_memory", asked)
+    X, y = np.random.default_rng(0).standard_normal((1000, 50)), np.arange(1000.0)
+    with pytest.raises(MemoryError, match=r"512 neurons of 50 columns.*or weight_variance=1\."):
+        TaylorRegressor(random_state=0).fit(X, y)
+    # Of few rows steep gates are not tried.
+    TaylorRegressor(random_state=0, max_iter=20, tol=1.0, linear_alpha=1.0).fit(X[:200], y[:200])
+
+
+def test_models_from_before_there_were_thresholds_go_on(tmp_path):
+    X, y = product(100, 0, d=3)
+    model = TaylorRegressor(width=4, solver="adam", max_iter=2, random_state=0).fit(X, y)
+    wanted = gradient_norm(model, X, y)
+    for name in ("b_", "b0_", "weight_variance_", "bias_variance_"):
+        del model.__dict__[name]
+    del model._training.__dict__["gates"]
+    wl.save(model, tmp_path / "model")
+    for old in (pickle.loads(pickle.dumps(model)), wl.load(tmp_path / "model")):
+        assert gradient_norm(old, X, y) == wanted
+        assert movement_norm(old) == movement_norm(model)
+        old.partial_fit(X, y)
+        assert (old.weight_variance_, old.bias_variance_) == (1, 0)

@@ -50,15 +50,17 @@ class TaylorClassifier(SignClassifier, BaseTaylor):
         Penalty of β. "auto" chooses among 2e-3, 0.03, 0.5 and 8: the least loss of fits of the whole model, net and
         linear part, on thirds of the rows that are held out in turn (fifths for classes and alpha="auto", up to 1,000
         rows). It looks at 2,000 rows at most; of fewer than 12, it is 2e-3. Equal rows are held out together, so that
-        weights are as good as repetition.
+        weights are as good as repetition. It is chosen for soft gates: where steep ones are chosen after it, whose rows
+        are sqrt(6) times as long, it is multiplied by 6 and means the same for β in the units of X.
     penalty_power : int, default=1
         The power q of the penalty.
     weight_variance, bias_variance : float or "auto", default="auto"
-        Variances of the first layer: neuron r reads sqrt(weight_variance/d) <v_r, x> + sqrt(bias_variance) c_r with v_r
-        and c_r standard normal, and both move. Larger ones make σ^(k) a gate that opens near a threshold, so that the
-        model bends otherwise at other rows. "auto" is 1 and 0 or, of order 2 in mode "taylor" with a linear part and
-        1,000 different rows or more, 6 and 1 with four times as many neurons, whichever has less loss on rows held out:
-        thirds in turn, of more than 2,000 rows one third of 10,000 at most. Beside a number it is 1 or 0.
+        Variances of the first layer: neuron r reads sqrt(weight_variance/d) <v_r, x> + sqrt(bias_variance) c_r of rows
+        with mean ‖x‖² = d, v_r and c_r being standard normal, and both move. Larger ones make σ^(k) a gate that opens
+        near a threshold, so that the model bends otherwise at other rows. "auto" is 1 and 0 or, of order 2 in mode
+        "taylor" with a linear part and 1,000 different rows or more, 6 and 1 with four times as many neurons, whichever
+        has less loss on rows held out: thirds in turn, of more than 2,000 rows one third of 10,000 at most. Beside a
+        number it is 1 or 0.
     linear_term : bool, default=True
         Whether the model has the part x'β + b beside the net, where b has no penalty. An even σ'' cannot see odd parts
         of a target. False is the Taylor term alone.
@@ -176,8 +178,9 @@ class TaylorClassifier(SignClassifier, BaseTaylor):
     def predict_proba(self, X: ArrayLike) -> Array:
         """Return the probability of every class (n, n_classes), or of every label of a multilabel indicator (n, t).
 
-        It is the logistic function, or the softmax, of values divided by `temperature_`. That is fitted to the
-        rows that are held out for `linear_alpha`, because values at the rows of the fit itself are too sure.
+        It is the logistic function, or the softmax, of values divided by `temperature_`. That is fitted to the rows
+        that are held out for `linear_alpha`, or for steep gates, because values at the rows of the fit itself are too
+        sure.
         """
         fitted = snapshot(self)
         values = fitted._values(X) / fitted.temperature_

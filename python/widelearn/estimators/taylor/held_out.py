@@ -194,19 +194,19 @@ def choose_penalties(
     return found
 
 
-def steeper(
-    soft: Objective, steep: Objective, found: Penalties, ratio_of: float, raw: Array, rng: np.random.RandomState
-) -> Penalties | None:
-    """Return penalties of the steep net if it has less loss than the soft one on held-out rows, else None.
+def steep_parts(raw: Array, Y: Array, rng: np.random.RandomState) -> Parted | None:
+    """Return the parts by which gates are chosen; of few different rows None.
 
-    They are those of the soft net, that of the linear part times how much longer rows are squared. Of few rows steep
-    nets, which have many more directions to fit, have learned less in all trials, and are not tried.
+    Of few rows steep nets, which have many more directions to fit, have learned less in all trials.
     """
-    parted = parts_of(raw, soft.Y, rng, most=STEEP_MOST)
-    if parted.count < STEEP_FEWEST:
-        return None
-    longer = Penalties(found.alpha, found.linear_alpha * ratio_of)
-    searches = [Search(one, parted, rng, given) for one, given in ((soft, found), (steep, longer))]
-    for search in searches:
-        search.over([(search.best.alpha, search.best.linear_alpha)])
-    return searches[1].best if searches[1].error < searches[0].error else None
+    parted = parts_of(raw, Y, rng, most=STEEP_MOST)
+    return parted if parted.count >= STEEP_FEWEST else None
+
+
+def measured(
+    objective: Objective, parted: Parted, given: Penalties, rng: np.random.RandomState
+) -> tuple[float, Penalties]:
+    """Return the loss at penalties on rows held out, and the penalties with the temperature found there."""
+    search = Search(objective, parted, rng, given)
+    found = search.over([(given.alpha, given.linear_alpha)])
+    return search.error, found

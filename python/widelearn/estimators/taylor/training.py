@@ -22,7 +22,14 @@ from widelearn.estimators.optim.descent import (
 from widelearn.estimators.optim.rules import Adam, Sgd
 from widelearn.estimators.taylor.activations import activation_scale, blindness, default_activation
 from widelearn.estimators.taylor.gates import SOFT, Gates, gates_of
-from widelearn.estimators.taylor.held_out import STEEP_FEWEST, Penalties, choose_penalties, first_of, steeper
+from widelearn.estimators.taylor.held_out import (
+    STEEP_FEWEST,
+    Penalties,
+    choose_penalties,
+    first_of,
+    measured,
+    steep_parts,
+)
 from widelearn.estimators.taylor.inputs import (
     DOMINANT,
     LinearPart,
@@ -109,24 +116,32 @@ class Training:
         return Objective(X, Y, loss, self._net("taylor"), linear, 0.0, chosen.penalty_power, weight=weight)
 
     def _choose(self, gates: list[Gates], raw: Array, terms_of: Callable[[Gates], Objective]) -> Objective:
-        """Set gates and penalties, those that are not given by held-out rows; return the terms of the net."""
+        """Set gates and penalties, those that are not given by held-out rows; return the terms of the net.
+
+        Penalties are chosen for the first gates.
+        """
         before = self.rng.get_state()
         terms = terms_of(gates[0])
         self.penalties = self._penalties(terms, raw)
-        if len(gates) == 1:
+        source = copy.deepcopy(self.rng)
+        parted = steep_parts(raw, terms.Y, source) if len(gates) > 1 else None
+        if parted is None:
             return terms
-        soft, after = (self.gates, self.rows, self.W0, self.a), copy.deepcopy(self.rng)
-        # Given gates draw the same net, and leave the user's source where this does.
+        soft, _ = measured(terms, parted, self.penalties, source)
+        # Of both nets' terms, as large as all rows, one alone is held at a time; both are drawn as if they were given.
+        del terms
         self.rng.set_state(before)
-        steep = terms_of(gates[1])
+        terms = terms_of(gates[1])
+        # Rows are longer then, and β is shorter.
         longer = gates[1].weight_variance if isinstance(self.chosen.linear_alpha, str) else 1.0
-        found = steeper(terms, steep, self.penalties, longer, raw, copy.deepcopy(after))
-        if found is None:
-            self.gates, self.rows, self.W0, self.a = soft
-            self.rng.set_state(after.get_state())
+        given = Penalties(self.penalties.alpha, self.penalties.linear_alpha * longer)
+        steep, found = measured(terms, parted, given, source)
+        if steep < soft:
+            self.penalties = found
             return terms
-        self.penalties = found
-        return steep
+        del terms
+        self.rng.set_state(before)
+        return terms_of(gates[0])
 
     def _net(self, mode: str) -> TaylorNet | JointNet:
         """Return the net of a mode: the real network is not scaled, because signs would move its outputs more."""
