@@ -231,6 +231,13 @@ def test_steep_models_are_kept_and_go_on(tmp_path):
         again.set_params(bias_variance=0.5).partial_fit(X, y)
 
 
+def test_files_hold_movements_once():
+    X, y = folded(30, 0, d=50)
+    model = TaylorRegressor(width=400, tol=1.0, linear_alpha=1.0, random_state=0).fit(X, y)
+    # The movement and the first layer, of 160,000 bytes each.
+    assert len(pickle.dumps(model)) < 350_000
+
+
 def test_the_joint_model_has_thresholds_for_every_order():
     X, y = folded(80, 0)
     model = TaylorRegressor((1, 2), alpha=(1e-3, 1e-3), width=6, random_state=0, tol=1e-3, **STEEP).fit(X, y)

@@ -255,13 +255,15 @@ class Training:
         model, trace, only = self.model(), self.trace, self.units.without_axis
         scales = self.scales if model.net.mode == "taylor" else [1.0]
         joint = isinstance(model.net, JointNet)
-        W, d = (model.W.reshape(-1, *self.W0.shape) if joint else model.W), model.coef.shape[1]
+        W, W0 = (model.W.reshape(-1, *self.W0.shape) if joint else model.W), self.W0
+        last, d = self.rows.last, model.coef.shape[1]
         draft.__dict__ |= {
             "_model": model,
-            "W_": W[..., :d],
-            "W0_": self.W0[:, :d],
-            "b_": W[..., d:].sum(axis=-1) * self.rows.last,
-            "b0_": self.W0[:, d:].sum(axis=-1) * self.rows.last,
+            # Without thresholds they are the model's own arrays, which files hold once.
+            "W_": W[..., :d] if last else W,
+            "W0_": W0[:, :d] if last else W0,
+            "b_": W[..., d:].sum(axis=-1) * last,
+            "b0_": W0[:, d:].sum(axis=-1) * last,
             "weight_variance_": self.gates.weight_variance,
             "bias_variance_": self.gates.bias_variance,
             "a_": only(self.a, axis=1),
