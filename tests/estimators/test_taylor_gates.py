@@ -21,6 +21,7 @@ from widelearn.diagnostics import (
 )
 from widelearn.diagnostics.taylor_problem import TaylorProblem
 from widelearn.estimators.taylor.gates import MORE, STEEP_BIASES, STEEP_WEIGHTS
+from widelearn.estimators.taylor.held_out import parts_of
 from widelearn.nets import Expansion
 
 STEEP = {"weight_variance": STEEP_WEIGHTS, "bias_variance": STEEP_BIASES}
@@ -204,6 +205,15 @@ def test_duplicates_are_no_further_rows():
     X, y = folded(550, 0)
     model = TaylorRegressor(width=8, random_state=0, max_iter=20).set_params(tol=1e-2)
     assert model.fit(np.tile(X, (2, 1)), np.tile(y, 2)).weight_variance_ == 1
+
+
+@pytest.mark.parametrize("column", [np.full(60, 1e17), np.arange(60) % 7 * 1e20, np.full(60, -1.7e308), np.zeros(60)])
+def test_large_columns_do_not_hide_that_rows_differ(column):
+    X = np.column_stack([column, np.arange(60.0) % 50]) * (1.0 if column.any() else 1e-320)
+    parted = parts_of(X, np.ones((60, 1)), np.random.RandomState(0))
+    assert parted.count == len(np.unique(X, axis=0))
+    _, first, place = np.unique(X, axis=0, return_index=True, return_inverse=True)
+    assert (parted.numbers == parted.numbers[first][place.ravel()]).all()
 
 
 def test_classes_choose_too():
