@@ -195,9 +195,9 @@ def test_held_out_rows_choose_steep_gates(repeated):
 @pytest.mark.parametrize("n", [1100, 2300])
 def test_held_out_rows_choose_soft_gates(n):
     X, y = product(n, 0)
-    model = TaylorRegressor(random_state=0).fit(X, y)
-    soft = TaylorRegressor(random_state=0, weight_variance=1.0, bias_variance=0.0).fit(X, y)
-    assert (model.weight_variance_, model.bias_variance_, len(model.W_)) == (1, 0, 128)
+    model = TaylorRegressor(width=32, random_state=0).fit(X, y)
+    soft = TaylorRegressor(width=32, random_state=0, weight_variance=1.0, bias_variance=0.0).fit(X, y)
+    assert (model.weight_variance_, model.bias_variance_, len(model.W_)) == (1, 0, 32)
     assert (model.predict(X) == soft.predict(X)).all()
 
 
