@@ -83,7 +83,9 @@ def test_jumps_and_steep_neurons_are_refused_with_numbers():
         assert np.isfinite(multi_index_flow(*call, n_nodes=n_nodes, check=False).risk).all()
 
 
-@pytest.mark.parametrize(("room", "other"), [(1 << 28, 13), (9**4 * 10, 9), (6**4 * 10, 5)])
+@pytest.mark.parametrize(
+    ("room", "other"), [(1 << 26, 13), (9**4 * (10 + particle_nodes.A_NODE) + 1, 9), (6**4 * 10, 5)]
+)
 def test_many_directions_are_checked_by_as_many_nodes_as_fit(monkeypatch, room, other):
     """About twice as many where they fit, fewer where none more do, part by part."""
     monkeypatch.setattr(particle_nodes, "LARGEST_CHECK", room)

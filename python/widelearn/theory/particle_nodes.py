@@ -18,7 +18,9 @@ Link = Callable[[Array], ArrayLike]
 # E σ(m + r G), G standard normal, and its derivatives by m and r.
 Smoothed = Callable[[Array, Array], tuple[Array, Array, Array]]
 # Values of particles at nodes that are computed with, and those of a rule that another one is checked by.
-LARGEST, LARGEST_CHECK = 1 << 24, 1 << 28
+LARGEST, LARGEST_CHECK = 1 << 24, 1 << 26
+# So many particles' time a node takes itself.
+A_NODE = 20
 # Nodes of a rule whose weights NumPy still computes.
 MOST_EACH = 321
 # Moments of a path that are checked.
@@ -63,9 +65,8 @@ class Nodes:
     def another(self) -> Nodes:
         """Return about twice as many nodes, an odd number for an even one, as far as they fit; else one fewer."""
         for each in range(min(2 * self.each + 1, MOST_EACH), self.each, -1):
-            found = Nodes(self.inputs, self.k, self.particles, each)
-            if found.fits(LARGEST_CHECK):
-                return found
+            if Nodes(self.inputs, self.k, self.particles + A_NODE, each).fits(LARGEST_CHECK):
+                return Nodes(self.inputs, self.k, self.particles, each)
         return Nodes(self.inputs, self.k, self.particles, self.each - 1)
 
     def parts(self) -> Iterator[tuple[Array, Array]]:
