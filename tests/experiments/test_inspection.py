@@ -128,6 +128,10 @@ def test_wilson():
     # Of 10 rows none, and half: the roots of (p - s)^2 = z^2 p (1 - p) / n.
     assert wilson(0.0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
     assert wilson(0.5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
+    for n in range(1, 500):
+        for share in (0.0, 1 / n, 1.0):
+            low, high = wilson(share, n)
+            assert 0 <= low <= share <= high <= 1
 
 
 def test_metric_of_a_recursive_machine_is_that_of_whole_columns(table):

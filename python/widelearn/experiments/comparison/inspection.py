@@ -135,10 +135,11 @@ def calibration(truth: NDArray[np.intp], probabilities: Array, labels: list[str]
 
 
 def wilson(share: float, n: int) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share of `n` rows."""
+    """Return Wilson's 95 % interval of a share of `n` rows, which holds it in spite of rounding."""
     z2 = NORMAL**2 / n
     centre, half = share + z2 / 2, NORMAL * math.sqrt(share * (1 - share) / n + z2 / (4 * n))
-    return (centre - half) / (1 + z2), (centre + half) / (1 + z2)
+    low, high = (centre - half) / (1 + z2), (centre + half) / (1 + z2)
+    return min(max(low, 0.0), share), max(min(high, 1.0), share)
 
 
 def _importance(
