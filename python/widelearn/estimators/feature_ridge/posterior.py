@@ -14,12 +14,14 @@ from widelearn.ridge.moments import add_outer
 from widelearn.ridge.normal_equations import EPS
 from widelearn.ridge.row_passes import RowPasses
 from widelearn.ridge.symmetric_systems import Solution
-from widelearn.runtime import Array, available_memory
+from widelearn.runtime import Array, available_memory, row_blocks
 
 # Features whose second moments a fit keeps: 32 MiB.
 KEPT = 2048
 # Rows that are kept for left-out errors, at most, their bytes, and rows of which fewer are not worth keeping.
 KEPT_ROWS, KEPT_BYTES, FEWEST = 4096, 1 << 24, 16
+# Weights that are looked at together.
+LOOKED_AT = 1 << 14
 # Rounding errors of sums, in units of the last place, and the share of an objective that they may be.
 ULPS, SUMMED = 8.0, 1e-9
 
@@ -40,17 +42,30 @@ class KeptRows(NamedTuple):
     @classmethod
     def of(cls, X: Any, Y: Array, weight: Array | None, solution: Solution) -> Self | None:
         """Copy rows: all, or as many as are allowed, drawn uniformly; None where memory has no room for them."""
-        among = np.arange(X.shape[0]) if weight is None else np.flatnonzero(weight)
+        count = X.shape[0] if weight is None else np.count_nonzero(weight)
         size = max(getattr(X, "data", X).nbytes, 1)
         most = min(KEPT_ROWS, min(KEPT_BYTES, available_memory()[0] // 8) * X.shape[0] // size)
-        if len(among) == 0 or most < min(len(among), FEWEST):
+        if count == 0 or most < min(count, FEWEST):
             return None
-        share = max(len(among) / most, 1.0)
-        if len(among) > most:
-            among = np.sort(np.random.default_rng(0).choice(among, most, replace=False))
+        share = max(count / most, 1.0)
+        # No array as long as all rows is made.
+        ranks = np.arange(count) if count <= most else np.random.default_rng(0).choice(count, most, replace=False)
+        ranks.sort()
+        among = ranks if weight is None else places_of(ranks, weight)
         weight = None if weight is None else weight[among]
         offset = np.asarray(solution.offset, np.float64)
         return cls(X[among], Y[among].astype(np.float64), weight, solution.center, offset, share)
+
+
+def places_of(ranks: Array, weight: Array) -> Array:
+    """Return the rows of some ranks among those that have a weight; ranks ascend."""
+    found, seen = [], 0
+    for rows in row_blocks(len(weight), LOOKED_AT):
+        among = np.flatnonzero(weight[rows])
+        mine = ranks[(ranks >= seen) & (ranks < seen + len(among))] - seen
+        found.append(rows.start + among[mine])
+        seen += len(among)
+    return np.concatenate(found)
 
 
 class MomentsPosterior(Posterior):
