@@ -49,7 +49,11 @@ class KeptRows(NamedTuple):
             return None
         share = max(count / most, 1.0)
         # No array as long as all rows is made.
-        ranks = np.arange(count) if count <= most else np.random.default_rng(0).choice(count, most, replace=False)
+        ranks = (
+            np.arange(count)
+            if count <= most
+            else np.random.default_rng(0).choice(count, most, replace=False, shuffle=False)
+        )
         ranks.sort()
         among = ranks if weight is None else places_of(ranks, weight)
         weight = None if weight is None else weight[among]
