@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import brier_score_loss, confusion_matrix
 
 from widelearn.experiments.comparison import inspection
-from widelearn.experiments.comparison.inspection import calibration, inspect, wilson
+from widelearn.experiments.comparison.inspection import calibration, inspect
 
 
 class Known:
@@ -122,16 +122,6 @@ def test_probabilities_of_few_rows_or_many_classes(rng):
     assert [one["rows"] for one in found["bins"]] == [10] * 4
     gaps = [abs(one["share"] - one["probability"]) for one in found["bins"]]
     assert found["error"] == pytest.approx(np.mean(gaps))
-
-
-def test_wilson():
-    # Of 10 rows none, and half: the roots of (p - s)^2 = z^2 p (1 - p) / n.
-    assert wilson(0.0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
-    assert wilson(0.5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
-    for n in range(1, 500):
-        for share in (0.0, 1 / n, 1.0):
-            low, high = wilson(share, n)
-            assert 0 <= low <= share <= high <= 1
 
 
 def test_metric_of_a_recursive_machine_is_that_of_whole_columns(table):

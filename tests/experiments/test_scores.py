@@ -102,6 +102,16 @@ def test_a_paired_difference_is_surer_than_two_scores(rng):
     assert spread(parts[0] - parts[1]) < spread(parts[0])
 
 
+def test_wilsons_interval_of_rows_that_count_as_one_holds_the_share():
+    # Of 10 rows none, and half: the roots of (p - s)^2 = z^2 p (1 - p) / n.
+    assert wilson(0.0, 0.0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
+    assert wilson(0.5, 0.0, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
+    for n in range(1, 500):
+        for share in (0.0, 1 / n, 1.0):
+            low, high = wilson(share, 0.0, n)
+            assert 0 <= low <= share <= high <= 1
+
+
 def test_wilsons_interval_is_scipys():
     low, high = wilson(0.9, np.sqrt(0.09 / 50), 50)
     expected = binomtest(45, 50).proportion_ci(method="wilson")

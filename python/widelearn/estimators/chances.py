@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.calibration import Calibration
+from widelearn.estimators.intervals import places
 from widelearn.estimators.labels import Labels
 from widelearn.estimators.left_out import LeftOut, knows_rows, left_out_fits
 from widelearn.estimators.posterior import Posterior
@@ -196,10 +196,7 @@ def together(parts: list[LeftOut], found: list[Array]) -> Array:
 def conforming(parts: list[LeftOut], X: Array, values: Array, level: float) -> Array:
     """Return which classes (m, c) conform at rows of fitted values (m, t)."""
     n = parts[0].n
-    allowed = level * (n + 1)
-    if allowed > n * (1 + 1e-12):
-        need = math.ceil(level / (1.0 - level) * (1.0 - 1e-9))
-        raise ValueError(f"{n} rows are too few for level={level:g}: it takes {need}. Lower the level, or fit more.")
+    _, high = places(n, level, "loo")
     scores = by_class(together(parts, [part.scores(copies=False) for part in parts]))
     codes = by_class(together(parts, [part.targets for part in parts]))
     own = margins(scores)[np.arange(n), codes.argmax(axis=1)]
@@ -209,7 +206,7 @@ def conforming(parts: list[LeftOut], X: Array, values: Array, level: float) -> A
         without = values[rows][None, :, :] - S * q[:, None, :]
         # Rounding must not decide between rows that are equal.
         less = margins(by_class(without)) > (own + 1e-12 * np.abs(own))[:, None, None]
-        out[rows] = less.sum(axis=0) < allowed - 1e-9
+        out[rows] = less.sum(axis=0) <= high
     return out
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from widelearn.experiments.comparison.scores import wilson
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -23,8 +25,6 @@ MOST_CELLS = 4_000_000
 REPEATS = 5
 MOST_BINS, LEAST_IN_BIN = 10, 10
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-# The 97.5 % point of the normal law.
-NORMAL = 1.959963984540054
 
 
 class Predictor(Protocol):
@@ -127,19 +127,11 @@ def calibration(truth: NDArray[np.intp], probabilities: Array, labels: list[str]
     bins, error = [], 0.0
     for rows in np.array_split(np.argsort(stated, kind="stable"), number):
         share, mean = float(true[rows].mean()), float(stated[rows].mean())
-        low, high = wilson(share, len(rows))
+        low, high = wilson(share, 0.0, len(rows))
         error += len(rows) * abs(share - mean) / len(truth)
         one = {"low": float(stated[rows].min()), "high": float(stated[rows].max()), "probability": mean}
         bins.append(one | {"share": share, "lower": low, "upper": high, "rows": len(rows)})
     return {"about": about, "error": error, "bins": bins}
-
-
-def wilson(share: float, n: int) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share of `n` rows, which holds it in spite of rounding."""
-    z2 = NORMAL**2 / n
-    centre, half = share + z2 / 2, NORMAL * math.sqrt(share * (1 - share) / n + z2 / (4 * n))
-    low, high = (centre - half) / (1 + z2), (centre + half) / (1 + z2)
-    return min(max(low, 0.0), share), max(min(high, 1.0), share)
 
 
 def _importance(

@@ -189,7 +189,7 @@ def spread(influence: Array, group: NDArray[Any] | None = None) -> float:
 def wilson(value: float, error: float, units: float) -> tuple[float, float]:
     """Return Wilson's 95 % interval of a share; rows that weights or groups bind together count as fewer.
 
-    `units` is their number where the share is 0 or 1, and has no error that would tell.
+    `units` is their number where no `error` tells: of a share of 0 or 1, and of rows that each count as one, given 0.
     """
     number = value * (1 - value) / error**2 if error > 0 and 0 < value < 1 else units
     middle = (value + Z**2 / (2 * number)) / (1 + Z**2 / number)

