@@ -2,5 +2,6 @@
 
 from widelearn.forecast.answer import Forecast
 from widelearn.forecast.curve_forecasts import forecast
+from widelearn.forecast.learned_modes import LearningOrder, learning_order
 
-__all__ = ["Forecast", "forecast"]
+__all__ = ["Forecast", "LearningOrder", "forecast", "learning_order"]

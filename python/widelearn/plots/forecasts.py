@@ -1,8 +1,9 @@
-"""Draw forecasts: learning curves with their bands, and what was measured later."""
+"""Draw forecasts: learning curves with their bands, what was measured later, and which modes are learned by when."""
 
 from __future__ import annotations
 
 import math
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from widelearn.plots.canvas import SERIES, framed, new_figure, plain_ticks
@@ -72,4 +73,31 @@ def _on_logarithms(forecast: Any, ax: Axes) -> Axes:
     ax.set_xlabel("rows")
     rate = forecast.error_rate is not None and forecast.method != "left-out errors"
     ax.set_ylabel("share of wrong classes" if rate else "squared error of new rows")
+    return framed(ax)
+
+
+def learned_modes(order: Any, ax: Axes | None = None) -> Axes:
+    """Draw, a line a degree, which share of the target or how many modes are learned by how many rows."""
+    if ax is None:
+        ax = new_figure(6.4, 4.8).subplots()
+    told = [i for i, mode in enumerate(order.modes) if mode and math.isfinite(order.n[i])]
+    if order.shares is not None:
+        told = [i for i in told if not math.isnan(order.shares[i])]
+    # The last colour is for all degrees that are left.
+    most = len(SERIES)
+    for degree in sorted({min(len(order.modes[i]), most) for i in told}):
+        own = sorted((i for i in told if min(len(order.modes[i]), most) == degree), key=lambda i: order.n[i])
+        parts = [1.0 if order.shares is None else float(order.shares[i]) for i in own]
+        label = f"degree {degree}" if degree < most else f"degree {most} and above"
+        style: dict[str, Any] = {"where": "post", "color": SERIES[degree - 1], "label": label}
+        ax.step([order.n[i] for i in own], list(accumulate(parts)), **style)
+    ax.set_xscale("log")
+    plain_ticks(ax.xaxis)
+    ax.set_xlabel("rows from which on half of a mode is learned")
+    if order.shares is None:
+        ax.set_yscale("log")
+        ax.set_ylabel("modes that are learned")
+    else:
+        ax.set_ylabel("share of the target's variance")
+        ax.axhline(1.0 - order.unexplained, color="#475569", linewidth=0.8, linestyle=":", label="all modes together")
     return framed(ax)

@@ -37,7 +37,7 @@ from widelearn.theory.kernel_staircase import (
 )
 from widelearn.theory.lazy import LazyCondition, gradient_flow, lazy_condition
 from widelearn.theory.mean_field import MeanFieldPath, mean_field_flow, mean_field_particles
-from widelearn.theory.optimal import learnability, optimal_ridge
+from widelearn.theory.optimal import learnability, optimal_ridge, samples_to_learn
 from widelearn.theory.parity_floors import ParityFloor, parity_floor, statistical_query_floor
 from widelearn.theory.parity_gradients import parity_gradient
 from widelearn.theory.population_gradients import (
@@ -135,6 +135,7 @@ __all__ = [
     "quadratic_network_residual",
     "quadratic_nt_residual",
     "risk",
+    "samples_to_learn",
     "sampling_angle",
     "self_induced_ridge",
     "single_neuron_floor",

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from widelearn.theory.checks import Array, non_negative, positive
 from widelearn.theory.engine import critical_ridge, effective_ridge, masses_of, risk
+from widelearn.theory.equation import Traces
 from widelearn.theory.spectrum import Spectrum, as_spectrum
 
 POINTS = 401
@@ -124,3 +125,55 @@ def learnability(spectrum: Spectrum | ArrayLike, n: ArrayLike, ridge: ArrayLike,
     s = spectrum.eigenvalues
     with np.errstate(invalid="ignore"):
         return np.where(s == 0, 0.0, s / (s + kappa))
+
+
+def samples_to_learn(spectrum: Spectrum | ArrayLike, ridge: ArrayLike, share: float = 0.5) -> Any:
+    """Return the number of samples from which on each block is learned to a share: n = Λ/κ + D(κ), κ = s (1/share - 1).
+
+    The inverse of :func:`learnability` in n, for a kernel or infinitely many features.
+
+    Parameters
+    ----------
+    spectrum : Spectrum or array-like of eigenvalues
+        Of the covariance of the features, or of the kernel.
+    ridge : float or array-like
+        Λ of ‖y - f‖² + Λ ‖w‖² (scikit-learn's alpha), not negative.
+    share : float, default=0.5
+        Between 0 and 1, both left out.
+
+    Returns
+    -------
+    ndarray of shape (..., m)
+        One number a block, those of the largest eigenvalues the smallest; infinite where an eigenvalue is 0.
+
+    Raises
+    ------
+    ValueError
+        If a ridge is negative or the share is not between 0 and 1.
+
+    Notes
+    -----
+    What :func:`effective_ridge` assumes. A sum over the spectrum for each block.
+
+    References
+    ----------
+    Simon et al., "The eigenlearning framework", TMLR 2023 (arXiv 2110.03922).
+
+    Examples
+    --------
+    >>> from widelearn.theory import Spectrum, samples_to_learn
+    >>> samples_to_learn(Spectrum([1.0, 0.01], [10, 2000]), ridge=0.0).round(1)
+    array([  24.8, 1009.9])
+    """
+    spectrum = as_spectrum(spectrum)
+    lam = np.asarray(non_negative("ridge", ridge))[..., None]
+    part = float(positive("share", share))
+    if part >= 1.0:
+        raise ValueError(f"share must be below 1, which no number of samples reaches, got {part:g}.")
+    traces, s = Traces(spectrum), spectrum.eigenvalues
+    kappa = s[s > 0] * (1.0 / part - 1.0)
+    D = np.concatenate([traces.sums(kappa[block])[0] for block in traces.chunks(len(kappa))] or [kappa])
+    found = np.full((*lam.shape[:-1], len(s)), np.inf)
+    with np.errstate(over="ignore"):
+        found[..., s > 0] = D + lam / kappa
+    return found
