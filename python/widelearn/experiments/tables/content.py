@@ -31,16 +31,13 @@ class Content:
     @staticmethod
     def of(reading: Reading, column: pd.Series, check: bool = False) -> Content:
         """Read a column; words among numbers are texts, None elsewhere. `check` refuses numbers with other marks."""
-        raw = reading.raw(column)
-        if check and raw is not None:
-            reading.check_marks(raw)
         if reading.kind == "text":
-            return Content({}, reading.text(column, raw))
-        values = reading.numbers(column, raw)
+            return Content({}, reading.text(column))
+        values, texts = reading.read(column, check)
         parts = {reading.name: values}
         if reading.kind == "date":
             parts = dict(zip([f"{reading.name} ({part})" for part in PARTS], date_parts(values), strict=True))
-        return Content(parts, reading.words(column, values, raw))
+        return Content(parts, texts)
 
     def take(self, rows: NDArray[np.intp] | None) -> Content:
         """Return some of the rows."""

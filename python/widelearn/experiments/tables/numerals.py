@@ -18,12 +18,13 @@ _CELL = re.compile(
     rf"(?P<after>[^\W\d_][^\d()+\-]{{0,14}}[²³]?|[cdk]?m[23]|[%‰°′″{_MONEY}][^\d()+\-]{{0,6}})?(?P<trail>[\-−])?\s?(?P<close>\))?"
 )
 _WHOLE = r"(?:0|[1-9][0-9]*)|[1-9][0-9]{{0,2}}([{}'’" + BLANK + r"])[0-9]{{3}}(?:\1[0-9]{{3}})*"
-_POINT = re.compile(rf"(?:{_WHOLE.format(',')}|[1-9][0-9]?((?:,[0-9][0-9])+),[0-9]{{3}})?(?:\.[0-9]*)?")
-_COMMA = re.compile(rf"(?:{_WHOLE.format('.')})?(?:,[0-9]+)?")
+_FORMS = {
+    ".": re.compile(rf"(?:{_WHOLE.format(',')}|[1-9][0-9]?(?:,[0-9][0-9])+,[0-9]{{3}})?(?:\.[0-9]*)?"),
+    ",": re.compile(rf"(?:{_WHOLE.format('.')})?(?:,[0-9]+)?"),
+}
 _PLAIN = re.compile(r"(?:-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]+)?\n)*")
-# Of a column of these only --numbers makes numbers.
-_ZEROS = re.compile(r"0[0-9]+")
 _SURE_POINT = re.compile(r"(?m)^-?(?:0|[0-9]{4,})\.[0-9]|\.(?:[0-9]{1,2}|[0-9]{4,})$")
+_SAME = str.maketrans({"’": "'"} | dict.fromkeys(BLANK, " "))
 
 
 class Amount(NamedTuple):
@@ -35,14 +36,16 @@ class Amount(NamedTuple):
     groups: tuple[str, str]
     form: str
 
+    @property
+    def either(self) -> bool:
+        """Whether each decimal mark makes another number of it."""
+        return self.point != self.comma and None not in (self.point, self.comma)
+
     def value(self, decimal: str, thousands: str) -> float | None:
         """Return the number under the marks of a file, None where it does not agree with them."""
-        if self.point == self.comma:
-            return self.point if self.groups[0] in thousands else None
-        if not decimal:
+        if not decimal and self.point != self.comma:
             return None
-        number, group = (self.point, self.groups[0]) if decimal == "." else (self.comma, self.groups[1])
-        return number if group in thousands else None
+        return (self.comma if decimal == "," else self.point) if self.groups[decimal == ","] in thousands else None
 
 
 def amount(cell: str) -> Amount | None:
@@ -56,29 +59,25 @@ def amount(cell: str) -> Amount | None:
     found = _CELL.fullmatch(cell)
     if found is None or bool(found["open"]) != bool(found["close"]):
         return None
-    form = "parentheses" if found["open"] else "trailing minus" if found["trail"] else ""
-    signs = [mark for mark in (found["sign"], found["inner"], found["open"], found["trail"]) if mark]
-    if len(signs) > 1:
-        return None
-    sign = "-" if signs and signs[0] != "+" else ""
-    if _ZEROS.fullmatch(cell):
+    if cell[0] == "0" and cell.isdecimal() and len(cell) > 1:  # of a column of these only --numbers makes numbers
         return Amount(float(cell), float(cell), "", ("", ""), "")
+    signs = [mark for mark in (found["sign"], found["inner"], found["open"], found["trail"]) if mark]
     digits, exponent = found["digits"].strip(BLANK), (found["exponent"] or "").replace("−", "-")
     values: list[float | None] = []
     groups: list[str] = []
-    for pattern, decimal in ((_POINT, "."), (_COMMA, ",")):
-        match = pattern.fullmatch(digits)
-        mark = "" if match is None else (match[1] or ("," if match.lastindex == 2 else ""))
-        groups.append("'" if mark == "’" else " " if mark in BLANK and mark else mark)
-        if match is None or (mark and exponent):
-            values.append(None)
-            continue
-        text = re.sub(r"[^0-9.]", "", digits.replace(decimal, "|").replace(".", "").replace("|", "."))
-        values.append(float(sign + text + exponent))
-    if values == [None, None]:
+    for decimal, form in _FORMS.items():
+        whole, _, part = digits.partition(decimal)
+        group = re.sub("[0-9]", "", whole)[:1].translate(_SAME)
+        fits = form.fullmatch(digits) and not (group and exponent)
+        values.append(float(f"{re.sub('[^0-9]', '', whole)}.{part}{exponent}") if fits else None)
+        groups.append(group if fits else "")
+    if len(signs) > 1 or values == [None, None]:
         return None
+    if signs and signs[0] != "+":
+        values = [None if value is None else -value for value in values]
     unit = " ".join(((found["before"] or "") + (found["after"] or "")).split())
-    return Amount(values[0], values[1], unit, (groups[0], groups[1]), form)
+    kind = "parentheses" if found["open"] else "trailing minus" if found["trail"] else ""
+    return Amount(values[0], values[1], unit, (groups[0], groups[1]), kind)
 
 
 def plain(cells: Iterable[str]) -> bool:
@@ -92,15 +91,11 @@ def evidence(cells: list[str]) -> Counter[str]:
     "point" and "comma": the decimal mark is this; "either." and "either,": this mark may be either; "none": no mark;
     ".," and the like: with this decimal mark, that mark groups digits.
     """
-    if plain(cells):
-        joined = "\n".join(cells)
-        if "." not in joined or _SURE_POINT.search(joined):
-            return Counter({"point" if "." in joined else "none": len(cells)})
+    joined = "\n".join(cells)
+    if plain(cells) and ("." not in joined or _SURE_POINT.search(joined)):
+        return Counter({"point" if "." in joined else "none": len(cells)})
     seen: Counter[str] = Counter()
-    for cell in cells:
-        found = amount(cell)
-        if found is None:
-            continue
+    for found in filter(None, map(amount, cells)):
         seen.update(f"{mark}{group}" for mark, group in zip(".,", found.groups, strict=True) if group)
         if found.point is None or found.comma is None:
             seen["comma" if found.point is None else "point"] += 1
@@ -121,7 +116,7 @@ def asked(decimal: str | None, thousands: str | None) -> tuple[str | None, str |
     """
     if thousands is None:
         return decimal, None
-    groups = "".join(sorted({"'" if mark == "’" else " " if mark in BLANK else mark for mark in thousands}))
+    groups = "".join(sorted(set(thousands.translate(_SAME))))
     if strange := set(groups) - set(",.' "):
         raise InputError(
             f"thousands (--thousands) takes of . , ' and a blank, not {listing(map(repr, sorted(strange)))}"
@@ -135,50 +130,39 @@ def asked(decimal: str | None, thousands: str | None) -> tuple[str | None, str |
 
 
 def decide(columns: dict[str, Counter[str]], sep: str | None, decimal: str | None) -> tuple[str, str, list[str]]:
-    """Decide the decimal mark of a file and the marks that group digits, from what each column says.
+    """Decide the decimal mark of a file ("" if nothing tells) and what groups digits, from what each column says.
 
-    Returns
-    -------
-    decimal : {".", ",", ""}
-        "" if nothing tells: then numbers with a mark stay text.
-    thousands : str
-        The grouping marks that occur.
-    notes : list of str
+    The third value is what to note.
     """
-    asked = decimal
-    said = {mark: [name for name, seen in columns.items() if seen[mark]] for mark in ("point", "comma")}
-    unsure = {mark: [seen for seen in columns.values() if seen["either" + mark]] for mark in ".,"}
-    mixed = {mark: any(seen["none"] for seen in found) for mark, found in unsure.items()}
-    notes: list[str] = []
-    doubtful = [name for name, seen in columns.items() if seen["either."] or seen["either,"]]
-    if decimal is not None:
-        pass
-    elif said["point"] and said["comma"]:
-        decimal = "," if len(said["comma"]) > len(said["point"]) else "."
-        few = said["comma" if decimal == "." else "point"]
+    given, notes = decimal, []
+    said = {m: [name for name, seen in columns.items() if seen[word]] for m, word in ((".", "point"), (",", "comma"))}
+    either = {m: [name for name, seen in columns.items() if seen["either" + m]] for m in ".,"}
+    doubtful = listing(name for name in columns if name in either["."] or name in either[","])
+    if given is None and (said["."] or said[","]):
+        decimal = "," if len(said[","]) > len(said["."]) else "."
+        if few := said["," if decimal == "." else "."]:
+            notes.append(
+                f"decimal marks disagree: {decimal!r} is taken for the file, not so in {listing(few)}, which stays "
+                "text where it is not certain (--decimal decides)"
+            )
+    elif given is None and doubtful:
+        mark = "." if either["."] else ","
+        decimal = "" if either["."] and either[","] else _by_convention(mark, sep, [columns[m] for m in either[mark]])
+        how = "a decimal mark" if mark == decimal else "grouping digits"
         notes.append(
-            f"decimal marks disagree: {decimal!r} is taken for the file, not so in {listing(few)}, which stays text "
-            "where it is not certain (--decimal decides)"
+            f"{mark!r} is taken as {how}, by convention alone, in {doubtful} (--decimal decides)"
+            if decimal
+            else f"nothing tells whether a point or a comma is the decimal mark: {doubtful} stays text (--decimal)"
         )
-    elif said["point"] or said["comma"]:
-        decimal = "." if said["point"] else ","
-    elif unsure["."] and unsure[","]:
-        decimal = ""
-    elif unsure["."]:
-        decimal = ("," if mixed["."] else "") if sep == ";" else ("" if mixed["."] else ".")
-    elif unsure[","]:
-        decimal = "." if sep in (",", None) or (sep != ";" and mixed[","]) else ""
-    else:
-        decimal = "."
-    if doubtful and decimal and asked is None and not said["point"] and not said["comma"]:
-        how = "a decimal mark" if bool(unsure["."]) == (decimal == ".") else "grouping digits"
-        mark = "." if unsure["."] else ","
-        notes.append(f"{mark!r} is taken as {how}, by convention alone, in {listing(doubtful)} (--decimal decides)")
-    if decimal == "":
-        notes.append(
-            f"nothing tells whether a point or a comma is the decimal mark: {listing(doubtful)} stays text (--decimal)"
-        )
-    if decimal == "," and asked is None:
+    if decimal == "," and given is None:
         notes.append("the decimal mark is a comma")
     groups = {key[1] for seen in columns.values() for key in seen if key[:1] == (decimal or ".") and len(key) == 2}
-    return decimal, "".join(sorted(groups if decimal else groups - {","})), notes
+    return "." if decimal is None else decimal, "".join(sorted(groups - {","} if decimal == "" else groups)), notes
+
+
+def _by_convention(mark: str, sep: str | None, columns: list[Counter[str]]) -> str:
+    """Return the decimal mark where each number is such as 1.234; "" where there is no convention."""
+    mixed = any(seen["none"] for seen in columns)  # whole numbers without a mark say that the mark groups digits
+    if mark == ".":
+        return ("," if mixed else "") if sep == ";" else "" if mixed else "."
+    return "." if sep in (",", None) or (mixed and sep != ";") else ""

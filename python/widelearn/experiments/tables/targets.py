@@ -69,8 +69,8 @@ def settle_task(table: Table, target: str, asked: str, dialect: Dialect) -> tupl
         if asked == "regression":
             _no_numbers(column, target, notes)
         return text, "classification", _labels_like_missing(column, text)
-    numbers = reading.numbers(column)
-    words = [cell for cell in reading.words(column, numbers) if cell is not None]
+    numbers, texts = reading.read(column)
+    words = [cell for cell in texts if cell is not None]
     asked = table.task or asked if asked == "auto" and target == table.target else asked
     if asked == "regression" or (asked == "auto" and not _few(numbers)):
         few_words = forced is not None or len(words) <= 0.05 * (len(words) + np.isfinite(numbers).sum())
@@ -98,7 +98,7 @@ def _refuse_doubtful(column: pd.Series, reading: Reading, dialect: Dialect, aske
         return
     texts = [cell for cell in cells(column, dialect.na) if isinstance(cell, str) and cell not in OFTEN]
     amounts = [numerals.amount(cell) for cell in texts]
-    both = [cell for cell, one in zip(texts, amounts, strict=True) if one is not None and one.point != one.comma]
+    both = [cell for cell, one in zip(texts, amounts, strict=True) if one and one.point != one.comma]
     wrong = sum(
         one is not None and one.value(dialect.decimal or "", dialect.thousands or "") is None for one in amounts
     )
