@@ -48,13 +48,14 @@ def test_a_later_file_may_be_encoded_otherwise(then, now, tmp_path):
     assert told == (now == "utf-8" and then in ("cp1252", "utf-16", "utf-16-le"))
 
 
-@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("later", [False, True])
 @pytest.mark.parametrize(
     ("sep", "empty"), [(",", ",,"), (";", ";;"), ("\t", "\t\t"), (",", '"","",""'), (",", " , , ")]
 )
-def test_a_row_of_separators_is_a_row(sep, empty, strict, tmp_path):
+def test_a_row_of_separators_is_a_row(sep, empty, later, tmp_path):
     lines = [f"a{sep}b{sep}c", f"1{sep}2{sep}3", empty, f"4{sep}5{sep}6", "", empty]
-    frame = read(written(tmp_path, "\n".join(lines).encode()), strict=strict).frame
+    path = written(tmp_path, "\n".join(lines).encode())
+    frame = read(path, read(path).dialect if later else None).frame
     assert frame.to_numpy().tolist() == [["1", "2", "3"], [""] * 3, ["4", "5", "6"], [""] * 3]
 
 
@@ -107,7 +108,7 @@ def test_dates_of_the_other_order_are_refused(first_day, odd):
     fitted = TablePreparation().fit(frame)
     assert fitted.transform(frame).shape == (40, len(fitted.get_feature_names_out()))
     later = pd.DataFrame({"day": ["01/02/2020", odd, "03/04/2020"]})
-    with pytest.raises(InputError, match=f"'day' has '{odd}', the table of the model wrote the .*2020-12-31"):
+    with pytest.raises(InputError, match=f"'day' has '{odd}': the table of the model wrote the .*2020-12-31"):
         fitted.transform(later)
     # Who names the order of a table that has both is not refused that table, and finds the odd ones as words.
     both = pd.concat([frame, frame, later[1:2]])

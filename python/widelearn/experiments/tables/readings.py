@@ -171,8 +171,8 @@ class Reading:
         units = {found.unit for found in numbers}
         forms = {found.form for found in numbers}
         if not sure:
-            digits = [cell for cell in texts if re.fullmatch(r"-?[0-9]{2,299}", cell)]
-            if any(cell[0] == "0" for cell in digits):
+            digits = [cell for cell in texts if re.fullmatch(r"-?[0-9]{1,299}", cell)]
+            if any(cell[0] == "0" and len(cell) > 1 for cell in digits):
                 codes = len(digits) > 0.5 * len(texts)
                 return None, [f"{self.name!r} has leading zeros: kept as text (--numbers reads numbers)"] * codes
             if any(len(cell) > 15 and int(float(cell)) != int(cell) for cell in digits):

@@ -80,7 +80,9 @@ def _array_bytes(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) ->
     count = 1
     for length in shape:
         count *= length
-    if not dtype.hasobject and count * dtype.itemsize > info.file_size:
+    if dtype.hasobject:
+        raise ValueError(f"array {name!r} holds Python objects, never loaded: save numbers or text")
+    if count * dtype.itemsize > info.file_size:
         raise ValueError(
             f"the array {name} is damaged: it promises {count * dtype.itemsize} bytes and has {info.file_size}"
         )

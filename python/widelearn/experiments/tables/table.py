@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count as count_from
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from widelearn.experiments.errors import InputError, first_line, listing, nearest
+from widelearn.experiments.errors import InputError, first_line, listing, mismatch, nearest
 from widelearn.experiments.tables import delimited, formats, sizes
 from widelearn.experiments.tables.dialect import Dialect
 from widelearn.experiments.tables.readings import settle
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
 BUILTIN = ("digits", "diabetes", "breast_cancer", "wine")
 _TEXT = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat")
 _RECORDS = (".jsonl", ".ndjson", ".json")
-_OTHERS: dict[str, Callable[[Path, Dialect], formats.Found]] = {
-    ".xlsx": formats.workbook,
-    ".parquet": formats.parquet,
-    ".pq": formats.parquet,
-    ".npz": formats.npz,
+# The bytes these begin with, what they are called, and how they are read.
+_FILES: dict[str, tuple[bytes, str, Callable[[Path, Dialect], formats.Found]]] = {
+    ".xlsx": (b"PK", "an .xlsx workbook", formats.workbook),
+    ".parquet": (b"PAR1", "a Parquet file", formats.parquet),
+    ".pq": (b"PAR1", "a Parquet file", formats.parquet),
+    ".npz": (b"PK", "an NPZ archive", formats.npz),
 }
 
 
@@ -86,9 +88,7 @@ def builtin(name: str) -> Table:
     return Table(frame, name, target="target", task=task)
 
 
-def read(
-    path: str | Path, dialect: Dialect | None = None, *, strict: bool | None = None, encoding: str | None = None
-) -> Table:
+def read(path: str | Path, dialect: Dialect | None = None, *, encoding: str | None = None) -> Table:
     """Read a table: delimited text, .xlsx, .arff, JSON lines, Parquet or NPZ; "-" is text on standard input.
 
     Parameters
@@ -97,9 +97,7 @@ def read(
         The suffix says the format, and the content must agree with it; text may end in .gz, .bz2 or .xz. Pickled
         (object) arrays are never loaded.
     dialect : Dialect or None
-        What is asked, or what was decided for an earlier file.
-    strict : bool or None
-        Refuse lines that do not fit instead of leaving them out; None: for a later file.
+        What is asked, or what was decided for an earlier file: then lines that do not fit are refused, not left out.
     encoding : str or None
         What this file is surely encoded in, whatever the dialect says.
 
@@ -113,94 +111,82 @@ def read(
     InputError
         One line: the file is missing, unreadable, empty, or not what its suffix says.
     """
-    asked = dialect or Dialect()
-    path = Path(path)
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    packed = suffixes[-1] if suffixes and suffixes[-1] in sizes.OPENERS else ""
-    kind = suffixes[-2] if packed and len(suffixes) > 1 else (suffixes[-1] if suffixes else "")
-    kind = ".csv" if str(path) == "-" else kind
+    asked, path = dialect or Dialect(), Path(path)
+    kind, packed = _kind(path)
     if not asked.decided:
         _check_suited(path, kind, asked)
+    sure = encoding or (None if asked.decided else asked.encoding)
     try:
-        if str(path) != "-":
-            _check_there(path)
-        if kind in (*_TEXT, *_RECORDS, ".arff"):
+        if kind in _FILES:
+            mark, what, reader = _FILES[kind]
+            with path.open("rb") as stream:
+                head = stream.read(64)
+            if not head.startswith(mark):
+                raise mismatch(path, head, what)
+            frame, decided, notes = reader(path, asked)
+        else:
             raw = sizes.read_text(path, packed)
-            if encoding is not None:
-                raw, asked = delimited.recoded(path, raw, encoding), asked.but(encoding="utf-8")
             if kind in _RECORDS or (str(path) == "-" and raw[:64].lstrip().startswith((b"{", b"["))):
-                frame, decided, notes = formats.records(path, raw, asked)
+                frame, decided, notes = formats.records(path, raw, asked, sure)
             elif kind == ".arff":
-                frame, decided, notes = formats.arff(path, raw, asked)
+                frame, decided, notes = formats.arff(path, raw, asked, sure)
             else:
                 asked = asked.but(sep="\t") if kind in (".tsv", ".tab") and asked.sep is None else asked
-                frame, decided, notes = delimited.read(path, raw, asked, asked.decided if strict is None else strict)
-        elif kind in _OTHERS and not packed:
-            frame, decided, notes = _OTHERS[kind](path, asked)
-        else:
-            raise InputError(
-                f"cannot tell the format of {path}: {', '.join(_TEXT)}, {', '.join(_RECORDS)}, .arff (.gz, .bz2, .xz), "
-                f"{', '.join(_OTHERS)} are read, and text from - (standard input)"
-            )
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or first_line(error)}") from error
+                frame, decided, notes = delimited.read(path, raw, asked, sure)
+    except formats.DAMAGED as error:
+        if isinstance(error, InputError):
+            raise
+        why = getattr(error, "strerror", None) or first_line(error)
+        raise InputError(f"cannot read {path}{f' as {kind}' * bool(kind)}: {why}") from error
     if len(frame) == 0:
         raise InputError(f"{path} has no rows")
-    table = Table(frame, "standard input" if str(path) == "-" else path.name, notes=notes)
-    if kind == ".npz":
-        table.target = next((name for name in ("y", "target") if name in frame.columns), None)
+    table = Table(frame.reset_index(drop=True), "standard input" if str(path) == "-" else path.name, notes=notes)
     _name_columns(table)
-    table.dialect, more = settle(table.frame, _named(table, decided))
+    table.target = next((name for name in ("y", "target") if kind == ".npz" and name in table.frame.columns), None)
+    if not decided.decided:
+        columns = ("drop", "keep", "categories", "numbers", "dates")
+        named = {key: tuple(table.column(name, f"--{key}") for name in getattr(decided, key)) for key in columns}
+        decided = decided.but(**named)
+    table.dialect, more = settle(table.frame, decided)
     table.notes += more
     return table
+
+
+def _kind(path: Path) -> tuple[str, str]:
+    """Return the suffixes of the format and of the compression; refuse what is no file of a known format."""
+    if str(path) == "-":
+        return ".csv", ""
+    if path.is_dir() or not path.exists():
+        raise InputError(f"{path} is a directory, not a file" if path.is_dir() else f"no such file: {path}")
+    *_, kind, packed = ["", "", *map(str.lower, path.suffixes)]
+    if packed not in sizes.OPENERS:
+        kind, packed = packed, ""
+    if kind not in (*_TEXT, *_RECORDS, ".arff", *_FILES) or (packed and kind in _FILES):
+        raise InputError(
+            f"cannot tell the format of {path}: {', '.join(_TEXT)}, {', '.join(_RECORDS)}, .arff (.gz, .bz2, .xz), "
+            f"{', '.join(_FILES)} are read, and text from - (standard input)"
+        )
+    return kind, packed
 
 
 def _check_suited(path: Path, kind: str, asked: Dialect) -> None:
     """Refuse options that say nothing of a format."""
     suited = {"sep": _TEXT, "header": (*_TEXT, ".xlsx"), "skip_rows": (*_TEXT, ".xlsx"), "sheet": (".xlsx",)}
-    suited["encoding"] = (*_TEXT, ".arff")
-    known = (*_TEXT, *_RECORDS, ".arff", *_OTHERS)
-    for name, kinds in suited.items():
-        if getattr(asked, name) not in (None, 0) and kind in known and kind not in kinds:
+    for name, kinds in (suited | {"encoding": (*_TEXT, ".arff")}).items():
+        if getattr(asked, name) not in (None, 0) and kind not in kinds:
             option = f"--{name.replace('_', '-')}"
             raise InputError(f"{option} is for {', '.join(kinds)}, and {path} is none of these: leave it out")
 
 
-def _check_there(path: Path) -> None:
-    """Refuse what is no file, or an empty one."""
-    if path.is_dir():
-        raise InputError(f"{path} is a directory, not a file")
-    if not path.exists():
-        raise InputError(f"no such file: {path}")
-    if path.stat().st_size == 0:
-        raise InputError(f"{path} is empty (0 bytes)")
-
-
-def _named(table: Table, dialect: Dialect) -> Dialect:
-    """Check the columns that the options name, in the first file."""
-    options = () if dialect.decided else ("drop", "keep", "categories", "numbers", "dates")
-    named = {key: tuple(table.column(name, f"--{key}") for name in getattr(dialect, key)) for key in options}
-    return dialect.but(**named)
-
-
 def _name_columns(table: Table) -> None:
-    """Give every column a unique stripped text name, and number the rows from 0."""
-    names = [str(name).strip() for name in table.frame.columns]
-    names = [name or f"column {position}" for position, name in enumerate(names, start=1)]
-    seen: Counter[str] = Counter()
-    unique: list[str] = []
-    taken = set(names)
-    for name in names:
+    """Give every column a unique stripped text name."""
+    names = [str(name).strip() or f"column {k}" for k, name in enumerate(table.frame.columns, start=1)]
+    taken, seen = set(names), Counter[str]()
+    for k, name in enumerate(names):
         seen[name] += 1
-        new = name
         if seen[name] > 1:
-            count = seen[name] - 1
-            while (new := f"{name}.{count}") in taken:
-                count += 1
-            taken.add(new)
-        unique.append(new)
-    repeated = [name for name, count in seen.items() if count > 1]
-    if repeated:
+            names[k] = next(new for count in count_from(seen[name] - 1) if (new := f"{name}.{count}") not in taken)
+            taken.add(names[k])
+    if repeated := [name for name, count in seen.items() if count > 1]:
         table.notes.append(f"column names used more than once: {listing(repeated)} (later ones got .1, .2, ...)")
-    table.frame.columns = unique
-    table.frame = table.frame.reset_index(drop=True)
+    table.frame.columns = names
