@@ -6,6 +6,7 @@ import datetime
 import re
 from collections.abc import Iterable
 
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MONTHS = "january february march april may june july august september october november december"
 MONTHS = {name: k for k, long in enumerate(_MONTHS.split(), 1) for name in (long, long[:3])} | {"sept": 9}
 _CLOCK = re.compile(
@@ -13,7 +14,7 @@ _CLOCK = re.compile(
 )
 _YEAR_FIRST = re.compile(r"([0-9]{4})([-/.])([0-9]{1,2})(?:\2([0-9]{1,2}))?(?:(?:t|,? )(.+))?")
 _YEAR_LAST = re.compile(r"([0-9]{1,2})([-/.])([0-9]{1,2})\2([0-9]{4}|[0-9]{2})(?:(?:t|,? )(.+))?")
-_COMPACT = re.compile(r"((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})")
+_COMPACT = re.compile(r"\A((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})\Z")
 _TH = r"([0-9]{1,2})(?:st|nd|rd|th)?"
 _NAMED = re.compile(
     rf"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,? )?(?:{_TH}\.?[ -])?([a-z]{{3,9}})\.?(?:,? |,|-)"
@@ -33,21 +34,21 @@ def day_first(cells: Iterable[str]) -> set[bool]:
     return {int(match[1]) > 12 for match in found if max(int(match[1]), int(match[3])) > 12}
 
 
-def date(cell: str, first: bool | None) -> str | None:
-    """Return a date as ISO 8601 has it, None if the cell is none, or may be two.
+def date(cell: str, first: bool | None) -> float | None:
+    """Return days since 1970, None if the cell is no date, or may be two.
 
     Years of two digits are 1930 to 2029, as spreadsheets have them. Points stand after the day in every country.
 
     Examples
     --------
     >>> (
-    ...     date("Monday, January 04, 2021", None),
-    ...     date("3/4/20 7:45 PM", True),
-    ...     date("3/4/20", None),
+    ...     date("Friday, January 02, 1970", None),
+    ...     date("3/1/70 6:00 PM", True),
+    ...     date("3/1/70", None),
     ... )
-    ('2021-01-04', '2020-04-03T19:45:00', None)
+    (1.0, 2.75, None)
     """
-    cell = _COMPACT.sub(r"\1-\2-\3", cell.lower()) if _COMPACT.fullmatch(cell) else cell.lower()
+    cell = _COMPACT.sub(r"\1-\2-\3", cell.lower())
     if found := _YEAR_FIRST.fullmatch(cell):
         year, mark, month, day, rest = found.groups()
         if day is None and mark == ".":
@@ -59,19 +60,19 @@ def date(cell: str, first: bool | None) -> str | None:
             return None
         day, month = (day, month) if order else (month, day)
     elif (found := _NAMED.fullmatch(cell)) and found[2] in MONTHS:
-        month, year, rest = str(MONTHS[found[2]]), found[4], found[5]
-        day = found[1] or found[3]
-        if (found[1] and found[3]) or (not found[1] and len(year) == 2):
+        before, month, after, year, rest = found[1], str(MONTHS[found[2]]), found[3], found[4], found[5]
+        day = before or after
+        if (before and after) or (not before and len(year) == 2):
             return None
     else:
         return None
-    clock = "" if rest is None else _clock(rest)
-    if len(year) == 2:
-        year = f"{'20' if year < '30' else '19'}{year}"
+    clock = _clock(rest) if rest else ""
+    year = year if len(year) == 4 else f"{'20' if year < '30' else '19'}{year}"
     try:
-        return None if clock is None else f"{datetime.date(int(year), int(month), int(day or 1))}{clock}"
+        moment = datetime.datetime.fromisoformat(f"{year}-{month:0>2}-{day or '1':0>2}{clock}")
     except ValueError:
         return None
+    return (moment.replace(tzinfo=moment.tzinfo or datetime.UTC) - _EPOCH) / datetime.timedelta(days=1)
 
 
 def _clock(text: str) -> str | None:
@@ -84,21 +85,28 @@ def _clock(text: str) -> str | None:
     return f"T{hour:02}:{found[2]}:{found[3] or '00'}{zone}" if hour < 24 and int(found[2]) < 60 else None
 
 
-def times(cells: Iterable[str], sure: bool = False) -> list[str | None] | None:
-    """Return times of day and durations as pandas.to_timedelta takes them; None if scales are in doubt.
+def times(cells: Iterable[str], sure: bool = False) -> list[float | None] | None:
+    """Return the hours of times of day and durations; None if scales are in doubt.
 
     "07:45" is hours and minutes; beside "1:07:45" it might be minutes and seconds.
     """
-    found: list[str | None] = []
+    import pandas as pd
+
+    spans: list[str | None] = []
     forms = set()
     for cell in map(str.lower, cells):
         if clock := re.fullmatch(r"(-?[0-9]+:[0-5][0-9])(:[0-5][0-9](?:\.[0-9]+)?)?", cell):
             forms.add(bool(clock[2]))
-            found.append(clock[1] + (clock[2] or ":00"))
+            spans.append(clock[1] + (clock[2] or ":00"))
         elif re.search(r"[ap]\.?m\.?$", cell) and (iso := _clock(cell)):
-            found.append(iso[1:])
+            spans.append(iso[1:])
         elif _SPAN.fullmatch(cell):
-            found.append(cell.upper() if "p" in cell else cell.replace(",", ""))
+            spans.append(cell.upper() if "p" in cell else cell.replace(",", ""))
         else:
-            found.append(None)
-    return None if len(forms) == 2 and not sure else found
+            spans.append(None)
+    if len(forms) == 2 and not sure:
+        return None
+    if not any(spans):
+        return [None] * len(spans)
+    found = pd.to_timedelta(pd.Series(spans, dtype=object), errors="coerce")
+    return [None if pd.isna(span) else span.total_seconds() / 3600.0 for span in found]

@@ -7,7 +7,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,12 +35,12 @@ def decode(path: Path, raw: bytes, asked: Dialect, sure: str | None, notes: list
     if not encoding and abs(even - odd) > 0.3 * len(head):
         encoding = "utf-16-le" if odd > even else "utf-16-be"
     text = _decoded(raw, encoding or "utf-8")
+    if text is not None and not encoding and first and not first.startswith("utf-8") and not raw.isascii():
+        notes += [f"the text is UTF-8, that of the model's table was {first}: read as UTF-8"] * (text[:1] != "\ufeff")
     if text is None and not encoding:
         encoding = first or _likeliest(raw)
         text = _decoded(raw, encoding, "strict" if first else "replace")
         notes += [] if first else [f"the text is not UTF-8: read as {encoding} (--encoding decides)"]
-    elif not encoding and first and not first.startswith("utf-8") and not raw.isascii():
-        notes += [f"the text is UTF-8, that of the model's table was {first}: read as UTF-8"] * (text[:1] != "\ufeff")
     if text is None:
         raise InputError(f"{path} is not {encoding} text: name its encoding by --encoding")
     if "\0" in text:
@@ -225,7 +225,7 @@ def _collected(
 
 def _fitting(
     cut: Iterator[tuple[int, Row]], width: int, long: list[int], seen: Counter[str]
-) -> Iterator[list[str | None]]:
+) -> Iterator[Sequence[str | None]]:
     """Make lines one width, but for longer ones; a blank line between others is a row where there is one column."""
     blank = 0
     for line, row in cut:

@@ -204,7 +204,7 @@ class Reading:
         """Settle whether cells are dates whose order of day and month is known."""
 
         def share(*orders: bool | None) -> float:
-            return sum(any(calendar.date(cell, first) for first in orders) for cell in texts) / len(texts)
+            return sum(any(calendar.date(cell, first) is not None for first in orders) for cell in texts) / len(texts)
 
         if sure or share(self.day_first) >= 0.95:
             short = [cell for cell in texts if re.search(r"[-/. ][0-9]{2}$", cell) and not re.match("[0-9]{4}", cell)]
@@ -251,9 +251,8 @@ class Reading:
             return np.array(raw, dtype=np.float64), np.empty(0, dtype=object)
         if check:
             self._check([cell for cell in known if isinstance(cell, str)])
-        found = dict(
-            zip(known, {"date": self._days, "time": self._hours}.get(self.kind, self._floats)(known), strict=True)
-        )
+        hours = calendar.times(map(str, known), sure=True) if self.kind == "time" else None
+        found = dict(zip(known, hours or map(self._parsed, known), strict=True))
         values = np.array([found[cell] for cell in raw], dtype=np.float64)
         values[np.abs(values) > LARGEST] = np.nan
         words = np.full(len(raw), None, dtype=object)
@@ -285,31 +284,16 @@ class Reading:
             column = pd.to_datetime(column, utc=True) - pd.Timestamp("1970-01-01", tz="UTC")
         return np.asarray(column.dt.total_seconds(), dtype=np.float64) / (86400.0 if self.kind == "date" else 3600.0)
 
-    def _floats(self, known: Cells) -> list[float]:
-        """Read cells as numbers."""
-        values = []
-        for cell in known:
-            if isinstance(cell, str):
-                found = numerals.amount(cell)
-                value = self._value(found) if found and found.unit == self.unit else None
-                values.append(_LOGICAL.get(cell.lower(), np.nan) if value is None else value)
-            else:
-                values.append(np.nan if cell is None else float(cell))
-        return values
-
-    def _days(self, known: Cells) -> NDArray[np.float64]:
-        """Read cells as dates."""
-        import pandas as pd
-
-        dates = [calendar.date(str(cell), self.day_first) for cell in known]
-        return self._typed(pd.to_datetime(pd.Series(dates, dtype=object), errors="coerce", utc=True, format="ISO8601"))
-
-    def _hours(self, known: Cells) -> NDArray[np.float64]:
-        """Read cells as times."""
-        import pandas as pd
-
-        spans = calendar.times(map(str, known), sure=True)
-        return self._typed(pd.Series(pd.to_timedelta(pd.Series(spans, dtype=object), errors="coerce")))
+    def _parsed(self, cell: Any) -> float | None:
+        """Read one cell as a number, or as a date."""
+        if self.kind == "date":
+            return calendar.date(str(cell), self.day_first)
+        if cell is None or not isinstance(cell, str):
+            return None if cell is None else float(cell)
+        found = numerals.amount(cell)
+        if found is None or found.unit != self.unit:
+            return _LOGICAL.get(cell.lower())
+        return self._value(found)
 
     def _check(self, texts: list[str]) -> None:
         """Refuse later cells that are numbers or dates, yet not as the fitted ones were written."""
