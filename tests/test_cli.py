@@ -144,7 +144,7 @@ REFUSALS = [
     (["empty.csv", "--target", "y"], "empty.csv is empty"),
     (["header.csv", "--target", "y"], "header.csv has no rows"),
     (["wrong.parquet", "--target", "y"], "wrong.parquet is not a Parquet file"),
-    (["wrong.csv", "--target", "y"], "wrong.csv is not CSV text"),
+    (["wrong.csv", "--target", "y"], "wrong.csv is not text"),
     (["wrong.npz"], "wrong.npz is not an NPZ archive"),
     (["objects.npz"], "holds Python objects, never loaded"),
     (["t.csv", "--target", "y", "--data", "wine"], "not both"),

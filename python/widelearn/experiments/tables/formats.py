@@ -52,7 +52,7 @@ def workbook(path: Path, asked: Dialect) -> Found:
     if not len(rows):
         raise InputError(f"sheet {sheet!r} of {path} is empty")
     # A row without a cell between others is a row: what follows it keeps its place.
-    frame = frame.iloc[rows[0] : rows[-1] + 1, there.any(axis=0).nonzero()[0].tolist()]
+    frame = frame.iloc[rows[0] : rows[-1] + 1, np.flatnonzero(there.any(axis=0))]
     texts = [[str(cell).strip() for cell in row] for row in frame.head(200).to_numpy().tolist()]
     for row in texts if asked.header is not False else []:
         while len(row) > 1 and not row[-1]:
