@@ -123,6 +123,12 @@ def test_other_marks_are_refused_by_name(fitted, later):
         preparation.transform(pd.DataFrame({"mass": [fitted[0], later]}))
 
 
+def test_numbers_that_lost_their_unit_are_refused():
+    preparation = TablePreparation().fit(pd.DataFrame({"mass": ["3 kg", "4 kg"] * 10}))
+    with pytest.raises(ValueError, match="column 'mass' has '3', '4': .*unit 'kg'"):
+        preparation.transform(pd.DataFrame({"mass": ["3", "4"]}))
+
+
 def test_options_overrule():
     rows = np.arange(40)
     data = pd.DataFrame({"id": rows, "code": rows % 3, "zip": [f"0{k}" for k in rows + 10], "x": rows % 7})

@@ -185,7 +185,7 @@ class Reading:
             if not (numbers or contrary or infinite) or (len(units) > 1 and units <= calendar.UNITS):
                 return None, []
             why = ""
-            if len(units) > 1 or (units > {""} and len(texts) < len(set(known))):
+            if len(units) > 1 or (units - {""} and len(texts) < len(set(known))):
                 why = f"mixes units ({listing(sorted(mark or 'none' for mark in units), 4)})"
             elif contrary and (any(found.either for found in numbers) or len(contrary) > 0.05 * len(texts)):
                 some = listing(map(repr, contrary), 3)
