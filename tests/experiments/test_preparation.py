@@ -125,7 +125,7 @@ def test_other_marks_are_refused_by_name(fitted, later):
 
 def test_numbers_that_lost_their_unit_are_refused():
     preparation = TablePreparation().fit(pd.DataFrame({"mass": ["3 kg", "4 kg"] * 10}))
-    with pytest.raises(ValueError, match="column 'mass' has '3', '4': .*unit 'kg'"):
+    with pytest.raises(ValueError, match=r"column 'mass' has '3', '4': .*unit 'kg'"):
         preparation.transform(pd.DataFrame({"mass": ["3", "4"]}))
 
 
