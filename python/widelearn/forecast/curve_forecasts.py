@@ -82,10 +82,13 @@ def forecast(
     NaN with a `reason`, beyond ten times the rows, below the smallest block or refit, where the band is wider than ± 30
     %, or where few rows make most of the error. Rows must be exchangeable: for groups or times that stay together the
     error of *new groups* is another, and this does not see it; nor can it see outliers that the sample lacks, or inputs
-    that will drift. An estimator that becomes another one with more rows is forecast as it was in the refits: give
-    Taylor models, which have steep gates from 1,000 rows at the earliest, `weight_variance` and `bias_variance`. 9 m³
-    flops for all rows and as much again for blocks; a setting costs about a millisecond. Refits cost 5 times the fits
-    to .1, .2, .4 and .8 m rows. Results are the same for every number of threads but for rounding.
+    that will drift. Nor does it see all that noise will do at penalties by which more is fitted than the sample has
+    rows: there errors of noisy targets were 10 to 30 % above their forecasts, out of most bands (measured: Gaussian
+    rows, 400 to 1,600; 4,096 random features on letter, 2,000 to 8,000). An estimator that becomes another one with
+    more rows is forecast as it was in the refits: give Taylor models, which have steep gates from 1,000 rows at the
+    earliest, `weight_variance` and `bias_variance`. 9 m³ flops for all rows and as much again for blocks; a setting
+    costs about a millisecond. Refits cost 5 times the fits to .1, .2, .4 and .8 m rows. Results are the same for every
+    number of threads but for rounding.
 
     References
     ----------

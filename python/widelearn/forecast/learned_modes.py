@@ -49,6 +49,8 @@ class LearningOrder:
         The principal directions of the rows as unit vectors, in the order in which modes count them.
     variances : ndarray of shape (r,)
         The rows' variances along them.
+    tail : float
+        The kernel's trace beyond the modes, which acts as penalty.
     n_sample : int
         Rows that were looked at.
 
@@ -71,6 +73,7 @@ class LearningOrder:
     unexplained: float
     directions: Doubles
     variances: Doubles
+    tail: float
     n_sample: int
 
     @property
@@ -195,12 +198,15 @@ def learning_order(
     spread_out[: len(kept)] = variances = variances[kept]
     spectrum, scale = _spectrum(kernel, X, spread_out, n_modes)
     eigenvalues = spectrum.eigenvalues * scale
-    n = samples_to_learn(Spectrum(eigenvalues, tail=spectrum.tail * scale), penalty)
+    tail = spectrum.tail * scale
+    n = samples_to_learn(Spectrum(eigenvalues, tail=tail), penalty)
     shares, unexplained = None, np.nan
     if Y is not None:
         shares, unexplained = shares_of(spectrum, moved @ directions.T / np.sqrt(variances), Y)
     counts = _alike(eigenvalues)
-    return LearningOrder(spectrum.modes, eigenvalues, counts, n, shares, unexplained, directions, variances, len(X))
+    return LearningOrder(
+        spectrum.modes, eigenvalues, counts, n, shares, unexplained, directions, variances, tail, len(X)
+    )
 
 
 def _rows(X: ArrayLike, y: ArrayLike | None) -> tuple[Doubles, Doubles | None]:

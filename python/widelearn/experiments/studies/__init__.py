@@ -62,7 +62,8 @@ PAPERS = {
         "emergence",
         "beyond-kernels",
     ),
-    "real_data": ("real-ladder", "uci-ntk", "interval-coverage"),
+    "learning_curves": ("hermite-eigenstructure",),
+    "real_data": ("real-ladder", "uci-ntk", "interval-coverage", "forecast-real"),
 }
 NAMES = tuple(name for names in PAPERS.values() for name in names)
 

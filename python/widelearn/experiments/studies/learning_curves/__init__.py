@@ -1,0 +1,1 @@
+"""Studies of learning curves from statistics of the data."""
