@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Real
@@ -31,6 +30,7 @@ _INFINITE = re.compile(r"[+\-]?inf(?:inity)?|[+\-]?∞", re.IGNORECASE)
 _LOGICAL = {"true": 1.0, "false": 0.0}
 # What the column's own type makes a column of this kind: numbers, dates and times that are no text.
 _OWN = {"number": "bifu", "date": "M", "time": "m"}
+_TYPED = "bifuMm"
 Cells = list[Any]
 Found = tuple["Reading | None", list[str]]
 
@@ -64,11 +64,6 @@ def cells(column: pd.Series, na: tuple[str, ...] = ()) -> Cells:
     return [cell(value) for value in column.tolist()]
 
 
-def typed(column: pd.Series) -> bool:
-    """Whether cells are numbers, booleans, dates or times already, not text."""
-    return column.dtype.kind in "bifumM"
-
-
 def plain_values(column: pd.Series) -> bool:
     """Whether no cell is a list or a record."""
     import pandas as pd
@@ -84,7 +79,7 @@ def settle(frame: pd.DataFrame, asked: Dialect) -> tuple[Dialect, list[str]]:
         return asked, []
     seen, orders = {}, set()
     for name in frame.columns:
-        if typed(frame[name]) or name in asked.categories or not plain_values(frame[name]):
+        if frame[name].dtype.kind in _TYPED or name in asked.categories or not plain_values(frame[name]):
             continue
         texts = [cell for cell in set(cells(frame[name], asked.na)) if isinstance(cell, str) and cell not in OFTEN]
         if (found := numerals.evidence(texts)).total() >= 0.5 * len(texts):
@@ -100,21 +95,10 @@ def settle(frame: pd.DataFrame, asked: Dialect) -> tuple[Dialect, list[str]]:
 
 @dataclass(frozen=True)
 class Reading:
-    """How the cells of one column are read.
+    """How the cells of one column are read: as numbers, dates, times or text.
 
-    Parameters
-    ----------
-    name : str
-    kind : {"number", "date", "time", "text"}
-    decimal, thousands, unit : str
-        The marks of numbers kept as text, and what stands around them ("$", "%", "kg").
-    day_first : bool or None
-    na : tuple of str
-        Further missing cells.
-    fraction, grouped : bool
-        Whether numbers with a decimal mark, and with grouped digits, were there.
-    odd : tuple of str
-        Cells that are numbers by other marks, or dates by the other order, and were words here.
+    `unit` stands around numbers ("$", "%", "kg"); `fraction` and `grouped` say whether numbers with a decimal mark, and
+    with grouped digits, were there; `odd` are numbers by other marks, or dates by the other order, which were words.
     """
 
     name: str
@@ -139,7 +123,7 @@ class Reading:
             return text, []
         whole = column.dtype.kind in "iu" and len(column) > 0
         exact = not whole or asked or max(abs(int(column.min())), abs(int(column.max()))) <= 2**53
-        if typed(column) and exact and not (asked == "date" and whole):
+        if column.dtype.kind in _TYPED and exact and not (asked == "date" and whole):
             kind = next(kind for kind, own in _OWN.items() if column.dtype.kind in own)
             infinite = column.dropna().to_numpy(np.float64) if column.dtype.kind == "f" else np.zeros(0)
             return text.but(kind=kind), text._infinities(int((np.abs(infinite) > LARGEST).sum()))
@@ -210,7 +194,8 @@ class Reading:
             short = [cell for cell in texts if re.search(r"[-/. ][0-9]{2}$", cell) and not re.match("[0-9]{4}", cell)]
             some = listing(map(repr, short), 2)
             notes = [f"{self.name!r}: years of two digits are read as 1930 to 2029 ({some})"] if short else []
-            return self.but(kind="date", odd=tuple(self._other_order(texts)[:100])), notes
+            dates = self.but(kind="date")
+            return dates.but(odd=tuple(filter(dates._otherwise, sorted(texts)))[:100]), notes
         if share(True, False) < 0.95:
             return None, []
         told = "and its cells disagree" if len(calendar.day_first(texts)) > 1 else "and nothing tells"
@@ -229,10 +214,6 @@ class Reading:
 
     def _infinities(self, number: int) -> list[str]:
         return [f"{self.name!r}: {counted(number, 'infinite value')} counted as missing"] if number else []
-
-    def _other_order(self, texts: Iterable[str]) -> list[str]:
-        """Return the cells that only the other order of day and month makes dates."""
-        return sorted(cell for cell in texts if calendar.day_first([cell]) == {not self.day_first})
 
     def read(self, column: pd.Series, check: bool = False) -> tuple[NDArray[np.float64], NDArray[np.object_]]:
         """Return numbers, NaN where there are none, and texts that are no numbers (none at all, or one a row).
@@ -297,22 +278,24 @@ class Reading:
 
     def _check(self, texts: list[str]) -> None:
         """Refuse later cells that are numbers or dates, yet not as the fitted ones were written."""
-        odd, how = [], ""
-        if self.kind == "date" and self.day_first is not None and not self.odd:
-            odd = self._other_order(texts)
+        if self.kind == "time" or (self.kind == "date" and (self.day_first is None or self.odd)):
+            return
+        if odd := sorted(cell for cell in texts if cell not in self.odd and self._otherwise(cell)):
             order = "day, then the month" if self.day_first else "month, then the day"
-            how = f"the {order}: write dates alike, or as 2020-12-31"
-        elif self.kind == "number":
-            odd = sorted(cell for cell in set(texts).difference(self.odd) if self._new(numerals.amount(cell)))
             unit = f", unit {self.unit!r}" if self.unit else ""
             how = f"numbers otherwise (decimal {self.decimal!r}, thousands {self.thousands!r}{unit})"
-        if odd:
+            how = f"the {order}: write dates alike, or as 2020-12-31" if self.kind == "date" else how
             some = listing(map(repr, odd), 3)
             raise InputError(f"column {self.name!r} has {some}: the table of the model wrote {how}")
 
-    def _new(self, found: numerals.Amount | None) -> bool:
-        """Whether a number is of another unit or other marks, or is 1,234 where only 1.234 was, or the reverse."""
-        if found is None:
+    def _otherwise(self, cell: str) -> bool:
+        """Whether a cell is a date by the other order alone, or a number of another unit or of other marks.
+
+        Where only 1.234 was, 1,234 is of other marks, and the reverse.
+        """
+        if self.kind == "date":
+            return calendar.day_first([cell]) == {not self.day_first}
+        if (found := numerals.amount(cell)) is None:
             return False
         group = bool(found.groups[self.decimal == ","])
         doubt = found.either and (self.fraction, self.grouped) == (group, not group)

@@ -33,20 +33,8 @@ _FILES: dict[str, tuple[bytes, str, Callable[[Path, Dialect], formats.Found]]] =
 class Table:
     """A frame with unique text column names, where it came from, and what had to be put right to read it.
 
-    Attributes
-    ----------
-    frame : pandas.DataFrame
-        The rows in the order of the file, indexed 0..n-1.
-    name : str
-        The file's name, or the name of the built-in table.
-    target : str or None
-        The target column where the source implies one.
-    task : str or None
-        "classification" or "regression" where the source implies one.
-    notes : list of str
-        One sentence for each thing that was put right.
-    dialect : Dialect
-        How the file was read, as asked and as decided.
+    The rows keep the order of the file, indexed 0..n-1. `target` and `task` are what the source implies, `notes` one
+    sentence for each thing that was put right, and `dialect` says how the file was read, as asked and as decided.
     """
 
     frame: pd.DataFrame
