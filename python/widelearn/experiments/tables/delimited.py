@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SEPARATORS = {",": "','", ";": "';'", "\t": "tabs", "|": "'|'", " ": "blanks"}
 _ASKED = {"\\t": "\t", "tab": "\t", "blanks": " ", "\\s+": " "}
 _LIKELY = ["cp1252", "cp1250", "cp1251", "cp1253", "cp932", "gb18030", "big5", "euc_kr"]
+_GONE = NEVER | OFTEN
 PART = 10_000
 Row = list[str]
 
@@ -134,7 +135,7 @@ def _names_and_values(first: Row, below: list[Row]) -> tuple[int, int]:
         if numbers > 0.9 * len(column):
             above.append(cell)
             values += numerals.amount(cell) is not None
-            names += numerals.amount(cell) is None and cell not in NEVER | OFTEN
+            names += numerals.amount(cell) is None and cell not in _GONE
         else:
             values += cell in column
     counts = [str(k) for k in range(len(above) + 1)]

@@ -67,9 +67,10 @@ def amount(cell: str) -> Amount | None:
     groups: list[str] = []
     for decimal, form in _FORMS.items():
         whole, _, part = digits.partition(decimal)
-        group = re.sub("[0-9]", "", whole)[:1].translate(_SAME)
+        group = "" if whole.isdecimal() else re.sub("[0-9]", "", whole)[:1].translate(_SAME)
         fits = form.fullmatch(digits) and not (group and exponent)
-        values.append(float(f"{re.sub('[^0-9]', '', whole)}.{part}{exponent}") if fits else None)
+        whole = re.sub("[^0-9]", "", whole) if group else whole
+        values.append(float(f"{whole}.{part}{exponent}") if fits else None)
         groups.append(group if fits else "")
     if len(signs) > 1 or values == [None, None]:
         return None
