@@ -9,7 +9,7 @@ from widelearn.experiments.studies.ensembles import Array
 from widelearn.forecast import learning_order
 from widelearn.forecast.states import nonnegative
 from widelearn.kernels import NNGP
-from widelearn.theory import Spectrum, gcv, risk
+from widelearn.theory import Spectrum, risk
 
 # Shares of the rows that are refitted, splits, and exponents b of E∞ + c n^-b.
 SHARES, SPLITS = (0.125, 0.25, 0.5, 1.0), 5
@@ -54,8 +54,8 @@ def by_gcv(model: Any, X: Array, Y: Array, n: int) -> float:
     sizes, errors = len(X) * np.array([1, 2, 4]) // 4, []
     for m in sizes:
         rows, centred = X[:m], Y[:m] - Y[:m].mean(axis=0)
-        K = gram(model, rows)
-        errors.append(np.mean([gcv(K, y, model.alpha).test for y in centred.T]))
+        inverse = np.linalg.inv(gram(model, rows) + model.alpha * np.eye(m))
+        errors.append(np.mean(np.square(inverse @ centred)) / (np.trace(inverse) / m) ** 2)
     return power_law(sizes.astype(float), np.array(errors), n)
 
 

@@ -213,14 +213,10 @@ def panels(rows: Rows, settings: Settings) -> Panels:
                 errors.append(_point(name, cell["cell"], float(np.median(values)), int(good.sum())))
         for name, score in {"band covers": covers, "within 15 %": near, "answered": answered}.items():
             held.append(_point(name, cell["cell"], float(score(here).mean()), len(good)))
+    first, second = (f"table ({', '.join(some)})" for some in (names[:half], names[half:]))
     return [
-        panel(
-            errors,
-            xlabel=f"table ({', '.join(names[:half])},",
-            ylabel="median |log(forecast / measured)|",
-            yscale="log",
-        ),
-        panel(held, xlabel=f"table ({', '.join(names[half:])})", ylabel="share of draws", ylim=(0.0, 1.05)),
+        panel(errors, xlabel=first, ylabel="median |log(forecast / measured)|", yscale="log"),
+        panel(held, xlabel=second, ylabel="share of draws", ylim=(0.0, 1.05)),
     ]
 
 
