@@ -61,8 +61,8 @@ class Grid:
 
 
 def powers(name: str, exponents: Sequence[float], growth: int = 3) -> Grid:
-    """Return a grid of powers of ten that goes on beyond its ends."""
-    return Grid(tuple({name: 10.0**exponent} for exponent in exponents), name, 10.0, growth)
+    """Return a grid of powers of ten that goes on beyond its ends, and ends beside the best."""
+    return Grid(tuple({name: 10.0**exponent} for exponent in exponents), name, 10.0, growth, fine=growth > 0)
 
 
 LINEAR_ALPHAS = powers("alpha", (4, 3, 2, 1, 0, -1, -2))
@@ -83,6 +83,8 @@ class Setting:
     classes: int = 0
     categorical: tuple[bool, ...] = ()
     threads: int | None = None
+    # All training rows.
+    train: int = 1000
 
     @property
     def classify(self) -> bool:

@@ -1,5 +1,7 @@
 """The comparison's methods of scikit-learn."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Self
 
@@ -20,12 +22,14 @@ from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 
+from widelearn import ridge as solvers
 from widelearn.experiments.comparison.plans import (
     LINEAR_ALPHAS,
     N_COMPONENTS,
     Grid,
     Matrix,
     Parameters,
+    Sample,
     Setting,
     TuningPlan,
     on_features,
@@ -38,6 +42,8 @@ from widelearn.experiments.comparison.plans import (
 STAGES = (10, 25, 50, 100, 200, 400)
 # Trees that boosting may grow in one fit: a tree a class and iteration.
 MOST_TREES = 1200
+# Trees of a forest that is tuned, and of the last fit, up to so many training rows.
+TUNED_TREES, TREES, MANY_TREES_ROWS = 100, 300, 10_000
 
 
 class SignCoded(ClassifierMixin, BaseEstimator):
@@ -85,11 +91,21 @@ def kernel_ridge(setting: Setting) -> TuningPlan:
         model = KernelRidge(**parameters)
         return SignCoded(model) if setting.classify else model
 
+    def left_out(outer: Parameters, inner: Sequence[Parameters], sample: Sample) -> list[Matrix]:
+        """Return left-out predictions of all penalties from one decomposition; there is no intercept."""
+        y = sample.y
+        if setting.classify:
+            y = np.where(y[:, None] == np.arange(setting.classes), 1.0, -1.0)
+        alphas = [one["alpha"] for one in inner]
+        K = rbf_kernel(sample.X, **outer)
+        return list(solvers.loo(K, y, alphas, kind="kernel", sample_weight=sample.weight))
+
     return on_kernel(
         setting.gammas(),
         lambda outer: partial(rbf_kernel, **outer),
         lambda inner: solver(kernel="precomputed", **inner),
         lambda outer, inner: solver(kernel="rbf", **outer, **inner),
+        left_out,
     )
 
 
@@ -109,12 +125,20 @@ def rbf_sampler(setting: Setting) -> TuningPlan:
 
 
 def random_forest(setting: Setting) -> TuningPlan:
-    """Plan a random forest: the share of columns a split looks at, and the smallest leaf."""
+    """Plan a random forest: the share of columns a split looks at, and the smallest leaf.
+
+    More trees are never worse: fewer than the last fit has serve to choose.
+    """
     model = RandomForestClassifier if setting.classify else RandomForestRegressor
     leaves = (5, 2, 1) if setting.small else (20, 5, 1)
     grid = tuple({"max_features": share, "min_samples_leaf": leaf} for share in ("sqrt", 0.5, 1.0) for leaf in leaves)
-    fixed: Parameters = {"n_estimators": 150 if setting.small else 100}
-    return plain(lambda given: model(random_state=setting.seed, **fixed, **given), Grid(grid), fixed)
+    trees = TREES if setting.train <= MANY_TREES_ROWS else TUNED_TREES
+
+    def build(given: Parameters, trees: int) -> BaseEstimator:
+        return model(n_estimators=trees, random_state=setting.seed, **given)
+
+    plan = plain(lambda given: build(given, TUNED_TREES), Grid(grid), {"n_estimators": trees})
+    return replace(plan, final=lambda outer, inner: build(outer | inner, trees))
 
 
 def mlp(setting: Setting) -> TuningPlan:

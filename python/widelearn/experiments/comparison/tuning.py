@@ -129,6 +129,10 @@ class Search:
                 return
             self.outer.append(one)
             self._try(len(self.outer) - 1, range(len(self.inner)))
+        o, i = self.best
+        if not self._late() and (finer := self.plan.inner.beside(self.inner[i])):
+            self.inner += finer
+            self._try(o, range(len(self.inner) - len(finer), len(self.inner)))
 
     def _late(self) -> bool:
         """Whether the deadline is past and something was tried."""

@@ -119,7 +119,8 @@ def run(job: dict[str, Any], folder: Path, say: Say) -> dict[str, Any]:
     classes = job["classes"] if task == "classification" else 0
     categorical = tuple(bool(one) for one in arrays.get("categorical", ()))
     spread = float(arrays["X_train"].var(axis=0).sum()) or 1.0
-    plan = method.plan(Setting(task, seed, spread, len(arrays["tune"]), classes, categorical, job.get("threads")))
+    sizes = len(arrays["tune"]), classes, categorical, job.get("threads"), len(arrays["y_train"])
+    plan = method.plan(Setting(task, seed, spread, *sizes))
     plan = plan if job.get("params") is None else plan.only(job["params"])
     name = "N" if plan.native and "N_train" in arrays else "X"
     weight = _fit_weights(arrays, job)
