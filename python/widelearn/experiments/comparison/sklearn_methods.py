@@ -142,25 +142,32 @@ def random_forest(setting: Setting) -> TuningPlan:
 
 
 def mlp(setting: Setting) -> TuningPlan:
-    """Plan a neural network: its penalty, and its layers or its learning rate; few rows by a quasi-Newton method."""
+    """Plan a neural network: its penalty, and its layers and activation or, of many rows, its learning rate.
+
+    Few rows are fitted by a quasi-Newton method.
+    """
     model = MLPClassifier if setting.classify else MLPRegressor
     fixed: Parameters = {"solver": "lbfgs" if setting.small else "adam", "max_iter": 300 if setting.small else 60}
     other: tuple[Parameters, ...] = ({"learning_rate_init": 1e-3}, {"learning_rate_init": 5e-3})
     if setting.small:
-        other = ({"hidden_layer_sizes": 20}, {"hidden_layer_sizes": 100})
-    grid = tuple({"alpha": alpha, **one} for alpha in (10.0, 0.1, 1e-3) for one in other)
-    return plain(lambda given: model(random_state=setting.seed, **fixed, **given), Grid(grid), fixed)
+        shapes = (20, "relu"), (100, "relu"), (100, "tanh"), ((100, 100), "relu")
+        other = tuple({"hidden_layer_sizes": layers, "activation": kind} for layers, kind in shapes)
+    settings = tuple({"alpha": alpha, **one} for alpha in (10.0, 1.0, 0.1, 0.001) for one in other)
+    grid = Grid(settings, "alpha", 10.0, 1, fine=True)
+    return plain(lambda given: model(random_state=setting.seed, **fixed, **given), grid, fixed)
 
 
 def hist_gradient_boosting(setting: Setting) -> TuningPlan:
-    """Plan HistGradientBoosting on native categories: rate, leaves, smallest leaf, penalty, and stages."""
+    """Plan HistGradientBoosting on native categories: rate, leaves, smallest leaf, penalty, columns, and stages."""
     model = HistGradientBoostingClassifier if setting.classify else HistGradientBoostingRegressor
-    shapes: tuple[tuple[float, int, int, float], ...]
-    shapes = ((0.1, 31, 20, 0.0), (0.1, 8, 20, 0.0), (0.1, 31, 5, 1.0), (0.05, 15, 20, 10.0), (0.2, 31, 20, 1.0))
+    # The share of columns that a split looks at is the last number.
+    shapes: tuple[tuple[float, int, int, float, float], ...]
+    shapes = ((0.1, 31, 20, 0.0, 1.0), (0.1, 8, 20, 0.0, 1.0), (0.05, 15, 20, 10.0, 1.0))
+    shapes += ((0.1, 31, 5, 1.0, 0.5), (0.05, 63, 5, 0.0, 0.5), (0.1, 15, 10, 0.0, 0.3))
     if setting.small:
-        shapes = ((0.1, 31, 20, 0.0), (0.1, 8, 10, 0.0), (0.1, 4, 5, 0.0), (0.1, 8, 2, 0.0), (0.05, 16, 1, 1.0))
-        shapes += ((0.1, 3, 2, 0.0), (0.05, 31, 5, 1.0))
-    names = ("learning_rate", "max_leaf_nodes", "min_samples_leaf", "l2_regularization")
+        shapes = ((0.1, 31, 20, 0.0, 1.0), (0.1, 8, 10, 0.0, 1.0), (0.1, 4, 5, 0.0, 1.0), (0.1, 3, 2, 0.0, 1.0))
+        shapes += ((0.1, 8, 2, 0.0, 0.5), (0.05, 16, 1, 1.0, 0.5), (0.05, 31, 5, 1.0, 1.0))
+    names = ("learning_rate", "max_leaf_nodes", "min_samples_leaf", "l2_regularization", "max_features")
     grid = Grid(tuple(dict(zip(names, shape, strict=True)) for shape in shapes))
     trees = setting.classes if setting.classes > 2 else 1
     most = max(50, min(STAGES[-1], MOST_TREES // trees))
