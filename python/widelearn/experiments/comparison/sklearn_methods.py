@@ -92,13 +92,21 @@ def kernel_ridge(setting: Setting) -> TuningPlan:
         return SignCoded(model) if setting.classify else model
 
     def left_out(outer: Parameters, inner: Sequence[Parameters], sample: Sample) -> list[Matrix]:
-        """Return left-out predictions of all penalties from one decomposition; there is no intercept."""
-        y = sample.y
-        if setting.classify:
-            y = np.where(y[:, None] == np.arange(setting.classes), 1.0, -1.0)
-        alphas = [one["alpha"] for one in inner]
+        """Return left-out predictions of all penalties from one decomposition.
+
+        There is no intercept: numbers lose the mean m of the rows fitted, which leaves y - m to the kernel, where the
+        fit is linear in y and in the constant.
+        """
+        alphas, n = [one["alpha"] for one in inner], len(sample.y)
+        weight = np.ones(n) if sample.weight is None else sample.weight
         K = rbf_kernel(sample.X, **outer)
-        return list(solvers.loo(K, y, alphas, kind="kernel", sample_weight=sample.weight))
+        if setting.classify:
+            signs = np.where(sample.y[:, None] == np.arange(setting.classes), 1.0, -1.0)
+            return list(solvers.loo(K, signs, alphas, kind="kernel", sample_weight=sample.weight))
+        both = np.column_stack([sample.y, np.ones(n)])
+        found = solvers.loo(K, both, alphas, kind="kernel", sample_weight=sample.weight)
+        mean = (weight @ sample.y - weight * sample.y) / (weight.sum() - weight)
+        return [one[:, 0] + mean * (1.0 - one[:, 1]) for one in found]
 
     return on_kernel(
         setting.gammas(),

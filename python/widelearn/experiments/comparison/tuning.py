@@ -56,15 +56,21 @@ class Folds:
         return np.repeat(np.arange(len(self.pairs)), [len(check) for _, check in self.pairs])
 
     def outputs(self, plan: TuningPlan, outer: Parameters, inner: Sequence[Parameters], fold: int, full: bool) -> Any:
-        """Fit on a fold's rows and predict its check, for every inner setting."""
+        """Fit on a fold's rows and predict its check, for every inner setting.
+
+        Numbers lose the mean of the fold's rows, as in the last fit that of all: a model without an intercept knows no
+        other rows' mean.
+        """
         fit, check = self.pairs[fold]
         weight = None if self.sample.weight is None else self.sample.weight[fit]
-        part = Sample(self.sample.X[fit], self.sample.y[fit], weight)
+        y = self.sample.y[fit]
+        mean = 0.0 if self.classes else np.average(y, weights=weight)
+        part = Sample(self.sample.X[fit], y if self.classes else y - mean, weight)
         ask = partial(answer, classes=self.classes, full=full)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = plan.path(outer, inner, part, self.sample.X[check], ask)
-        return found if self.classes else [Output(self.back(one.prediction)) for one in found]
+        return found if self.classes else [Output(self.back(one.prediction + mean)) for one in found]
 
     def left_out(self, plan: TuningPlan, outer: Parameters, inner: Sequence[Parameters]) -> list[Output]:
         """Predict the checked rows by the fits to all other rows, in closed form."""
