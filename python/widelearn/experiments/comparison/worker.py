@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from widelearn.experiments.comparison.fitted import TargetScale
     from widelearn.experiments.comparison.methods import Method
+    from widelearn.experiments.comparison.plans import Setting
     from widelearn.experiments.comparison.scores import Output
     from widelearn.experiments.comparison.tuning import Choice
 
@@ -107,7 +108,7 @@ def run(job: dict[str, Any], folder: Path, say: Say) -> dict[str, Any]:
 
     from widelearn.experiments.comparison.answers import answer
     from widelearn.experiments.comparison.fitted import TargetScale
-    from widelearn.experiments.comparison.plans import Setting, fit_on, takes_weights
+    from widelearn.experiments.comparison.plans import fit_on, takes_weights
     from widelearn.experiments.errors import first_line
 
     start = time.perf_counter()
@@ -117,10 +118,7 @@ def run(job: dict[str, Any], folder: Path, say: Say) -> dict[str, Any]:
     scale = TargetScale.of(arrays["y_train"], arrays.get("w_train")) if task == "regression" else TargetScale()
     arrays["y_train"] = scale.forward(arrays["y_train"])
     classes = job["classes"] if task == "classification" else 0
-    categorical = tuple(bool(one) for one in arrays.get("categorical", ()))
-    spread = float(arrays["X_train"].var(axis=0).sum()) or 1.0
-    sizes = len(arrays["tune"]), classes, categorical, job.get("threads"), len(arrays["y_train"])
-    plan = method.plan(Setting(task, seed, spread, *sizes))
+    plan = method.plan(_setting(job, arrays, classes))
     plan = plan if job.get("params") is None else plan.only(job["params"])
     name = "N" if plan.native and "N_train" in arrays else "X"
     weight = _fit_weights(arrays, job)
@@ -163,6 +161,16 @@ def run(job: dict[str, Any], folder: Path, say: Say) -> dict[str, Any]:
         "peak_bytes": after - before,
         "warnings": sorted({f"{item.category.__name__}: {first_line(str(item.message))}" for item in caught}),
     }
+
+
+def _setting(job: dict[str, Any], arrays: Arrays, classes: int) -> Setting:
+    """Return what a method may know before it is tuned."""
+    from widelearn.experiments.comparison.plans import Setting
+
+    categorical = tuple(bool(one) for one in arrays.get("categorical", ()))
+    spread = float(arrays["X_train"].var(axis=0).sum()) or 1.0
+    sizes = len(arrays["tune"]), classes, categorical, job.get("threads"), len(arrays["y_train"])
+    return Setting(job["task"], job["seed"], spread, *sizes)
 
 
 def _leave(folder: Path, scale: TargetScale, output: Output, model: tuple[Any, ...] | None) -> None:
