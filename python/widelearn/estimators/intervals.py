@@ -10,17 +10,12 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm
 from sklearn.utils.validation import validate_data
 
-from widelearn.estimators.left_out import LeftOut, knows_rows, left_out_fits
+from widelearn.estimators.left_out import NO_ROWS, LeftOut, knows_rows, left_out_fits
 from widelearn.estimators.posterior import Posterior, check_noise
 from widelearn.features.state import snapshot
 from widelearn.runtime import Array, capped
 
 METHODS = ("jackknife+", "loo", "gaussian")
-NO_ROWS = (
-    "Intervals take rows that were fitted and their targets, and {} keeps none here: neither of a precomputed kernel,"
-    " nor with more than 2,048 features or centres, nor of batches, blocks of a file or Dask collections. Fit rows in"
-    " one call, with a kernel object or fewer features."
-)
 
 
 class IntervalRegressor:

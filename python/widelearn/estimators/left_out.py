@@ -15,17 +15,26 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from scipy.linalg import LinAlgWarning
 
-from widelearn.estimators.feature_ridge.posterior import KeptRows, MomentsPosterior
+from widelearn.estimators.feature_ridge.posterior import KEPT_ROWS, KeptRows, MomentsPosterior
+from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.posterior import BLOCK_ROWS, Posterior, RowPosterior
 from widelearn.ridge.certificate import blur
 from widelearn.ridge.factor import RidgeFactor
 from widelearn.ridge.normal_equations import EPS
+from widelearn.ridge.symmetric_systems import Factors
 from widelearn.runtime import Array, available_memory, check_memory, row_blocks, warn
 
 # What was factored for one call serves the next ones, where it takes so small a part of memory.
 PART = 4
+# Shares of a row in the directions of eigenvalue zero that are more than rounding.
+SINGULAR = 1e-8
 # Relative errors of left-out errors that are passed over, and those of products in single precision.
 ROUGH, ROUGH_SINGLE = 1e-6, 0.1
+NO_ROWS = (
+    "Intervals take rows that were fitted and their targets, and {} keeps none here: neither of a precomputed kernel,"
+    " nor with more than 2,048 features or centres, nor of batches, blocks of a file or Dask collections. Fit rows in"
+    " one call, with a kernel object or fewer features."
+)
 # Of a posterior that is still there: neither pickles nor files hold them.
 KEPT: WeakKeyDictionary[Posterior, list[LeftOut]] = WeakKeyDictionary()
 
@@ -82,14 +91,24 @@ class DualLeftOut(LeftOut):
     Only a factor of the matrix is kept.
     """
 
-    def __init__(self, posterior: RowPosterior, penalty: float, columns: Array, intercept: Array | None) -> None:
+    # Rows that a singular matrix does not tell from others, and the diagonal of its null space there.
+    undetermined: tuple[Array, Array] = (np.zeros(0, int), np.zeros(0))
+
+    def __init__(
+        self,
+        posterior: RowPosterior,
+        penalty: float,
+        columns: Array,
+        intercept: Array | None,
+        factor: RidgeFactor | None = None,
+    ) -> None:
         kept, self.root = posterior._kept()
         n = len(self.root)
         self.posterior, self.columns, self.size = posterior, columns, 8 * n * n
         check_memory(24 * n * n, f"The factor of the kernel matrix of {n} rows", "Fit fewer rows.")
         weight = None if posterior.weight is None else posterior.weight[kept]
         self.weight = None if weight is None else np.ldexp(weight, posterior.units.weight)
-        self.factor: RidgeFactor = posterior._factor(penalty)
+        self.factor: RidgeFactor = factor or posterior._factor(penalty)
         self.ones = self.u = np.zeros(n)
         self.diagonal = self.root**2 * self.factor.inverse_diagonal()
         if intercept is not None:
@@ -102,8 +121,29 @@ class DualLeftOut(LeftOut):
         dual = np.asarray(dual) if posterior.dual is None else np.asarray(dual)[kept]
         self.q = posterior.units.original(dual / self.diagonal[:, None], "The left-out errors")[:, columns]
         if about is not None:
+            self._settle_singular(about, columns, intercept is not None)
             targets = posterior.units.original(about, "The targets")
             self.targets = (targets if intercept is None else targets + intercept)[:, columns]
+
+    def _settle_singular(self, about: Array, columns: Array, intercept: bool) -> None:
+        """Set left-out errors of rows that a singular matrix does not tell from others, such as equal ones.
+
+        With the projector P onto directions of eigenvalue zero, B is P over a penalty that vanishes, and q_i = (S⁻¹ P S
+        y)_i / P_ii.
+        """
+        null = self.factor.left_out()
+        if intercept and null.shape[1]:
+            free = self.root @ null
+            if np.linalg.norm(free) > SINGULAR * np.linalg.norm(self.root):
+                null = null - np.outer(null @ free, free / (free @ free))
+        own = np.square(null).sum(axis=1)
+        rows = np.flatnonzero(own > SINGULAR)
+        if not len(rows):
+            return
+        errors = null[rows] @ (null.T @ (self.root[:, None] * about)) / (self.root * own)[rows, None]
+        self.q[rows] = self.posterior.units.original(errors, "The left-out errors")[:, columns]
+        self.left[rows] = own[rows]
+        self.undetermined = rows, own[rows]
 
     def _solved(self, right: Array) -> Array:
         """Return (K + alpha W⁻¹)⁻¹ times columns."""
@@ -119,6 +159,8 @@ class DualLeftOut(LeftOut):
             B = self._solved(unit) - np.outer(self.ones, self.u[rows])
             # Shares first: squares of the inverse of a large penalty vanish.
             found[rows] = np.square(B / self.diagonal[rows]).sum(axis=0)
+        known, own = self.undetermined
+        found[known] = 1.0 / own
         return found
 
     def influences(self, X: Array) -> Iterator[tuple[slice, Array]]:
@@ -204,13 +246,43 @@ def left_out_fits(fitted: Any, posterior: Posterior) -> list[LeftOut]:
     return found
 
 
-def _left_out(fitted: Any, posterior: Any, penalty: float, columns: Array) -> LeftOut:
+def stored_left_out(fitted: Any, posterior: Any, rows: Rows, factors: Factors) -> Array:
+    """Return the left-out errors (n, t) of rows in units that were fitted, NaN where one has no weight.
+
+    Those of a kernel matrix keep their fits; `factors` are its own that the fit found, by penalty.
+    """
+    if not knows_rows(posterior):
+        raise ValueError(NO_ROWS.format(type(fitted).__name__))
+    weighed = np.arange(len(rows.Y)) if rows.weight is None else np.flatnonzero(rows.weight)
+    found = np.full(rows.Y.shape, np.nan)
+    if isinstance(posterior, RowPosterior):
+        diagonal = posterior.kernel.diag(rows.X.astype(np.float64, copy=False))
+        KEPT[posterior] = []
+        for penalty, columns in posterior._distinct():
+            known = factors.pop(penalty, None)
+            factor = None if known is None else RidgeFactor.of(known, diagonal, penalty)
+            KEPT[posterior].append(_left_out(fitted, posterior, penalty, columns, factor))
+            found[np.ix_(weighed, columns)] = KEPT[posterior][-1].q
+        return found
+    for part in row_blocks(len(weighed), KEPT_ROWS):
+        among = weighed[part]
+        weight = None if rows.weight is None else rows.weight[among]
+        block = posterior.kept_rows._replace(X=rows.X[among], Y=rows.Y[among].astype(np.float64), weight=weight)
+        for penalty, columns in posterior._distinct():
+            left_out = PrimalLeftOut(posterior, block, penalty, columns, fitted.fit_intercept)
+            found[np.ix_(among, columns)] = left_out.q
+    return found
+
+
+def _left_out(
+    fitted: Any, posterior: Any, penalty: float, columns: Array, factor: RidgeFactor | None = None
+) -> LeftOut:
     intercept = fitted.fit_intercept if posterior.fit_intercept is None else posterior.fit_intercept
     if isinstance(posterior, RowPosterior):
         if len(posterior._kept()[1]) < 2:
             raise ValueError(TOO_FEW)
         value = np.reshape(np.asarray(fitted.intercept_, np.float64), -1) if intercept else None
-        return DualLeftOut(posterior, penalty, columns, value)
+        return DualLeftOut(posterior, penalty, columns, value, factor)
     rows = posterior.kept_rows
     if len(rows.Y) < 2:
         raise ValueError(TOO_FEW)

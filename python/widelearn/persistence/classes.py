@@ -117,6 +117,7 @@ ATTRIBUTES = {
 }
 # Parts that classes of older files did not have, as they were then.
 ADDED: dict[str, dict[str, Any]] = {
+    "KernelRidge": {"store_loo": False},
     "RowUnits": {"last": 0.0},
     "TaylorClassifier": {"weight_variance": 1.0, "bias_variance": 0.0},
     "TaylorRegressor": {"weight_variance": 1.0, "bias_variance": 0.0},

@@ -102,7 +102,7 @@ SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 
 def solve_rows(rows: DualRows, y: Array, alpha: Array, weight: Array | None, *, fit_intercept: bool) -> Solution:
     """Return the coefficients (p, t) and offsets (t,) of fewer rows than features."""
-    single, options = rows.dtype == SINGLE, {"fit_intercept": fit_intercept, "definite": True}
+    single, options = rows.dtype == SINGLE, dict[str, Any](fit_intercept=fit_intercept, definite=True)
     if single:
         K, unit = rows.gram(SINGLE), roundoff(SINGLE)
         # Where this holds the factor fails, or its solution is none: nothing is lost by not trying.

@@ -1,9 +1,12 @@
 """A factor of a positive semidefinite matrix with a ridge, for quadratic forms of its inverse."""
 
+from typing import Self
+
 import numpy as np
 
 from widelearn.ridge.certificate import LOST, POWERS, blur, roundoff
-from widelearn.ridge.lapack import cholesky, eigh, inverse_diagonal, triangular_solve
+from widelearn.ridge.lapack import cholesky, eigh, inverse_diagonal, lower_triangle, triangular_solve
+from widelearn.ridge.symmetric_systems import Factor
 from widelearn.runtime import Array, check_memory
 
 
@@ -13,6 +16,9 @@ class RidgeFactor:
     Directions of eigenvalues that are rounding errors, where alpha is none either, are left out of the inverse.
     """
 
+    # The diagonal of the inverse, where it is known.
+    inverses: Array | None = None
+
     def __init__(self, M: Array, alpha: float) -> None:
         n = len(M)
         self.alpha, self.blur = alpha, blur(M.diagonal(), None, roundoff(np.float64))
@@ -21,7 +27,7 @@ class RidgeFactor:
         own[np.diag_indices(n)] += alpha
         self.values: Array | None = None
         try:
-            self.factor = np.tril(cholesky(own))
+            self.factor = lower_triangle(cholesky(own))
             return
         except np.linalg.LinAlgError:
             pass
@@ -29,6 +35,14 @@ class RidgeFactor:
         noise = n * np.finfo(np.float64).eps * float(np.abs(values).max(initial=0.0))
         shifted = np.maximum(values, 0.0) + alpha
         self.values, self.factor, self.shifted = np.where(shifted > noise, shifted, 0.0), vectors, shifted
+
+    @classmethod
+    def of(cls, known: Factor, diagonal: Array, alpha: float) -> Self:
+        """Return a known factor of M + alpha I, M with this diagonal."""
+        found = object.__new__(cls)
+        found.alpha, found.blur = alpha, blur(diagonal, None, roundoff(np.float64))
+        found.values, (found.factor, found.inverses) = None, known
+        return found
 
     def squares(self, B: Array) -> Array:
         """Return b' (M + alpha I)⁻¹ b for every column of B."""
@@ -46,7 +60,11 @@ class RidgeFactor:
         """Return the squares of what every column of B has in the directions that are left out."""
         if self.values is None:
             return np.zeros(B.shape[1])
-        return np.square(self.factor[:, self.values == 0.0].T @ B).sum(axis=0)
+        return np.square(self.left_out().T @ B).sum(axis=0)
+
+    def left_out(self) -> Array:
+        """Return the directions (n, k) that are left out of the inverse, orthonormal."""
+        return self.factor[:, self.values == 0.0] if self.values is not None else np.zeros((len(self.factor), 0))
 
     def log_determinant(self) -> float:
         """Return log |M + alpha I|, of directions that are left out too; minus infinity where alpha is 0 there."""
@@ -67,8 +85,10 @@ class RidgeFactor:
 
     def inverse_diagonal(self) -> Array:
         """Return the diagonal of (M + alpha I)⁻¹."""
+        if self.inverses is not None:
+            return self.inverses.copy()
         if self.values is None:
-            return inverse_diagonal(self.factor.copy())
+            return inverse_diagonal(lower_triangle(self.factor))
         seen = self.values > 0.0
         return np.asarray((np.square(self.factor[:, seen]) / self.values[seen]).sum(axis=1))
 

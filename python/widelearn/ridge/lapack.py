@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from widelearn import _core
-from widelearn.runtime import one_blas_thread_for
+from widelearn.runtime import empty, one_blas_thread_for, row_blocks
 
 Doubles = NDArray[np.float64]
-# Rows whose squares are summed at once.
-SUMMED_ROWS = 256
+# Rows of a triangle that are copied at once.
+COPIED_ROWS = 256
 
 
 def eigh(A: Doubles) -> tuple[Doubles, Doubles]:
@@ -50,14 +50,19 @@ def cholesky_solve(L: Doubles, B: Doubles) -> Doubles:
 
 def inverse_diagonal(L: Doubles) -> Doubles:
     """Return the diagonal of (L L')⁻¹, for L in the lower triangle; L is destroyed."""
-    with one_blas_thread_for(len(L)):
-        _core.invert_triangle(L)
-    out = np.zeros(len(L))
-    for start in range(0, len(L), SUMMED_ROWS):
-        rows = L[start : start + SUMMED_ROWS]
-        np.square(rows, out=rows)
-        out += np.tril(rows, start).sum(axis=0)
+    out = np.empty(len(L))
+    _core.inverse_diagonal(L, out)
     return out
+
+
+def lower_triangle(A: Doubles) -> Doubles:
+    """Return the lower triangle of a matrix, C-contiguous."""
+    L = empty(A.shape, np.float64)
+    for rows in row_blocks(len(A), COPIED_ROWS):
+        L[rows, : rows.start] = A[rows, : rows.start]
+        L[rows, rows] = np.tril(A[rows, rows])
+        L[rows, rows.stop :] = 0.0
+    return L
 
 
 def ldlt_solve(A: Doubles, B: Doubles) -> tuple[Doubles, float]:

@@ -45,6 +45,14 @@ pub enum Error {
         /// Value found.
         value: f64,
     },
+    /// A triangle has a zero on its diagonal.
+    #[error("the triangle is singular: entry {pivot} of {n} on its diagonal is 0")]
+    Singular {
+        /// Zero-based index of the entry.
+        pivot: usize,
+        /// Order of the matrix.
+        n: usize,
+    },
     /// An allocation failed.
     #[error("could not allocate {bytes} bytes for {what}")]
     Memory {

@@ -8,7 +8,7 @@ use widelearn_core::gram::{Moments, assemble, inner_products, moments};
 use widelearn_core::kernels::{Kernel, Plan};
 use widelearn_core::matrix::Rows;
 use widelearn_core::real::Real;
-use widelearn_core::solve::{Columns, extend, factor, solve};
+use widelearn_core::solve::{Columns, extend, factor, inverse_diagonal, solve};
 
 /// Numbers of one type, times a power of two, as that type and as f64.
 fn rows<T: Real>(seed: u64, n: usize, d: usize, power: i32) -> (Vec<T>, Vec<f64>) {
@@ -179,6 +179,27 @@ proptest! {
                 let product: f64 = (0..n).map(|j| whole[i * n + j] * x[j * t + k]).sum();
                 prop_assert!((product + scale * x[i * t + k] - b[i * t + k]).abs() <= 1e-12 * (n as f64).sqrt());
             }
+        }
+    }
+
+    #[test]
+    fn diagonals_of_inverses(n in 1usize..500, seed in 0u64..1000) {
+        let a = definite(seed, n);
+        let mut l = a.clone();
+        on(2, |context| factor(context, &mut l, n)).expect("a factor");
+        let (known, mut twice, mut out, mut again) = (l.clone(), l.clone(), vec![0.0; n], vec![0.0; n]);
+        on(3, |context| inverse_diagonal(context, &mut l, n, &mut out)).expect("an inverse");
+        on(1, |context| inverse_diagonal(context, &mut twice, n, &mut again)).expect("an inverse");
+        prop_assert!(l == twice && out == again);
+        for i in 0..n {
+            // What lies above stays, and the rows of the inverse turn columns of L into those of the identity.
+            prop_assert!((i + 1..n).all(|j| l[i * n + j] == known[i * n + j]));
+            for j in (i.saturating_sub(3)..=i).chain([0, i / 2]) {
+                let product: f64 = (j..=i).map(|k| l[i * n + k] * known[k * n + j]).sum();
+                prop_assert!((product - f64::from(u8::from(i == j))).abs() <= 1e-11, "{i} {j}: {product}");
+            }
+            let sum: f64 = (i..n).map(|k| l[k * n + i].powi(2)).sum();
+            prop_assert!((out[i] - sum).abs() <= 1e-12 * sum);
         }
     }
 

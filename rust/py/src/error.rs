@@ -25,7 +25,7 @@ pub(crate) fn to_py(py: Python<'_>, e: &Error) -> PyErr {
         Error::Invalid(_) | Error::Shape { .. } | Error::Underflow => PyValueError::new_err(text),
         Error::NoDerivative { .. } => NoDerivativeError::new_err(text),
         Error::Overflow(_) => NumberOverflowError::new_err(text),
-        Error::NotPositiveDefinite { .. } => lin_alg_error(py, text),
+        Error::NotPositiveDefinite { .. } | Error::Singular { .. } => lin_alg_error(py, text),
         Error::Memory { .. } => PyMemoryError::new_err(text),
         Error::Threads { .. } => PyRuntimeError::new_err(text),
         Error::Cancelled => PyKeyboardInterrupt::new_err(text),

@@ -18,7 +18,6 @@ static SYTRD: Routine = Routine::lapack("dsytrd", "cididdddii");
 static ORMTR: Routine = Routine::lapack("dormtr", "ccciididdidii");
 static SYSVX: Routine = Routine::lapack("dsysvx", "cciididiidididdddiii");
 static POTRS: Routine = Routine::lapack("dpotrs", "ciididii");
-static TRTRI: Routine = Routine::lapack("dtrtri", "ccidii");
 static GELQF: Routine = Routine::lapack("dgelqf", "iididdii");
 static GEQRF: Routine = Routine::lapack("dgeqrf", "iididdii");
 static ORGQR: Routine = Routine::lapack("dorgqr", "iiididdii");
@@ -167,20 +166,6 @@ pub(crate) fn solve_factored(py: Python<'_>, factor: &Bound<'_, PyAny>, b: &Boun
         info.get()
     })?;
     finished(py, info, "the factor was not applied")
-}
-
-/// Invert the lower triangle of `a` in place; what lies above stays.
-#[pyfunction]
-pub(crate) fn invert_triangle(py: Python<'_>, a: &Bound<'_, PyAny>) -> PyResult<()> {
-    let (a, order) = Held::square(a, "a")?;
-    let (trtri, n, lda) = (TRTRI.address(py)?, int(order)?, stride(order)?);
-    let info = leave(py, flops::cholesky(order), move || {
-        let info = Cell::new(0);
-        fortran!(trtri; b'U', b'N', n, a, lda, info);
-        drop(a);
-        info.get()
-    })?;
-    finished(py, info, "the triangle is singular")
 }
 
 /// Solve `T x = b`, or `T' x = b`, for the rows of `b`, in place, with `T` the lower or upper triangle of `a`.

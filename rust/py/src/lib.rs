@@ -30,7 +30,7 @@ mod _core {
     #[pymodule_export]
     use crate::gram::{gram, gram_diag, gram_dot, inner_products, moments};
     #[pymodule_export]
-    use crate::lapack::{invert_triangle, ldlt_solve, singular_values, solve_factored, solve_triangle};
+    use crate::lapack::{ldlt_solve, singular_values, solve_factored, solve_triangle};
     #[pymodule_export]
     use crate::lapack::{orthogonal_columns, orthogonal_reflectors, orthogonal_triangle};
     #[pymodule_export]
@@ -44,7 +44,7 @@ mod _core {
     #[pymodule_export]
     use crate::random::{normals, philox4x32};
     #[pymodule_export]
-    use crate::solve::{cholesky, cholesky_solve, extend_factor};
+    use crate::solve::{cholesky, cholesky_solve, extend_factor, inverse_diagonal};
     #[pymodule_export]
     use crate::threads::{num_threads, set_num_threads, simd, simd_available};
 

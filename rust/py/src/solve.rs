@@ -22,6 +22,15 @@ pub(crate) fn cholesky(py: Python<'_>, a: &Bound<'_, PyAny>) -> PyResult<()> {
     })
 }
 
+/// Write the diagonal of `(L L')^-1` to `out`, for `L` in the lower triangle of `a`, which is destroyed.
+#[pyfunction]
+pub(crate) fn inverse_diagonal(py: Python<'_>, a: &Bound<'_, PyAny>, out: &Bound<'_, PyAny>) -> PyResult<()> {
+    let (mut a, mut out) = (MatrixMut::<f64>::new(a, "a")?, VectorMut::<f64>::new(out, "out")?);
+    let n = order(a.shape())?;
+    let (a, out) = (a.view()?, out.view()?);
+    call(py, flops::cholesky(n), |context| core::inverse_diagonal(context, a, n, out))
+}
+
 /// Solve `(a + diag(ridge)) x = b` in place of `b`; returns the estimated rcond and the relative residual.
 #[pyfunction]
 #[pyo3(signature = (a, b, ridge, *, refine=true))]

@@ -17,18 +17,23 @@ from widelearn.estimators.kernel_ridge.choice import choose_kernel
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, is_precomputed, kernel_of
 from widelearn.estimators.kernel_ridge.solver import Solver, default_centres
 from widelearn.estimators.lazy import refuse_lazy
+from widelearn.estimators.left_out import stored_left_out
 from widelearn.estimators.penalty import choice_of
 from widelearn.estimators.posterior import Posterior, RowPosterior
 from widelearn.features import NystromFeatures
 from widelearn.features.state import refitting
 from widelearn.kernels import NTK, Kernel, as_kernel
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
-from widelearn.ridge.symmetric_systems import Solution, check_alpha
+from widelearn.ridge.symmetric_systems import Factors, Solution, check_alpha
 from widelearn.runtime import Array, capped
 
 NO_POSTERIOR = (
     "The variance of new rows is not known: neither a precomputed kernel matrix nor a fit to a Dask collection, or with"
     " more than 2,048 centres, keeps what it takes. Fit rows and a kernel object, with fewer n_components."
+)
+NO_RESIDUALS = (
+    "store_loo=True keeps left-out errors of a kernel matrix of rows, of which there is none with solver='nystrom' or a"
+    " precomputed kernel: take solver='auto', 'cholesky' or 'pcg' and a kernel object."
 )
 
 
@@ -64,6 +69,8 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
 
         With solver="nystrom" they may be Dask's.
         """
+        if getattr(self, "store_loo", False) and (self.solver == "nystrom" or is_precomputed(self.kernel)):
+            raise ValueError(NO_RESIDUALS)
         with refitting(self) as draft:
             if hasattr(X, "__dask_graph__"):
                 fit_lazily(draft, X, y, sample_weight)
@@ -96,7 +103,9 @@ def fit_rows(draft: Any, rows: Rows) -> None:
     weight, targets = rows.weight, rows.Y
     # The sum of weights is the number of rows that GCV reckons with.
     rows = rows.in_units(weights=not isinstance(getattr(draft, "cv", None), str))
-    model, penalties = draft._solve(rows)
+    factors: Factors = {}
+    keeps = getattr(draft, "store_loo", False)
+    model, penalties = draft._solve(rows, factors) if keeps else draft._solve(rows)
     model = model.in_original(rows.units)
     if model.posterior is None and isinstance(model.kernel, Kernel):
         dual = model.solution.coef.astype(np.float64, copy=False)
@@ -105,6 +114,9 @@ def fit_rows(draft: Any, rows: Rows) -> None:
         posterior.fit_intercept = draft.fit_intercept
         model = replace(model, posterior=posterior)
     show(draft, model, rows.flat)
+    if keeps:
+        found = stored_left_out(draft, model.posterior, rows, factors)
+        draft.loo_residuals_ = found[:, 0] if rows.flat else found
 
 
 def fit_grouped(draft: Any, X: Any, y: Any, sample_weight: Any, groups: Any) -> None:
@@ -115,9 +127,12 @@ def fit_grouped(draft: Any, X: Any, y: Any, sample_weight: Any, groups: Any) -> 
     fit_rows(draft, rows._replace(groups=groups))
 
 
-def solve_one(draft: Any, rows: Rows) -> tuple[KernelModel, Array]:
-    """Return the model of the kernel and the penalties that an estimator names, and these, one a target."""
-    problem = KernelProblem(kernel_of(draft.kernel), *rows[:3], draft.fit_intercept)
+def solve_one(draft: Any, rows: Rows, factors: Factors | None = None) -> tuple[KernelModel, Array]:
+    """Return the model of the kernel and the penalties that an estimator names, and these, one a target.
+
+    `factors` takes those of the kernel matrix, by penalty.
+    """
+    problem = KernelProblem(kernel_of(draft.kernel), *rows[:3], draft.fit_intercept, factors)
     alpha = check_alpha(draft.alpha, rows.Y.shape[1])
     return Solver.of(draft).solve(problem, rows.units.penalties(alpha)), alpha
 

@@ -1,5 +1,6 @@
 //! Blocked Cholesky factorisation in place: `A = L L^T`, row-major, the strict upper triangle left as it was.
 
+use super::inverse::Invert;
 use crate::error::{Error, Result, fits};
 use crate::matrix::{Packed, Rows, TILE, dot, product};
 use crate::memory::{Shared, alloc};
@@ -148,37 +149,5 @@ impl<T: Real> Job for Diagonal<'_, T> {
             row[i] = pivot.sqrt();
         }
         Ok(())
-    }
-}
-
-/// Inverts a small lower triangular matrix; zeros above the diagonal.
-struct Invert<'a, T> {
-    block: &'a [T],
-    inverse: &'a mut [T],
-    width: usize,
-}
-
-impl<T: Real> Job for Invert<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let n = self.width;
-        for i in 0..n {
-            let (above, rest) = self.inverse.split_at_mut(i * n);
-            let row = &mut rest[..n];
-            row.fill(T::ZERO);
-            let l = &self.block[i * n..(i + 1) * n];
-            for (k, inner) in above.chunks_exact(n).enumerate() {
-                for (r, &v) in row[..=k].iter_mut().zip(inner) {
-                    *r = l[k].mul_add::<FMA>(v, *r);
-                }
-            }
-            let scale = T::ONE / l[i];
-            for r in row[..i].iter_mut() {
-                *r = -(*r * scale);
-            }
-            row[i] = scale;
-        }
     }
 }

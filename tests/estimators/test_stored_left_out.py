@@ -1,0 +1,101 @@
+"""Left-out errors that a fit of kernel ridge regression keeps: those of refits, and what intervals need."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+import widelearn as wl
+from widelearn.kernels import NTK, RBF
+
+
+def refitted(model, X, y, weight=None):
+    """Return left-out errors by a refit without each row."""
+    out = np.full(y.shape, np.nan)
+    for i in range(len(X)):
+        rest = np.delete(np.arange(len(X)), i)
+        if weight is None or weight[i] > 0:
+            model.fit(X[rest], y[rest], None if weight is None else weight[rest])
+            out[i] = y[i] - model.predict(X[i : i + 1])[0]
+    return out
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_they_are_those_of_refits(seed):
+    rng = np.random.default_rng(seed)
+    n, d, t = rng.integers(8, 40), rng.integers(1, 5), rng.integers(0, 4)
+    X = rng.standard_normal((n, d)) * 10.0 ** rng.integers(-3, 4)
+    y = (rng.standard_normal((n, t) if t else n) + 5.0) * 10.0 ** rng.integers(-5, 6)
+    weight = [None, rng.uniform(0.1, 3.0, n), np.where(np.arange(n) % 4, 1.0, 0.0)][seed % 3]
+    alpha = 10.0 ** rng.uniform(-2, 2, t) if t and seed % 2 else 10.0 ** rng.uniform(-2, 2)
+    kernel = NTK() if seed % 4 == 0 else RBF(gamma=1.0 / float(np.var(X) * d))
+    options = {"alpha": alpha, "fit_intercept": bool(seed % 5), "solver": ["auto", "cholesky"][seed % 2]}
+    found = wl.KernelRidge(kernel, store_loo=True, **options).fit(X, y, weight).loo_residuals_
+    expected = refitted(wl.KernelRidge(kernel, **options), X, y, weight)
+    assert found.shape == y.shape
+    np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8 * np.abs(y).max())
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("method", ["jackknife+", "loo"])
+def test_intervals_are_the_same_before_and_after_a_pickle(rng, dtype, method, tmp_path):
+    X = rng.standard_normal((300, 3)).astype(dtype)
+    y = np.sin(X[:, 0]) + 0.1 * rng.standard_normal(300).astype(dtype)
+    plain = wl.KernelRidge("rbf", alpha=0.1, solver="cholesky").fit(X, y)
+    kept = wl.KernelRidge("rbf", alpha=0.1, solver="cholesky", store_loo=True).fit(X, y)
+    expected = plain.predict_interval(X[:9], method=method)
+    near = {"rtol": 0, "atol": 1e-10 if dtype == np.float64 else 1e-5}
+    np.testing.assert_allclose(kept.predict_interval(X[:9], method=method), expected, **near)
+    data = pickle.dumps(kept)
+    assert len(data) < len(pickle.dumps(plain)) + 8 * 300 + 1000
+    wl.save(kept, tmp_path / "kept.wl")
+    for again in (pickle.loads(data), wl.load(tmp_path / "kept.wl")):
+        np.testing.assert_array_equal(again.loo_residuals_, kept.loo_residuals_)
+        np.testing.assert_allclose(again.predict_interval(X[:9], method=method), expected, **near)
+
+
+@pytest.mark.parametrize("n", [12, 40, 5_000])
+def test_a_linear_kernel_of_columns_has_those_of_its_columns(rng, n):
+    X = rng.standard_normal((n, 3)) + 1e5
+    Y = np.c_[X[:, 0] - 1e5, X[:, 1] - 1e5] + 0.1 * rng.standard_normal((n, 2))
+    weight = np.where(np.arange(n) % 5, 1.0 + np.arange(n) % 2, 0.0)
+    model = wl.KernelRidge("linear", alpha=[1e-6, 1.0], store_loo=True).fit(X, Y, weight)
+    assert model.solver_ == "columns"
+    some = np.r_[:10, n - 2 : n]
+    for j, alpha in enumerate([1e-6, 1.0]):
+        for i in some[weight[some] > 0]:
+            rest = np.delete(np.arange(n), i)
+            mean, level = (np.average(A[rest], axis=0, weights=weight[rest]) for A in (X, Y[:, j]))
+            Z, y = X[rest] - mean, Y[rest, j] - level
+            c = np.linalg.solve(Z.T * weight[rest] @ Z + alpha * np.eye(3), Z.T * weight[rest] @ y)
+            assert abs(model.loo_residuals_[i, j] - (Y[i, j] - level - (X[i] - mean) @ c)) < 1e-7
+    np.testing.assert_array_equal(np.isnan(model.loo_residuals_).all(axis=1), weight == 0)
+
+
+def test_a_singular_matrix_has_them_too(rng):
+    X = np.repeat(rng.standard_normal((20, 2)), 2, axis=0)
+    y = X[:, 0] + 0.1 * rng.standard_normal(40)
+    with pytest.warns(Warning, match=r"Raise alpha"):
+        model = wl.KernelRidge("rbf", alpha=1e-18, store_loo=True).fit(X, y)
+    # A row's twin says what it is without it.
+    twin = y[np.arange(40) ^ 1]
+    np.testing.assert_allclose(model.loo_residuals_, y - twin, rtol=1e-5, atol=1e-9)
+    single = np.r_[X, [[9.0, 9.0]]], np.r_[y, 1.0]
+    with pytest.warns(Warning, match=r"Raise alpha"):
+        model = wl.KernelRidge("rbf", alpha=0.0, store_loo=True).fit(*single)
+    with pytest.warns(Warning, match=r"Raise alpha"):
+        left = 1.0 - wl.KernelRidge("rbf", alpha=0.0).fit(X, y).predict([[9.0, 9.0]])[0]
+    np.testing.assert_allclose(model.loo_residuals_, np.r_[y - twin, left], rtol=1e-5, atol=1e-9)
+    ends = model.predict_interval(X[:2], level=0.5, method="loo")
+    assert (ends[:, 1] - ends[:, 0] < 4 * np.abs(y - twin).max()).all()
+
+
+def test_what_keeps_none_says_so(rng):
+    X, y = rng.standard_normal((30, 2)), rng.standard_normal(30)
+    for options in ({"solver": "nystrom"}, {"kernel": "precomputed"}):
+        rows = X @ X.T if "kernel" in options else X
+        with pytest.raises(ValueError, match="store_loo=True keeps left-out errors of a kernel matrix of rows"):
+            wl.KernelRidge(store_loo=True, **options).fit(rows, y)
+    assert not hasattr(wl.KernelRidge("rbf").fit(X, y), "loo_residuals_")
+    model = wl.KernelRidge("rbf", store_loo=True).fit(X, y)
+    assert not hasattr(model.set_params(store_loo=False).fit(X, y), "loo_residuals_")
