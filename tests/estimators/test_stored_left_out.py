@@ -99,3 +99,31 @@ def test_what_keeps_none_says_so(rng):
     assert not hasattr(wl.KernelRidge("rbf").fit(X, y), "loo_residuals_")
     model = wl.KernelRidge("rbf", store_loo=True).fit(X, y)
     assert not hasattr(model.set_params(store_loo=False).fit(X, y), "loo_residuals_")
+
+
+@pytest.mark.parametrize("per_target", [False, True])
+@pytest.mark.parametrize("targets", [0, 3])
+def test_choices_keep_theirs(rng, per_target, targets):
+    X, Y = rng.standard_normal((40, 3)), 1e3 * rng.standard_normal((40, targets) if targets else 40)
+    Y = Y + 1e4 * (X[:, 0] if not targets else np.outer(X[:, 0], [1.0, 0.0, 0.1]))
+    weight, alphas = np.where(np.arange(40) % 7, 1.0 + np.arange(40) % 2, 0.0), [1e-5, 1e-3, 0.1, 10.0, 1e3, 1e5]
+    options = {"alpha_per_target": per_target, "store_cv_results": True}
+    found = wl.KernelRidgeCV([RBF(gamma=0.3), NTK()], alphas, **options).fit(X, Y, weight)
+    assert found.cv_results_.shape == (*Y.shape, 6)
+    for k, alpha in enumerate(alphas):
+        left = refitted(wl.KernelRidge(found.kernel_, alpha=alpha), X, Y, weight)
+        scaled = np.nan_to_num(left) ** 2 * (weight if not targets else weight[:, None])
+        np.testing.assert_allclose(found.cv_results_[..., k], scaled, rtol=1e-7, atol=1e-6)
+    errors = found.cv_results_.mean(axis=0)
+    errors = errors if per_target or not targets else errors.mean(axis=0)
+    np.testing.assert_array_equal(found.alpha_, np.array(alphas)[errors.argmin(axis=-1)])
+    np.testing.assert_allclose(found.best_score_, -errors.min(axis=-1), rtol=1e-9)
+    plain = wl.KernelRidge(found.kernel_, alpha=found.alpha_).fit(X, Y, weight)
+    np.testing.assert_allclose(found.predict(X), plain.predict(X), rtol=1e-7, atol=1e-5)
+    other = {"kernel": [NTK()]} if found.kernel_ == RBF(gamma=0.3) else {"kernel": [RBF(gamma=0.3)]}
+    worse = wl.KernelRidgeCV(alphas=alphas, **options, **other).fit(X, Y, weight)
+    assert np.mean(worse.best_score_) < np.mean(found.best_score_)
+    again = found.set_params(store_cv_results=False).fit(X, Y, weight)
+    assert not hasattr(again, "cv_results_")
+    with pytest.raises(ValueError, match="store_cv_results needs"):
+        wl.KernelRidgeCV(cv=3, store_cv_results=True).fit(X, Y)

@@ -44,7 +44,8 @@ def best_by_error(
     if per_target and n_targets > 1:
         at = errors.argmin(axis=0)
         scores = units.squares(-errors[at, np.arange(n_targets)], SCORE)
-        return Choice(penalties[at], alphas[at], scores, edge=edge_of(alphas, errors, at))
+        merit = -float(units.together(errors)[0].min(axis=0).mean())
+        return Choice(penalties[at], alphas[at], scores, edge=edge_of(alphas, errors, at), merit=merit)
     together, exponent = units.together(errors)
     mean = together.mean(axis=1)
     first = int(mean.argmin())

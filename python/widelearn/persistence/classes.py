@@ -118,6 +118,8 @@ ATTRIBUTES = {
 # Parts that classes of older files did not have, as they were then.
 ADDED: dict[str, dict[str, Any]] = {
     "KernelRidge": {"store_loo": False},
+    "KernelRidgeCV": {"alpha_per_target": False, "store_cv_results": False},
+    "KernelRidgeClassifierCV": {"store_cv_results": False},
     "RowUnits": {"last": 0.0},
     "TaylorClassifier": {"weight_variance": 1.0, "bias_variance": 0.0},
     "TaylorRegressor": {"weight_variance": 1.0, "bias_variance": 0.0},

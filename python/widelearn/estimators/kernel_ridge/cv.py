@@ -40,16 +40,22 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseKernelRidg
         None: the mean squared error of leaving out each row, in closed form. "gcv": generalised cross-validation, whose
         tridiagonal form costs a seventh of eigenvectors. Else refits to folds, and the mean score of the rows left out:
         R², or the accuracy of a classifier.
+    alpha_per_target : bool, default=False
+        Whether every target has a penalty of its own; not with refits.
+    store_cv_results : bool, default=False
+        Whether to keep every left-out error of the chosen kernel, 8 n t bytes a penalty; with ``cv=None`` alone.
 
     Attributes
     ----------
-    alpha_ : float
-        The chosen penalty.
+    alpha_ : float or ndarray of shape (n_targets,)
+        The chosen penalty, one for all targets or one each.
     kernel_ : Kernel or str
         The kernel used.
-    best_score_ : float
+    best_score_ : float or ndarray of shape (n_targets,)
         Their score: minus the mean squared left-out error, w_i r_i² with weights, or minus the GCV error, or the mean
         score of the folds.
+    cv_results_ : ndarray of shape (n, n_alphas) or (n, n_targets, n_alphas)
+        Squared left-out errors, with `store_cv_results`; zero for rows of weight zero.
     dual_coef_ : ndarray of shape (n,) or (n, n_targets)
         Dual coefficients a of the rows in `X_fit_`, zero for rows of weight zero; in float64 where float32 rows ask for
         it.
@@ -114,6 +120,8 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseKernelRidg
         "alphas": ["array-like"],
         "fit_intercept": ["boolean"],
         "cv": ["cv_object", StrOptions({"gcv"})],
+        "alpha_per_target": ["boolean"],
+        "store_cv_results": ["boolean"],
     }
     _read = read_numbers
     _solve = solve_best
@@ -122,9 +130,17 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseKernelRidg
     _fit_grouped = fit_grouped
 
     def __init__(
-        self, kernel: Any = None, alphas: ArrayLike = ALPHAS, *, fit_intercept: bool = True, cv: Any = None
+        self,
+        kernel: Any = None,
+        alphas: ArrayLike = ALPHAS,
+        *,
+        fit_intercept: bool = True,
+        cv: Any = None,
+        alpha_per_target: bool = False,
+        store_cv_results: bool = False,
     ) -> None:
         self.kernel, self.alphas, self.fit_intercept, self.cv = kernel, alphas, fit_intercept, cv
+        self.alpha_per_target, self.store_cv_results = alpha_per_target, store_cv_results
 
 
 class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
@@ -150,6 +166,8 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes, multiplied with the sample weights; a list has a dict for each label of an indicator.
         "balanced" is n / (n_classes n_c).
+    store_cv_results : bool, default=False
+        Whether to keep every left-out error of the chosen kernel, 8 n t bytes a penalty; with ``cv=None`` alone.
 
     Attributes
     ----------
@@ -160,6 +178,8 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
     best_score_ : float
         Their score: minus the mean squared left-out error, w_i r_i² with weights, or minus the GCV error, or the mean
         score of the folds.
+    cv_results_ : ndarray of shape (n, n_alphas) or (n, n_targets, n_alphas)
+        Squared left-out errors, with `store_cv_results`; zero for rows of weight zero.
     classes_ : ndarray of shape (n_classes,)
         The classes; column numbers for a multilabel indicator.
     multilabel_ : bool
@@ -199,7 +219,9 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
     True
     """
 
-    _parameter_constraints = KernelRidgeCV._parameter_constraints | CLASS_WEIGHT
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        name: kinds for name, kinds in KernelRidgeCV._parameter_constraints.items() if name != "alpha_per_target"
+    } | CLASS_WEIGHT
     predict_proba = available_if(keeps_rows)(Chances.predict_proba)
     predict_log_proba = available_if(keeps_rows)(Chances.predict_log_proba)
     predict_set = available_if(keeps_rows)(Chances.predict_set)
@@ -215,8 +237,9 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
         fit_intercept: bool = True,
         cv: Any = None,
         class_weight: ClassWeight = None,
+        store_cv_results: bool = False,
     ) -> None:
         self.kernel, self.alphas, self.fit_intercept, self.cv = kernel, alphas, fit_intercept, cv
-        self.class_weight = class_weight
+        self.class_weight, self.store_cv_results = class_weight, store_cv_results
 
     fit = KernelRidgeCV.fit

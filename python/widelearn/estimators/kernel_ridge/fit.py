@@ -142,10 +142,13 @@ def solve_best(draft: Any, rows: Rows) -> tuple[KernelModel, Array]:
 
     With it comes the penalty, one a target.
     """
-    penalty = choice_of(draft.cv, draft.alphas, rows)
+    per_target, store = getattr(draft, "alpha_per_target", False), getattr(draft, "store_cv_results", False)
+    penalty = choice_of(draft.cv, draft.alphas, rows, per_target=per_target, store=store)
     problem, choice = choose_kernel(kernels_of(draft.kernel), penalty, *rows[:3], draft.fit_intercept)
     choice.warn()
     draft.alpha_, draft.best_score_ = choice.alpha, choice.score
+    if choice.errors is not None:
+        draft.cv_results_ = choice.errors[:, 0] if rows.flat else choice.errors
     return problem.chosen(choice.penalties), check_alpha(draft.alpha_, rows.Y.shape[1])
 
 
