@@ -86,6 +86,17 @@ def test_a_separator_ends_every_line(tmp_path):
     assert said(table.notes, "end with a separator")
 
 
+def test_large_numbers_with_gaps_in_parquet_keep_their_digits(tmp_path):
+    ids = [2**60 + k for k in range(50)]
+    data = pd.DataFrame({"id": pd.array([*ids[:-1], None], dtype="Int64"), "n": pd.array([*range(49), None], "Int64")})
+    data["y"] = np.arange(50) % 2
+    data.to_parquet(tmp_path / "t.parquet")
+    frame = tables.read(tmp_path / "t.parquet").frame
+    assert frame["id"].tolist()[:-1] == ids[:-1]
+    assert frame["id"].isna().sum() == 1
+    assert frame["n"].dtype == np.float64
+
+
 def test_parquet(tmp_path):
     data = pd.DataFrame({"a": [1.5, 2.5], "when": [datetime.date(2020, 1, 2), None], "k": pd.Categorical(["u", "v"])})
     data.index = pd.Index([7, 8], name="id")

@@ -95,7 +95,19 @@ def records(path: Path, raw: bytes, asked: Dialect, sure: str | None) -> Found:
 
 def parquet(path: Path, asked: Dialect) -> Found:
     """Read a Parquet file; an index that pandas stored in it becomes a column."""
-    return sizes.read_parquet(path).to_pandas(ignore_metadata=True), asked, []
+    import pandas as pd
+    import pyarrow as pa
+    from pyarrow import compute
+
+    table = sizes.read_parquet(path)
+    frame = table.to_pandas(ignore_metadata=True)
+    for k, column in enumerate(table.columns):
+        # With gaps they are floats, which keep whole numbers apart up to 2^53 alone.
+        if pa.types.is_integer(column.type) and column.null_count:
+            ends = compute.min_max(column).as_py().values()
+            if any(end is not None and abs(end) > 2**53 for end in ends):
+                frame.isetitem(k, pd.Series(column.to_pylist(), dtype=object))
+    return frame, asked, []
 
 
 def npz(path: Path, asked: Dialect) -> Found:
