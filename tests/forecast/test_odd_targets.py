@@ -1,5 +1,7 @@
 """Forecasts of targets of any scale, offset and shape, of penalties from nothing to all, and of any container."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -143,3 +145,17 @@ def test_wrong_estimators_are_refused(table, estimator, message):
 def test_words_are_no_numbers_of_rows(table):
     with pytest.raises(ValueError, match="n must hold numbers, got 'many'"):
         forecast(FLAT, *table, n="many")
+
+
+def test_a_refusal_tells_errors_in_the_units_of_the_target(table, monkeypatch):
+    X, y = table
+    monkeypatch.setattr("widelearn.forecast.bands.WIDEST", 0.0)
+    monkeypatch.setattr("widelearn.forecast.bands.DISAGREE", 0.0)
+    told = []
+    for scale in (1.0, 1e3):
+        (reason,) = forecast(wl.KernelRidge("rbf", alpha=0.3), X, scale * y, n=4 * len(X)).reason
+        assert "predictors disagree" in reason
+        told.append([float(part) for part in re.findall(r"(?:theory|power law) ([0-9.e+-]+)", reason)])
+    np.testing.assert_allclose(told[1], 1e6 * np.array(told[0]), rtol=2e-3)
+    given = forecast(wl.KernelRidge("rbf", alpha=0.3), X, y, n=len(X)).test[0]
+    assert 0.5 * given < told[0][0] < 2 * given

@@ -31,8 +31,8 @@ def too_near(n: float, least: int) -> str:
     return f"too near: {n:.4g} rows, and the fewest that were looked at are {least}: fit so few and measure"
 
 
-def refusal(curve: KernelCurve, point: Point, reach: float) -> str:
-    """Say why a forecast is not given, and what would help; empty if it is given."""
+def refusal(curve: KernelCurve, point: Point, reach: float, unit: float) -> str:
+    """Say why a forecast is not given, and what would help; empty if it is given. Errors are in squares of a unit."""
     if reach * curve.n < curve.sizes[0] - 1e-9:
         return too_near(reach * curve.n, int(curve.sizes[0]))
     if reach <= 1.0:
@@ -50,14 +50,14 @@ def refusal(curve: KernelCurve, point: Point, reach: float) -> str:
         )
     if point.spread > NOISIEST:
         need = int(np.ceil(curve.n * (point.spread / NOISIEST) ** 2))
-        settle = f"its standard error is {point.spread:.0%}, at most {NOISIEST:.0%}: about {need} rows would settle it"
+        settle = f"its standard error is {point.spread:.1%}, at most {NOISIEST:.0%}: about {need} rows would settle it"
         if point.level**2 * curve.n > HEAVY:
             return f"heavy tails: few rows make most of the error, {settle}, or another scale of the target"
         return f"too noisy: {settle}"
     if h > WIDEST and apart > DISAGREE:
-        both = f"theory {point.by_state:.4g}, power law {point.by_power:.4g}"
+        both = f"theory {unit**2 * point.by_state:.4g}, power law {unit**2 * point.by_power:.4g}"
         return f"predictors disagree by {apart:.0%} ({both}): give more rows"
     if h > WIDEST:
         need = int(np.ceil(curve.n * (h / WIDEST) ** 2))
-        return f"too noisy: the band is ± {h:.0%}, at most {WIDEST:.0%}: about {need} rows would settle it"
+        return f"too noisy: the band is ± {h:.1%}, at most {WIDEST:.0%}: about {need} rows would settle it"
     return ""

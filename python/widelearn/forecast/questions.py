@@ -73,7 +73,8 @@ class RidgeQuestion:
 
     def _forecast(self, entries: list[tuple[float, float, float, Point]]) -> Forecast:
         n, counts, alphas = (np.array(column, dtype=np.float64) for column in list(zip(*entries, strict=True))[:3])
-        reasons = tuple(refusal(self.curve, point, m / self.curve.n) for m, _, _, point in entries)
+        unit = self.problem.unit
+        reasons = tuple(refusal(self.curve, point, m / self.curve.n, unit) for m, _, _, point in entries)
         given = np.array([not reason for reason in reasons])
         test = np.array([point.error for *_, point in entries])
         h = np.array([half_width(point, rows / self.curve.n) for rows, _, _, point in entries])

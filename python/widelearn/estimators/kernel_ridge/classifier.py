@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from os import PathLike
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -101,7 +102,9 @@ class KernelRidgeClassifier(SignClassifier, BaseKernelRidge):
     True
     """
 
-    _parameter_constraints = KernelRidge._parameter_constraints | CLASS_WEIGHT
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        name: kinds for name, kinds in KernelRidge._parameter_constraints.items() if name != "store_loo"
+    } | CLASS_WEIGHT
     predict_proba = available_if(keeps_rows)(Chances.predict_proba)
     predict_log_proba = available_if(keeps_rows)(Chances.predict_log_proba)
     predict_set = available_if(keeps_rows)(Chances.predict_set)

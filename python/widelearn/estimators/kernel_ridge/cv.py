@@ -171,11 +171,11 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
 
     Attributes
     ----------
-    alpha_ : float
-        The chosen penalty.
+    alpha_ : float or ndarray of shape (n_targets,)
+        The chosen penalty, one for all targets or one each.
     kernel_ : Kernel or str
         The kernel used.
-    best_score_ : float
+    best_score_ : float or ndarray of shape (n_targets,)
         Their score: minus the mean squared left-out error, w_i r_i² with weights, or minus the GCV error, or the mean
         score of the folds.
     cv_results_ : ndarray of shape (n, n_alphas) or (n, n_targets, n_alphas)
