@@ -21,7 +21,7 @@ from widelearn.estimators.posterior import BLOCK_ROWS, Posterior, RowPosterior
 from widelearn.ridge.certificate import blur
 from widelearn.ridge.factor import RidgeFactor
 from widelearn.ridge.normal_equations import EPS
-from widelearn.ridge.symmetric_systems import Factors
+from widelearn.ridge.symmetric_systems import Inverse, Inverses
 from widelearn.runtime import Array, available_memory, check_memory, row_blocks, warn
 
 # What was factored for one call serves the next ones, where it takes so small a part of memory.
@@ -88,7 +88,7 @@ class LeftOut(ABC):
 class DualLeftOut(LeftOut):
     """By B, the inverse of K + alpha W⁻¹ with the intercept projected out: q_i = a_i / B_ii and S = B k(x) + u.
 
-    Only a factor of the matrix is kept.
+    Only a factor of the matrix is kept, made for S where the diagonal of B is known.
     """
 
     # Rows that a singular matrix does not tell from others, and the diagonal of its null space there.
@@ -100,19 +100,18 @@ class DualLeftOut(LeftOut):
         penalty: float,
         columns: Array,
         intercept: Array | None,
-        factor: RidgeFactor | None = None,
+        known: Inverse | None = None,
     ) -> None:
         kept, self.root = posterior._kept()
         n = len(self.root)
-        self.posterior, self.columns, self.size = posterior, columns, 8 * n * n
-        check_memory(24 * n * n, f"The factor of the kernel matrix of {n} rows", "Fit fewer rows.")
+        self.posterior, self.penalty, self.columns, self.size = posterior, penalty, columns, 8 * n * n
         weight = None if posterior.weight is None else posterior.weight[kept]
         self.weight = None if weight is None else np.ldexp(weight, posterior.units.weight)
-        self.factor: RidgeFactor = factor or posterior._factor(penalty)
         self.ones = self.u = np.zeros(n)
-        self.diagonal = self.root**2 * self.factor.inverse_diagonal()
+        self.diagonal = self.root**2 * self.factor.inverse_diagonal() if known is None else known.diagonal.copy()
         if intercept is not None:
-            self.ones = self._solved(np.ones((n, 1)))[:, 0]
+            border = None if known is None else known.border
+            self.ones = self._solved(np.ones((n, 1)))[:, 0] if border is None else border
             self.u = self.ones / self.ones.sum()
             self.diagonal -= self.ones * self.u
         self.left = penalty * self.diagonal / self.root**2
@@ -121,9 +120,17 @@ class DualLeftOut(LeftOut):
         dual = np.asarray(dual) if posterior.dual is None else np.asarray(dual)[kept]
         self.q = posterior.units.original(dual / self.diagonal[:, None], "The left-out errors")[:, columns]
         if about is not None:
-            self._settle_singular(about, columns, intercept is not None)
+            if known is None:
+                self._settle_singular(about, columns, intercept is not None)
             targets = posterior.units.original(about, "The targets")
             self.targets = (targets if intercept is None else targets + intercept)[:, columns]
+
+    @cached_property
+    def factor(self) -> RidgeFactor:
+        """The factor of S K S + alpha I."""
+        n = len(self.root)
+        check_memory(24 * n * n, f"The factor of the kernel matrix of {n} rows", "Fit fewer rows.")
+        return self.posterior._factor(self.penalty)
 
     def _settle_singular(self, about: Array, columns: Array, intercept: bool) -> None:
         """Set left-out errors of rows that a singular matrix does not tell from others, such as equal ones.
@@ -246,22 +253,19 @@ def left_out_fits(fitted: Any, posterior: Posterior) -> list[LeftOut]:
     return found
 
 
-def stored_left_out(fitted: Any, posterior: Any, rows: Rows, factors: Factors) -> Array:
+def stored_left_out(fitted: Any, posterior: Any, rows: Rows, inverses: Inverses) -> Array:
     """Return the left-out errors (n, t) of rows in units that were fitted, NaN where one has no weight.
 
-    Those of a kernel matrix keep their fits; `factors` are its own that the fit found, by penalty.
+    Those of a kernel matrix keep their fits; `inverses` are what its fit knows of them, by penalty.
     """
     if not knows_rows(posterior):
         raise ValueError(NO_ROWS.format(type(fitted).__name__))
     weighed = np.arange(len(rows.Y)) if rows.weight is None else np.flatnonzero(rows.weight)
     found = np.full(rows.Y.shape, np.nan)
     if isinstance(posterior, RowPosterior):
-        diagonal = posterior.kernel.diag(rows.X.astype(np.float64, copy=False))
         KEPT[posterior] = []
         for penalty, columns in posterior._distinct():
-            known = factors.pop(penalty, None)
-            factor = None if known is None else RidgeFactor.of(known, diagonal, penalty)
-            KEPT[posterior].append(_left_out(fitted, posterior, penalty, columns, factor))
+            KEPT[posterior].append(_left_out(fitted, posterior, penalty, columns, inverses.get(penalty)))
             found[np.ix_(weighed, columns)] = KEPT[posterior][-1].q
         return found
     for part in row_blocks(len(weighed), KEPT_ROWS):
@@ -274,15 +278,13 @@ def stored_left_out(fitted: Any, posterior: Any, rows: Rows, factors: Factors) -
     return found
 
 
-def _left_out(
-    fitted: Any, posterior: Any, penalty: float, columns: Array, factor: RidgeFactor | None = None
-) -> LeftOut:
+def _left_out(fitted: Any, posterior: Any, penalty: float, columns: Array, known: Inverse | None = None) -> LeftOut:
     intercept = fitted.fit_intercept if posterior.fit_intercept is None else posterior.fit_intercept
     if isinstance(posterior, RowPosterior):
         if len(posterior._kept()[1]) < 2:
             raise ValueError(TOO_FEW)
         value = np.reshape(np.asarray(fitted.intercept_, np.float64), -1) if intercept else None
-        return DualLeftOut(posterior, penalty, columns, value, factor)
+        return DualLeftOut(posterior, penalty, columns, value, known)
     rows = posterior.kept_rows
     if len(rows.Y) < 2:
         raise ValueError(TOO_FEW)

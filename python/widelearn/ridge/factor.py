@@ -1,12 +1,10 @@
 """A factor of a positive semidefinite matrix with a ridge, for quadratic forms of its inverse."""
 
-from typing import Self
-
 import numpy as np
 
 from widelearn.ridge.certificate import LOST, POWERS, blur, roundoff
-from widelearn.ridge.lapack import cholesky, eigh, inverse_diagonal, lower_triangle, triangular_solve
-from widelearn.ridge.symmetric_systems import Factor
+from widelearn.ridge.equilibrated import mirror
+from widelearn.ridge.lapack import by_rows, cholesky, clear_above, eigh, inverse_diagonal, triangular_solve
 from widelearn.runtime import Array, check_memory
 
 
@@ -16,33 +14,26 @@ class RidgeFactor:
     Directions of eigenvalues that are rounding errors, where alpha is none either, are left out of the inverse.
     """
 
-    # The diagonal of the inverse, where it is known.
-    inverses: Array | None = None
-
     def __init__(self, M: Array, alpha: float) -> None:
         n = len(M)
         self.alpha, self.blur = alpha, blur(M.diagonal(), None, roundoff(np.float64))
         check_memory(8 * n * n, f"The factor of {n} rows", "Take fewer rows, or solver='nystrom'.")
-        own = M.copy()
-        own[np.diag_indices(n)] += alpha
         self.values: Array | None = None
+        own = by_rows(M)
+        diagonal = own.diagonal().copy()
+        own[np.diag_indices(n)] += alpha
         try:
-            self.factor = lower_triangle(cholesky(own))
+            self.factor = cholesky(own)
+            clear_above(self.factor)
             return
         except np.linalg.LinAlgError:
-            pass
-        values, vectors = eigh(M)
+            # What lies above the diagonal stayed.
+            mirror(own)
+            np.fill_diagonal(own, diagonal)
+        values, vectors = eigh(own)
         noise = n * np.finfo(np.float64).eps * float(np.abs(values).max(initial=0.0))
         shifted = np.maximum(values, 0.0) + alpha
         self.values, self.factor, self.shifted = np.where(shifted > noise, shifted, 0.0), vectors, shifted
-
-    @classmethod
-    def of(cls, known: Factor, diagonal: Array, alpha: float) -> Self:
-        """Return a known factor of M + alpha I, M with this diagonal."""
-        found = object.__new__(cls)
-        found.alpha, found.blur = alpha, blur(diagonal, None, roundoff(np.float64))
-        found.values, (found.factor, found.inverses) = None, known
-        return found
 
     def squares(self, B: Array) -> Array:
         """Return b' (M + alpha I)⁻¹ b for every column of B."""
@@ -85,10 +76,8 @@ class RidgeFactor:
 
     def inverse_diagonal(self) -> Array:
         """Return the diagonal of (M + alpha I)⁻¹."""
-        if self.inverses is not None:
-            return self.inverses.copy()
         if self.values is None:
-            return inverse_diagonal(lower_triangle(self.factor))
+            return inverse_diagonal(self.factor.copy())
         seen = self.values > 0.0
         return np.asarray((np.square(self.factor[:, seen]) / self.values[seen]).sum(axis=1))
 

@@ -10,7 +10,7 @@ from widelearn.ridge.certificate import LOST, complain, fit_error, roundoff
 from widelearn.ridge.conjugate_gradients import columns_solved
 from widelearn.ridge.operators import Operator, Weighted, symmetric_kernel_matrix
 from widelearn.ridge.preconditioner import Preconditioner, worth_it
-from widelearn.ridge.symmetric_systems import Factors, Solution, solve_symmetric
+from widelearn.ridge.symmetric_systems import Inverses, Solution, solve_symmetric
 from widelearn.ridge.unit_systems import heights, into_range, unit_weights
 from widelearn.runtime import Array, check_memory, crossing, empty, row_blocks
 
@@ -49,15 +49,15 @@ def solve_dual(
     definite: bool = False,
     unit: float | None = None,
     fallback: bool = True,
-    factors: Factors | None = None,
+    inverses: Inverses | None = None,
 ) -> Solution:
     """Solve (K + alpha W⁻¹) a + b 1 = y with 1'a = 0, or without b, as (S K S + alpha I) β + b √w = S y, a = S β.
 
     With S = √W small weights do no harm. K, C-contiguous, is destroyed. Coefficients of rows without weight are zero.
     `symmetric` says that K need not be checked; `definite`, that it is positive semidefinite but for rounding. `unit`
     is the unit roundoff of what its entries were computed in, by default its own. Who sets `fallback` to False judges
-    the solution's error by himself, and meets a LinAlgError where there is no Cholesky factor. `factors` takes the
-    factors of K + alpha I of unweighted rows, by alpha, where they were found.
+    the solution's error by himself, and meets a LinAlgError where there is no Cholesky factor. `inverses` takes
+    those of K + alpha I of unweighted rows, by alpha, where there is a factor.
     """
     if not (symmetric or definite):
         symmetric_kernel_matrix(K)
@@ -76,8 +76,8 @@ def solve_dual(
     alpha, exponent = into_range(K, alpha)
     border = root if fit_intercept else None
     unit = roundoff(K.dtype) if unit is None else unit
-    kept = factors if weight is None and exponent == 0 else None
-    found = solve_symmetric(K, y, alpha, border=border, definite=definite, fallback=fallback, factors=kept)
+    kept = inverses if weight is None and exponent == 0 else None
+    found = solve_symmetric(K, y, alpha, border=border, definite=definite, fallback=fallback, inverses=kept)
     error = fit_error(K.diagonal(), found.coef, y, root, unit, found.residual, fit_intercept=fit_intercept)
     if fallback and error > LOST and found.solver == "cholesky":
         complain(error, K, alpha, unit)

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from widelearn import _core
-from widelearn.runtime import empty, one_blas_thread_for, row_blocks
+from widelearn.runtime import one_blas_thread_for, row_blocks
 
 Doubles = NDArray[np.float64]
-# Rows of a triangle that are copied at once.
-COPIED_ROWS = 256
+# Rows of a triangle that are cleared at once.
+CLEARED_ROWS = 256
 
 
 def eigh(A: Doubles) -> tuple[Doubles, Doubles]:
@@ -55,14 +55,11 @@ def inverse_diagonal(L: Doubles) -> Doubles:
     return out
 
 
-def lower_triangle(A: Doubles) -> Doubles:
-    """Return the lower triangle of a matrix, C-contiguous."""
-    L = empty(A.shape, np.float64)
-    for rows in row_blocks(len(A), COPIED_ROWS):
-        L[rows, : rows.start] = A[rows, : rows.start]
-        L[rows, rows] = np.tril(A[rows, rows])
+def clear_above(L: Doubles) -> None:
+    """Set what lies above the diagonal of a square matrix to zero."""
+    for rows in row_blocks(len(L), CLEARED_ROWS):
+        L[rows, rows] = np.tril(L[rows, rows])
         L[rows, rows.stop :] = 0.0
-    return L
 
 
 def ldlt_solve(A: Doubles, B: Doubles) -> tuple[Doubles, float]:

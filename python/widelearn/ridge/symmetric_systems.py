@@ -8,7 +8,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from widelearn.ridge.complaints import complain_once
 from widelearn.ridge.equilibrated import MIRROR_ROWS, Equilibrated
-from widelearn.ridge.lapack import eigh, inverse_diagonal, ldlt_solve, lower_triangle, svd
+from widelearn.ridge.lapack import eigh, inverse_diagonal, ldlt_solve, svd
 from widelearn.runtime import Array, check_memory, row_blocks
 
 # Shares of a solution along the border from which on that is projected out of the system instead.
@@ -45,15 +45,15 @@ class Solution(NamedTuple):
         return self.offset if self.center is None else np.asarray(self.offset - self.center @ self.coef)
 
 
-class Factor(NamedTuple):
-    """L of a positive definite matrix L L', and the diagonal of its inverse."""
+class Inverse(NamedTuple):
+    """What is known of the inverse of a positive definite matrix: its diagonal, and its product with the border."""
 
-    L: Array
-    inverse_diagonal: Array
+    diagonal: Array
+    border: Array | None
 
 
 # Those of one matrix with penalties, by penalty.
-Factors = dict[float, Factor]
+Inverses = dict[float, Inverse]
 
 
 class Trouble(NamedTuple):
@@ -95,7 +95,7 @@ def solve_symmetric(
     border: Array | None = None,
     definite: bool = True,
     fallback: bool = True,
-    factors: Factors | None = None,
+    inverses: Inverses | None = None,
 ) -> Solution:
     """Solve (A + alpha I) X + u b' = B with u'X = 0, one alpha a column of B; without a border, (A + alpha I) X = B.
 
@@ -103,7 +103,7 @@ def solve_symmetric(
     or its reciprocal condition number is below the machine epsilon, an indefinite A is solved by LDLᵀ of the whole
     system, and what is singular by the eigenvectors whose eigenvalues are not rounding errors: the solution of smallest
     norm. Either way says so in one LinAlgWarning; without `fallback` it is a LinAlgError instead, and A is as it was.
-    `factors` takes that of A + alpha I in float64, for every alpha of which there is one in A's own units.
+    `inverses` takes that of A + alpha I in float64, for every alpha of which there is a factor in A's own units.
 
     The lower triangle and the diagonal of A (n, n) are destroyed; `definite` says whether A is positive semidefinite
     but for rounding, False allows LDLᵀ. X comes in the dtype of A, and with it the solver of the worst column, and the
@@ -120,8 +120,10 @@ def solve_symmetric(
         columns = alpha == value
         with Equilibrated(A, diagonal, value) as system:
             found: tuple[Any, ...] | None = by_cholesky(system, right[:, columns], u)
-            if factors is not None and found is not None and system.D is None and A.dtype == np.float64:
-                factors[float(value)] = Factor(lower_triangle(A), inverse_diagonal(A))
+            if inverses is not None and found is not None and system.D is None and A.dtype == np.float64:
+                # The factor is destroyed, which leaves the system with its upper triangle.
+                solved = None if u is None else system.correct(u[:, None])[:, 0]
+                inverses[float(value)] = Inverse(inverse_diagonal(A), solved)
         if u is not None and (found is None or slips(found[0], u).max(initial=0.0) > SLIP):
             found = projected_solution(A, right[:, columns], value, u) or found
         if found is None and not fallback:

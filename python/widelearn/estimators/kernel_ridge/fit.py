@@ -24,7 +24,7 @@ from widelearn.features import NystromFeatures
 from widelearn.features.state import refitting
 from widelearn.kernels import NTK, Kernel, as_kernel
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
-from widelearn.ridge.symmetric_systems import Factors, Solution, check_alpha
+from widelearn.ridge.symmetric_systems import Inverses, Solution, check_alpha
 from widelearn.runtime import Array, capped
 
 NO_POSTERIOR = (
@@ -103,9 +103,9 @@ def fit_rows(draft: Any, rows: Rows) -> None:
     weight, targets = rows.weight, rows.Y
     # The sum of weights is the number of rows that GCV reckons with.
     rows = rows.in_units(weights=not isinstance(getattr(draft, "cv", None), str))
-    factors: Factors = {}
+    inverses: Inverses = {}
     keeps = getattr(draft, "store_loo", False)
-    model, penalties = draft._solve(rows, factors) if keeps else draft._solve(rows)
+    model, penalties = draft._solve(rows, inverses) if keeps else draft._solve(rows)
     model = model.in_original(rows.units)
     if model.posterior is None and isinstance(model.kernel, Kernel):
         dual = model.solution.coef.astype(np.float64, copy=False)
@@ -115,7 +115,7 @@ def fit_rows(draft: Any, rows: Rows) -> None:
         model = replace(model, posterior=posterior)
     show(draft, model, rows.flat)
     if keeps:
-        found = stored_left_out(draft, model.posterior, rows, factors)
+        found = stored_left_out(draft, model.posterior, rows, inverses)
         draft.loo_residuals_ = found[:, 0] if rows.flat else found
 
 
@@ -127,12 +127,12 @@ def fit_grouped(draft: Any, X: Any, y: Any, sample_weight: Any, groups: Any) -> 
     fit_rows(draft, rows._replace(groups=groups))
 
 
-def solve_one(draft: Any, rows: Rows, factors: Factors | None = None) -> tuple[KernelModel, Array]:
+def solve_one(draft: Any, rows: Rows, inverses: Inverses | None = None) -> tuple[KernelModel, Array]:
     """Return the model of the kernel and the penalties that an estimator names, and these, one a target.
 
-    `factors` takes those of the kernel matrix, by penalty.
+    `inverses` takes what is known of those of the kernel matrix, by penalty.
     """
-    problem = KernelProblem(kernel_of(draft.kernel), *rows[:3], draft.fit_intercept, factors)
+    problem = KernelProblem(kernel_of(draft.kernel), *rows[:3], draft.fit_intercept, inverses)
     alpha = check_alpha(draft.alpha, rows.Y.shape[1])
     return Solver.of(draft).solve(problem, rows.units.penalties(alpha)), alpha
 

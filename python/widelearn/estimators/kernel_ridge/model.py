@@ -19,7 +19,7 @@ from widelearn.ridge.dual_path import DualPath
 from widelearn.ridge.kernel_systems import own_kernel_matrix, solve_dual, square
 from widelearn.ridge.leave_one_out import Errors
 from widelearn.ridge.operators import symmetric_kernel_matrix
-from widelearn.ridge.symmetric_systems import Factors, Solution
+from widelearn.ridge.symmetric_systems import Inverses, Solution
 from widelearn.ridge.tridiagonal import dual_gcv
 from widelearn.runtime import Array, available_memory, crossing, warn
 
@@ -82,8 +82,8 @@ class KernelProblem:
     Y: Array
     weight: Array | None
     fit_intercept: bool
-    # Takes the factors of the kernel matrix with the penalties, where they are asked for.
-    factors: Factors | None = None
+    # Takes what is known of the inverses of the kernel matrix with penalties, where it is asked for.
+    inverses: Inverses | None = None
     # What chose the penalty: the kernel matrix of refits to folds, or the path of left-out rows.
     _kept: Array | None = field(default=None, init=False)
     _path: DualPath | None = field(default=None, init=False)
@@ -109,7 +109,7 @@ class KernelProblem:
         Of float32 rows that is one in float32 where the fit keeps its digits so, and else one in float64.
         """
         if self.X.dtype == np.float32:
-            found = None if self.factors is not None else self._in_single(alpha, K)
+            found = None if self.inverses is not None else self._in_single(alpha, K)
             if found is not None:
                 return self.model(found)
             K, need = None, 8 * len(self.X) ** 2
@@ -124,7 +124,7 @@ class KernelProblem:
 
     def _solved(self, alpha: Array, K: Array, *, fallback: bool = True) -> Solution:
         options: dict[str, Any] = {"fit_intercept": self.fit_intercept, "symmetric": True, "fallback": fallback}
-        options["factors"] = self.factors
+        options["inverses"] = self.inverses
         return solve_dual(K, self.Y, alpha, self.weight, **options)
 
     def _in_single(self, alpha: Array, K: Array | None) -> Solution | None:

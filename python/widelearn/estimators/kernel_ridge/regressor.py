@@ -59,8 +59,9 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, GaussianProcess, BaseKernelR
         File to which "pcg" writes its state: at most once a second, at the end and when interrupted. A state is written
         whole or not at all. If there is one, the iterations go on from it.
     store_loo : bool, default=False
-        Whether the fit keeps each row's left-out error, `loo_residuals_`, and until the model is pickled what
-        :meth:`predict_interval` takes: another n³ / 3 flops and 16 n² bytes. "auto" is then "cholesky" where that fits.
+        Whether the fit keeps each row's left-out error, `loo_residuals_`, from the factor that it has: another n³ / 3
+        flops and no more memory, which the first :meth:`predict_interval` saves. "auto" is then "cholesky" where that
+        fits.
 
     Attributes
     ----------
