@@ -83,8 +83,9 @@ class Setting:
     classes: int = 0
     categorical: tuple[bool, ...] = ()
     threads: int | None = None
-    # All training rows.
+    # All training rows, and their columns as numbers.
     train: int = 1000
+    columns: int = 1
 
     @property
     def classify(self) -> bool:

@@ -170,7 +170,7 @@ def _setting(job: dict[str, Any], arrays: Arrays, classes: int) -> Setting:
     categorical = tuple(bool(one) for one in arrays.get("categorical", ()))
     spread = float(arrays["X_train"].var(axis=0).sum()) or 1.0
     sizes = len(arrays["tune"]), classes, categorical, job.get("threads"), len(arrays["y_train"])
-    return Setting(job["task"], job["seed"], spread, *sizes)
+    return Setting(job["task"], job["seed"], spread, *sizes, arrays["X_train"].shape[1])
 
 
 def _leave(folder: Path, scale: TargetScale, output: Output, model: tuple[Any, ...] | None) -> None:
