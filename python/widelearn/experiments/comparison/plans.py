@@ -70,6 +70,10 @@ ALPHAS = powers("alpha", (2, 1, 0, -1, -2, -3, -4), 4)
 NOTHING = Grid()
 
 
+# Columns of rows beyond which networks and Taylor models try fewer settings.
+WIDE = 1000
+
+
 @dataclass(frozen=True)
 class Setting:
     """What a method may know before it is tuned."""
@@ -96,6 +100,11 @@ class Setting:
     def small(self) -> bool:
         """Whether tuning has so few rows that fits are cheap and large leaves hold everything."""
         return self.rows < 1000
+
+    @property
+    def wide(self) -> bool:
+        """Whether there are so many columns that what is fitted to each of them takes seconds."""
+        return self.columns > WIDE
 
     def gammas(self) -> Grid:
         """Return widths of the RBF kernel around the usual 1 / (sum of the columns' variances); more beyond."""

@@ -42,8 +42,6 @@ from widelearn.experiments.comparison.plans import (
 STAGES = (10, 25, 50, 100, 200, 400)
 # Trees that boosting may grow in one fit: a tree a class and iteration.
 MOST_TREES = 1200
-# Columns beyond which networks of few rows have one layer of rectifiers: a fit costs columns times width.
-WIDE = 1000
 # Trees of a forest that is tuned, and of the last fit, up to so many training rows.
 TUNED_TREES, TREES, MANY_TREES_ROWS = 100, 300, 10_000
 
@@ -161,7 +159,7 @@ def mlp(setting: Setting) -> TuningPlan:
     other: tuple[Parameters, ...] = ({"learning_rate_init": 1e-3}, {"learning_rate_init": 5e-3})
     if setting.small:
         shapes = [(20, "relu"), (100, "relu"), (100, "tanh"), ((100, 100), "relu")]
-        shapes = shapes[:2] if setting.columns > WIDE else shapes
+        shapes = shapes[:2] if setting.wide else shapes
         other = tuple({"hidden_layer_sizes": layers, "activation": kind} for layers, kind in shapes)
     settings = tuple({"alpha": alpha, **one} for alpha in (10.0, 1.0, 0.1, 0.001) for one in other)
     grid = Grid(settings, "alpha", 10.0, 1, fine=True)
