@@ -240,14 +240,15 @@ class PrimalLeftOut(LeftOut):
         return self.factors[:, None] * (self.base + self.Z @ self.factor.solve(Z.T))
 
 
-def left_out_fits(fitted: Any, posterior: Posterior) -> list[LeftOut]:
+def left_out_fits(fitted: Any, posterior: Posterior, inverses: Inverses | None = None) -> list[LeftOut]:
     """Return the left-out fits of a fitted estimator, one for each different penalty; ValueError if none can be told.
 
     They are kept, where they are small beside the memory that is free, for as long as the posterior is there.
+    `inverses` are what a fit knows of the matrix with its penalties.
     """
-    found = KEPT.get(posterior)
+    found, known = KEPT.get(posterior), inverses or {}
     if found is None:
-        found = [_left_out(fitted, posterior, *one) for one in posterior._distinct()]
+        found = [_left_out(fitted, posterior, *one, known.get(one[0])) for one in posterior._distinct()]
         if PART * sum(one.size for one in found) <= available_memory()[0]:
             KEPT[posterior] = found
     return found
@@ -256,17 +257,15 @@ def left_out_fits(fitted: Any, posterior: Posterior) -> list[LeftOut]:
 def stored_left_out(fitted: Any, posterior: Any, rows: Rows, inverses: Inverses) -> Array:
     """Return the left-out errors (n, t) of rows in units that were fitted, NaN where one has no weight.
 
-    Those of a kernel matrix keep their fits; `inverses` are what its fit knows of them, by penalty.
+    `inverses` are what the fit of a kernel matrix knows of it with its penalties.
     """
     if not knows_rows(posterior):
         raise ValueError(NO_ROWS.format(type(fitted).__name__))
     weighed = np.arange(len(rows.Y)) if rows.weight is None else np.flatnonzero(rows.weight)
     found = np.full(rows.Y.shape, np.nan)
     if isinstance(posterior, RowPosterior):
-        KEPT[posterior] = []
-        for penalty, columns in posterior._distinct():
-            KEPT[posterior].append(_left_out(fitted, posterior, penalty, columns, inverses.get(penalty)))
-            found[np.ix_(weighed, columns)] = KEPT[posterior][-1].q
+        for one in left_out_fits(fitted, posterior, inverses):
+            found[np.ix_(weighed, one.columns)] = one.q
         return found
     for part in row_blocks(len(weighed), KEPT_ROWS):
         among = weighed[part]

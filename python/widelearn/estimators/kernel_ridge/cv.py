@@ -19,6 +19,14 @@ from widelearn.estimators.penalty import ALPHAS
 from widelearn.estimators.posterior import GaussianProcess
 from widelearn.kernels import Kernel
 
+CONSTRAINTS: dict[str, list[Any]] = {
+    "kernel": [Kernel, str, callable, list, tuple, None],
+    "alphas": ["array-like"],
+    "fit_intercept": ["boolean"],
+    "cv": ["cv_object", StrOptions({"gcv"})],
+    "store_cv_results": ["boolean"],
+}
+
 
 class KernelRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseKernelRidge):
     """Fit kernel ridge regression, kernel and penalty chosen by leaving out rows.
@@ -115,14 +123,7 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseKernelRidg
     (RBF(gamma=10.0), 0.1)
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "kernel": [Kernel, str, callable, list, tuple, None],
-        "alphas": ["array-like"],
-        "fit_intercept": ["boolean"],
-        "cv": ["cv_object", StrOptions({"gcv"})],
-        "alpha_per_target": ["boolean"],
-        "store_cv_results": ["boolean"],
-    }
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {**CONSTRAINTS, "alpha_per_target": ["boolean"]}
     _read = read_numbers
     _solve = solve_best
     predict, log_marginal_likelihood = GaussianProcess.predict, GaussianProcess.log_marginal_likelihood
@@ -219,9 +220,7 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        name: kinds for name, kinds in KernelRidgeCV._parameter_constraints.items() if name != "alpha_per_target"
-    } | CLASS_WEIGHT
+    _parameter_constraints = CONSTRAINTS | CLASS_WEIGHT
     predict_proba = available_if(keeps_rows)(Chances.predict_proba)
     predict_log_proba = available_if(keeps_rows)(Chances.predict_log_proba)
     predict_set = available_if(keeps_rows)(Chances.predict_set)

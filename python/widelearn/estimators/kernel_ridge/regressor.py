@@ -59,9 +59,9 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, GaussianProcess, BaseKernelR
         File to which "pcg" writes its state: at most once a second, at the end and when interrupted. A state is written
         whole or not at all. If there is one, the iterations go on from it.
     store_loo : bool, default=False
-        Whether the fit keeps each row's left-out error, `loo_residuals_`, from the factor that it has: another n³ / 3
-        flops and no more memory, which the first :meth:`predict_interval` saves. "auto" is then "cholesky" where that
-        fits.
+        Whether the fit keeps each row's left-out error, `loo_residuals_`: another n³ / 3 flops, which the first
+        :meth:`predict_interval` saves, by the factor of the fit in its place. Weighted rows, "pcg" and kernels whose
+        diagonal is far from even take a second factor. "auto" is then "cholesky" where that fits.
 
     Attributes
     ----------
