@@ -120,6 +120,7 @@ ADDED: dict[str, dict[str, Any]] = {
     "KernelRidge": {"store_loo": False},
     "KernelRidgeCV": {"alpha_per_target": False, "store_cv_results": False},
     "KernelRidgeClassifierCV": {"store_cv_results": False},
+    "Objective": {"span": None},
     "RowUnits": {"last": 0.0},
     "TaylorClassifier": {"weight_variance": 1.0, "bias_variance": 0.0},
     "TaylorRegressor": {"weight_variance": 1.0, "bias_variance": 0.0},

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from widelearn.estimators.scaling import ORDINARY, columns, root_mean_square
 from widelearn.estimators.taylor.gates import SOFT, Gates
@@ -12,6 +13,8 @@ from widelearn.runtime import Array, row_blocks
 
 # Largest number of columns whose linear part is turned to principal axes, at d³ flops.
 ROTATED = 1000
+# Columns for each row from which on a fit is held in the rows' span.
+MANY_COLUMNS = 2
 # About so many rows tell whether targets follow them.
 TOLD = 1000
 # So many times its share of standardised columns one direction dominates: four noise columns of twice the size do.
@@ -144,6 +147,34 @@ class RowUnits:
             return beta, b
         beta = self.whitening @ beta
         return beta, b - self.mean @ beta
+
+
+@dataclass(frozen=True)
+class Span:
+    """The span of few rows of many columns: nets and linear parts that these rows teach move along its axes alone.
+
+    Values at the rows, penalties and gradients are the same in its coordinates; a last column of thresholds stays.
+    """
+
+    # Orthonormal axes (d + last, r + last).
+    axes: Array
+
+    @classmethod
+    def of(cls, X: Array, last: bool) -> Self | None:
+        """Find the axes of rows, where there are MANY_COLUMNS times as many columns."""
+        d = X.shape[1] - last
+        if MANY_COLUMNS * len(X) > d:
+            return None
+        axes = np.linalg.qr(X[:, :d].T.astype(np.float64))[0]
+        return cls(block_diag(axes, np.eye(int(last))) if last else axes)
+
+    def of_rows(self, rows: Array) -> Array:
+        """Return the coordinates of rows, or of neurons: (n, d) to (n, r)."""
+        return np.ascontiguousarray((rows @ self.axes).astype(rows.dtype))
+
+    def back(self, rows: Array) -> Array:
+        """Return rows with the given coordinates: (n, r) to (n, d)."""
+        return np.ascontiguousarray(rows @ self.axes.T)
 
 
 @dataclass(frozen=True)

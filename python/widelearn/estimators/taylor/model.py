@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 
 from widelearn.estimators.scaling import ROWS
-from widelearn.estimators.taylor.inputs import LinearPart, RowUnits, TargetUnits
+from widelearn.estimators.taylor.inputs import LinearPart, RowUnits, Span, TargetUnits
 from widelearn.estimators.taylor.joint import JointNet
 from widelearn.nets import Expansion, Multipliers, TaylorGradient
 from widelearn.runtime import Array, NumberOverflowError, check_memory, row_blocks
@@ -86,6 +86,8 @@ class Objective:
     rng: np.random.RandomState | None = None
     # Weights of the rows, whose mean is 1.
     weight: Array | None = None
+    # Where rows and net are held, if not in all columns.
+    span: Span | None = None
 
     def pack(self, W: Array, gamma: Array | None = None, b: Array | None = None) -> Array:
         """Return one vector of the parts; without a linear part W alone, and γ = b = 0 where they are not given."""

@@ -172,7 +172,8 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
     An iteration of "lbfgs" costs 6 n m d flops and m n evaluations of σ; 40 m d numbers are kept. The start "spectral"
     costs as much as 30 iterations. Choosing `linear_alpha` took once or twice the time of the fit in trials with up to
     2,000 rows, and less with more. The linear part is held in coordinates in which its own fit is one step, for d³
-    flops up to 1,000 columns. If Ctrl-C interrupts a fit, the estimator keeps the weights so far. Gradients have the
+    flops up to 1,000 columns. Of few rows of many columns, 2 n <= d, "lbfgs" and "pgd" move in the rows' span, where
+    the model is the same: n stands for d in these costs, but for what is drawn. If Ctrl-C interrupts a fit, the estimator keeps the weights so far. Gradients have the
     same bits for every number of threads; L-BFGS is SciPy's.
 
     Rows are not centred, for the formula is about zero: an offset of the columns changes the model, and one far beyond

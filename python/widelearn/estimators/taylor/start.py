@@ -6,7 +6,7 @@ from typing import cast
 import numpy as np
 
 from widelearn.estimators.optim.descent import DivergedError, evaluate
-from widelearn.estimators.taylor.inputs import mean_of
+from widelearn.estimators.taylor.inputs import Span, mean_of
 from widelearn.estimators.taylor.model import Objective, TaylorNet
 from widelearn.nets import loss
 from widelearn.runtime import Array, available_memory
@@ -28,7 +28,7 @@ def first_point(objective: Objective, init: str, rng: np.random.RandomState) -> 
     net = objective.net
     W = np.zeros(net.shape)
     if init != "zeros":
-        W = np.concatenate([random_start(rng, part.shape, k) for k, part in net.blocks(W)])
+        W = np.concatenate([random_start(rng, part.shape, k, objective.span) for k, part in net.blocks(W)])
     theta = objective.pack(W)
     if objective.linear is not None and objective.loss == "squared":
         Y = objective.Y.astype(np.float64)
@@ -42,10 +42,12 @@ def first_point(objective: Objective, init: str, rng: np.random.RandomState) -> 
     return theta
 
 
-def random_start(rng: np.random.RandomState, shape: tuple[int, int], order: int) -> Array:
-    """Draw entries N(0, m^(-1/k) / d), independent of the pairs: Σ_r ‖w_r‖^(2k) is about 1."""
+def random_start(rng: np.random.RandomState, shape: tuple[int, int], order: int, span: Span | None = None) -> Array:
+    """Draw entries N(0, m^(-1/k) / d), independent of the pairs: of all d columns Σ_r ‖w_r‖^(2k) is about 1."""
     m, d = shape
-    return rng.standard_normal(shape) * m ** (-1 / (2 * order)) / np.sqrt(d)
+    d = d if span is None else len(span.axes)
+    W = rng.standard_normal((m, d)) * m ** (-1 / (2 * order)) / np.sqrt(d)
+    return W if span is None else span.of_rows(W)
 
 
 def spectral_start(objective: Objective, theta: Array, rng: np.random.RandomState) -> Array:
@@ -56,9 +58,8 @@ def spectral_start(objective: Objective, theta: Array, rng: np.random.RandomStat
     """
     # Factors are compared without random signs.
     objective = replace(objective, rng=None)
-    m, d = objective.net.shape
     _, gamma, b = objective.unpack(theta)
-    noise = random_start(rng, (m, d), 2)
+    noise = random_start(rng, objective.net.shape, 2, objective.span)
     values, vectors = bottom_of_blocks(objective, theta, noise)
     # Of a block without a negative eigenvalue, the smallest is a rounding error in any direction.
     bent = -values > ROUNDING * np.abs(values).max(initial=0.0)

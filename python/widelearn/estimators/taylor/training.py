@@ -32,8 +32,10 @@ from widelearn.estimators.taylor.held_out import (
 )
 from widelearn.estimators.taylor.inputs import (
     DOMINANT,
+    MANY_COLUMNS,
     LinearPart,
     RowUnits,
+    Span,
     TargetUnits,
     dependence,
     distance,
@@ -41,7 +43,7 @@ from widelearn.estimators.taylor.inputs import (
 )
 from widelearn.estimators.taylor.joint import JointNet
 from widelearn.estimators.taylor.model import Objective, TaylorModel, TaylorNet, draw_net
-from widelearn.estimators.taylor.settings import check_alphas, check_orders, check_solver, is_joint
+from widelearn.estimators.taylor.settings import check_alphas, check_orders, check_solver, is_joint, is_stochastic
 from widelearn.estimators.taylor.start import first_point
 from widelearn.nets import Expansion
 from widelearn.runtime import Array, check_memory, one_blas_thread, warn
@@ -65,6 +67,8 @@ SETTLED = (
 )
 # Arrays as large as the net's movement that its descents hold.
 MOVEMENTS = 12
+# Those of all columns that are made at the ends, of few rows of many columns.
+MADE = 2
 
 
 class Training:
@@ -72,6 +76,8 @@ class Training:
 
     # Those of files from before gates were chosen.
     gates: Gates = SOFT
+    # Rows of all columns, where the fit is held in their span.
+    wide: Array
 
     def __init__(
         self, chosen: Any, X: Array, Y: Array, loss: str, units: TargetUnits, weight: Array | None = None
@@ -80,7 +86,8 @@ class Training:
         # Orders that have one movement, once for each movement.
         self.groups = [(k,) for k in orders] if is_joint(chosen) else [orders]
         gates = gates_of(chosen, orders)[: 1 if len(X) < STEEP_FEWEST else None]
-        need = MOVEMENTS * 8 * len(self.groups) * gates[-1].width * X.shape[1]
+        held = X.shape[1] if is_stochastic(chosen) else min(X.shape[1], MANY_COLUMNS * len(X))
+        need = 8 * len(self.groups) * gates[-1].width * (MOVEMENTS * held + MADE * X.shape[1])
         remedy = "Take a narrower net" + (", or weight_variance=1." if len(gates) > 1 else ".")
         check_memory(need, f"Training {gates[-1].width} neurons of {X.shape[1]} columns", remedy)
         self.chosen, self.units, self.solver = chosen, units, check_solver(chosen, orders)
@@ -111,9 +118,15 @@ class Training:
         self.rows = RowUnits.of(X, weight, whiten=chosen.whiten, gates=gates)
         drawn = draw_net(self.rng, gates.width, X.shape[1], Y.shape[1], biased=self.rows.last > 0)
         self.W0, self.a = (part.astype(X.dtype) for part in drawn)
-        d, X = X.shape[1], self.rows.apply(X)
-        linear = LinearPart.of(X[:, :d], first_of(chosen.linear_alpha), weight) if chosen.linear_term else None
-        return Objective(X, Y, loss, self._net("taylor"), linear, 0.0, chosen.penalty_power, weight=weight)
+        X, last = self.rows.apply(X), self.rows.last > 0
+        # Batches to come may leave the span of these rows.
+        span, W0 = None if is_stochastic(chosen) else Span.of(X, last), self.W0
+        if span is not None:
+            self.wide, X, W0 = X, span.of_rows(X), span.of_rows(W0)
+        alpha = first_of(chosen.linear_alpha)
+        linear = LinearPart.of(X[:, : X.shape[1] - last], alpha, weight) if chosen.linear_term else None
+        net = self._net("taylor", W0)
+        return Objective(X, Y, loss, net, linear, 0.0, chosen.penalty_power, weight=weight, span=span)
 
     def _choose(self, gates: list[Gates], raw: Array, terms_of: Callable[[Gates], Objective]) -> Objective:
         """Set gates and penalties, those that are not given by held-out rows; return the terms of the net.
@@ -143,12 +156,12 @@ class Training:
         self.rng.set_state(before)
         return terms_of(gates[0])
 
-    def _net(self, mode: str) -> TaylorNet | JointNet:
-        """Return the net of a mode: the real network is not scaled, because signs would move its outputs more."""
+    def _net(self, mode: str, W0: Array) -> TaylorNet | JointNet:
+        """Return the net of a mode with a first layer; the real one is not scaled: signs would move its outputs more."""
         found = []
         for group, activation, scale in zip(self.groups, self.activations, self.scales, strict=True):
             a = (self.a / scale).astype(self.a.dtype) if mode == "taylor" else self.a
-            found.append(Expansion(self.W0, a, activation, group))
+            found.append(Expansion(W0, a, activation, group))
         return JointNet(tuple(found)) if is_joint(self.chosen) else TaylorNet.of(found[0], mode)
 
     def _penalties(self, terms: Objective, raw: Array) -> Penalties:
@@ -162,9 +175,10 @@ class Training:
         linear = None if terms.linear is None else terms.linear.at(linear_alpha)
         if self.chosen.mode == "taylor":
             return replace(terms, linear=linear, alpha=alpha)
+        W0 = self.W0 if terms.span is None else terms.span.of_rows(self.W0)
         # A scaled penalty means the same.
         alpha = cast(float, alpha) * self.scales[0] ** 2
-        return replace(terms, net=self._net(self.chosen.mode), linear=linear, alpha=alpha)
+        return replace(terms, net=self._net(self.chosen.mode, W0), linear=linear, alpha=alpha)
 
     @property
     def moved(self) -> bool:
@@ -237,10 +251,16 @@ class Training:
         """Return the model at the last iterate."""
         dtype, units = self.objective.X.dtype, self.units
         W, gamma, b = self.objective.unpack(self.trace.theta)
+        net, span = self.objective.net, self.objective.span
+        if span is not None:
+            net, W = self._net(net.mode, self.W0), span.back(W)
         d = W.shape[1] - (self.rows.last > 0)
         beta, offset = np.zeros((d, len(units.scale))), np.zeros(len(units.scale))
         if self.objective.linear is not None:
-            beta, offset = self.rows.linear_part(*self.objective.linear.coefficients(gamma, b))
+            beta, offset = self.objective.linear.coefficients(gamma, b)
+            if span is not None:
+                beta = span.axes[:d, : len(beta)] @ beta
+            beta, offset = self.rows.linear_part(beta, offset)
         with np.errstate(over="ignore"):
             coef, offset = (beta * units.scale).T.astype(dtype), (offset * units.scale + units.mean).astype(dtype)
         if not (np.isfinite(coef).all() and np.isfinite(offset).all()):
@@ -248,7 +268,7 @@ class Training:
                 f"Coefficients of targets of size {units.scale.max():.3g} and rows of size {self.rows.scale:.3g}"
                 f" overflow {dtype}: scale y down, or X up."
             )
-        return TaylorModel(self.rows, self.objective.net, W.astype(dtype), units, coef, offset)
+        return TaylorModel(self.rows, net, W.astype(dtype), units, coef, offset)
 
     def show(self, draft: Any) -> None:
         """Set what is fitted on a draft of an estimator; one column of targets has no axis."""
@@ -306,7 +326,8 @@ class Training:
     def _warn_of_rows(self) -> None:
         """Say where columns are far from zero, or of sizes so unlike that the large ones hide the small ones."""
         objective = self.objective
-        if self.distance > FAR and dependence(objective.X, objective.Y) > SURE:
+        X = objective.X if objective.span is None else self.wide
+        if self.distance > FAR and dependence(X, objective.Y) > SURE:
             warn(
                 f"The rows of X lie {self.distance:.3g} times their own spread from zero and are divided by one number:"
                 f" all that they differ in is then of size {1 / self.distance:.2g}, which the penalty leaves little of."
@@ -314,7 +335,7 @@ class Training:
             )
         if self.chosen.whiten or max(self.orders) < 2:
             return
-        now, after, ratio = dominance(objective.X)
+        now, after, ratio = dominance(X)
         if now > DOMINANT * after:
             warn(
                 f"One direction of X has {now:.2g} of its squared spread (M_op² = {ratio:.2g}), and {after:.2g} once"

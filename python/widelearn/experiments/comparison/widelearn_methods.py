@@ -102,8 +102,7 @@ def rbf(setting: Setting) -> TuningPlan:
 def taylor(setting: Setting) -> TuningPlan:
     """Plan the quadratic Taylor model with a linear part, for a few penalties."""
     model = wl.TaylorClassifier if setting.classify else wl.TaylorRegressor
-    alphas, growth = ((2e-1, 2e-3), 0) if setting.wide else ((2e-1, 2e-2, 2e-3, 2e-4), 1)
-    grid = Grid(tuple({"alpha": alpha} for alpha in alphas), "alpha", 10.0, growth)
+    grid = Grid(tuple({"alpha": alpha} for alpha in (2e-1, 2e-2, 2e-3, 2e-4)), "alpha", 10.0, 1)
     return plain(lambda given: model(random_state=setting.seed, **given), grid, {"order": 2})
 
 
