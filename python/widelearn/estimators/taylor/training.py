@@ -157,7 +157,7 @@ class Training:
         return terms_of(gates[0])
 
     def _net(self, mode: str, W0: Array) -> TaylorNet | JointNet:
-        """Return the net of a mode with a first layer; the real one is not scaled: signs would move its outputs more."""
+        """Return the net of a mode with a first layer; the real one is not scaled: signs would move outputs more."""
         found = []
         for group, activation, scale in zip(self.groups, self.activations, self.scales, strict=True):
             a = (self.a / scale).astype(self.a.dtype) if mode == "taylor" else self.a
