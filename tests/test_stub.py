@@ -34,7 +34,8 @@ def test_stub_and_binary_take_the_same_arguments(name):
 @pytest.mark.parametrize("name", sorted(CLASSES))
 def test_stub_and_binary_have_classes_with_the_same_bases_and_words(name):
     found = getattr(_core, name)
-    assert [base.__name__ for base in found.__bases__] == [ast.unparse(base) for base in CLASSES[name].bases]
+    bases = [base.__name__ for base in found.__bases__ if base is not object]
+    assert bases == [ast.unparse(base) for base in CLASSES[name].bases]
     assert found.__doc__ == ast.get_docstring(CLASSES[name])
     assert found.__module__ == "widelearn._core"
 

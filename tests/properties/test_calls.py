@@ -39,7 +39,7 @@ def test_every_public_function_and_class_has_a_valid_call(recorded):
     last = {target.split(":")[1] for target in known}
     results = {"Gradient", "TaylorGradient", "Ensemble", "Kernel", "NoDerivativeError", "NumberOverflowError"}
     results |= {"CouplingBounds", "CurvatureIdentity", "ExplicitSolution", "SampleComplexity"}
-    results |= {"FeatureBound", "ParityFloor", "PopulationGradient"}
+    results |= {"FeatureBound", "ParityFloor", "PopulationGradient", "DrawnFeatures"}
     assert {target.split(":")[1] for target in public()} - last - results == set()
     assert {f"widelearn._core:{name}" for name in core_functions()} <= known
     assert any(target.endswith("FeatureRidge.fit") for target in known)

@@ -14,13 +14,14 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from widelearn import _core
+from widelearn.features.drawn import DRAWN
 from widelearn.features.state import on_draft
 from widelearn.kernels import Kernel, specs
-from widelearn.kernels.parameters import checks_parameters
+from widelearn.kernels.parameters import DefaultObjects, checks_parameters
 from widelearn.kernels.quadrature import values_of
+from widelearn.kernels.rows import DTYPES
 from widelearn.runtime import Array, capped, check_memory, core_blocks, empty, row_blocks
 
-DTYPES = [np.float64, np.float32]
 WEIGHTS = StrOptions({"gaussian", "sphere", "orthogonal", "hadamard"})
 # Rows whose mean features serve as origin while moments are summed.
 ORIGIN_ROWS = 256
@@ -34,7 +35,7 @@ STREAM = "FeatureRidge sums features block by block and never stores them; or ta
 SPARSE_BYTES = 128 << 20
 
 
-class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
+class FeatureMap(DefaultObjects, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
     """A map from rows to features that can be passed over without storing the features.
 
     Subclasses write the features of some rows; products and moments come from blocks of rows where a subclass has no
@@ -85,7 +86,11 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     @capped
     def dot(self, X: ArrayLike, coef: ArrayLike) -> Array:
         """Return ``transform(X) @ coef`` for `coef` of shape (p,) or (p, t) without storing the features."""
-        x, p = self._rows(X), self._n_features_out
+        return self._product(self._rows(X), coef)
+
+    def _product(self, x: Any, coef: ArrayLike) -> Array:
+        """Return the features of validated rows times `coef`."""
+        p = self._n_features_out
         c = np.require(coef, x.dtype, ["C", "ALIGNED"])
         check_coef(c, p)
         columns = 1 if c.ndim == 1 else c.shape[1]
@@ -196,7 +201,8 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 class ProjectionMap(FeatureMap):
     """A function of random projections.
 
-    Nothing but the seed is kept: weights are counter-based, so each call regenerates them with the same bits.
+    Nothing but the seed is kept: weights are counter-based, so each call regenerates them with the same bits, unless
+    memory has room for those of the last one.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -241,7 +247,13 @@ class ProjectionMap(FeatureMap):
         # Structured weights are three signs and a length a direction.
         each = 4 if self._spec.weights == "hadamard" else x.shape[1]
         whole = self._n_directions() * each * int(x.dtype.itemsize)
-        return min(whole, SPARSE_BYTES) if issparse(x) else whole
+        if issparse(x):
+            return min(whole, SPARSE_BYTES)
+        return 0 if DRAWN.known(self, self._spec, x) else whole
+
+    def _drawn(self, x: Array) -> Any:
+        """Return what the core reads for dense rows: the map with its weights where those may be kept."""
+        return DRAWN.known(self, self._spec, x) or DRAWN.drawn(self, self._spec, x, self._weight_bytes(x))
 
     def _write(self, x: Any, out: Array) -> None:
         if issparse(x):
@@ -250,8 +262,9 @@ class ProjectionMap(FeatureMap):
             values = np.require(csr.data, requirements=["C", "ALIGNED"])
             _core.transform_sparse(self._spec, indptr, indices, values, csr.shape[1], out)
         else:
+            drawn = self._drawn(x)
             for rows, block in core_blocks(x):
-                _core.transform(self._spec, block, out[rows])
+                _core.transform(drawn, block, out[rows])
         if self._function is not None:
             scale = out.dtype.type(self._n_features_out**0.5)
             out *= scale
@@ -264,15 +277,17 @@ class ProjectionMap(FeatureMap):
     def _multiply(self, x: Any, coef: Array, out: Array) -> None:
         if not self._is_fused(x):
             return super()._multiply(x, coef, out)
+        drawn = self._drawn(x)
         for rows, block in core_blocks(x):
-            _core.predict(self._spec, block, coef, out[rows])
+            _core.predict(drawn, block, coef, out[rows])
         return None
 
     def _add_moments(self, x: Any, y: Array, weight: Array | None, into: tuple[Array, ...]) -> None:
         if not self._is_fused(x):
             return super()._add_moments(x, y, weight, into)
+        drawn = self._drawn(x)
         for rows, block in core_blocks(x):
-            _core.moments(self._spec, block, y[rows], None if weight is None else weight[rows], *into)
+            _core.moments(drawn, block, y[rows], None if weight is None else weight[rows], *into)
         return None
 
 

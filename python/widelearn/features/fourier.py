@@ -6,10 +6,9 @@ import numpy as np
 
 from widelearn.features.base import ProjectionMap
 from widelearn.kernels import RBF, Kernel, Laplace, Matern, as_kernel, specs
-from widelearn.kernels.parameters import DefaultObjects
 
 
-class FourierFeatures(DefaultObjects, ProjectionMap):
+class FourierFeatures(ProjectionMap):
     """Map rows to random waves whose inner products approximate a shift-invariant kernel.
 
     With h = n_components // 2 frequencies w_j from the kernel's spectral measure, the features are

@@ -13,19 +13,19 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
-from widelearn.features.base import BLOCK_VALUES, DTYPES, STREAM, FeatureMap, at_hand, check_coef
+from widelearn.features.base import BLOCK_VALUES, STREAM, FeatureMap, at_hand, check_coef
 from widelearn.features.state import on_draft
 from widelearn.kernels import RBF, Kernel, as_kernel
 from widelearn.kernels.empirical import check_one_value
-from widelearn.kernels.parameters import DefaultObjects, checks_parameters
-from widelearn.kernels.rows import check_square
+from widelearn.kernels.parameters import checks_parameters
+from widelearn.kernels.rows import DTYPES, check_square
 from widelearn.ridge import rp_cholesky
 from widelearn.ridge.lapack import triangular_solve
 from widelearn.ridge.operators import symmetric_kernel_matrix
 from widelearn.runtime import Array, check_memory, empty, row_blocks
 
 
-class NystromFeatures(DefaultObjects, FeatureMap):
+class NystromFeatures(FeatureMap):
     """Map rows to features whose inner products are the kernel's projection on centres taken from the data.
 
     With centres c_1, ..., c_r among the rows of fit and the Cholesky factor L L' = K(C, C), φ(x) = L⁻¹ k(C, x). So

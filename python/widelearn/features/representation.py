@@ -11,12 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
-from widelearn.features.base import BLOCK_VALUES, DTYPES, FeatureMap, ProjectionMap, at_hand
+from widelearn.features.base import BLOCK_VALUES, FeatureMap, ProjectionMap, at_hand
 from widelearn.features.random import RandomFeatures
 from widelearn.features.state import on_draft
 from widelearn.features.whitening import Whitening
 from widelearn.kernels.deep import Activation
 from widelearn.kernels.parameters import checks_parameters
+from widelearn.kernels.rows import DTYPES
 from widelearn.ridge import Moments
 from widelearn.runtime import Array, check_memory, row_blocks
 

@@ -17,10 +17,9 @@ from widelearn.runtime import Array, capped, check_memory, empty, one_blas_threa
 
 # Rows of K that a kernel outside the core holds at once.
 BLOCK_ROWS = 256
-# Numbers that a function of Python combines in one call, of rows of at least that length: a few hundredths of a second.
-CALLED, LONG = 1 << 26, 64
-# Rows that such a function compares with themselves.
-DIAGONAL_ROWS = 64
+# Numbers that a function of Python combines in one call, of rows of at least that length: a few hundredths of a second;
+# rows that it compares with themselves.
+CALLED, LONG, DIAGONAL_ROWS = 1 << 26, 64, 64
 
 
 class Kernel(Parameters):
@@ -104,13 +103,17 @@ class Kernel(Parameters):
         self._check_values(x, "X")
         if y is not None:
             self._check_values(y, "Y")
-        columns = v.reshape(m, -1)
-        need = n * columns.shape[1] * x.itemsize
-        check_memory(need, f"The product with {columns.shape[1]} columns", "Pass fewer columns or rows at a time.")
-        out = np.zeros((n, columns.shape[1]), x.dtype)
-        if columns.size:
-            self._dot(x, y, columns, out)
+        out = self._product(x, y, v.reshape(m, -1), n)
         return (out if v.ndim == 2 else out[:, 0])[slice(None) if keep[0] or each > 1 else 0]
+
+    def _product(self, x: Array, y: Array | None, v: Array, n: int) -> Array:
+        """Return K(x, y) @ v, of shape (n, t)."""
+        t = v.shape[1]
+        check_memory(n * t * x.itemsize, f"The product with {t} columns", "Pass fewer columns or rows at a time.")
+        out = np.zeros((n, t), x.dtype)
+        if v.size:
+            self._dot(x, y, v, out)
+        return out
 
     def operator(self, X: ArrayLike) -> KernelOperator:
         """Return K(X, X) as a linear operator that is never formed."""

@@ -102,3 +102,14 @@ class KernelOperator(LinearOperator):
         return self
 
     _transpose = _adjoint
+
+
+def fitted_product(kernel: Any, X: Array, rows: Array, V: Array) -> Array:
+    """Return K(X, rows) @ V for validated rows and V (m, t), where a fit has found the values of `rows` finite."""
+    # A view: the product of rows with themselves adds up in another order than that with their copy.
+    if not kernel.compiled:
+        return kernel.dot(X, rows.view(), V)
+    dtype = np.result_type(X, rows, V)
+    x, y, v = (np.require(part, dtype, ["C", "ALIGNED"]) for part in (X, rows, V))
+    kernel._check_values(x, "X")
+    return kernel._product(x, y, v, len(x))

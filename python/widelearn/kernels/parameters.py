@@ -7,11 +7,14 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self, TypeVar, cast
 
 import numpy as np
-from sklearn.base import _fit_context
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils._param_validation import make_constraint
 
 from widelearn.runtime import capped, one_blas_thread_for, row_count
 
 Method = TypeVar("Method", bound=Callable[..., Any])
+# For what a class says of itself.
+once = cast("Callable[[Method], Method]", functools.cache)
 
 
 class Parameters:
@@ -20,7 +23,7 @@ class Parameters:
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters by name; with `deep`, those of nested objects too, as ``outer__inner``."""
         params: dict[str, Any] = {}
-        for name in inspect.signature(type(self)).parameters:
+        for name in defaults_of(type(self)):
             value = getattr(self, name)
             params[name] = value
             if deep and hasattr(value, "get_params") and not isinstance(value, type):
@@ -43,7 +46,7 @@ class Parameters:
         return self
 
     def __repr__(self) -> str:
-        defaults = {name: item.default for name, item in inspect.signature(type(self)).parameters.items()}
+        defaults = defaults_of(type(self))
         shown = (
             f"{name}={value!r}"
             for name, value in self.get_params(deep=False).items()
@@ -95,6 +98,12 @@ class Parameters:
         return 1.0 / columns
 
 
+@once
+def defaults_of(kind: type) -> dict[str, Any]:
+    """Return the arguments of a class's constructor by name, with their defaults."""
+    return {name: item.default for name, item in inspect.signature(kind).parameters.items()}
+
+
 def same(one: object, other: object) -> bool:
     """Whether two parameters are equal, arrays entry by entry."""
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
@@ -110,14 +119,39 @@ def frozen(value: object) -> object:
     return tuple(map(frozen, value)) if isinstance(value, list) else value
 
 
+@once
+def names_of(kind: type) -> list[str]:
+    """Return the names of an estimator's parameters as scikit-learn reads them."""
+    return BaseEstimator._get_param_names.__func__(kind)
+
+
+@once
+def constraints_of(kind: type) -> dict[str, list[Any]]:
+    """Return what scikit-learn makes of a class's constraints on parameters."""
+    given: dict[str, Any] = kind._parameter_constraints  # type: ignore[attr-defined]
+    return {name: [make_constraint(one) for one in kinds] for name, kinds in given.items() if kinds != "no_validation"}
+
+
 class DefaultObjects:
     """Estimators with parameters that may be None or a name and then stand for an object.
 
-    Setting a nested name (``kernel__depth``) while its object is None or a name first puts that object there.
+    Setting a nested name (``kernel__depth``) while its object is None or a name first puts that object there. What a
+    class says of its parameters is read once.
     """
 
     # Parameter -> what turns its value (None or a name) into the object it stands for.
     _stands_for: ClassVar[dict[str, Callable[[Any], object]]] = {}
+
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        return list(names_of(cls))
+
+    def _validate_params(self) -> None:
+        kinds = constraints_of(type(self))
+        for name, value in self.get_params(deep=False).items():  # type: ignore[attr-defined]
+            if name in kinds and not any(kind.is_satisfied_by(value) for kind in kinds[name]):
+                # It words what is wrong.
+                super()._validate_params()  # type: ignore[misc]
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters by name, nested ones as ``outer__inner``, and return the estimator."""
@@ -141,15 +175,19 @@ def checks_parameters(*, nested: bool = True) -> Callable[[Method], Method]:
 
     def wrap(method: Method) -> Method:
         checked, signature = decorate(method), inspect.signature(method)
-        takes = ", ".join(list(signature.parameters)[1:])
+        names = list(signature.parameters)[1:]
+        takes = ", ".join(names)
+        least = sum(item.default is inspect.Parameter.empty for item in signature.parameters.values()) - 1
 
         @capped
         @functools.wraps(method)
         def called(estimator: Any, *args: Any, **kwargs: Any) -> Any:
-            try:
-                signature.bind(estimator, *args, **kwargs)
-            except TypeError as error:
-                raise TypeError(f"{type(estimator).__name__}.{method.__name__}() {error}. It takes: {takes}.") from None
+            if kwargs or not least <= len(args) <= len(names):
+                try:
+                    signature.bind(estimator, *args, **kwargs)
+                except TypeError as error:
+                    name = f"{type(estimator).__name__}.{method.__name__}()"
+                    raise TypeError(f"{name} {error}. It takes: {takes}.") from None
             with one_blas_thread_for(row_count(args[0] if args else kwargs.get("X"))):
                 return checked(estimator, *args, **kwargs)
 

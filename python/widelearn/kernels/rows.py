@@ -1,10 +1,18 @@
 """Rows: what kernels take, checked once and made ready for the compiled core."""
 
+from typing import Any, TypeGuard
+
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
 
 from widelearn.runtime import Array
+
+DTYPES = [np.float64, np.float32]
+NATIVE = {np.dtype(dtype) for dtype in DTYPES}
+# Up to so many numbers a look here spares scikit-learn's checks, which take longer than small jobs.
+FEW_NUMBERS = 1 << 17
 
 
 def as_rows(X: ArrayLike, name: str = "X") -> tuple[Array, bool]:
@@ -12,12 +20,40 @@ def as_rows(X: ArrayLike, name: str = "X") -> tuple[Array, bool]:
 
     float32 is kept, every other real type becomes float64; a one-dimensional `X` is one row.
     """
+    if is_plain(X) and X.flags.carray:
+        return X, False
     single = np.ndim(X) == 1
-    x = check_array(
-        np.asarray(X).reshape(1, -1) if single else X, dtype=[np.float64, np.float32], order="C", input_name=name
-    )
+    x = check_array(np.asarray(X).reshape(1, -1) if single else X, dtype=DTYPES, order="C", input_name=name)
     x = np.require(x, requirements=["C", "ALIGNED"])
     return x, single
+
+
+def is_plain(X: Any) -> TypeGuard[Array]:
+    """Whether checks would return rows as they are: few finite numbers of a type that is kept, and no subclass."""
+    whole = type(X) is np.ndarray and X.ndim == 2 and X.dtype in NATIVE and 0 < X.size <= FEW_NUMBERS
+    return whole and bool(np.isfinite(X).all())
+
+
+def new_rows(fitted: Any, X: ArrayLike, **options: Any) -> Any:
+    """Return validated rows like those that an object was fitted to."""
+    known = vars(fitted)
+    if is_plain(X) and X.shape[1] == known.get("n_features_in_") and "feature_names_in_" not in known:
+        return X
+    return validate_data(fitted, X, dtype=DTYPES, reset=False, **options)
+
+
+def rows_and_targets(draft: Any, X: Any, y: Any, *, reset: bool, **options: Any) -> tuple[Any, Any]:
+    """Return validated rows and targets, which fix the columns that a draft knows, or are like earlier ones."""
+    known = vars(draft)
+    plain = is_plain(X) and type(y) is np.ndarray and y.ndim in (1, 2) and y.dtype in NATIVE and y.size > 0
+    if plain and len(X) == len(y) and np.isfinite(y).all():
+        if reset:
+            known.pop("feature_names_in_", None)
+            draft.n_features_in_ = X.shape[1]
+            return X, y
+        if X.shape[1] == known.get("n_features_in_") and "feature_names_in_" not in known:
+            return X, y
+    return validate_data(draft, X, y, dtype=DTYPES, reset=reset, multi_output=True, **options)
 
 
 def check_square(K: Array) -> None:

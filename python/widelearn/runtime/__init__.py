@@ -12,6 +12,7 @@ from widelearn.runtime.blas import one_blas_thread_for as one_blas_thread_for
 from widelearn.runtime.blas import row_count as row_count
 from widelearn.runtime.memory import available_memory, check_memory
 from widelearn.runtime.memory import capped as capped
+from widelearn.runtime.memory import has_room as has_room
 from widelearn.runtime.messages import NoDerivativeError, NumberOverflowError, warn
 from widelearn.runtime.messages import in_range as in_range
 from widelearn.runtime.report import __version__, show_versions

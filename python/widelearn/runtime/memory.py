@@ -69,6 +69,11 @@ def check_memory(need: int, what: str, instead: str) -> None:
         )
 
 
+def has_room(need: int) -> bool:
+    """Whether a call may hold so many bytes; for few the system is not asked."""
+    return need <= (available_memory(need)[0] if need >= PROBE_FROM else user_limit())
+
+
 def available_memory(enough: int = NO_LIMIT) -> tuple[int, str]:
     """Return the bytes that one call may hold, and the limit that says so.
 

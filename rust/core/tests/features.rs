@@ -61,6 +61,30 @@ fn rows_alone_have_the_bits_they_have_together() {
 }
 
 #[test]
+fn packed_maps_have_the_bits_of_others() {
+    let data: Vec<f32> = normals(6, 230, 40);
+    let (x, coef): (_, Vec<f32>) = (Rows::new(&data, 230, 40), normals(7, 157, 3));
+    for map in maps() {
+        let all = |packed: bool| {
+            let (mut z, mut y, mut w) = (vec![0.0; 230 * 157], vec![0.0; 230 * 3], Vec::new());
+            on(2, |context| {
+                let map = FeatureMap::new(&map, context, 40)?;
+                let map = if packed { map.packed(context)? } else { map };
+                w.resize(map.directions() * 40, 0.0);
+                // Weights and their shifts, or signs and lengths.
+                assert!(map.bytes() > 4 * map.directions());
+                weights(context, &map, &mut w)?;
+                transform(context, &map, x, &mut z)?;
+                predict(context, &map, x, &coef, 3, &mut y)
+            })
+            .expect("features");
+            (z, y, w)
+        };
+        assert_eq!(all(true), all(false), "{map:?}");
+    }
+}
+
+#[test]
 fn parts_of_the_weights_are_those_of_the_whole() {
     for map in maps().into_iter().filter(|map| map.weights != Weights::Hadamard) {
         let draw = |part: std::ops::Range<usize>| {

@@ -1,13 +1,12 @@
 //! Gram matrices, their products and diagonals, and moments.
 
 use pyo3::prelude::*;
-use widelearn_core::features::FeatureMap;
 use widelearn_core::flops;
 use widelearn_core::gram as core;
 
 use crate::call::call;
 use crate::convert::{Matrix, MatrixMut, Optional, Vector, VectorMut, by_type, views};
-use crate::features::FeatureSpec;
+use crate::features::Map;
 use crate::kernels::Spec;
 
 /// The flops of so many values of a kernel of rows of length `d`.
@@ -77,7 +76,7 @@ pub(crate) fn inner_products(
 #[pyfunction]
 pub(crate) fn moments(
     py: Python<'_>,
-    features: Option<FeatureSpec>,
+    features: Option<Map<'_>>,
     x: &Bound<'_, PyAny>,
     y: &Bound<'_, PyAny>,
     sample_weight: Option<&Bound<'_, PyAny>>,
@@ -94,9 +93,14 @@ pub(crate) fn moments(
     by_type!(x, T => {
         views!(Matrix<T>: x);
         let p = into.shift_z.len();
+        let given = features.as_ref().map(Map::given::<T>).transpose()?;
         call(py, flops::moments((x.n, x.d), p), |context| {
-            let map = features.as_ref().map(|f| FeatureMap::<T>::new(&f.0, context, x.d)).transpose()?;
-            core::moments(context, map.as_ref(), x, y.data, weight, &mut into)
+            match &given {
+                Some(given) => given.with(context, x.d, |map| {
+                    core::moments(context, Some(map), x, y.data, weight, &mut into)
+                }),
+                None => core::moments(context, None, x, y.data, weight, &mut into),
+            }
         })
     })
 }

@@ -26,7 +26,7 @@ mod _core {
     #[pymodule_export]
     use crate::error::{NoDerivativeError, NumberOverflowError};
     #[pymodule_export]
-    use crate::features::{feature_weights, predict, transform, transform_sparse};
+    use crate::features::{DrawnFeatures, draw_features, feature_weights, predict, transform, transform_sparse};
     #[pymodule_export]
     use crate::gram::{gram, gram_diag, gram_dot, inner_products, moments};
     #[pymodule_export]

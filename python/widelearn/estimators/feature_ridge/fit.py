@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import check_consistent_length, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.multiclass import is_multilabel
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight
 
 from widelearn.estimators.feature_ridge.maps import RidgeFeatures, is_pairwise
 from widelearn.estimators.feature_ridge.model import NO_WEIGHT, Accumulator, FittedRidge, SummedRidge
@@ -25,11 +25,11 @@ from widelearn.estimators.posterior import Posterior
 from widelearn.features import RandomFeatures
 from widelearn.features.state import refitting
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
-from widelearn.kernels.rows import check_square
+from widelearn.kernels.rows import DTYPES as DTYPES
+from widelearn.kernels.rows import check_square, new_rows, rows_and_targets
 from widelearn.ridge.symmetric_systems import check_alpha
 from widelearn.runtime import Array, capped, warn
 
-DTYPES = [np.float64, np.float32]
 NEEDS_GCV = "{} chooses alpha from moments only with cv='gcv'."
 FORGOTTEN = (
     "fit keeps no moments that partial_fit could add to: the rows given to fit are forgotten. Give all rows to"
@@ -45,7 +45,7 @@ def predicted(fitted: Any, X: Any) -> Array:
         from widelearn.distributed import by_rows
 
         return by_rows(fitted, "_values", X, len(model.coef))
-    return model.values(validate_data(fitted, X, dtype=DTYPES, accept_sparse="csr", reset=False))
+    return model.values(new_rows(fitted, X, accept_sparse="csr"))
 
 
 class BaseFeatureRidge(DefaultObjects, BaseEstimator):
@@ -233,8 +233,8 @@ def read_numbers(
 
     `flat` says of earlier rows whether they had one target without an axis; None fixes the columns by these rows.
     """
-    options = {"dtype": DTYPES, "accept_sparse": draft._accept_sparse, "multi_output": True, "reset": flat is None}
-    x, y = validate_data(draft, X, y, y_numeric=True, **options)
+    options = {"accept_sparse": draft._accept_sparse, "y_numeric": True}
+    x, y = rows_and_targets(draft, X, y, reset=flat is None, **options)
     weight = check_weight(sample_weight, x, idle=idle, in_doubles=draft._in_doubles)
     if flat is not None and flat != (y.ndim == 1):
         raise ValueError(f"y has {y.ndim} dimensions, but earlier batches had {1 if flat else 2}.")
@@ -253,8 +253,7 @@ def read_labels(
     idle: bool = False,
 ) -> Rows:
     """Return validated rows, codes of their labels and weights, as :func:`read_numbers` does."""
-    options = {"dtype": DTYPES, "accept_sparse": draft._accept_sparse, "multi_output": True, "reset": flat is None}
-    x, y = validate_data(draft, X, y, **options)
+    x, y = rows_and_targets(draft, X, y, reset=flat is None, accept_sparse=draft._accept_sparse)
     if flat is not None and draft.multilabel_ != is_multilabel(y):
         raise ValueError("Some batches have one label a row, and others a multilabel indicator: give one kind.")
     labels = Labels.from_targets(y, classes)

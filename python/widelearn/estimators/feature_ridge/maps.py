@@ -106,7 +106,7 @@ class RidgeFeatures:
     def values(self, X: Array, coef: Array, intercept: Array) -> Array:
         """Return features times coefficients (t, p) plus intercepts (t,), of shape (n, t), block by block."""
         if isinstance(self.map, FeatureMap):
-            return self.map.dot(self._seen(X), coef.T) + intercept.astype(X.dtype)
+            return self.map._product(self._seen(X), coef.T) + intercept.astype(X.dtype)
         out = np.empty((X.shape[0], len(coef)), X.dtype)
         for rows, Z in self.blocks(X):
             out[rows] = Z @ coef.T + intercept

@@ -14,7 +14,7 @@ from widelearn.ridge.moments import add_outer
 from widelearn.ridge.normal_equations import EPS
 from widelearn.ridge.row_passes import RowPasses
 from widelearn.ridge.symmetric_systems import Solution
-from widelearn.runtime import Array, available_memory, row_blocks
+from widelearn.runtime import Array, available_memory, has_room, row_blocks
 
 # Features whose second moments a fit keeps: 32 MiB.
 KEPT = 2048
@@ -44,7 +44,8 @@ class KeptRows(NamedTuple):
         """Copy rows: all, or as many as are allowed, drawn uniformly; None where memory has no room for them."""
         count = X.shape[0] if weight is None else np.count_nonzero(weight)
         size = max(getattr(X, "data", X).nbytes, 1)
-        most = min(KEPT_ROWS, min(KEPT_BYTES, available_memory()[0] // 8) * X.shape[0] // size)
+        room = KEPT_BYTES if has_room(8 * min(size, KEPT_BYTES)) else available_memory()[0] // 8
+        most = min(KEPT_ROWS, room * X.shape[0] // size)
         if count == 0 or most < min(count, FEWEST):
             return None
         share = max(count / most, 1.0)

@@ -8,9 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, is_classifier
-from sklearn.utils.validation import validate_data
 
-from widelearn.estimators.feature_ridge.fit import DTYPES
 from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.folds import check_groups
 from widelearn.estimators.kernel_ridge.choice import choose_kernel
@@ -24,6 +22,7 @@ from widelearn.features import NystromFeatures
 from widelearn.features.state import refitting
 from widelearn.kernels import NTK, Kernel, as_kernel
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
+from widelearn.kernels.rows import new_rows
 from widelearn.ridge.symmetric_systems import Inverses, Solution, check_alpha
 from widelearn.runtime import Array, capped
 
@@ -44,7 +43,7 @@ def predicted(fitted: Any, X: Any) -> Array:
         from widelearn.distributed import by_rows
 
         return by_rows(fitted, "_values", X, len(fitted._model.solution.offset))
-    return fitted._model.values(validate_data(fitted, X, dtype=DTYPES, reset=False))
+    return fitted._model.values(new_rows(fitted, X))
 
 
 class BaseKernelRidge(DefaultObjects, BaseEstimator):

@@ -14,6 +14,7 @@ from widelearn.estimators.posterior import Posterior
 from widelearn.estimators.units import Units
 from widelearn.kernels import NTK, Kernel, as_kernel
 from widelearn.kernels.empirical import check_one_value
+from widelearn.kernels.operators import fitted_product
 from widelearn.ridge.certificate import HOPELESS, SINGLE, blur, complain_of_left_out, fit_error, roundoff
 from widelearn.ridge.dual_path import DualPath
 from widelearn.ridge.kernel_systems import own_kernel_matrix, solve_dual, square
@@ -21,7 +22,7 @@ from widelearn.ridge.leave_one_out import Errors
 from widelearn.ridge.operators import symmetric_kernel_matrix
 from widelearn.ridge.symmetric_systems import Inverses, Solution
 from widelearn.ridge.tridiagonal import dual_gcv
-from widelearn.runtime import Array, available_memory, crossing, warn
+from widelearn.runtime import Array, available_memory, crossing, has_room, warn
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,7 @@ class KernelModel:
         dual, offset = self.solution.coef, self.solution.offset
         exact, dtype = X.astype(np.result_type(X, dual), copy=False), np.result_type(X, self.dtype or dual)
         if isinstance(self.kernel, Kernel) and self.rows is not None:
-            # A view: the product of rows with themselves adds up in another order than that with their copy.
-            values = self.kernel.dot(exact, self.rows.view(), dual) + offset
+            values = fitted_product(self.kernel, exact, self.rows, dual) + offset
         else:
             values = np.asarray(exact @ dual + offset)
         return values.astype(dtype, copy=False)
@@ -218,4 +218,4 @@ def is_precomputed(kernel: Any) -> bool:
 
 def fits(X: Array) -> bool:
     """Whether a kernel matrix of all rows, and its factor, fit into memory."""
-    return len(X) ** 2 * X.itemsize <= available_memory()[0]
+    return has_room(len(X) ** 2 * X.itemsize)

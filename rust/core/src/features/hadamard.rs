@@ -47,6 +47,11 @@ pub(crate) struct Scratch<T> {
 }
 
 impl<T: Real> Hadamard<T> {
+    /// Numbers that are held.
+    pub(super) fn len(&self) -> usize {
+        self.signs.len() + self.lengths.len()
+    }
+
     /// The signs and lengths of the projections `part`, whose start is the first of a block.
     pub(super) fn new(features: &Features, context: &Context<'_>, part: Range<usize>, d: usize) -> Result<Self> {
         let order = Self::order_of(d);

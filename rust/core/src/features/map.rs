@@ -7,12 +7,12 @@ use super::{Features, Formula, Weights, weights};
 use crate::activation::Activation;
 use crate::error::{Error, MAX_EXTENT, Result, within};
 use crate::math::sin_cos_scaled;
-use crate::matrix::{Rows, TILE};
+use crate::matrix::{Packed, Rows, TILE};
 use crate::memory::{Buffer, alloc, size};
 use crate::real::Real;
 use crate::simd::{Job, Level, dispatch};
 use crate::threads::Context;
-use crate::tiles::{Edge, Epilogue, Which};
+use crate::tiles::{Columns, Edge, Epilogue, Which, swept};
 
 /// A feature map ready to be applied to rows of length `d`.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub struct FeatureMap<T> {
 pub(crate) enum Projection<T> {
     /// By a product with a weight matrix, one row for each projection.
     Dense(Buffer<T>),
+    /// The same, its rows packed as products read them.
+    Packed(Columns<T, ()>),
     /// By fast transforms.
     Hadamard(Hadamard<T>),
 }
@@ -84,6 +86,31 @@ impl<T: Real> FeatureMap<T> {
         };
         let scale = T::from_f64((scale / n_components as f64).sqrt());
         Ok(Self { projection, shift, d, n_components, scale, kind })
+    }
+
+    /// The same map, ready for many calls: a weight matrix that one sweep can hold is packed in place of its rows.
+    ///
+    /// # Errors
+    /// [`Error::Memory`], [`Error::Cancelled`].
+    pub fn packed(mut self, context: &Context<'_>) -> Result<Self> {
+        if let Projection::Dense(w) = &self.projection
+            && self.directions() <= swept(self.d, size_of::<T>())
+        {
+            let (pack, rows) = (Packed::new(T::block(context.level).1), Rows::new(w, self.directions(), self.d));
+            let columns = Columns::of(context, pack, &self.epilogue(), 0, rows)?;
+            self.projection = Projection::Packed(columns);
+        }
+        Ok(self)
+    }
+
+    /// Bytes that it holds.
+    pub fn bytes(&self) -> usize {
+        let projection = match &self.projection {
+            Projection::Dense(w) => w.len(),
+            Projection::Packed(columns) => columns.pack.len() + self.directions(),
+            Projection::Hadamard(h) => h.len(),
+        };
+        (projection + self.shift.len()) * size_of::<T>()
     }
 
     /// Number of features of the whole map.

@@ -6,7 +6,7 @@ use crate::matrix::{Rows, TILE};
 use crate::memory::alloc;
 use crate::real::Real;
 use crate::threads::Context;
-use crate::tiles::{Consumer, Edge, Epilogue, Which, hand, run};
+use crate::tiles::{Consumer, Edge, Epilogue, Which, hand, run, run_columns};
 
 /// Tasks a sweep is cut into, at least, so that threads can share it.
 const TASKS: usize = 48;
@@ -29,6 +29,7 @@ pub(super) fn sweep<T: Real, C: Consumer<T>>(
             let weights = Rows::new(w, map.directions(), map.d());
             run(context, x, Some(weights), &map.epilogue(), consumer)
         }
+        Projection::Packed(columns) => run_columns(context, x, columns, &map.epilogue(), consumer),
         Projection::Hadamard(h) => transformed(context, h, x, &map.epilogue(), consumer),
     }
 }
@@ -101,6 +102,12 @@ pub fn weights<T: Real>(context: &Context<'_>, map: &FeatureMap<T>, out: &mut [T
     let h = match map.projection() {
         Projection::Dense(w) => {
             out.copy_from_slice(w);
+            return Ok(());
+        }
+        Projection::Packed(columns) => {
+            for (j, row) in out.chunks_mut(map.d().max(1)).enumerate() {
+                row.iter_mut().enumerate().for_each(|(k, w)| *w = columns.pack.panel(k, j)[0]);
+            }
             return Ok(());
         }
         Projection::Hadamard(h) => h,

@@ -109,6 +109,7 @@ fn check<T: Real>(
 ) -> Result<()> {
     let (p, t) = (into.shift_z.len(), into.shift_y.len());
     fits("features", map.map_or(x.d, FeatureMap::n_components), p)?;
+    fits("columns of x", map.map_or(x.d, FeatureMap::d), x.d)?;
     fits("elements of y", x.n * t, y.len())?;
     fits("elements of zz", p * p, into.zz.len())?;
     fits("elements of zy", p * t, into.zy.len())?;

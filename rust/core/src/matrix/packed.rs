@@ -33,6 +33,11 @@ impl<T: Real> Packed<T> {
         Ok(())
     }
 
+    /// Numbers that are held.
+    pub(crate) fn len(&self) -> usize {
+        self.data.len()
+    }
+
     /// Copy all of `x` in.
     pub(crate) fn fill(&mut self, x: Rows<'_, T>) {
         self.whole().fill(x, 0, None);

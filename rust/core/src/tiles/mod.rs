@@ -4,7 +4,7 @@ mod packed;
 mod sweep;
 
 pub(crate) use packed::{packed_norms, run_packed};
-pub(crate) use sweep::run;
+pub(crate) use sweep::{Columns, run, run_columns, swept};
 
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;

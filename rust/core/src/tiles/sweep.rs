@@ -29,24 +29,88 @@ pub(crate) fn run<T: Real, E: Epilogue<T>, C: Consumer<T>>(
     consumer: &mut C,
 ) -> Result<()> {
     let (symmetric, y) = (y.is_none(), y.unwrap_or(x));
-    let step = (SWEEP_BYTES / ((y.d + epilogue.depth()).max(1) * size_of::<T>())).max(TILE) / TILE * TILE;
+    let step = swept(y.d + epilogue.depth(), size_of::<T>());
     let mut pack = Packed::new(T::block(context.level).1);
     for first in (0..y.n).step_by(step) {
         let rows = y.slice(first, step.min(y.n - first));
+        let columns = Columns::of(context, pack, epilogue, first, rows)?;
+        against(context, x, columns.edge(context, first, rows), &columns.pack, symmetric, epilogue, consumer)?;
+        pack = columns.pack;
+    }
+    Ok(())
+}
+
+/// Sweep the grid of `x` against columns that are ready, whose rows the epilogue does not look at.
+///
+/// # Errors
+/// As [`run`].
+///
+/// # Cost
+/// As [`run`], without packing columns.
+pub(crate) fn run_columns<T: Real, E: Epilogue<T>, C: Consumer<T>>(
+    context: &Context<'_>,
+    x: Rows<'_, T>,
+    columns: &Columns<T, E::Side>,
+    epilogue: &E,
+    consumer: &mut C,
+) -> Result<()> {
+    let rows = Rows::new(&[], columns.norms.len(), 0);
+    against(context, x, columns.edge(context, 0, rows), &columns.pack, false, epilogue, consumer)
+}
+
+/// Columns with so many values each that are held, packed, at once.
+pub(crate) fn swept(values: usize, size: usize) -> usize {
+    (SWEEP_BYTES / (values.max(1) * size)).max(TILE) / TILE * TILE
+}
+
+/// Columns made ready: packed, with their squared norms and what an epilogue derives from them.
+#[derive(Debug)]
+pub(crate) struct Columns<T, S> {
+    pub(crate) pack: Packed<T>,
+    norms: Buffer<T>,
+    side: S,
+}
+
+impl<T: Real, S> Columns<T, S> {
+    /// Make `rows`, which start at row `first` of the matrix, ready in the memory of an older pack.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub(crate) fn of<E: Epilogue<T, Side = S>>(
+        context: &Context<'_>,
+        mut pack: Packed<T>,
+        epilogue: &E,
+        first: usize,
+        rows: Rows<'_, T>,
+    ) -> Result<Self> {
         let mut norms = alloc(rows.n, "squared norms")?;
         pack_columns(context, &mut pack, rows, &mut norms)?;
         let side = epilogue.side(context, Which::Column, first, rows, &norms)?;
-        let columns = Edge { rows, norms: &norms, side: &side, at: 0, start: first, stop: context.stop() };
-        let bands = x.n.div_ceil(TALL * TILE);
-        let strips = consumer.groups().unwrap_or(TASKS.div_ceil(bands.max(1)).clamp(1, rows.n.div_ceil(TILE)));
-        consumer.sweep(strips, first..first + rows.n)?;
-        let triangle = symmetric && consumer.triangle();
-        let shared: &C = consumer;
-        Sweep { context, x, columns, pack: &pack, symmetric, triangle, bands, strips, epilogue, consumer: shared }
-            .run()?;
-        consumer.collect(context)?;
+        Ok(Self { pack, norms, side })
     }
-    Ok(())
+
+    fn edge<'a>(&'a self, context: &Context<'a>, first: usize, rows: Rows<'a, T>) -> Edge<'a, T, S> {
+        Edge { rows, norms: &self.norms, side: &self.side, at: 0, start: first, stop: context.stop() }
+    }
+}
+
+/// Sweep the grid of `x` against some columns.
+fn against<T: Real, E: Epilogue<T>, C: Consumer<T>>(
+    context: &Context<'_>,
+    x: Rows<'_, T>,
+    columns: Edge<'_, T, E::Side>,
+    pack: &Packed<T>,
+    symmetric: bool,
+    epilogue: &E,
+    consumer: &mut C,
+) -> Result<()> {
+    let (first, n, bands) = (columns.start, columns.rows.n, x.n.div_ceil(TALL * TILE));
+    let strips = consumer.groups().unwrap_or(TASKS.div_ceil(bands.max(1)).clamp(1, n.div_ceil(TILE)));
+    consumer.sweep(strips, first..first + n)?;
+    let triangle = symmetric && consumer.triangle();
+    let shared: &C = consumer;
+    Sweep { context, x, columns, pack, symmetric, triangle, bands, strips, epilogue, consumer: shared }.run()?;
+    consumer.collect(context)
 }
 
 /// All rows against some columns.
