@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from widelearn.ridge.complaints import complain_once
-from widelearn.ridge.normal_equations import scale_of
+from widelearn.ridge.normal_equations import lengths, scale_of
 from widelearn.ridge.symmetric_systems import slips
 from widelearn.runtime import Array
 
@@ -57,9 +57,9 @@ def fit_error(
     """
     d = np.abs(np.asarray(diagonal, np.float64))
     about = right - np.outer(root, (root @ right) / (root @ root))
-    size, whole = np.linalg.norm(about, axis=0), np.linalg.norm(right, axis=0)
+    size, whole = lengths(about), lengths(right)
     size = size if fit_intercept else scale_of(size, whole)
-    moved = unit * np.sqrt(d.sum()) * np.linalg.norm(np.sqrt(d)[:, None] * coef, axis=0)
+    moved = unit * np.sqrt(d.sum()) * lengths(np.sqrt(d)[:, None] * coef)
     moved = np.maximum(moved, max(left - NOISE, 0.0) * whole)
     # Targets that are constant to rounding have nothing to lose.
     constant = size <= 8 * np.finfo(np.float64).eps * whole

@@ -9,6 +9,7 @@ from sklearn.utils.validation import _check_sample_weight
 from widelearn.ridge.complaints import complain_once
 from widelearn.ridge.equilibrated import MIRROR_ROWS, Equilibrated
 from widelearn.ridge.lapack import eigh, inverse_diagonal, ldlt_solve, svd
+from widelearn.ridge.normal_equations import lengths
 from widelearn.runtime import Array, check_memory, row_blocks
 
 # Shares of a solution along the border from which on that is projected out of the system instead.
@@ -136,7 +137,7 @@ def solve_symmetric(
     if worst is not None:
         complain_once(describe(worst, len(A), A.dtype), singular=True, severity=-worst.rcond)
     X = coef.astype(A.dtype)
-    relative = residual(A, X.astype(np.float64), right, alpha, u, offset, np.linalg.norm(B, axis=0))
+    relative = residual(A, X.astype(np.float64), right, alpha, u, offset, lengths(B))
     return Solution(X, offset + origin, worst.solver if worst else "cholesky", relative, rcond=rcond)
 
 
@@ -204,7 +205,7 @@ def projected_solution(A: Array, B: Array, alpha: float, u: Array) -> tuple[Arra
 
 def slips(X: Array, u: Array) -> Array:
     """Return how far columns are from orthogonal to the border, beside their lengths."""
-    size = np.linalg.norm(X, axis=0) * np.linalg.norm(u)
+    size = lengths(X) * np.linalg.norm(u)
     return np.abs(u @ X) / np.where(size > 0.0, size, 1.0)
 
 
@@ -287,7 +288,7 @@ def residual(A: Array, X: Array, B: Array, alpha: Array, u: Array | None, offset
         # Small kernels make large dual coefficients: their sum is taken in the units of targets.
         level = np.minimum(float(np.abs(A.diagonal()).max(initial=0.0)) + alpha, 1.0)
         left = np.vstack([left - np.outer(u, offset), (u @ X) * level])
-    norms = np.linalg.norm(left, axis=0)
+    norms = lengths(left)
     return float(np.max(np.divide(norms, size, out=norms.copy(), where=size > 0), initial=0.0))
 
 

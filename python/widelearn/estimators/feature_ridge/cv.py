@@ -137,7 +137,7 @@ class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseFeatureRi
 
     _fit_grouped = fit_grouped
     predict, log_marginal_likelihood = FeatureRidge.predict, FeatureRidge.log_marginal_likelihood
-    predict_interval = FeatureRidge.predict_interval
+    predict_interval, score = FeatureRidge.predict_interval, FeatureRidge.score
     partial_fit = available_if(takes_batches)(FeatureRidge.partial_fit)
     fit_blocks = available_if(takes_batches)(FeatureRidge.fit_blocks)
     _read = read_numbers

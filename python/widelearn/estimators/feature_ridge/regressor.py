@@ -13,6 +13,7 @@ from widelearn.estimators.feature_ridge.blocks import Blocks, Callback, model_of
 from widelearn.estimators.feature_ridge.fit import BaseFeatureRidge, model_with, read_numbers
 from widelearn.estimators.intervals import IntervalRegressor
 from widelearn.estimators.posterior import GaussianProcess
+from widelearn.estimators.scores import RSquared
 from widelearn.features.state import refitting
 from widelearn.kernels.parameters import checks_parameters
 
@@ -110,6 +111,7 @@ class FeatureRidge(MultiOutputMixin, RegressorMixin, GaussianProcess, BaseFeatur
     """
 
     predict_interval = IntervalRegressor.predict_interval
+    score = RSquared.score
 
     def __init__(
         self,

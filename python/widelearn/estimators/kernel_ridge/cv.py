@@ -17,6 +17,7 @@ from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, fit_grouped, 
 from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
 from widelearn.estimators.penalty import ALPHAS
 from widelearn.estimators.posterior import GaussianProcess
+from widelearn.estimators.scores import RSquared
 from widelearn.kernels import Kernel
 
 CONSTRAINTS: dict[str, list[Any]] = {
@@ -128,6 +129,7 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseKernelRidg
     _solve = solve_best
     predict, log_marginal_likelihood = GaussianProcess.predict, GaussianProcess.log_marginal_likelihood
     predict_interval = IntervalRegressor.predict_interval
+    score = RSquared.score
     _fit_grouped = fit_grouped
 
     def __init__(

@@ -17,6 +17,7 @@ from widelearn.estimators.feature_ridge.regressor import FeatureRidge
 from widelearn.estimators.intervals import IntervalRegressor
 from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, solve_one
 from widelearn.estimators.posterior import GaussianProcess
+from widelearn.estimators.scores import RSquared
 from widelearn.kernels import Kernel
 from widelearn.runtime import Array
 
@@ -168,6 +169,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, GaussianProcess, BaseKernelR
     _solve = solve_one
     _by_blocks = FeatureRidge
     predict_interval = IntervalRegressor.predict_interval
+    score = RSquared.score
 
     def __init__(
         self,
