@@ -150,18 +150,21 @@ def random_forest(setting: Setting) -> TuningPlan:
 
 
 def mlp(setting: Setting) -> TuningPlan:
-    """Plan a neural network: its penalty, and its layers and activation or, of many rows, its learning rate.
+    """Plan a neural network: its penalty, its layers and activation and, of many rows, its learning rate.
 
     Few rows are fitted by a quasi-Newton method.
     """
     model = MLPClassifier if setting.classify else MLPRegressor
-    fixed: Parameters = {"solver": "lbfgs" if setting.small else "adam", "max_iter": 300 if setting.small else 60}
-    other: tuple[Parameters, ...] = ({"learning_rate_init": 1e-3}, {"learning_rate_init": 5e-3})
-    if setting.small:
-        shapes = [(20, "relu"), (100, "relu"), (100, "tanh"), ((100, 100), "relu")]
-        shapes = shapes[:2] if setting.wide else shapes
-        other = tuple({"hidden_layer_sizes": layers, "activation": kind} for layers, kind in shapes)
-    settings = tuple({"alpha": alpha, **one} for alpha in (10.0, 1.0, 0.1, 0.001) for one in other)
+    fixed: Parameters = {"solver": "lbfgs" if setting.small else "adam", "max_iter": 300 if setting.small else 100}
+    shapes = [(20, "relu"), (100, "relu"), (100, "tanh"), ((100, 100), "relu")]
+    alphas: tuple[float, ...] = (10.0, 1.0, 0.1, 0.001)
+    rates: tuple[Parameters, ...] = ({},)
+    if not setting.small:
+        shapes, alphas = [(100, "relu"), ((100, 100), "relu"), ((50, 50), "tanh")], (1.0, 0.1, 0.01, 0.001)
+        rates = ({"learning_rate_init": 1e-3}, {"learning_rate_init": 5e-3})
+    shapes = shapes[:2] if setting.wide else shapes
+    nets = tuple({"hidden_layer_sizes": layers, "activation": kind} for layers, kind in shapes)
+    settings = tuple({"alpha": alpha, **net, **rate} for alpha in alphas for net in nets for rate in rates)
     grid = Grid(settings, "alpha", 10.0, 1, fine=True)
     return plain(lambda given: model(random_state=setting.seed, **fixed, **given), grid, fixed)
 
