@@ -1,0 +1,141 @@
+"""Ridge regression on sparse rows that stay sparse: by conjugate gradients, or by the inner products of the rows."""
+
+from typing import Any
+
+import numpy as np
+
+from widelearn.ridge.row_spectrum import RowSpectrum
+from widelearn.ridge.symmetric_systems import Solution
+from widelearn.runtime import Array, available_memory, check_memory, one_blas_thread
+
+# The error of fitted values, relative to the targets about their mean, that iterations end at; most of them.
+ENOUGH, MOST = 1e-10, 600
+# How often what is left is computed anew.
+ROUNDS = 5
+# What an iteration on a stored value, and on a coefficient, costs in operations of a matrix product; those foreseen.
+STORED, HELD, FORESEEN = 16.0, 24.0, 60
+# Columns whose mean is so many of their spreads lose digits in products of what is stored.
+FAR = 100.0
+
+
+def canonical(X: Any) -> Any:
+    """Return compressed rows in float64 whose values have one place each; a copy where they are not so."""
+    X = X.tocsr()
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X.astype(np.float64, copy=False)
+
+
+class SparseProblem:
+    """Weighted sparse rows, about the mean of their columns where there is an intercept: A = S (X - 1 m'), S = √W."""
+
+    def __init__(self, X: Any, weight: Array | None, *, fit_intercept: bool) -> None:
+        self.X, self.fit_intercept = canonical(X), fit_intercept
+        self.weight = np.ones(X.shape[0]) if weight is None else weight.astype(np.float64, copy=False)
+        self.root, self.total = np.sqrt(self.weight), float(self.weight.sum())
+        squares = self.X.copy()
+        np.square(squares.data, out=squares.data)
+        whole = squares.T @ self.weight
+        mean = self.X.T @ self.weight / self.total
+        # Sums of squares about the mean.
+        self.spread = np.maximum(whole - self.total * mean**2, 0.0)
+        # Where a column is far from zero, sums of stored values lose what it differs in.
+        self.far = bool((whole > (1.0 + FAR**2) * self.spread).any())
+        self.mean = mean if fit_intercept else np.zeros(len(mean))
+        self.spread = self.spread if fit_intercept else whole
+
+    def times(self, C: Array) -> Array:
+        """Return A C, of coefficients (p, t)."""
+        return np.asarray(self.X @ C - self.mean @ C) * self.root[:, None]
+
+    def turned(self, R: Array) -> Array:
+        """Return A'R, of rows (n, t)."""
+        R = R * self.root[:, None]
+        return np.asarray(self.X.T @ R) - np.outer(self.mean, R.sum(axis=0))
+
+    def solve(self, y: Array, alpha: Array) -> Solution | None:
+        """Return the coefficients and intercepts for positive penalties (t,), None where they are not exact enough.
+
+        With g the half of the gradient of ‖S (y - X c - b)‖² + alpha ‖c‖², fitted values are wrong by no more than
+        ‖A (A'A + alpha)⁻¹ g‖ <= ‖g‖ / (2 √alpha).
+        """
+        if not (alpha > 0).all() or (self.fit_intercept and self.far):
+            return None
+        origin = self.weight @ y / self.total if self.fit_intercept else np.zeros(y.shape[1])
+        Y = (y - origin) * self.root[:, None]
+        size = np.linalg.norm(Y, axis=0)
+        bound = 2.0 * np.sqrt(alpha) * size
+        C = np.zeros((self.X.shape[1], y.shape[1]))
+        # Threads of products this small wait for each other longer than they work.
+        with one_blas_thread():
+            return self._iterated(C, Y, alpha, bound, origin)
+
+    def _iterated(self, C: Array, Y: Array, alpha: Array, bound: Array, origin: Array) -> Solution | None:
+        """Descend until what is left, computed anew, is small enough."""
+        count = 0
+        for _ in range(ROUNDS):
+            R = Y - self.times(C)
+            left = np.linalg.norm(self.turned(R) - alpha * C, axis=0)
+            if (left <= ENOUGH * bound).all():
+                error = np.divide(left, bound, out=np.zeros_like(left), where=bound > 0).max(initial=0.0)
+                return Solution(C, origin - self.mean @ C, "sparse_cg", n_iter=count, error=float(error))
+            if count >= MOST:
+                break
+            count += self._descend(C, R, alpha, ENOUGH / 2 * bound, MOST - count)
+        return None
+
+    def _descend(self, C: Array, R: Array, alpha: Array, enough: Array, most: int) -> int:
+        """Move coefficients and residuals by conjugate gradients, and return the number of iterations.
+
+        Columns are scaled by what their own penalised squares are.
+        """
+        scale = 1.0 / (self.spread[:, None] + np.unique(alpha).min())
+        G = self.turned(R) - alpha * C
+        Z = scale * G
+        P, rho = Z, np.einsum("pt,pt->t", G, Z)
+        for count in range(1, most + 1):
+            Q = self.times(P)
+            curvature = np.einsum("nt,nt->t", Q, Q) + alpha * np.einsum("pt,pt->t", P, P)
+            step = np.divide(rho, curvature, out=np.zeros_like(rho), where=curvature > 0)
+            C += step * P
+            R -= step * Q
+            G = self.turned(R) - alpha * C
+            if (np.linalg.norm(G, axis=0) <= enough).all():
+                return count
+            Z = scale * G
+            before, rho = rho, np.einsum("pt,pt->t", G, Z)
+            P = Z + np.divide(rho, before, out=np.zeros_like(rho), where=before > 0) * P
+        return most
+
+
+def pays(X: Any, targets: int) -> bool:
+    """Whether iterations on stored values cost less than the smaller dense system of rows (n, p)."""
+    n, p = X.shape
+    small, large = min(n, p), max(n, p)
+    dense = float(small) ** 2 * large + float(small) ** 3 / 3
+    return FORESEEN * targets * (STORED * X.nnz + HELD * (n + p)) < dense
+
+
+class StoredSparseRows:
+    """Sparse rows as features of which there are more than rows: their inner products, and sums of them."""
+
+    def __init__(self, X: Any) -> None:
+        self.X, self.dtype = canonical(X), np.dtype(np.float64)
+
+    def gram(self, dtype: np.dtype[np.floating]) -> Array:
+        """Return the inner products in float64."""
+        n = self.X.shape[0]
+        # The product may be full, in compressed form.
+        check_memory(8 * n * n + 12 * n * n, f"The inner products of {n} rows", "Take fewer rows.")
+        return np.ascontiguousarray((self.X @ self.X.T).toarray())
+
+    def spectrum(self, y: Array, weight: Array | None, fit_intercept: bool) -> RowSpectrum | None:
+        """Return the singular vectors of the rows made dense, None where they do not fit into memory."""
+        if RowSpectrum.need(*self.X.shape) > available_memory()[0]:
+            return None
+        return RowSpectrum(self.X.toarray(), y, weight, fit_intercept=fit_intercept)
+
+    def primal(self, found: Solution, dtype: np.dtype[np.floating]) -> Solution:
+        """Return a dual solution with the coefficients (p, t) of the columns."""
+        return found._replace(coef=np.asarray(self.X.T @ found.coef))
