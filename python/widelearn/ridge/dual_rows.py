@@ -6,7 +6,7 @@ singular vectors of the rows, which lose no squares.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -96,7 +96,21 @@ class KernelRows:
         return found._replace(coef=coef, offset=found.offset.astype(dtype))
 
 
-DualRows = StoredRows | KernelRows
+class DualRows(Protocol):
+    """Rows of features as dual systems see them."""
+
+    dtype: np.dtype[Any]
+
+    def gram(self, dtype: np.dtype[np.floating], /) -> Array:
+        """Return the inner products in float64, of products in a precision."""
+
+    def spectrum(self, y: Array, weight: Array | None, fit_intercept: bool, /) -> RowSpectrum | None:
+        """Return the singular vectors of the rows, where there is room for them."""
+
+    def primal(self, found: Solution, dtype: np.dtype[np.floating], /) -> Solution:
+        """Return a dual solution with the coefficients (p, t) of the features."""
+
+
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 
 

@@ -1,5 +1,7 @@
 """Ridge regression on sparse rows that stay sparse: by conjugate gradients, or by the inner products of the rows."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
@@ -12,10 +14,14 @@ from widelearn.runtime import Array, available_memory, check_memory, one_blas_th
 ENOUGH, MOST = 1e-10, 600
 # How often what is left is computed anew.
 ROUNDS = 5
+# Most iterations with columns scaled alike.
+SCALED = 80
 # What an iteration on a stored value, and on a coefficient, costs in operations of a matrix product; those foreseen.
 STORED, HELD, FORESEEN = 16.0, 24.0, 60
 # Columns whose mean is so many of their spreads lose digits in products of what is stored.
 FAR = 100.0
+# Share of stored values below which products of sparse rows cost less than those of dense ones.
+FEW = 0.05
 
 
 def canonical(X: Any) -> Any:
@@ -54,8 +60,8 @@ class SparseProblem:
         R = R * self.root[:, None]
         return np.asarray(self.X.T @ R) - np.outer(self.mean, R.sum(axis=0))
 
-    def solve(self, y: Array, alpha: Array) -> Solution | None:
-        """Return the coefficients and intercepts for positive penalties (t,), None where they are not exact enough.
+    def solve(self, y: Array, alpha: Array, most: int = MOST) -> Solution | None:
+        """Return coefficients and intercepts for positive penalties (t,), None where `most` iterations do not suffice.
 
         With g the half of the gradient of ‖S (y - X c - b)‖² + alpha ‖c‖², fitted values are wrong by no more than
         ‖A (A'A + alpha)⁻¹ g‖ <= ‖g‖ / (2 √alpha).
@@ -69,28 +75,26 @@ class SparseProblem:
         C = np.zeros((self.X.shape[1], y.shape[1]))
         # Threads of products this small wait for each other longer than they work.
         with one_blas_thread():
-            return self._iterated(C, Y, alpha, bound, origin)
+            return self._iterated(C, Y, alpha, bound, origin, most)
 
-    def _iterated(self, C: Array, Y: Array, alpha: Array, bound: Array, origin: Array) -> Solution | None:
+    def _iterated(self, C: Array, Y: Array, alpha: Array, bound: Array, origin: Array, most: int) -> Solution | None:
         """Descend until what is left, computed anew, is small enough."""
         count = 0
-        for _ in range(ROUNDS):
+        for k in range(ROUNDS):
             R = Y - self.times(C)
             left = np.linalg.norm(self.turned(R) - alpha * C, axis=0)
             if (left <= ENOUGH * bound).all():
                 error = np.divide(left, bound, out=np.zeros_like(left), where=bound > 0).max(initial=0.0)
                 return Solution(C, origin - self.mean @ C, "sparse_cg", n_iter=count, error=float(error))
-            if count >= MOST:
+            if count >= most:
                 break
-            count += self._descend(C, R, alpha, ENOUGH / 2 * bound, MOST - count)
+            # Columns scaled alike take fewer iterations where penalties are large, and more where they are small.
+            scale = 1.0 / (self.spread[:, None] + alpha.min()) if k == 0 else 1.0
+            count += self._descend(C, R, alpha, scale, ENOUGH / 2 * bound, min(most - count, most if k else SCALED))
         return None
 
-    def _descend(self, C: Array, R: Array, alpha: Array, enough: Array, most: int) -> int:
-        """Move coefficients and residuals by conjugate gradients, and return the number of iterations.
-
-        Columns are scaled by what their own penalised squares are.
-        """
-        scale = 1.0 / (self.spread[:, None] + np.unique(alpha).min())
+    def _descend(self, C: Array, R: Array, alpha: Array, scale: Any, enough: Array, most: int) -> int:
+        """Move coefficients and residuals by conjugate gradients, and return the number of iterations."""
         G = self.turned(R) - alpha * C
         Z = scale * G
         P, rho = Z, np.einsum("pt,pt->t", G, Z)
@@ -109,12 +113,20 @@ class SparseProblem:
         return most
 
 
-def pays(X: Any, targets: int) -> bool:
-    """Whether iterations on stored values cost less than the smaller dense system of rows (n, p)."""
+def affordable(X: Any, targets: int) -> int:
+    """Return how many iterations cost no more than the smaller dense system of rows (n, p); 0 where those are few."""
     n, p = X.shape
     small, large = min(n, p), max(n, p)
     dense = float(small) ** 2 * large + float(small) ** 3 / 3
-    return FORESEEN * targets * (STORED * X.nnz + HELD * (n + p)) < dense
+    most = dense / (targets * (STORED * X.nnz + HELD * (n + p)))
+    return 0 if most < FORESEEN else int(min(most, MOST))
+
+
+def sparse_rows(X: Any) -> StoredSparseRows | None:
+    """Return rows for a dual system of sparse rows, None where products of dense ones cost less or are more exact."""
+    n, p = X.shape
+    few = X.nnz < FEW * n * p
+    return StoredSparseRows(X) if few and not SparseProblem(X, None, fit_intercept=True).far else None
 
 
 class StoredSparseRows:

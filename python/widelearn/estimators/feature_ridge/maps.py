@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.utils import check_random_state, get_tags
 
@@ -11,7 +12,8 @@ from widelearn.features import RandomFeatures
 from widelearn.features.base import FeatureMap
 from widelearn.kernels import Kernel
 from widelearn.ridge import Moments
-from widelearn.ridge.dual_rows import KernelRows, StoredRows
+from widelearn.ridge.dual_rows import DualRows, KernelRows, StoredRows
+from widelearn.ridge.sparse_rows import sparse_rows
 from widelearn.runtime import Array, row_blocks
 
 # Rows whose features a map outside the core holds at once, and rows copied at once to leave some out.
@@ -107,6 +109,8 @@ class RidgeFeatures:
         """Return features times coefficients (t, p) plus intercepts (t,), of shape (n, t), block by block."""
         if isinstance(self.map, FeatureMap):
             return self.map._product(self._seen(X), coef.T) + intercept.astype(X.dtype)
+        if self.keeps_sparse(X):
+            return np.asarray(X @ coef.T + intercept, dtype=X.dtype)
         out = np.empty((X.shape[0], len(coef)), X.dtype)
         for rows, Z in self.blocks(X):
             out[rows] = Z @ coef.T + intercept
@@ -120,12 +124,18 @@ class RidgeFeatures:
         # Products of neurons and of rows instead of products of features.
         return n * n * (p / d + d) + n**3 / 3 < n * p * p + p**3 / 3
 
-    def dual_rows(self, X: Array, fit_intercept: bool) -> StoredRows | KernelRows:
+    def dual_rows(self, X: Array, fit_intercept: bool) -> DualRows:
         """Return rows for an n x n system: their features, or a kernel that makes those needless."""
         kernel = self.kernel()
+        if self.keeps_sparse(X) and (rows := sparse_rows(X)) is not None:
+            return rows
         if kernel is None:
             return StoredRows(self.transform(X), fit_intercept)
         return KernelRows(X, kernel, self.map.pull_back)
+
+    def keeps_sparse(self, X: Any) -> bool:
+        """Whether the features are sparse rows themselves."""
+        return isinstance(self.map, str) and issparse(X)
 
     def _seen(self, X: Any) -> Any:
         """Return rows as the map takes them: kernels with the rows that it has seen."""

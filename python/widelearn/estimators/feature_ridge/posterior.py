@@ -151,13 +151,17 @@ class InnerProducts:
     def __init__(self, features: Any) -> None:
         self.features = features
 
-    def __call__(self, X: Array, Y: Array | None = None) -> Array:
+    def __call__(self, X: Any, Y: Any = None) -> Array:
         """Return φ(X) φ(Y)'."""
+        if self.features.keeps_sparse(X):
+            return np.asarray((X @ (X if Y is None else Y).T).toarray())
         Z = self.features.transform(X)
         return np.asarray(Z @ (Z if Y is None else self.features.transform(Y)).T)
 
-    def diag(self, X: Array) -> Array:
+    def diag(self, X: Any) -> Array:
         """Return ‖φ(x)‖² for every row."""
+        if self.features.keeps_sparse(X):
+            return np.asarray(X.multiply(X).sum(axis=1)).ravel()
         return np.asarray(np.square(self.features.transform(X)).sum(axis=1))
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from widelearn.estimators.feature_ridge.maps import BLOCK_ROWS, RidgeFeatures, i
 from widelearn.estimators.feature_ridge.model import NO_WEIGHT, fitted_ridge
 from widelearn.estimators.feature_ridge.posterior import KEPT, InnerProducts, KeptRows, MomentsPosterior, kept_moments
 from widelearn.estimators.labels import Labels
-from widelearn.estimators.posterior import RowPosterior
+from widelearn.estimators.posterior import Posterior, RowPosterior
 from widelearn.estimators.units import ONES, Units
 from widelearn.ridge import Moments
 from widelearn.ridge.dual_rows import DualRows, DualRowsPath, gcv_of_rows, solve_rows
@@ -26,6 +26,7 @@ from widelearn.ridge.primal_gcv import PrimalGcv
 from widelearn.ridge.primal_path import PrimalPath
 from widelearn.ridge.primal_systems import PrimalSolver
 from widelearn.ridge.row_passes import RowPasses
+from widelearn.ridge.sparse_rows import SparseProblem, affordable
 from widelearn.ridge.symmetric_systems import Solution
 from widelearn.runtime import Array, row_blocks
 
@@ -71,18 +72,19 @@ class RowProblem:
         self.X, self.Y, self.weight = rows.X, rows.Y, rows.weight
         self.source = features, random_state
         self.fit_intercept, self.precision, self.path = fit_intercept, precision, path
-        self._system: Tall | Wide | None = None
 
-    @property
+    @cached_property
+    def features(self) -> RidgeFeatures:
+        """The feature map, fitted to the rows."""
+        return RidgeFeatures(*self.source).fit(self.X, self.Y, self.weight)
+
+    @cached_property
     def system(self) -> Tall | Wide:
-        """The smaller of the two systems, of a feature map fitted to the rows."""
-        if self._system is None:
-            self._system = self._smaller_system()
-        return self._system
+        """The smaller of the two systems."""
+        return self._smaller_system(self.features)
 
-    def _smaller_system(self) -> Tall | Wide:
+    def _smaller_system(self, features: RidgeFeatures) -> Tall | Wide:
         X, Y, weight = self.X, self.Y, self.weight
-        features = RidgeFeatures(*self.source).fit(X, Y, weight)
         n = X.shape[0] if weight is None else int(np.count_nonzero(weight))
         # Eigenvectors of as many rows as features cost the same, and their errors less.
         wide = features.is_wide(n, X.shape[1]) or (self.path and n == features.n_features)
@@ -120,10 +122,32 @@ class RowProblem:
 
     def solve(self, choice: Choice, *, flat: bool = False, keep: bool = False) -> Any:
         """Return the fitted model of the chosen penalties, and `keep` what its posterior takes."""
-        self.system.keep = keep
-        solution = self.system.solve(choice.penalties)
-        model = fitted_ridge(self.system.features, solution, choice, self.X.dtype, flat=flat)
-        return replace(model, posterior=self.system.posterior(solution, choice.penalties)) if keep else model
+        found = None if self.path else self._solved_sparse(choice.penalties)
+        if found is None:
+            self.system.keep = keep
+            found = self.system.solve(choice.penalties), self.system.posterior
+        solution, posterior = found
+        model = fitted_ridge(self.features, solution, choice, self.X.dtype, flat=flat)
+        return replace(model, posterior=posterior(solution, choice.penalties)) if keep else model
+
+    def _solved_sparse(self, alpha: Array) -> tuple[Solution, Callable[..., Posterior | None]] | None:
+        """Solve by iterations on the values that sparse rows store; None where those do not pay, or fail.
+
+        With the solution comes what makes its Gaussian process: of as many rows as columns nothing that is small.
+        """
+        if not self.features.keeps_sparse(self.X):
+            return None
+        X, Y, weight = with_weight(self.X, self.Y, self.weight)
+        most, Y = affordable(X, Y.shape[1]), Y.astype(np.float64)
+        if not most:
+            return None
+        found = SparseProblem(X, weight, fit_intercept=self.fit_intercept).solve(Y, alpha, most)
+        if found is None:
+            return None
+        if not self.features.is_wide(*X.shape):
+            return found, lambda solution, penalties: None
+        weight = None if weight is None else weight.astype(np.float64)
+        return found, partial(row_posterior, self.features, (X, Y, weight), self.fit_intercept)
 
 
 class Tall:
@@ -264,7 +288,20 @@ class Wide:
 
     def posterior(self, solution: Solution, penalties: Array) -> RowPosterior:
         """Return the Gaussian process of the solution."""
-        kernel, about = self.features.kernel() or InnerProducts(self.features), self.Y - solution.intercept
-        found = RowPosterior(kernel, self.X, self.weight, penalties, about=about)
-        found.fit_intercept = self.fit_intercept
-        return found
+        rows = self.X, self.Y, self.weight
+        return row_posterior(self.features, rows, self.fit_intercept, solution, penalties)
+
+
+def row_posterior(
+    features: RidgeFeatures,
+    rows: tuple[Any, Array, Array | None],
+    fit_intercept: bool,
+    solution: Solution,
+    penalties: Array,
+) -> RowPosterior:
+    """Return the Gaussian process of a solution from its rows, targets and weights."""
+    X, Y, weight = rows
+    kernel = features.kernel() or InnerProducts(features)
+    found = RowPosterior(kernel, X, weight, penalties, about=Y - solution.intercept)
+    found.fit_intercept = fit_intercept
+    return found

@@ -1,0 +1,117 @@
+"""Ridge regression on sparse rows: they stay sparse, and the model is that of the dense rows."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+import widelearn as wl
+from widelearn.estimators.feature_ridge import systems
+from widelearn.ridge.sparse_rows import ENOUGH, SparseProblem
+
+
+def drawn(rng: np.random.Generator, n: int, p: int, spread: float) -> sparse.csr_matrix:
+    """Draw rows of which one value in eight is stored, in columns of unlike units."""
+    stored = rng.random((n, p)) < 0.125
+    return sparse.csr_matrix(stored * rng.standard_normal((n, p)) * np.exp(rng.normal(0, spread, p)))
+
+
+def exact(X: np.ndarray, y: np.ndarray, alpha: np.ndarray, weight: np.ndarray, intercept: bool) -> np.ndarray:
+    """Return fitted values by the normal equations of the dense rows in extended precision, through QR."""
+    found = np.empty(y.shape)
+    for j, penalty in enumerate(alpha):
+        mean = weight @ X / weight.sum() if intercept else 0.0 * X[0]
+        origin = weight @ y[:, j] / weight.sum() if intercept else 0.0
+        root = np.sqrt(weight)
+        A = np.vstack([(X - mean) * root[:, None], np.sqrt(penalty) * np.eye(X.shape[1])])
+        right = np.concatenate([(y[:, j] - origin) * root, np.zeros(X.shape[1])])
+        found[:, j] = (X - mean) @ np.linalg.lstsq(A, right, rcond=None)[0] + origin
+    return found
+
+
+@pytest.fixture
+def always(monkeypatch):
+    """Let iterations be tried whatever they cost."""
+    monkeypatch.setattr(systems, "affordable", lambda X, targets: 400)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_sparse_rows_give_the_model_of_dense_ones(seed, always):
+    rng = np.random.default_rng(seed)
+    n, p = [(60, 200), (200, 60), (90, 90)][seed % 3]
+    X = drawn(rng, n, p, [0.0, 2.0][seed % 2])
+    Y = (X[:, :3] @ rng.standard_normal((3, 2)) + 0.3 * rng.standard_normal((n, 2))) * 10.0 ** rng.integers(-6, 7)
+    Y += rng.standard_normal() * np.abs(Y).max()
+    alpha = 10.0 ** rng.uniform(-2, 2, 2)
+    weight = rng.integers(0, 3, n) + rng.random(n) if seed % 4 else rng.integers(0, 2, n).astype(float)
+    intercept = bool(rng.random() < 0.7)
+    model = wl.FeatureRidge("passthrough", alpha, fit_intercept=intercept).fit(X, Y, weight)
+    size = np.sqrt(np.average((Y - np.average(Y, axis=0, weights=weight)) ** 2, axis=0, weights=weight))
+    size = size if intercept else np.sqrt(np.average(Y**2, axis=0, weights=weight))
+    seen = weight > 0
+    error = (model.predict(X) - exact(X.toarray(), Y, alpha, weight, intercept))[seen]
+    assert np.abs(error).max() <= 1e-8 * size.max()
+
+
+def test_the_error_is_bounded_by_what_is_said():
+    rng = np.random.default_rng(1)
+    X, y = drawn(rng, 80, 300, 1.0), rng.standard_normal((80, 1))
+    for alpha in (1e-2, 1.0, 1e2):
+        found = SparseProblem(X, None, fit_intercept=True).solve(y, np.array([alpha]))
+        assert found.error <= ENOUGH
+        fit = X @ found.coef + found.intercept
+        error = np.linalg.norm(fit - exact(X.toarray(), y, np.array([alpha]), np.ones(80), True))
+        # What the oracle rounds itself comes on top.
+        assert error <= (found.error + 1e-12) * np.linalg.norm(y - y.mean())
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csr_array, sparse.csc_matrix, sparse.coo_array])
+def test_rows_of_any_sparse_kind_and_values_that_add_up(kind, always):
+    rng = np.random.default_rng(2)
+    X = drawn(rng, 40, 100, 0.0)
+    y = rng.integers(0, 3, 40)
+    model = wl.FeatureRidgeClassifier("passthrough", 0.5).fit(kind(X), y)
+    dense = wl.FeatureRidgeClassifier("passthrough", 0.5).fit(X.toarray(), y)
+    np.testing.assert_allclose(model.decision_function(kind(X)), dense.decision_function(X.toarray()), atol=1e-8)
+    np.testing.assert_allclose(model.predict_proba(kind(X)), dense.predict_proba(X.toarray()), atol=1e-6)
+    twice = sparse.csr_matrix((np.repeat(X.data / 2, 2), np.repeat(X.indices, 2), X.indptr * 2), X.shape)
+    again = wl.FeatureRidgeClassifier("passthrough", 0.5).fit(twice, y)
+    assert twice.nnz == 2 * X.nnz
+    np.testing.assert_allclose(again.coef_, model.coef_, atol=1e-10)
+
+
+def test_what_iterations_do_not_reach_dense_rows_do(always, monkeypatch):
+    rng = np.random.default_rng(3)
+    far = drawn(rng, 50, 120, 0.0).toarray()
+    far[:, 0] = 1e6 + rng.standard_normal(50)
+    for X, alpha in ((sparse.csr_matrix(far), 1.0), (drawn(rng, 50, 120, 3.0), 1e-14), (drawn(rng, 50, 120, 0), 0.0)):
+        y = X[:, 0].toarray().ravel() - X[:, 0].mean() + rng.standard_normal(50)
+        model = wl.FeatureRidge("passthrough", alpha).fit(X, y)
+        np.testing.assert_array_equal(model.coef_, wl.FeatureRidge("passthrough", alpha).fit(X.toarray(), y).coef_)
+
+
+@pytest.mark.parametrize("cv", [None, "gcv", 3])
+@pytest.mark.parametrize("shape", [(80, 400), (120, 60)])
+def test_penalties_are_chosen_as_of_dense_rows(cv, shape):
+    rng = np.random.default_rng(4)
+    X = drawn(rng, *shape, 0.0)
+    X.data[rng.random(X.nnz) < 0.8] = 0.0
+    X.eliminate_zeros()
+    y = X @ rng.standard_normal(shape[1]) + rng.standard_normal(shape[0])
+    model, dense = (wl.FeatureRidgeCV("passthrough", cv=cv).fit(rows, y) for rows in (X, X.toarray()))
+    assert model.alpha_ == dense.alpha_
+    np.testing.assert_allclose(model.best_score_, dense.best_score_, rtol=1e-8)
+    np.testing.assert_allclose(model.coef_, dense.coef_, atol=1e-8 * np.abs(dense.coef_).max())
+
+
+def test_nothing_is_made_dense(monkeypatch):
+    rng = np.random.default_rng(5)
+    n, p = 1500, 300_000
+    X = sparse.random(n, p, 1e-4, "csr", random_state=5)
+    y = rng.integers(0, 2, n)
+    # Dense rows are 3.6 GB.
+    monkeypatch.setenv("WIDELEARN_MAX_MEMORY", "200M")
+    model = wl.FeatureRidgeClassifier("passthrough").fit(X, y)
+    assert model.score(X, y) > 0.9
+    assert model.predict_proba(X[:5]).shape == (5, 2)
+    chosen = wl.FeatureRidgeClassifierCV("passthrough", alphas=[0.1, 1.0]).fit(X, y)
+    assert chosen.score(X, y) > 0.9
