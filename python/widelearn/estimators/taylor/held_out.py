@@ -7,12 +7,11 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from widelearn.estimators.optim.descent import DivergedError, Trace, lbfgs_descent
-from widelearn.estimators.scaling import ROWS
-from widelearn.estimators.taylor.inputs import LinearPart, ratio
+from widelearn.estimators.taylor.inputs import LinearPart, keys_of, ratio
 from widelearn.estimators.taylor.model import Objective
 from widelearn.estimators.taylor.start import first_point
 from widelearn.nets import loss
-from widelearn.runtime import Array, NumberOverflowError, row_blocks
+from widelearn.runtime import Array, NumberOverflowError
 
 # Penalties that are tried, from the strongest: each fit starts from the one before. The last is that of few rows.
 LINEAR_ALPHAS = (8.0, 0.5, 0.03, 2e-3)
@@ -161,25 +160,6 @@ def parts_of(X: Array, Y: Array, rng: np.random.RandomState, *, fine: bool = Fal
     parts = FINE if fine and len(order) <= MANY else PARTS
     count = min(len(order), most)
     return Parted(np.where(order < most, order % parts, -1)[place], count, parts if count <= MOST else 1)
-
-
-def keys_of(values: Array, drawn: Array) -> Array:
-    """Return a number for each row, the same for equal ones alone: sums over columns with factors that are drawn.
-
-    In its real part columns are as large as they are. Where large ones, or offsets, hide what rows differ in, its
-    imaginary part tells, of columns from 0 to 1.
-    """
-    low, high = values.min(axis=0).astype(np.float64), values.max(axis=0).astype(np.float64)
-    tops = np.maximum(high, -low)
-    with np.errstate(over="ignore", invalid="ignore"):
-        plain = np.einsum("ij,j->i", values, drawn / (tops.max() or 1.0))
-    tops = np.where(tops > 0, tops, 1.0)
-    low, span = low / tops, high / tops - low / tops
-    key = np.where(np.isfinite(plain), plain, 0.0).astype(complex)
-    for rows in row_blocks(len(values), ROWS):
-        scaled = (values[rows] / tops - low) / np.where(span > 0, span, 1.0)
-        key.imag[rows] = np.einsum("ij,j->i", scaled, drawn)
-    return key
 
 
 def first_of(linear_alpha: float | str) -> float:

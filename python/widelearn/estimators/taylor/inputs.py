@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from scipy.linalg import block_diag
 
-from widelearn.estimators.scaling import ORDINARY, columns, root_mean_square
+from widelearn.estimators.scaling import ORDINARY, ROWS, columns, root_mean_square
 from widelearn.estimators.taylor.gates import SOFT, Gates
 from widelearn.estimators.units import exponents_of, largest_of
 from widelearn.runtime import Array, row_blocks
@@ -85,6 +85,25 @@ def dominance(X: Array) -> tuple[float, float, float]:
     return float(now), float(after), float(now * lengths.mean() / lengths.max())
 
 
+def keys_of(values: Array, drawn: Array) -> Array:
+    """Return a number for each row, the same for equal ones alone: sums over columns with factors that are drawn.
+
+    In its real part columns are as large as they are. Where large ones, or offsets, hide what rows differ in, its
+    imaginary part tells, of columns from 0 to 1.
+    """
+    low, high = values.min(axis=0).astype(np.float64), values.max(axis=0).astype(np.float64)
+    tops = np.maximum(high, -low)
+    with np.errstate(over="ignore", invalid="ignore"):
+        plain = np.einsum("ij,j->i", values, drawn / (tops.max() or 1.0))
+    tops = np.where(tops > 0, tops, 1.0)
+    low, span = low / tops, high / tops - low / tops
+    key = np.where(np.isfinite(plain), plain, 0.0).astype(complex)
+    for rows in row_blocks(len(values), ROWS):
+        scaled = (values[rows] / tops - low) / np.where(span > 0, span, 1.0)
+        key.imag[rows] = np.einsum("ij,j->i", scaled, drawn)
+    return key
+
+
 def mean_of(X: Array, weight: Array | None) -> Array:
     """Return the mean of rows in double precision; weights have the mean 1."""
     return X.mean(axis=0, dtype=np.float64) if weight is None else np.average(X, axis=0, weights=weight)
@@ -161,11 +180,16 @@ class Span:
 
     @classmethod
     def of(cls, X: Array, last: bool) -> Self | None:
-        """Find the axes of rows, where there are MANY_COLUMNS times as many columns."""
+        """Find the axes of rows, where there are MANY_COLUMNS times as many columns as different ones.
+
+        So weights are as good as repetition.
+        """
         d = X.shape[1] - last
-        if MANY_COLUMNS * len(X) > d:
+        rows = X[:, :d]
+        _, places = np.unique(keys_of(rows, np.random.RandomState(0).standard_normal(d)), return_index=True)
+        if MANY_COLUMNS * len(places) > d:
             return None
-        axes = np.linalg.qr(X[:, :d].T.astype(np.float64))[0]
+        axes = np.linalg.qr(rows[np.sort(places)].T.astype(np.float64))[0]
         return cls(block_diag(axes, np.eye(int(last))) if last else axes)
 
     def of_rows(self, rows: Array) -> Array:
