@@ -122,7 +122,7 @@ def affordable(X: Any, targets: int) -> int:
     return 0 if most < FORESEEN else int(min(most, MOST))
 
 
-def sparse_rows(X: Any) -> StoredSparseRows | None:
+def stored_rows(X: Any) -> StoredSparseRows | None:
     """Return rows for a dual system of sparse rows, None where products of dense ones cost less or are more exact."""
     n, p = X.shape
     few = X.nnz < FEW * n * p

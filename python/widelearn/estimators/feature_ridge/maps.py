@@ -13,7 +13,7 @@ from widelearn.features.base import FeatureMap
 from widelearn.kernels import Kernel
 from widelearn.ridge import Moments
 from widelearn.ridge.dual_rows import DualRows, KernelRows, StoredRows
-from widelearn.ridge.sparse_rows import sparse_rows
+from widelearn.ridge.sparse_rows import stored_rows
 from widelearn.runtime import Array, row_blocks
 
 # Rows whose features a map outside the core holds at once, and rows copied at once to leave some out.
@@ -127,7 +127,7 @@ class RidgeFeatures:
     def dual_rows(self, X: Array, fit_intercept: bool) -> DualRows:
         """Return rows for an n x n system: their features, or a kernel that makes those needless."""
         kernel = self.kernel()
-        if self.keeps_sparse(X) and (rows := sparse_rows(X)) is not None:
+        if self.keeps_sparse(X) and (rows := stored_rows(X)) is not None:
             return rows
         if kernel is None:
             return StoredRows(self.transform(X), fit_intercept)
