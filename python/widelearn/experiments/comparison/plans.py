@@ -70,7 +70,7 @@ ALPHAS = powers("alpha", (2, 1, 0, -1, -2, -3, -4), 4)
 NOTHING = Grid()
 
 
-# Columns of rows beyond which networks and Taylor models try fewer settings, and recursive machines a diagonal metric.
+# Columns of rows beyond which networks try fewer settings, and recursive machines a diagonal metric.
 WIDE = 1000
 
 
