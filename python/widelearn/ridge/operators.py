@@ -13,6 +13,8 @@ from widelearn.runtime import Array, available_memory, empty, row_blocks
 HELD_COLUMNS = 256
 # Rows that are compared with their mirror images at once.
 COMPARED_ROWS = 256
+# Bytes of entries that are made at once, to be rounded.
+MADE_BYTES = 24 << 20
 
 
 class Operator(Protocol):
@@ -155,8 +157,10 @@ def cached(operator: Operator, form: Callable[[], Array] | None = None) -> Opera
     if dtype == operator.dtype and form is not None:
         return Dense(form())
     matrix = empty((n, n), dtype)
-    for part in row_blocks(n, HELD_COLUMNS):
-        matrix[part] = operator.columns(np.arange(part.start, part.stop)).T
+    # Rows of so few bytes at a time that the same memory serves for all: new pages cost more than the values.
+    whole = np.arange(n)
+    for part in row_blocks(n, max(MADE_BYTES // (n * operator.dtype.itemsize), 1)):
+        matrix[part] = operator.entries(whole[part], whole)
     return Dense(matrix, None if dtype == operator.dtype else operator)
 
 

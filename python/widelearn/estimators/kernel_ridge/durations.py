@@ -1,4 +1,4 @@
-"""How long a kernel ridge fit on many rows will take, foreseen from one small product, and said before it begins."""
+"""How long a kernel ridge fit on many rows will take, foreseen from small products: what pays, and what is said."""
 
 import time
 from collections.abc import Callable
@@ -15,10 +15,28 @@ from widelearn.runtime import Array, warn
 # Fewer rows are never looked at; fits of so many seconds are announced.
 MANY_ROWS, LONG = 30_000, 600.0
 # The small product of kernel values, and the order of the matrix product whose speed a factorisation has.
-FEW, MORE, ORDER = 256, 2048, 512
+FEW, ORDER = 6144, 512
 # The iterations that preconditioned conjugate gradients usually take to eight digits.
 ITERATIONS = 30
+# Those of a matrix so large that a factor with many columns does not pay, as seen on tables.
+FEWER = 12
+# Matrices of fewer bytes are kept without a look; seconds that writing a byte of a larger one took on a virtual machine
+# whose pages were new to it, and reading a byte.
+LARGE, WRITTEN, READ = 2 << 30, 2.5e-9, 0.08e-9
 UNITS = ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes"))
+
+
+def worth_keeping(problem: KernelProblem) -> bool:
+    """Whether a kernel matrix that fits into memory pays for being written there, by the measured rate of its values.
+
+    New pages cost some systems more than the values that fill them: what a large matrix takes at worst is reckoned
+    with, and few iterations.
+    """
+    n, kernel, dtype = len(problem.X), problem.kernel, kept_type(len(problem.X), problem.X.dtype)
+    if dtype is None or n * n * dtype.itemsize <= LARGE or not isinstance(kernel, Kernel):
+        return dtype is not None
+    made = entry_seconds(kernel, problem)
+    return (WRITTEN + FEWER * READ) * dtype.itemsize + made < FEWER * made
 
 
 def announce(problem: KernelProblem, solver: str, max_iter: int) -> None:
@@ -32,7 +50,7 @@ def announce(problem: KernelProblem, solver: str, max_iter: int) -> None:
         return
     entry, unit = entry_seconds(kernel, problem), product_seconds()
     count, columns = min(ITERATIONS, max_iter), problem.Y.shape[1] + problem.fit_intercept
-    kept = kept_type(n, problem.X.dtype) is not None
+    kept = worth_keeping(problem)
     iterated = n * n * (entry + count * columns * KEPT_ENTRY * unit if kept else count * entry)
     factored = n * n * entry / 2 + n**3 / 3 * unit
     ways = {"pcg": iterated, "cholesky": factored, "auto": min(iterated, factored) if factorable else iterated}
@@ -50,10 +68,10 @@ def announce(problem: KernelProblem, solver: str, max_iter: int) -> None:
 def entry_seconds(kernel: Kernel, problem: KernelProblem) -> float:
     """Return the time of one kernel value in a product with the kernel matrix, measured on a few of the rows."""
     X = problem.X
-    places = np.linspace(0, len(X) - 1, min(FEW + MORE, len(X))).astype(np.intp)
-    few, more = X[places[::9]], X[places]
-    V = np.ones((len(more), problem.Y.shape[1] + problem.fit_intercept), X.dtype)
-    return least_seconds(lambda: kernel.dot(few, more, V)) / (len(few) * len(more))
+    few = X[np.linspace(0, len(X) - 1, min(FEW, len(X))).astype(np.intp)]
+    V = np.ones((len(few), problem.Y.shape[1] + problem.fit_intercept), X.dtype)
+    operator = kernel.operator(few)
+    return least_seconds(lambda: operator @ V) / len(few) ** 2
 
 
 def product_seconds() -> float:

@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 
 from widelearn.estimators.feature_ridge.maps import with_weight
 from widelearn.estimators.feature_ridge.posterior import CentrePosterior, KeptRows, kept_moments
-from widelearn.estimators.kernel_ridge.durations import announce
+from widelearn.estimators.kernel_ridge.durations import announce, worth_keeping
 from widelearn.estimators.kernel_ridge.linear import LinearProblem, by_columns
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, fits
 from widelearn.features import NystromFeatures
@@ -70,17 +70,22 @@ class Solver:
         X, kernel = problem.X, problem.kernel
         if isinstance(kernel, Kernel):
             whole = kernel.operator(X)
-            A: Operator = cached(whole, whole.dense)
+            # A state on disk is gone on from by the same products, whatever this machine's rates are now.
+            keeps = self.checkpoint is not None or worth_keeping(problem)
+            A: Operator = cached(whole, whole.dense) if keeps else whole
         else:
             A = Dense(symmetric_kernel_matrix(X))
         options: dict[str, Any] = {"fit_intercept": problem.fit_intercept, "tol": self.tol, "max_iter": self.max_iter}
         options |= {"random_state": self.seed}
         preconditioner = None
-        if self.solver == "auto" and isinstance(A, Dense) and A.dtype == X.dtype:
+        own = A.matrix if isinstance(A, Dense) and A.dtype == X.dtype else None
+        if self.solver == "auto" and (own is not None or fits(X)):
             preconditioner = worth_iterating(A, alpha, problem.weight, **options)
-            if preconditioner is None:
+            if preconditioner is None and own is None:
+                return problem.factored(alpha)
+            if preconditioner is None and own is not None:
                 # A matrix that is kept can be factored in its place.
-                return problem.factored(alpha, own_kernel_matrix(X) if A.matrix is X else problem.checked(A.matrix))
+                return problem.factored(alpha, own_kernel_matrix(X) if own is X else problem.checked(own))
         options |= {"rank": self.n_components, "callback": self.callback, "checkpoint": self.checkpoint}
         options |= {"preconditioner": preconditioner}
         try:
