@@ -9,7 +9,9 @@ import pytest
 
 from widelearn import KernelRidge
 from widelearn.estimators.kernel_ridge import durations
+from widelearn.estimators.kernel_ridge import solver as solvers
 from widelearn.kernels import RBF
+from widelearn.kernels.operators import KernelOperator
 from widelearn.ridge import operators
 
 
@@ -56,7 +58,33 @@ def test_the_time_is_that_of_the_products(n, seconds, rng, monkeypatch):
     problem = durations.KernelProblem(RBF(0.5), X, X[:, :1], None, fit_intercept=True)
     with pytest.warns(UserWarning, match="made anew in each of about 30 iterations") as caught:
         durations.announce(problem, "pcg", 1000)
-    more = min(n, durations.FEW + durations.MORE)
+    few = min(n, durations.FEW)
     value, unit = re.search(r"about (\d+) (minutes|hours|days)", str(caught[0].message)).groups()
     size = {name: size for size, name in durations.UNITS}[unit]
-    assert abs(float(value) * size - 30 * n * n * seconds / (-(-more // 9) * more)) <= size / 2
+    assert abs(float(value) * size - 30 * n * n * seconds / few**2) <= size / 2
+
+
+@pytest.mark.parametrize(("nanoseconds", "kept"), [(0.2, False), (30.0, True)])
+@pytest.mark.parametrize("solver", ["auto", "pcg"])
+def test_large_matrices_are_kept_where_their_values_are_dear(nanoseconds, kept, solver, table, monkeypatch):
+    problem = durations.KernelProblem(RBF(0.5), table[0], table[1][:, None], None, fit_intercept=True)
+    assert durations.worth_keeping(problem)
+    monkeypatch.setattr(durations, "LARGE", 1000)
+    monkeypatch.setattr(durations, "entry_seconds", lambda *_: 1e-9 * nanoseconds)
+    assert durations.worth_keeping(problem) is kept
+    formed = []
+    monkeypatch.setattr(KernelOperator, "dense", lambda self: formed.append(1) or self.kernel(self.x))
+    monkeypatch.setattr(solvers, "FEW_ROWS", 10)
+    model = KernelRidge(RBF(0.5), 0.1, solver=solver).fit(*table)
+    assert bool(formed) is kept
+    exact = KernelRidge(RBF(0.5), 0.1, solver="cholesky").fit(*table)
+    np.testing.assert_allclose(model.predict(table[0]), exact.predict(table[0]), atol=1e-6)
+
+
+def test_fits_with_a_file_keep_what_fits_whatever_the_rates(table, monkeypatch, tmp_path):
+    monkeypatch.setattr(durations, "LARGE", 1000)
+    monkeypatch.setattr(durations, "entry_seconds", lambda *_: 0.0)
+    formed = []
+    monkeypatch.setattr(KernelOperator, "dense", lambda self: formed.append(1) or self.kernel(self.x))
+    KernelRidge(RBF(0.5), 0.1, solver="pcg", checkpoint=tmp_path / "state").fit(*table)
+    assert formed
