@@ -45,7 +45,7 @@ def test_short_fits_few_rows_other_solvers_and_matrices_say_nothing(table, monke
         KernelRidge(RBF(0.5), 0.1, solver="pcg").fit(X, y)
 
 
-@pytest.mark.parametrize(("n", "seconds"), [(401, 2.0), (1600, 5.0)])
+@pytest.mark.parametrize(("n", "seconds"), [(401, 6.0), (1600, 9.0)])
 def test_the_time_is_that_of_the_products(n, seconds, rng, monkeypatch):
     """A clock on which a product of few rows takes some seconds foretells iterations over all pairs of rows."""
     X = rng.standard_normal((n, 3))
