@@ -4,9 +4,9 @@ import numpy as np
 
 from widelearn.forecast.curves import KernelCurve, Point
 
-# 90 % of a normal law; uncertainty of the slope for each factor e in rows; shares of the predictions' difference, and
-# of that of GCV and left-out errors.
-NORMAL, SLOPE, DISAGREEMENT, UNLIKE = 1.645, 0.03, 0.5, 0.15
+# 90 % of a normal law; uncertainty of the slope for each factor e in rows, and for each factor e in degrees of freedom
+# beyond those that are measured; shares of the predictions' difference, and of that of GCV and left-out errors.
+NORMAL, SLOPE, UNSEEN, DISAGREEMENT, UNLIKE = 1.645, 0.03, 0.07, 0.5, 0.15
 # Widest band, largest standard error of the level, and farthest rows, as multiples of the sample.
 WIDEST, NOISIEST, FARTHEST = 0.30, 0.12, 10.0
 # Squared relative standard error of the level, times the rows, from which squares of left-out errors have heavy tails:
@@ -22,7 +22,7 @@ def half_width(point: Point, reach: float) -> float:
     """Return h of the band exp(± h), for reach times the rows of the sample."""
     apart = min(abs(np.log(point.by_state / point.by_power)), 1.0)
     slope = SLOPE * np.log(max(reach, 1.0))
-    parts = (point.spread, slope, DISAGREEMENT * apart, UNLIKE * point.apart)
+    parts = (point.spread, point.shared, slope, UNSEEN * point.unseen, DISAGREEMENT * apart, UNLIKE * point.apart)
     return float(NORMAL * np.sqrt(np.square(parts).sum()))
 
 

@@ -12,6 +12,8 @@ POWERS: Doubles = -np.arange(0.05, 1.51, 0.05)
 TRUST = 1.0 / np.array([0.07, 0.05, 0.035, 0.025, 0.025])
 # The power law's weight by df1(κ) / M.
 BY_STATE = ((0.5, 2.0), (0.0, 1.0))
+# Rows, as a multiple of the sample, up to which theory is held to the left-out error of all rows.
+HELD = 2.0
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,12 @@ class Point:
     spread: float
     # How far GCV is from left-out errors at the matched state, where that matters: leverages are unlike.
     apart: float = 0.0
-    # The standard error of the log error of the sample itself.
+    # The standard error of the log error of the sample itself, by leaving out groups of rows.
     level: float = 0.0
+    # How far log df1 goes on beyond what is measured.
+    unseen: float = 0.0
+    # The standard error of the log error by the noise that left-out errors share.
+    shared: float = 0.0
 
 
 class KernelCurve:
@@ -41,6 +47,7 @@ class KernelCurve:
             [np.mean([[look.error, *look.without] for look in looks if look.n == n], axis=0) for n in self.sizes]
         ).swapaxes(0, 1)
         self.states = States(self.top, alphas)
+        self._shared = np.sqrt(self.top.shared)
         self._apart = np.minimum(np.abs(np.log(self.top.gcv / self.top.error)), 1.0)
         half = [States(look, alphas) for look in looks if look.n == self.top.n // 2]
         # The states of one half of the rows, where they are measured.
@@ -68,20 +75,31 @@ class KernelCurve:
     def point(self, n: float, alpha: float) -> Point:
         """Return the forecast at n rows and a penalty."""
         by_power, level = self.power(n, alpha), self._at(alpha)[:, -1]
-        changes = level[1:] - level[0]
+        changes, shared = (
+            level[1:] - level[0],
+            float(np.interp(np.log(max(alpha, 1e-300)), self.log_alphas, self._shared)),
+        )
         own = jackknife(changes)
         if n <= self.n or not self.states.known:
             level_error = float(np.exp(by_power))
-            return Point(level_error, level_error, level_error, own, level=own)
+            return Point(level_error, level_error, level_error, own, level=own, shared=shared)
         x = self.states.matched(n, alpha)
-        by_state = float(np.log(self.states.error(n, x)))
+        by_state = float(np.log(self.states.error(n, x))) + self._held(n, alpha, float(level[0]))
         weight = float(np.interp(float(self.states.df1(x)) / self.n, *BY_STATE))
         error = (1.0 - weight) * by_state + weight * by_power
         if weight < 1.0:
             changes = weight * changes + (1.0 - weight) * self.states.deviations(x)
+            shared = weight * shared + (1.0 - weight) * self.states.shared(x) ** 0.5
         apart = (1.0 - weight) * float(np.interp(x, np.log(self.top.kappa), self._apart))
         one, two, both = (float(np.exp(log)) for log in (by_state, by_power, error))
-        return Point(both, one, two, jackknife(changes), apart, own)
+        return Point(both, one, two, jackknife(changes), apart, own, self.states.unseen(x), shared)
+
+    def _held(self, n: float, alpha: float, level: float) -> float:
+        """Return what theory's log error lacks at the sample's rows; less for more rows, nothing from twice on."""
+        share = 1.0 - float(np.log(n / self.n) / np.log(HELD))
+        if share <= 0.0:
+            return 0.0
+        return share * (level - float(np.log(self.states.error(self.n, self.states.matched(self.n, alpha)))))
 
 
 def power_laws(log_errors: Doubles, x: Doubles, weight: Doubles, reach: float) -> tuple[Doubles, Doubles]:

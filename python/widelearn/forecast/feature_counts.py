@@ -47,4 +47,5 @@ def feature_point(curve: KernelCurve, n: float, n_features: float, alpha: float)
     error, x = feature_error(curve.states, n, n_features, alpha)
     other = curve.halves
     beside = feature_error(other, n, n_features, alpha)[0] if other is not None else error
-    return Point(error, error, beside, jackknife(curve.states.deviations(x)))
+    spread, shared = jackknife(curve.states.deviations(x)), curve.states.shared(x) ** 0.5
+    return Point(error, error, beside, spread, unseen=curve.states.unseen(x), shared=shared)

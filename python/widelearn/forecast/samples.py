@@ -21,6 +21,8 @@ ROUNDING = 1e-13
 # Blocks of a sample: how many parts, and how many of those are looked at; fewest rows of a part.
 BLOCKS = ((1, 1), (2, 2), (4, 4), (8, 8), (16, 8))
 FEWEST_ROWS = 40
+# Random signs by which a trace is estimated.
+PROBES = 4
 # Groups of rows that are left out, one after the other, to see how forecasts depend on the sample.
 GROUPS = 16
 
@@ -43,6 +45,9 @@ class Sample:
         The generalised cross-validation error (‖R y‖² / n) / (tr R / n)².
     without : ndarray of shape (g, a)
         E without the rows of one of g groups.
+    shared : ndarray of shape (a,)
+        Squared relative standard error of E that the rows' errors share, by noise of the targets: 2 Σ_i≠j A_ij² /
+        (tr A)² for one target, A = D⁻¹ R² D⁻¹ and D the diagonal of R. Groups left out do not show it.
     rows : ndarray of shape (n,)
         Which rows of the sample these are.
     left_out : ndarray of shape (a, n, t), float32, or None
@@ -55,6 +60,7 @@ class Sample:
     error: Doubles
     gcv: Doubles
     without: Doubles
+    shared: Doubles
     rows: NDArray[np.intp]
     left_out: NDArray[np.float32] | None = None
 
@@ -73,17 +79,24 @@ class Sample:
         W = 1.0 / (values[:, None] + alphas)
         diagonal, of_square = squares @ W, squares @ (W * W)
         error, without, kept = np.empty(len(alphas)), np.empty((GROUPS, len(alphas))), []
+        shared, signs = np.empty(len(alphas)), np.random.default_rng(0).choice([-1.0, 1.0], (n, PROBES))
         for j, w in enumerate(W.T):
             q = (U @ (c * w[:, None])) / diagonal[:, j, None]
             by_row = np.square(q).mean(axis=1)
             error[j] = by_row.mean()
             without[:, j] = (by_row.sum() - np.bincount(group, by_row, minlength=GROUPS)) / others
+            d = diagonal[:, j, None]
+            squared = np.square(U @ (w[:, None] ** 2 * (U.T @ (signs / d))) / d).sum() / PROBES
+            own = of_square[:, j] / diagonal[:, j] ** 2
+            between = q.T @ q
+            alike = np.square(between).sum() / np.trace(between) ** 2
+            shared[j] = 2.0 * alike * max(squared - np.square(own).sum(), 0.0) / own.sum() ** 2
             if keep:
                 kept.append((Y - q).astype(np.float32))
         trace = W.sum(axis=0)
         gcv = np.square(c).mean(axis=1) @ (W * W) * n / trace**2
         inflation = (of_square / diagonal**2).mean(axis=0)
-        return cls(n, 1.0 / trace, inflation, error, gcv, without, rows, np.array(kept) if keep else None)
+        return cls(n, 1.0 / trace, inflation, error, gcv, without, shared, rows, np.array(kept) if keep else None)
 
 
 def penalties(asked: Doubles) -> Doubles:
