@@ -22,7 +22,9 @@ def half_width(point: Point, reach: float) -> float:
     """Return h of the band exp(± h), for reach times the rows of the sample."""
     apart = min(abs(np.log(point.by_state / point.by_power)), 1.0)
     slope = SLOPE * np.log(max(reach, 1.0))
-    parts = (point.spread, point.shared, slope, UNSEEN * point.unseen, DISAGREEMENT * apart, UNLIKE * point.apart)
+    # The predictions differ by what theory goes on with, which counts once.
+    theory = max(UNSEEN * point.unseen, DISAGREEMENT * apart)
+    parts = (point.spread, point.shared, slope, theory, UNLIKE * point.apart)
     return float(NORMAL * np.sqrt(np.square(parts).sum()))
 
 
