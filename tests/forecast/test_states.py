@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 
+from widelearn.forecast import samples
+from widelearn.forecast.curves import KernelCurve
 from widelearn.forecast.feature_counts import feature_error
 from widelearn.forecast.samples import GRID, Sample, blocks, with_intercept
 from widelearn.forecast.states import States, nonnegative
@@ -26,6 +28,33 @@ def test_a_sample_is_what_refits_without_each_row_say(rng):
         assert found.error[j] == pytest.approx(np.mean(q**2), rel=1e-10)
         assert found.kappa[j] == pytest.approx(1 / np.trace(R), rel=1e-10)
         assert found.inflation[j] == pytest.approx(np.mean(np.diag(R @ R) / np.diag(R) ** 2), rel=1e-10)
+
+
+def test_the_error_of_pure_noise_varies_as_groups_and_the_shared_part_say(rng, monkeypatch):
+    """The relative variance of E of normal targets is that of its rows alone and what they share."""
+    X, n = rng.standard_normal((120, 2)), 120
+    K, alphas = RBF()(X), np.array([0.01, 0.1, 1.0])
+    draws = rng.standard_normal((n, 4000))
+    monkeypatch.setattr(samples, "PROBES", 2000)
+    shared = Sample.of(K, draws[:, :1], alphas, np.arange(n)).shared
+    for j, alpha in enumerate(alphas):
+        R = np.linalg.inv(K + alpha * np.eye(n))
+        A = R @ R / np.outer(np.diag(R), np.diag(R))
+        errors = np.einsum("ik,ij,jk->k", draws, A, draws)
+        rows = 2.0 * np.sum(np.diag(A) ** 2) / np.trace(A) ** 2
+        # 4,000 draws know the variance to 2 or 3 %, and so many signs the trace.
+        assert errors.var() / errors.mean() ** 2 == pytest.approx(rows + shared[j], rel=0.08)
+        assert shared[j] > 0.1 * rows
+
+
+def test_theory_is_held_to_the_left_out_error_near_the_sample(rng):
+    X, y = rng.standard_normal((300, 3)), rng.standard_normal((300, 1))
+    y += np.sin(2 * X[:, :1])
+    curve = KernelCurve(blocks(RBF()(X), y, GRID, np.random.default_rng(0)), GRID)
+    at = curve.point(300, 0.3).error
+    assert curve.point(300.01, 0.3).by_state == pytest.approx(at, rel=1e-3)
+    free = curve.states.error(600, curve.states.matched(600, 0.3))
+    assert curve.point(600, 0.3).by_state == pytest.approx(free, rel=1e-12)
 
 
 def test_the_added_constant_is_a_free_intercept(rng):

@@ -75,10 +75,8 @@ class KernelCurve:
     def point(self, n: float, alpha: float) -> Point:
         """Return the forecast at n rows and a penalty."""
         by_power, level = self.power(n, alpha), self._at(alpha)[:, -1]
-        changes, shared = (
-            level[1:] - level[0],
-            float(np.interp(np.log(max(alpha, 1e-300)), self.log_alphas, self._shared)),
-        )
+        changes = level[1:] - level[0]
+        shared = float(np.interp(np.log(max(alpha, 1e-300)), self.log_alphas, self._shared))
         own = jackknife(changes)
         if n <= self.n or not self.states.known:
             level_error = float(np.exp(by_power))
