@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.metrics import r2_score
 
 
 class RSquared:
@@ -35,4 +34,7 @@ class RSquared:
             found = 1.0 - (left @ left) / total if (total := float(about @ about)) > 0.0 else np.nan
             if np.isfinite(found):
                 return float(found)
+        # With it come a progress bar and half of scikit-learn, which an import of the package need not wait for.
+        from sklearn.metrics import r2_score
+
         return float(r2_score(y, values, sample_weight=sample_weight))
