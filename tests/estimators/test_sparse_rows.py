@@ -31,6 +31,8 @@ def exact(X: np.ndarray, y: np.ndarray, alpha: np.ndarray, weight: np.ndarray, i
 def always(monkeypatch):
     """Let iterations be tried whatever they cost."""
     monkeypatch.setattr(systems, "affordable", lambda X, targets: 400)
+    # Fits to as many rows as columns keep no moments then.
+    monkeypatch.setattr(systems, "KEPT", 0)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -100,6 +102,29 @@ def test_penalties_are_chosen_as_of_dense_rows(cv, shape):
     assert model.alpha_ == dense.alpha_
     np.testing.assert_allclose(model.best_score_, dense.best_score_, rtol=1e-8)
     np.testing.assert_allclose(model.coef_, dense.coef_, atol=1e-8 * np.abs(dense.coef_).max())
+
+
+@pytest.mark.parametrize("shape", [(3000, 150), (150, 3000)])
+def test_sparse_rows_keep_what_dense_ones_do(shape):
+    rng = np.random.default_rng(6)
+    places = rng.integers(0, shape[1], (shape[0], 3)).ravel()
+    X = sparse.csr_matrix((rng.random(len(places)), places, np.arange(shape[0] + 1) * 3), shape)
+    y = rng.integers(0, 2, shape[0]).astype(float)
+    assert systems.affordable(X, 1)
+    model, dense = (wl.FeatureRidge("passthrough").fit(rows, y) for rows in (X, X.toarray()))
+    for one, other in zip(*(found.predict(X[:9], return_std=True) for found in (model, dense)), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-7)
+    np.testing.assert_allclose(model.predict_interval(X[:9]), dense.predict_interval(X[:9]), rtol=1e-7)
+    classes = [wl.FeatureRidgeClassifier("passthrough").fit(rows, y).predict_proba(X[:9]) for rows in (X, X.toarray())]
+    np.testing.assert_allclose(*classes, atol=1e-7)
+
+
+@pytest.mark.parametrize("intercept", [False, True])
+def test_squares_that_overflow_are_refused_as_those_of_dense_rows(intercept, always):
+    X = drawn(np.random.default_rng(7), 40, 90, 0.0) * 1e200
+    for rows in (X, X.toarray()):
+        with pytest.raises(ValueError, match="squares of the features overflow float64"):
+            wl.FeatureRidge("passthrough", fit_intercept=intercept).fit(rows, np.arange(40.0))
 
 
 def test_nothing_is_made_dense(monkeypatch):

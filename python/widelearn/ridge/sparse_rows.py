@@ -41,15 +41,15 @@ class SparseProblem:
         self.weight = np.ones(X.shape[0]) if weight is None else weight.astype(np.float64, copy=False)
         self.root, self.total = np.sqrt(self.weight), float(self.weight.sum())
         squares = self.X.copy()
-        np.square(squares.data, out=squares.data)
-        whole = squares.T @ self.weight
-        mean = self.X.T @ self.weight / self.total
-        # Sums of squares about the mean.
-        self.spread = np.maximum(whole - self.total * mean**2, 0.0)
-        # Where a column is far from zero, sums of stored values lose what it differs in.
-        self.far = bool((whole > (1.0 + FAR**2) * self.spread).any())
-        self.mean = mean if fit_intercept else np.zeros(len(mean))
-        self.spread = self.spread if fit_intercept else whole
+        with np.errstate(over="ignore", invalid="ignore"):
+            np.square(squares.data, out=squares.data)
+            whole = squares.T @ self.weight
+            mean = self.X.T @ self.weight / self.total if fit_intercept else np.zeros(self.X.shape[1])
+            # Sums of squares about the mean.
+            spread = np.maximum(whole - self.total * mean**2, 0.0)
+            # Where a column is far from zero, sums of stored values lose what it differs in; so where squares overflow.
+            self.far = not (np.isfinite(whole).all() and (whole <= (1.0 + FAR**2) * spread).all())
+        self.mean, self.spread = mean, spread
 
     def times(self, C: Array) -> Array:
         """Return A C, of coefficients (p, t)."""
@@ -66,7 +66,7 @@ class SparseProblem:
         With g the half of the gradient of ‖S (y - X c - b)‖² + alpha ‖c‖², fitted values are wrong by no more than
         ‖A (A'A + alpha)⁻¹ g‖ <= ‖g‖ / (2 √alpha).
         """
-        if not (alpha > 0).all() or (self.fit_intercept and self.far):
+        if self.far or not (alpha > 0).all():
             return None
         origin = self.weight @ y / self.total if self.fit_intercept else np.zeros(y.shape[1])
         Y = (y - origin) * self.root[:, None]

@@ -134,17 +134,21 @@ class RowProblem:
         """Solve by iterations on the values that sparse rows store; None where those do not pay, or fail.
 
         With the solution comes what makes its Gaussian process: of as many rows as columns nothing that is small.
+        Few columns are left to the dense system, which keeps their moments for one.
         """
         if not self.features.keeps_sparse(self.X):
             return None
         X, Y, weight = with_weight(self.X, self.Y, self.weight)
+        wide = self.features.is_wide(*X.shape)
+        if not wide and self.features.n_features <= KEPT:
+            return None
         most, Y = affordable(X, Y.shape[1]), Y.astype(np.float64)
         if not most:
             return None
         found = SparseProblem(X, weight, fit_intercept=self.fit_intercept).solve(Y, alpha, most)
         if found is None:
             return None
-        if not self.features.is_wide(*X.shape):
+        if not wide:
             return found, lambda solution, penalties: None
         weight = None if weight is None else weight.astype(np.float64)
         return found, partial(row_posterior, self.features, (X, Y, weight), self.fit_intercept)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from widelearn.runtime import Array, warn
 # Fewer rows are never looked at; fits of so many seconds are announced.
 MANY_ROWS, LONG = 30_000, 600.0
 # The small product of kernel values, and the order of the matrix product whose speed a factorisation has.
-FEW, ORDER = 6144, 512
+FEW, MORE, QUICK, ORDER = 1024, 6144, 0.05, 512
 # The iterations that preconditioned conjugate gradients usually take to eight digits.
 ITERATIONS = 30
 # Those of a matrix so large that a factor with many columns does not pay, as seen on tables.
@@ -26,16 +27,16 @@ LARGE, WRITTEN, READ = 2 << 30, 2.5e-9, 0.08e-9
 UNITS = ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes"))
 
 
-def worth_keeping(problem: KernelProblem) -> bool:
+def worth_keeping(problem: KernelProblem, made: float | None = None) -> bool:
     """Whether a kernel matrix that fits into memory pays for being written there, by the measured rate of its values.
 
     New pages cost some systems more than the values that fill them: what a large matrix takes at worst is reckoned
-    with, and few iterations.
+    with, and few iterations. `made` is that rate, where it is known.
     """
     n, kernel, dtype = len(problem.X), problem.kernel, kept_type(len(problem.X), problem.X.dtype)
     if dtype is None or n * n * dtype.itemsize <= LARGE or not isinstance(kernel, Kernel):
         return dtype is not None
-    made = entry_seconds(kernel, problem)
+    made = entry_seconds(kernel, problem) if made is None else made
     return (WRITTEN + FEWER * READ) * dtype.itemsize + made < FEWER * made
 
 
@@ -50,7 +51,7 @@ def announce(problem: KernelProblem, solver: str, max_iter: int) -> None:
         return
     entry, unit = entry_seconds(kernel, problem), product_seconds()
     count, columns = min(ITERATIONS, max_iter), problem.Y.shape[1] + problem.fit_intercept
-    kept = worth_keeping(problem)
+    kept = worth_keeping(problem, entry)
     iterated = n * n * (entry + count * columns * KEPT_ENTRY * unit if kept else count * entry)
     factored = n * n * entry / 2 + n**3 / 3 * unit
     ways = {"pcg": iterated, "cholesky": factored, "auto": min(iterated, factored) if factorable else iterated}
@@ -66,12 +67,18 @@ def announce(problem: KernelProblem, solver: str, max_iter: int) -> None:
 
 
 def entry_seconds(kernel: Kernel, problem: KernelProblem) -> float:
-    """Return the time of one kernel value in a product with the kernel matrix, measured on a few of the rows."""
-    X = problem.X
-    few = X[np.linspace(0, len(X) - 1, min(FEW, len(X))).astype(np.intp)]
-    V = np.ones((len(few), problem.Y.shape[1] + problem.fit_intercept), X.dtype)
-    operator = kernel.operator(few)
-    return least_seconds(lambda: operator @ V) / len(few) ** 2
+    """Return the time of one kernel value in a product with the kernel matrix, measured on a few of the rows.
+
+    Where those are too quick to tell, on more.
+    """
+    X, took = problem.X, 0.0
+    for count in (FEW, MORE):
+        rows = X[np.linspace(0, len(X) - 1, min(count, len(X))).astype(np.intp)]
+        V = np.ones((len(rows), problem.Y.shape[1] + problem.fit_intercept), X.dtype)
+        took = least_seconds(partial(kernel.operator(rows).__matmul__, V))
+        if took > QUICK or len(rows) == len(X):
+            break
+    return took / len(rows) ** 2
 
 
 def product_seconds() -> float:
