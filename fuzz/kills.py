@@ -120,7 +120,8 @@ def outcome(folder: Path) -> dict[str, Any]:
         elif path.suffix == ".npy":
             found[name] = np.load(path, allow_pickle=False).tolist()
         elif path.suffix == ".csv":
-            found[name] = [cleared(row) for row in csv.DictReader(path.open(encoding="utf-8", newline=""))]
+            with path.open(encoding="utf-8", newline="") as stream:
+                found[name] = [cleared(row) for row in csv.DictReader(stream)]
         elif path.suffix in {".jsonl", ".svg"}:
             found[name] = path.read_text(encoding="utf-8")
         elif path.suffix == ".png":
