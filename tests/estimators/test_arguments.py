@@ -24,7 +24,7 @@ def test_an_unknown_argument_names_the_class(family):
             kind().fit()
 
 
-@pytest.mark.parametrize("family", [wl.RecursiveFeatureMachine])
+@pytest.mark.parametrize("family", [wl.RandomFeatures, wl.NystromFeatures])
 def test_weights_where_there_are_none(family):
     with pytest.raises(TypeError, match=rf"^{family.__name__}\.fit\(\) .*'sample_weight'. It takes: X, y\."):
         family().fit(X, X[:, 0], sample_weight=np.ones(30))

@@ -84,6 +84,8 @@ class KernelProblem:
     fit_intercept: bool
     # Takes what is known of the inverses of the kernel matrix with penalties, where it is asked for.
     inverses: Inverses | None = None
+    # The error of fitted values, relative to the targets, up to which float32 rows are solved in float32.
+    tolerance: float = SINGLE
     # What chose the penalty: the kernel matrix of refits to folds, or the path of left-out rows.
     _kept: Array | None = field(default=None, init=False)
     _path: DualPath | None = field(default=None, init=False)
@@ -136,7 +138,7 @@ class KernelProblem:
             found = self._solved(alpha, self.matrix(np.float32) if K is None else K, fallback=False)
         except np.linalg.LinAlgError:
             return None
-        return found if found.error <= SINGLE else None
+        return found if found.error <= self.tolerance else None
 
     def diagonal(self) -> Array:
         """Return the diagonal of the kernel matrix."""
@@ -154,7 +156,7 @@ class KernelProblem:
             diagonal = root[:, 0] ** 2 * self.diagonal()[kept]
             options: dict[str, Any] = {"fit_intercept": self.fit_intercept}
             error = fit_error(diagonal, coef / root, root * Y, root[:, 0], roundoff(np.float32), **options)
-            dtype = np.dtype(np.float32 if error <= SINGLE else np.float64)
+            dtype = np.dtype(np.float32 if error <= self.tolerance else np.float64)
         found = found._replace(coef=found.coef.astype(dtype, copy=False), offset=found.offset.astype(dtype))
         return KernelModel(self.kernel, rows, found, self.X.dtype)
 

@@ -25,6 +25,7 @@ from widelearn.features.state import refitting, snapshot
 from widelearn.kernels import Kernel, Laplace, as_kernel
 from widelearn.kernels.gradients import check_radial
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
+from widelearn.ridge.paths import check_alphas
 from widelearn.runtime import Array, capped, check_memory, one_blas_thread
 
 # Up to so many rows, factors are too small for the threads of BLAS.
@@ -73,21 +74,32 @@ class BaseRecursive(DefaultObjects, BaseEstimator):
 
     _stands_for: ClassVar[dict[str, Any]] = {"kernel": lambda kernel: as_kernel(kernel, Laplace())}
     _read: Callable[..., Rows]
+    M_: Array
     _in_doubles = True
     _accept_sparse = False
 
     @checks_parameters()
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit to rows `X` (n, d) and targets or labels `y` (n,) or (n, t), and return the estimator."""
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit to rows `X` (n, d) and targets or labels `y` (n,) or (n, t), and return the estimator.
+
+        Weights are those of squared errors, in fits, choices and the average of gradients; a row of weight 2 is two.
+        """
         with refitting(self) as draft:
             refuse_lazy(X, type(self).__name__)
-            learn(draft, draft._read(X, y, None))
+            learn(draft, draft._read(X, y, sample_weight))
         return self
 
     @property
     def _flat(self) -> bool:
         """Whether there is one target and no targets' axis."""
         return vars(self)["dual_coef_"].ndim == 1
+
+    @property
+    def feature_importances_(self) -> Array:
+        """The diagonal of the metric over its trace."""
+        M = self.M_
+        own = M if M.ndim == 1 else np.diag(M)
+        return own / own.sum()
 
     def predict(self, X: ArrayLike) -> Array:
         """Return the values at the rows of `X`, of shape (n,) or (n, t)."""
@@ -110,11 +122,27 @@ class BaseRecursive(DefaultObjects, BaseEstimator):
 
 
 def recursion_of(draft: Any, units: Units) -> Recursion:
-    """Return the recursion of an estimator, whose callback is told errors in the user's units."""
-    found, callback, one = Recursion.of(draft), draft.callback, units.of_one()
+    """Return the recursion of an estimator in some units; its callback is told errors in the user's."""
+    found, callback, one = Recursion.of(draft), draft.callback, replace(units.of_one(), weight=0)
+    found = replace(found, alphas=units.penalties(check_alphas(draft.alphas)))
     if callback is None or one.targets is None:
         return found
     return replace(found, callback=lambda t, error: callback(t, float(one.squares(np.array([error]), SCORE)[0])))
+
+
+def distinct(X: Array, Y: Array, weight: Array | None) -> tuple[Array, Array, Array | None, Array]:
+    """Return rows and targets of which no two are equal, with the sum of their weights, and an order of their own.
+
+    Rows keep their places; the order does not depend on these, so that what is chosen by it does not either.
+    """
+    keys = np.ascontiguousarray(np.column_stack([X, Y]) + 0.0)
+    whole = keys.view(np.dtype((np.void, keys.shape[1] * keys.itemsize)))[:, 0]
+    _, first, which = np.unique(whole, return_index=True, return_inverse=True)
+    if len(first) == len(X):
+        return X, Y, weight, first
+    rank = np.argsort(first)
+    total = np.bincount(which, weights=weight).astype(np.float64)[rank]
+    return X[first[rank]], Y[first[rank]], total, np.argsort(rank)
 
 
 def learn(draft: Any, rows: Rows) -> None:
@@ -123,28 +151,30 @@ def learn(draft: Any, rows: Rows) -> None:
         raise ValueError("kernel='precomputed' has no gradients: give the rows and RBF, Laplace or Matern.")
     kernel: Kernel = clone(as_kernel(draft.kernel, Laplace()))
     check_radial(kernel)
-    if rows.weight is not None and not rows.weight.any():
-        raise ValueError("All rows have weight zero: give at least one class a positive weight.")
-    # Gradients of all targets are added up, and penalties stand beside weights of about 1.
-    rows = rows.in_units(weights=False, shared=True)
-    X, Y, weight = with_weight(*rows[:3])
+    rows.check_weight()
+    # Gradients of all targets are added up.
+    rows = rows.in_units(shared=True)
+    units = rows.units
+    X, Y, weight, order = distinct(*with_weight(*rows[:3]))
     d = X.shape[1]
     full = 0 if draft.metric == "diagonal" else METRICS * 8 * d * d
     check_memory(full, f"The metric of {d} columns and its root", "Take metric='diagonal'.")
     rng = check_random_state(0 if draft.random_state is None else draft.random_state)
-    order = rng.permutation(len(X))
-    mean, scale = X.mean(axis=0, dtype=np.float64), np.ones(X.shape[1])
+    order = order[rng.permutation(len(X))]
+    mean, scale = np.average(X.astype(np.float64, copy=False), axis=0, weights=weight), np.ones(d)
     if draft.standardize:
-        spread = X.std(axis=0, dtype=np.float64)
+        spread = np.sqrt(np.average(np.square(X - mean), axis=0, weights=weight))
         scale = np.where(spread > 10 * np.finfo(X.dtype).eps * np.abs(mean), spread, 1.0)
     Z = ((X - mean) / scale).astype(X.dtype)
     with one_blas_thread() if len(X) <= FEW_ROWS else nullcontext():
         problem = KernelProblem(kernel, Z, Y, weight, draft.fit_intercept)
-        model, M, root, run = recursion_of(draft, rows.units).learn(problem, order)
-    model = model.in_original(rows.units)
+        model, M, root, run = recursion_of(draft, units).learn(problem, order)
+    model = model.in_original(units)
     dual = model.solution.coef.astype(np.float64, copy=False)
-    about = rows.units.original(Y, "The targets") - (model.solution.offset if draft.fit_intercept else 0.0)
-    penalties = np.full(Y.shape[1], run.alphas[run.best])
+    about = units.original(Y, "The targets") - (model.solution.offset if draft.fit_intercept else 0.0)
+    alphas = check_alphas(draft.alphas)
+    alpha = float(alphas[np.flatnonzero(units.penalties(alphas) == run.alphas[run.best])[0]])
+    weight, penalties = None if weight is None else np.ldexp(weight, units.weight), np.full(Y.shape[1], alpha)
     posterior = RowPosterior(model.kernel, np.asarray(model.rows), weight, penalties, dual=dual, about=about)
     posterior.fit_intercept = draft.fit_intercept
     model = replace(model, posterior=posterior)
@@ -152,7 +182,7 @@ def learn(draft: Any, rows: Rows) -> None:
     draft.M_, draft.root_, draft.X_fit_, draft.kernel_ = M.astype(Z.dtype), root, model.rows, model.kernel
     coef, offset = model.solution[:2]
     draft.dual_coef_, draft.intercept_ = (coef[:, 0], offset[0]) if rows.flat else (coef, offset)
-    draft.n_iter_, draft.alpha_ = run.best, run.alphas[run.best]
+    draft.n_iter_, draft.alpha_ = run.best, alpha
     history = np.array([[float(errors.mean())] for errors in run.history])
-    draft.history_ = rows.units.of_one().squares(history, SCORE)[:, 0]
+    draft.history_ = replace(units.of_one(), weight=0).squares(history, SCORE)[:, 0]
     draft.best_score_ = -float(draft.history_[run.best])

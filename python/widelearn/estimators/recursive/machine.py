@@ -30,15 +30,15 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     k_M(x, x') = k(√M x, √M x') for a kernel k of the distance. M starts as the identity; after each fit, which
     minimises Σ_i (y_i - f(x_i))² + alpha a'K_M a, it becomes c G^exponent, G = (1/n) Σ_i ∇f(x_i) ∇f(x_i)' the average
     gradient outer product (several targets add theirs up) and c such that the trace is d. Directions along which f does
-    not change fade out. Iteration and penalty are chosen by leave-one-out errors in closed form; iteration 0, the
-    kernel itself, is among them.
+    not change fade out. Iteration and penalty are chosen by errors of rows that a fit and its metric have not seen;
+    iteration 0, the kernel itself, is among them.
 
     Parameters
     ----------
     kernel : RBF, Laplace, Matern, str or None, default=None
         A function of the Euclidean distance, "rbf" or "laplace"; None means ``Laplace()``. Others have no gradient
         here and are refused. Where ``gamma`` is None the length is chosen: 0.5, 1, 2 or 4 times the median distance
-        of at most 1,000 rows, which have the smallest leave-one-out error. A number is kept, and so is Matern's length.
+        of at most 600 rows, which have the smallest leave-one-out error. A number is kept, and so is Matern's length.
     alphas : array-like of shape (n_alphas,), default=(0.0001, ..., 1000.0)
         Penalties to choose from, non-negative; by default the powers of ten.
     n_iter : int, default=5
@@ -48,8 +48,8 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     exponent : float, default=0.5
         Power s of the outer product; 1 is that of the source, which in few rows learns faster than it should.
     n_folds : int, default=2
-        Folds of the rows in the choice, at most 1,000. The metric for a fold is that of the others: more folds see
-        more rows, and cost more.
+        Folds of at most 1,000 rows in the choice, at most 1,000. The metric for a fold is that of the others: more
+        folds see more rows, and cost more.
     standardize : bool, default=True
         Whether columns are divided by their standard deviations, so that their units do not matter. Without it,
         rotating the rows changes nothing of a "full" metric's predictions.
@@ -58,7 +58,7 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     random_state : int, RandomState or None, default=None
         Source of the folds and samples of rows; None is 0, so that fits are repeatable.
     callback : callable, default=None
-        Called in the choice, after every iteration of each run (see Notes), with its number and leave-one-out error.
+        Called in the choice, after every iteration of each run (see Notes), with its number and mean squared error.
 
     Attributes
     ----------
@@ -75,12 +75,15 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     n_iter_ : int
         The chosen iteration: how often the metric was changed. 0 is kernel ridge.
     history_ : ndarray of shape (n_iter + 1,)
-        Mean squared leave-one-out error of every iteration of the kept run, over rows and targets; shorter if gradients
-        vanish.
+        Mean squared error of unseen rows after every iteration of the kept run, over rows and targets; shorter if
+        gradients vanish, or two iterations were no better than one before.
     best_score_ : float
         Minus that of the chosen iteration.
+    feature_importances_ : ndarray of shape (d,)
+        The diagonal of the metric over its trace: each standardised column's share.
     X_fit_ : ndarray of shape (n, d)
-        The rows as the kernel sees them, (x - mean_) / scale_ times root_.
+        The rows as the kernel sees them, (x - mean_) / scale_ times root_; equal rows with equal targets once, and none
+        of weight zero.
     dual_coef_ : ndarray of shape (n,) or (n, n_targets)
         Dual coefficients a.
     intercept_ : float or ndarray of shape (n_targets,)
@@ -104,21 +107,24 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
 
     Notes
     -----
-    A row's leave-one-out error under a metric that its own target shaped is too small: in pure noise it falls with
-    every iteration. So the choice gives each fold of the rows the metric of the other folds, and takes the
-    leave-one-out errors of its rows in the fit to all rows under that metric. An iteration is taken only where its mean
-    error is below that of iteration 0 by more than two standard errors of the rows' differences. Metrics of fewer rows
-    are worse, so the choice errs on the side of the kernel itself. Then all rows iterate as often as was chosen, with
-    the penalties chosen for each iteration: the best at iteration 0, and next to the one before from there on. Where
+    A row's error under a metric that its own target shaped is too small: in pure noise it falls with every iteration.
+    Of at most 1,000 rows the choice gives each fold the metric of the other folds, and takes the leave-one-out errors
+    of its rows, in closed form, in the fit to all rows under that metric; then all rows iterate as often as was
+    chosen. Of more rows a quarter, at most 2,000, is held out; the metric and the fits that predict them are those of
+    at most 2,500 others, and the last fit, to all rows, keeps this metric. An iteration is taken only where its mean
+    error is below that of iteration 0 by more than two standard errors of the rows' differences. Penalties are
+    chosen for each iteration by going on from the one before, in one direction, while errors fall. Where
     the kernel itself does best by giving up, at a penalty above 0.1 (k(x, x) is 1), gradients under that penalty show
     nothing: then a second run of iterations, whose gradients are those of fits with a penalty of at most 0.1, is tried
-    too, and the better one kept. More than 3,000 rows leave the choice to a sample of that many, and gradients are
-    averaged over at most 8,000.
+    too; so is one of at most 0.001, as long as it is better than the others. The best is kept. Equal rows with equal
+    targets count as one of their weight, so that a weight of 2 is two rows, and no row is judged by its twin.
 
-    With n rows and t targets the choice costs up to 3 n_folds n³ flops an iteration of a run, each final iteration
-    n³ / 3 + 2 n² d t, and lengths four decompositions of at most 1,000 rows. The kernel matrix and its factor take 16
-    n² bytes; gradients are products of a tile of h'(r)/r, k = h(r), with n x d numbers, so nothing of size n x n x d is
-    ever there, and a full metric takes 32 d² bytes. float32 data are computed in float32, factors in float64.
+    With n <= 1,000 rows of d columns and t targets an iteration of the choice costs up to 4 n_folds n³ / 3 flops; of
+    more it costs two fits and one gradient of m <= 2,500 rows, 2 m³ / 3 + 2 m² d t, in float32 where that moves no
+    fitted value by more than 1 % of the targets. Lengths cost four decompositions of at most 600 rows, the last fit
+    n³ / 3. The kernel matrix and its factor take 16 n² bytes; gradients are products of a tile of h'(r)/r, k = h(r),
+    with n x d numbers, so nothing of size n x n x d is ever there, and a full metric takes 32 d² bytes. float32 data
+    are computed in float32, factors in float64.
 
     References
     ----------
@@ -181,7 +187,7 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
     kernel : RBF, Laplace, Matern, str or None, default=None
         A function of the Euclidean distance, "rbf" or "laplace"; None means ``Laplace()``. Others have no gradient
         here and are refused. Where ``gamma`` is None the length is chosen: 0.5, 1, 2 or 4 times the median distance
-        of at most 1,000 rows, which have the smallest leave-one-out error. A number is kept, and so is Matern's length.
+        of at most 600 rows, which have the smallest leave-one-out error. A number is kept, and so is Matern's length.
     alphas : array-like of shape (n_alphas,), default=(0.0001, ..., 1000.0)
         Penalties to choose from, non-negative; by default the powers of ten.
     n_iter : int, default=5
@@ -191,8 +197,8 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
     exponent : float, default=0.5
         Power s of the outer product; 1 is that of the source, which in few rows learns faster than it should.
     n_folds : int, default=2
-        Folds of the rows in the choice, at most 1,000. The metric for a fold is that of the others: more folds see
-        more rows, and cost more.
+        Folds of at most 1,000 rows in the choice, at most 1,000. The metric for a fold is that of the others: more
+        folds see more rows, and cost more.
     standardize : bool, default=True
         Whether columns are divided by their standard deviations, so that their units do not matter. Without it,
         rotating the rows changes nothing of a "full" metric's predictions.
@@ -201,7 +207,7 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
     random_state : int, RandomState or None, default=None
         Source of the folds and samples of rows; None is 0, so that fits are repeatable.
     callback : callable, default=None
-        Called in the choice, after every iteration of each run (see Notes), with its number and leave-one-out error.
+        Called in the choice, after every iteration of each run (see Notes), with its number and mean squared error.
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes, in the fits, the errors and the average of the gradients; a list has a dict for each
         label of an indicator. "balanced" is n / (n_classes n_c).
@@ -225,12 +231,15 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
     n_iter_ : int
         The chosen iteration: how often the metric was changed. 0 is kernel ridge.
     history_ : ndarray of shape (n_iter + 1,)
-        Mean squared leave-one-out error of every iteration of the kept run, over rows and targets; shorter if gradients
-        vanish.
+        Mean squared error of unseen rows after every iteration of the kept run, over rows and targets; shorter if
+        gradients vanish, or two iterations were no better than one before.
     best_score_ : float
         Minus that of the chosen iteration.
+    feature_importances_ : ndarray of shape (d,)
+        The diagonal of the metric over its trace: each standardised column's share.
     X_fit_ : ndarray of shape (n, d)
-        The rows as the kernel sees them, (x - mean_) / scale_ times root_.
+        The rows as the kernel sees them, (x - mean_) / scale_ times root_; equal rows with equal targets once, and none
+        of weight zero.
     dual_coef_ : ndarray of shape (n,) or (n, n_targets)
         Dual coefficients a.
     intercept_ : float or ndarray of shape (n_targets,)

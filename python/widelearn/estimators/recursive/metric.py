@@ -28,17 +28,14 @@ def gradients(kernel: Kernel, Z: Array, centres: Array, dual: Array) -> Iterator
             yield rows, t, out
 
 
-def outer_product(
-    kernel: Kernel, Z: Array, dual: Array, weight: Array | None, sample: Array | slice, *, diagonal: bool
-) -> Array:
-    """Return Σ_i w_i Σ_t ∇f_t(z_i) ∇f_t(z_i)' over a sample of the rows, or its diagonal, in float64."""
+def outer_product(kernel: Kernel, Z: Array, dual: Array, weight: Array | None, *, diagonal: bool) -> Array:
+    """Return Σ_i w_i Σ_t ∇f_t(z_i) ∇f_t(z_i)' over the rows, or its diagonal, in float64."""
     d = Z.shape[1]
     if not diagonal:
         check_memory(32 * d * d, f"The metric of {d} columns and its root", "Take metric='diagonal'.")
     total = np.zeros(d if diagonal else (d, d))
-    chosen = Z[sample]
-    root = None if weight is None else np.sqrt(weight[sample])[:, None]
-    for rows, _, found in gradients(kernel, chosen, Z, dual):
+    root = None if weight is None else np.sqrt(weight)[:, None]
+    for rows, _, found in gradients(kernel, Z, Z, dual):
         # Single precision would leave noise in directions without gradients, which small exponents raise.
         G = found.astype(np.float64)
         if root is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -15,18 +15,28 @@ from widelearn.estimators.recursive.metric import applied, next_metric, outer_pr
 from widelearn.kernels import RBF, Kernel, Laplace
 from widelearn.ridge.leave_one_out import Errors
 from widelearn.ridge.paths import check_alphas
-from widelearn.runtime import Array
+from widelearn.runtime import Array, one_blas_thread
 
-# Rows that choose the length, that choose penalty and iteration, and whose gradients make the metric.
-LENGTH_ROWS = 1000
-CHOICE_ROWS = 3000
-GRADIENT_ROWS = 8000
+# Rows that choose the length; rows up to which all choose penalty and iteration, each left out.
+LENGTH_ROWS = 600
+CHOICE_ROWS = 1000
+# Of more, share and most that are held out to choose, and most of the others that are fitted meanwhile.
+HELD_OUT, HELD_OUT_ROWS, TRIED_ROWS = 0.25, 2000, 2500
+# Share and most of all rows that make the metric in the end, where these are more.
+METRIC_SHARE, METRIC_ROWS = 0.5, 10_000
+# The error of such fits, relative to the targets, for which float32 is left.
+ROUGH = 1e-2
 # Lengths to choose from, as multiples of the median distance between rows.
 FACTORS = (1.0, 0.5, 2.0, 4.0)
-# Penalty up to which gradients learn where the kernel itself prefers to give up; kernel values of equal rows are 1.
-SHARP = 0.1
+# Penalties beside the mean weight up to which gradients learn too: where the kernel itself prefers to give up, and
+# where those of a fit to every row show more. Kernel values of equal rows are 1.
+SHARP, SHARPEST = 0.1, 1e-3
 # Standard errors by which an iteration must beat the kernel itself.
 MARGIN = 2.0
+# Iterations after which a run ends that did not get better.
+PATIENCE = 2
+# A metric and its root, matrices or diagonals.
+Metric = tuple[Array, Array]
 
 
 @dataclass(frozen=True)
@@ -40,27 +50,117 @@ class LeaveOneOutByRow:
         errors = np.empty((len(self.alphas), len(problem.Y)))
         for rows, block in problem.left_out(self.alphas):
             errors[:, rows] = (block**2).mean(axis=2)
+        if problem.weight is not None:
+            errors /= problem.weight.mean()
         best = int(errors.mean(axis=1).argmin())
         alpha = float(self.alphas[best])
         score = -float(errors[best].mean())
         return Choice(np.full(problem.Y.shape[1], alpha), alpha, score, errors[best], merit=score)
 
 
-@dataclass(frozen=True)
-class Unseen:
-    """Rows of which each fold is seen under a metric that it had no part in, by its root; a single root is for all."""
+def climbed(trial: Trial, alphas: Array, start: int, steps: tuple[int, ...]) -> Choice:
+    """Return the best of a penalty and those beside it, going on in a direction while errors fall."""
+    places = {start, *(start + step for step in steps if 0 <= start + step < len(alphas))}
+    best = LeaveOneOutByRow(alphas[sorted(places)]).choose(trial)
+    for step in steps:
+        at = start + step
+        while 0 <= at < len(alphas) and best.alpha == alphas[at]:
+            at += step
+            if 0 <= at < len(alphas):
+                other = LeaveOneOutByRow(alphas[at : at + 1]).choose(trial)
+                best = other if other.score > best.score else best
+    return best
+
+
+class Trial(Protocol):
+    """Rows that judge a metric in which their own targets had no part, and the fits whose gradients change it."""
 
     Y: Array
-    problem: KernelProblem
-    roots: list[Array]
-    folds: Array
+    weight: Array | None
+
+    def left_out(self, alphas: Array) -> Errors:
+        """Yield judged rows and their scaled errors (a, rows, t) under the metric, for every penalty."""
+
+    def step(self, recursion: Recursion, alpha: float) -> bool:
+        """Change the metric by the gradients of fits with a penalty; False where they vanish."""
+
+    def settled(self, recursion: Recursion, penalties: list[float]) -> Metric:
+        """Return the metric of the last fit, after so many changes by gradients of fits with these penalties."""
+
+
+class LeftOut:
+    """All rows: each is left out of the fit to all others, under the metric of the other folds."""
+
+    def __init__(self, problem: KernelProblem, n_folds: int) -> None:
+        n, d = problem.X.shape
+        self.problem, self.Y, self.weight = problem, problem.Y, problem.weight
+        self.folds = np.arange(n) % min(n_folds, n)
+        self.roots = [np.ones(d)] * (int(self.folds.max()) + 1)
+        self.moved = False
 
     def left_out(self, alphas: Array) -> Errors:
         """Yield rows and scaled leave-one-out errors (a, rows, t), all of a fold in the fit to all rows."""
-        for fold, root in enumerate(self.roots):
-            own = self.folds == fold if len(self.roots) > 1 else np.ones(len(self.folds), bool)
+        for fold, root in enumerate(self.roots if self.moved else self.roots[:1]):
+            own = self.folds == fold if self.moved else np.ones(len(self.folds), bool)
             for rows, block in under(self.problem, root).left_out(alphas):
                 yield np.flatnonzero(own[rows]) + rows.start, block[:, own[rows]]
+
+    def step(self, recursion: Recursion, alpha: float) -> bool:
+        """Give every fold the metric of the others."""
+        if len(self.roots) < 2:
+            return False
+        for fold, root in enumerate(self.roots):
+            part = taken(self.problem, np.flatnonzero(self.folds != fold))
+            found = recursion.step(part, root, alpha)
+            if found is None:
+                return False
+            self.roots[fold] = found[1]
+        self.moved = True
+        return True
+
+    def settled(self, recursion: Recursion, penalties: list[float]) -> Metric:
+        """Change the metric of all rows with one penalty after another."""
+        return recursion.iterate(self.problem, penalties)
+
+
+class HeldOut:
+    """Some rows of many: others are fitted, in float32 where that is exact enough to choose, and give the metric."""
+
+    def __init__(self, problem: KernelProblem, order: Array, initial: Metric) -> None:
+        count = min(int(HELD_OUT * len(order)), HELD_OUT_ROWS)
+        rough = replace(problem, X=problem.X.astype(np.float32, copy=False), tolerance=ROUGH)
+        self.judges = taken(rough, order[:count])
+        self.fitted = taken(rough, order[count : count + TRIED_ROWS])
+        self.rough, self.most = rough, order[: min(int(METRIC_SHARE * len(order)), METRIC_ROWS)]
+        self.Y, self.weight, self.metrics = self.judges.Y, self.judges.weight, [initial]
+        self.models: dict[float, KernelModel] = {}
+
+    @property
+    def root(self) -> Array:
+        """The root of the metric."""
+        return self.metrics[-1][1]
+
+    def left_out(self, alphas: Array) -> Errors:
+        """Yield all judged rows and their scaled errors (a, rows, t)."""
+        problem, X = under(self.fitted, self.root), under(self.judges, self.root).X
+        found = {float(alpha): with_penalty(problem, alpha) for alpha in alphas}
+        errors = np.array([self.Y - model.values(X) for model in found.values()])
+        self.models |= found
+        yield slice(0, len(X)), errors if self.weight is None else errors * np.sqrt(self.weight)[:, None]
+
+    def step(self, recursion: Recursion, alpha: float) -> bool:
+        """Change the metric by the rows that do not judge."""
+        found = recursion.step(self.fitted, self.root, alpha, self.models.get(alpha))
+        if found is not None:
+            self.metrics.append(found)
+            self.models = {}
+        return found is not None
+
+    def settled(self, recursion: Recursion, penalties: list[float]) -> Metric:
+        """Return the metric that was judged, or one that more rows make the same way."""
+        if len(self.most) <= len(self.fitted.Y):
+            return self.metrics[len(penalties)]
+        return recursion.iterate(taken(self.rough, np.sort(self.most)), penalties)
 
 
 class Run(NamedTuple):
@@ -69,6 +169,22 @@ class Run(NamedTuple):
     history: list[Array]
     alphas: list[float]
     cap: float
+
+    def behind(self, rival: Run) -> bool:
+        """Whether the last iteration was no better than that of another run."""
+        at = len(self.history) - 1
+        return len(rival.history) > at and self.history[at].mean() >= rival.history[at].mean()
+
+    @property
+    def rises(self) -> bool:
+        """Whether the last iterations were no better than one before them."""
+        means = [float(errors.mean()) for errors in self.history]
+        return len(means) > PATIENCE and min(means[:-PATIENCE]) <= min(means[-PATIENCE:])
+
+    @property
+    def error(self) -> float:
+        """The mean squared error of the best iteration."""
+        return float(self.history[self.best].mean())
 
     @property
     def best(self) -> int:
@@ -105,73 +221,83 @@ class Recursion:
         """
         first, alphas = taken(problem, order[:LENGTH_ROWS]), check_alphas(self.alphas)
         shared = first.X, first.Y, first.weight, first.fit_intercept
-        found, start = choose_kernel(candidates(problem.kernel, first.X), LeaveOneOutByRow(alphas), *shared)
+        with one_blas_thread():
+            found, start = choose_kernel(candidates(problem.kernel, first.X), LeaveOneOutByRow(alphas), *shared)
         problem = replace(problem, kernel=found.kernel)
-        part = taken(problem, order[:CHOICE_ROWS])
-        runs = [self.run(part, start, cap) for cap in self.caps(start.alpha)]
-        run = min(runs, key=lambda run: float(run.history[run.best].mean()))
-        penalties = [min(alpha, run.cap) for alpha in run.alphas[: run.best]]
-        M, root = self.iterate(problem, penalties, np.sort(order[:GRADIENT_ROWS]))
+        start = start if len(order) <= min(LENGTH_ROWS, CHOICE_ROWS) else start._replace(errors=None)
+        trial = self.trial(problem, order)
+        run = self.run(trial, start, np.inf)
+        size = 1.0 if problem.weight is None else float(problem.weight.mean())
+        for cap in self.caps(run.alphas[0], size)[1:]:
+            known = start._replace(alpha=run.alphas[0], score=-float(run.history[0].mean()), errors=run.history[0])
+            second = self.trial(problem, order)
+            other = self.run(second, known, cap, None if cap > SHARPEST * size else run)
+            if other.error < run.error:
+                trial, run = second, other
+        M, root = trial.settled(self, [min(alpha, run.cap) for alpha in run.alphas[: run.best]])
         return solved(problem, root, run.alphas[run.best]), M, root, run
 
-    def caps(self, alpha: float) -> list[float]:
-        """Return the largest penalties of gradients to try: none, and a small one if the best penalty is larger."""
-        alphas = check_alphas(self.alphas)
-        small = alphas[alphas <= SHARP]
-        more = self.n_iter > 0 and alpha > SHARP and len(small) > 0
-        return [np.inf, float(small.max())] if more else [np.inf]
+    def trial(self, problem: KernelProblem, order: Array) -> Trial:
+        """Return who judges the iterations: all rows of few, some of many."""
+        if len(order) <= CHOICE_ROWS:
+            return LeftOut(taken(problem, order), self.n_folds)
+        return HeldOut(problem, order, self.initial(problem))
 
-    def run(self, problem: KernelProblem, start: Choice, cap: float) -> Run:
+    def caps(self, alpha: float, size: float = 1.0) -> list[float]:
+        """Return the largest penalties of gradients to try: none, and small ones if the best penalty is larger.
+
+        `size` is the mean weight, beside which penalties stand.
+        """
+        found, alphas = [np.inf], check_alphas(self.alphas)
+        for sharp in (SHARP, SHARPEST) if self.n_iter else ():
+            small = alphas[alphas <= sharp * size]
+            if alpha > sharp * size and len(small) and small.max() < found[-1]:
+                found.append(float(small.max()))
+        return found
+
+    def run(self, trial: Trial, start: Choice, cap: float, rival: Run | None = None) -> Run:
         """Return a run whose gradients are those of fits with penalties of at most a cap.
 
-        A row's error comes from a metric that its own fold had no part in; every penalty is next to the one
-        before, that of iteration 1 to the cap where there is one.
+        It ends after iteration 1 if a rival was better there.
+
+        Every penalty is found from the one before, that of iteration 1 from the cap where there is one.
         """
-        n, d = problem.X.shape
         alphas = np.sort(check_alphas(self.alphas))
-        folds = np.arange(n) % min(self.n_folds, n)
-        roots = [np.ones(d)] * (int(folds.max()) + 1)
-        run, choice, near = Run([], [], cap), start, start.alpha
+        run, choice, near, toward = Run([], [], cap), start, start.alpha, -1
         for iteration in range(self.n_iter + 1):
-            if iteration or len(np.asarray(choice.errors)) < n:
+            if iteration or choice.errors is None:
                 j = int(np.flatnonzero(alphas == near)[0])
-                seen = Unseen(problem.Y, problem, roots if iteration else roots[:1], folds)
-                choice = LeaveOneOutByRow(alphas[max(j - 1, 0) : j + 2]).choose(seen)
+                choice = climbed(trial, alphas, j, (toward,) if iteration else (-1, 1))
+                toward = -toward if choice.alpha == near else toward
             run.history.append(np.asarray(choice.errors))
             run.alphas.append(choice.alpha)
             near = choice.alpha if iteration or not np.isfinite(cap) else cap
             if self.callback is not None:
                 self.callback(iteration, -choice.score)
-            if iteration == self.n_iter or len(roots) < 2:
+            late = iteration == 1 and rival is not None and run.behind(rival)
+            if iteration == self.n_iter or late or run.rises or not trial.step(self, min(choice.alpha, cap)):
                 break
-            for fold, root in enumerate(roots):
-                part = taken(problem, np.flatnonzero(folds != fold))
-                found = self.step(part, root, min(choice.alpha, cap), slice(None))
-                if found is None:
-                    return run
-                roots[fold] = found[1]
         return run
 
-    def step(
-        self, problem: KernelProblem, root: Array, alpha: float, sample: Array | slice
-    ) -> tuple[Array, Array] | None:
+    def step(self, problem: KernelProblem, root: Array, alpha: float, fit: KernelModel | None = None) -> Metric | None:
         """Return the metric, and its root, of the gradients of a fit under a metric; None if they vanish."""
-        fit, diagonal = solved(problem, root, alpha), self.metric == "diagonal"
+        fit, diagonal = solved(problem, root, alpha) if fit is None else fit, self.metric == "diagonal"
         dual = fit.solution.coef
         rows = np.asarray(fit.rows).astype(dual.dtype, copy=False)
-        product = outer_product(problem.kernel, rows, dual, problem.weight, sample, diagonal=diagonal)
+        product = outer_product(problem.kernel, rows, dual, problem.weight, diagonal=diagonal)
         return next_metric(root, product, self.exponent)
 
-    def iterate(self, problem: KernelProblem, alphas: list[float], sample: Array) -> tuple[Array, Array]:
-        """Change the metric of all rows with one penalty after another; return it and its root."""
+    def iterate(self, problem: KernelProblem, penalties: list[float]) -> Metric:
+        """Return the metric after changes by the gradients of fits with one penalty after another."""
+        found = self.initial(problem)
+        for alpha in penalties:
+            found = self.step(problem, found[1], alpha) or found
+        return found
+
+    def initial(self, problem: KernelProblem) -> Metric:
+        """Return the metric that changes nothing."""
         d = problem.X.shape[1]
-        root, M = np.ones(d), np.ones(d) if self.metric == "diagonal" else np.eye(d)
-        for alpha in alphas:
-            found = self.step(problem, root, alpha, sample)
-            if found is None:
-                break
-            M, root = found
-        return M, root
+        return np.ones(d) if self.metric == "diagonal" else np.eye(d), np.ones(d)
 
 
 def under(problem: KernelProblem, root: Array) -> KernelProblem:
@@ -181,7 +307,12 @@ def under(problem: KernelProblem, root: Array) -> KernelProblem:
 
 def solved(problem: KernelProblem, root: Array, alpha: float) -> KernelModel:
     """Return the model of all rows under a metric."""
-    return under(problem, root).factored(np.full(problem.Y.shape[1], alpha))
+    return with_penalty(under(problem, root), alpha)
+
+
+def with_penalty(problem: KernelProblem, alpha: float) -> KernelModel:
+    """Return the model of all rows with one penalty for all targets."""
+    return problem.factored(np.full(problem.Y.shape[1], alpha))
 
 
 def taken(problem: KernelProblem, rows: Array) -> KernelProblem:

@@ -115,7 +115,7 @@ def two_layer(setting: Setting) -> TuningPlan:
 
 
 def recursive(setting: Setting) -> TuningPlan:
-    """Plan the recursive feature machine, which chooses length, penalty and iteration by leave-one-out errors."""
+    """Plan the recursive feature machine, which chooses length, penalty and iteration by unseen rows."""
     model = wl.RecursiveFeatureMachineClassifier if setting.classify else wl.RecursiveFeatureMachine
     fixed: Parameters = {"n_iter": 5, "metric": "diagonal" if setting.wide else "full"}
     return plain(lambda _: model(random_state=setting.seed, **fixed), Grid(), fixed)
