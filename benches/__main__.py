@@ -26,7 +26,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def jobs(options: argparse.Namespace) -> Iterator[Any]:
-    from benches import dask_cluster, features, kernels, nets, ntk, ridge, small, tangent, threads
+    from benches import dask_cluster, eager, features, kernels, nets, ntk, ridge, small, tangent, threads
 
     # Both sides choose from the same penalties: that the best one is at their edge does not matter here.
     warnings.filterwarnings("ignore", message="alpha = ")
@@ -37,6 +37,7 @@ def jobs(options: argparse.Namespace) -> Iterator[Any]:
         print("without --peer DIR the jobs beside neural-tangents are left out")
     if options.torch:
         yield from tangent.jobs(options.torch, options.threads, options.quick)
+        yield from eager.jobs(options.torch, options.threads, options.quick)
     else:
         print("without --torch DIR the jobs beside PyTorch are left out")
     for module in (kernels, threads, features, ridge, small, nets, dask_cluster):

@@ -104,3 +104,8 @@ pub fn extend(values: usize, k: usize, w: usize) -> f64 {
 pub fn net(products: usize, n: usize, m: usize, d: usize) -> f64 {
     n as f64 * m as f64 * (2.0 * products as f64 * d as f64 + 20.0)
 }
+
+/// A step of Adam of so many numbers.
+pub fn adam(numbers: usize) -> f64 {
+    20.0 * numbers as f64
+}

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon::{Scope, ThreadPool, ThreadPoolBuilder};
 
 use crate::error::{Error, Result};
 use crate::simd::{self, Level};
@@ -61,12 +61,14 @@ pub struct Context<'a> {
     pub level: Level,
     threads: usize,
     stop: &'a AtomicBool,
+    /// Whose workers help, where the computation is not on one of them.
+    helpers: Option<&'a ThreadPool>,
 }
 
 impl<'a> Context<'a> {
     /// A context that computes on the calling thread alone.
     pub fn serial(stop: &'a AtomicBool) -> Self {
-        Self { level: simd::level(), threads: 1, stop }
+        Self { level: simd::level(), threads: 1, stop, helpers: None }
     }
 
     /// The same without the other threads, for what one task does by itself.
@@ -143,18 +145,24 @@ impl<'a> Context<'a> {
         if width <= 1 {
             work();
         } else {
-            rayon::scope(|s| {
-                for _ in 1..width {
-                    s.spawn(|_| work());
-                }
-                work();
-            });
+            match self.helpers {
+                Some(pool) => pool.in_place_scope(|s| share(s, width, &work)),
+                None => rayon::scope(|s| share(s, width, &work)),
+            }
         }
         match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some((_, e)) => Err(e),
             None => Ok(()),
         }
     }
+}
+
+/// Do `work` on so many threads, this one among them.
+fn share<'a>(scope: &Scope<'a>, width: usize, work: &'a (impl Fn() + Sync)) {
+    for _ in 1..width {
+        scope.spawn(|_| work());
+    }
+    work();
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -174,7 +182,7 @@ pub fn run<R: Send>(
     let width = width.clamp(1, MAX_THREADS);
     let pool = pool(width)?;
     let stop = AtomicBool::new(false);
-    let context = Context { level: simd::level(), threads: width, stop: &stop };
+    let context = Context { level: simd::level(), threads: width, stop: &stop, helpers: None };
     let (sender, receiver) = std::sync::mpsc::sync_channel::<Result<R>>(1);
     let mut answer = None;
     pool.in_place_scope(|s| {
@@ -197,6 +205,16 @@ pub fn run<R: Send>(
         }
     });
     answer.unwrap_or(Err(Error::Cancelled))
+}
+
+/// Run a short `job` on the calling thread, which nothing interrupts; other workers of the pool help it.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_here<R>(width: usize, job: impl FnOnce(&Context<'_>) -> Result<R>) -> Result<R> {
+    let (width, stop) = (width.clamp(1, MAX_THREADS), AtomicBool::new(false));
+    let pool = if width > 1 { Some(pool(width)?) } else { None };
+    job(&Context { level: simd::level(), threads: width, stop: &stop, helpers: pool.as_deref() })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use widelearn_core::error::Result;
-use widelearn_core::threads::{Context, run};
+use widelearn_core::threads::{Context, run, run_here};
 
 use crate::error::to_py;
 use crate::memory::measure;
@@ -17,6 +17,10 @@ use crate::threads::width;
 
 /// Flops below which waking a worker costs more than it saves.
 const SMALL: f64 = 1e6;
+
+/// Flops up to which a call ends before anyone could wish to interrupt it, and which the calling thread shares: waking a
+/// worker for it, and itself when that is done, costs more than its share.
+const SHORT: f64 = 3e7;
 
 /// Run `job`, which takes about `work` flops, without holding the interpreter.
 pub(crate) fn call<R: Send>(
@@ -30,6 +34,9 @@ pub(crate) fn call<R: Send>(
         catch_unwind(AssertUnwindSafe(|| {
             if work < SMALL {
                 return job(&Context::serial(&AtomicBool::new(false)));
+            }
+            if work < SHORT {
+                return run_here(width(), job);
             }
             let poll = || {
                 if interrupt.is_none() {

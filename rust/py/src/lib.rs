@@ -38,7 +38,9 @@ mod _core {
     #[pymodule_export]
     use crate::memory::cap_memory;
     #[pymodule_export]
-    use crate::nets::{net_forward, net_gradient, net_hidden, net_loss, net_simplified, signs_forward, signs_gradient};
+    use crate::nets::{
+        adam_step, net_forward, net_gradient, net_hidden, net_loss, net_simplified, signs_forward, signs_gradient,
+    };
     #[pymodule_export]
     use crate::nets::{tangent_product, tangent_transpose, taylor_gradient, taylor_hessian, taylor_terms};
     #[pymodule_export]

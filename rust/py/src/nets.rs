@@ -160,6 +160,29 @@ pub(crate) fn net_gradient(
     })
 }
 
+/// A step of Adam of the vector `theta`, with the running means of gradients and of their squares; whether it is finite.
+/// `numbers` are the rate, the shares of a new gradient and of its square, what these add up to, and epsilon; `flags` say
+/// whether the mean square is corrected rather than the rate, and whether subnormal means become 0.
+#[pyfunction]
+pub(crate) fn adam_step(
+    py: Python<'_>,
+    theta: &Array<'_>,
+    gradient: &Array<'_>,
+    means: (Array<'_>, Array<'_>),
+    numbers: [f64; 6],
+    flags: (bool, bool),
+) -> PyResult<bool> {
+    let (velocity, square) = (&means.0, &means.1);
+    let [rate, first, second, seen, seen_square, epsilon] = numbers;
+    let (corrects_root, drops) = flags;
+    let rates = core::Rates { rate, shares: (first, second), seen: (seen, seen_square), epsilon, corrects_root, drops };
+    by_type!(theta, T => {
+        views!(VectorMut<T>: theta, velocity, square; Vector<T>: gradient);
+        let work = flops::adam(theta.len());
+        call(py, work, |context| core::adam(context, core::Moving { theta, gradient, velocity, square }, rates))
+    })
+}
+
 /// For each column of `y`, the weighted sum of its products with the rows on which a neuron is active.
 #[pyfunction]
 pub(crate) fn net_simplified(

@@ -152,9 +152,7 @@ def pass_over(
     for size, batch in batches:
         loss, gradient, norm = evaluate(loss_gradient, theta, batch)
         last[:] = theta
-        with np.errstate(over="ignore", invalid="ignore"):
-            rule.step(theta, gradient, rate(rule.count))
-        if not np.isfinite(theta).all():
+        if not rule.step(theta, gradient, rate(rule.count)):
             raise DivergedError
         total, rows = total + loss * size, rows + size
     return total / rows if rows else math.nan, rows, norm

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from widelearn.nets.steps import adam_step
 from widelearn.runtime import Array
 
 # Offset of the root, as in MLPClassifier.
@@ -25,29 +26,20 @@ class Adam:
         self.velocity, self.square, self.count = np.zeros_like(theta), np.zeros_like(theta), 0
         self.weights, self.corrects_root = weights, corrects_root
 
-    def step(self, theta: Array, gradient: Array, rate: float) -> None:
-        """Move a vector against a gradient, in place; the gradient's memory is used up."""
-        first, second = self.weights
+    def step(self, theta: Array, gradient: Array, rate: float) -> bool:
+        """Move a vector against a gradient, in place; return whether it is finite then."""
         self.count += 1
-        self.velocity *= 1 - first
-        self.velocity += first * gradient
-        drop_subnormal(self.velocity, self.count)
-        gradient *= gradient
-        gradient *= second
-        self.square *= 1 - second
-        self.square += gradient
-        seen, seen_square = 1 - (1 - first) ** self.count, 1 - (1 - second) ** self.count
-        if self.corrects_root:
-            np.divide(self.square, seen_square, out=gradient)
-            np.sqrt(gradient, out=gradient)
-            gradient += EPSILON
-            np.divide(rate * self.velocity / seen, gradient, out=gradient)
-        else:
-            np.sqrt(self.square, out=gradient)
-            gradient += EPSILON
-            np.divide(self.velocity, gradient, out=gradient)
-            gradient *= rate * np.sqrt(seen_square) / seen
-        theta -= gradient
+        return adam_step(
+            theta,
+            gradient,
+            (self.velocity, self.square),
+            rate=rate,
+            shares=self.weights,
+            count=self.count,
+            epsilon=EPSILON,
+            corrects_root=self.corrects_root,
+            drops=self.count % SELDOM == 0,
+        )
 
 
 class Sgd:
@@ -63,18 +55,20 @@ class Sgd:
         self.velocity, self.square, self.count = np.zeros_like(theta), np.zeros(0, theta.dtype), 0
         self.momentum, self.noise = momentum, noise
 
-    def step(self, theta: Array, gradient: Array, rate: float) -> None:
-        """Move a vector against a gradient, in place; the gradient's memory is used up."""
+    def step(self, theta: Array, gradient: Array, rate: float) -> bool:
+        """Move a vector against a gradient, in place; return whether it is finite then. The gradient is used up."""
         self.count += 1
         if self.noise is not None:
             gradient += point_in_ball(self.noise[1], len(theta), self.noise[0])
-        if self.momentum:
-            self.velocity *= self.momentum
-            self.velocity += gradient
-            drop_subnormal(self.velocity, self.count)
-            np.copyto(gradient, self.velocity)
-        gradient *= rate
-        theta -= gradient
+        with np.errstate(over="ignore", invalid="ignore"):
+            if self.momentum:
+                self.velocity *= self.momentum
+                self.velocity += gradient
+                drop_subnormal(self.velocity, self.count)
+                np.copyto(gradient, self.velocity)
+            gradient *= rate
+            theta -= gradient
+        return bool(np.isfinite(theta).all())
 
 
 def drop_subnormal(velocity: Array, count: int) -> None:

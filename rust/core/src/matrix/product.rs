@@ -7,11 +7,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{DEPTH, Packed};
 use crate::real::Real;
-use crate::simd::{self, Job, Level};
+use crate::simd::{self, Job, Level, PANELS};
+
+/// A register block with at most one row in so many is not worth computing whole.
+const FEW: usize = 4;
+
+/// Bytes of a panel that leave room in the nearest cache for one of the other factor.
+const NEAREST: usize = 24 << 10;
 
 /// `tile[i][j] = a_i . b_j` for `rows` rows of `a` from `a0`, a multiple of the register block's height, and `cols` rows
 /// of `b` from `b0`, which starts a panel; `a` may be packed as `b` is. The tile's rows are `ld` apart; whole register
-/// blocks are written, so it holds multiples of them; with `lower` those above the diagonal are left out.
+/// blocks may be written, so it holds multiples of them; with `lower` those above the diagonal are left out.
 pub(crate) fn product<T: Real>(
     level: Level,
     a: &Packed<T>,
@@ -37,7 +43,7 @@ pub(crate) fn product_until<T: Real>(
     ld: usize,
     lower: bool,
 ) {
-    let ((mr, nr), kernel) = (T::block(level), T::kernel(level));
+    let ((mr, nr), kernel, thin) = (T::block(level), T::kernel(level), T::thin(level));
     let lda = a.width;
     assert!((lda == mr || lda == nr) && b.width == nr && a.depth == b.depth);
     let (m, n) = (rows.next_multiple_of(mr), cols.next_multiple_of(nr));
@@ -52,13 +58,35 @@ pub(crate) fn product_until<T: Real>(
         }
         let (bp, kc) = b.panels(k0, b0);
         assert!(bp.len() >= n * kc);
-        for i in (0..m).step_by(mr) {
+        // The last rows, where they are very few, are taken one by one from pairs of panels.
+        let (few, pairs) = (rows % mr, n / (PANELS * nr) * PANELS * nr);
+        let alone = if FEW * few <= mr && !lower { few } else { 0 };
+        let block = |i: usize, j: usize, tile: &mut [T]| {
             let ap = &a.panel(k0, a0 + i)[..(kc - 1) * lda + mr];
-            for j in (0..if lower { n.min(i + mr) } else { n }).step_by(nr) {
-                let (bp, c) = (bp.as_ptr().wrapping_add(j * kc), tile.as_mut_ptr().wrapping_add(i * ld + j));
-                // SAFETY: the assertions above bound every access.
-                unsafe { kernel(kc, ap.as_ptr(), lda, bp, nr, c, ld, k0 > 0) };
+            let (bp, c) = (bp.as_ptr().wrapping_add(j * kc), tile.as_mut_ptr().wrapping_add(i * ld + j));
+            // SAFETY: the assertions above bound every access.
+            unsafe { kernel(kc, ap.as_ptr(), lda, bp, nr, c, ld, k0 > 0) };
+        };
+        let whole = if alone > 0 { rows - few } else { m };
+        if nr * kc * size_of::<T>() <= NEAREST {
+            // A panel of `b` stays in the nearest cache while those of `a` pass by.
+            for j in (0..n).step_by(nr) {
+                let first = if lower { (j + 1).saturating_sub(mr).next_multiple_of(mr) } else { 0 };
+                (first..whole).step_by(mr).for_each(|i| block(i, j, tile));
             }
+        } else {
+            for i in (0..whole).step_by(mr) {
+                (0..if lower { n.min(i + mr) } else { n }).step_by(nr).for_each(|j| block(i, j, tile));
+            }
+        }
+        if alone > 0 {
+            let ap = &a.panel(k0, a0 + whole)[..(kc - 1) * lda + mr];
+            for (r, j) in (0..alone).flat_map(|r| (0..pairs).step_by(PANELS * nr).map(move |j| (r, j))) {
+                let (a, c) = (ap.as_ptr().wrapping_add(r), tile.as_mut_ptr().wrapping_add((whole + r) * ld + j));
+                // SAFETY: the assertions above bound every access.
+                unsafe { thin(kc, a, lda, bp.as_ptr().wrapping_add(j * kc), nr * kc, c, k0 > 0) };
+            }
+            (pairs..n).step_by(nr).for_each(|j| block(whole, j, tile));
         }
     }
 }

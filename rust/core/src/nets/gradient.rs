@@ -2,10 +2,14 @@
 
 use crate::error::Result;
 use crate::matrix::TILE;
+use crate::memory::alloc;
 use crate::real::Real;
 use crate::threads::Context;
 
 use super::grid::Grid;
+
+/// Columns that are turned into rows together.
+const STEPS: usize = 32;
 
 /// The matrices that derivatives are written to.
 #[derive(Debug)]
@@ -22,7 +26,7 @@ impl<T: Real> Gradient<'_, T> {
     /// Add up the groups, in order.
     ///
     /// # Errors
-    /// [`crate::error::Error::Cancelled`].
+    /// [`crate::error::Error::Cancelled`], [`crate::error::Error::Memory`].
     pub(super) fn finish(&mut self, context: &Context<'_>, grid: &Grid, sums: &[f64]) -> Result<()> {
         let (m, d, columns) = (grid.m, grid.d, grid.columns);
         let copies = self.layer.len() / (m * d).max(1);
@@ -38,8 +42,8 @@ impl<T: Real> Gradient<'_, T> {
         rest.resize_with(tiles, Default::default);
         context.each_part(
             layers.into_iter().zip(rest),
-            || Ok(()),
-            |(), tile, (mut layer, (b, a))| {
+            || alloc(STEPS * TILE, "derivatives of some columns"),
+            |block, tile, (mut layer, (b, a))| {
                 let at = tile * TILE;
                 let width = grid.width(at);
                 let total = |start: usize| {
@@ -50,9 +54,14 @@ impl<T: Real> Gradient<'_, T> {
                     total
                 };
                 for (copy, layer) in layer.iter_mut().enumerate() {
-                    for k in 0..d {
-                        let total = total(at * columns + (copy * d + k) * width);
-                        layer.chunks_exact_mut(d).zip(total).for_each(|(row, v)| row[k] = T::from_f64(v));
+                    let rows = layer.len() / d.max(1);
+                    for first in (0..d).step_by(STEPS) {
+                        let steps = STEPS.min(d - first);
+                        for (k, step) in block.chunks_exact_mut(TILE).take(steps).enumerate() {
+                            let total = total(at * columns + (copy * d + first + k) * width);
+                            step.iter_mut().zip(total).for_each(|(s, v)| *s = T::from_f64(v));
+                        }
+                        T::transpose(context.level, block, TILE, steps, rows, &mut layer[first..], d);
                     }
                 }
                 let start = grid.padded * columns;

@@ -8,8 +8,10 @@ use crate::simd::Level;
 
 /// Rows of a block, at most.
 const ROWS: usize = 192;
-/// Rows that a block of few rows is a multiple of.
+/// Rows that a block of few rows is at most rounded up to a multiple of.
 const FEW: usize = 48;
+/// Rows of any block but the last are a multiple of this, which is one of every register block's height.
+const EVEN: usize = 8;
 /// Blocks that few rows make, so that threads can share them.
 const SHARES: usize = 8;
 /// Bytes of slopes of one block that are kept for the way back; beyond that they are computed twice.
@@ -52,8 +54,10 @@ impl Grid {
         arrays: usize,
     ) -> Self {
         let (mr, nr) = T::block(level);
-        let rows = n.div_ceil(SHARES).next_multiple_of(FEW).min(ROWS);
-        let (blocks, padded) = (n.div_ceil(rows), m.next_multiple_of(nr));
+        let most = n.div_ceil(SHARES).next_multiple_of(FEW).min(ROWS);
+        // Blocks of about as many rows: a short last one would let threads wait.
+        let rows = n.div_ceil(n.div_ceil(most).max(1)).next_multiple_of(EVEN);
+        let (blocks, padded) = (n.div_ceil(rows.max(1)), m.next_multiple_of(nr));
         let columns = copies.map_or(0, |c| (c * d).next_multiple_of(mr));
         let keep = arrays * rows * padded * size_of::<T>() <= KEPT;
         let mut grid = Self { n, d, m, rows, blocks, groups: blocks, padded, columns, outputs, keep };

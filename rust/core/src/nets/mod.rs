@@ -1,10 +1,11 @@
 //! Two-layer nets: outputs, hidden activations, gradients of mean losses, Taylor terms in the first layer, means over
-//! random signs.
+//! random signs; and Adam's steps.
 //!
 //! Every function is one sweep over blocks of rows that the shapes alone fix: products with the first layer, activations
 //! fused over them, a step for each row that turns outputs into coefficients, and the product of what comes back with the
 //! rows. Sums over rows are kept in f64 for a fixed number of groups of blocks, so bits do not depend on threads.
 
+mod adam;
 mod cell;
 mod expansion;
 mod gradient;
@@ -21,6 +22,7 @@ mod targets;
 mod two_layer;
 mod weights;
 
+pub use adam::{Moving, Rates, adam};
 pub use expansion::{Expansion, Terms, hessian_product, taylor_gradient, taylor_terms};
 pub use hidden::hidden;
 pub use jacobian::{tangent_product, tangent_transpose};

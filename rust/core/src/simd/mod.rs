@@ -4,6 +4,7 @@ mod micro;
 mod transpose;
 
 pub use micro::Micro;
+pub(crate) use micro::PANELS;
 pub use transpose::Transpose;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -132,11 +132,14 @@ struct Sweep<'a, T: Real, E: Epilogue<T>, C> {
 }
 
 /// Buffers of one thread.
-struct Scratch<T, E, C> {
+struct Scratch<T: Real, E: Epilogue<T>, C> {
     a: Packed<T>,
     norms: Buffer<T>,
+    /// First row of the band that `a` and `norms` hold, and what the epilogue derived from it: strips of a band that follow
+    /// each other share them.
+    held: Option<(usize, E::Side)>,
     tile: Buffer<T>,
-    epilogue: E,
+    epilogue: E::Scratch,
     states: Vec<C>,
 }
 
@@ -165,10 +168,11 @@ impl<T: Real, E: Epilogue<T>, C: Consumer<T>> Sweep<'_, T, E, C> {
         )
     }
 
-    fn scratch(&self) -> Result<Scratch<T, E::Scratch, C::State>> {
+    fn scratch(&self) -> Result<Scratch<T, E, C::State>> {
         Ok(Scratch {
             a: Packed::new(T::block(self.context.level).0),
             norms: alloc(TALL * TILE, "squared norms")?,
+            held: None,
             tile: alloc(TILE * TILE * self.epilogue.outputs(), "a tile")?,
             epilogue: self.epilogue.scratch()?,
             states: (0..TALL).map(|_| self.consumer.state()).collect::<Result<_>>()?,
@@ -181,13 +185,7 @@ impl<T: Real, E: Epilogue<T>, C: Consumer<T>> Sweep<'_, T, E, C> {
     }
 
     /// Do part `part.0` of `part.1` of a band, as strip or group number `strip`.
-    fn band(
-        &self,
-        s: &mut Scratch<T, E::Scratch, C::State>,
-        band: usize,
-        strip: usize,
-        part: (usize, usize),
-    ) -> Result<()> {
+    fn band(&self, s: &mut Scratch<T, E, C::State>, band: usize, strip: usize, part: (usize, usize)) -> Result<()> {
         let (start, col_tiles) = (band * TALL * TILE, self.columns.rows.n.div_ceil(TILE));
         let rows = self.x.slice(start, (TALL * TILE).min(self.x.n - start));
         let tiles = band * TALL..self.x.n.div_ceil(TILE).min((band + 1) * TALL);
@@ -209,7 +207,7 @@ impl<T: Real, E: Epilogue<T>, C: Consumer<T>> Sweep<'_, T, E, C> {
     /// Do the tiles of row tiles `tiles`, which are `rows`, and of column tiles `mine`.
     fn tiles(
         &self,
-        s: &mut Scratch<T, E::Scratch, C::State>,
+        s: &mut Scratch<T, E, C::State>,
         tiles: Range<usize>,
         rows: Rows<'_, T>,
         strip: usize,
@@ -217,19 +215,23 @@ impl<T: Real, E: Epilogue<T>, C: Consumer<T>> Sweep<'_, T, E, C> {
     ) -> Result<()> {
         let (level, stop, start) = (self.context.level, self.context.stop(), tiles.start * TILE);
         let known = self.columns.start..self.columns.start + self.columns.rows.n;
-        let own;
         // Where these rows are columns of this sweep too, they are packed already.
         let (a, band) = if self.symmetric && known.start <= start && start + rows.n <= known.end {
             let at = start - known.start;
             let norms = &self.columns.norms[at..at + rows.n];
             (self.pack, Edge { rows, norms, side: self.columns.side, at, start, stop })
         } else {
-            s.a.reserve(rows.n, rows.d)?;
-            s.a.fill(rows);
-            let norms = &mut s.norms[..rows.n];
-            packed_norms(level, &s.a, 0, norms);
-            own = self.epilogue.side(&self.context.alone(), Which::Row, start, rows, norms)?;
-            (&s.a, Edge { rows, norms, side: &own, at: 0, start, stop })
+            let side = match s.held.take() {
+                Some((first, side)) if first == start => side,
+                _ => {
+                    s.a.reserve(rows.n, rows.d)?;
+                    s.a.fill(rows);
+                    packed_norms(level, &s.a, 0, &mut s.norms[..rows.n]);
+                    self.epilogue.side(&self.context.alone(), Which::Row, start, rows, &s.norms[..rows.n])?
+                }
+            };
+            let (_, side) = s.held.insert((start, side));
+            (&s.a, Edge { rows, norms: &s.norms[..rows.n], side, at: 0, start, stop })
         };
         for j in mine {
             let cols = self.columns.tile(j);

@@ -42,10 +42,37 @@ fn check<T: Real>(level: Level, n: usize, m: usize, d: usize) {
 #[test]
 fn products_of_any_shape_at_every_level() {
     for level in available() {
-        for (n, m, d) in [(1, 1, 0), (1, 1, 1), (7, 13, 5), (TILE, 50, 33), (9, TILE, DEPTH + 3)] {
+        for (n, m, d) in
+            [(1, 1, 0), (1, 1, 1), (7, 13, 5), (TILE, 50, 33), (9, TILE, DEPTH + 3), (1, TILE, DEPTH + 3), (2, 40, 9)]
+        {
             check::<f32>(level, n, m, d);
             check::<f64>(level, n, m, d);
         }
+    }
+}
+
+/// Rows that a register block holds alone or with few others have the bits of one pair.
+fn few<T: Real>(level: Level) {
+    let numbers = |n: usize, by: f64| (0..n).map(|i| T::from_f64((i as f64 * by).sin())).collect::<Vec<_>>();
+    let ((mr, nr), d) = (T::block(level), 2 * DEPTH + 5);
+    let (x, y) = (numbers((mr + 2) * d, 1.3), numbers(TILE * d, 0.7));
+    for (n, m) in [(1, TILE), (2, TILE), (mr + 1, TILE), (mr + 2, 3 * nr - 1)] {
+        let m = m.min(TILE);
+        let a = packed(mr, Rows::new(&x[..n * d], n, d));
+        let b = packed(nr, Rows::new(&y[..m * d], m, d));
+        let mut tile = vec![T::ONE; TILE * TILE];
+        product(level, &a, (0, n), &b, (0, m), &mut tile, TILE, false);
+        for (i, j) in (0..n).flat_map(|i| (0..m).map(move |j| (i, j))) {
+            assert_eq!(tile[i * TILE + j], inner(level, &a, i, &b, j), "{level:?} {n} x {m}: {i}, {j}");
+        }
+    }
+}
+
+#[test]
+fn few_rows_have_the_bits_of_pairs() {
+    for level in available() {
+        few::<f32>(level);
+        few::<f64>(level);
     }
 }
 

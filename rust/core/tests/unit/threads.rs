@@ -1,29 +1,26 @@
 //! Unit tests of `threads`, with its private names.
 
-use super::{Context, run};
-use crate::error::Error;
+use super::{Context, run, run_here};
+use crate::error::{Error, Result};
 use std::sync::atomic::AtomicBool;
 
 #[test]
 fn every_part_is_worked_on_once_for_any_width() {
-    for width in [1, 2, 5] {
-        let mut out = vec![0; 1000];
-        run(
-            width,
-            || true,
-            |c| {
-                c.each_part(
-                    out.chunks_mut(7),
-                    || Ok(()),
-                    |(), i, part| {
-                        part.iter_mut().for_each(|v| *v += i + 1);
-                        Ok(())
-                    },
-                )
+    fn add(c: &Context<'_>, out: &mut [usize]) -> Result<()> {
+        c.each_part(
+            out.chunks_mut(7),
+            || Ok(()),
+            |(), i, part| {
+                part.iter_mut().for_each(|v| *v += i + 1);
+                Ok(())
             },
         )
-        .unwrap();
-        assert!(out.iter().enumerate().all(|(at, &v)| v == at / 7 + 1), "{width}");
+    }
+    for width in [1, 2, 5] {
+        let mut out = vec![0; 1000];
+        run(width, || true, |c| add(c, &mut out)).unwrap();
+        run_here(width, |c| add(c, &mut out)).unwrap();
+        assert!(out.iter().enumerate().all(|(at, &v)| v == 2 * (at / 7 + 1)), "{width}");
     }
 }
 

@@ -3,6 +3,7 @@
 //! The code of an angle with cosine `u` is `e = 1 - |u|` with the sign of `u`. Where `|e|` is small it is recomputed from
 //! the difference (or sum) of the unit vectors, whose rounding errors are relative to it.
 
+use super::short::{LANES, Turned, by_length, length};
 use crate::error::Result;
 use crate::matrix::{Rows, TILE};
 use crate::memory::{Buffer, alloc};
@@ -96,6 +97,12 @@ pub(crate) fn between<T: Real, const FMA: bool>(x: &[T], y: &[T], h: T) -> T {
     sine2 / (T::ONE + (T::ONE - sine2).max(T::ZERO).sqrt())
 }
 
+/// Above this an error of a few eps in the cosine moves the angle by less than 1e-14 (float32: 1e-6).
+#[inline(always)]
+fn near<T: Real>() -> T {
+    T::from_f64(if size_of::<T>() == 4 { 5e-2 } else { 5e-3 })
+}
+
 /// Turns inner products into angle codes.
 pub(crate) struct Angles<'a, T> {
     pub(crate) tile: &'a mut [T],
@@ -110,9 +117,47 @@ impl<T: Real> Job for Angles<'_, T> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        // Above this an error of a few eps in the cosine moves the angle by less than 1e-14 (float32: 1e-6).
-        let near = T::from_f64(if size_of::<T>() == 4 { 5e-2 } else { 5e-3 });
-        let half = T::from_f64(0.5);
+        by_length!(length(self.x.d, self.y.n), D => self.turn::<FMA, D>());
+    }
+}
+
+impl<T: Real> Angles<'_, T> {
+    /// Do it for rows of length `D`, which are short; 0 stands for any others.
+    #[inline(always)]
+    fn turn<const FMA: bool, const D: usize>(self) {
+        if D == 0 {
+            return self.turn_long::<FMA>();
+        }
+        let (near, half, cols) = (near::<T>(), T::from_f64(0.5), self.y.n);
+        let turned = Turned::<T, D>::new(self.y, Some(self.ry));
+        let mut inverse = [T::ZERO; TILE];
+        inverse[..cols].copy_from_slice(self.ry);
+        for (i, &rx) in self.rx.iter().enumerate() {
+            let (x, row) = (self.x.row(i), &mut self.tile[i * TILE..(i + 1) * TILE]);
+            let scaled: [T; D] = std::array::from_fn(|k| x[k] * rx);
+            for (first, values) in (0..cols).step_by(LANES).zip(row.chunks_exact_mut(LANES)) {
+                let cosines: [T; LANES] = std::array::from_fn(|l| values[l] * (rx * inverse[first + l]));
+                let mut any = false;
+                for l in 0..LANES {
+                    values[l] = (T::ONE - cosines[l].abs()).max(T::ZERO);
+                    any |= values[l] < near;
+                }
+                if any {
+                    let signs: [T; LANES] = std::array::from_fn(|l| T::ONE.copysign(cosines[l]));
+                    let exact = turned.squared_differences::<FMA>(&scaled, first, &signs);
+                    for l in 0..LANES {
+                        values[l] = if values[l] < near { half * exact[l] } else { values[l] };
+                    }
+                }
+                values.iter_mut().zip(cosines).for_each(|(v, u)| *v = v.min(T::ONE).copysign(u));
+            }
+        }
+    }
+
+    /// Do it for rows of which few are near.
+    #[inline(always)]
+    fn turn_long<const FMA: bool>(self) {
+        let (near, half) = (near::<T>(), T::from_f64(0.5));
         for i in 0..self.rx.len() {
             let rx = self.rx[i];
             let row = &mut self.tile[i * TILE..i * TILE + self.ry.len()];

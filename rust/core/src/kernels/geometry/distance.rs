@@ -1,6 +1,7 @@
 //! Distances between rows, recomputed from the difference where the norms cancel.
 
 use super::angle::squared_difference;
+use super::short::{LANES, Turned, by_length, length};
 use crate::matrix::{Rows, TILE};
 use crate::real::Real;
 use crate::simd::Job;
@@ -31,27 +32,45 @@ impl<T: Real, const CHORD: bool> Job for Distances<'_, T, CHORD> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
+        by_length!(length(self.1.x.d, self.1.y.n), D => self.turn::<FMA, D>());
+    }
+}
+
+impl<T: Real, const CHORD: bool> Distances<'_, T, CHORD> {
+    /// Do it for rows of length `D`, which are short; 0 stands for any others.
+    #[inline(always)]
+    fn turn<const FMA: bool, const D: usize>(self) {
         let Self(tile, edges) = self;
-        let (near, two) = (near::<T>(), T::from_f64(2.0));
-        let size = |s: T| if CHORD { s.abs() } else { s };
-        let signed = |d: T, s: T| if CHORD { d.copysign(s) } else { d };
+        let (near, two, cols) = (near::<T>(), T::from_f64(2.0), edges.y.n);
+        let turned = Turned::<T, D>::new(edges.y, None);
+        let mut norms = [T::ZERO; TILE];
+        norms[..cols].copy_from_slice(edges.qy);
         for (i, &qx) in edges.qx.iter().enumerate() {
-            let row = &mut tile[i * TILE..i * TILE + edges.qy.len()];
-            let mut count = 0u32;
-            for (s, &qy) in row.iter_mut().zip(edges.qy) {
-                let sum = qx + qy;
-                let d = (sum - two * size(*s)).max(T::ZERO);
-                count += u32::from(d < near * sum);
-                *s = signed(d, *s);
-            }
-            if count == 0 {
-                continue;
-            }
-            for (j, s) in row.iter_mut().enumerate() {
-                if size(*s) < near * (qx + edges.qy[j]) {
-                    let sign = signed(T::ONE, *s);
-                    let d = squared_difference::<T, FMA>(edges.x.row(i), T::ONE, edges.y.row(j), sign);
-                    *s = signed(d, sign);
+            let (x, row) = (edges.x.row(i), &mut tile[i * TILE..(i + 1) * TILE]);
+            for (first, values) in (0..cols).step_by(LANES).zip(row.chunks_exact_mut(LANES)) {
+                let sums: [T; LANES] = std::array::from_fn(|l| qx + norms[first + l]);
+                let signs: [T; LANES] =
+                    std::array::from_fn(|l| if CHORD { T::ONE.copysign(values[l]) } else { T::ONE });
+                let mut any = false;
+                for l in 0..LANES {
+                    let size = if CHORD { values[l].abs() } else { values[l] };
+                    values[l] = (sums[l] - two * size).max(T::ZERO);
+                    any |= values[l] < near * sums[l];
+                }
+                if any && D > 0 {
+                    let exact = turned.squared_differences::<FMA>(x, first, &signs);
+                    for l in 0..LANES {
+                        values[l] = if values[l] < near * sums[l] { exact[l] } else { values[l] };
+                    }
+                } else if any {
+                    for l in 0..LANES.min(cols - first) {
+                        if values[l] < near * sums[l] {
+                            values[l] = squared_difference::<T, FMA>(x, T::ONE, edges.y.row(first + l), signs[l]);
+                        }
+                    }
+                }
+                if CHORD {
+                    values.iter_mut().zip(signs).for_each(|(d, sign)| *d = d.copysign(sign));
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 pub(super) mod angle;
 mod distance;
+mod short;
 
 pub(super) use distance::Edges;
 
@@ -20,6 +21,13 @@ pub(super) enum Input {
     Manhattan,
     Angle,
     Chord,
+}
+
+impl Input {
+    /// Whether it is one and the same for all rows with themselves.
+    pub(super) fn is_difference(self) -> bool {
+        matches!(self, Self::Nothing | Self::Distance | Self::Manhattan)
+    }
 }
 
 /// Turn the inner products in `tile` into what a leaf is a function of; `rx` and `ry` are the inverse norms, for angles.
