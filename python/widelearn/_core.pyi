@@ -62,6 +62,16 @@ def inverse_diagonal(a: NDArray[np.float64], out: NDArray[np.float64]) -> None: 
 def cholesky_solve(
     a: Array, b: Array, ridge: NDArray[np.float64] | float, *, refine: bool = True
 ) -> tuple[float, float]: ...
+def mixed_solve(
+    a: NDArray[np.float64], b: NDArray[np.float64], ridge: NDArray[np.float64]
+) -> tuple[float, float] | None: ...
+def shifted_inverses(
+    a: NDArray[np.float64],
+    alphas: NDArray[np.float64],
+    y: NDArray[np.float64],
+    solutions: NDArray[np.float64],
+    diagonals: NDArray[np.float64],
+) -> None: ...
 def symmetric_eigen(a: NDArray[np.float64], values: NDArray[np.float64], vectors: bool) -> None: ...
 def symmetric_tridiagonal(
     a: NDArray[np.float64], d: NDArray[np.float64], e: NDArray[np.float64], c: NDArray[np.float64]

@@ -70,6 +70,67 @@ def test_cholesky_and_eigenvectors_leave_out_the_same(weighted, fit_intercept, r
     np.testing.assert_allclose(one.offset, other.offset, rtol=1e-9, atol=1e-12)
 
 
+def by_eigenvectors(K, y, alphas, weight, fit_intercept):
+    """Left-out errors (a, n, t) by their definition: e_i = a_i / G_ii on the complement of the intercept."""
+    n, root = len(K), np.ones(len(K)) if weight is None else np.sqrt(weight)
+    M, Y = root[:, None] * K * root, root[:, None] * y
+    u = root / np.linalg.norm(root) if fit_intercept else np.zeros(n)
+    P = np.eye(n) - np.outer(u, u)
+    # An eigenvalue below all others, for the intercept.
+    values, vectors = np.linalg.eigh(P @ M @ P - 10 * np.linalg.norm(M) * np.outer(u, u))
+    values, vectors = values[int(fit_intercept) :], vectors[:, int(fit_intercept) :]
+    return np.stack(
+        [
+            (vectors @ ((vectors.T @ Y) / (values[:, None] + alpha))) / (vectors**2 @ (1 / (values + alpha)))[:, None]
+            for alpha in alphas
+        ]
+    )
+
+
+@pytest.mark.parametrize("fit_intercept", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("n", "p", "least"), [(300, 400, 1e-2), (331, 30, 1e-2)])
+def test_a_band_leaves_out_what_eigenvectors_do(n, p, least, weighted, fit_intercept, rng, monkeypatch):
+    A, y, weight = problem(rng, n, p, 2, weighted)
+    alphas, K = np.logspace(np.log10(least), 3, 9), A @ A.T
+    monkeypatch.setattr(DualPath, "_decompose", None)
+    path = DualPath(K.copy(), y, alphas, weight, fit_intercept=fit_intercept, definite=True)
+    ((rows, errors),) = path.errors()
+    assert path.banded is not None
+    assert rows == slice(0, n)
+    wanted = by_eigenvectors(K, y, alphas, weight, fit_intercept)
+    np.testing.assert_allclose(errors, wanted, rtol=0, atol=1e-8 * np.abs(wanted).max())
+    assert (np.abs(errors - wanted).max(axis=(1, 2)) <= 1e-8 * np.abs(wanted).max(axis=(1, 2))).all()
+    assert path.settled().max() <= 1e-6
+
+
+def test_a_band_that_is_too_rough_for_a_penalty_leaves_it_to_a_factor(rng):
+    """Of a matrix whose first eigenvalue is 1e9 times a penalty, rounding of a band shows in that penalty's errors."""
+    A, y, _ = problem(rng, 310, 30, 1, False)
+    alphas, K = np.logspace(-3, 6, 8), 1e3 * (A @ A.T)
+    path = DualPath(K.copy(), y, alphas, None, fit_intercept=False, definite=True)
+    factored = []
+    rest = path._cholesky_errors
+    path._cholesky_errors = lambda at: factored.append(at) or rest(at)
+    ((_, errors),) = path.errors()
+    assert len(factored) == 1
+    assert 0 < len(factored[0]) < len(alphas)
+    some = DualPath(K.copy(), y, alphas[:3], None, fit_intercept=False, definite=True)
+    np.testing.assert_allclose(errors[:3], next(some.errors())[1], rtol=1e-6, atol=1e-6 * np.abs(y).max())
+
+
+def test_many_penalties_of_an_indefinite_kernel_take_eigenvectors(rng):
+    y = rng.standard_normal((320, 1))
+    K = rng.standard_normal((320, 320))
+    K, alphas = K + K.T, np.logspace(-1, 1, 8)
+    path = DualPath(K.copy(), y, alphas, None, fit_intercept=False, definite=False)
+    errors = np.concatenate([block for _, block in path.errors()], axis=1)
+    assert path.banded is None
+    assert path.vectors.size
+    wanted = by_eigenvectors(K, y, alphas, None, False)
+    np.testing.assert_allclose(errors, wanted, rtol=1e-6, atol=1e-6 * np.abs(wanted).max())
+
+
 def test_an_indefinite_kernel_falls_back_to_eigenvectors(rng):
     Q = np.linalg.qr(rng.standard_normal((30, 30)))[0]
     K = (Q * np.linspace(-2.0, 5.0, 30)) @ Q.T

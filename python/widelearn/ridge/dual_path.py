@@ -4,17 +4,20 @@ from typing import Any
 
 import numpy as np
 
+from widelearn import _core
 from widelearn.ridge.certificate import LOST, SINGLE_PRODUCTS, TRUSTED, blur, complain, fit_error, roundoff
 from widelearn.ridge.lapack import cholesky, cholesky_solve, eigh, inverse_diagonal
 from widelearn.ridge.leave_one_out import ERROR_ROWS, Errors, divide, eigen_errors
 from widelearn.ridge.normal_equations import scale_of
 from widelearn.ridge.symmetric_systems import Solution, residual, solve_symmetric, take_out
 from widelearn.ridge.unit_systems import into_range
-from widelearn.runtime import Array, check_memory, doubles, row_blocks
+from widelearn.runtime import Array, check_memory, doubles, has_room, row_blocks
 
-# Up to n / ROWS_A_PENALTY + LEAST penalties, one Cholesky factor and its inverse for each cost less than eigenvectors.
-ROWS_A_PENALTY = 3000
-LEAST = 3
+# From so many rows on a band of the matrix costs less than eigenvectors. Up to so many penalties, of fewer rows and of
+# more, one Cholesky factor and its inverse for each cost less than either.
+BAND_ROWS, FEW, FEW_OF_MANY = 300, 3, 6
+# Bytes an entry that a band takes: a copy, and in the core a rotation twice.
+BAND_BYTES = 24
 # Relative errors of left-out errors that eigenvectors may make.
 HARMLESS = 1e-8
 # The share of a penalty beside which a matrix counts as nothing.
@@ -66,13 +69,17 @@ class DualPath:
         # What factors say of left-out errors that were taken from them.
         self.measured = np.full(len(alphas), np.nan)
         self.noise = n * np.finfo(K.dtype).eps * float(self.diagonal.sum())
-        few = len(alphas) <= n / ROWS_A_PENALTY + LEAST
-        if not (few and self.alphas.min(initial=np.inf) > self.noise):
+        # Left-out errors by a band of the matrix, where they were taken, and whether that pays.
+        self.banded: Array | None = None
+        few = len(alphas) <= (FEW if n < BAND_ROWS else FEW_OF_MANY)
+        self.bands = not few and n >= BAND_ROWS and has_room(BAND_BYTES * n * n)
+        if not ((few or self.bands) and self.alphas.min(initial=np.inf) > self.noise):
             self._decompose()
 
     def _decompose(self) -> None:
         """Take the eigenvectors on the complement of the border."""
         n = len(self.K)
+        self.banded, self.measured = None, np.full(len(self.alphas), np.nan)
         check_memory(24 * n * n, f"The eigenvectors of {n} rows", "Take fewer rows, or fewer penalties.")
         P = doubles(self.K)
         if self.border is not None:
@@ -102,9 +109,12 @@ class DualPath:
     def forget(self) -> None:
         """Let go of the eigenvectors: solutions come from factors of the matrix then."""
         self.values = self.vectors = np.empty(0)
+        self.banded = None
 
     def settled(self) -> Array:
-        """Return :meth:`doubt`, of eigenvalues where it would be more than harmless without them."""
+        """Return :meth:`doubt`, of a band or eigenvalues where it would be more than harmless without them."""
+        if not self.vectors.size and self.doubt().max() > HARMLESS:
+            self._take_band()
         if not self.vectors.size and self.doubt().max() > HARMLESS:
             self._decompose()
         return self.doubt()
@@ -125,11 +135,16 @@ class DualPath:
         return dropped and self.blur > HARMLESS * float(self.alphas.min(initial=np.inf))
 
     def errors(self) -> Errors:
-        """Yield rows and their errors: by eigenvectors, and where these are too rough for a penalty by its factor."""
+        """Yield rows and their errors, by a band or eigenvectors, and by a factor where these are too rough."""
         if not self.vectors.size:
-            found = self._cholesky_errors(np.arange(len(self.alphas)))
+            self._take_band()
+            every = np.arange(len(self.alphas))
+            at = every if self.banded is None else np.flatnonzero(self.measured > HARMLESS)
+            found = self._cholesky_errors(at) if at.size else np.empty((0, *self.y.shape))
             if found is not None:
-                yield slice(0, len(self.K)), found
+                errors = found if self.banded is None else self.banded
+                errors[at] = found
+                yield slice(0, len(self.K)), errors
                 return
             self._decompose()
         rough = (self.doubt() > HARMLESS) & (self.alphas > 0.0)
@@ -138,6 +153,40 @@ class DualPath:
             if finer is not None:
                 found[rough] = finer[:, rows]
             yield rows, found
+
+    def _take_band(self) -> None:
+        """Take the errors of many penalties by a band, unless the matrix is not definite enough for that.
+
+        Like eigenvectors it rounds all entries by the largest of them.
+        """
+        n, u = len(self.K), self.border
+        if self.banded is not None or not self.bands:
+            return
+        right = self.y if u is None else np.column_stack([self.y, u])
+        # Where the last one has a factor, no eigenvalue is below that.
+        lowest = self.alphas.min() / 2
+        shifts = np.append(self.alphas, lowest)
+        duals, inverses = np.empty((len(shifts) * n, right.shape[1])), np.empty((len(shifts), n))
+        try:
+            _core.shifted_inverses(doubles(self.K), shifts, np.ascontiguousarray(right), duals, inverses)
+        except np.linalg.LinAlgError:
+            return
+        self.banded = np.empty((len(self.alphas), *self.y.shape))
+        for j, (dual, own) in enumerate(zip(duals.reshape(len(shifts), n, -1)[:-1], inverses[:-1], strict=True)):
+            dual, share = self._without_border(dual, own)
+            self.banded[j] = divide(dual, share)
+            # The largest eigenvalue of an inverse is no larger than its trace.
+            smallest = max(self.alphas[j] - lowest, 1.0 / own.sum())
+            cancelled = (own / share).max() if (share > 0.0).all() else np.inf
+            self.measured[j] = self.lever * self.blur / smallest * cancelled
+
+    def _without_border(self, dual: Array, inverse: Array) -> tuple[Array, Array]:
+        """Return dual coefficients and the inverse's diagonal on the complement of the border, the last column."""
+        u = self.border
+        if u is None:
+            return dual, inverse
+        dual, q = dual[:, :-1], dual[:, -1]
+        return dual - np.outer(q, (u @ dual) / (u @ q)), inverse - q**2 / (u @ q)
 
     def _cholesky_errors(self, at: Array) -> Array | None:
         """Take one factor and its inverse for each penalty numbered `at`; None where a matrix is not definite."""
@@ -155,10 +204,7 @@ class DualPath:
             dual = cholesky_solve(factor, right)
             inverse = inverse_diagonal(factor)
             spread, own = float((self.diagonal + alpha) @ inverse), inverse
-            if u is not None:
-                dual, q = dual[:, :-1], dual[:, -1]
-                inverse = inverse - q**2 / (u @ q)
-                dual = dual - np.outer(q, (u @ dual) / (u @ q))
+            dual, inverse = self._without_border(dual, inverse)
             out[j] = divide(dual, inverse)
             measured[j] = self._lost(out[j], dual, own, inverse, spread, alpha)
         self.measured[at] = measured

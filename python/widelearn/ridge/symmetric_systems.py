@@ -120,7 +120,7 @@ def solve_symmetric(
     for value in np.unique(alpha):
         columns = alpha == value
         with Equilibrated(A, diagonal, value) as system:
-            found: tuple[Any, ...] | None = by_cholesky(system, right[:, columns], u)
+            found: tuple[Any, ...] | None = by_cholesky(system, right[:, columns], u, mixed=inverses is None)
             if inverses is not None and found is not None and system.D is None and A.dtype == np.float64:
                 # The factor is destroyed, which leaves the system with its upper triangle.
                 solved = None if u is None else system.correct(u[:, None])[:, 0]
@@ -170,9 +170,11 @@ def checked_diagonal(A: Array, B: Array) -> Array:
     return diagonal
 
 
-def by_cholesky(system: Equilibrated, B: Array, u: Array | None) -> tuple[Array, Array, float] | None:
+def by_cholesky(
+    system: Equilibrated, B: Array, u: Array | None, *, mixed: bool = False
+) -> tuple[Array, Array, float] | None:
     """Solve by Cholesky, eliminating the border; None if the system is not positive definite to working precision."""
-    found = system.solve(B if u is None else np.column_stack([B, u]))
+    found = system.solve(B if u is None else np.column_stack([B, u]), mixed=mixed)
     if found is None or not found[1] >= np.finfo(system.A.dtype).eps:
         return None
     solved, rcond = found

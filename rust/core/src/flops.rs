@@ -55,6 +55,11 @@ pub fn cholesky(n: usize) -> f64 {
     (n as f64).powi(3) / 3.0
 }
 
+/// A band of order `n` with its rotation, and the diagonals of the inverses of so many shifts.
+pub fn shifted_inverses(n: usize, shifts: usize) -> f64 {
+    8.0 * cholesky(n) + 96.0 * (n as f64).powi(2) * shifts as f64
+}
+
 /// A system of order `n` with `t` right-hand sides.
 pub fn solve(n: usize, t: usize) -> f64 {
     cholesky(n) + 4.0 * (n as f64).powi(2) * t as f64

@@ -2,7 +2,7 @@
 
 use widelearn_core::error::Error;
 use widelearn_core::random::Stream;
-use widelearn_core::solve::{factor, solve};
+use widelearn_core::solve::{factor, shifted_inverses, solve, solve_mixed};
 use widelearn_core::threads::{Context, run};
 
 fn on<R: Send>(threads: usize, job: impl FnOnce(&Context<'_>) -> R + Send) -> R {
@@ -142,6 +142,103 @@ fn bits_do_not_depend_on_threads() {
         on(threads, |context| solve(context, &mut l, n, &vec![0.1; n], &mut x, true)).expect("positive definite");
         assert!(one.as_ref().is_none_or(|o| *o == x), "{threads} threads");
         one = Some(x);
+    }
+}
+
+/// The backward error of every column beside the one of a factor in doubles, which is asked of both.
+#[test]
+fn factors_in_single_precision_solve_to_the_digits_of_doubles_or_say_no() {
+    let (mut solved, mut refused) = (0, 0);
+    for n in [1, 2, 10, 193, 400] {
+        for (kind, values) in kinds(n).into_iter().enumerate() {
+            let a = with_eigenvalues(&values, 11);
+            for t in [1, 3] {
+                let (b, kept) = (normals(5 + t as u64, n * t), a.clone());
+                let mut x = b.clone();
+                let found = on(2, |context| solve_mixed(context, &a, n, &vec![0.0; n], &mut x)).expect("an answer");
+                assert_eq!(a, kept, "the matrix stays");
+                if found.is_none() {
+                    assert_eq!(b, x, "n {n} kind {kind}: right-hand sides stay");
+                    refused += 1;
+                    continue;
+                }
+                solved += 1;
+                let norm = (0..n).map(|i| (0..n).map(|j| a[i * n + j].abs()).sum::<f64>()).fold(0.0, f64::max);
+                for c in 0..t {
+                    let (mut r, mut size, mut right) = (0.0f64, 0.0f64, 0.0f64);
+                    for i in 0..n {
+                        let ax: f64 = (0..n).map(|j| a[i * n + j] * x[j * t + c]).sum();
+                        r += (b[i * t + c] - ax).powi(2);
+                        size += x[i * t + c].powi(2);
+                        right += b[i * t + c].powi(2);
+                    }
+                    let backward = r.sqrt() / (norm * size.sqrt() + right.sqrt());
+                    assert!(backward <= f64::EPSILON, "n {n} kind {kind} targets {t}: {backward}");
+                }
+            }
+        }
+    }
+    assert!(solved >= 40 && refused >= 10, "{solved} solved, {refused} refused");
+}
+
+#[test]
+fn bits_of_both_precisions_together_do_not_depend_on_threads() {
+    let n = 450;
+    let a = with_eigenvalues(&(0..n).map(|i| 1.0 + (i % 17) as f64).collect::<Vec<_>>(), 8);
+    let b = normals(1, n * 3);
+    let mut one: Option<Vec<f64>> = None;
+    for threads in [1, 2, 3, 8] {
+        let mut x = b.clone();
+        let found = on(threads, |context| solve_mixed(context, &a, n, &vec![0.1; n], &mut x)).expect("an answer");
+        assert!(found.is_some());
+        assert!(one.as_ref().is_none_or(|o| *o == x), "{threads} threads");
+        one = Some(x);
+    }
+}
+
+#[test]
+fn shifted_inverses_are_those_of_factors() {
+    for n in [1, 2, 31, 47, 48, 49, 95, 96, 97, 145, 250] {
+        for (kind, values) in kinds(n).into_iter().enumerate().take(4) {
+            let (a, norm) = (with_eigenvalues(&values, 7), values.iter().fold(0.0_f64, |m, v| m.max(v.abs())));
+            let (y, alphas) = (normals(3, 2 * n), [norm / 8.0, norm, 40.0 * norm]);
+            let mut one: Option<(Vec<f64>, Vec<f64>)> = None;
+            for threads in [2, 1, 5] {
+                let (mut work, mut x, mut d) = (a.clone(), vec![0.0; 6 * n], vec![0.0; 3 * n]);
+                on(threads, |context| shifted_inverses(context, &mut work, n, &alphas, &y, &mut x, &mut d))
+                    .expect("positive definite");
+                if let Some(one) = &one {
+                    assert!(one.0 == x && one.1 == d, "{threads} threads");
+                    continue;
+                }
+                for (at, alpha) in alphas.iter().enumerate() {
+                    let mut shifted = a.clone();
+                    (0..n).for_each(|i| shifted[i * n + i] += alpha);
+                    let exact = inverse(&shifted, n);
+                    for i in 0..n {
+                        let gap = (d[at * n + i] - exact[i * n + i]).abs();
+                        assert!(gap <= 1e-12 / alpha, "n {n} kind {kind} alpha {at} row {i}: {gap}");
+                        for k in 0..2 {
+                            let dual: f64 = (0..n).map(|j| exact[i * n + j] * y[2 * j + k]).sum();
+                            let gap = (x[(at * n + i) * 2 + k] - dual).abs();
+                            assert!(gap <= 1e-11 / alpha, "n {n} kind {kind} alpha {at} row {i}: {gap}");
+                        }
+                    }
+                }
+                one = Some((x, d));
+            }
+        }
+    }
+}
+
+#[test]
+fn shifts_that_leave_a_matrix_indefinite_are_refused() {
+    let n = 130;
+    let a = with_eigenvalues(&(0..n).map(|i| if i == 40 { -1.0 } else { 2.0 }).collect::<Vec<_>>(), 4);
+    let (y, mut x, mut d) = (vec![1.0; n], vec![0.0; 2 * n], vec![0.0; 2 * n]);
+    for (alpha, fails) in [(0.9, true), (1.1, false)] {
+        let found = on(2, |context| shifted_inverses(context, &mut a.clone(), n, &[3.0, alpha], &y, &mut x, &mut d));
+        assert_eq!(matches!(found, Err(Error::NotPositiveDefinite { .. })), fails, "{alpha}");
     }
 }
 

@@ -46,7 +46,7 @@ mod _core {
     #[pymodule_export]
     use crate::random::{normals, philox4x32};
     #[pymodule_export]
-    use crate::solve::{cholesky, cholesky_solve, extend_factor, inverse_diagonal};
+    use crate::solve::{cholesky, cholesky_solve, extend_factor, inverse_diagonal, mixed_solve, shifted_inverses};
     #[pymodule_export]
     use crate::threads::{num_threads, set_num_threads, simd, simd_available};
 

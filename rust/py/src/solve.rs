@@ -31,6 +31,28 @@ pub(crate) fn inverse_diagonal(py: Python<'_>, a: &Bound<'_, PyAny>, out: &Bound
     call(py, flops::cholesky(n), |context| core::inverse_diagonal(context, a, n, out))
 }
 
+/// Write `(a + alpha I)^-1 y` for every alpha to the rows of `solutions`, n an alpha, and the inverses' diagonals to the
+/// rows of `diagonals`; `a` is destroyed.
+#[pyfunction]
+pub(crate) fn shifted_inverses(
+    py: Python<'_>,
+    a: &Bound<'_, PyAny>,
+    alphas: &Bound<'_, PyAny>,
+    y: &Bound<'_, PyAny>,
+    solutions: &Bound<'_, PyAny>,
+    diagonals: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    views!(Matrix<f64>: y; Vector<f64>: alphas);
+    let mut a = MatrixMut::<f64>::new(a, "a")?;
+    let (mut solutions, mut diagonals) =
+        (MatrixMut::<f64>::new(solutions, "solutions")?, MatrixMut::<f64>::new(diagonals, "diagonals")?);
+    let n = order(a.shape())?;
+    let (a, solutions, diagonals) = (a.view()?, solutions.view()?, diagonals.view()?);
+    call(py, flops::shifted_inverses(n, alphas.len()), |context| {
+        core::shifted_inverses(context, a, n, alphas, y.data, solutions, diagonals)
+    })
+}
+
 /// Solve `(a + diag(ridge)) x = b` in place of `b`; returns the estimated rcond and the relative residual.
 #[pyfunction]
 #[pyo3(signature = (a, b, ridge, *, refine=true))]
@@ -53,6 +75,24 @@ pub(crate) fn cholesky_solve(
         call(py, flops::solve(n, targets), |context| {
             core::solve(context, a, n, &ridge, b, refine).map(|s| (s.rcond, s.residual))
         })
+    })
+}
+
+/// Solve as [`cholesky_solve`] does, by a factor in single precision and products with `a`, which stays; `None` where only
+/// a factor in double precision can.
+#[pyfunction]
+pub(crate) fn mixed_solve(
+    py: Python<'_>,
+    a: &Bound<'_, PyAny>,
+    b: &Bound<'_, PyAny>,
+    ridge: &Bound<'_, PyAny>,
+) -> PyResult<Option<(f64, f64)>> {
+    views!(Matrix<f64>: a; Vector<f64>: ridge);
+    let mut b = MatrixMut::<f64>::new(b, "b")?;
+    let (n, targets) = (order((a.n, a.d))?, b.shape().1);
+    let b = b.view()?;
+    call(py, flops::solve(n, targets), |context| {
+        core::solve_mixed(context, a.data, n, ridge, b).map(|found| found.map(|s| (s.rcond, s.residual)))
     })
 }
 

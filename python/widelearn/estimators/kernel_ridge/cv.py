@@ -104,8 +104,9 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseKernelRidg
 
     Notes
     -----
-    For every kernel n² d flops for its matrix and 9 n³ for eigenvectors, or n³ a penalty where there are few; 24 n²
-    bytes. Each further penalty costs 2 n² (t + 1) flops.
+    For every kernel n² d flops for its matrix and 8 n³ / 3 for a band of it, or 2 n³ / 3 a penalty where there are few;
+    32 n² bytes. Each further penalty costs 96 n² flops. Penalties near rounding errors of the matrix take eigenvectors,
+    9 n³ flops.
 
     References
     ----------

@@ -97,7 +97,7 @@ fn add_to_diagonal<T: Real>(a: &mut [T], ridge: &[f64]) -> Result<Buffer<f64>> {
 }
 
 /// The columns of `b`, n values each.
-fn one_after_the_other<T: Real>(b: &[T], n: usize) -> Result<Buffer<f64>> {
+pub(super) fn one_after_the_other<T: Real>(b: &[T], n: usize) -> Result<Buffer<f64>> {
     let mut right = alloc(b.len(), "right-hand sides")?;
     for (i, row) in b.chunks_exact(b.len() / n).enumerate() {
         for (k, v) in row.iter().enumerate() {
@@ -108,7 +108,7 @@ fn one_after_the_other<T: Real>(b: &[T], n: usize) -> Result<Buffer<f64>> {
 }
 
 /// The largest error of a solution `x` of `A x = b` with the product `p = A x`, relative to `b` and to rounding `A`.
-fn errors(n: usize, norm: f64, b: &[f64], p: &[f64], x: &[f64]) -> (f64, f64) {
+pub(super) fn errors(n: usize, norm: f64, b: &[f64], p: &[f64], x: &[f64]) -> (f64, f64) {
     let (mut residual, mut backward) = (0.0f64, 0.0f64);
     for ((b, p), x) in b.chunks_exact(n).zip(p.chunks_exact(n)).zip(x.chunks_exact(n)) {
         let r = b.iter().zip(p).map(|(b, p)| (b - p) * (b - p)).sum::<f64>().sqrt();
