@@ -34,10 +34,19 @@ def jobs(quick: bool) -> Iterator[Job]:
     for dtype, precision, least in (("float64", "auto", 2.4), ("float64", "mixed", 3.5), ("float32", "auto", 1.1)):
         yield features(rows, components, dtype, precision, least)
     yield path(*((300, 64) if quick else (6000, 2048)))
-    yield wide_classes(*((80, 400) if quick else (1000, 20_000)))
+    for n, p in ((80, 400),) if quick else ((1000, 20_000), (5000, 10_000)):
+        yield wide_classes(n, p)
     yield kernel_path(150 if quick else 3000)
     for alpha, least in ((1e-2, 4.0), (1e-1, 6.0)):
         yield gradients(400 if quick else 8000, alpha, least)
+    for n in (200,) if quick else (2000, 3000, 4000, 8000):
+        for d, alpha, dtype in (
+            (5, 0.1, "float64"),
+            (20, 0.1, "float32"),
+            (20, 0.1, "float64"),
+            (100, 1e-2, "float64"),
+        ):
+            yield automatic(n, d, alpha, dtype)
     yield nystrom(*((500, 40) if quick else (50_000, 1000)))
 
 
@@ -181,6 +190,32 @@ def gradients(n: int, alpha: float, least: float) -> Job:
     sides = {"widelearn": ours, "KernelRidge": lambda: theirs.fit(x, y)}
     # K / (K + alpha) <= 1: fitted values differ by the residual at most, and by what Cholesky rounds.
     return fits("pcg", f"n={n} d=9 alpha={alpha:g}", least, sides, difference, 2e-8, n**3 / 3)
+
+
+def automatic(n: int, d: int, alpha: float, dtype: str) -> Job:
+    """Hold the automatic solver to the better of those that it chooses from."""
+    x = np.random.default_rng(0).standard_normal((n, d)).astype(dtype)
+    y = np.sin(x[:, 0]) + x[:, 1] * x[:, 2]
+    models = {name: wl.KernelRidge(wl.kernels.RBF(1 / d), alpha, solver=name) for name in ("auto", "cholesky", "pcg")}
+
+    def difference() -> float:
+        values = [model.fit(x, y).predict(x[:500]) for model in models.values()]
+        return float(max(np.abs(other - values[0]).max() for other in values[1:]) / np.abs(y).max())
+
+    return Job(
+        name="KernelRidge, automatic solver",
+        shape=f"n={n} d={d} alpha={alpha:g}",
+        dtype=dtype,
+        output="fresh",
+        # At most a tenth more.
+        least=1 / 1.1,
+        sides={name: timed(lambda model=model: model.fit(x, y)) for name, model in models.items()},
+        ratio=lambda times: min(times["cholesky"], times["pcg"]) / times["auto"],
+        difference=difference,
+        tolerance=1e-6 if dtype == "float64" else 1e-3,
+        flops=n**3 / 3,
+        rounds=ROUNDS,
+    )
 
 
 def tables(n: int) -> Array:

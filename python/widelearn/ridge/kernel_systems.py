@@ -15,7 +15,7 @@ from widelearn.ridge.unit_systems import heights, into_range, unit_weights
 from widelearn.runtime import Array, check_memory, crossing, empty, row_blocks
 
 # Systems of fewer rows are factored whatever their spectrum.
-FEW_ROWS = 3000
+FEW_ROWS = 1500
 # Rows of a kernel matrix that are copied at once.
 COPIED_ROWS = 256
 

@@ -1,5 +1,7 @@
 """The preconditioner of a ridge system: a low-rank factor plus the penalty, inverted, and how large a rank pays."""
 
+from __future__ import annotations
+
 import math
 from typing import Any
 
@@ -7,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from widelearn.ridge.blas import products_of_columns, tall_product, times
-from widelearn.ridge.lapack import cholesky, cholesky_solve, eigvalsh
+from widelearn.ridge.certificate import HOPELESS, blur
+from widelearn.ridge.certificate import SINGLE as SINGLE_FIT
+from widelearn.ridge.lapack import cholesky, cholesky_solve
 from widelearn.ridge.operators import Dense, Operator, Weighted
 from widelearn.ridge.rpcholesky import factor
 from widelearn.runtime import Array, available_memory, check_memory, row_blocks
@@ -22,6 +26,20 @@ KEPT_ENTRY = 14.0
 MADE_ENTRY = 45.0
 APPLIED_ENTRY = 35.0
 FACTOR = 3.0
+# A look at the residual with the choice of pivots, and an iteration beside its products; products that take true
+# residuals; an entry of the matrix in a direct solution beside n³ / 3, of each precision; and how many times that two
+# factors take, one in double precision after one in single precision, or that one alone.
+LOOK, ITERATION, TRUE = 3e8, 4e7, 2
+DIRECT_SINGLE, DIRECT_DOUBLE, AGAIN, DOUBLE = 350.0, 700.0, 2.5, 2.0
+# A direct solution is taken where the rest of the iterations costs so many times as much, before and after the search
+# has cost a share of it: what is foreseen is a quarter off.
+EARLIER, LATER, SEARCHED = 0.95, 1.3, 0.08
+# Pivots that a block gives, and those that leading eigenvalues take, which have no part in what follows.
+BLOCK, FIRST = 110, 24
+# Ranks that are looked forward to, in the one at hand.
+AHEAD = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
+# The share of targets that no factor explains, as far as rounding errors of a fit are foreseen.
+NOISE = 0.3
 # A factor of single precision serves penalties of so many of its rounding errors of the trace, or more.
 SINGLE = 16.0
 # Traces, that of a row and the whole, whose factors it holds.
@@ -32,6 +50,8 @@ SUMMED_ROWS = 2048
 LARGER = 16.0
 # How many times fewer iterations it takes than the bound foresees, as seen on tables: few eigenvalues are near λ.
 EARLY = 2.5
+# Products of the largest eigenvalue's estimate.
+POWERS = 12
 
 
 class Preconditioner:
@@ -108,9 +128,9 @@ def inner(left: Array, right: Array) -> Array:
 
 
 def precondition(
-    A: Operator, alphas: Array, rank: int | None, tol: float, max_iter: int, rng: Any, most: float = math.inf
+    A: Operator, alphas: Array, rank: int | None, tol: float, max_iter: int, rng: Any, rule: Rule | None = None
 ) -> Preconditioner:
-    """Return the preconditioner of A + alpha I; rank None takes what pays, and costs `most` at most."""
+    """Return the preconditioner of A + alpha I; rank None takes what pays, as a rule says."""
     n = A.shape[0]
     limit = most_rank(n) if rank is None else min(rank, n)
     if limit == 0:
@@ -124,22 +144,22 @@ def precondition(
     dtype = np.dtype(np.float32 if single else np.float64)
     need = dtype.itemsize * n * (limit + PROPOSED) + 16 * limit * limit
     check_memory(need, f"The preconditioner of rank {limit} of {n} rows", "Take a smaller rank, or None.")
-    rule = Rule(A, alphas, tol, max_iter, most)
+    rule = Rule(A, alphas, tol, max_iter) if rule is None else rule
     enough = rule if rank is None else lambda *_: False
     pivots, panels, _ = factor(A, limit, min(PROPOSED, n), rng, width=WIDTH, enough=enough, dtype=dtype)
+    if rule.hopeless:
+        panels, pivots = [], pivots[:0]
     return Preconditioner(panels, alphas, pivots, rule.foreseen)
 
 
 def worth_it(A: Operator, alphas: Array, tol: float, max_iter: int, rng: Any) -> Preconditioner | None:
     """Return a preconditioner with which iterations cost less than a factor of all of A, or None.
 
-    The search costs a quarter of that factor at most.
+    The search ends as soon as what is foreseen costs more than that factor.
     """
-    n, t = A.shape[0], len(alphas)
-    direct = n**3 / 3
-    found = precondition(A, alphas, None, tol, max_iter, rng, direct / 4)
-    cost = FACTOR * n * found.rank**2 + found.foreseen * t * step_cost(A, found.rank)
-    return found if cost < direct else None
+    rule = Rule(A, alphas, tol, max_iter, among=True)
+    found = precondition(A, alphas, None, tol, max_iter, rng, rule)
+    return None if rule.hopeless else found
 
 
 def step_cost(A: Operator, k: int) -> float:
@@ -156,14 +176,18 @@ def most_rank(n: int) -> int:
 class Rule:
     """Says when a factor has cost more in its last two blocks than the iterations they save.
 
-    Those are foreseen from the largest eigenvalue λ of the residual: sqrt(1 + λ / alpha) log(2 / tol) / 2 at most
-    (Saad, "Iterative methods for sparse linear systems", 2003, section 6.11.3), with λ that of the residual on rows
-    drawn by its diagonal.
+    Those are foreseen from the largest eigenvalue λ of the residual, that on rows drawn by its diagonal, and from the
+    mean one: sqrt(1 + λ / alpha) log(2 / tol) / 2 of either (Saad, "Iterative methods for sparse linear systems", 2003,
+    section 6.11.3), the first over `EARLY`. Their geometric mean is within a third of what was counted.
+
+    With `among` it also says when the best rank that is foreseen costs more than a direct solution: `hopeless`.
     """
 
-    def __init__(self, A: Operator, alphas: Array, tol: float, max_iter: int, most: float) -> None:
-        self.A, self.alphas, self.tol, self.max_iter, self.most = A, alphas, tol, max_iter, most
+    def __init__(self, A: Operator, alphas: Array, tol: float, max_iter: int, *, among: bool = False) -> None:
+        self.A, self.alphas, self.tol, self.max_iter, self.among = A, alphas, tol, max_iter, among
         self.past: list[tuple[int, float]] = []
+        self.traces: list[float] = []
+        self.hopeless = False
 
     @property
     def foreseen(self) -> float:
@@ -174,15 +198,60 @@ class Rule:
         """Say so for rank `k`, given the residual `H` where the proposed rows cross, its diagonal and its trace."""
         n = self.A.shape[0]
         scale = 1 / np.sqrt(u)
-        M = H * scale * scale[:, None] * (trace / len(u))
-        top = float(eigvalsh(M)[-1])
+        top = leading(H * scale * scale[:, None]) * trace / len(u)
+        self.traces.append(trace)
         alpha = max(float(self.alphas.min()), np.finfo(np.float64).eps * trace)
-        left = math.sqrt(1 + max(top, 0.0) / alpha) * math.log(2 / self.tol) / 2 / EARLY
-        self.past.append((k, min(left, self.foreseen)))
+        self.past.append((k, min(self.count(top / alpha, trace / n / alpha), self.foreseen)))
         step = len(self.alphas) * step_cost(self.A, k)
-        if FACTOR * n * k * k > min(self.most, self.max_iter * step):
+        if self.among and k > 0 and self.behind(k, top, alpha):
+            self.hopeless = True
+            return True
+        if FACTOR * n * k * k > self.max_iter * step:
             return True
         if len(self.past) < 3:
             return False
         before, were = self.past[-3]
-        return FACTOR * n * (k * k - before * before) >= (were - self.foreseen) * step
+        return FACTOR * n * (k * k - before * before) + 2 * LOOK >= (were - self.foreseen) * step
+
+    def count(self, top: float, mean: float) -> float:
+        """Return the iterations that the largest and the mean eigenvalue of the residual over alpha foresee."""
+        return math.sqrt(math.sqrt((1 + top) * (1 + mean)) / EARLY) * math.log(2 / self.tol) / 2
+
+    def behind(self, k: int, top: float, alpha: float) -> bool:
+        """Whether what is left to do costs more than a direct solution, at whatever rank."""
+        n, t = self.A.shape[0], len(self.alphas)
+        (last, *_), (were, trace) = self.past[-2], self.traces[-2:]
+        # Eigenvalues fall as a power of the rank, as the trace has.
+        power = math.log(max(were / trace, 1.0)) / math.log(k / last if last else 1 + k / FIRST)
+        costs = []
+        for more in AHEAD:
+            share, rank = more**-power, more * k
+            count = self.count(share * top / alpha, share * trace / n / alpha)
+            added = FACTOR * n * (rank**2 - k**2) + LOOK * (rank - k) / BLOCK
+            costs.append(added + (count + TRUE) * (t * step_cost(self.A, int(rank)) + ITERATION))
+        direct = self.direct(alpha, trace / n * AHEAD[-1] ** -power)
+        spent = FACTOR * n * k * k + LOOK * len(self.past)
+        return min(costs) > (EARLIER if spent < SEARCHED * direct or len(self.past) == 2 else LATER) * direct
+
+    def direct(self, alpha: float, mean: float) -> float:
+        """Return what a direct solution costs, of which the residual's mean eigenvalue comes down to `mean`."""
+        n = self.A.shape[0]
+        moved = blur(self.A.diag(), None, float(np.finfo(np.float32).eps) / 2)
+        if self.A.dtype == np.float32:
+            factors, entry = AGAIN if NOISE * moved > SINGLE_FIT * (alpha + mean) else 1.0, DIRECT_SINGLE
+        else:
+            factors, entry = DOUBLE if moved > HOPELESS * alpha else 1.0, DIRECT_DOUBLE
+        return factors * (n**3 / 3 + entry * n * n)
+
+
+def leading(M: Array) -> float:
+    """Return the largest eigenvalue of a positive semidefinite matrix, from below and within percents of it."""
+    v = M[int(np.argmax(np.einsum("ij,ij->i", M, M)))]
+    size = 0.0
+    for _ in range(POWERS):
+        length = float(np.linalg.norm(v))
+        if not length > 0.0:
+            break
+        v = M @ (v / length)
+        size = float(np.linalg.norm(v))
+    return size

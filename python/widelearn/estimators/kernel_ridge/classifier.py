@@ -40,9 +40,9 @@ class KernelRidgeClassifier(SignClassifier, BaseKernelRidge):
         "cholesky" factors the n x n matrix. "pcg" solves the same system by preconditioned conjugate gradients, from
         products with a matrix that is kept where memory lets it, and else made anew, tile by tile; so are matrices of
         more than 2 GiB whose values, by their measured rate, cost less than memory that is new to the process. "auto"
-        takes one of them: "pcg" where the matrix does not fit, and from 3,000 rows on where a low-rank factor foresees
-        so few iterations that they cost less. "nystrom" is another model: the best combination of the kernels of
-        `n_components` rows, n_components² numbers, for any number of rows.
+        takes one of them: "pcg" where the matrix does not fit, and from 1,500 rows on where the eigenvalues that a few
+        hundred rows show foresee so few iterations that they cost less. "nystrom" is another model: the best
+        combination of the kernels of `n_components` rows, n_components² numbers, for any number of rows.
     tol : float, default=1e-8
         Residual, relative to the targets, at which "pcg" ends.
     n_components : int or None, default=None

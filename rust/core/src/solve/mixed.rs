@@ -161,8 +161,9 @@ impl System<'_> {
                 x.iter_mut().zip(p).for_each(|(x, p)| *x += step * p);
                 r.iter_mut().zip(q).for_each(|(r, q)| *r -= step * q);
                 let size = self.norm * inner(x, x).sqrt() + inner(b, b).sqrt();
+                let small = inner(r, r).sqrt() <= ENOUGH / 2.0 * size;
                 // Not-a-number is not small.
-                open |= !(inner(r, r).sqrt() <= ENOUGH / 2.0 * size);
+                open |= !small;
             }
             if !open {
                 break;
