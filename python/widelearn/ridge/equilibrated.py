@@ -1,5 +1,6 @@
 """Symmetric systems with rows and columns scaled by powers of two, so that units do not pass for singularity."""
 
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
@@ -10,6 +11,8 @@ from widelearn.ridge.lapack import cholesky_solve, inverse_diagonal
 from widelearn.runtime import Array, has_room, row_blocks
 
 MIRROR_ROWS = 512
+# Rows of small matrices, which are mirrored at once.
+FEW = 256
 # Scales that differ by no more are left alone: they change a condition number by the square at most.
 ALIKE = 8.0
 # From so many rows on a factor in float32 saves more than the products that make up for it cost, where its rounding
@@ -124,8 +127,17 @@ def scale(A: Array, D: Array) -> None:
     A *= D
 
 
+@lru_cache(maxsize=4)
+def below(n: int) -> NDArray[np.bool_]:
+    """Return which entries lie below the diagonal."""
+    return np.tri(n, k=-1, dtype=bool)
+
+
 def mirror(A: Array) -> None:
     """Restore the lower triangle of a symmetric matrix from the upper one."""
+    if len(A) <= FEW:
+        np.copyto(A, A.T, where=below(len(A)))
+        return
     for rows in row_blocks(len(A), MIRROR_ROWS):
         upper = np.triu(A[rows, rows], 1)
         A[rows, rows] = upper + upper.T

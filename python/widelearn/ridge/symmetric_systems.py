@@ -77,7 +77,7 @@ def check_alpha(alpha: ArrayLike, n_targets: int) -> NDArray[np.float64]:
         )
     if not (np.isfinite(a).all() and (a >= 0).all()):
         raise ValueError(f"alpha must be finite and non-negative, got {alpha!r}.")
-    return np.broadcast_to(a.ravel(), (n_targets,))
+    return a if a.shape == (n_targets,) else np.full(n_targets, a.ravel()[0])
 
 
 def check_weight(sample_weight: ArrayLike, rows: Array) -> NDArray[np.float64]:
@@ -117,7 +117,7 @@ def solve_symmetric(
     diagonal = checked_diagonal(A, right)
     coef, offset, rcond = np.empty(B.shape), np.zeros(B.shape[1]), 1.0
     troubles: list[Trouble] = []
-    for value in np.unique(alpha):
+    for value in np.unique(alpha) if len(alpha) > 1 else alpha:
         columns = alpha == value
         with Equilibrated(A, diagonal, value) as system:
             found: tuple[Any, ...] | None = by_cholesky(system, right[:, columns], u, mixed=inverses is None)
