@@ -17,9 +17,10 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 import widelearn as wl  # noqa: E402
+from widelearn.estimators.two_layer.fit import drawn_seed  # noqa: E402
 from widelearn.kernels import NTK, RBF  # noqa: E402
 
-GAMMA, ALPHA, RATE = 0.5, 0.1, 0.01
+GAMMA, ALPHA, RATE = 0.5, 0.1, 1e-3
 
 
 def problem(n, d, dtype):
@@ -94,7 +95,8 @@ def net(batch, width, n, d):
     options = {"init": init, "scaling": None, "alpha": 1e-3, "batch_size": batch, "max_iter": passes, "tol": None}
     model = wl.TwoLayerRegressor(width, learning_rate_init=RATE, random_state=0, **options)
     given, wanted = torch.from_numpy(x), torch.from_numpy(y[:, None].astype("float32"))
-    orders = [np.random.default_rng([0, 2, t]).permutation(n) for t in range(passes)]
+    seed = drawn_seed(model)
+    orders = [np.random.default_rng([seed, 2, t]).permutation(n) for t in range(passes)]
 
     def eager():
         first, last = torch.nn.Linear(d, width), torch.nn.Linear(width, 1, bias=False)
