@@ -99,6 +99,8 @@ lapack.triangle(X.copy()); lapack.qr(X.copy())
 neurons = k.specs.Neurons(k.specs.Activation("relu"))
 layer = k.specs.Features(4, "gaussian", 0, neurons)
 wl._core.predict(layer, np.ones((3, 2)), np.ones((4, 1)), np.empty((3, 1)))
+wl._core.mixed_solve(np.eye(3) + 0.1, np.ones((3, 1)), np.ones(3))
+wl._core.shifted_inverses(np.eye(3) + 0.1, np.ones(2), np.ones((3, 1)), np.empty((6, 1)), np.empty((2, 3)))
 wl._core.normals(np.empty((2, 3)), 1, 2); wl._core.philox4x32((1, 2, 3, 4), (5, 6))
 wl._core.set_num_threads(2); wl._core.num_threads(); wl._core.simd(); wl._core.simd_available()
 """

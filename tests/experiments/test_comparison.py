@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.tree import DecisionTreeRegressor
 
 from compared_results import row as example
@@ -63,11 +64,12 @@ def test_rows_of_a_comparison():
 def test_weights_reach_the_fits_that_take_them():
     found = problem(curved())
     found.arrays["w_train"] = np.linspace(0.5, 2, 112)
-    results = compare(found, chosen("linear,recursive", "regression")).results
+    some = (*chosen("linear,recursive", "regression"), methods.own("neighbours", KNeighborsRegressor()))
+    results = compare(found, some).results
     weighted = {row["model"]: row["weighted"] for row in results["rows"]}
-    assert weighted == {"dummy": True, "linear": True, "recursive": False}
+    assert weighted == {"dummy": True, "linear": True, "recursive": True, "neighbours": False}
     noted = [note for note in results["data"]["notes"] if "without weights" in note]
-    assert noted == ["fitted without weights, which count in its score alone: recursive"]
+    assert noted == ["fitted without weights, which count in its score alone: neighbours"]
 
 
 def test_balanced_classes_trade_accuracy_for_balance():

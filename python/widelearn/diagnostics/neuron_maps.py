@@ -72,9 +72,10 @@ class NeuronMap:
             return float("nan")
         found = 0
         for part in row_blocks(m, BLOCK):
-            found += int(np.count_nonzero(np.abs(self.units[part] @ self.units.T) >= level))
-        own = int(np.count_nonzero(np.einsum("ij,ij->i", self.units, self.units) >= level))
-        return (found - own) / (m * (m - 1))
+            near = np.abs(self.units[part] @ self.units.T) >= level
+            near[np.arange(len(near)), np.arange(part.start, part.stop)] = False
+            found += int(np.count_nonzero(near))
+        return found / (m * (m - 1))
 
     def plot(self) -> Any:
         """Return a Matplotlib figure: neurons as discs of the size of their weight, directions as stars."""

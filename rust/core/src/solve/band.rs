@@ -1,14 +1,11 @@
 //! Symmetric matrices turned to bands, `A = Q B Q^T`: solutions and the inverse's diagonal for many shifts of one matrix.
 
 use super::reflections::{Reflections, reflect, rotation};
-use super::shifts::{Band, Rotated};
+use super::shifts::{BAND, Band, Rotated};
 use super::two_sided::TwoSided;
 use crate::error::{Result, fits};
 use crate::memory::alloc;
 use crate::threads::Context;
-
-/// Entries left of the diagonal: whole register blocks, and a divisor of a tile's width.
-pub(super) const BAND: usize = 48;
 
 /// Write `(A + alpha I)^-1 Y` and the diagonal of the inverse for every alpha, to `solutions` (alphas x n x t) and
 /// `diagonals` (alphas x n), for `A` (n x n, both triangles), which is destroyed, and `Y` (n x t).

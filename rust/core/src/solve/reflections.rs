@@ -1,7 +1,6 @@
 //! Householder reflections of a panel of columns, and the orthogonal matrix that all of them make.
 
-use super::band::BAND;
-use super::shifts::Band;
+use super::shifts::{BAND, Band};
 use crate::error::Result;
 use crate::matrix::{Packed, Rows, TILE, dot, product_steps};
 use crate::memory::{Buffer, alloc};

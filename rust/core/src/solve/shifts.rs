@@ -7,7 +7,8 @@ use crate::scalar::Scalar;
 use crate::simd::{Job, dispatch};
 use crate::threads::Context;
 
-use super::band::BAND;
+/// Entries left of the diagonal: whole register blocks, and a divisor of a tile's width.
+pub(super) const BAND: usize = 48;
 
 /// Rows of a rotation that substitution takes together.
 const LANES: usize = 32;

@@ -1,6 +1,6 @@
 //! The two-sided update of a symmetric matrix by reflections, `(I - V T V^T)^T A (I - V T V^T)`, of which one triangle is kept.
 
-use super::band::BAND;
+use super::shifts::BAND;
 use crate::error::Result;
 use crate::matrix::{Packed, Rows, TILE, product, product_steps};
 use crate::memory::{Buffer, alloc};
