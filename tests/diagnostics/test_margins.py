@@ -60,6 +60,6 @@ def test_wrong_margins_are_refused(rng):
         normalized_margins(TwoLayer(np.eye(2), np.zeros(2), np.zeros((2, 1)), "relu"), X, [1, 1, 1])
     with pytest.raises(TypeError, match="give a fitted"):
         normalized_margins(TwoLayerClassifier(), X, [1, 1, 1])
-    model = TwoLayerRegressor(4, max_iter=2).fit(rng.standard_normal((9, 2)), np.arange(9.0))
+    model = TwoLayerRegressor(4, max_iter=2, random_state=0).fit(rng.standard_normal((9, 2)), np.arange(9.0))
     with pytest.raises(ValueError, match="tells no single class"):
         normalized_margins(model, X, [1.0, 2.0, 3.0])
