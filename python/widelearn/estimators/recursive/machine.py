@@ -111,7 +111,8 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     Of at most 1,000 rows the choice gives each fold the metric of the other folds, and takes the leave-one-out errors
     of its rows, in closed form, in the fit to all rows under that metric; then all rows iterate as often as was
     chosen. Of more rows a quarter, at most 2,000, is held out; the metric and the fits that predict them are those of
-    at most 2,500 others, and the last fit, to all rows, keeps this metric. An iteration is taken only where its mean
+    at most 2,500 others. The last fit, to all rows, keeps this metric, or, of more than 5,000 rows, takes one that half
+    of them, at most 10,000, make with the same penalties. An iteration is taken only where its mean
     error is below that of iteration 0 by more than two standard errors of the rows' differences. Penalties are
     chosen for each iteration by going on from the one before, in one direction, while errors fall. Where
     the kernel itself does best by giving up, at a penalty above 0.1 (k(x, x) is 1), gradients under that penalty show
@@ -120,11 +121,12 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     targets count as one of their weight, so that a weight of 2 is two rows, and no row is judged by its twin.
 
     With n <= 1,000 rows of d columns and t targets an iteration of the choice costs up to 4 n_folds n³ / 3 flops; of
-    more it costs two fits and one gradient of m <= 2,500 rows, 2 m³ / 3 + 2 m² d t, in float32 where that moves no
-    fitted value by more than 1 % of the targets. Lengths cost four decompositions of at most 600 rows, the last fit
-    n³ / 3. The kernel matrix and its factor take 16 n² bytes; gradients are products of a tile of h'(r)/r, k = h(r),
-    with n x d numbers, so nothing of size n x n x d is ever there, and a full metric takes 32 d² bytes. float32 data
-    are computed in float32, factors in float64.
+    more it costs two fits or more and one gradient of m <= 2,500 rows, m³ / 3 and 2 m² d t, in float32 where that moves
+    no fitted value by more than 1 % of the targets. Lengths cost four decompositions of at most 600 rows, the metric of
+    more than 5,000 rows a fit and a gradient of half of them an iteration, the last fit n³ / 3. The kernel matrix and
+    its factor take 16 n² bytes; gradients are products of a tile of h'(r)/r, k = h(r), with n x d numbers, so nothing
+    of size n x n x d is ever there, and a full metric takes 32 d² bytes. float32 data are computed in float32, factors
+    in float64.
 
     References
     ----------
