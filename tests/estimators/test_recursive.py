@@ -27,13 +27,6 @@ RADIAL = [
 ]
 
 
-@pytest.fixture
-def smooth(rng):
-    """Rows of which two columns matter."""
-    X = rng.standard_normal((160, 6))
-    return X, np.sin(2 * X[:, 0]) + X[:, 1] * X[:, 0]
-
-
 def differences(function, X, h=1e-5):
     """Central differences of a function of rows, (n, d[, t])."""
     return np.stack([(function(X + h * e) - function(X - h * e)) / (2 * h) for e in np.eye(X.shape[1])], axis=1)

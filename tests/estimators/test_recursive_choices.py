@@ -7,27 +7,11 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.model_selection import train_test_split
 
 from widelearn import KernelRidge, KernelRidgeCV, RecursiveFeatureMachine, RecursiveFeatureMachineClassifier
+from widelearn.estimators.kernel_ridge.model import KernelProblem
 from widelearn.estimators.recursive.fit import distinct
 from widelearn.estimators.recursive.machine import ALPHAS
-from widelearn.estimators.recursive.recursion import Recursion, candidates
-from widelearn.kernels import RBF, Laplace, Matern
-
-RADIAL = [
-    RBF(gamma=0.3),
-    Laplace(gamma=0.4),
-    Laplace(gamma=0.4, power=1.5),
-    Laplace(gamma=0.4, power=2.0),
-    Matern(length_scale=2.0, nu=0.5),
-    Matern(length_scale=2.0, nu=1.5),
-    Matern(length_scale=2.0, nu=2.5),
-]
-
-
-@pytest.fixture
-def smooth(rng):
-    """Rows of which two columns matter."""
-    X = rng.standard_normal((160, 6))
-    return X, np.sin(2 * X[:, 0]) + X[:, 1] * X[:, 0]
+from widelearn.estimators.recursive.recursion import HeldOut, Recursion, candidates
+from widelearn.kernels import RBF, Laplace
 
 
 def under_gradients(kernel, X, y):
@@ -87,22 +71,34 @@ def test_errors_of_many_rows_are_those_of_rows_held_out(monkeypatch, smooth):
     np.testing.assert_allclose(model.predict(X), whole.predict(Z @ root), atol=1e-4 * np.abs(y).max())
 
 
-def test_rows_that_judge_have_no_part_in_the_metric(monkeypatch, smooth):
-    monkeypatch.setattr("widelearn.estimators.recursive.recursion.CHOICE_ROWS", 100)
+def test_rows_that_judge_have_no_part_in_the_metric(smooth, rng):
     X, y = smooth
-    options = {"alphas": (0.1,), "n_iter": 1, "standardize": False, "random_state": 3}
-    model = RecursiveFeatureMachine(RBF(gamma=0.1), **options).fit(X, y)
-    judges = distinct(X, y[:, None], None)[3][np.random.RandomState(3).permutation(160)][:40]
-    other = RecursiveFeatureMachine(RBF(gamma=0.1), **options).fit(
-        X, np.where(np.isin(np.arange(160), judges), y + 9, y)
-    )
-    assert other.history_[0] > 10 * model.history_[0]
-    again = RecursiveFeatureMachine(RBF(gamma=0.1), **options).fit(X, y * 1.0)
-    np.testing.assert_array_equal(again.M_, model.M_)
-    # The mean of all targets is the intercept's business, so that the fitted rows' centred targets are the same.
-    assert other.n_iter_ in {0, 1}
-    if other.n_iter_:
-        np.testing.assert_allclose(other.M_, model.M_, atol=1e-6)
+    recursion = Recursion.of(RecursiveFeatureMachine(alphas=(0.1,)))
+    order = rng.permutation(160)
+
+    def metric(targets):
+        problem = KernelProblem(RBF(gamma=0.1), X, targets[:, None], None, True)
+        trial = HeldOut(problem, order, recursion.initial(problem))
+        assert trial.step(recursion, 0.1)
+        return trial.root
+
+    judges = np.isin(np.arange(160), order[:40])
+    found = metric(y)
+    np.testing.assert_array_equal(metric(np.where(judges, y + 9, y)), found)
+    assert np.abs(metric(np.where(judges, y, y**2)) - found).max() > 0.1
+
+
+def test_the_metric_of_the_last_fit_is_that_of_half_the_rows_where_these_are_more(monkeypatch, smooth):
+    for name, rows in {"CHOICE_ROWS": 100, "TRIED_ROWS": 60}.items():
+        monkeypatch.setattr(f"widelearn.estimators.recursive.recursion.{name}", rows)
+    X, y = smooth
+    kernel = RBF(gamma=0.1)
+    model = RecursiveFeatureMachine(kernel, (0.1,), n_iter=1, standardize=False, random_state=3).fit(X, y)
+    half = distinct(X, y[:, None], None)[3][np.random.RandomState(3).permutation(160)][:80]
+    assert model.n_iter_ == 1
+    Z = X - X.mean(axis=0)
+    root = under_gradients(kernel, Z[half], y[half])
+    np.testing.assert_allclose(model.M_, root @ root.T, atol=1e-4)
 
 
 @pytest.mark.parametrize("most", [1000, 30], ids=["left out", "held out"])
@@ -161,12 +157,12 @@ def test_a_kernel_that_gives_up_does_not_stop_its_gradients():
     heard = []
     model = RecursiveFeatureMachine(Laplace(gamma=0.3), callback=lambda *news: heard.append(news)).fit(X, y)
     one = Recursion.of(model)
-    assert one.caps(10.0) == [np.inf, 0.1, 1e-3]
-    assert one.caps(10.0, 1e4) == [np.inf]
-    assert one.caps(0.1) == [np.inf, 1e-3]
-    assert one.caps(1e-3) == [np.inf]
-    assert Recursion.of(clone(model).set_params(alphas=(1.0, 10.0))).caps(10.0) == [np.inf]
-    assert Recursion.of(clone(model).set_params(n_iter=0)).caps(10.0) == [np.inf]
+    assert one.caps(10.0) == [0.1, 1e-3]
+    assert one.caps(10.0, 1e4) == []
+    assert one.caps(0.1) == [1e-3]
+    assert one.caps(1e-3) == []
+    assert Recursion.of(clone(model).set_params(alphas=(1.0, 10.0))).caps(10.0) == []
+    assert Recursion.of(clone(model).set_params(n_iter=0)).caps(10.0) == []
     starts = [place for place, (number, _) in enumerate(heard) if number == 0]
     runs = [heard[first:last] for first, last in zip(starts, [*starts[1:], len(heard)], strict=True)]
     assert len(runs) >= 2

@@ -34,7 +34,6 @@ def test_eigenvalues_and_vectors(n, rng):
         close(vectors * values @ vectors.T, A, size=size)
         close(vectors.T @ vectors, np.eye(n), size=1.0)
         assert (np.diff(values) >= 0).all()
-        close(lapack.eigvalsh(order(A.copy())), values, size=size)
 
 
 @pytest.mark.parametrize("n", SIZES)

@@ -25,14 +25,6 @@ def eigh(A: Doubles) -> tuple[Doubles, Doubles]:
     return converged(values), work.T
 
 
-def eigvalsh(A: Doubles) -> Doubles:
-    """Return the eigenvalues of a symmetric matrix in ascending order; A is destroyed."""
-    values = np.empty(len(A))
-    with one_blas_thread_for(len(A)):
-        _core.symmetric_eigen(by_rows(A), values, vectors=False)
-    return converged(values)
-
-
 def cholesky(A: Doubles) -> Doubles:
     """Return L in the lower triangle for A = L L', C-contiguous; A is destroyed, what lies above the diagonal stays."""
     L = by_rows(A)

@@ -164,7 +164,7 @@ class HeldOut:
 
 
 class Run(NamedTuple):
-    """Iterations: squared leave-one-out errors (n,) by row, penalty of each, and the largest one that gradients had."""
+    """Iterations: squared errors (n,) of judged rows, penalty of each, and the largest one that gradients had."""
 
     history: list[Array]
     alphas: list[float]
@@ -215,7 +215,7 @@ class Recursion:
         return cls(**{field.name: getattr(estimator, field.name) for field in fields(cls)})
 
     def learn(self, problem: KernelProblem, order: Array) -> tuple[KernelModel, Array, Array, Run]:
-        """Choose length, penalties and iteration on the first rows in some order, and then iterate with all rows.
+        """Choose length, penalties and iteration on the first rows in some order, and then fit all rows.
 
         Returns the model of the mapped rows, the metric M, its root, and the run that chose the iteration.
         """
@@ -228,7 +228,7 @@ class Recursion:
         trial = self.trial(problem, order)
         run = self.run(trial, start, np.inf)
         size = 1.0 if problem.weight is None else float(problem.weight.mean())
-        for cap in self.caps(run.alphas[0], size)[1:]:
+        for cap in self.caps(run.alphas[0], size):
             known = start._replace(alpha=run.alphas[0], score=-float(run.history[0].mean()), errors=run.history[0])
             second = self.trial(problem, order)
             other = self.run(second, known, cap, None if cap > SHARPEST * size else run)
@@ -244,14 +244,14 @@ class Recursion:
         return HeldOut(problem, order, self.initial(problem))
 
     def caps(self, alpha: float, size: float = 1.0) -> list[float]:
-        """Return the largest penalties of gradients to try: none, and small ones if the best penalty is larger.
+        """Return further largest penalties of gradients to try: small ones, if the best penalty is larger.
 
         `size` is the mean weight, beside which penalties stand.
         """
-        found, alphas = [np.inf], check_alphas(self.alphas)
+        alphas, found = check_alphas(self.alphas), []
         for sharp in (SHARP, SHARPEST) if self.n_iter else ():
             small = alphas[alphas <= sharp * size]
-            if alpha > sharp * size and len(small) and small.max() < found[-1]:
+            if alpha > sharp * size and len(small) and float(small.max()) not in found:
                 found.append(float(small.max()))
         return found
 
