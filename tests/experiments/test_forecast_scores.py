@@ -107,6 +107,8 @@ def test_tables_of_a_folder(tmp_path):
     assert forecast_tables.table(data, "diamonds raw price").X.shape == (2, 3)
     assert forecast_tables.sizes(20000, 2000, 4, 4000) == (2000, 8000, 4000)
     assert forecast_tables.sizes(442, 2000, 4, 4000) == (100, 354, 88)
+    # All rows that are not fitted are tested on, where they are asked for.
+    assert forecast_tables.sizes(50000, 2000, 4, 50000) == (2000, 8000, 42000)
 
 
 @pytest.mark.parametrize("name", ["", "absent"])
@@ -122,6 +124,20 @@ def test_unknown_tables_and_kinds_are_refused(rng):
     with pytest.raises(InputError, match="a claim needs a control"):
         study.controls({**settings, "tables": "digits"})
     with pytest.raises(InputError, match="no number of random features"):
-        study.estimator("rbf", rng.standard_normal((5, 2)), 0)
-    make, alphas = study.estimator("32", rng.standard_normal((50, 2)), 0)
+        study.estimators("rbf", rng.standard_normal((5, 2)), 0)
+    make, choice, alphas = study.estimators("32", rng.standard_normal((50, 2)), 0)
     assert make(alphas[0]).features.n_components == 32
+    assert len(choice(alphas).alphas) == len(study.PENALTIES)
+
+
+@pytest.mark.parametrize("kind", ["RBF", "16"])
+def test_errors_of_all_penalties_are_those_of_their_fits(rng, kind):
+    X, new = rng.standard_normal((60, 3)), rng.standard_normal((30, 3))
+    Y, truth = np.c_[X[:, 0], X[:, 1] ** 2], np.c_[new[:, 0], new[:, 1] ** 2]
+    make, _, alphas = study.estimators(kind, X, 0)
+    found = study.test_errors(make, alphas[2:5], (X, Y), (new, truth))
+    for alpha, (error, doubt) in zip(alphas[2:5], found, strict=True):
+        by_row = np.square(make(alpha).fit(X, Y).predict(new) - truth).mean(axis=1)
+        # Both fits are within about 1e-8 of the minimum.
+        assert error == pytest.approx(by_row.mean(), rel=1e-6)
+        assert doubt == pytest.approx(by_row.std() / np.sqrt(30), rel=1e-6)

@@ -114,8 +114,11 @@ def drawn(name: str, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
 
 
 def sizes(total: int, rows: int, times: int, test: int) -> tuple[int, int, int]:
-    """Return how many rows are looked at, forecast for and tested on, of a table with so many."""
-    held = min(test, total // 5)
+    """Return how many rows are looked at, forecast for and tested on, of a table with so many.
+
+    A fifth of the table is tested on, and all that the others leave over.
+    """
+    held = min(test, max(total // 5, total - times * rows))
     many = min(rows, max((total - held) // times, FEWEST))
     return many, min(times * many, total - held), held
 

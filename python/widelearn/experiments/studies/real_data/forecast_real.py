@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -93,15 +94,15 @@ def simulate(cell: Cell, seed: Seed) -> list[Row]:
     """Forecast from the first rows of a split, fit all rows with every penalty, and score all ways at other rows."""
     rng = np.random.default_rng(seed)
     (X, Y), (X_all, Y_all), held = forecast_tables.split(cell, rng)
-    model, alphas = estimator(cell["kind"], X, new_seed(rng))
+    model, choice, alphas = estimators(cell["kind"], X, new_seed(rng))
     if cell["table"] in GIVEN:
         alphas = alphas[np.isclose(PENALTIES, GIVEN[cell["table"]])]
     target = Y if Y.shape[1] > 1 else Y[:, 0]
-    told = forecast(model(alphas), X, target, n=[len(X_all)])
+    told = forecast(choice(alphas), X, target, n=[len(X_all)])
     chosen = int(np.argmin(np.abs(np.log(alphas / told.alpha[0]))))
     # The regret of laws is not asked for.
-    tried = [chosen] if cell["table"] in LAWS else range(len(alphas))
-    measured = {j: test_error(model(alphas[j]).fit(X_all, Y_all), *held) for j in tried}
+    tried = [chosen] if cell["table"] in LAWS else list(range(len(alphas)))
+    measured = dict(zip(tried, test_errors(model, alphas[tried], (X_all, Y_all), held), strict=True))
     truth, error = measured[chosen]
     found = {
         RATIO: math.log(told.test[0] / truth),
@@ -117,31 +118,32 @@ def simulate(cell: Cell, seed: Seed) -> list[Row]:
     return [value(name, cell["cell"], number, **place) for name, number in found.items()]
 
 
-def estimator(kind: str, X: Array, state: int) -> tuple[Callable[[Any], Any], Array]:
-    """Return what makes a model of one penalty, or of a choice between several, and the penalties."""
+def estimators(kind: str, X: Array, state: int) -> tuple[Callable[[Any], Any], Callable[[Any], Any], Array]:
+    """Return what makes a model of given penalties, what makes one that chooses between them, and the penalties."""
     if kind in KERNELS:
         kernel: wl.kernels.Kernel = wl.kernels.NTK() if kind == "NTK" else wl.kernels.RBF(gamma=1 / X.shape[1])
         size = float(np.mean(kernel.diag(X)))
-
-        def by_kernel(alpha: Any) -> Any:
-            return wl.KernelRidgeCV(kernel, alpha) if np.ndim(alpha) else wl.KernelRidge(kernel, alpha)
-
-        return by_kernel, size * np.array(PENALTIES)
+        return partial(wl.KernelRidge, kernel), partial(wl.KernelRidgeCV, kernel), size * np.array(PENALTIES)
     if not kind.isdecimal() or int(kind) < 1:
         raise InputError(f"--set kinds: {kind!r} is none of {', '.join(KERNELS)} and no number of random features")
     map_ = wl.RandomFeatures(int(kind), random_state=state)
     size = float(np.mean(np.sum(np.square(map_.fit_transform(X)), axis=1)))
-
-    def by_features(alpha: Any) -> Any:
-        return wl.FeatureRidgeCV(map_, alpha) if np.ndim(alpha) else wl.FeatureRidge(map_, alpha)
-
-    return by_features, size * np.array(PENALTIES)
+    return partial(wl.FeatureRidge, map_), partial(wl.FeatureRidgeCV, map_), size * np.array(PENALTIES)
 
 
-def test_error(model: Any, X: Array, Y: Array) -> tuple[float, float]:
-    """Return a model's squared error at new rows, averaged over targets, and its standard error."""
-    squares = np.square(Y - np.reshape(model.predict(X), Y.shape)).mean(axis=1)
-    return float(squares.mean()), float(squares.std() / math.sqrt(len(squares)))
+def test_errors(
+    model: Callable[[Any], Any], alphas: Array, fitted: tuple[Array, Array], held: tuple[Array, Array]
+) -> list[tuple[float, float]]:
+    """Return squared errors at new rows, averaged over targets, and their standard errors, by penalties.
+
+    One model has the targets once for each penalty, so that rows meet once.
+    """
+    (X, Y), (X_new, Y_new) = fitted, held
+    t, k = Y.shape[1], len(alphas)
+    values = model(np.repeat(alphas, t)).fit(X, np.tile(Y, k)).predict(X_new)
+    squares = np.square(np.tile(Y_new, k) - np.reshape(values, (len(X_new), k * t)))
+    by_row = squares.reshape(len(X_new), k, t).mean(axis=2)
+    return list(zip(by_row.mean(axis=0).tolist(), (by_row.std(axis=0) / math.sqrt(len(X_new))).tolist(), strict=True))
 
 
 def verdicts(settings: Settings) -> list[Verdict]:
