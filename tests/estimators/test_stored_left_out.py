@@ -127,3 +127,58 @@ def test_choices_keep_theirs(rng, per_target, targets):
     assert not hasattr(again, "cv_results_")
     with pytest.raises(ValueError, match="store_cv_results needs"):
         wl.KernelRidgeCV(cv=3, store_cv_results=True).fit(X, Y)
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_those_of_features_are_those_of_refits(seed):
+    """More rows than features and fewer, penalties by which rows nearly determine themselves among them."""
+    rng = np.random.default_rng(seed)
+    n, d, t = rng.integers(12, 60), rng.integers(1, 5), rng.integers(0, 4)
+    X = rng.standard_normal((n, d))
+    y = (rng.standard_normal((n, t) if t else n) + 5.0) * 10.0 ** rng.integers(-5, 6)
+    weight = [None, rng.uniform(0.1, 3.0, n), np.where(np.arange(n) % 4, 1.0, 0.0)][seed % 3]
+    alpha = 10.0 ** rng.uniform(-4, 2, t) if t and seed % 2 else 10.0 ** rng.uniform(-4, 2)
+    features = wl.RandomFeatures([6, 100][seed // 2 % 2], bias_scale=1.0, random_state=seed)
+    options = {"features": features, "alpha": alpha, "fit_intercept": bool(seed % 5)}
+    found = wl.FeatureRidge(**options, store_loo=True).fit(X, y, weight).loo_residuals_
+    expected = refitted(wl.FeatureRidge(**options), X, y, weight)
+    assert found.shape == y.shape
+    # Leverages in float32 are taken where they move errors by less than 1e-6 of themselves.
+    np.testing.assert_allclose(found, expected, rtol=2e-6, atol=1e-9 * np.abs(y).max())
+
+
+@pytest.mark.parametrize(("dtype", "precision"), [(np.float64, "auto"), (np.float64, "mixed"), (np.float32, "auto")])
+def test_those_of_many_features_are_those_of_a_hat_matrix(rng, dtype, precision):
+    X = rng.standard_normal((2200, 3)).astype(dtype)
+    y = (np.sin(X[:, 0]) + 0.1 * rng.standard_normal(2200)).astype(dtype)
+    features = wl.RandomFeatures(2100, bias_scale=1.0, random_state=0)
+    model = wl.FeatureRidge(features, alpha=1e-3, precision=precision, store_loo=True).fit(X, y)
+    Z = features.fit(X.astype(float)).transform(X.astype(float))
+    Z -= Z.mean(axis=0)
+    turned, centred = np.linalg.solve(Z.T @ Z + 1e-3 * np.eye(2100), Z.T), y.astype(float) - y.mean(dtype=float)
+    own = np.einsum("ij,ji->i", Z, turned) + 1 / 2200
+    errors = centred - Z @ (turned @ centred)
+    # Of float32 rows features have 7 digits, which alpha = 1e-3 beside moments of 100 turns into 2 or 3.
+    near = {"rtol": 1e-5, "atol": 1e-7} if dtype == np.float64 else {"rtol": 0.05, "atol": 0.01}
+    np.testing.assert_allclose(model.loo_residuals_, errors / (1 - own), **near)
+
+
+def test_rows_that_determine_their_values_are_doubted(rng):
+    X = np.r_[np.zeros((40, 1)), [[1.0]]] + 1e-9 * rng.standard_normal((41, 1))
+    with pytest.warns(Warning, match="Rounding may spoil"):
+        wl.FeatureRidge("passthrough", alpha=1e-22, store_loo=True).fit(X, X[:, 0])
+
+
+def test_sums_of_rows_have_none(rng, tmp_path):
+    X, y = rng.standard_normal((30, 2)), rng.standard_normal(30)
+    features = wl.RandomFeatures(5, random_state=0)
+    model = wl.FeatureRidge(features, store_loo=True)
+    for call in (lambda: model.partial_fit(X, y), lambda: model.fit_blocks([(X, y)])):
+        with pytest.raises(ValueError, match="store_loo=True keeps the left-out errors of rows that are given to one"):
+            call()
+    model.fit(X, y)
+    wl.save(model, tmp_path / "model.wl")
+    np.testing.assert_array_equal(wl.load(tmp_path / "model.wl").loo_residuals_, model.loo_residuals_)
+    with pytest.warns(UserWarning, match="fit keeps no moments"):
+        model.set_params(store_loo=False).partial_fit(X, y)
+    assert not hasattr(model, "loo_residuals_")

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy.linalg import LinAlgWarning
+from scipy.linalg.blas import dtrmm, strmm
 
 from widelearn.estimators.feature_ridge.posterior import KEPT_ROWS, KeptRows, MomentsPosterior
 from widelearn.estimators.feature_ridge.systems import Rows
@@ -30,6 +31,9 @@ PART = 4
 SINGULAR = 1e-8
 # Relative errors of left-out errors that are passed over, and those of products in single precision.
 ROUGH, ROUGH_SINGLE = 1e-6, 0.1
+# Rows whose leverages are taken at once, by which precisions, and the share of doubtful ones from which on a precision
+# is given up.
+QUICK_ROWS, PRECISIONS, MANY = 1024, (np.dtype(np.float32), np.dtype(np.float64)), 0.5
 NO_ROWS = (
     "Intervals take rows that were fitted and their targets, and {} keeps none here: neither of a precomputed kernel,"
     " nor with more than 2,048 features or centres, nor of batches, blocks of a file or Dask collections. Fit rows in"
@@ -180,6 +184,44 @@ class DualLeftOut(LeftOut):
             yield rows, self._solved(k) + (self.u[:, None] - np.outer(self.ones, self.u @ k))
 
 
+class PrimalSystem:
+    """M = Σ w z z' + alpha of features z about their mean, factored, and how far rounding moves what it says."""
+
+    def __init__(self, posterior: MomentsPosterior, penalty: float, *, intercept: bool) -> None:
+        p, moments = len(posterior.coef), posterior.moments
+        self.center = moments.mean_z + moments.rest_z if intercept else np.zeros(p)
+        self.base = 1.0 / moments.weight if intercept else 0.0
+        self.factor = RidgeFactor(moments.zz.copy(), penalty) if intercept else posterior._factor(penalty)
+        # Moments are off by a share of the sizes D of their columns, and z' M⁻¹ z by that times ‖D^(1/2) M⁻¹ z‖².
+        self.sizes = moments.zz.diagonal() + moments.weight * np.square(moments.mean_z - self.center) + penalty
+        self.blur = blur(np.ones(p), None, moments.unit)
+        self.single = moments.unit > EPS
+        self.rough = ROUGH_SINGLE if self.single else ROUGH
+
+    @cached_property
+    def inverse(self) -> tuple[Array, Array, float] | None:
+        """L⁻¹ of M = L L', the diagonal of M⁻¹ and the trace of D M⁻¹; None where M has eigenvectors instead."""
+        found = self.factor.inverse_factor()
+        if found is None:
+            return None
+        diagonal = np.square(found).sum(axis=0)
+        return found, diagonal, float(self.sizes @ diagonal)
+
+    def leverages(self, Z: Array, T: Array) -> tuple[Array, Array]:
+        """Return z' M⁻¹ z of features (n, p) about the centre, which may be destroyed, and how far rounding moves it.
+
+        T is L⁻¹ in the precision that is wished for. It takes n p² flops, half those of a product with a matrix.
+        """
+        _, diagonal, trace = self.inverse or (T, T[0], 0.0)
+        Z = Z.astype(T.dtype, copy=False)
+        near = (np.square(Z) @ diagonal.astype(T.dtype)).astype(np.float64)
+        multiply = strmm if T.dtype == np.float32 else dtrmm
+        turned = multiply(1.0, T.T, Z.T, trans_a=True, overwrite_b=True).T
+        own = np.einsum("ij,ij->i", turned, turned).astype(np.float64)
+        # Products round by the root of the sum of their terms' squares.
+        return own, self.blur * trace * own + 2.0 * float(np.finfo(T.dtype).eps) * np.sqrt(own * near)
+
+
 class PrimalLeftOut(LeftOut):
     """By M = Σ w z z' + alpha of features z about their mean, of as many rows as were kept.
 
@@ -187,29 +229,22 @@ class PrimalLeftOut(LeftOut):
     are the features and there is no 1 / Σ w.
     """
 
-    def __init__(
-        self, posterior: MomentsPosterior, rows: KeptRows, penalty: float, columns: Array, intercept: bool
-    ) -> None:
-        p, n, moments = len(posterior.coef), len(rows.Y), posterior.moments
-        self.posterior, self.columns, self.size = posterior, columns, 8 * p * (n + p)
+    def __init__(self, posterior: MomentsPosterior, rows: KeptRows, columns: Array, system: PrimalSystem) -> None:
+        p, n = len(posterior.coef), len(rows.Y)
+        self.posterior, self.columns, self.size, self.system = posterior, columns, 8 * p * (n + p), system
         check_memory(8 * p * (3 * n + 3 * p), f"The features of {n} rows, {p} each", "Fit fewer features.")
-        self.center = moments.mean_z + moments.rest_z if intercept else np.zeros(p)
-        self.base = 1.0 / moments.weight if intercept else 0.0
         self.share = rows.share
-        self.factor = RidgeFactor(moments.zz.copy(), penalty) if intercept else posterior._factor(penalty)
         self.weight = None if rows.weight is None else np.ldexp(rows.weight, posterior.units.weight)
         self.factors = np.ones(n) if rows.weight is None else rows.weight.astype(np.float64)
         Z = np.asarray(posterior.features.transform(rows.X), np.float64)
         about = Z if rows.center is None else Z - rows.center
         errors = rows.Y - rows.offset - about @ posterior.coef
-        self.Z = Z - self.center if intercept else Z
-        turned = self.factor.solve(self.Z.T)
-        own = self.factors * (self.base + np.einsum("ij,ji->i", self.Z, turned))
+        self.Z = Z - system.center
+        turned = system.factor.solve(self.Z.T)
+        own = self.factors * (system.base + np.einsum("ij,ji->i", self.Z, turned))
         self.left = np.maximum(1.0 - own, 0.0)
-        # Moments are off by a share of the sizes D of their columns, and own shares so by that times ‖D M⁻¹ z‖².
-        sizes = moments.zz.diagonal() + moments.weight * np.square(moments.mean_z - self.center) + penalty
-        off = self.factors * (blur(np.ones(p), None, moments.unit) * (sizes @ np.square(turned))) + EPS
-        self.spoilt = self.left < off / (ROUGH_SINGLE if moments.unit > EPS else ROUGH)
+        off = self.factors * (system.blur * (system.sizes @ np.square(turned))) + EPS
+        self.spoilt = self.left < off / system.rough
         # A row that determines itself says nothing of its error.
         self.left = np.where(self.spoilt, np.maximum(self.left, off), self.left)
         self.q = posterior.units.original(errors / self.left[:, None], "The left-out errors")[:, columns]
@@ -234,10 +269,13 @@ class PrimalLeftOut(LeftOut):
     def influences(self, X: Array) -> Iterator[tuple[slice, Array]]:
         """Yield blocks of rows and S there."""
         for rows in row_blocks(X.shape[0], BLOCK_ROWS):
-            yield rows, self._moved(np.asarray(self.posterior.features.transform(X[rows]), np.float64) - self.center)
+            yield (
+                rows,
+                self._moved(np.asarray(self.posterior.features.transform(X[rows]), np.float64) - self.system.center),
+            )
 
     def _moved(self, Z: Array) -> Array:
-        return self.factors[:, None] * (self.base + self.Z @ self.factor.solve(Z.T))
+        return self.factors[:, None] * (self.system.base + self.Z @ self.system.factor.solve(Z.T))
 
 
 def left_out_fits(fitted: Any, posterior: Posterior, inverses: Inverses | None = None) -> list[LeftOut]:
@@ -254,27 +292,68 @@ def left_out_fits(fitted: Any, posterior: Posterior, inverses: Inverses | None =
     return found
 
 
-def stored_left_out(fitted: Any, posterior: Any, rows: Rows, inverses: Inverses) -> Array:
+def stored_left_out(fitted: Any, posterior: Any, rows: Rows, inverses: Inverses, dual: Array | None = None) -> Array:
     """Return the left-out errors (n, t) of rows in units that were fitted, NaN where one has no weight.
 
-    `inverses` are what the fit of a kernel matrix knows of it with its penalties.
+    `inverses` are what the fit of a kernel matrix knows of it with its penalties; where dual coefficients are given,
+    too, they are of inner products about another origin than the posterior's, and tell the errors alone.
     """
     if not knows_rows(posterior):
         raise ValueError(NO_ROWS.format(type(fitted).__name__))
     weighed = np.arange(len(rows.Y)) if rows.weight is None else np.flatnonzero(rows.weight)
     found = np.full(rows.Y.shape, np.nan)
+    if isinstance(posterior, RowPosterior) and dual is not None:
+        for penalty, columns in posterior._distinct():
+            found[:, columns] = (dual / inverses[penalty].projected[:, None])[:, columns]
+        return posterior.units.original(found, "The left-out errors")
     if isinstance(posterior, RowPosterior):
         for one in left_out_fits(fitted, posterior, inverses):
             found[np.ix_(weighed, one.columns)] = one.q
         return found
-    for part in row_blocks(len(weighed), KEPT_ROWS):
-        among = weighed[part]
-        weight = None if rows.weight is None else rows.weight[among]
-        block = posterior.kept_rows._replace(X=rows.X[among], Y=rows.Y[among].astype(np.float64), weight=weight)
-        for penalty, columns in posterior._distinct():
-            left_out = PrimalLeftOut(posterior, block, penalty, columns, fitted.fit_intercept)
+    for penalty, columns in posterior._distinct():
+        system, doubted = PrimalSystem(posterior, penalty, intercept=fitted.fit_intercept), weighed
+        if system.inverse is not None:
+            for dtype in PRECISIONS[:1] if system.single else PRECISIONS:
+                T = system.inverse[0].astype(dtype, copy=False)
+                doubted = by_leverages(posterior, system, T, rows, doubted, columns, found)
+        for part in row_blocks(len(doubted), KEPT_ROWS):
+            among = doubted[part]
+            left_out = PrimalLeftOut(posterior, among_kept(posterior, rows, among), columns, system)
             found[np.ix_(among, columns)] = left_out.q
     return found
+
+
+def among_kept(posterior: Any, rows: Rows, among: Any) -> KeptRows:
+    """Return some rows that were fitted as a posterior keeps them."""
+    weight = None if rows.weight is None else rows.weight[among]
+    kept: KeptRows = posterior.kept_rows
+    return kept._replace(X=rows.X[among], Y=rows.Y[among].astype(np.float64), weight=weight)
+
+
+def by_leverages(
+    posterior: Any, system: PrimalSystem, T: Array, rows: Rows, asked: Array, columns: Array, out: Array
+) -> Array:
+    """Write the left-out errors of rows by leverages, and return those rows of which rounding may spoil them."""
+    doubted, kept = [asked[:0]], posterior.kept_rows
+    level = kept.offset + (system.center - (0.0 if kept.center is None else kept.center)) @ posterior.coef
+    for part in row_blocks(len(asked), QUICK_ROWS):
+        among = asked[part]
+        X, Y, weight = among_kept(posterior, rows, part if len(asked) == len(rows.Y) else among)[:3]
+        Z = posterior.features.transform(X)
+        own_copy = Z.dtype == np.float64 and not np.may_share_memory(Z, X)
+        Z = np.subtract(Z, system.center, out=Z if own_copy else None)
+        errors = Y - level - Z @ posterior.coef
+        own, off = system.leverages(Z, T)
+        factors = np.ones(len(Z)) if weight is None else weight.astype(np.float64)
+        left, off = 1.0 - factors * (system.base + own), factors * off + EPS
+        bad = left < off / system.rough
+        if bad.mean() > MANY:
+            # Another way is taken for all further rows.
+            return np.concatenate([*doubted, asked[part.start :]])
+        doubted.append(among[bad])
+        errors /= np.where(bad, 1.0, left)[:, None]
+        out[among[:, None], columns] = posterior.units.original(errors, "The left-out errors")[:, columns]
+    return np.concatenate(doubted)
 
 
 def _left_out(fitted: Any, posterior: Any, penalty: float, columns: Array, known: Inverse | None = None) -> LeftOut:
@@ -287,7 +366,7 @@ def _left_out(fitted: Any, posterior: Any, penalty: float, columns: Array, known
     rows = posterior.kept_rows
     if len(rows.Y) < 2:
         raise ValueError(TOO_FEW)
-    return PrimalLeftOut(posterior, rows, penalty, columns, intercept)
+    return PrimalLeftOut(posterior, rows, columns, PrimalSystem(posterior, penalty, intercept=intercept))
 
 
 TOO_FEW = "1 row with a weight is too few: without it there is no fit. Fit more rows."

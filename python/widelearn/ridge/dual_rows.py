@@ -16,7 +16,7 @@ from widelearn.ridge.dual_path import HARMLESS, DualPath
 from widelearn.ridge.kernel_systems import solve_dual
 from widelearn.ridge.leave_one_out import Errors
 from widelearn.ridge.row_spectrum import RowSpectrum
-from widelearn.ridge.symmetric_systems import Solution
+from widelearn.ridge.symmetric_systems import Inverses, Solution
 from widelearn.ridge.tridiagonal import dual_gcv
 from widelearn.runtime import Array, available_memory, check_memory, empty, row_blocks
 
@@ -114,23 +114,40 @@ class DualRows(Protocol):
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def solve_rows(rows: DualRows, y: Array, alpha: Array, weight: Array | None, *, fit_intercept: bool) -> Solution:
-    """Return the coefficients (p, t) and offsets (t,) of fewer rows than features."""
+def solve_rows(
+    rows: DualRows,
+    y: Array,
+    alpha: Array,
+    weight: Array | None,
+    *,
+    fit_intercept: bool,
+    inverses: Inverses | None = None,
+) -> Solution:
+    """Return the coefficients (p, t) and offsets (t,) of fewer rows than features.
+
+    `inverses` takes those of unweighted rows' inner products about their origin, where those give the solution, which
+    then has dual coefficients.
+    """
     single, options = rows.dtype == SINGLE, dict[str, Any](fit_intercept=fit_intercept, definite=True)
     if single:
         K, unit = rows.gram(SINGLE), roundoff(SINGLE)
         # Where this holds the factor fails, or its solution is none: nothing is lost by not trying.
         if blur(K.diagonal(), weight, unit) < HOPELESS * alpha.min():
-            found = confirmed(K, y, alpha, weight, unit=unit, **options)
+            found = confirmed(K, y, alpha, weight, unit=unit, inverses=inverses, **options)
             if found is not None and found.error <= SINGLE_PRODUCTS:
-                return rows.primal(found, SINGLE)
-    found = confirmed(rows.gram(DOUBLE), y, alpha, weight, **options)
+                return with_dual(rows.primal(found, SINGLE), found, inverses)
+    found = confirmed(rows.gram(DOUBLE), y, alpha, weight, inverses=inverses, **options)
     if found is not None and found.error <= (SINGLE_ROWS if single else TRUSTED):
-        return rows.primal(found, DOUBLE)
+        return with_dual(rows.primal(found, DOUBLE), found, inverses)
     spectrum = rows.spectrum(y, weight, fit_intercept)
     if spectrum is not None:
         return spectrum.solve(alpha)
     return rows.primal(solve_dual(rows.gram(DOUBLE), y, alpha, weight, **options), DOUBLE)
+
+
+def with_dual(solution: Solution, found: Solution, inverses: Inverses | None) -> Solution:
+    """Return a solution with the dual coefficients of that of its rows, if inverses tell what they are good for."""
+    return solution._replace(dual=found.coef) if inverses else solution
 
 
 def confirmed(K: Array, y: Array, alpha: Array, weight: Array | None, **options: Any) -> Solution | None:

@@ -1,6 +1,7 @@
 """A factor of a positive semidefinite matrix with a ridge, for quadratic forms of its inverse."""
 
 import numpy as np
+from scipy.linalg.lapack import dtrtri
 
 from widelearn.ridge.certificate import LOST, POWERS, blur, roundoff
 from widelearn.ridge.equilibrated import mirror
@@ -80,6 +81,16 @@ class RidgeFactor:
             return inverse_diagonal(self.factor.copy())
         seen = self.values > 0.0
         return np.asarray((np.square(self.factor[:, seen]) / self.values[seen]).sum(axis=1))
+
+    def inverse_factor(self) -> Array | None:
+        """Return L⁻¹, lower triangular, by n³ / 3 flops; None where there are eigenvectors instead."""
+        if self.values is not None:
+            return None
+        n = len(self.factor)
+        check_memory(16 * n * n, f"The inverse factor of {n} rows", "Take fewer features.")
+        # L, C-contiguous, is an upper triangle by columns; all that is above L's diagonal is zero.
+        found, _ = dtrtri(self.factor.T, lower=0)
+        return np.asarray(found.T)
 
     def log_error(self) -> float:
         """Return about how far rounding of M moves the log determinant: eigenvalues independently, by `blur`."""

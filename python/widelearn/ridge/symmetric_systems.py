@@ -39,6 +39,8 @@ class Solution(NamedTuple):
     center: Array | None = None
     distance: float = 0.0
     error: float = 0.0
+    # Of features whose system was one of rows: the dual coefficients (n, t), where inverses were asked for.
+    dual: Array | None = None
 
     @property
     def intercept(self) -> Array:
@@ -51,6 +53,11 @@ class Inverse(NamedTuple):
 
     diagonal: Array
     border: Array | None
+
+    @property
+    def projected(self) -> Array:
+        """The diagonal of the inverse with a border of ones projected out."""
+        return self.diagonal if self.border is None else self.diagonal - self.border**2 / self.border.sum()
 
 
 # Those of one matrix with penalties, by penalty.

@@ -20,6 +20,7 @@ from widelearn.estimators.feature_ridge.posterior import KEPT
 from widelearn.estimators.feature_ridge.systems import RowProblem, Rows
 from widelearn.estimators.folds import check_groups
 from widelearn.estimators.labels import Labels, check_values
+from widelearn.estimators.left_out import stored_left_out
 from widelearn.estimators.penalty import Fixed, Penalty
 from widelearn.estimators.posterior import Posterior
 from widelearn.features import RandomFeatures
@@ -183,11 +184,20 @@ def model_of_rows(draft: Any, rows: Rows) -> FittedRidge:
     problem = RowProblem(rows, draft.features, draft.random_state, path=not isinstance(penalty, Fixed), **options)
     choice = penalty.choose(problem)
     choice.warn()
-    return problem.solve(choice, flat=rows.flat, keep=True).in_original(rows.units)
+    stores = getattr(draft, "store_loo", False)
+    if stores:
+        problem.remember()
+    model = problem.solve(choice, flat=rows.flat, keep=True).in_original(rows.units)
+    if stores:
+        draft._model = model
+        found = stored_left_out(draft, model.posterior, rows, *problem.known())
+        draft.loo_residuals_ = found[:, 0] if rows.flat else found
+    return model.light
 
 
 def model_of_collection(draft: Any, blocks: Any) -> FittedRidge:
     """Return the model of a Dask collection's rows, whose blocks are summed where they lie."""
+    refuse_stored(draft)
     if not draft._sums_suffice:
         raise ValueError(f"{NEEDS_GCV.format(type(draft).__name__)} Dask collections are summed: set cv='gcv'.")
     if is_pairwise(draft.features):
@@ -206,6 +216,15 @@ def model_of_collection(draft: Any, blocks: Any) -> FittedRidge:
     return total.model(penalty, fit_intercept=draft.fit_intercept, flat=first.flat).light
 
 
+def refuse_stored(draft: Any) -> None:
+    """Refuse to keep left-out errors of rows that are summed and forgotten."""
+    if getattr(draft, "store_loo", False):
+        raise ValueError(
+            "store_loo=True keeps the left-out errors of rows that are given to one fit, and of batches, blocks or Dask"
+            " collections only sums are kept: set store_loo=False, or give all rows to fit."
+        )
+
+
 def read_block(draft: Any, flat: bool, known: dict[str, Any], *block: Any) -> tuple[Any, Array, Array | None]:
     """Return a block's rows, targets (n, t) and weights, read as the draft of an estimator has read another block."""
     return draft._read(*block, flat=flat, idle=True, **known)[:3]
@@ -213,6 +232,8 @@ def read_block(draft: Any, flat: bool, known: dict[str, Any], *block: Any) -> tu
 
 def model_with(draft: Any, read: Callable[..., Rows]) -> SummedRidge:
     """Return the model of a draft with further rows, those of `read(draft, flat)`; the first rows fit the map."""
+    refuse_stored(draft)
+    vars(draft).pop("loo_residuals_", None)
     before = vars(draft).get("_model")
     going_on = isinstance(before, SummedRidge)
     rows = read(draft, flat=before.flat if going_on else None)

@@ -55,7 +55,8 @@ class FittedRidge:
     @property
     def light(self) -> Self:
         """The model without moments that are too large to be kept with it."""
-        return self if len(self.coef.T) <= KEPT else replace(self, posterior=None)
+        large = len(self.coef.T) > KEPT and isinstance(self.posterior, MomentsPosterior)
+        return replace(self, posterior=None) if large else self
 
     def mapped(self, X: Array) -> Array:
         """Return rows as the posterior sees them."""

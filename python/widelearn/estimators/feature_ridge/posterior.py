@@ -170,9 +170,9 @@ def explained(factor: RidgeFactor, Z: Array) -> Array:
     return factor.alpha * factor.squares(Z) + factor.outside(Z)
 
 
-def kept_moments(moments: Moments) -> Moments | None:
+def kept_moments(moments: Moments, most: float = KEPT) -> Moments | None:
     """Return moments that a solution will forget, None where they are too large to be kept with a model.
 
     Solvers give their matrix back as it was, but without an intercept it is then about zero.
     """
-    return None if moments.n_features > KEPT else copy.copy(moments)
+    return None if moments.n_features > most else copy.copy(moments)

@@ -27,7 +27,7 @@ from widelearn.ridge.primal_path import PrimalPath
 from widelearn.ridge.primal_systems import PrimalSolver
 from widelearn.ridge.row_passes import RowPasses
 from widelearn.ridge.sparse_rows import SparseProblem, affordable
-from widelearn.ridge.symmetric_systems import Solution
+from widelearn.ridge.symmetric_systems import Inverses, Solution
 from widelearn.runtime import Array, row_blocks
 
 # Rows turned to float32 at once, and values whose squares float32 may not hold.
@@ -120,6 +120,17 @@ class RowProblem:
                 values[j, block] = model.of(Z)
         return values
 
+    def remember(self) -> None:
+        """Keep what left-out errors take, whatever its size."""
+        if isinstance(self.system, Tall):
+            self.system.most = np.inf
+        else:
+            self.system.inverses = {}
+
+    def known(self) -> tuple[Inverses, Array | None]:
+        """Return what is known of inverses of inner products of rows, and the dual coefficients."""
+        return (self.system.inverses or {}, self.system.dual) if isinstance(self.system, Wide) else ({}, None)
+
     def solve(self, choice: Choice, *, flat: bool = False, keep: bool = False) -> Any:
         """Return the fitted model of the chosen penalties, and `keep` what its posterior takes."""
         found = None if self.path else self._solved_sparse(choice.penalties)
@@ -162,6 +173,8 @@ class Tall:
     # Whether moments outlive the solution, and those that do.
     keep = False
     kept: Moments | None = None
+    # Most features of which they do.
+    most: float = KEPT
 
     def __init__(
         self, features: RidgeFeatures, X: Array, Y: Array, weight: Array | None, fit_intercept: bool, mixed: bool
@@ -197,11 +210,11 @@ class Tall:
     def solve(self, alpha: Array) -> Solution:
         """Return coefficients, with values at the features' centre; the moments are used up."""
         if self.path is not None:
-            self.kept = self.moments if self.features.n_features <= KEPT else None
+            self.kept = self.moments if self.features.n_features <= self.most else None
             return self.path.solve(alpha)
         summed = self._single() if self.mixed and self.features.is_fused else self.summed()
         if summed is not None and summed.unit > EPS:
-            self.kept = kept_moments(summed) if self.keep else None
+            self.kept = kept_moments(summed, self.most) if self.keep else None
             solver = PrimalSolver(
                 summed.equations(self.fit_intercept, once=True),
                 self.passes(),
@@ -214,7 +227,7 @@ class Tall:
             summed = None
         self.moments = None
         summed = self._double() if summed is None else summed
-        self.kept = kept_moments(summed) if self.keep else None
+        self.kept = kept_moments(summed, self.most) if self.keep else None
         return summed.solution_once(alpha, self.fit_intercept, self.passes())
 
     def posterior(self, solution: Solution, penalties: Array) -> MomentsPosterior | None:
@@ -269,6 +282,9 @@ class Wide:
 
     path: DualRowsPath | None = None
     keep = False
+    # Take what is known of inverses, where it is asked for, and the dual coefficients.
+    inverses: Inverses | None = None
+    dual: Array | None = None
 
     def __init__(self, features: RidgeFeatures, X: Array, Y: Array, weight: Array | None, fit_intercept: bool) -> None:
         self.features, self.X = features, X
@@ -288,7 +304,10 @@ class Wide:
         """Return coefficients and offsets."""
         if self.path is not None:
             return self.path.solve(alpha)
-        return solve_rows(self.rows, self.Y, alpha, self.weight, fit_intercept=self.fit_intercept)
+        options: dict[str, Any] = {"fit_intercept": self.fit_intercept, "inverses": self.inverses}
+        found = solve_rows(self.rows, self.Y, alpha, self.weight, **options)
+        self.dual = found.dual
+        return found
 
     def posterior(self, solution: Solution, penalties: Array) -> RowPosterior:
         """Return the Gaussian process of the solution."""
