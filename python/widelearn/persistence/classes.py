@@ -123,6 +123,7 @@ ADDED: dict[str, dict[str, Any]] = {
     "KernelRidgeClassifierCV": {"store_cv_results": False},
     "Objective": {"span": None},
     "RowUnits": {"last": 0.0},
+    "Solution": {"dual": None},
     "TaylorClassifier": {"weight_variance": 1.0, "bias_variance": 0.0},
     "TaylorRegressor": {"weight_variance": 1.0, "bias_variance": 0.0},
 }
