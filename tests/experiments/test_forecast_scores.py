@@ -63,8 +63,11 @@ def test_verdicts_see_what_is_wrong():
     assert not nearer.claim([]).held
     assert forecast_scores.mostly("a", forecast_scores.covers, "letter", 0.9).claim(good).held
     assert not forecast_scores.mostly("a", forecast_scores.silent, "letter", 0.9).claim(good).held
-    assert forecast_scores.rarely("a", forecast_scores.silent, "letter", 0.1).claim(good).held
-    assert not forecast_scores.rarely("a", forecast_scores.covers, "letter", 0.8).claim(good).held
+    low = rows([-0.2, -0.15, -0.25, -0.2] * 5)
+    assert forecast_scores.biased("a", "letter", 0.08).claim(low).held
+    assert not forecast_scores.biased("a", "letter", 0.08).claim(rows([-0.2])).held
+    assert not forecast_scores.biased("a", "letter", 0.08).claim(rows([-0.9, 0.7] * 10)).held
+    assert not forecast_scores.biased("a", "letter", 0.08).claim(good).held
 
 
 def test_power_laws_go_on():
@@ -135,9 +138,12 @@ def test_errors_of_all_penalties_are_those_of_their_fits(rng, kind):
     X, new = rng.standard_normal((60, 3)), rng.standard_normal((30, 3))
     Y, truth = np.c_[X[:, 0], X[:, 1] ** 2], np.c_[new[:, 0], new[:, 1] ** 2]
     make, _, alphas = study.estimators(kind, X, 0)
-    found = study.test_errors(make, alphas[2:5], (X, Y), (new, truth))
-    for alpha, (error, doubt) in zip(alphas[2:5], found, strict=True):
+    inside = study.within(X[:9], new)
+    assert 0 < inside.sum() < 30
+    found = study.test_errors(make, alphas[2:5], (X, Y), (new, truth), inside)
+    for alpha, (error, doubt, there) in zip(alphas[2:5], found, strict=True):
         by_row = np.square(make(alpha).fit(X, Y).predict(new) - truth).mean(axis=1)
         # Both fits are within about 1e-8 of the minimum.
         assert error == pytest.approx(by_row.mean(), rel=1e-6)
         assert doubt == pytest.approx(by_row.std() / np.sqrt(30), rel=1e-6)
+        assert there == pytest.approx(by_row[inside].mean(), rel=1e-6)
