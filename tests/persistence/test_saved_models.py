@@ -145,6 +145,7 @@ VARIANTS = {
     "flow of features": wl.GradientFlowRegressor(wl.TangentFeatures(4, random_state=0), time=2.0),
     "flow of steps": wl.GradientFlowRegressor("rbf", time=3.0, learning_rate=0.1),
     "two outputs": wl.RecursiveFeatureMachine(n_iter=1),
+    "leaves": wl.RecursiveFeatureMachine(n_iter=1, leaf_size=10),
     "taylorized": wl.TaylorizedRidge(max_iter=3),
     "one step": wl.TwoLayerRegressor(6, algorithm="one_step"),
     "network": make_pipeline(StandardScaler(), wl.TwoLayerRegressor(6, max_iter=3, early_stopping=True)),

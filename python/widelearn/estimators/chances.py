@@ -20,8 +20,8 @@ from widelearn.runtime import Array, capped, row_blocks
 
 NO_CHANCES = (
     "{} has probabilities of classes by rows left out, and keeps none here: neither of a precomputed kernel, nor with"
-    " more than 2,048 features or centres and as many rows, nor of batches, blocks of a file or Dask collections. Fit"
-    " rows in one call, or take sklearn.calibration.CalibratedClassifierCV."
+    " more than 2,048 features or centres and as many rows, nor of leaves, batches, blocks of a file or Dask"
+    " collections. Fit rows in one call, or take sklearn.calibration.CalibratedClassifierCV."
 )
 # Bytes of what the fits without each row say of new rows at once.
 AT_ONCE = 1 << 25

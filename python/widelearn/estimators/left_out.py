@@ -36,8 +36,8 @@ ROUGH, ROUGH_SINGLE = 1e-6, 0.1
 QUICK_ROWS, PRECISIONS, MANY = 1024, (np.dtype(np.float32), np.dtype(np.float64)), 0.5
 NO_ROWS = (
     "Intervals take rows that were fitted and their targets, and {} keeps none here: neither of a precomputed kernel,"
-    " nor with more than 2,048 features or centres, nor of batches, blocks of a file or Dask collections. Fit rows in"
-    " one call, with a kernel object or fewer features."
+    " nor with more than 2,048 features or centres, nor of leaves, batches, blocks of a file or Dask collections. Fit"
+    " rows in one call, with a kernel object or fewer features."
 )
 # Of a posterior that is still there: neither pickles nor files hold them.
 KEPT: WeakKeyDictionary[Posterior, list[LeftOut]] = WeakKeyDictionary()

@@ -18,6 +18,7 @@ from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, is_precomputed
 from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.posterior import Posterior, RowPosterior
+from widelearn.estimators.recursive.leaves import Leaves
 from widelearn.estimators.recursive.metric import applied, gradients
 from widelearn.estimators.recursive.recursion import Recursion
 from widelearn.estimators.units import Units
@@ -26,17 +27,19 @@ from widelearn.kernels import Kernel, Laplace, as_kernel
 from widelearn.kernels.gradients import check_radial
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
 from widelearn.ridge.paths import check_alphas
-from widelearn.runtime import Array, capped, check_memory, one_blas_thread
+from widelearn.runtime import Array, capped, check_memory, one_blas_thread, row_blocks
 
 # Up to so many rows, factors are too small for the threads of BLAS.
 FEW_ROWS = 1000
+# Rows whose gradients leaves blend at once.
+BLOCK_ROWS = 4096
 
 
 @dataclass(frozen=True)
 class RecursiveModel:
-    """A kernel model of the rows (x - mean) / scale times the root of a metric."""
+    """A kernel model, or leaves of such, of the rows (x - mean) / scale times the root of a metric."""
 
-    inner: KernelModel
+    inner: KernelModel | Leaves
     root: Array
     mean: Array
     scale: Array
@@ -56,11 +59,18 @@ class RecursiveModel:
 
     def gradient(self, X: Array) -> Array:
         """Return the gradients (n, d, t) at rows."""
-        Z, dual, kernel = self.mapped(X), self.inner.solution.coef, self.inner.kernel
+        Z, inner = self.mapped(X), self.inner
+        dual = inner.dual if isinstance(inner, Leaves) else inner.solution.coef
         shape = (*Z.shape, dual.shape[1])
         check_memory(int(np.prod(shape)) * Z.itemsize, f"The gradients of shape {shape}", "Pass fewer rows at a time.")
-        out, centres = np.empty(shape, Z.dtype), np.asarray(self.inner.rows).astype(Z.dtype, copy=False)
-        for rows, t, found in gradients(kernel, Z, centres, dual):
+        out, centres = np.empty(shape, Z.dtype), np.asarray(inner.rows).astype(Z.dtype, copy=False)
+        if isinstance(inner, Leaves):
+            for rows in row_blocks(len(Z), BLOCK_ROWS):
+                found = inner.at(Z[rows], slopes=True)[:, :, 1:]
+                for t in range(shape[2]):
+                    out[rows, :, t] = applied(self.root, found[:, t]) / self.scale
+            return out
+        for rows, t, found in gradients(inner.kernel, Z, centres, dual):
             out[rows, :, t] = applied(self.root, found) / self.scale
         return out
 
@@ -168,21 +178,32 @@ def learn(draft: Any, rows: Rows) -> None:
     Z = ((X - mean) / scale).astype(X.dtype)
     with one_blas_thread() if len(X) <= FEW_ROWS else nullcontext():
         problem = KernelProblem(kernel, Z, Y, weight, draft.fit_intercept)
-        model, M, root, run = recursion_of(draft, units).learn(problem, order)
-    model = model.in_original(units)
-    dual = model.solution.coef.astype(np.float64, copy=False)
-    about = units.original(Y, "The targets") - (model.solution.offset if draft.fit_intercept else 0.0)
+        model, penalty, M, root, run = recursion_of(draft, units).learn(problem, order)
     alphas = check_alphas(draft.alphas)
-    alpha = float(alphas[np.flatnonzero(units.penalties(alphas) == run.alphas[run.best])[0]])
-    weight, penalties = None if weight is None else np.ldexp(weight, units.weight), np.full(Y.shape[1], alpha)
-    posterior = RowPosterior(model.kernel, np.asarray(model.rows), weight, penalties, dual=dual, about=about)
-    posterior.fit_intercept = draft.fit_intercept
-    model = replace(model, posterior=posterior)
+    alpha = float(alphas[np.flatnonzero(units.penalties(alphas) == penalty)[0]])
+    model = model.in_original(units)
+    if isinstance(model, KernelModel):
+        model = with_posterior(model, draft, units, Y, weight, alpha)
     draft._model, draft.mean_, draft.scale_ = RecursiveModel(model, root, mean, scale), mean, scale
     draft.M_, draft.root_, draft.X_fit_, draft.kernel_ = M.astype(Z.dtype), root, model.rows, model.kernel
-    coef, offset = model.solution[:2]
-    draft.dual_coef_, draft.intercept_ = (coef[:, 0], offset[0]) if rows.flat else (coef, offset)
+    if isinstance(model, Leaves):
+        coef, offset, draft.leaf_starts_ = model.dual, model.offsets, model.starts
+    else:
+        (coef, offset), draft.leaf_starts_ = model.solution[:2], np.array([0, len(model.solution.coef)])
+    draft.dual_coef_, draft.intercept_ = (coef[:, 0], offset[..., 0]) if rows.flat else (coef, offset)
     draft.n_iter_, draft.alpha_ = run.best, alpha
     history = np.array([[float(errors.mean())] for errors in run.history])
     draft.history_ = replace(units.of_one(), weight=0).squares(history, SCORE)[:, 0]
     draft.best_score_ = -float(draft.history_[run.best])
+
+
+def with_posterior(
+    model: KernelModel, draft: Any, units: Units, Y: Array, weight: Array | None, alpha: float
+) -> KernelModel:
+    """Return a model in the user's units with its Gaussian process, for targets and weights in units."""
+    dual = model.solution.coef.astype(np.float64, copy=False)
+    about = units.original(Y, "The targets") - (model.solution.offset if draft.fit_intercept else 0.0)
+    weight, penalties = None if weight is None else np.ldexp(weight, units.weight), np.full(Y.shape[1], alpha)
+    posterior = RowPosterior(model.kernel, np.asarray(model.rows), weight, penalties, dual=dual, about=about)
+    posterior.fit_intercept = draft.fit_intercept
+    return replace(model, posterior=posterior)

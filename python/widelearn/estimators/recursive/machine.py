@@ -21,6 +21,8 @@ from widelearn.kernels import Kernel
 
 # Iterations that can be waited for; the best of them is one of the first.
 MOST = 1000
+# Rows of the smallest leaf that can be asked for.
+FEWEST_ROWS = 10
 ALPHAS = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3)
 
 
@@ -50,6 +52,9 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     n_folds : int, default=2
         Folds of at most 1,000 rows in the choice, at most 1,000. The metric for a fold is that of the others: more
         folds see more rows, and cost more.
+    leaf_size : int or None, default=None
+        Most rows that one machine fits, at least 10. More are fitted by the leaves of a tree (see Notes); None is all
+        of up to 20,000 rows, beyond them 2,000 to 8,000, fewer the more rows there are.
     standardize : bool, default=True
         Whether columns are divided by their standard deviations, so that their units do not matter. Without it,
         rotating the rows changes nothing of a "full" metric's predictions.
@@ -83,11 +88,13 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
         The diagonal of the metric over its trace: each standardised column's share.
     X_fit_ : ndarray of shape (n, d)
         The rows as the kernel sees them, (x - mean_) / scale_ times root_; equal rows with equal targets once, and none
-        of weight zero.
+        of weight zero. Those of leaves stand one after the other, where they overlap more than once.
     dual_coef_ : ndarray of shape (n,) or (n, n_targets)
-        Dual coefficients a.
+        Dual coefficients a of these.
     intercept_ : float or ndarray of shape (n_targets,)
-        Intercept b.
+        Intercept b; one for every leaf where there are several, (n_leaves,) or (n_leaves, n_targets).
+    leaf_starts_ : ndarray of shape (n_leaves + 1,)
+        Where the rows of each leaf start in `X_fit_`, and where the last ones end; 0 and n without leaves.
     n_features_in_ : int
         Number of features, d.
     feature_names_in_ : ndarray of shape (d,)
@@ -120,11 +127,18 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     too; so is one of at most 0.001, as long as it is better than the others. The best is kept. Equal rows with equal
     targets count as one of their weight, so that a weight of 2 is two rows, and no row is judged by its twin.
 
+    More rows than `leaf_size` are the leaves of a balanced tree. A node is cut along the direction of the largest
+    spread of its rows as the kernel sees them, those that the metric stretches; each side fits 55 % of them, and
+    between the ends of what both fit predictions go over from one side's to the other's linearly, so that they have no
+    jumps. Leaves share the metric, and a penalty that up to 4 of them choose, a fifth of whose rows is held out, going
+    on from the one that was chosen with the metric. A fit of leaves has no intervals and probabilities.
+
     With n <= 1,000 rows of d columns and t targets an iteration of the choice costs up to 4 n_folds n³ / 3 flops; of
     more it costs two fits or more and one gradient of m <= 2,500 rows, m³ / 3 and 2 m² d t, in float32 where that moves
     no fitted value by more than 1 % of the targets. Lengths cost four decompositions of at most 600 rows, the metric of
-    more than 5,000 rows a fit and a gradient of half of them an iteration, the last fit n³ / 3. The kernel matrix and
-    its factor take 16 n² bytes; gradients are products of a tile of h'(r)/r, k = h(r), with n x d numbers, so nothing
+    more than 5,000 rows a fit and a gradient of half of them an iteration, the last fit n³ / 3, or k m³ / 3 for k
+    leaves of m rows, k m = n 1.1^log2(k). The kernel matrix and its factor take 16 n² bytes, or 16 m², by default at
+    most half of the free memory; gradients are products of a tile of h'(r)/r, k = h(r), with n x d numbers, so nothing
     of size n x n x d is ever there, and a full metric takes 32 d² bytes. float32 data are computed in float32, factors
     in float64.
 
@@ -150,6 +164,7 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
         "metric": [StrOptions({"full", "diagonal"})],
         "exponent": [Interval(Real, 0, None, closed="neither")],
         "n_folds": [Interval(Integral, 2, MOST, closed="both")],
+        "leaf_size": [Interval(Integral, FEWEST_ROWS, None, closed="left"), None],
         "standardize": ["boolean"],
         "fit_intercept": ["boolean"],
         "random_state": ["random_state"],
@@ -167,13 +182,14 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
         metric: str = "full",
         exponent: float = 0.5,
         n_folds: int = 2,
+        leaf_size: int | None = None,
         standardize: bool = True,
         fit_intercept: bool = True,
         random_state: int | np.random.RandomState | None = None,
         callback: Callable[[int, float], object] | None = None,
     ) -> None:
         self.kernel, self.alphas, self.fit_intercept = kernel, alphas, fit_intercept
-        self.n_iter, self.n_folds = n_iter, n_folds
+        self.n_iter, self.n_folds, self.leaf_size = n_iter, n_folds, leaf_size
         self.metric, self.exponent, self.standardize = metric, exponent, standardize
         self.random_state, self.callback = random_state, callback
 
@@ -201,6 +217,9 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
     n_folds : int, default=2
         Folds of at most 1,000 rows in the choice, at most 1,000. The metric for a fold is that of the others: more
         folds see more rows, and cost more.
+    leaf_size : int or None, default=None
+        Most rows that one machine fits, at least 10. More are fitted by the leaves of a tree (see Notes); None is all
+        of up to 20,000 rows, beyond them 2,000 to 8,000, fewer the more rows there are.
     standardize : bool, default=True
         Whether columns are divided by their standard deviations, so that their units do not matter. Without it,
         rotating the rows changes nothing of a "full" metric's predictions.
@@ -241,11 +260,13 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
         The diagonal of the metric over its trace: each standardised column's share.
     X_fit_ : ndarray of shape (n, d)
         The rows as the kernel sees them, (x - mean_) / scale_ times root_; equal rows with equal targets once, and none
-        of weight zero.
+        of weight zero. Those of leaves stand one after the other, where they overlap more than once.
     dual_coef_ : ndarray of shape (n,) or (n, n_targets)
-        Dual coefficients a.
+        Dual coefficients a of these.
     intercept_ : float or ndarray of shape (n_targets,)
-        Intercept b.
+        Intercept b; one for every leaf where there are several, (n_leaves,) or (n_leaves, n_targets).
+    leaf_starts_ : ndarray of shape (n_leaves + 1,)
+        Where the rows of each leaf start in `X_fit_`, and where the last ones end; 0 and n without leaves.
     n_features_in_ : int
         Number of features, d.
     feature_names_in_ : ndarray of shape (d,)
@@ -281,6 +302,7 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
         metric: str = "full",
         exponent: float = 0.5,
         n_folds: int = 2,
+        leaf_size: int | None = None,
         standardize: bool = True,
         fit_intercept: bool = True,
         random_state: int | np.random.RandomState | None = None,
@@ -288,7 +310,7 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
         class_weight: ClassWeight = None,
     ) -> None:
         self.kernel, self.alphas, self.fit_intercept = kernel, alphas, fit_intercept
-        self.n_iter, self.n_folds = n_iter, n_folds
+        self.n_iter, self.n_folds, self.leaf_size = n_iter, n_folds, leaf_size
         self.metric, self.exponent, self.standardize = metric, exponent, standardize
         self.random_state, self.callback = random_state, callback
         self.class_weight = class_weight

@@ -11,6 +11,7 @@ import numpy as np
 from widelearn.estimators.choice import Choice
 from widelearn.estimators.kernel_ridge.choice import choose_kernel
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem
+from widelearn.estimators.recursive.leaves import ROUGH, JudgedLeaves, Leaves, grown, leaf_rows, taken
 from widelearn.estimators.recursive.metric import applied, next_metric, outer_product
 from widelearn.kernels import RBF, Kernel, Laplace
 from widelearn.ridge.leave_one_out import Errors
@@ -24,8 +25,6 @@ CHOICE_ROWS = 1000
 HELD_OUT, HELD_OUT_ROWS, TRIED_ROWS = 0.25, 2000, 2500
 # Share and most of all rows that make the metric in the end, where these are more.
 METRIC_SHARE, METRIC_ROWS = 0.5, 10_000
-# The error of such fits, relative to the targets, for which float32 is left.
-ROUGH = 1e-2
 # Lengths to choose from, as multiples of the median distance between rows.
 FACTORS = (1.0, 0.5, 2.0, 4.0)
 # Penalties beside the mean weight up to which gradients learn too: where the kernel itself prefers to give up, and
@@ -58,7 +57,7 @@ class LeaveOneOutByRow:
         return Choice(np.full(problem.Y.shape[1], alpha), alpha, score, errors[best], merit=score)
 
 
-def climbed(trial: Trial, alphas: Array, start: int, steps: tuple[int, ...]) -> Choice:
+def climbed(trial: Judge, alphas: Array, start: int, steps: tuple[int, ...]) -> Choice:
     """Return the best of a penalty and those beside it, going on in a direction while errors fall."""
     places = {start, *(start + step for step in steps if 0 <= start + step < len(alphas))}
     best = LeaveOneOutByRow(alphas[sorted(places)]).choose(trial)
@@ -72,14 +71,18 @@ def climbed(trial: Trial, alphas: Array, start: int, steps: tuple[int, ...]) -> 
     return best
 
 
-class Trial(Protocol):
-    """Rows that judge a metric in which their own targets had no part, and the fits whose gradients change it."""
+class Judge(Protocol):
+    """Rows that judge penalties."""
 
     Y: Array
     weight: Array | None
 
     def left_out(self, alphas: Array) -> Errors:
-        """Yield judged rows and their scaled errors (a, rows, t) under the metric, for every penalty."""
+        """Yield judged rows and their scaled errors (a, rows, t) for every penalty."""
+
+
+class Trial(Judge, Protocol):
+    """Rows that judge a metric in which their own targets had no part, and the fits whose gradients change it."""
 
     def step(self, recursion: Recursion, alpha: float) -> bool:
         """Change the metric by the gradients of fits with a penalty; False where they vanish."""
@@ -198,6 +201,16 @@ class Run(NamedTuple):
         return best
 
 
+class Learned(NamedTuple):
+    """The model of the mapped rows, its penalty, the metric M, its root, and the run that chose the iteration."""
+
+    model: KernelModel | Leaves
+    alpha: float
+    M: Array
+    root: Array
+    run: Run
+
+
 @dataclass(frozen=True)
 class Recursion:
     """The recursion's options: the fields are :class:`RecursiveFeatureMachine`'s parameters of that name."""
@@ -207,6 +220,7 @@ class Recursion:
     metric: str
     exponent: float
     n_folds: int
+    leaf_size: int | None
     callback: Callable[[int, float], object] | None
 
     @classmethod
@@ -214,11 +228,9 @@ class Recursion:
         """Return the recursion that an estimator's parameters describe."""
         return cls(**{field.name: getattr(estimator, field.name) for field in fields(cls)})
 
-    def learn(self, problem: KernelProblem, order: Array) -> tuple[KernelModel, Array, Array, Run]:
-        """Choose length, penalties and iteration on the first rows in some order, and then fit all rows.
-
-        Returns the model of the mapped rows, the metric M, its root, and the run that chose the iteration.
-        """
+    def learn(self, problem: KernelProblem, order: Array) -> Learned:
+        """Choose length, penalties and iteration on the first rows in some order, and then fit all rows."""
+        size = leaf_rows(len(problem.X), problem.X.shape[1], problem.Y.shape[1], self.leaf_size)
         first, alphas = taken(problem, order[:LENGTH_ROWS]), check_alphas(self.alphas)
         shared = first.X, first.Y, first.weight, first.fit_intercept
         with one_blas_thread():
@@ -227,15 +239,25 @@ class Recursion:
         start = start if len(order) <= min(LENGTH_ROWS, CHOICE_ROWS) else start._replace(errors=None)
         trial = self.trial(problem, order)
         run = self.run(trial, start, np.inf)
-        size = 1.0 if problem.weight is None else float(problem.weight.mean())
-        for cap in self.caps(run.alphas[0], size):
+        unit = 1.0 if problem.weight is None else float(problem.weight.mean())
+        for cap in self.caps(run.alphas[0], unit):
             known = start._replace(alpha=run.alphas[0], score=-float(run.history[0].mean()), errors=run.history[0])
             second = self.trial(problem, order)
-            other = self.run(second, known, cap, None if cap > SHARPEST * size else run)
+            other = self.run(second, known, cap, None if cap > SHARPEST * unit else run)
             if other.error < run.error:
                 trial, run = second, other
         M, root = trial.settled(self, [min(alpha, run.cap) for alpha in run.alphas[: run.best]])
-        return solved(problem, root, run.alphas[run.best]), M, root, run
+        alpha = run.alphas[run.best]
+        if size >= len(order):
+            return Learned(solved(problem, root, alpha), alpha, M, root, run)
+        return Learned(*self.in_leaves(under(taken(problem, order), root), size, alpha), M, root, run)
+
+    def in_leaves(self, problem: KernelProblem, size: int, alpha: float) -> tuple[Leaves, float]:
+        """Return machines of at most so many mapped rows each, and their penalty, chosen by going on from one."""
+        leaves, alphas = grown(problem.X, size), np.sort(check_alphas(self.alphas))
+        judged = JudgedLeaves(problem, leaves[0])
+        alpha = climbed(judged, alphas, int(np.flatnonzero(alphas == alpha)[0]), (-1, 1)).alpha
+        return Leaves.fitted(problem, leaves, alpha), alpha
 
     def trial(self, problem: KernelProblem, order: Array) -> Trial:
         """Return who judges the iterations: all rows of few, some of many."""
@@ -313,12 +335,6 @@ def solved(problem: KernelProblem, root: Array, alpha: float) -> KernelModel:
 def with_penalty(problem: KernelProblem, alpha: float) -> KernelModel:
     """Return the model of all rows with one penalty for all targets."""
     return problem.factored(np.full(problem.Y.shape[1], alpha))
-
-
-def taken(problem: KernelProblem, rows: Array) -> KernelProblem:
-    """Return the problem of some rows."""
-    weight = None if problem.weight is None else problem.weight[rows]
-    return replace(problem, X=np.ascontiguousarray(problem.X[rows]), Y=problem.Y[rows], weight=weight)
 
 
 def median_distance(X: Array) -> float:
