@@ -7,6 +7,7 @@ import pytest
 from sklearn.base import clone
 
 from widelearn import KernelRidge, RecursiveFeatureMachine, RecursiveFeatureMachineClassifier
+from widelearn.estimators.chances import calibration_of
 from widelearn.estimators.recursive import leaves
 from widelearn.estimators.recursive.leaves import grown, leaf_rows, shape, spread_direction
 from widelearn.kernels import RBF, Laplace
@@ -199,16 +200,60 @@ def test_memory_is_checked_before_work(monkeypatch, rng):
         leaf_rows(3000, 20, 1, 10)
 
 
-def test_leaves_can_be_stored_and_have_no_intervals(smooth):
+def test_leaves_can_be_stored(smooth):
     X, y = smooth
     model = RecursiveFeatureMachine(n_iter=1, leaf_size=30).fit(X, y)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), model.predict(X))
     assert model.intercept_.shape == (8,)
     assert model.dual_coef_.shape == (model.leaf_starts_[-1],) == (len(model.X_fit_),)
-    with pytest.raises(ValueError, match="nor of leaves"):
-        model.predict_interval(X)
-    labels = RecursiveFeatureMachineClassifier(n_iter=1, leaf_size=30).fit(X, np.digitize(y, (-1, 1)))
-    assert labels.intercept_.shape == (8, 3)
-    assert not hasattr(labels, "predict_proba")
     with pytest.raises(ValueError, match="leaf_size"):
         clone(model).set_params(leaf_size=9).fit(X, y)
+
+
+def test_intervals_are_those_of_rows_held_out():
+    X, y, _, _ = two_directions(3000, 1)
+    model = RecursiveFeatureMachine(n_iter=2, leaf_size=400).fit(X[:2000], 1e3 * y[:2000])
+    held = model._model.posterior
+    errors = np.sort(np.abs(held.targets - held.values)[:, 0])
+    ends = model.predict_interval(X[2000:], 0.8)
+    reach = errors[int(np.ceil(0.8 * (len(errors) + 1))) - 1]
+    np.testing.assert_allclose(np.diff(ends, axis=1)[:, 0], 2 * reach, rtol=1e-9)
+    np.testing.assert_allclose(ends.mean(axis=1), model.predict(X[2000:]), atol=1e-9 * reach)
+    inside = (ends[:, 0] <= 1e3 * y[2000:]) & (1e3 * y[2000:] <= ends[:, 1])
+    # 320 rows held out and 1,000 new ones: 4 standard errors of both, and fits to a fifth more rows are a bit better.
+    assert abs(inside.mean() - 0.8) < 4 * np.sqrt(0.16 / len(errors) + 0.16 / 1000)
+    np.testing.assert_array_equal(model.predict_interval(X[2000:], 0.8, "loo"), ends)
+    with pytest.raises(ValueError, match="no Gaussian process"):
+        model.predict_interval(X, method="gaussian")
+    with pytest.raises(ValueError, match="too few"):
+        model.predict_interval(X, 0.9999)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_probabilities_are_calibrated_by_rows_held_out(classes):
+    X, _, _, f = two_directions(4000, 1)
+    rng = np.random.default_rng(2)
+    y = np.digitize(f + 0.7 * rng.standard_normal(4000), [0] if classes == 2 else [-0.7, 0.7])
+    model = RecursiveFeatureMachineClassifier(n_iter=2, leaf_size=400).fit(X[:2500], y[:2500])
+    found = model.predict_proba(X[2500:])
+    assert found.shape == (1500, classes)
+    np.testing.assert_array_equal(found.argmax(axis=1), model.predict(X[2500:]))
+    held = model._model.posterior
+    slope = calibration_of(model).slope
+
+    def loss(slope):
+        odds = held.values * slope
+        odds = np.hstack([np.zeros_like(odds), odds]) if classes == 2 else odds
+        truth = held.targets[:, 0] > 0 if classes == 2 else held.targets.argmax(axis=1)
+        chances = np.exp(odds - odds.max(axis=1, keepdims=True))
+        return -np.log((chances / chances.sum(axis=1, keepdims=True))[np.arange(len(odds)), truth.astype(int)]).mean()
+
+    # The slope of the least log loss, but for a prior of two rows.
+    assert loss(slope) < min(loss(0.8 * slope), loss(1.25 * slope))
+    best = found.max(axis=1)
+    right = found.argmax(axis=1) == y[2500:]
+    # 1,500 new rows, and a slope of at least 300: 4 standard errors of both.
+    assert abs(best.mean() - right.mean()) < 4 * np.sqrt(0.25 / 1500 + 0.25 / len(held.values))
+    sets = model.predict_set(X[2500:], 0.9)
+    inside = sets[np.arange(1500), y[2500:]]
+    assert abs(inside.mean() - 0.9) < 4 * np.sqrt(0.09 / 1500 + 0.09 / len(held.values))

@@ -24,6 +24,7 @@ from widelearn.diagnostics.generalization import GeneralizationBound, generaliza
 from widelearn.diagnostics.gradient_outer_products import Alignment, alignment
 from widelearn.diagnostics.induced_nets import OptBound, opt_bound
 from widelearn.diagnostics.margins import normalized_margins
+from widelearn.diagnostics.metric_display import MetricDisplay
 from widelearn.diagnostics.net_paths import NetPath
 from widelearn.diagnostics.neuron_maps import NeuronMap, neuron_map
 from widelearn.diagnostics.optimality import gradient_norm, optimality_gap
@@ -49,6 +50,7 @@ __all__ = [
     "HessianEigenvalue",
     "Laziness",
     "LazinessSweep",
+    "MetricDisplay",
     "NetPath",
     "NeuronMap",
     "OptBound",

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.calibration import Calibration
+from widelearn.estimators.held_out import HeldOutValues
 from widelearn.estimators.intervals import places
 from widelearn.estimators.labels import Labels
 from widelearn.estimators.left_out import LeftOut, knows_rows, left_out_fits
@@ -20,13 +21,13 @@ from widelearn.runtime import Array, capped, row_blocks
 
 NO_CHANCES = (
     "{} has probabilities of classes by rows left out, and keeps none here: neither of a precomputed kernel, nor with"
-    " more than 2,048 features or centres and as many rows, nor of leaves, batches, blocks of a file or Dask"
-    " collections. Fit rows in one call, or take sklearn.calibration.CalibratedClassifierCV."
+    " more than 2,048 features or centres and as many rows, nor of batches, blocks of a file or Dask collections. Fit"
+    " rows in one call, or take sklearn.calibration.CalibratedClassifierCV."
 )
 # Bytes of what the fits without each row say of new rows at once.
 AT_ONCE = 1 << 25
 # Maps that were fitted once, of a posterior that is still there.
-FITTED: WeakKeyDictionary[Posterior, Calibration] = WeakKeyDictionary()
+FITTED: WeakKeyDictionary[Posterior | HeldOutValues, Calibration] = WeakKeyDictionary()
 
 
 def keeps_rows(estimator: Any) -> bool:
@@ -170,7 +171,10 @@ class Chances:
         values = np.asarray(fitted._values(X), np.float64)
         if len(fitted.classes_) == 1:
             return np.ones((len(values), 1), bool)
-        return conforming(left_out_fits(fitted, fitted._model.posterior), rows, values, level)
+        posterior = fitted._model.posterior
+        if isinstance(posterior, HeldOutValues):
+            return conforming_by_held_out(posterior, values, level)
+        return conforming(left_out_fits(fitted, posterior), rows, values, level)
 
 
 def calibration_of(fitted: Any) -> Calibration:
@@ -181,6 +185,8 @@ def calibration_of(fitted: Any) -> Calibration:
         labels = Labels(fitted.classes_, fitted.multilabel_)
         if not labels.multilabel and len(labels.classes) == 1:
             found = Calibration(labels, np.ones(1))
+        elif isinstance(posterior, HeldOutValues):
+            found = Calibration.of(labels, posterior.values, posterior.targets, posterior.weight)
         else:
             parts = left_out_fits(fitted, posterior)
             # A weight that evens out classes is no number of rows.
@@ -214,6 +220,14 @@ def conforming(parts: list[LeftOut], X: Array, values: Array, level: float) -> A
         less = margins(by_class(without)) > (own + 1e-12 * np.abs(own))[:, None, None]
         out[rows] = less.sum(axis=0) <= high
     return out
+
+
+def conforming_by_held_out(found: HeldOutValues, values: Array, level: float) -> Array:
+    """Return which classes (m, c) conform at rows of fitted values (m, t), beside rows that were held out."""
+    n = len(found.values)
+    _, high = places(n, level, "loo")
+    own = margins(by_class(found.values))[np.arange(n), by_class(found.targets).argmax(axis=1)]
+    return np.asarray(margins(by_class(values)) <= np.sort(own)[high])
 
 
 def moved(parts: list[LeftOut], X: Array, t: int) -> Iterator[tuple[slice, Array]]:

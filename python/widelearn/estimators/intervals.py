@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm
 from sklearn.utils.validation import validate_data
 
+from widelearn.estimators.held_out import HeldOutValues
 from widelearn.estimators.left_out import NO_ROWS, LeftOut, knows_rows, left_out_fits
 from widelearn.estimators.posterior import Posterior, check_noise
 from widelearn.features.state import snapshot
@@ -70,6 +71,9 @@ class IntervalRegressor:
         2 n p² flops at the first call and 2 n p a new row; of n > 4,096 rows, or more than 16 MiB of them, a uniform
         sample is left out, each in the fit to all others. Neither pickles nor files hold inverses.
 
+        Recursive machines of leaves have intervals of rows held out, f(x) ± a quantile of the sizes of the errors of
+        those that chose the penalty, for "jackknife+" and "loo" alike, and no "gaussian" ones.
+
         Weights count in the fit; rows that have one count alike in the quantiles. Rows must be exchangeable with new
         ones: for groups or times that stay together intervals are too short. What was chosen by all rows, such as a
         penalty, a length, centres or a metric, stays as it is when a row is left out: where few rows chose much, as in
@@ -107,7 +111,12 @@ class IntervalRegressor:
         rows = validate_data(fitted, X, dtype=[np.float64, np.float32], accept_sparse=sparse, reset=False)
         values = np.asarray(fitted._values(X), dtype=np.float64)
         out = np.empty((*values.shape, 2))
-        if method == "gaussian":
+        if isinstance(posterior, HeldOutValues):
+            if method == "gaussian":
+                raise ValueError("Machines of leaves are no Gaussian process: take method='jackknife+' or 'loo'.")
+            reach = posterior.sizes[places(len(posterior.values), level, "loo")[1]]
+            out[..., 0], out[..., 1] = values - reach, values + reach
+        elif method == "gaussian":
             _by_process(posterior, model.mapped(rows), values, level, out)
         else:
             for part in left_out_fits(fitted, posterior):

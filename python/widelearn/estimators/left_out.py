@@ -18,6 +18,7 @@ from scipy.linalg.blas import dtrmm, strmm
 
 from widelearn.estimators.feature_ridge.posterior import KEPT_ROWS, KeptRows, MomentsPosterior
 from widelearn.estimators.feature_ridge.systems import Rows
+from widelearn.estimators.held_out import HeldOutValues
 from widelearn.estimators.posterior import BLOCK_ROWS, Posterior, RowPosterior
 from widelearn.ridge.certificate import blur
 from widelearn.ridge.factor import RidgeFactor
@@ -36,8 +37,8 @@ ROUGH, ROUGH_SINGLE = 1e-6, 0.1
 QUICK_ROWS, PRECISIONS, MANY = 1024, (np.dtype(np.float32), np.dtype(np.float64)), 0.5
 NO_ROWS = (
     "Intervals take rows that were fitted and their targets, and {} keeps none here: neither of a precomputed kernel,"
-    " nor with more than 2,048 features or centres, nor of leaves, batches, blocks of a file or Dask collections. Fit"
-    " rows in one call, with a kernel object or fewer features."
+    " nor with more than 2,048 features or centres, nor of batches, blocks of a file or Dask collections. Fit rows in"
+    " one call, with a kernel object or fewer features."
 )
 # Of a posterior that is still there: neither pickles nor files hold them.
 KEPT: WeakKeyDictionary[Posterior, list[LeftOut]] = WeakKeyDictionary()
@@ -374,6 +375,8 @@ TOO_FEW = "1 row with a weight is too few: without it there is no fit. Fit more 
 
 def knows_rows(posterior: Any) -> bool:
     """Whether a fit kept what leaving out its rows takes."""
+    if isinstance(posterior, HeldOutValues):
+        return True
     if isinstance(posterior, RowPosterior):
         return posterior.dual is not None or posterior.about is not None
     return isinstance(posterior, MomentsPosterior) and posterior.kept_rows is not None

@@ -38,6 +38,7 @@ OURS = {
     "estimators.optim.descent": "Trace",
     "estimators.optim.rules": "Adam Sgd",
     "estimators.penalty": "Fixed Gcv LeaveOneOut",
+    "estimators.held_out": "HeldOutValues",
     "estimators.posterior": "RowPosterior",
     "estimators.recursive.fit": "RecursiveModel",
     "estimators.recursive.leaves": "Leaves",

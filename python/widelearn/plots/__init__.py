@@ -6,7 +6,7 @@ Figures are on the Agg canvas, without a window: save them by ``savefig``.
 from widelearn.plots.canvas import single, square
 from widelearn.plots.comparisons import METRICS, comparison, durations, peaks, scores
 from widelearn.plots.forecasts import forecast_panels, learned_modes, learning_curves
-from widelearn.plots.inspections import confusion, reliability, residuals, shares
+from widelearn.plots.inspections import confusion, pairs, reliability, residuals, shares
 from widelearn.plots.planes import arrows, neurons, regions
 from widelearn.plots.studies import curves, heat, study
 
@@ -22,6 +22,7 @@ __all__ = [
     "learned_modes",
     "learning_curves",
     "neurons",
+    "pairs",
     "peaks",
     "regions",
     "reliability",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from widelearn.plots.canvas import FEW_POINTS, SERIES, Rows, columns, named_lines, short
@@ -39,6 +40,18 @@ def confusion(rows: Rows, ax: Axes) -> Axes:
     ax.set_xticks(range(len(names)), labels, parse_math=False, rotation=90, fontsize=size)
     ax.set_yticks(range(len(names)), labels, parse_math=False, fontsize=size)
     ax.set(xlabel="predicted", ylabel="true")
+    return ax
+
+
+def pairs(table: Sequence[Sequence[float]], names: Sequence[str], ax: Axes) -> Axes:
+    """Draw a symmetric matrix, its signs as two colours."""
+    size = max(abs(value) for row in table for value in row) or 1.0
+    drawn = ax.imshow(table, cmap="RdBu_r", vmin=-size, vmax=size)
+    labels = [short(name, 16) for name in names]
+    small = 9 if len(names) <= FEW_POINTS else 6
+    ax.set_xticks(range(len(names)), labels, parse_math=False, rotation=90, fontsize=small)
+    ax.set_yticks(range(len(names)), labels, parse_math=False, fontsize=small)
+    ax.figure.colorbar(drawn, ax=ax, shrink=0.8)
     return ax
 
 

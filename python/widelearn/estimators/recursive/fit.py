@@ -15,6 +15,7 @@ from widelearn.estimators.choice import SCORE
 from widelearn.estimators.feature_ridge.fit import DTYPES
 from widelearn.estimators.feature_ridge.maps import with_weight
 from widelearn.estimators.feature_ridge.systems import Rows
+from widelearn.estimators.held_out import HeldOutValues
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, is_precomputed
 from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.posterior import Posterior, RowPosterior
@@ -49,8 +50,8 @@ class RecursiveModel:
         return np.ascontiguousarray(applied(self.root, ((X - self.mean) / self.scale).astype(X.dtype)), X.dtype)
 
     @property
-    def posterior(self) -> Posterior | None:
-        """The Gaussian process of mapped rows."""
+    def posterior(self) -> Posterior | HeldOutValues | None:
+        """The Gaussian process of mapped rows, or what leaves know of errors."""
         return self.inner.posterior
 
     def values(self, X: Array) -> Array:

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from widelearn.estimators.held_out import HeldOutValues
 from widelearn.estimators.kernel_ridge.model import KernelProblem
 from widelearn.estimators.recursive.metric import gradients
 from widelearn.estimators.units import Units
@@ -116,12 +117,14 @@ class Leaves:
     offsets: Array
     directions: Array
     ends: Array
-    # The Gaussian process whose mean it is: of leaves there is none.
-    posterior = None
+    # What is known of errors, in the place of the Gaussian process whose mean it would be.
+    posterior: HeldOutValues
 
     @classmethod
-    def fitted(cls, problem: KernelProblem, found: tuple[list[Array], Array, Array], alpha: float) -> Self:
-        """Return the machines of all leaves of a problem, fitted with one penalty."""
+    def fitted(
+        cls, problem: KernelProblem, found: tuple[list[Array], Array, Array], alpha: float, judged: HeldOutValues
+    ) -> Self:
+        """Return the machines of all leaves of a problem, fitted with one penalty, and what is known of errors."""
         sizes = [len(rows) for rows in found[0]]
         starts, t = np.concatenate([[0], np.cumsum(sizes)]), problem.Y.shape[1]
         rows = np.empty((int(starts[-1]), problem.X.shape[1]), problem.X.dtype)
@@ -133,12 +136,13 @@ class Leaves:
             single &= model.solution.coef.dtype == np.float32
             rows[part], dual[part], offsets[leaf] = problem.X[own], model.solution.coef, model.solution.offset
         dtype = np.float32 if single else np.float64
-        return cls(problem.kernel, rows, dual.astype(dtype), starts, offsets.astype(dtype), *found[1:])
+        return cls(problem.kernel, rows, dual.astype(dtype), starts, offsets.astype(dtype), *found[1:], judged)
 
     def in_original(self, units: Units) -> Self:
         """Return the model in the user's units of targets."""
         dual = units.original(self.dual, "The dual coefficients")
-        return replace(self, dual=dual, offsets=units.original(self.offsets, "The intercept"))
+        offsets = units.original(self.offsets, "The intercept")
+        return replace(self, dual=dual, offsets=offsets, posterior=self.posterior.in_original(units))
 
     def values(self, Z: Array) -> Array:
         """Return the values (m, t) at rows as the kernel sees them."""
@@ -188,16 +192,24 @@ class JudgedLeaves:
         self.Y = np.concatenate([part.Y for part in self.judges])
         weights = [part.weight for part in self.judges if part.weight is not None]
         self.weight = np.concatenate(weights) if weights else None
+        self.values: dict[float, list[Array]] = {}
 
     def left_out(self, alphas: Array) -> Errors:
         """Yield rows that judge and their scaled errors (a, rows, t)."""
         start = 0
         for fitted, own in zip(self.fitted, self.judges, strict=True):
-            penalties = [np.full(own.Y.shape[1], alpha) for alpha in alphas]
-            errors = np.array([own.Y - fitted.factored(alpha).values(own.X) for alpha in penalties])
+            values = [fitted.factored(np.full(own.Y.shape[1], alpha)).values(own.X) for alpha in alphas]
+            for alpha, found in zip(alphas, values, strict=True):
+                self.values.setdefault(float(alpha), []).append(found)
+            errors = own.Y - np.array(values)
             errors = errors if own.weight is None else errors * np.sqrt(own.weight)[:, None]
             yield slice(start, start + len(own.Y)), errors
             start += len(own.Y)
+
+    def held_out(self, alpha: float) -> HeldOutValues:
+        """Return what the fits with a penalty that was judged say of rows that they have not seen."""
+        values = np.concatenate(self.values[alpha]).astype(np.float64)
+        return HeldOutValues(values, self.Y.astype(np.float64), self.weight)
 
 
 def taken(problem: KernelProblem, rows: Array) -> KernelProblem:

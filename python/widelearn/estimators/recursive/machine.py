@@ -131,7 +131,8 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     spread of its rows as the kernel sees them, those that the metric stretches; each side fits 55 % of them, and
     between the ends of what both fit predictions go over from one side's to the other's linearly, so that they have no
     jumps. Leaves share the metric, and a penalty that up to 4 of them choose, a fifth of whose rows is held out, going
-    on from the one that was chosen with the metric. A fit of leaves has no intervals and probabilities.
+    on from the one that was chosen with the metric. Intervals,
+    probabilities and sets of classes of leaves are those of these rows held out.
 
     With n <= 1,000 rows of d columns and t targets an iteration of the choice costs up to 4 n_folds n³ / 3 flops; of
     more it costs two fits or more and one gradient of m <= 2,500 rows, m³ / 3 and 2 m² d t, in float32 where that moves

@@ -257,7 +257,7 @@ class Recursion:
         leaves, alphas = grown(problem.X, size), np.sort(check_alphas(self.alphas))
         judged = JudgedLeaves(problem, leaves[0])
         alpha = climbed(judged, alphas, int(np.flatnonzero(alphas == alpha)[0]), (-1, 1)).alpha
-        return Leaves.fitted(problem, leaves, alpha), alpha
+        return Leaves.fitted(problem, leaves, alpha, judged.held_out(alpha)), alpha
 
     def trial(self, problem: KernelProblem, order: Array) -> Trial:
         """Return who judges the iterations: all rows of few, some of many."""
