@@ -8,7 +8,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from widelearn.experiments.comparison.fitted import FittedModel, TargetScale, versions
-from widelearn.experiments.comparison.prediction import _tell_score, check_columns
+from widelearn.experiments.comparison.prediction import _tell_score
 from widelearn.experiments.errors import InputError
 from widelearn.experiments.tables.dialect import Dialect
 from widelearn.experiments.tables.preparation import TablePreparation
@@ -151,7 +151,7 @@ def test_targets_of_a_later_file_that_are_not_read_are_told(model, targets, said
 
 def test_lists_among_numbers_are_refused(model):
     frame = pd.DataFrame({"x": [1.0, [2.0], {"a": 1}]})
-    for refused in (lambda: check_columns(model.preparation, frame), lambda: model.predict(frame)):
+    for refused in (lambda: model.preparation.doubts(frame), lambda: model.predict(frame)):
         with pytest.raises(InputError, match="'x' holds lists or records, where the model's table has a number"):
             refused()
 
@@ -167,3 +167,71 @@ def test_options_of_other_formats_and_targets_of_other_marks_are_refused(tmp_pat
     rows = "".join(f"{k};{k % 3}.{k % 3}\n" for k in range(1, 60))
     table = read(written(tmp_path, f"x;y\n{rows}".encode()), Dialect(decimal=","))
     assert build(table, Request("y")).classes == ["0.0", "1.1", "2.2"]
+
+
+def fitted(**columns):
+    return TablePreparation().fit(pd.DataFrame(columns))
+
+
+PERCENT, CLOCK = ["5%", "6%", "7.5%"] * 4, ["1:30:00", "2:45:10", "0:10:00"] * 4
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "message"),
+    [
+        (PERCENT, [0.05, 0.06], "'x' has the numbers 0.05, 0.06, and those .* had the unit '%'"),
+        (PERCENT, ["5%", 0.06], "the numbers 0.06"),
+        (PERCENT, ["5%", "0.06"], "unit '%'"),
+        (CLOCK, ["3:20", "1:00:00"], "has 3:20: .* times as a:b:c"),
+        (["3:20", "4:50"] * 6, ["3:20:00"], "times as a:b,"),
+    ],
+)
+def test_cells_of_another_scale_are_refused(then, now, message):
+    with pytest.raises(InputError, match=message):
+        fitted(x=then).transform(pd.DataFrame({"x": now}))
+
+
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [
+        (pd.date_range("2021-01-01", periods=12), [44200, 44201.5]),
+        (["2021-01-04", "2021-03-05"] * 6, [44200, 44201.5]),
+        (CLOCK, [0.1, 0.2]),
+        ([1.5, 2.5, 3.5] * 4, [True, False]),
+        (["true", "false"] * 6, [5, 7]),
+    ],
+)
+def test_cells_of_another_kind_are_refused_and_one_among_many_is_told(then, now):
+    preparation = fitted(x=then)
+    with pytest.raises(InputError, match="cells are none here"):
+        preparation.doubts(pd.DataFrame({"x": now}))
+    mixed = pd.DataFrame({"x": [*then, now[0]]}, dtype=object)
+    [note] = preparation.doubts(mixed)
+    assert note == f"'x': 1 cell never seen, taken as missing: {str(now[0])!r}"
+
+
+def test_what_counts_as_missing_in_later_rows_is_told():
+    preparation = fitted(x=[1.5, 2.5] * 6, day=pd.date_range("2021-01-01", periods=12), kind=list("ab") * 6)
+    far = np.array([10**13, 0], "datetime64[s]")
+    notes = preparation.doubts(pd.DataFrame({"x": [np.inf, 1], "day": far, "kind": ["c", "a"]}))
+    assert notes == [
+        "'x': 1 infinite value counted as missing",
+        "'day': 1 date beyond the years 1 to 9999 counted as missing",
+        "'kind': 1 cell never seen, taken as none of those known: 'c'",
+    ]
+    assert fitted(x=range(12), y=[1, 5] * 6).doubts(np.array([[1.0, 5.0]])) == []
+
+
+def test_truth_in_a_later_file_may_be_a_number():
+    preparation = fitted(x=["true", "false", "true"] * 4)
+    wanted = preparation.transform(pd.DataFrame({"x": ["True", "FALSE"]}))
+    for cells in ([True, False], [1, 0], ["1", "0"], [1.0, 0.0]):
+        np.testing.assert_array_equal(preparation.transform(pd.DataFrame({"x": cells})), wanted)
+
+
+def test_rows_that_begin_with_a_number_sign_do_not_vanish(tmp_path):
+    dialect = first(tmp_path, b"#id,x,p\n#1,0.1,5\n#2,0.2,6\n#3,0.3,7\n")
+    with pytest.raises(InputError, match="1 line begin with # and have fewer fields"):
+        read(written(tmp_path, b"#id,x,p\n#1,0.1,5\n#2,0.2\n#3,0.3,7\n"), dialect)
+    with pytest.raises(InputError, match="rows or comments"):
+        read(written(tmp_path, b"id,x,p\n1,0.1,5\n#2,0.2\n3,0.3,7\n"), dialect)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import openpyxl
+import openpyxl.chart
 import pandas as pd
 import pytest
 
@@ -141,6 +142,20 @@ COLUMNS: list[tuple[list[str], str, dict[str, list], tuple[str, ...]]] = [
     (["", "2", "4"], ",", number(NAN, 2, 4), ()),
     (["Smith, John", "Roe; Jane"], ",", text("Smith, John", "Roe; Jane"), ()),
     (["a\nb", "c"], ",", text("a\nb", "c"), ()),
+    (["1½", "2½"], ",", text("1½", "2½"), ()),
+    (["P1M", "P2M"], ",", text("P1M", "P2M"), ()),
+    (["PT5M", "P1DT30S"], ",", {"v": ["time", 1 / 12, 24 + 1 / 120]}, ()),
+    (["true", "False"], ",", number(1, 0), ()),
+    (["3", "5", "true", "7"], ",", number(3, 5, NAN, 7), ()),
+    (["3 kg", "5 kg", "false", "7 kg"], ",", number(3, 5, NAN, 7), ()),
+    *[
+        ([form.format(3), form.format(2)], ";", text(form.format(3), form.format(2)), ("2^53",))
+        for form in ("9,007,199,254,740,99{}", "$900719925474099{}", "+900719925474099{}", "900719925474099{}.0")
+    ],
+    (["1001-01", "4711-07", "8200-03"], ",", text("1001-01", "4711-07", "8200-03"), ()),
+    (["2008-09", "2009-10"], ",", text("2008-09", "2009-10"), ("next year",)),
+    (["2008-09", "2009-09"], ",", {"v": ["date", *days("2008-09-01", "2009-09-01")]}, ()),
+    (["21-02-15", "23-11-30"], ",", {"v": ["date", *days("2015-02-21", "1930-11-23")]}, ("2015-02-21",)),
 ]
 
 
@@ -170,6 +185,11 @@ def workbook(*rows: list[Any], more: bool = False) -> bytes:
 AB = {"a": ["number", 1, 3], "b": ["number", 2, 4]}
 ARFF = "@relation r\n@attribute a numeric\n@attribute c {u,v}\n@data\n1,u\n?,v\n"
 RAGGED = "a,b\n" + "1,2\n" * 20 + "1,2,3\n"
+TOWN = ["Москва", "Рязань", "Псков", "Казань"]
+CITIES = "город,y\n" + "".join(f"{TOWN[k % 4]},{k}\n" for k in range(24))
+TOWNS = ["text", "東京都", "大阪府", "京都府"]
+ACCENTS = "name,y\nét,0\nüt,1\nçt,2\nêt,3\nÅt,4\n"
+CODES = {"a": ["number", 1, NAN], "c": ["text", "1", "2"]}
 # File name, content, what is right or the refusal's words, and words of the note.
 FILES: list[tuple[str, str | bytes, dict[str, list] | str, tuple[str, ...]]] = [
     ("sep_line.csv", "sep=;\na;b\n1;2\n3;4\n", AB, ("names the separator",)),
@@ -242,6 +262,22 @@ FILES: list[tuple[str, str | bytes, dict[str, list] | str, tuple[str, ...]]] = [
     ("values_only.txt", "1,5;2\n0,25;4\n2,75;7\n", {"column 1": ["number", 1.5, 0.25, 2.75]}, ("';'",)),
     ("latin.csv", "name,y\nJosé,1\nZoë,2\n".encode("cp1252"), {"name": ["text", "José", "Zoë"]}, ("cp1252",)),
     ("one_column.csv", "a\n1\n\n3\n\n", {"a": ["number", 1, NAN, 3]}, ()),
+    *[
+        (f"{name}.csv", CITIES.encode(name), {"город": ["text", *TOWN * 6]}, (name.replace("-", "_"),))
+        for name in ("cp1251", "koi8-r", "cp866")
+    ],
+    ("japanese.csv", "名前,y\n東京都,1\n大阪府,2\n京都府,3\n".encode("cp932"), {"名前": TOWNS}, ("cp932",)),
+    ("mac.csv", ACCENTS.encode("mac-roman"), {"y": ["number", *range(5)]}, ("not UTF-8",)),
+    ("empty_cell.data", "a  b  c\n1  2  3\n4     6\n7  8  9\n", "blanks do not tell which is missing", ()),
+    ("two_tables.csv", "a,b\n1,2\n3,4\n\nc,d,e\n5,6,7\n8,9,1\n5,6,7\n", "nothing tells which", ()),
+    ("thousands.csv", "id,price\n1,1,200\n2,3,400\n3,900\n", "nothing tells which field is missing", ()),
+    ("ended_short.csv", "a,b,c\n1,2,3,\n4,5\n6,7,8,\n", {"c": ["number", 3, NAN, 8]}, ("fewer fields",)),
+    ("pandas_names.csv", "0,1,y\n5.5,6.5,1\n7.5,8.5,2\n", {"0": ["number", 5.5, 7.5], "y": ["number", 1, 2]}, ()),
+    ("codes.arff", ARFF.replace("{u,v}", "{1,2}").replace("1,u", "1,1").replace("?,v", "?,2"), CODES, ()),
+    ("large.arff", ARFF.replace("\n1,u", "\n9007199254740993,u").replace("?", "5"), {}, ("2^53", "16 digits")),
+    ("large_point.jsonl", '{"a": 9007199254740993.0}\n{"a": 1.5}\n', {"a": ["text", "9007199254740993.0", "1.5"]}, ()),
+    ("huge.jsonl", '{"a": 1e300}\n{"a": 1.5e18}\n', {"a": ["number", NAN, 1.5e18]}, ("infinite",)),
+    ("twice.jsonl", '{"a": 1, "a": 2}\n', "names 'a' more than once", ()),
     ("nul.csv", b"a,b\n1,2\x00\n3,4\n", "is not text", ()),
     ("wide.csv", "a,b\n" + "1,2,3,4\n" * 9, "fields", ()),
     ("broken.jsonl", '{"a": 1}\n{"a": \n', "line 2", ()),
@@ -320,3 +356,39 @@ def test_a_later_file_is_read_as_the_first(tmp_path):
     (tmp_path / "long.csv").write_text("a;b\n" + "1,5;2\n" * 20 + "1;2;3\n1,5;2\n")
     with pytest.raises(InputError, match="line 22"):
         tables.read(tmp_path / "long.csv", dialect)
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "cp866", "koi8-r", "mac-roman", "cp437", "cp932", "gb18030"])
+def test_different_bytes_stay_different_texts(tmp_path, encoding):
+    labels = {"cp866": "БНПРЭ", "cp1251": "БНПРЭ", "koi8-r": "БНПРЭ", "cp932": "東大京都府", "gb18030": "东大京都府"}
+    labels = [f"{mark}t" for mark in labels.get(encoding, "éüÅÉÇ")]
+    (tmp_path / "t.csv").write_bytes(("y,k\n" + "".join(f"{label},1\n" for label in labels)).encode(encoding))
+    table = tables.read(tmp_path / "t.csv")
+    assert len(set(table.frame["y"])) == 5
+    assert said(table.notes, "not UTF-8")
+    assert list(tables.read(tmp_path / "t.csv", Dialect(encoding=encoding)).frame["y"]) == labels
+
+
+def test_arrays_keep_their_columns_and_values(tmp_path):
+    X = np.arange(12.0).reshape(3, 4)
+    np.savez(
+        tmp_path / "t.npz", X=X, X0=X[:, 0] + 50, y=[[0, 2.5], [1.5, 0], [0, 3]], k=np.array(["é".encode(), b"u", b"e"])
+    )
+    table = tables.read(tmp_path / "t.npz")
+    assert table.frame["X0"].tolist() == [0, 4, 8]
+    assert table.frame["X0.1"].tolist() == [50, 54, 58]
+    assert table.frame["y0"].tolist() == [0, 1.5, 0]
+    assert table.frame["k"].tolist() == ["é", "u", "e"]
+    np.savez(tmp_path / "hot.npz", X=X, y=[[0, 1], [1, 0], [0, 1]])
+    assert tables.read(tmp_path / "hot.npz").frame["y"].tolist() == [1, 0, 1]
+
+
+def test_a_chart_before_the_cells_is_no_sheet(tmp_path):
+    book = openpyxl.Workbook()
+    sheet, chart = book.active, openpyxl.chart.BarChart()
+    sheet.append(["a", "b"])
+    sheet.append([1, 2])
+    chart.add_data(openpyxl.chart.Reference(sheet, min_col=1, min_row=1, max_row=2))
+    book.create_chartsheet("chart", 0).add_chart(chart)
+    book.save(tmp_path / "t.xlsx")
+    assert tables.read(tmp_path / "t.xlsx").frame.to_numpy().tolist() == [[1, 2]]

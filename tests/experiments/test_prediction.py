@@ -18,7 +18,7 @@ from command_line import run_briefly as run
 from widelearn.experiments.comparison import command, fitted, outputs, recipe
 from widelearn.experiments.comparison.fitted import FittedModel, TargetScale
 from widelearn.experiments.comparison.plans import fit_on
-from widelearn.experiments.comparison.prediction import check_columns, predicted
+from widelearn.experiments.comparison.prediction import predicted
 from widelearn.experiments.comparison.sklearn_methods import SignCoded
 from widelearn.experiments.comparison.worker import _fit_weights
 from widelearn.experiments.errors import InputError
@@ -105,10 +105,10 @@ def test_another_schema_is_refused_by_name(saved):
     ]
     for changed, said in cases:
         with pytest.raises(InputError, match=said):
-            check_columns(saved.preparation, changed)
-    assert check_columns(saved.preparation, frame) == []
+            saved.preparation.doubts(changed)
+    assert saved.preparation.doubts(frame) == []
     frame.loc[3, "kind"] = "new"
-    [note] = check_columns(saved.preparation, frame)
+    [note] = saved.preparation.doubts(frame)
     assert note.startswith("'kind': 1 cell never seen")
 
 

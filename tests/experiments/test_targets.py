@@ -15,6 +15,8 @@ from widelearn.experiments.tables.problem import Request, build
     [
         (["yes", "no"] * 30, "classification", ["no", "yes"]),
         ([True, False] * 30, "classification", ["False", "True"]),
+        (["True", "False"] * 30, "classification", ["False", "True"]),
+        (["0", "1", "2", "true", "false"] * 12, "classification", ["0", "1", "2", "false", "true"]),
         ([0, 1, 2] * 20, "classification", [0, 1, 2]),
         ([0.0, 1.0] * 30, "classification", [0, 1]),
         (list(range(60)), "regression", None),

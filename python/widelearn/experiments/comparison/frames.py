@@ -120,6 +120,7 @@ def compare(
 
 def _named(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame with the names of its columns as texts, which are all different, and its rows numbered."""
+    frame = frame.to_pandas() if hasattr(frame, "to_pandas") else frame
     if not hasattr(frame, "reset_index") or not hasattr(frame, "columns"):
         raise InputError(f"frame is a {type(frame).__name__}: give a pandas DataFrame")
     names = [str(name) for name in frame.columns]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 import warnings
 from argparse import Namespace
-from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from widelearn.experiments import store
 from widelearn.experiments.comparison import fitted
@@ -31,8 +30,6 @@ from widelearn.experiments.tables.options import dialect
 if TYPE_CHECKING:
     import pandas as pd
 
-    from widelearn.experiments.tables.preparation import TablePreparation
-
 
 def run_predict(options: Namespace) -> int:
     """Predict a table's rows with a saved model; return the exit code."""
@@ -42,16 +39,46 @@ def run_predict(options: Namespace) -> int:
         require("pyarrow")
     table = tables.read(options.file, dialect(options, model.dialect), encoding=options.encoding)
     id_column = None if options.id is None else table.column(options.id, "--id")
-    for note in table.notes + check_columns(model.preparation, table.frame):
-        complain(f"note: {note}")
-    found = predicted(model, table.frame, id_column, probabilities=options.proba, level=options.interval)
+    _check_width(model, table)
+    with _in_doubt(options):
+        for note in table.notes + model.preparation.doubts(table.frame):
+            complain(f"note: {note}")
+        found = predicted(model, table.frame, id_column, probabilities=options.proba, level=options.interval)
     text = found.to_csv(index=False)
     if out is None:
         sys.stdout.write(shown_lines(text) if sys.stdout.isatty() else text)
     else:
         store.write_text(out, text)
-    _tell_score(model, table.frame, found[model.target.name].to_numpy())
+    with _in_doubt(options):
+        _tell_score(model, table.frame, found[model.target.name].to_numpy())
     return 0
+
+
+@contextmanager
+def _in_doubt(options: Namespace) -> Iterator[None]:
+    """Say in one line that a model's parts do not fit each other, as those of an edited file."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+        why = f"{type(error).__name__}: {first_line(error)}"
+        raise InputError(
+            f"{options.model} does not predict {options.file} ({why}): its parts do not fit each other, as if the file"
+            " was edited: save the model again"
+        ) from error
+
+
+def _check_width(model: FittedModel, table: tables.Table) -> None:
+    """Refuse a table without names whose columns are others than those of the training table, but for its target."""
+    fitted, now = model.dialect.width, table.frame.shape[1]
+    last = f"column {fitted}" == model.target.name
+    if model.dialect.header is False and fitted is not None and now != fitted and not (last and now == fitted - 1):
+        less = " (or one less, without its last one, the target)" if last else ""
+        raise InputError(
+            f"{table.name} has {counted(now, 'column')} and no names, the model's table had {fitted}{less}: give all of"
+            " them, in the same order"
+        )
 
 
 def _free(options: Namespace) -> Path:
@@ -95,6 +122,8 @@ def _loaded(path: str) -> FittedModel:
         model = fitted.load(path)
     for said in sorted({first_line(str(warning.message)) for warning in caught}):
         complain(said)
+    if not isinstance(model.about.get("versions"), dict):
+        raise InputError(f"{path} does not say by which versions it was made: it was edited, save the model again")
     if changed := model.changed_versions():
         complain(f"the model was fitted with {', '.join(changed)}: compare it again if unsure")
     return model
@@ -153,56 +182,3 @@ def predicted(
             raise InputError(f"--proba: the model {row} {what}, no probabilities: leave --proba out")
         found |= {f"probability of {label}": shares[:, place] for place, label in enumerate(model.classes or ())}
     return pd.DataFrame(found)
-
-
-def check_columns(preparation: TablePreparation, frame: pd.DataFrame) -> list[str]:
-    """Refuse a table whose columns are not those of the training table; note values that the model never saw.
-
-    Parameters
-    ----------
-    preparation : TablePreparation
-        As it was fitted.
-    frame : pandas.DataFrame
-
-    Returns
-    -------
-    list of str
-
-    Raises
-    ------
-    InputError
-        Columns are missing, or hold another kind of values; the message names them.
-    """
-    readings = preparation._readings
-    if absent := [reading.name for reading in readings if reading.name not in frame.columns]:
-        more = f", which has {listing(frame.columns, 12)}"
-        raise InputError(f"the table lacks columns that the model uses: {listing(absent)}{more}")
-    notes = []
-    for reading, labels, others in zip(readings, preparation._labels, preparation._others, strict=True):
-        read = Content.of(reading, frame[reading.name])
-        unknown = Counter(text for text in read.texts if text is not None and text not in set(labels))
-        count, some = unknown.total(), listing(map(repr, sorted(unknown)), 3)
-        if reading.kind != "text" and count > 0.5 * read.known:
-            raise InputError(
-                f"column {reading.name!r} held {reading.kind}s in the training table, and {count} of its"
-                f" {read.known} cells are none here ({some}): give a table with the same columns"
-            )
-        if reading.kind == "text" and count == read.known > 0 and _numbers(unknown) and not _numbers(labels):
-            raise InputError(
-                f"column {reading.name!r} held words in the training table such as {listing(map(repr, labels), 3)}, and"
-                f" numbers here ({some}): give a table with the same columns"
-            )
-        if count:
-            instead = (
-                "missing" if reading.kind != "text" else "one of the rare values" if others else "none of those known"
-            )
-            notes.append(f"{reading.name!r}: {counted(count, 'cell')} never seen, taken as {instead}: {some}")
-    return notes
-
-
-def _numbers(texts: Any) -> bool:
-    """Whether every text is a number."""
-    try:
-        return bool(np.isfinite([float(text) for text in texts if text is not None]).all())
-    except ValueError:
-        return False

@@ -24,8 +24,21 @@ _UNITS = "d day days h hr hrs hour hours min mins minute minutes s sec secs seco
 UNITS = frozenset(_UNITS.split())
 _PART = r"[0-9]+(?:\.[0-9]+)? ?(?:days?|d|hours?|hrs?|h|minutes?|mins?|min|m|seconds?|secs?|s)"
 _SPAN = re.compile(
-    rf"-?(?:{_PART}(?:,? ?(?:{_PART}))*|[0-9]+ days?,? [0-9]{{1,2}}:[0-9]{{2}}:[0-9]{{2}}(?:\.[0-9]+)?|p[0-9dthms.]+)"
+    rf"-?(?:{_PART}(?:,? ?(?:{_PART}))*|[0-9]+ days?,? [0-9]{{1,2}}:[0-9]{{2}}:[0-9]{{2}}(?:\.[0-9]+)?|"
+    r"p(?:[0-9.]+d)?(?:t(?:[0-9.]+h)?(?:[0-9.]+m)?(?:[0-9.]+s)?)?)"
 )
+
+
+def seasons(cells: Iterable[str]) -> bool:
+    """Whether all cells are such as 2008-09 and 2009-10: the month of each would be its next year."""
+    found = [re.fullmatch(r"[0-9]{2}([0-9]{2})[-/]([0-9]{2})", cell) for cell in cells]
+    return all(match and (int(match[1]) + 1) % 100 == int(match[2]) for match in found)
+
+
+def clocks(cells: Iterable[str]) -> set[str]:
+    """Return the forms in which cells write hours, minutes and seconds with colons: "a:b", "a:b:c"."""
+    found = [re.fullmatch(r"-?[0-9]+:[0-5][0-9](:[0-5][0-9](?:\.[0-9]+)?)?", cell) for cell in cells]
+    return {"a:b:c" if match[1] else "a:b" for match in found if match}
 
 
 def day_first(cells: Iterable[str]) -> set[bool]:
@@ -51,7 +64,8 @@ def date(cell: str, first: bool | None) -> float | None:
     cell = _COMPACT.sub(r"\1-\2-\3", cell.lower())
     if found := _YEAR_FIRST.fullmatch(cell):
         year, mark, month, day, rest = found.groups()
-        if day is None and mark == ".":
+        # Without a day, and of no year of our time, it is a number of a part: 4711-07.
+        if day is None and (mark == "." or not "1500" <= year < "2500"):
             return None
     elif found := _YEAR_LAST.fullmatch(cell):
         day, mark, month, year, rest = found.groups()
@@ -93,10 +107,9 @@ def times(cells: Iterable[str], sure: bool = False) -> list[float | None] | None
     import pandas as pd
 
     spans: list[str | None] = []
-    forms = set()
+    cells = list(cells)
     for cell in map(str.lower, cells):
         if clock := re.fullmatch(r"(-?[0-9]+:[0-5][0-9])(:[0-5][0-9](?:\.[0-9]+)?)?", cell):
-            forms.add(bool(clock[2]))
             spans.append(clock[1] + (clock[2] or ":00"))
         elif re.search(r"[ap]\.?m\.?$", cell) and (iso := _clock(cell)):
             spans.append(iso[1:])
@@ -104,7 +117,7 @@ def times(cells: Iterable[str], sure: bool = False) -> list[float | None] | None
             spans.append(cell.upper() if "p" in cell else cell.replace(",", ""))
         else:
             spans.append(None)
-    if len(forms) == 2 and not sure:
+    if len(clocks(cells)) == 2 and not sure:
         return None
     if not any(spans):
         return [None] * len(spans)

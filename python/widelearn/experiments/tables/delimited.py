@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SEPARATORS = {",": "','", ";": "';'", "\t": "tabs", "|": "'|'", " ": "blanks"}
 _ASKED = {"\\t": "\t", "tab": "\t", "blanks": " ", "\\s+": " "}
-_LIKELY = ["cp1252", "cp1250", "cp1251", "cp1253", "cp932", "gb18030", "big5", "euc_kr"]
+_LIKELY = ["cp1252", "cp1250", "cp1251", "cp1253", "cp932", "gb18030", "big5", "euc_kr", "koi8_r", "cp866"]
 _GONE = NEVER | OFTEN
 PART = 10_000
 Row = list[str]
@@ -39,8 +39,7 @@ def decode(path: Path, raw: bytes, asked: Dialect, sure: str | None, notes: list
     if text is not None and not encoding and first and not first.startswith("utf-8") and not raw.isascii():
         notes += [f"the text is UTF-8, that of the model's table was {first}: read as UTF-8"] * (text[:1] != "\ufeff")
     if text is None and not encoding:
-        encoding = first or _likeliest(raw)
-        text = _decoded(raw, encoding, "strict" if first else "replace")
+        text, encoding = (_decoded(raw, first), first) if first else _likeliest(raw)
         notes += [] if first else [f"the text is not UTF-8: read as {encoding} (--encoding decides)"]
     if text is None:
         raise InputError(f"{path} is not {encoding} text: name its encoding by --encoding")
@@ -53,21 +52,29 @@ def decode(path: Path, raw: bytes, asked: Dialect, sure: str | None, notes: list
     return text if "\n" in text else text.replace("\r", "\n"), encoding or "utf-8"
 
 
-def _decoded(raw: bytes, encoding: str, errors: str = "strict") -> str | None:
+def _decoded(raw: bytes, encoding: str) -> str | None:
     """Return the text, None if it is not encoded so."""
     try:
-        return raw.decode(encoding, errors)
+        return raw.decode(encoding)
     except (UnicodeError, LookupError):
         return None
 
 
-def _likeliest(raw: bytes) -> str:
-    """Return the encoding that charset-normalizer finds, the Western one where it is as likely."""
+def _likeliest(raw: bytes) -> tuple[str, str]:
+    """Return the text by the encoding that charset-normalizer finds, the Western one where it is about as likely.
+
+    Letters between ASCII ones are Western. Latin-1, which has a character for every byte, is the last: different bytes
+    never become one.
+    """
     import charset_normalizer
 
-    found = list(charset_normalizer.from_bytes(raw[:200_000], cp_isolation=_LIKELY))
-    western = [match.chaos for match in found if match.encoding == "cp1252"]
-    return "cp1252" if not found or western[:1] <= [found[0].chaos] else found[0].encoding
+    found = list(charset_normalizer.from_bytes(raw[:200_000], cp_isolation=_LIKELY, threshold=0.5))
+    # Encodings that make the same text of it are one match.
+    western = [match.chaos for match in found if "cp1252" in match.could_be_from_charset]
+    alone = re.search(rb"[\x80-\xff]{2}", raw) is None
+    first = ["cp1252"] if alone or (western and western[0] <= found[0].chaos + 0.1) else []
+    names = [*first, *(match.encoding for match in found), "cp1252", "latin-1"]
+    return next((text, name) for name in names if (text := _decoded(raw, name)) is not None)
 
 
 def lines(text: str, sep: str) -> Iterator[tuple[int, Row]]:
@@ -138,9 +145,12 @@ def _names_and_values(first: Row, below: list[Row]) -> tuple[int, int]:
             names += numerals.amount(cell) is None and cell not in _GONE
         else:
             values += cell in column
-    counts = [str(k) for k in range(len(above) + 1)]
-    years = all(re.fullmatch(r"(?:19|20)[0-9]{2}", cell) for cell in above)
-    return names, 0 if len(above) > 1 and (years or above in (counts[:-1], counts[1:])) else values
+    # Counts and years are names, too: 0, 1, 2 or 2019, 2020, alone or before a name.
+    numbers = [cell for cell in above if numerals.amount(cell)]
+    counts = [str(k) for k in range(len(numbers) + 1)]
+    years = all(re.fullmatch(r"(?:19|20)[0-9]{2}", cell) for cell in numbers)
+    named = len(numbers) > 1 and (years or numbers in (counts[:-1], counts[1:]))
+    return (max(names, 1), 0) if named else (names, values)
 
 
 def read(path: Path, raw: bytes, asked: Dialect, sure: str | None) -> tuple[pd.DataFrame, Dialect, list[str]]:
@@ -178,10 +188,11 @@ def read(path: Path, raw: bytes, asked: Dialect, sure: str | None) -> tuple[pd.D
         cut = lines(text, sep)
         for _ in range(skip + (header is not None)):
             next(row for _, row in cut if row)
-        frame = _collected(path, cut, names, max(width, len(names)), asked.decided, notes)
+        frame = _collected(path, cut, names, max(width, len(names)), asked.but(sep=sep), notes)
     except csv.Error as error:
         raise InputError(f"cannot read {path} as CSV: {first_line(error)}") from error
-    return frame, asked.but(sep=sep, encoding=encoding, header=header is not None), notes
+    settled = asked.but(sep=sep, encoding=encoding, header=header is not None, width=frame.shape[1])
+    return frame, settled, notes
 
 
 def _below(path: Path, text: str, asked: Dialect, notes: list[str]) -> str:
@@ -196,11 +207,15 @@ def _below(path: Path, text: str, asked: Dialect, notes: list[str]) -> str:
 
 
 def _collected(
-    path: Path, cut: Iterator[tuple[int, Row]], names: Row, width: int, strict: bool, notes: list[str]
+    path: Path, cut: Iterator[tuple[int, Row]], names: Row, width: int, asked: Dialect, notes: list[str]
 ) -> pd.DataFrame:
-    """Collect rows of one width under their names; lines with more fields are left out, or refused."""
+    """Collect rows of one width under their names; lines with more fields are left out, or refused.
+
+    Refused are lines of which nothing tells the field that is missing.
+    """
     import pandas as pd
 
+    strict, blanks = asked.decided, asked.sep == " "
     long: list[int] = []
     seen: Counter[str] = Counter()
     rows, parts = _fitting(cut, width, long, seen), []
@@ -208,19 +223,30 @@ def _collected(
         parts.append(pd.DataFrame(part, columns=range(width)))
     frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=range(width))
     total = len(frame) + len(long)
+    if seen["maybe"] and (strict or seen["# row"]):
+        why = f"{counted(seen['maybe'], 'line')} begin with # and have fewer fields than the header"
+        raise InputError(f"{path}: {why}: rows or comments? Write missing fields as ?, or leave these lines out")
     if long and (strict or len(long) > 0.1 * total):
         why = f"{len(long)} of {total} lines have more fields than the header (line {listing(long, 3)})"
         raise InputError(f"{path} is not a table: {why}")
     notes += [f"{counted(len(long), 'line')} with more fields than the header left out"] if long else []
     notes += [f"{counted(seen['#'], 'line')} that begin with # left out"] if seen["#"] else []
-    if width == len(names) + 1 and frame[width - 1].isin(["", None]).all():
+    ended = width == len(names) + 1 and bool(frame[width - 1].isin(["", None]).all())
+    short = seen["short"] + seen["one less"] * (not ended)
+    if width == len(names) + 1 and not ended and short:
+        why = f"{counted(short, 'line')} of {len(frame)} have as many fields as the header or fewer, others one more"
+        raise InputError(f"{path} is not a table: {why}: nothing tells which field is missing")
+    if short and blanks:
+        why = f"{counted(short, 'line')} have fewer fields than the header, and blanks do not tell which is missing"
+        raise InputError(f"{path}: {why}: write missing fields as ?")
+    if ended:
         notes.append("lines end with a separator")
         frame = frame.iloc[:, :-1]
     elif width == len(names) + 1:
         notes.append("lines have one field more than the header: the first is taken as row names and left out")
         frame = frame.iloc[:, 1:]
-    elif seen["short"]:
-        notes.append(f"{counted(seen['short'], 'line')} with fewer fields than the header: the rest is missing")
+    if short:
+        notes.append(f"{counted(short, 'line')} with fewer fields than the header: the rest is missing")
     return frame.set_axis(names, axis=1)
 
 
@@ -234,10 +260,13 @@ def _fitting(
             blank += width == 1
         elif row[0].startswith("#") and len(row) < width:
             seen["#"] += 1
+            seen["maybe"] += len(row) > 1
         elif len(row) > width and any(row[width:]):
             long.append(line)
         else:
-            seen["short"] += len(row) < width
+            seen["short"] += len(row) < width - 1
+            seen["one less"] += len(row) == width - 1
+            seen["# row"] += row[0].startswith("#")
             yield from [[None]] * blank
             blank = 0
             yield [*row[:width], *[None] * (width - len(row))]

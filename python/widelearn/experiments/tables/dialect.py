@@ -32,6 +32,8 @@ class Dialect:
         Columns left out; never taken for identifiers; read as this kind.
     day_first : bool or None
         03/04/2020 is the third of April; None where nothing tells: then such dates stay text.
+    width : int or None
+        Columns of the file.
     decided : bool
         Whether a file was read: then a later file has to agree.
 
@@ -55,6 +57,7 @@ class Dialect:
     numbers: tuple[str, ...] = ()
     dates: tuple[str, ...] = ()
     day_first: bool | None = None
+    width: int | None = None
     decided: bool = False
 
     def to_dict(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import warnings
 import zipfile
 import zlib
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,8 @@ def workbook(path: Path, asked: Dialect) -> Found:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with pd.ExcelFile(path, engine="openpyxl") as book:
-            sheets = [str(name) for name in book.sheet_names]
+            # Sheets that are charts hold no cells.
+            sheets = [str(sheet.title) for sheet in book.book.worksheets]
             sheet = asked.sheet or sheets[0]
             if sheet not in sheets and sheet.isdigit() and 0 < int(sheet) <= len(sheets):
                 sheet = sheets[int(sheet) - 1]
@@ -46,7 +48,7 @@ def workbook(path: Path, asked: Dialect) -> Found:
                 raise InputError(f"{path} has no sheet {sheet!r} (--sheet): there are {listing(sheets)}")
             if asked.sheet is None and len(sheets) > 1:
                 notes.append(f"sheet {sheet!r} is read, of {listing(sheets)} (--sheet)")
-            frame = book.parse(sheet, header=None, dtype=object, skiprows=asked.skip_rows, na_filter=False)
+            frame = pd.read_excel(book, sheet, header=None, dtype=object, skiprows=asked.skip_rows, na_filter=False)
     there = (frame != "").to_numpy()
     rows = np.flatnonzero(there.any(axis=1))
     if not len(rows):
@@ -61,20 +63,23 @@ def workbook(path: Path, asked: Dialect) -> Found:
     body = frame.iloc[skip + (header is not None) :].infer_objects()
     names = [f"column {k + 1}" for k in range(body.shape[1])]
     body.columns = pd.Index((header or []) + names[len(header or []) :])
-    return body, asked.but(sheet=sheet, header=header is not None), notes
+    return body, asked.but(sheet=sheet, header=header is not None, width=body.shape[1]), notes
 
 
 def arff(path: Path, raw: bytes, asked: Dialect, sure: str | None) -> Found:
-    """Read an ARFF file; "?" is missing."""
+    """Read an ARFF file; "?" is missing, and what is declared as categories is none of numbers."""
     import pandas as pd
     from scipy.io.arff import loadarff
 
     notes: list[str] = []
     text, encoding = decode(path, raw, asked, sure, notes)
     frame = pd.DataFrame(loadarff(io.StringIO(text))[0])
-    for name, column in frame.select_dtypes(object).items():
-        texts = column.str.decode("utf-8", errors="replace").str.strip("'\"")
-        frame[name] = texts.mask(texts == "?")
+    for name, column in frame.items():
+        if column.dtype.kind == "O":
+            texts = column.str.decode("utf-8", errors="replace").str.strip("'\"")
+            frame[name] = texts.mask(texts == "?").astype("category")
+        elif (column % 1 == 0).all() and column.abs().max() >= 2**53:
+            notes.append(f"{name!r} holds whole numbers from 2^53 on, of which only some 16 digits are kept")
     return frame, asked.but(encoding=encoding), notes
 
 
@@ -85,12 +90,27 @@ def records(path: Path, raw: bytes, asked: Dialect, sure: str | None) -> Found:
     notes: list[str] = []
     text, _ = decode(path, raw, asked, sure, notes)
     lines = "[" + ",\n".join(line for line in text.split("\n") if line.strip()) + "]"
-    rows = json.loads(text if text.lstrip().startswith("[") else lines)
+    whole = text if text.lstrip().startswith("[") else lines
+    rows = json.loads(whole, parse_float=_fraction, object_pairs_hook=_once)
     if not rows or not all(isinstance(row, dict) for row in rows):
         raise InputError(f"{path} is not a table: give one JSON object a line, or a list of objects")
     names = dict.fromkeys(name for row in rows for name in row)
     frame = pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names})
     return frame.infer_objects(), asked, notes
+
+
+def _fraction(text: str) -> float | Decimal:
+    """Return a number of JSON with a point: whole ones that no float keeps apart stay exact."""
+    value = float(text)
+    return Decimal(text) if abs(value) >= 2**53 and "e" not in text.lower() else value
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return an object of JSON whose names are there once."""
+    if len(found := dict(pairs)) < len(pairs):
+        twice = sorted(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise InputError(f"a record names {listing(map(repr, twice))} more than once: which value is meant?")
+    return found
 
 
 def parquet(path: Path, asked: Dialect) -> Found:
@@ -124,18 +144,28 @@ def npz(path: Path, asked: Dialect) -> Found:
     most = max(lengths, key=lambda length: (lengths[length], length))
     rows = next((len(arrays[name]) for name in ("y", "target") if name in arrays), most)
     notes: list[str] = []
-    columns: dict[str, np.ndarray] = {}
+    columns: list[tuple[str, np.ndarray]] = []
     for name, array in arrays.items():
         if len(array) != rows or array.dtype.names or array.dtype.kind in "cV":
             notes.append(f"array {name!r} of {len(array)} {array.dtype} is left out: others have {rows} rows")
             continue
         flat = array.reshape(rows, -1)
-        if name in ("y", "target") and flat.shape[1] > 1 and ((flat != 0).sum(axis=1) == 1).all():
+        one_hot = flat.shape[1] > 1 and np.isin(flat, (0, 1)).all() and ((flat == 1).sum(axis=1) == 1).all()
+        if name in ("y", "target") and one_hot:
             notes.append(f"array {name!r} has one 1 a row: read as the number of that column")
             flat = flat.argmax(axis=1)[:, None]
         # pandas takes no bytes, no half or extended floats, no foreign order of bytes.
         own = np.float64 if flat.dtype.kind == "f" else flat.dtype.newbyteorder("=")
-        flat = np.char.decode(flat, "latin-1") if flat.dtype.kind == "S" else flat.astype(own)
+        flat = _texts(flat) if flat.dtype.kind == "S" else flat.astype(own)
         single = array.ndim == 1 or flat.shape[1] == 1
-        columns |= {name if single else f"{name}{k}": flat[:, k] for k in range(flat.shape[1])}
-    return pd.DataFrame(columns, index=range(rows)), asked, notes
+        columns += [(name if single else f"{name}{k}", flat[:, k]) for k in range(flat.shape[1])]
+    frame = pd.DataFrame({k: values for k, (_, values) in enumerate(columns)}, index=range(rows))
+    return frame.set_axis([name for name, _ in columns], axis=1), asked, notes
+
+
+def _texts(array: np.ndarray) -> np.ndarray:
+    """Return bytes as text, by Latin-1 where they are not UTF-8."""
+    try:
+        return np.char.decode(array, "utf-8")
+    except UnicodeDecodeError:
+        return np.char.decode(array, "latin-1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import NamedTuple
 
 from widelearn.experiments.errors import InputError, listing
@@ -77,8 +78,19 @@ def amount(cell: str) -> Amount | None:
     if signs and signs[0] != "+":
         values = [None if value is None else -value for value in values]
     unit = " ".join(((found["before"] or "") + (found["after"] or "")).split())
+    if any(mark.isnumeric() for mark in unit.rstrip("23²³")):  # ½ is no unit
+        return None
     kind = "parentheses" if found["open"] else "trailing minus" if found["trail"] else ""
     return Amount(values[0], values[1], unit, (groups[0], groups[1]), kind)
+
+
+def lost_digits(cell: str, decimal: str) -> bool:
+    """Whether a cell is a whole number that no float is, such as 9,007,199,254,740,993."""
+    if len(cell) < 16 or re.search("[eE]", cell):
+        return False
+    digits = re.sub(f"[^0-9{decimal or '.'}]", "", re.sub("(?<=m)[23]", "", cell)).strip(".,")
+    exact = Decimal(digits.replace(",", ".") or "0")
+    return exact % 1 == 0 and Decimal(float(exact)) != exact
 
 
 def plain(cells: Iterable[str]) -> bool:

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from widelearn.experiments.errors import InputError, counted, listing
 from widelearn.experiments.tables.content import Content, done, framed, frequent, room_for, varies
 from widelearn.experiments.tables.dialect import Dialect
+from widelearn.experiments.tables.later import doubts
 from widelearn.experiments.tables.readings import Reading, plain_values, settle
 from widelearn.runtime import check_memory
 
@@ -26,8 +27,6 @@ _ID_NAME = re.compile(
     re.IGNORECASE,
 )
 _ID_ENDING = re.compile(r"[a-z](Id|ID)$")
-
-
 Rows = NDArray[np.intp] | None
 KINDS = {"text": "category"}
 
@@ -260,11 +259,7 @@ class TablePreparation(TransformerMixin, BaseEstimator):
 
     def _read(self, frame: pd.DataFrame) -> tuple[NDArray[np.float64], list[NDArray[np.intp]]]:
         """Return the numbers (n, k), NaN where missing, and codes of categories for each column with labels."""
-        check_is_fitted(self, "columns_")
-        frame = framed(frame, self.feature_names_in_)
-        absent = [reading.name for reading in self._readings if reading.name not in frame.columns]
-        if absent:
-            raise InputError(f"the table lacks columns that the model uses: {listing(absent)}")
+        frame = self._with_columns(frame)
         numbers = np.empty((len(frame), len(self._median)))
         codes: list[NDArray[np.intp]] = []
         place = 0
@@ -279,6 +274,15 @@ class TablePreparation(TransformerMixin, BaseEstimator):
                 texts = read.texts if len(read.texts) else [None] * len(column)
                 codes.append(np.array([known.get(text, -1) for text in texts], dtype=np.intp))
         return numbers, codes
+
+    def _with_columns(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return a frame that holds the columns in use."""
+        check_is_fitted(self, "columns_")
+        frame = framed(frame, self.feature_names_in_)
+        if absent := [reading.name for reading in self._readings if reading.name not in frame.columns]:
+            more = f", which has {listing(frame.columns, 12)}"
+            raise InputError(f"the table lacks columns that the model uses: {listing(absent)}{more}")
+        return frame
 
     def transform(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Prepare rows as the fitted rows were.
@@ -296,7 +300,7 @@ class TablePreparation(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            Columns are not there, or numbers are written with other marks than the fitted ones.
+            Columns are not there, or numbers are written with other marks or units than the fitted ones.
         """
         return self._encoded(*self._read(frame))
 
@@ -378,7 +382,7 @@ class TablePreparation(TransformerMixin, BaseEstimator):
         return np.array(names, dtype=object)
 
     def doubts(self, frame: pd.DataFrame) -> list[str]:
-        """Say which cells of later rows count as missing though they are there.
+        """Say which cells of later rows count as missing though they are there, or are categories never seen.
 
         Parameters
         ----------
@@ -387,14 +391,10 @@ class TablePreparation(TransformerMixin, BaseEstimator):
         Returns
         -------
         list of str
+
+        Raises
+        ------
+        ValueError
+            Columns are not there, or hold another kind of values.
         """
-        found = []
-        for reading, labels in zip(self._readings, self._labels, strict=True):
-            if reading.kind == "text":
-                continue
-            texts = Content.of(reading, frame[reading.name]).texts
-            if lost := set(texts) - {None} - set(labels):
-                found.append(
-                    f"{reading.name!r}: not read, so counted as missing: {listing(map(repr, sorted(lost)), 3)}"
-                )
-        return found
+        return doubts(zip(self._readings, self._labels, self._others, strict=True), self._with_columns(frame))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LARGEST = 1e150
+# Days since 1970 of the first and the last date that a calendar has.
+FIRST_DAY, LAST_DAY = -719_162, 2_932_896
 NESTED = (list, dict, set, np.ndarray)
 # Missing in every column, then in columns of numbers and dates alone: elsewhere these may be labels (NA is Namibia).
 _NEVER = " NaN nan -nan <NA> #N/A #NA #DIV/0! #VALUE! #REF! #NAME? #NUM! #NULL!"
@@ -28,6 +30,7 @@ _OFTEN = "? N/A n/a NA na N.A. n.a. None none NULL Null null NIL nil - -- --- â€
 NEVER, OFTEN = frozenset(_NEVER.split(" ")), frozenset(_OFTEN.split(" "))
 _INFINITE = re.compile(r"[+\-]?inf(?:inity)?|[+\-]?âˆž", re.IGNORECASE)
 _LOGICAL = {"true": 1.0, "false": 0.0}
+_TRUTH = _LOGICAL | {"1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
 # What the column's own type makes a column of this kind: numbers, dates and times that are no text.
 _OWN = {"number": "bifu", "date": "M", "time": "m"}
 _TYPED = "bifuMm"
@@ -59,7 +62,8 @@ def cells(column: pd.Series, na: tuple[str, ...] = ()) -> Cells:
         if isinstance(value, datetime.date | datetime.time):
             return value.isoformat()
         number = isinstance(value, Real | Decimal) and not isinstance(value, bool | np.bool_)
-        return value if number and not (isinstance(value, int) and abs(value) > 2**53) else str(value)
+        exact = isinstance(value, int | Decimal) and abs(value) > 2**53 and value % 1 == 0
+        return value if number and not exact else str(value)
 
     return [cell(value) for value in column.tolist()]
 
@@ -98,7 +102,8 @@ class Reading:
     """How the cells of one column are read: as numbers, dates, times or text.
 
     `unit` stands around numbers ("$", "%", "kg"); `fraction` and `grouped` say whether numbers with a decimal mark, and
-    with grouped digits, were there; `odd` are numbers by other marks, or dates by the other order, which were words.
+    with grouped digits, were there; `odd` are numbers by other marks, or dates by the other order, which were words;
+    `logical` says that all were true and false, which are 1 and 0; `clock` is the form of times, "a:b" or "a:b:c".
     """
 
     name: str
@@ -111,6 +116,8 @@ class Reading:
     fraction: bool = False
     grouped: bool = False
     odd: tuple[str, ...] = ()
+    logical: bool = False
+    clock: str = ""
 
     @staticmethod
     def of(column: pd.Series, dialect: Dialect, asked: str | None = None) -> tuple[Reading, list[str]]:
@@ -119,19 +126,21 @@ class Reading:
 
         marks = (dialect.decimal or "", dialect.thousands or "", "", dialect.day_first, dialect.na)
         text = Reading(str(column.name), "text", *marks)
-        if asked == "text" or isinstance(column.dtype, pd.CategoricalDtype):
+        if asked == "text" or (asked is None and isinstance(column.dtype, pd.CategoricalDtype)):
             return text, []
         whole = column.dtype.kind in "iu" and len(column) > 0
         exact = not whole or asked or max(abs(int(column.min())), abs(int(column.max()))) <= 2**53
         if column.dtype.kind in _TYPED and exact and not (asked == "date" and whole):
             kind = next(kind for kind, own in _OWN.items() if column.dtype.kind in own)
-            infinite = column.dropna().to_numpy(np.float64) if column.dtype.kind == "f" else np.zeros(0)
-            return text.but(kind=kind), text._infinities(int((np.abs(infinite) > LARGEST).sum()))
+            reading = text.but(kind=kind, logical=column.dtype.kind == "b")
+            return reading, reading._too_large(column)
         known = [cell for cell in cells(column, dialect.na) if cell is not None and cell not in OFTEN]
         known = [str(cell) for cell in known] if asked == "date" else known
         texts = list({cell for cell in known if isinstance(cell, str)})
-        if {cell.lower() for cell in texts} <= set(_LOGICAL):
-            return text.but(kind="number"), []
+        if not texts:
+            return text.but(kind="number"), text.beyond(column)
+        if {cell.lower() for cell in texts} <= set(_LOGICAL) and len(set(known)) == len(texts):
+            return text.but(kind="number", logical=True), []
         notes: list[str] = []
         for kind, attempt in (("number", text._number), ("date", text._date), ("time", text._time)):
             if asked in (None, kind):
@@ -159,7 +168,7 @@ class Reading:
             if any(cell[0] == "0" and len(cell) > 1 for cell in digits):
                 codes = len(digits) > 0.5 * len(texts)
                 return None, [f"{self.name!r} has leading zeros: kept as text (--numbers reads numbers)"] * codes
-            if any(len(cell) > 15 and int(float(cell)) != int(cell) for cell in digits):
+            if any(numerals.lost_digits(cell, self.decimal) for cell in amounts):
                 why = "holds whole numbers beyond 2^53, which no float keeps apart"
                 return None, [f"{self.name!r} {why}: kept as text"]
             there = sum(not isinstance(cell, str) or cell in amounts or _infinite(cell) for cell in known)
@@ -193,7 +202,14 @@ class Reading:
         if sure or share(self.day_first) >= 0.95:
             short = [cell for cell in texts if re.search(r"[-/. ][0-9]{2}$", cell) and not re.match("[0-9]{4}", cell)]
             some = listing(map(repr, short), 2)
+            if not sure and calendar.seasons(texts):
+                why = "whose last part may be a month or the next year: kept as text (--dates reads months)"
+                return None, [f"{self.name!r} holds {texts[0]!r} and the like, {why}"]
+            first = min(short, default="")
             notes = [f"{self.name!r}: years of two digits are read as 1930 to 2029 ({some})"] if short else []
+            if short and (days := calendar.date(first, self.day_first)) is not None:
+                day = datetime.date(1970, 1, 1) + datetime.timedelta(days=days)
+                notes = [notes[0].removesuffix(")") + f"; {first!r} is {day.isoformat()})"]
             dates = self.but(kind="date")
             return dates.but(odd=tuple(filter(dates._otherwise, sorted(texts)))[:100]), notes
         if share(True, False) < 0.95:
@@ -207,10 +223,27 @@ class Reading:
         spans = calendar.times(texts)
         if spans is None:
             return None, [f"{self.name!r} mixes a:b and a:b:c, whose scale is in doubt: kept as text"]
-        return self.but(kind="time") if len(spans) - spans.count(None) >= 0.95 * len(spans) else None, []
+        reading = self.but(kind="time", clock="".join(calendar.clocks(texts)))
+        return reading if len(spans) - spans.count(None) >= 0.95 * len(spans) else None, []
 
     def _value(self, found: numerals.Amount | None) -> float | None:
         return None if found is None else found.value(self.decimal, self.thousands)
+
+    def _too_large(self, column: pd.Series) -> list[str]:
+        """Note typed numbers and dates that are not kept."""
+        if column.dtype.kind == "M":
+            lost = int(np.isnan(self._typed(column)).sum()) - int(column.isna().sum())
+            what = counted(lost, "date")
+            return [f"{self.name!r}: {what} beyond the years 1 to 9999 counted as missing"] if lost else []
+        values = column.dropna().to_numpy(np.float64) if column.dtype.kind == "f" else np.zeros(0)
+        return self._infinities(int((np.abs(values) > LARGEST).sum()))
+
+    def beyond(self, column: pd.Series) -> list[str]:
+        """Say which cells of a later column are numbers or dates too large to be kept."""
+        if column.dtype.kind in _OWN.get(self.kind, ""):
+            return self._too_large(column)
+        known = cells(column, self.na) if self.kind == "number" else []
+        return self._infinities(sum(cell is not None and _infinite(cell) for cell in known))
 
     def _infinities(self, number: int) -> list[str]:
         return [f"{self.name!r}: {counted(number, 'infinite value')} counted as missing"] if number else []
@@ -221,7 +254,10 @@ class Reading:
         Dates are days since 1970, times hours; numbers beyond 1e150 are missing. `check` refuses numbers and dates that
         are not written as the fitted ones were.
         """
-        if column.dtype.kind in _OWN.get(self.kind, ""):
+        typed = column.dtype.kind in _OWN.get(self.kind, "")
+        if typed and check and self.unit and column.notna().any():
+            self._refuse_bare([str(cell) for cell in column.dropna().unique()[:3]])
+        if typed and self.logical == (column.dtype.kind == "b"):
             return self._typed(column), np.empty(0, dtype=object)
         if not plain_values(column):
             raise InputError(f"column {self.name!r} holds lists or records, where the model's table has a {self.kind}")
@@ -232,6 +268,9 @@ class Reading:
             return np.array(raw, dtype=np.float64), np.empty(0, dtype=object)
         if check:
             self._check([cell for cell in known if isinstance(cell, str)])
+            bare = [str(cell) for cell in known if cell is not None and not isinstance(cell, str)]
+            if self.unit and bare:
+                self._refuse_bare(bare)
         hours = calendar.times(map(str, known), sure=True) if self.kind == "time" else None
         found = dict(zip(known, hours or map(self._parsed, known), strict=True))
         values = np.array([found[cell] for cell in raw], dtype=np.float64)
@@ -256,29 +295,39 @@ class Reading:
 
     def _typed(self, column: pd.Series) -> NDArray[np.float64]:
         """Return cells that are numbers, dates or times as numbers, days since 1970 or hours."""
-        import pandas as pd
-
         if self.kind == "number":
             values = column.to_numpy(dtype=np.float64, na_value=np.nan)
             return np.where(np.abs(values) <= LARGEST, values, np.nan)
-        if self.kind == "date":
-            column = pd.to_datetime(column, utc=True) - pd.Timestamp("1970-01-01", tz="UTC")
-        return np.asarray(column.dt.total_seconds(), dtype=np.float64) / (86400.0 if self.kind == "date" else 3600.0)
+        if self.kind == "time":
+            return np.asarray(column.dt.total_seconds(), dtype=np.float64) / 3600.0
+        zoned = getattr(column.dtype, "tz", None) is not None
+        naive = column.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else column
+        moments = naive.to_numpy()
+        unit, count = np.datetime_data(moments.dtype)
+        days = moments.astype(np.int64) * count / (np.timedelta64(1, "D") / np.timedelta64(1, unit))
+        return np.where(np.isnat(moments) | (days < FIRST_DAY) | (days > LAST_DAY), np.nan, days)
 
     def _parsed(self, cell: Any) -> float | None:
         """Read one cell as a number, or as a date."""
         if self.kind == "date":
             return calendar.date(str(cell), self.day_first)
-        if cell is None or not isinstance(cell, str):
-            return None if cell is None else float(cell)
+        if cell is None:
+            return None
+        if self.logical:
+            return _TRUTH.get(str(cell).lower())
+        if not isinstance(cell, str):
+            return float(cell)
         found = numerals.amount(cell)
-        if found is None or found.unit != self.unit:
-            return _LOGICAL.get(cell.lower())
-        return self._value(found)
+        return None if found is None or found.unit != self.unit else self._value(found)
 
     def _check(self, texts: list[str]) -> None:
-        """Refuse later cells that are numbers or dates, yet not as the fitted ones were written."""
-        if self.kind == "time" or (self.kind == "date" and (self.day_first is None or self.odd)):
+        """Refuse later cells that are numbers, dates or times, yet not as the fitted ones were written."""
+        if self.kind == "time":
+            if odd := sorted(cell for cell in texts if self.clock and calendar.clocks([cell]) - {self.clock}):
+                how = f"times as {self.clock}, so that nothing tells hours from minutes"
+                raise InputError(f"column {self.name!r} has {listing(odd, 3)}: the table of the model wrote {how}")
+            return
+        if self.kind == "date" and (self.day_first is None or self.odd):
             return
         if odd := sorted(cell for cell in texts if cell not in self.odd and self._otherwise(cell)):
             order = "day, then the month" if self.day_first else "month, then the day"
@@ -287,6 +336,13 @@ class Reading:
             how = f"the {order}: write dates alike, or as 2020-12-31" if self.kind == "date" else how
             some = listing(map(repr, odd), 3)
             raise InputError(f"column {self.name!r} has {some}: the table of the model wrote {how}")
+
+    def _refuse_bare(self, cells: list[str]) -> None:
+        """Refuse later numbers without the unit that the fitted ones had: 0.73 may be 73%."""
+        raise InputError(
+            f"column {self.name!r} has the numbers {listing(cells, 3)}, and those of the model's table had the unit"
+            f" {self.unit!r}: write them alike, as text"
+        )
 
     def _otherwise(self, cell: str) -> bool:
         """Whether a cell is a date by the other order alone, or a number of another unit or of other marks.
@@ -310,5 +366,7 @@ class Reading:
 
 
 def _infinite(cell: Any) -> bool:
-    """Whether a cell is no text, or text for infinity."""
-    return not isinstance(cell, str) or _INFINITE.fullmatch(cell) is not None
+    """Whether a cell is a number too large to be kept, or text for infinity."""
+    if isinstance(cell, str):
+        return _INFINITE.fullmatch(cell) is not None
+    return not abs(cell) <= LARGEST

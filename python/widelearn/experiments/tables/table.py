@@ -52,7 +52,9 @@ class Table:
         stripped = name.strip()
         if stripped in columns:
             return stripped
-        raise InputError(f"{self.name} has no column {name!r} ({option}): {nearest(name, columns)}")
+        unnamed = ": its first line was taken as a row (--header takes it as names)"
+        why = nearest(name, columns) + unnamed * (self.dialect.header is False)
+        raise InputError(f"{self.name} has no column {name!r} ({option}): {why}")
 
 
 def builtin(name: str) -> Table:

@@ -50,8 +50,6 @@ def settle_task(table: Table, target: str, asked: str, dialect: Dialect) -> tupl
     InputError
         The target has no values, or none that suit the task.
     """
-    import pandas as pd
-
     column = table.frame[target]
     if not plain_values(column):
         raise InputError(f"the target {target!r} holds lists or records, not values")
@@ -60,7 +58,7 @@ def settle_task(table: Table, target: str, asked: str, dialect: Dialect) -> tupl
     text = Reading(target, "text", na=dialect.na)
     forced = "text" if target in dialect.categories else "number" if target in dialect.numbers else None
     reading, notes = Reading.of(column, dialect, forced)
-    if pd.api.types.is_bool_dtype(column.dtype) or column.dropna().map(lambda cell: isinstance(cell, bool)).all():
+    if reading.logical:
         return text, "classification" if asked != "regression" else _no_numbers(column, target), []
     if reading.kind == "date" and asked != "classification":
         raise InputError(f"the target {target!r} holds dates: give a number or a class to predict")
