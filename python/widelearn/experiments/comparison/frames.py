@@ -118,7 +118,7 @@ def compare(
     return run(problem, methods, order, repeats=further(table, request, repeat), on_step=on_step).results
 
 
-def _named(frame: pd.DataFrame) -> pd.DataFrame:
+def _named(frame: Any) -> pd.DataFrame:
     """Return a frame with the names of its columns as texts, which are all different, and its rows numbered."""
     frame = frame.to_pandas() if hasattr(frame, "to_pandas") else frame
     if not hasattr(frame, "reset_index") or not hasattr(frame, "columns"):
@@ -127,7 +127,8 @@ def _named(frame: pd.DataFrame) -> pd.DataFrame:
     twice = [name for name, number in Counter(names).items() if number > 1]
     if twice:
         raise InputError(f"frame has {listing(map(repr, twice))} as the name of several columns: give each its own")
-    return frame.reset_index(drop=True).set_axis(names, axis=1)
+    found: pd.DataFrame = frame.reset_index(drop=True).set_axis(names, axis=1)
+    return found
 
 
 def _check_numbers(*, repeat: Any, random_state: Any, threads: Any, time_limit: Any) -> None:

@@ -146,11 +146,10 @@ def _names_and_values(first: Row, below: list[Row]) -> tuple[int, int]:
         else:
             values += cell in column
     # Counts and years are names, too: 0, 1, 2 or 2019, 2020, alone or before a name.
-    numbers = [cell for cell in above if numerals.amount(cell)]
-    counts = [str(k) for k in range(len(numbers) + 1)]
-    years = all(re.fullmatch(r"(?:19|20)[0-9]{2}", cell) for cell in numbers)
-    named = len(numbers) > 1 and (years or numbers in (counts[:-1], counts[1:]))
-    return (max(names, 1), 0) if named else (names, values)
+    digits = [cell for cell in above if numerals.amount(cell)]
+    counts = [str(k) for k in range(len(digits) + 1)]
+    years = all(re.fullmatch(r"(?:19|20)[0-9]{2}", cell) for cell in digits)
+    return names, 0 if len(digits) > 1 and (years or digits in (counts[:-1], counts[1:])) else values
 
 
 def read(path: Path, raw: bytes, asked: Dialect, sure: str | None) -> tuple[pd.DataFrame, Dialect, list[str]]:

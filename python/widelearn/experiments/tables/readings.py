@@ -62,7 +62,7 @@ def cells(column: pd.Series, na: tuple[str, ...] = ()) -> Cells:
         if isinstance(value, datetime.date | datetime.time):
             return value.isoformat()
         number = isinstance(value, Real | Decimal) and not isinstance(value, bool | np.bool_)
-        exact = isinstance(value, int | Decimal) and abs(value) > 2**53 and value % 1 == 0
+        exact = isinstance(value, int | Decimal) and not -(2**53) <= value <= 2**53 and value % 1 == 0
         return value if number and not exact else str(value)
 
     return [cell(value) for value in column.tolist()]
@@ -132,8 +132,8 @@ class Reading:
         exact = not whole or asked or max(abs(int(column.min())), abs(int(column.max()))) <= 2**53
         if column.dtype.kind in _TYPED and exact and not (asked == "date" and whole):
             kind = next(kind for kind, own in _OWN.items() if column.dtype.kind in own)
-            reading = text.but(kind=kind, logical=column.dtype.kind == "b")
-            return reading, reading._too_large(column)
+            typed = text.but(kind=kind, logical=column.dtype.kind == "b")
+            return typed, typed._too_large(column)
         known = [cell for cell in cells(column, dialect.na) if cell is not None and cell not in OFTEN]
         known = [str(cell) for cell in known] if asked == "date" else known
         texts = list({cell for cell in known if isinstance(cell, str)})
@@ -302,10 +302,8 @@ class Reading:
             return np.asarray(column.dt.total_seconds(), dtype=np.float64) / 3600.0
         zoned = getattr(column.dtype, "tz", None) is not None
         naive = column.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else column
-        moments = naive.to_numpy()
-        unit, count = np.datetime_data(moments.dtype)
-        days = moments.astype(np.int64) * count / (np.timedelta64(1, "D") / np.timedelta64(1, unit))
-        return np.where(np.isnat(moments) | (days < FIRST_DAY) | (days > LAST_DAY), np.nan, days)
+        days = (naive.to_numpy() - np.datetime64("1970-01-01")) / np.timedelta64(1, "D")
+        return np.where((days >= FIRST_DAY) & (days <= LAST_DAY), days, np.nan)
 
     def _parsed(self, cell: Any) -> float | None:
         """Read one cell as a number, or as a date."""
