@@ -10,7 +10,7 @@ from widelearn import KernelRidge, KernelRidgeCV, RecursiveFeatureMachine, Recur
 from widelearn.estimators.kernel_ridge.model import KernelProblem
 from widelearn.estimators.recursive.fit import distinct
 from widelearn.estimators.recursive.machine import ALPHAS
-from widelearn.estimators.recursive.recursion import HeldOut, Recursion, candidates
+from widelearn.estimators.recursive.recursion import HeldOut, LeaveOneOutByRow, Recursion, Run, candidates
 from widelearn.kernels import RBF, Laplace
 
 
@@ -208,3 +208,33 @@ def test_many_rows_leave_choices_to_samples(monkeypatch, smooth):
     model = RecursiveFeatureMachine(n_iter=2).fit(X, y)
     assert model.X_fit_.shape == X.shape
     assert model.score(X, y) > 0.9
+
+
+@pytest.mark.parametrize(("kind", "columns"), [("classes", 1), ("classes", 3), ("labels", 3), ("numbers", 3)])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_rows_that_refits_misclassify_are_known(kind, columns, weighted, rng):
+    X = rng.standard_normal((40, 2))
+    noisy = X @ rng.standard_normal((2, columns)) + rng.standard_normal((40, columns))
+    hits = noisy > 0 if kind == "labels" or columns == 1 else noisy.argmax(axis=1)[:, None] == np.arange(columns)
+    Y, weight = 2.0 * hits - 1.0, rng.uniform(0.5, 2.0, 40) if weighted else None
+    found = LeaveOneOutByRow(np.array([0.3]), kind).choose(KernelProblem(RBF(gamma=0.5), X, Y, weight, True)).errors
+    w = np.ones(40) if weight is None else weight / weight.mean()
+    wrong = np.zeros(40)
+    for i in range(40 * (kind != "numbers")):
+        kept = np.arange(40) != i
+        fit = KernelRidge(RBF(gamma=0.5), 0.3).fit(X[kept], Y[kept], None if weight is None else weight[kept])
+        f = fit.predict(X[[i]]).reshape(-1)
+        one = kind == "classes" and columns > 1
+        wrong[i] = f.argmax() != Y[i].argmax() if one else np.mean(np.sign(f) != Y[i])
+    assert kind == "numbers" or 0 < wrong.sum() < 40
+    np.testing.assert_allclose(found[:, 1], w * wrong, atol=1e-12)
+
+
+def test_an_iteration_that_misclassifies_more_is_not_taken():
+    errors = [np.full(50, value) for value in (1.0, 0.5, 0.7, 0.6)]
+    wrong = [np.arange(50) < count for count in (5, 6, 5, 4)]
+    judged = [np.column_stack(parts) for parts in zip(errors, wrong, strict=True)]
+    assert Run(judged, [0.1] * 4, np.inf).best == 3
+    assert Run(judged[:3], [0.1] * 3, np.inf).best == 2
+    assert Run(judged[:2], [0.1] * 2, np.inf).best == 0
+    assert Run([found * [1, 0] for found in judged], [0.1] * 4, np.inf).best == 1

@@ -120,10 +120,11 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     chosen. Of more rows a quarter, at most 2,000, is held out; the metric and the fits that predict them are those of
     at most 2,500 others. The last fit, to all rows, keeps this metric, or, of more than 5,000 rows, takes one that half
     of them, at most 10,000, make with the same penalties. An iteration is taken only where its mean
-    error is below that of iteration 0 by more than two standard errors of the rows' differences. Penalties are
-    chosen for each iteration by going on from the one before, in one direction, while errors fall. Where
-    the kernel itself does best by giving up, at a penalty above 0.1 (k(x, x) is 1), gradients under that penalty show
-    nothing: then a second run of iterations, whose gradients are those of fits with a penalty of at most 0.1, is tried
+    error is below that of iteration 0 by more than two standard errors of the rows' differences, and where it
+    misclassifies no more of the rows that judge. Penalties are chosen for each iteration by going on from the one
+    before, in one direction, while errors fall. Where the kernel itself does best by giving up, at a penalty above 0.1
+    (k(x, x) is 1), gradients under that penalty show nothing: then a second run of iterations, whose gradients are
+    those of fits with a penalty of at most 0.1, is tried
     too; so is one of at most 0.001, as long as it is better than the others. The best is kept. Equal rows with equal
     targets count as one of their weight, so that a weight of 2 is two rows, and no row is judged by its twin.
 

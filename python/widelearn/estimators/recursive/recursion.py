@@ -40,33 +40,49 @@ Metric = tuple[Array, Array]
 
 @dataclass(frozen=True)
 class LeaveOneOutByRow:
-    """The penalty of the smallest mean squared left-out error; its choice holds that penalty's errors (n,) by row."""
+    """The penalty of the smallest mean squared left-out error; its choice holds what rows say of that penalty, (n, 2).
+
+    That is their mean squared error over targets, and whether they are misclassified, or the share of their labels that
+    is, by weight; numbers, the default `kind` of targets, never are.
+    """
 
     alphas: Array
+    kind: str = "numbers"
 
     def choose(self, problem: Any) -> Choice:
         """Return the best penalty, minus its error, and its errors."""
-        errors = np.empty((len(self.alphas), len(problem.Y)))
+        errors, weight = np.zeros((len(self.alphas), len(problem.Y), 2)), problem.weight
         for rows, block in problem.left_out(self.alphas):
-            errors[:, rows] = (block**2).mean(axis=2)
-        if problem.weight is not None:
-            errors /= problem.weight.mean()
-        best = int(errors.mean(axis=1).argmin())
+            errors[:, rows, 0] = (block**2).mean(axis=2)
+            if self.kind != "numbers":
+                own = None if weight is None else weight[rows, None]
+                found = self.wrong(problem.Y[rows], block if own is None else block / np.sqrt(own))
+                errors[:, rows, 1] = found if own is None else found * own[:, 0]
+        if weight is not None:
+            errors /= weight.mean()
+        best = int(errors[:, :, 0].mean(axis=1).argmin())
         alpha = float(self.alphas[best])
-        score = -float(errors[best].mean())
+        score = -float(errors[best, :, 0].mean())
         return Choice(np.full(problem.Y.shape[1], alpha), alpha, score, errors[best], merit=score)
 
+    def wrong(self, codes: Array, errors: Array) -> Array:
+        """Return which rows of codes (n, t) fits of these errors (a, n, t) misclassify, or in which share of labels."""
+        values = codes - errors
+        if self.kind == "labels" or codes.shape[1] == 1:
+            return np.asarray((values * codes <= 0.0).mean(axis=2))
+        return np.asarray(values.argmax(axis=2) != codes.argmax(axis=1), np.float64)
 
-def climbed(trial: Judge, alphas: Array, start: int, steps: tuple[int, ...]) -> Choice:
+
+def climbed(trial: Judge, alphas: Array, start: int, steps: tuple[int, ...], kind: str = "numbers") -> Choice:
     """Return the best of a penalty and those beside it, going on in a direction while errors fall."""
     places = {start, *(start + step for step in steps if 0 <= start + step < len(alphas))}
-    best = LeaveOneOutByRow(alphas[sorted(places)]).choose(trial)
+    best = LeaveOneOutByRow(alphas[sorted(places)], kind).choose(trial)
     for step in steps:
         at = start + step
         while 0 <= at < len(alphas) and best.alpha == alphas[at]:
             at += step
             if 0 <= at < len(alphas):
-                other = LeaveOneOutByRow(alphas[at : at + 1]).choose(trial)
+                other = LeaveOneOutByRow(alphas[at : at + 1], kind).choose(trial)
                 best = other if other.score > best.score else best
     return best
 
@@ -167,16 +183,21 @@ class HeldOut:
 
 
 class Run(NamedTuple):
-    """Iterations: squared errors (n,) of judged rows, penalty of each, and the largest one that gradients had."""
+    """Iterations: what judged rows say of each (n, 2), its penalty, and the largest one that gradients had."""
 
-    history: list[Array]
+    judged: list[Array]
     alphas: list[float]
     cap: float
 
     def behind(self, rival: Run) -> bool:
         """Whether the last iteration was no better than that of another run."""
-        at = len(self.history) - 1
-        return len(rival.history) > at and self.history[at].mean() >= rival.history[at].mean()
+        at = len(self.judged) - 1
+        return len(rival.judged) > at and self.history[at].mean() >= rival.history[at].mean()
+
+    @property
+    def history(self) -> list[Array]:
+        """Squared errors (n,) of judged rows after each iteration."""
+        return [found[:, 0] for found in self.judged]
 
     @property
     def rises(self) -> bool:
@@ -191,11 +212,15 @@ class Run(NamedTuple):
 
     @property
     def best(self) -> int:
-        """The iteration of the smallest error, among those that surely beat iteration 0, or that."""
-        best = 0
+        """The iteration of the smallest error, among those that surely beat iteration 0, or that.
+
+        Those that misclassify more than it does, beside rounding of weights, are not among them.
+        """
+        best, most = 0, float(self.judged[0][:, 1].mean()) * (1.0 + 1e-9)
         for iteration, errors in enumerate(self.history):
             gain = self.history[0] - errors
             sure = gain.mean() > MARGIN * gain.std() / np.sqrt(len(gain))
+            sure &= float(self.judged[iteration][:, 1].mean()) <= most
             if sure and errors.mean() < self.history[best].mean():
                 best = iteration
         return best
@@ -213,7 +238,10 @@ class Learned(NamedTuple):
 
 @dataclass(frozen=True)
 class Recursion:
-    """The recursion's options: the fields are :class:`RecursiveFeatureMachine`'s parameters of that name."""
+    """The recursion's options: the fields are :class:`RecursiveFeatureMachine`'s parameters of that name.
+
+    Only the last is none of them, the `kind` of targets: "numbers", codes of "classes", or of "labels" in any number.
+    """
 
     alphas: Any
     n_iter: int
@@ -222,11 +250,14 @@ class Recursion:
     n_folds: int
     leaf_size: int | None
     callback: Callable[[int, float], object] | None
+    kind: str = "numbers"
 
     @classmethod
     def of(cls, estimator: Any) -> Self:
-        """Return the recursion that an estimator's parameters describe."""
-        return cls(**{field.name: getattr(estimator, field.name) for field in fields(cls)})
+        """Return the recursion that an estimator describes by its parameters, and by how it read targets."""
+        labels = getattr(estimator, "multilabel_", None)
+        kind = "numbers" if labels is None else "labels" if labels else "classes"
+        return cls(**{field.name: getattr(estimator, field.name) for field in fields(cls)[:-1]}, kind=kind)
 
     def learn(self, problem: KernelProblem, order: Array) -> Learned:
         """Choose length, penalties and iteration on the first rows in some order, and then fit all rows."""
@@ -234,14 +265,16 @@ class Recursion:
         first, alphas = taken(problem, order[:LENGTH_ROWS]), check_alphas(self.alphas)
         shared = first.X, first.Y, first.weight, first.fit_intercept
         with one_blas_thread():
-            found, start = choose_kernel(candidates(problem.kernel, first.X), LeaveOneOutByRow(alphas), *shared)
+            found, start = choose_kernel(
+                candidates(problem.kernel, first.X), LeaveOneOutByRow(alphas, self.kind), *shared
+            )
         problem = replace(problem, kernel=found.kernel)
         start = start if len(order) <= min(LENGTH_ROWS, CHOICE_ROWS) else start._replace(errors=None)
         trial = self.trial(problem, order)
         run = self.run(trial, start, np.inf)
         unit = 1.0 if problem.weight is None else float(problem.weight.mean())
         for cap in self.caps(run.alphas[0], unit):
-            known = start._replace(alpha=run.alphas[0], score=-float(run.history[0].mean()), errors=run.history[0])
+            known = start._replace(alpha=run.alphas[0], score=-float(run.history[0].mean()), errors=run.judged[0])
             second = self.trial(problem, order)
             other = self.run(second, known, cap, None if cap > SHARPEST * unit else run)
             if other.error < run.error:
@@ -289,9 +322,9 @@ class Recursion:
         for iteration in range(self.n_iter + 1):
             if iteration or choice.errors is None:
                 j = int(np.flatnonzero(alphas == near)[0])
-                choice = climbed(trial, alphas, j, (toward,) if iteration else (-1, 1))
+                choice = climbed(trial, alphas, j, (toward,) if iteration else (-1, 1), self.kind)
                 toward = -toward if choice.alpha == near else toward
-            run.history.append(np.asarray(choice.errors))
+            run.judged.append(np.asarray(choice.errors))
             run.alphas.append(choice.alpha)
             near = choice.alpha if iteration or not np.isfinite(cap) else cap
             if self.callback is not None:
