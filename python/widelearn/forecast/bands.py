@@ -14,8 +14,9 @@ WIDEST, NOISIEST, FARTHEST = 0.30, 0.12, 10.0
 HEAVY = 6.0
 # Predictions that differ by more than this share are said to disagree.
 DISAGREE = 0.2
-# A penalty is chosen by so much of its band above the forecast: by the upper end.
-CAUTION = 1.0
+# A penalty is chosen by so much of its band above the forecast. By the whole band an NTK on satimage took the next one,
+# 6 to 11 % worse, in a quarter of the splits. Chosen on eight splits of it and 40 draws of Gaussian rows, by trial.
+CAUTION = 0.5
 
 
 def half_width(point: Point, reach: float) -> float:
