@@ -32,3 +32,37 @@ def test_disagreement_fails_the_run(tmp_path, monkeypatch):
     assert row["ratio"] == 2.0
     assert row["met"]
     assert not row["agree"]
+
+
+def test_methods_are_compared_on_tables_and_runs_go_on(tmp_path):
+    out = tmp_path / "tables.json"
+    command = [sys.executable, "-W", "error", "-m", "benches.tables", "--out", str(out), "--limit", "300"]
+    command += ["--only", "iris", "wine", "--methods", "recursive", "dummy"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    found = json.loads(out.read_text())
+    assert {(row["table"], row["method"], row["split"]) for row in found["rows"]} == {
+        (table, method, split) for table in ("iris", "wine") for method in ("recursive", "dummy") for split in range(3)
+    }
+    assert all(row["score"] > 0.85 for row in found["rows"] if row["method"] == "recursive")
+    (best,) = found["summary"]
+    assert (best["tables"], best["rank"], best["wins"], best["stopped"], best["failed"]) == (2, 1.0, 2, 0, 0)
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert json.loads(out.read_text()) == found
+
+
+def test_fits_that_take_too_long_or_fail_are_counted(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benches import tables
+
+    path = tmp_path / "digits.npz"
+    tables.write_table("digits", None, path)
+    # A fit of 1,257 rows takes longer than no time at all.
+    stopped = tables.measured(sys.executable, path, "recursive", 0.0)
+    assert stopped == [{"stopped": 0.0}] * 3
+    failed = tables.measured(sys.executable, path, "no such method", 60.0)
+    assert failed == [{"failed": "KeyError: 'no such method'"}] * 3
+    rows = [{"table": "digits", "method": "a"} | row for row in stopped]
+    rows += [{"table": "digits", "method": name, "score": score} for name, score in (("b", 0.5), ("dummy", 0.1))]
+    assert [(one["method"], one["rank"], one["share"]) for one in tables.summary(rows)] == [("b", 1, 1), ("a", 2, 0)]
