@@ -1,6 +1,8 @@
 """No row of a later file shifts or vanishes unsaid, whatever its bytes, blanks and first line are."""
 
+import dataclasses
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -8,7 +10,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from widelearn.experiments.comparison.fitted import FittedModel, TargetScale, versions
-from widelearn.experiments.comparison.prediction import _tell_score
+from widelearn.experiments.comparison.prediction import _check_width, _in_doubt, _tell_score
 from widelearn.experiments.errors import InputError
 from widelearn.experiments.tables.dialect import Dialect
 from widelearn.experiments.tables.preparation import TablePreparation
@@ -235,3 +237,31 @@ def test_rows_that_begin_with_a_number_sign_do_not_vanish(tmp_path):
         read(written(tmp_path, b"#id,x,p\n#1,0.1,5\n#2,0.2\n#3,0.3,7\n"), dialect)
     with pytest.raises(InputError, match="rows or comments"):
         read(written(tmp_path, b"id,x,p\n1,0.1,5\n#2,0.2\n3,0.3,7\n"), dialect)
+
+
+def test_a_table_without_names_has_as_many_columns_but_for_a_last_target(model, tmp_path):
+    content = "1.5,2.5,7\n2.5,3.5,7\n3.5,4.5,7\n"
+    last = dataclasses.replace(model.target, name="column 3")
+    fitted = dataclasses.replace(model, target=last, dialect=first(tmp_path, content.encode()))
+    assert fitted.dialect.width == 3
+    for text, target, refused in [
+        (content, "column 3", None),
+        ("1.5,2.5\n", "column 3", None),
+        ("1.5,2.5\n", "column 1", "has 2 columns and no names, the model's table had 3: give all"),
+        ("1.5\n2.5\n", "column 3", "1 column and no names, .* 3 .or one less"),
+    ]:
+        table = read(written(tmp_path, text.encode()), fitted.dialect)
+        one = dataclasses.replace(fitted, target=dataclasses.replace(last, name=target))
+        if refused is None:
+            _check_width(one, table)
+        else:
+            with pytest.raises(InputError, match=refused):
+                _check_width(one, table)
+
+
+def test_parts_of_an_edited_model_that_do_not_fit_are_one_line(model):
+    options = SimpleNamespace(model="m.model", file="t.csv")
+    edited = dataclasses.replace(model, scale=dataclasses.replace(model.scale, scale=[1.0]))
+    message = r"m.model does not predict t.csv \(\w+Error: .* as if the file was edited"
+    with pytest.raises(InputError, match=message), _in_doubt(options):
+        edited.predict(pd.DataFrame({"x": ["1.0", "2.0"]}))

@@ -53,6 +53,13 @@ def test_a_row_is_a_line_at_any_width(width, head):
     assert "rbf was stopped by --time-limit" in said
 
 
+def test_nothing_is_cut_off_at_any_width():
+    # A method's long name alone is, where a score would not fit beside it.
+    results = compared_results.classification()
+    for width in range(40, 180):
+        assert not any("…" in line for line in lines(width, results)), width
+
+
 def test_markup_and_control_characters_are_shown():
     results = compared_results.classification()
     results["rows"][1]["model"] = results["chosen"] = "[bold]x\x1b[0m"

@@ -67,7 +67,9 @@ def _table(results: Results, width: int) -> Any:
         if room < 0:
             break
         kept[name] = cells
-    table = Table(box=None, padding=(0, GAP, 0, 0), caption=_legend(results, kept), caption_justify="left")
+    table = Table(
+        box=None, pad_edge=False, padding=(0, GAP, 0, 0), caption=_legend(results, kept), caption_justify="left"
+    )
     table.add_column("model", no_wrap=True)
     for name in kept:
         table.add_column(name, justify="right", no_wrap=True)
