@@ -261,7 +261,7 @@ def test_a_table_without_names_has_as_many_columns_but_for_a_last_target(model, 
 
 def test_parts_of_an_edited_model_that_do_not_fit_are_one_line(model):
     options = SimpleNamespace(model="m.model", file="t.csv")
-    edited = dataclasses.replace(model, scale=dataclasses.replace(model.scale, scale=[1.0]))
+    edited = dataclasses.replace(model, scale=dataclasses.replace(model.scale, scale={"a": 1}))
     message = r"m.model does not predict t.csv \(\w+Error: .* as if the file was edited"
     with pytest.raises(InputError, match=message), _in_doubt(options):
         edited.predict(pd.DataFrame({"x": ["1.0", "2.0"]}))
