@@ -87,13 +87,13 @@ def forecast(
     that the sample lacks, or inputs that will drift. Errors at small penalties of noisy targets, by which nearly all
     rows are fitted, were still some 20 % above their forecasts (measured: Gaussian rows, 400 to 1,600, penalties that
     no forecast would choose; at the chosen one bands cover 88 %). Log prices of diamonds by an RBF kernel were within
-    15 % in 16 of 19 cases, by an NTK in none of the 4 that were not refused: there 50 of 45,940 new rows, with columns
-    up to 46 standard deviations away, make 14 to 40 % of the error, and of new rows within the range of the sample
-    forecasts were 5, 9 and 14 % off. An estimator that becomes another one with more rows is forecast as it was in the
-    refits: give Taylor models, which have steep gates from 1,000 rows at the earliest, `weight_variance` and
-    `bias_variance`. 9 m³ flops for all rows and as much again for blocks; a setting costs about a millisecond. Refits
-    cost 5 times the fits to .1, .2, .4 and .8 m rows. Results are the same for every number of threads but for
-    rounding.
+    15 % in 16 of 19 cases (at penalties chosen by the whole band), by an NTK in none of the 4 that were not refused:
+    there 50 of 45,940 new rows, with columns up to 46 standard deviations away, make 14 to 40 % of the error, and of
+    new rows within the range of the sample forecasts were 5, 9 and 14 % off. An estimator that becomes another one with
+    more rows is forecast as it was in the refits: give Taylor models, which have steep gates from 1,000 rows at the
+    earliest, `weight_variance` and `bias_variance`. 9 m³ flops for all rows and as much again for blocks; a setting
+    costs about a millisecond. Refits cost 5 times the fits to .1, .2, .4 and .8 m rows. Results are the same for every
+    number of threads but for rounding.
 
     References
     ----------
