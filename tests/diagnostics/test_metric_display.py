@@ -79,3 +79,5 @@ def test_what_has_no_metric_is_refused(table):
     for most in (0, True, 1.5):
         with pytest.raises(ValueError, match="most"):
             MetricDisplay([1.0]).plot(most=most)
+    with pytest.raises(TypeError, match="ax must be a matplotlib Axes or None, got 'x'"):
+        MetricDisplay([1.0]).plot("x")

@@ -120,9 +120,16 @@ class MetricDisplay:
         -------
         MetricDisplay
             Itself, with `ax_` and `figure_`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `ax` is no Axes, or `most` no number of columns.
         """
         if isinstance(most, bool) or not isinstance(most, int | np.integer) or most < 1:
             raise ValueError(f"most must be an integer of at least 1, got {most!r:.60}.")
+        if ax is not None and not hasattr(ax, "imshow"):
+            raise TypeError(f"ax must be a matplotlib Axes or None, got {ax!r:.60}.")
         from widelearn import plots
 
         if ax is None:

@@ -143,6 +143,16 @@ fn tangent_products_are_transposes_of_each_other() {
 }
 
 #[test]
+fn of_no_rows_nothing_is_cut() {
+    let case = Case::new();
+    let none = || Rows::new(&[][..], 0, SHAPE.1);
+    on(2, |context| {
+        taylor_terms(context, none(), case.expansion(&case.v, &[0, 1]), Terms::Each, None, &mut [])?;
+        forward(context, none(), case.net(&case.w, &case.b, &case.a, Activation::Tanh), &mut [])
+    });
+}
+
+#[test]
 fn terms_add_up_and_their_gradient_and_curvature_are_slopes() {
     let (case, (n, d, m, c)) = (Case::new(), SHAPE);
     let net = case.expansion(&case.v, &[1, 2]);

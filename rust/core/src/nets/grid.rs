@@ -56,7 +56,7 @@ impl Grid {
         let (mr, nr) = T::block(level);
         let most = n.div_ceil(SHARES).next_multiple_of(FEW).min(ROWS);
         // Blocks of about as many rows: a short last one would let threads wait.
-        let rows = n.div_ceil(n.div_ceil(most).max(1)).next_multiple_of(EVEN);
+        let rows = n.div_ceil(n.div_ceil(most.max(1)).max(1)).next_multiple_of(EVEN);
         let (blocks, padded) = (n.div_ceil(rows.max(1)), m.next_multiple_of(nr));
         let columns = copies.map_or(0, |c| (c * d).next_multiple_of(mr));
         let keep = arrays * rows * padded * size_of::<T>() <= KEPT;
