@@ -1,52 +1,14 @@
 //! Feature maps through the public API: weights with the bits of their seed, passes that agree with the matrix.
 
+mod maps;
 mod pool;
 
+use maps::{features, maps};
 use pool::{normals, on};
 use widelearn_core::activation::Activation;
 use widelearn_core::features::{FeatureMap, Features, Formula, Spectral, Weights};
 use widelearn_core::gram::{predict, transform, weights};
 use widelearn_core::matrix::Rows;
-use widelearn_core::real::Real;
-use widelearn_core::simd;
-
-fn maps() -> Vec<Features> {
-    let laws = [Weights::Gaussian, Weights::Sphere, Weights::Orthogonal, Weights::Hadamard];
-    let formulas = [
-        Formula::Random { activation: Activation::Tanh, order: 0, bias_scale: 0.5 },
-        Formula::Random { activation: Activation::Gelu, order: 1, bias_scale: 0.0 },
-        Formula::Fourier(Spectral::Rbf { gamma: 0.1 }),
-        Formula::Fourier(Spectral::Laplace { gamma: 0.1, power: 1.3 }),
-        Formula::Fourier(Spectral::Matern { length_scale: 2.0, nu: 1.5 }),
-    ];
-    laws.into_iter()
-        .flat_map(|weights| formulas.clone().map(|formula| Features { formula, n_components: 157, weights, seed: 5 }))
-        .collect()
-}
-
-fn features<T: Real>(threads: usize, map: &Features, x: Rows<'_, T>) -> Vec<T> {
-    let mut out = vec![T::ZERO; x.n * map.n_components];
-    on(threads, |context| transform(context, &FeatureMap::new(map, context, x.d)?, x, &mut out)).expect("features");
-    out
-}
-
-#[test]
-fn fused_multiply_add_paths_agree_bit_for_bit() {
-    let data: Vec<f64> = normals(6, 70, 40);
-    let x = Rows::new(&data, 70, 40);
-    let best = simd::level().name();
-    let fused: Vec<_> = simd::available().into_iter().filter(|l| l.name() != "portable").collect();
-    for map in maps() {
-        let mut seen: Option<Vec<f64>> = None;
-        for level in &fused {
-            simd::force(level.name()).expect("an available level");
-            let z = features(1, &map, x);
-            assert!(seen.as_ref().is_none_or(|s| *s == z), "{map:?} differs on {}", level.name());
-            seen = Some(z);
-        }
-    }
-    simd::force(best).expect("the best level");
-}
 
 #[test]
 fn rows_alone_have_the_bits_they_have_together() {

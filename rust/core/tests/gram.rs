@@ -1,71 +1,15 @@
 //! Gram matrices through the public API: right to the last digits, with the same bits for any threads, place or path.
 
+mod grams;
 mod pool;
 
+use grams::{gram, kernels, network, plan};
 use pool::{normals, on};
 use proptest::prelude::*;
 use widelearn_core::activation::Activation;
 use widelearn_core::gram::{assemble, diagonal, product};
-use widelearn_core::kernels::{Kernel, Network, Plan};
+use widelearn_core::kernels::Kernel;
 use widelearn_core::matrix::Rows;
-use widelearn_core::real::Real;
-use widelearn_core::simd;
-
-fn gram<T: Real>(threads: usize, kernel: &Kernel, x: Rows<'_, T>, y: Option<Rows<'_, T>>) -> Vec<T> {
-    let mut out = vec![T::ZERO; x.n * y.map_or(x.n, |y| y.n)];
-    let plan = plan(kernel, x.d);
-    on(threads, |context| assemble(context, &plan, x, y, &mut out)).expect("a Gram matrix");
-    out
-}
-
-fn plan<T: Real>(kernel: &Kernel, d: usize) -> Plan<T> {
-    on(1, |context| Plan::new(context, kernel, d)).expect("a plan")
-}
-
-fn network(activation: Activation, depth: usize, bias_variance: f64) -> Network {
-    Network { depth, activation, weight_variance: 1.3, bias_variance }
-}
-
-fn kernels() -> Vec<Kernel> {
-    let rbf = Kernel::Rbf { gamma: 0.1 };
-    let mut all = vec![
-        Kernel::Linear,
-        Kernel::Polynomial { degree: 3, gamma: 0.5, coef0: 1.0 },
-        rbf.clone(),
-        Kernel::Laplace { gamma: 0.3, power: 1.0 },
-        Kernel::Manhattan { gamma: 0.1 },
-        Kernel::Matern { length_scale: 2.0, nu: 1.5 },
-        Kernel::Sum(
-            Box::new(Kernel::Constant(0.5)),
-            Box::new(Kernel::Product(Box::new(rbf), Box::new(Kernel::Linear))),
-        ),
-    ];
-    all.extend((0..=2).map(|order| Kernel::ArcCosine { order }));
-    for (activation, tangent) in [(Activation::Relu, true), (Activation::Erf, true), (Activation::Gelu, false)] {
-        all.push(Kernel::Finite { width: 301, activation, seed: 3, tangent });
-    }
-    all.extend((1..=4).map(|order| Kernel::Taylor { order, activation: Activation::Softplus }));
-    all.push(Kernel::DotProduct(vec![1.0, 0.0, 0.5]));
-    for bias in [0.0, 0.2] {
-        for activation in [
-            Activation::Relu,
-            Activation::LeakyRelu(0.2),
-            Activation::Erf,
-            Activation::Tanh,
-            Activation::Gelu,
-            Activation::Swish,
-            Activation::Relu2,
-            Activation::Cos,
-            Activation::Sin,
-            Activation::Identity,
-            Activation::Hermite(3),
-        ] {
-            all.push(Kernel::Ntk(network(activation, 2, bias)));
-        }
-        all.push(Kernel::Nngp(network(Activation::Step, 3, bias)));
-    }
-    all
-}
 
 #[test]
 fn bits_do_not_depend_on_threads() {
@@ -142,24 +86,6 @@ fn half_zero_rows_pass_freivalds() {
             assert!((got - want).abs() < 1e-13 * (n * d) as f64, "{n} {d} row {i}: {got} {want}");
         }
     }
-}
-
-#[test]
-fn fused_multiply_add_paths_agree_bit_for_bit() {
-    let data: Vec<f64> = normals(6, 120, 40);
-    let x = Rows::new(&data, 120, 40);
-    let best = simd::level().name();
-    let fused: Vec<_> = simd::available().into_iter().filter(|l| l.name() != "portable").collect();
-    for kernel in kernels() {
-        let mut seen: Option<Vec<f64>> = None;
-        for level in &fused {
-            simd::force(level.name()).expect("an available level");
-            let k = gram(1, &kernel, x, None);
-            assert!(seen.as_ref().is_none_or(|s| *s == k), "{kernel:?} differs on {}", level.name());
-            seen = Some(k);
-        }
-    }
-    simd::force(best).expect("the best level");
 }
 
 #[test]
