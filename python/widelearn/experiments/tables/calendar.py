@@ -12,6 +12,7 @@ MONTHS = {name: k for k, long in enumerate(_MONTHS.split(), 1) for name in (long
 _CLOCK = re.compile(
     r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}(?:\.[0-9]+)?))?(?: ?([ap])\.?m\.?)?(?: ?(z|utc|gmt|[+-][0-9]{2}:?[0-9]{2}))?"
 )
+_COLONS = re.compile(r"(-?[0-9]+:[0-5][0-9])(:[0-5][0-9](?:\.[0-9]+)?)?")
 _YEAR_FIRST = re.compile(r"([0-9]{4})([-/.])([0-9]{1,2})(?:\2([0-9]{1,2}))?(?:(?:t|,? )(.+))?")
 _YEAR_LAST = re.compile(r"([0-9]{1,2})([-/.])([0-9]{1,2})\2([0-9]{4}|[0-9]{2})(?:(?:t|,? )(.+))?")
 _COMPACT = re.compile(r"\A((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})\Z")
@@ -37,8 +38,7 @@ def seasons(cells: Iterable[str]) -> bool:
 
 def clocks(cells: Iterable[str]) -> set[str]:
     """Return the forms in which cells write hours, minutes and seconds with colons: "a:b", "a:b:c"."""
-    found = [re.fullmatch(r"-?[0-9]+:[0-5][0-9](:[0-5][0-9](?:\.[0-9]+)?)?", cell) for cell in cells]
-    return {"a:b:c" if match[1] else "a:b" for match in found if match}
+    return {"a:b:c" if match[2] else "a:b" for match in map(_COLONS.fullmatch, cells) if match}
 
 
 def day_first(cells: Iterable[str]) -> set[bool]:
@@ -109,7 +109,7 @@ def times(cells: Iterable[str], sure: bool = False) -> list[float | None] | None
     spans: list[str | None] = []
     cells = list(cells)
     for cell in map(str.lower, cells):
-        if clock := re.fullmatch(r"(-?[0-9]+:[0-5][0-9])(:[0-5][0-9](?:\.[0-9]+)?)?", cell):
+        if clock := _COLONS.fullmatch(cell):
             spans.append(clock[1] + (clock[2] or ":00"))
         elif re.search(r"[ap]\.?m\.?$", cell) and (iso := _clock(cell)):
             spans.append(iso[1:])

@@ -58,7 +58,7 @@ def doubts(fitted: Iterable[Fitted], frame: pd.DataFrame) -> list[str]:
                 "missing" if reading.kind != "text" else "one of the rare values" if others else "none of those known"
             )
             notes.append(f"{reading.name!r}: {counted(count, 'cell')} never seen, taken as {instead}: {some}")
-        notes += reading.beyond(column)
+        notes += reading.beyond(column) if read.known < len(column) else []
     return notes
 
 
