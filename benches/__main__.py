@@ -26,7 +26,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def jobs(options: argparse.Namespace) -> Iterator[Any]:
-    from benches import dask_cluster, eager, features, kernels, nets, ntk, ridge, small, tangent, threads
+    from benches import dask_cluster, eager, features, kernels, nets, ntk, ridge, small, sparse_rows, tangent, threads
 
     # Both sides choose from the same penalties: that the best one is at their edge does not matter here.
     warnings.filterwarnings("ignore", message="alpha = ")
@@ -40,7 +40,7 @@ def jobs(options: argparse.Namespace) -> Iterator[Any]:
         yield from eager.jobs(options.torch, options.threads, options.quick)
     else:
         print("without --torch DIR the jobs beside PyTorch are left out")
-    for module in (kernels, threads, features, ridge, small, nets, dask_cluster):
+    for module in (kernels, threads, features, ridge, small, sparse_rows, nets, dask_cluster):
         yield from module.jobs(options.quick)
     if options.peer:
         # Last, as it loads jax here, with threads of its own.

@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import Ridge, RidgeClassifier, RidgeCV
+from sklearn.linear_model import Ridge, RidgeCV
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
@@ -32,8 +31,6 @@ def jobs(quick: bool) -> Iterator[Job]:
         for rows, least in ((1, 3.0), (100, 1.0)):
             yield kernel(300 if quick else 5000, rows, dtype, least)
     yield from fits(40 if quick else 100)
-    for rows, classes in ((3000, 2), (16_000, 2), (16_000, 5)):
-        yield words(rows // 10 if quick else rows, 2000 if quick else 50_000, classes)
     for n_jobs in (1, 2):
         yield from searches(40 if quick else 100, n_jobs)
 
@@ -130,31 +127,6 @@ def fits(n: int) -> Iterator[Job]:
             difference=lambda ours=ours, other=witness: relative(ours.fit(x, y).predict(x), other.fit(x, y).predict(x)),
             tolerance=tolerance,
         )
-
-
-def words(n: int, p: int, classes: int) -> Job:
-    """Classes of rows of a hundred words each, rare ones and common ones; the peer stops at its own tolerance."""
-    rng = np.random.default_rng(0)
-    places = (p * rng.random((n, 100)) ** 3).astype(int)
-    X = csr_matrix((rng.random(places.size), places.ravel(), np.arange(n + 1) * 100), (n, p))
-    X.sum_duplicates()
-    y = (X @ rng.standard_normal((p, classes))).argmax(axis=1)
-    ours, theirs = wl.FeatureRidgeClassifier("passthrough"), RidgeClassifier(solver="sparse_cg")
-
-    def difference() -> float:
-        scores = [model.fit(X, y).score(X, y) for model in (ours, theirs)]
-        return abs(scores[0] - scores[1])
-
-    return job(
-        f"sparse rows, {classes} classes",
-        f"n={n} d={p} 100 values a row",
-        {"widelearn": lambda: ours.fit(X, y), "RidgeClassifier(sparse_cg)": lambda: theirs.fit(X, y)},
-        calls=1,
-        dtype="float64",
-        least=1.0,
-        difference=difference,
-        tolerance=2e-3,
-    )
 
 
 def searches(n: int, n_jobs: int) -> Iterator[Job]:

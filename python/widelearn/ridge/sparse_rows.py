@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from widelearn.ridge.centred_rows import CentredRows, canonical, summed_squares
+from widelearn.ridge.heavy_columns import dual_coefficients
 from widelearn.ridge.row_spectrum import RowSpectrum
 from widelearn.ridge.symmetric_systems import Solution
 from widelearn.runtime import Array, available_memory, check_memory, one_blas_thread
@@ -24,87 +26,83 @@ FAR = 100.0
 FEW = 0.05
 
 
-def canonical(X: Any) -> Any:
-    """Return compressed rows in float64 whose values have one place each; a copy where they are not so."""
-    X = X.tocsr()
-    if not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
-    return X.astype(np.float64, copy=False)
-
-
 class SparseProblem:
     """Weighted sparse rows, about the mean of their columns where there is an intercept: A = S (X - 1 m'), S = √W."""
 
     def __init__(self, X: Any, weight: Array | None, *, fit_intercept: bool) -> None:
         self.X, self.fit_intercept = canonical(X), fit_intercept
         self.weight = np.ones(X.shape[0]) if weight is None else weight.astype(np.float64, copy=False)
-        self.root, self.total = np.sqrt(self.weight), float(self.weight.sum())
-        squares = self.X.copy()
+        self.total = float(self.weight.sum())
         with np.errstate(over="ignore", invalid="ignore"):
-            np.square(squares.data, out=squares.data)
-            whole = squares.T @ self.weight
+            whole = summed_squares(self.X, self.weight)
             mean = self.X.T @ self.weight / self.total if fit_intercept else np.zeros(self.X.shape[1])
             # Sums of squares about the mean.
             spread = np.maximum(whole - self.total * mean**2, 0.0)
             # Where a column is far from zero, sums of stored values lose what it differs in; so where squares overflow.
             self.far = not (np.isfinite(whole).all() and (whole <= (1.0 + FAR**2) * spread).all())
+            self.rows = CentredRows(self.X, mean, np.sqrt(self.weight))
         self.mean, self.spread = mean, spread
-
-    def times(self, C: Array) -> Array:
-        """Return A C, of coefficients (p, t)."""
-        return np.asarray(self.X @ C - self.mean @ C) * self.root[:, None]
-
-    def turned(self, R: Array) -> Array:
-        """Return A'R, of rows (n, t)."""
-        R = R * self.root[:, None]
-        return np.asarray(self.X.T @ R) - np.outer(self.mean, R.sum(axis=0))
 
     def solve(self, y: Array, alpha: Array, most: int = MOST) -> Solution | None:
         """Return coefficients and intercepts for positive penalties (t,), None where `most` iterations do not suffice.
 
         With g the half of the gradient of ‖S (y - X c - b)‖² + alpha ‖c‖², fitted values are wrong by no more than
-        ‖A (A'A + alpha)⁻¹ g‖ <= ‖g‖ / (2 √alpha).
+        ‖A (A'A + alpha)⁻¹ g‖ <= ‖g‖ / (2 √alpha). For c = A'd, with r what is left of (A A' + alpha) d = S y, they are
+        wrong by no more than ‖A A' (A A' + alpha)⁻¹ r‖ <= ‖r‖.
         """
         if self.far or not (alpha > 0).all():
             return None
         origin = self.weight @ y / self.total if self.fit_intercept else np.zeros(y.shape[1])
-        Y = (y - origin) * self.root[:, None]
-        size = np.linalg.norm(Y, axis=0)
-        bound = 2.0 * np.sqrt(alpha) * size
-        C = np.zeros((self.X.shape[1], y.shape[1]))
+        Y = (y - origin) * self.rows.root[:, None]
         # Threads of products this small wait for each other longer than they work.
         with one_blas_thread():
-            return self._iterated(C, Y, alpha, bound, origin, most)
+            if self.X.shape[0] >= self.X.shape[1]:
+                return self._iterated(np.zeros((self.X.shape[1], y.shape[1])), Y, alpha, origin, most)
+            return self._dually(Y, alpha, origin, most)
 
-    def _iterated(self, C: Array, Y: Array, alpha: Array, bound: Array, origin: Array, most: int) -> Solution | None:
+    def _dually(self, Y: Array, alpha: Array, origin: Array, most: int) -> Solution | None:
+        """Solve for the rows' coefficients; where rounding leaves too much of them, go on with those of columns."""
+        size = np.linalg.norm(Y, axis=0)
+        D, count = dual_coefficients(self.rows, self.spread, Y, alpha, ENOUGH * size, most)
+        C = self.rows.turned(D)
+        left = np.linalg.norm(Y - self.rows.times(C) - alpha * D, axis=0)
+        if (left <= ENOUGH * size).all():
+            return self._solution(C, origin, count, left, size)
+        return self._iterated(C, Y, alpha, origin, most, count)
+
+    def _solution(self, C: Array, origin: Array, count: int, left: Array, size: Array) -> Solution:
+        """Return coefficients with the bound of the error of fitted values, relative to the targets."""
+        error = np.divide(left, size, out=np.zeros_like(left), where=size > 0).max(initial=0.0)
+        return Solution(C, origin - self.mean @ C, "sparse_cg", n_iter=count, error=float(error))
+
+    def _iterated(self, C: Array, Y: Array, alpha: Array, origin: Array, most: int, count: int = 0) -> Solution | None:
         """Descend until what is left, computed anew, is small enough."""
-        count = 0
+        bound, scaled = 2.0 * np.sqrt(alpha) * np.linalg.norm(Y, axis=0), count == 0
         for k in range(ROUNDS):
-            R = Y - self.times(C)
-            left = np.linalg.norm(self.turned(R) - alpha * C, axis=0)
+            R = Y - self.rows.times(C)
+            left = np.linalg.norm(self.rows.turned(R) - alpha * C, axis=0)
             if (left <= ENOUGH * bound).all():
-                error = np.divide(left, bound, out=np.zeros_like(left), where=bound > 0).max(initial=0.0)
-                return Solution(C, origin - self.mean @ C, "sparse_cg", n_iter=count, error=float(error))
+                return self._solution(C, origin, count, left, bound)
             if count >= most:
                 break
             # Columns scaled alike take fewer iterations where penalties are large, and more where they are small.
-            scale = 1.0 / (self.spread[:, None] + alpha.min()) if k == 0 else 1.0
-            count += self._descend(C, R, alpha, scale, ENOUGH / 2 * bound, min(most - count, most if k else SCALED))
+            first = k == 0 and scaled
+            scale = 1.0 / (self.spread[:, None] + alpha.min()) if first else 1.0
+            count += self._descend(C, R, alpha, scale, ENOUGH / 2 * bound, min(most - count, SCALED if first else most))
         return None
 
     def _descend(self, C: Array, R: Array, alpha: Array, scale: Any, enough: Array, most: int) -> int:
         """Move coefficients and residuals by conjugate gradients, and return the number of iterations."""
-        G = self.turned(R) - alpha * C
+        G = self.rows.turned(R) - alpha * C
         Z = scale * G
         P, rho = Z, np.einsum("pt,pt->t", G, Z)
         for count in range(1, most + 1):
-            Q = self.times(P)
+            Q = self.rows.times(P)
             curvature = np.einsum("nt,nt->t", Q, Q) + alpha * np.einsum("pt,pt->t", P, P)
             step = np.divide(rho, curvature, out=np.zeros_like(rho), where=curvature > 0)
             C += step * P
             R -= step * Q
-            G = self.turned(R) - alpha * C
+            G = self.rows.turned(R) - alpha * C
             if (np.linalg.norm(G, axis=0) <= enough).all():
                 return count
             Z = scale * G

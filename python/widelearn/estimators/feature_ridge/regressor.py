@@ -91,8 +91,10 @@ class FeatureRidge(MultiOutputMixin, RegressorMixin, GaussianProcess, BaseFeatur
     float64 holds.
 
     Sparse rows of "passthrough" stay sparse where that costs less: conjugate gradients of 4 t flops a stored value and
-    iteration, until fitted values are within 1e-10 of the targets' spread for certain (the gradient's norm over
-    2 √alpha bounds the error), or else the dense system. In trials with word counts and alpha = 1 it took 30 of them.
+    iteration, until fitted values are within 1e-10 of the targets' spread for certain, or else the dense system. Where
+    n < p they run on inner products of rows, whose residual's norm bounds the error, preconditioned by the k columns
+    that weigh most (at most 1,024), for k³ / 3 flops and 8 k² bytes; in trials with word counts and alpha = 1 that took
+    19 to 56 iterations. Else they run on the columns, where the gradient's norm over 2 √alpha bounds the error.
 
     ``predict(X, return_std=True)`` treats coefficients as independent standard normal and targets as f plus noise of
     variance alpha / w_i, for p³ / 3 flops a call. It takes the second moments of features, p² numbers: of at most 2,048
