@@ -131,7 +131,7 @@ def decision_plane(
 
     Notes
     -----
-    Costs `resolution`² predictions. The first axis is that given, the second the rest of the other beside it. Rows of
+    Costs resolution² predictions. The first axis is that given, the second the rest of the other beside it. Rows of
     many columns lie beside the plane: what the model says of one need not be the colour behind it.
 
     Examples

@@ -26,7 +26,7 @@ class Pairwise(Protocol):
 class KernelOperator(LinearOperator):
     """Apply the symmetric matrix K(X, X) without forming it.
 
-    A :class:`scipy.sparse.linalg.LinearOperator`: ``operator @ V``, and any iterative solver of SciPy takes it.
+    A ``scipy.sparse.linalg.LinearOperator``: ``operator @ V``, and any iterative solver of SciPy takes it.
 
     Parameters
     ----------

@@ -72,7 +72,7 @@ def pcg(
         end or an interruption: a process that is killed loses no more than that. The file is whole or not there. If it
         exists, the iterations go on from it, with the numbers of a run that was never interrupted.
     preconditioner : Preconditioner, optional
-        One that :func:`widelearn.ridge.preconditioner.precondition` has made for this system, instead of another.
+        One that ``widelearn.ridge.preconditioner.precondition`` has made for this system, instead of another.
 
     Returns
     -------

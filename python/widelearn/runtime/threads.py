@@ -79,7 +79,7 @@ def threads_source() -> str:
     Returns
     -------
     str
-        The name, as :func:`show_versions` prints it.
+        The name, as :func:`widelearn.show_versions` prints it.
 
     Examples
     --------

@@ -101,7 +101,7 @@ def parity_accuracy(
 
 
 def xor_accuracy(n: float, d: int, radius: float, ridge: float | None = None) -> float:
-    """Predict how often the sign of a ridge fit with the quadratic kernel is right on :func:`datasets.xor_mixture`.
+    """Predict how often the sign of a ridge fit with the quadratic kernel is right on ``datasets.xor_mixture``.
 
     The kernel is (x.x'/d)², ``Polynomial(2, coef0=0)``. With D = d + R² and u_1 = R + z_1, u_2 = z_2 along the hidden
     directions (z normal), the fit at x has the mean m = (R²/2)(u_1² - u_2²) and, over draws of the rows, the variance

@@ -31,7 +31,7 @@ class GradientFlowClassifier(SignClassifier, BaseGradientFlow):
         each row, in closed form; for steps, and maps that look at rows, each of five folds. "gcv" is generalised
         cross-validation, "loo" leaves out each row in earnest.
     learning_rate : float or None, default=None
-        Step η of gradient descent, below :attr:`max_learning_rate_`; residuals after s steps are (I - η K W/n)^s y.
+        Step η of gradient descent, below `max_learning_rate_`; residuals after s steps are (I - η K W/n)^s y.
         None is exact gradient flow.
     momentum : float, default=0.0
         The share β of its last change that a step repeats (Polyak's heavy ball), below 1.

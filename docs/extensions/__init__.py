@@ -1,0 +1,1 @@
+"""What Sphinx makes of the package when it builds the documentation."""
