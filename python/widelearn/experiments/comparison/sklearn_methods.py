@@ -44,6 +44,8 @@ STAGES = (10, 25, 50, 100, 200, 400)
 MOST_TREES = 1200
 # Trees of a forest that is tuned, and of the last fit, up to so many training rows.
 TUNED_TREES, TREES, MANY_TREES_ROWS = 100, 300, 10_000
+# Rows below which boosting tries small trees on few of the columns, too.
+FEW_ROWS = 50
 
 
 class SignCoded(ClassifierMixin, BaseEstimator):
@@ -179,6 +181,9 @@ def hist_gradient_boosting(setting: Setting) -> TuningPlan:
     if setting.small:
         shapes = ((0.1, 31, 20, 0.0, 1.0), (0.1, 8, 10, 0.0, 1.0), (0.1, 4, 5, 0.0, 1.0), (0.1, 3, 2, 0.0, 1.0))
         shapes += ((0.1, 8, 2, 0.0, 0.5), (0.05, 16, 1, 1.0, 0.5), (0.05, 31, 5, 1.0, 1.0))
+    if setting.rows < FEW_ROWS:
+        shapes += ((0.1, 2, 1, 0.0, 1.0), (0.1, 2, 2, 0.0, 0.3), (0.1, 4, 1, 0.0, 0.3), (0.1, 4, 2, 1.0, 1.0))
+        shapes += ((0.1, 4, 2, 10.0, 0.5), (0.2, 4, 2, 1.0, 0.5), (0.1, 6, 1, 1.0, 0.3))
     names = ("learning_rate", "max_leaf_nodes", "min_samples_leaf", "l2_regularization", "max_features")
     grid = Grid(tuple(dict(zip(names, shape, strict=True)) for shape in shapes))
     trees = setting.classes if setting.classes > 2 else 1
