@@ -26,6 +26,7 @@ impl Drop for Running {
     }
 }
 
+#[cfg(unix)]
 fn any() -> bool {
     RUNNING.load(Ordering::SeqCst) > 0
 }

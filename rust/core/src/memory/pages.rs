@@ -5,6 +5,7 @@ use super::{HUGE, Shared};
 /// A matrix about to be written for which the system may not have found memory yet: [`Pages::get`] has it do so for one
 /// huge page, without changing what is there, so that other tasks need not wait for it in the middle of their work.
 #[derive(Debug)]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "other systems are not asked for pages"))]
 pub(crate) struct Pages<'a, T> {
     out: Shared<'a, T>,
     first: usize,

@@ -80,11 +80,13 @@ impl Level {
     }
 
     /// Whether AVX2 and FMA may be used.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn has_avx2(self) -> bool {
         self.0 != Set::Baseline
     }
 
     /// Whether AVX-512 may be used.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn has_avx512(self) -> bool {
         self.0 == Set::Avx512
     }
