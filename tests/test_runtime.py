@@ -309,3 +309,30 @@ def test_public_names():
     for name in ("RandomFeatures", "FourierFeatures"):
         assert getattr(wl, name) is getattr(wl.features, name)
     assert wl.kernels.RBF is RBF
+
+
+def test_everything_is_importable_without_what_posix_alone_has(script):
+    """Windows has none of these; what Python and the libraries need of them here is loaded before they go."""
+    code = """
+import concurrent.futures.process, importlib, multiprocessing.pool, os, pkgutil, signal, subprocess, sys, tempfile
+import dask.distributed, jinja2, joblib, matplotlib.pyplot, openpyxl, pandas, pyarrow.parquet, rich.console, skops.io
+import numpy as np
+import sklearn.ensemble, sklearn.linear_model, sklearn.neural_network
+for name in ("resource", "fcntl", "termios", "pwd", "grp", "tty", "pty"):
+    sys.modules[name] = None
+of_os = "fork register_at_fork sched_getaffinity killpg setsid getuid statvfs fchmod O_NOFOLLOW O_NONBLOCK O_DIRECTORY"
+of_signal = "SIGHUP SIGKILL SIGALRM SIGUSR1 pthread_sigmask setitimer"
+for module, names in ((os, of_os), (signal, of_signal)):
+    for name in names.split():
+        delattr(module, name)
+import widelearn as wl
+for found in pkgutil.walk_packages(wl.__path__, "widelearn."):
+    importlib.import_module(found.name)
+X = np.random.default_rng(0).standard_normal((40, 3))
+model = wl.KernelRidge().fit(X, X[:, 0])
+path = os.path.join(tempfile.mkdtemp(), "model.npz")
+wl.save(model, path)
+assert np.array_equal(wl.load(path).predict(X), model.predict(X))
+print(wl.FeatureRidgeCV().fit(X, X[:, 0]).predict(X).shape)
+"""
+    assert script(code, timeout=180).strip() == "(40,)"
