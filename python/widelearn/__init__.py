@@ -45,7 +45,7 @@ from widelearn.features import (
     RandomFeatures,
     TangentFeatures,
 )
-from widelearn.persistence import load, save
+from widelearn.persistence import load, save, to_onnx
 from widelearn.runtime import __version__, get_num_threads, set_num_threads, show_versions
 
 __all__ = [
@@ -91,6 +91,7 @@ __all__ = [
     "set_num_threads",
     "show_versions",
     "theory",
+    "to_onnx",
 ]
 
 

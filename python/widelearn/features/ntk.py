@@ -4,12 +4,14 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
 
 from widelearn import _core
 from widelearn.features.base import FeatureMap
 from widelearn.kernels import specs
-from widelearn.runtime import Array, core_blocks, empty
+from widelearn.runtime import Array, capped, check_memory, core_blocks, empty
 
 # Inputs from here on are projected by fast transforms, fewer by orthogonal matrices.
 FAST = 64
@@ -125,8 +127,28 @@ class NTKFeatures(FeatureMap):
         return psi
 
     def _project(self, x: Array, activation: str, seed: int) -> Array:
-        weights = "hadamard" if x.shape[1] >= FAST else "orthogonal"
         out = empty((len(x), self._n_features_out), x.dtype)
-        formula = specs.Neurons(specs.Activation(activation))
-        _core.transform(specs.Features(self._n_features_out, weights, seed, formula), x, out)
+        _core.transform(self._projection(x.shape[1], activation, seed), x, out)
         return out
+
+    def _projection(self, columns: int, activation: str, seed: int) -> specs.Features:
+        weights = "hadamard" if columns >= FAST else "orthogonal"
+        return specs.Features(self._n_features_out, weights, seed, specs.Neurons(specs.Activation(activation)))
+
+    @capped
+    def directions(self, layer: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return the projections u, v and g of a layer (0, ..., depth - 1), one a row, over the root of their length.
+
+        They are m x d for the first layer and m x m for others; :class:`NTKFeatures` draws them at each call.
+        """
+        check_is_fitted(self)
+        if not 0 <= layer < self._depth:
+            raise ValueError(f"layer must be one of 0 to {self._depth - 1}, got {layer}.")
+        shape = (self._n_features_out, self._n_features_out if layer else self.n_features_in_)
+        check_memory(
+            8 * 4 * shape[0] * shape[1], f"Three times {shape[0]} x {shape[1]} directions", "Take fewer components."
+        )
+        found = np.empty((3, *shape))
+        for out, seed in zip(found, self._seeds[layer], strict=True):
+            _core.feature_weights(self._projection(shape[1], "identity", int(seed)), shape[1], out)
+        return found[0], found[1], found[2]

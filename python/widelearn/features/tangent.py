@@ -4,14 +4,16 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
 
 from widelearn import _core
 from widelearn.features.base import FeatureMap
 from widelearn.kernels import FiniteNTK, specs
 from widelearn.kernels.deep import Activation, activation_spec, is_functions
 from widelearn.kernels.quadrature import values_of
-from widelearn.runtime import Array, core_blocks, empty, row_blocks
+from widelearn.runtime import Array, capped, check_memory, core_blocks, empty, row_blocks
 
 # Values of neurons held at once.
 BLOCK_VALUES = 1 << 21
@@ -94,6 +96,16 @@ class TangentFeatures(FeatureMap):
         self._activation: Any = self.activation
         # The kernel checks the activation: here, not at the first transform.
         FiniteNTK(1, self._activation)(np.zeros((1, 1)))
+
+    @capped
+    def directions(self) -> NDArray[np.float64]:
+        """Return the directions w_j that rows are projected on, one a row."""
+        check_is_fitted(self)
+        out = np.empty((self._width, self.n_features_in_))
+        check_memory(2 * out.nbytes, f"The {out.shape[0]} x {out.shape[1]} directions", "Take a smaller width.")
+        formula = specs.Neurons(specs.Activation("identity"))
+        _core.feature_weights(specs.Features(self._width, "sphere", self.seed_, formula), out.shape[1], out)
+        return out
 
     def _neurons(self, x: Array) -> Array:
         """Return σ'(w_j.x) / sqrt(width d) of some rows."""

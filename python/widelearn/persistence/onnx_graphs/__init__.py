@@ -1,0 +1,1 @@
+"""Fitted models as graphs of ONNX operators: numbers and formulas alone, without this package."""
