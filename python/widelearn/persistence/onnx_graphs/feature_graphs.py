@@ -23,7 +23,7 @@ from widelearn.kernels.deep import activation_spec, is_functions
 from widelearn.kernels.specs import Activation
 from widelearn.persistence.onnx_graphs.graph import Value
 from widelearn.persistence.onnx_graphs.kernel_graphs import kernel_values
-from widelearn.persistence.onnx_graphs.neurons import neurons
+from widelearn.persistence.onnx_graphs.activation_graphs import neurons
 from widelearn.runtime import Array
 
 OWN_FUNCTION = (

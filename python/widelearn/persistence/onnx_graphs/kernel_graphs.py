@@ -13,7 +13,7 @@ from widelearn.kernels import CyclicAverage, Kernel, as_kernel, specs
 from widelearn.kernels.base import Combination
 from widelearn.persistence.onnx_graphs.expectations import Covariances, Homogeneous, expectation, homogeneous, raised
 from widelearn.persistence.onnx_graphs.graph import Value
-from widelearn.persistence.onnx_graphs.neurons import neurons
+from widelearn.persistence.onnx_graphs.activation_graphs import neurons
 from widelearn.persistence.onnx_graphs.pairs import (
     Angles,
     angles,

@@ -22,7 +22,7 @@ from widelearn.nets import Expansion
 from widelearn.persistence.onnx_graphs.feature_graphs import features, product
 from widelearn.persistence.onnx_graphs.graph import Value
 from widelearn.persistence.onnx_graphs.kernel_graphs import kernel_values
-from widelearn.persistence.onnx_graphs.neurons import neurons
+from widelearn.persistence.onnx_graphs.activation_graphs import neurons
 from widelearn.runtime import Array
 
 PRECOMPUTED = "kernel='precomputed' takes kernel values of rows, not rows: fit a kernel of widelearn.kernels to rows."
