@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from math import factorial, pi
 from typing import Any
 
+from widelearn.persistence.onnx_graphs.activation_graphs import POWERS, monomial
 from widelearn.persistence.onnx_graphs.functions import arctangent, falling_sinh
 from widelearn.persistence.onnx_graphs.graph import Value
-from widelearn.persistence.onnx_graphs.activation_graphs import POWERS, monomial
 from widelearn.persistence.onnx_graphs.pairs import Angles
 
 # What relu^k / k! at equal variables of variance 1 has in the mean of squares, halves for the step.

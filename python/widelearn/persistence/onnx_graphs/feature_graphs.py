@@ -21,9 +21,9 @@ from widelearn.features.shifts import shifts_of
 from widelearn.kernels import Kernel
 from widelearn.kernels.deep import activation_spec, is_functions
 from widelearn.kernels.specs import Activation
+from widelearn.persistence.onnx_graphs.activation_graphs import neurons
 from widelearn.persistence.onnx_graphs.graph import Value
 from widelearn.persistence.onnx_graphs.kernel_graphs import kernel_values
-from widelearn.persistence.onnx_graphs.activation_graphs import neurons
 from widelearn.runtime import Array
 
 OWN_FUNCTION = (

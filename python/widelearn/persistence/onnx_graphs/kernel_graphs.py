@@ -11,9 +11,9 @@ import numpy as np
 from widelearn.features import RandomFeatures
 from widelearn.kernels import CyclicAverage, Kernel, as_kernel, specs
 from widelearn.kernels.base import Combination
+from widelearn.persistence.onnx_graphs.activation_graphs import neurons
 from widelearn.persistence.onnx_graphs.expectations import Covariances, Homogeneous, expectation, homogeneous, raised
 from widelearn.persistence.onnx_graphs.graph import Value
-from widelearn.persistence.onnx_graphs.activation_graphs import neurons
 from widelearn.persistence.onnx_graphs.pairs import (
     Angles,
     angles,

@@ -19,10 +19,10 @@ from widelearn.estimators.taylor.model import TaylorModel, TaylorNet
 from widelearn.estimators.two_layer.model import NumberTargets, TwoLayerModel
 from widelearn.kernels import Kernel
 from widelearn.nets import Expansion
+from widelearn.persistence.onnx_graphs.activation_graphs import neurons
 from widelearn.persistence.onnx_graphs.feature_graphs import features, product
 from widelearn.persistence.onnx_graphs.graph import Value
 from widelearn.persistence.onnx_graphs.kernel_graphs import kernel_values
-from widelearn.persistence.onnx_graphs.activation_graphs import neurons
 from widelearn.runtime import Array
 
 PRECOMPUTED = "kernel='precomputed' takes kernel values of rows, not rows: fit a kernel of widelearn.kernels to rows."
