@@ -9,13 +9,13 @@ import pytest
 
 FILES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 # Recipes draw nothing: tests of distributed run that for clusters, those of kernels and estimators those for JAX,
-# those of experiments the study.
+# those of experiments the study, those of persistence the service.
 EXAMPLES = [path for path in FILES if path.name.startswith("plot_")]
 
 
 def test_there_are_examples():
     assert len(EXAMPLES) >= 2
-    recipes = {"dask_cluster", "factors_of_jax", "own_study", "tangent_of_jax", "taylorized_of_jax"}
+    recipes = {"dask_cluster", "factors_of_jax", "onnx_service", "own_study", "tangent_of_jax", "taylorized_of_jax"}
     assert {path.stem for path in FILES} - {path.stem for path in EXAMPLES} == recipes
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,8 +27,6 @@ TRANSFORMERS = (FeatureMap, FeatureUnion, StandardScaler)
 
 def exported(model: Any, dtype: Any, probabilities: bool | None) -> ModelProto:
     """Return a fitted model as ONNX, in a type of rows; see `to_onnx`."""
-    from onnx import helper
-
     check_known(model)
     check_is_fitted(model)
     kind = type_of(model, dtype)
@@ -35,17 +34,25 @@ def exported(model: Any, dtype: Any, probabilities: bool | None) -> ModelProto:
     found = named_outputs(model, Value(graph, "X", kind), probabilities)
     for name, value in found.items():
         graph.apply("Identity", value, name=name)
-    inputs = [helper.make_tensor_value_info("X", helper.np_dtype_to_tensor_dtype(kind), ["n", d])]
-    row = np.zeros((1, d), kind)
-    outputs = [
-        helper.make_tensor_value_info(
-            name,
-            helper.np_dtype_to_tensor_dtype(value.dtype),
-            ["n", *getattr(model, method_of(model, name))(row).shape[1:]],
-        )
-        for name, value in found.items()
-    ]
+    inputs = [outline("X", kind, d)]
+    outputs = [outline(name, value.dtype, *columns_of(model, name, d, kind)) for name, value in found.items()]
     return written(model, graph, inputs, outputs, kind)
+
+
+def outline(name: str, kind: np.dtype[Any], *columns: int) -> Any:
+    """Return what ONNX says of an array of any number of rows."""
+    from onnx import helper
+
+    return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(kind), ["n", *columns])
+
+
+def columns_of(model: Any, name: str, d: int, kind: np.dtype[Any]) -> tuple[int, ...]:
+    """Return the shape of one row's output, as the model gives it."""
+    with warnings.catch_warnings():
+        # It asks for the names of columns where it has any.
+        warnings.filterwarnings("ignore", message="X does not have valid feature names")
+        found: tuple[int, ...] = getattr(model, method_of(model, name))(np.zeros((1, d), kind)).shape[1:]
+    return found
 
 
 def method_of(model: Any, name: str) -> str:
@@ -59,15 +66,21 @@ def check_known(model: Any) -> None:
     """Refuse what is no model of ours."""
     own = type(model).__module__.startswith("widelearn.") and hasattr(model, "get_params")
     known = (own and hasattr(model, "fit")) or isinstance(model, (Pipeline, *TRANSFORMERS))
+    if isinstance(model, Pipeline) and hasattr(model.steps[-1][1], "predict"):
+        check_known(model.steps[-1][1])
     if isinstance(model, type) or not known:
         raise TypeError(
-            f"to_onnx takes a fitted estimator or feature map of widelearn, or a Pipeline of them, got {model!r:.100}."
+            "to_onnx takes a fitted estimator or feature map of widelearn, or a Pipeline of them, got"
+            f" {str(model)[:100]}. Of a search give its best_estimator_."
         )
 
 
 def type_of(model: Any, asked: Any) -> np.dtype[Any]:
     """Return the type of a graph's rows: the one that was asked for, or the model's own."""
-    kind = np.dtype(own_type(model) if asked is None else asked)
+    try:
+        kind = np.dtype(own_type(model) if asked is None else asked)
+    except TypeError:
+        kind = np.dtype(object)
     if kind not in (np.dtype(np.float64), np.dtype(np.float32)):
         raise ValueError(f"dtype must be 'float64' or 'float32', got {asked!r}.")
     return kind
@@ -99,7 +112,7 @@ def named_outputs(model: Any, x: Value, probabilities: bool | None) -> dict[str,
     found = linear(fitted, x) if isinstance(model, TaylorizedRidge) else model_graphs.values(fitted._model, x)
     if not is_classifier(model):
         refuse_probabilities(model, probabilities)
-        flat = model.predict(np.zeros((1, model.n_features_in_), x.dtype)).ndim == 1
+        flat = not columns_of(model, "y", int(model.n_features_in_), x.dtype)
         return {"y": found.squeezed() if flat else found}
     has = hasattr(model, "predict_proba")
     if not has:

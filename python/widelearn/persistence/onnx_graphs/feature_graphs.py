@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from widelearn.features import (
     FourierFeatures,
@@ -142,6 +142,13 @@ def scaled(map: StandardScaler, x: Value) -> Value:  # noqa: A002
     return found / map.scale_[None] if map.with_std else found
 
 
+def unchanged(map: FunctionTransformer, x: Value) -> Value:  # noqa: A002
+    """Return rows themselves, which "passthrough" in a union has become; a function is one of Python."""
+    if map.func is not None:
+        raise NotImplementedError(OWN_FUNCTION.format("FunctionTransformer").replace("activation", "func"))
+    return x
+
+
 def chained(map: Pipeline, x: Value) -> Value:  # noqa: A002
     """Return what comes out of the last of some steps."""
     for _, step in map.steps:
@@ -170,4 +177,5 @@ GRAPHS: dict[type, Callable[[Any, Value], Value]] = {
     StandardScaler: scaled,
     Pipeline: chained,
     FeatureUnion: side_by_side,
+    FunctionTransformer: unchanged,
 }
