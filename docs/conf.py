@@ -21,6 +21,7 @@ extensions = [
     "extensions.figures",
     "extensions.mathml",
     "extensions.models",
+    "extensions.offline",
     "extensions.plain_text",
     "extensions.reference",
 ]
@@ -35,6 +36,7 @@ myst_heading_anchors = 3
 autosummary_generate = False
 autodoc_typehints = "none"
 autodoc_member_order = "groupwise"
+toc_object_entries_show_parents = "hide"
 # The docstrings of the constructors are those of the classes, whose tables numpydoc would make a second time.
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
@@ -49,6 +51,8 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "download_all_examples": False,
     "show_signature": False,
+    # That page would ask a network for its tables.
+    "write_computation_times": False,
 }
 
 html_theme = "pydata_sphinx_theme"
@@ -65,5 +69,5 @@ html_theme_options = {
     "navbar_end": ["theme-switcher"],
     "footer_start": [],
     "footer_end": [],
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 4,
 }

@@ -1,5 +1,6 @@
 """The documentation: its blocks run, its reference is whole, its table is true, its figures have rows."""
 
+import ast
 import doctest
 import inspect
 import json
@@ -19,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 sys.path.insert(0, str(DOCS))
 
-from extensions import chart, models, reference  # noqa: E402 (found by the line above)
+from extensions import chart, figures, mathml, models, offline, plain_text, reference  # noqa: E402 (found by the line above)
 
 MADE = {"_build", "gallery", "generated", "figures"}
 PAGES = sorted(path for path in DOCS.rglob("*.md") if not MADE & set(path.relative_to(DOCS).parts))
@@ -47,7 +48,7 @@ def run(name: str, code: list[str]) -> str:
 
 
 def test_there_are_pages():
-    assert len(PAGES) >= 7
+    assert len(PAGES) >= 15
     assert sum(len(blocks(path.read_text(encoding="utf-8"))) for path in PAGES) >= 20
 
 
@@ -140,6 +141,74 @@ def test_rows_of_figures_say_where_they_come_from(path):
     assert content["command"].startswith(f"widelearn run {path.stem}")
     assert {"widelearn", "numpy"} <= set(content["versions"])
     assert all(claim["held"] for claim in content["claims"])
+
+
+def test_every_study_shown_has_rows_and_all_rows_are_shown():
+    shown = [name for page in PAGES for name in re.findall(r"^```{study} (.+)$", page.read_text("utf-8"), re.MULTILINE)]
+    assert sorted(shown) == [path.stem for path in ROWS]
+
+
+def test_a_figure_is_drawn_from_rows(tmp_path):
+    target = figures.draw(DOCS / "rows" / "gcv.json", tmp_path)
+    assert target.read_bytes().startswith(b"\x89PNG")
+    content = json.loads((DOCS / "rows" / "gcv.json").read_text(encoding="utf-8"))
+    assert figures.command(content) == content["command"]
+    assert figures.command(content | {"seed": 3}).endswith("--seed 3")
+
+
+def literals(path: Path) -> str:
+    """All texts of a file of Python, with a gap for what is put into them."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.JoinedStr):
+            parts = (part.value if isinstance(part, ast.Constant) else "\0" for part in node.values)
+            found.append("".join(map(str, parts)))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.append(node.value)
+    return "\n".join(found)
+
+
+def test_messages_of_troubleshooting_are_those_of_the_package():
+    page = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
+    quoted = re.findall(r"^\| `([^`]+)` \|", page, flags=re.MULTILINE)
+    said = "\n".join(literals(path) for path in (ROOT / "python" / "widelearn").rglob("*.py"))
+    assert len(quoted) > 25
+    assert [text for text in quoted if text not in said] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("y_i - f_-i(x_i)", r"y_i - f\_-i(x_i)"),
+        ("alpha_ and |w|", r"alpha\_ and \|w\|"),
+        ("``alpha_`` and `beta_`", "``alpha_`` and `beta_`"),
+        (r"mean\_, two", r"mean\_, two"),
+        (">>> alpha_\n1\n", ">>> alpha_\n1\n"),
+        ("See::\n\n    f_ | g\n\nh_", "See::\n\n    f_ | g\n\nh\\_"),
+    ],
+)
+def test_plain_text_is_escaped(text, escaped):
+    lines = text.split("\n")
+    plain_text.process(None, "class", "name", None, None, lines)
+    assert "\n".join(lines) == escaped
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
+def test_formulas_are_mathml(page):
+    text = re.sub(r"^```.*?^```$|`[^`]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    for formula in re.findall(r"\$\$(.+?)\$\$", text, flags=re.DOTALL) + re.findall(
+        r"(?<!\$)\$([^$\n]+)\$(?!\$)", text
+    ):
+        assert mathml.tex2mathml(formula, as_block=True).startswith("<math")
+
+
+def test_what_is_loaded_from_a_network_is_found(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text('<a href="https://example.org">x</a><script src="static/x.js"></script>', encoding="utf-8")
+    assert offline.remote(tmp_path) == []
+    page.write_text('<link rel="stylesheet"\n href="https://example.org/x.css"/>', encoding="utf-8")
+    (tmp_path / "x.css").write_text("a { background: url(//example.org/x.png) }", encoding="utf-8")
+    assert len(offline.remote(tmp_path)) == 2
 
 
 def test_rows_are_small():

@@ -10,6 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from docutils import nodes
+from docutils.parsers.rst import Directive
+
 from widelearn import plots
 from widelearn.experiments import store, studies
 
@@ -63,8 +66,35 @@ def take(folder: Path) -> None:
         (ROWS / f"{content['study']}.json").write_text(text.replace('},{"', '},\n{"') + "\n", encoding="utf-8")
 
 
+class Study(Directive):
+    """Show a study: its figure, the line that makes its rows again, and what it claimed of them."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Return the figure and the list of claims."""
+        name = self.arguments[0]
+        path = ROWS / f"{name}.json"
+        if not path.exists():
+            raise self.error(f"there are no rows of the study {name!r}: run it, and take them by {Path(__file__).name}")
+        content = json.loads(path.read_text(encoding="utf-8"))
+        about = " ".join(studies.find(name).about.split())
+        figure = nodes.figure("", nodes.image(uri=f"figures/{name}.png", alt=f"{about} Simulation and theory."))
+        line = nodes.literal("", content["command"])
+        made = f", widelearn {content['versions']['widelearn']}, NumPy {content['versions']['numpy']}."
+        figure += nodes.caption("", "", nodes.Text("Rows of "), line, nodes.Text(made))
+        claims = nodes.bullet_list(bullet="-")
+        for claim in content["claims"]:
+            told = f"{claim['text']}: {claim['detail']}" if claim["detail"] else claim["text"]
+            kind = "Control" if claim["control"] and not claim["text"].startswith("control") else ""
+            text = f"{kind}: {told}" if kind else told
+            claims += nodes.list_item("", nodes.paragraph("", text[0].upper() + text[1:] + "."))
+        return [figure, claims]
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Draw all before pages are read."""
+    app.add_directive("study", Study)
     app.connect("config-inited", lambda app, config: [draw(path) for path in sorted(ROWS.glob("*.json"))])
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 

@@ -19,7 +19,7 @@ def block(writer: Any, node: nodes.math_block) -> None:
     text = node.astext()
     if r"\\" in text and r"\begin" not in text:
         text = rf"\begin{{aligned}}{text}\end{{aligned}}"
-    writer.body.append(f'<div class="math">{tex2mathml(text, as_block=True)}</div>')
+    writer.body.append(f'<div class="formula">{tex2mathml(text, as_block=True)}</div>')
     raise nodes.SkipNode
 
 

@@ -131,7 +131,7 @@ def table() -> str:
         [f"{{py:class}}`~widelearn.{name}`", *("✓" if known else "" for known in facts()[name].values())]
         for name in NAMES
     ]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return "```{rst-class} facts\n```\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def setup(app: Any) -> dict[str, bool]:
