@@ -211,6 +211,14 @@ def test_arguments_are_refused():
         wl.to_onnx(foreign)
 
 
+def test_numbers_beyond_the_type_are_refused():
+    X, y = rows()
+    model = wl.FeatureRidge("passthrough").fit(X, 1e60 * y)
+    with pytest.raises(ValueError, match=r"A number of the model, .*e\+59, is beyond float32: take dtype='float64'"):
+        wl.to_onnx(model, dtype="float32")
+    check_numbers(model, X, "predict")
+
+
 def test_more_than_a_file_holds_is_refused_before_it_is_made(monkeypatch):
     wide = wl.RandomFeatures(1_000_000, random_state=0).fit(np.zeros((1, 1000)))
     with pytest.raises(ValueError, match="The 1000000 x 1000 directions of RandomFeatures take 8000000000 bytes"):

@@ -61,8 +61,11 @@ def to_onnx(model: Any, *, dtype: Any = None, probabilities: bool | None = None)
     of relu) a preactivation that rounds to the other side of 0 changes one neuron.
 
     Random weights are written out, also those of "hadamard": p d numbers. A graph of a kernel holds the rows that
-    were fitted and takes n m numbers for n rows and m fitted ones, more where many of these pairs are near. Leaves of
-    recursive machines are all computed for every row. Rows with missing values are not refused.
+    were fitted and takes n m numbers for n rows and m fitted ones, more where many of these pairs are near; each of its
+    operators passes over them by itself. With 2,000 fitted rows of 20 columns 1,000 rows took .07 to .1 s of one core
+    for RBF and Laplace kernels in float64 and .4 to .5 s for NTKs, ten to fifty times what `predict` takes: give a
+    server fewer centres (``solver="nystrom"``) or random features. Leaves of recursive machines are all computed for
+    every row. Rows with missing values are not refused.
 
     Examples
     --------

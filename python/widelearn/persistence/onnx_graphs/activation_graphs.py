@@ -7,6 +7,8 @@ from collections.abc import Callable
 from math import factorial, pi, sqrt
 from typing import Any
 
+import numpy as np
+
 from widelearn.persistence.onnx_graphs.functions import erf
 from widelearn.persistence.onnx_graphs.graph import Value
 
@@ -129,8 +131,10 @@ def log1p(e: Value) -> Value:
 
 
 def _swish(t: Value, order: int) -> Value:
-    found = t * _sigmoid(t, order)
-    return found + _sigmoid(t, order - 1) * float(order) if order else found
+    if order == 0:
+        # A product with Sigmoid would be fused to what older versions of ONNX Runtime have in single precision alone.
+        return t / ((-t).exp() + 1.0)
+    return t * _sigmoid(t, order) + _sigmoid(t, order - 1) * float(order)
 
 
 def _gelu(t: Value, order: int) -> Value:
@@ -159,10 +163,15 @@ def wave(first: int) -> Callable[[Value, int], Value]:
 
     def found(t: Value, order: int) -> Value:
         name = WAVES[(first + order) % 4]
-        values = t.op(name.lstrip("-").capitalize())
+        values = cosine(t) if name.endswith("cos") else t.op("Sin")
         return -values if name.startswith("-") else values
 
     return found
+
+
+def cosine(t: Value) -> Value:
+    """Return the cosine: in double precision as a sine, for older versions of ONNX Runtime do not have it there."""
+    return t.op("Cos") if t.dtype == np.float32 else (t + 0.5 * pi).op("Sin")
 
 
 SMOOTH: dict[str, Callable[[Value, int], Value]] = {

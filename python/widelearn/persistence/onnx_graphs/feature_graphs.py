@@ -21,7 +21,7 @@ from widelearn.features.shifts import shifts_of
 from widelearn.kernels import Kernel
 from widelearn.kernels.deep import activation_spec, is_functions
 from widelearn.kernels.specs import Activation
-from widelearn.persistence.onnx_graphs.activation_graphs import neurons
+from widelearn.persistence.onnx_graphs.activation_graphs import cosine, neurons
 from widelearn.persistence.onnx_graphs.graph import Value
 from widelearn.persistence.onnx_graphs.kernel_graphs import kernel_values
 from widelearn.runtime import Array
@@ -76,7 +76,7 @@ def fourier(map: FourierFeatures, x: Value) -> Value:  # noqa: A002
     """Return sines and cosines."""
     p, waves = map._n_features_out, projections(map, x)
     first = waves.graph.constant(np.arange(p // 2), np.int64)
-    parts = [waves.taken(first, axis=1).op("Sin"), waves.op("Cos")] if p > 1 else [waves.op("Cos")]
+    parts = [waves.taken(first, axis=1).op("Sin"), cosine(waves)] if p > 1 else [cosine(waves)]
     found = parts[0].op("Concat", *parts[1:], axis=1) if len(parts) > 1 else parts[0]
     return found * float(np.sqrt(2.0 / p))
 
@@ -137,9 +137,10 @@ def representation(map: NeuralRepresentation, x: Value) -> Value:  # noqa: A002
 
 
 def scaled(map: StandardScaler, x: Value) -> Value:  # noqa: A002
-    """Return standardised columns."""
-    found = x - map.mean_[None] if map.with_mean else x
-    return found / map.scale_[None] if map.with_std else found
+    """Return standardised columns, in double precision before they are rounded, as scikit-learn computes them."""
+    found = x.to(np.float64)
+    found = found - map.mean_[None] if map.with_mean else found
+    return (found / map.scale_[None] if map.with_std else found).to(x.dtype)
 
 
 def unchanged(map: FunctionTransformer, x: Value) -> Value:  # noqa: A002

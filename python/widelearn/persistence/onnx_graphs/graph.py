@@ -40,7 +40,7 @@ class Graph:
 
     def constant(self, array: Any, dtype: Any) -> Value:
         """Return an array as a value; numbers are kept once."""
-        found = np.asarray(array).astype(dtype, copy=False)
+        found = converted(np.asarray(array), np.dtype(dtype))
         key = (found.dtype.str, found.tobytes()) if found.ndim == 0 else None
         if key is not None and key in self._scalars:
             return Value(self, self._scalars[key], found.dtype)
@@ -63,9 +63,19 @@ class Graph:
         from onnx import helper
 
         names = [name] if name else [self.name(op) for _ in range(count)]
-        self.nodes.append(helper.make_node(op, [one.name for one in inputs], names, **attributes))
+        # Nodes have names, which ONNX Runtime's own rewriting of graphs takes for different ones.
+        self.nodes.append(helper.make_node(op, [one.name for one in inputs], names, self.name("node"), **attributes))
         kind = inputs[0].dtype if dtype is None else np.dtype(dtype)
         return [Value(self, one, kind) for one in names]
+
+
+def converted(array: Array, dtype: np.dtype[Any]) -> Array:
+    """Return an array in a type, which its numbers must not be beyond."""
+    with np.errstate(over="ignore"):
+        found = array.astype(dtype, copy=False)
+    if found.dtype.kind == "f" and array.dtype.kind == "f" and not (np.isfinite(found) == np.isfinite(array)).all():
+        raise ValueError(f"A number of the model, {np.abs(array).max():.3g}, is beyond {dtype}: take dtype='float64'.")
+    return found
 
 
 class Value:

@@ -116,15 +116,16 @@ def of_linearized(model: Linearized, x: Value) -> Value:
 
 def of_taylor(model: TaylorModel, x: Value) -> Value:
     """Return the net's outputs at rows in its units, scaled, plus a linear part."""
-    inner, dtype = x.to(model.W.dtype) if x.dtype == np.float32 else x, x.dtype
-    rows = inner
+    rows = x.to(model.W.dtype)
     if model.rows.mean is not None and model.rows.whitening is not None:
         rows = (rows - model.rows.mean[None]) @ model.rows.whitening
     rows = rows / float(model.rows.scale)
     if model.rows.last:
         rows = rows.op("Concat", rows.sum() * 0.0 + model.rows.last, axis=1)
-    linear = inner @ model.coef.T + model.intercept[None]
-    return (of_net(model.net, model.W, rows) * model.targets.scale[None] + linear).to(dtype)
+    moved = of_net(model.net, model.W, rows) * model.targets.scale[None]
+    exact = x.to(np.result_type(x.dtype, model.coef))
+    linear = exact @ model.coef.T + model.intercept[None]
+    return (moved.to(exact.dtype) + linear).to(x.dtype)
 
 
 def of_net(net: TaylorNet | JointNet, W: Array, rows: Value) -> Value:

@@ -48,15 +48,15 @@ def summed_differences(x: Value, table: Array) -> Value:
 
     graph, kind = x.graph, helper.np_dtype_to_tensor_dtype(x.dtype)
     begin = x @ np.zeros(table.shape[::-1])
-    names = [graph.name(stem) for stem in ("sum", "row", "other", "column", "apart", "size", "next")]
-    so_far, row, other, column, apart, size, after = names
-    axis = graph.constant(np.array([1]), INT64)
+    stems = ("sum", "row", "other", "axis", "column", "apart", "size", "next")
+    so_far, row, other, axis, column, apart, size, after = (graph.name(stem) for stem in stems)
     body = helper.make_graph(
         [
-            helper.make_node("Unsqueeze", [row, axis.name], [column]),
-            helper.make_node("Sub", [column, other], [apart]),
-            helper.make_node("Abs", [apart], [size]),
-            helper.make_node("Add", [so_far, size], [after]),
+            helper.make_node("Constant", [], [axis], graph.name("node"), value_ints=[1]),
+            helper.make_node("Unsqueeze", [row, axis], [column], graph.name("node")),
+            helper.make_node("Sub", [column, other], [apart], graph.name("node")),
+            helper.make_node("Abs", [apart], [size], graph.name("node")),
+            helper.make_node("Add", [so_far, size], [after], graph.name("node")),
         ],
         graph.name("columns"),
         [
