@@ -160,6 +160,15 @@ def test_near_rows_are_told_apart_in_float32():
         assert error(found, exact.astype(np.float64)) < 5e-6
 
 
+def test_rows_far_from_zero_are_near_each_other():
+    # Angles of a few hundredths, at which most pairs are told by inner products.
+    rng = np.random.default_rng(7)
+    X = 30.0 + rng.standard_normal((40, 4))
+    new = np.vstack([X[:3] + 1e-4, 30.0 + rng.standard_normal((20, 4)), X[:2]])
+    for kernel in (NTK(depth=3), ArcCosine(order=0), NTK(activation="erf")):
+        check_numbers(fitted(kernel, X), new, "predict")
+
+
 def test_all_pairs_may_be_near_and_none():
     X, _ = rows(6)
     model = fitted(Laplace(), X)

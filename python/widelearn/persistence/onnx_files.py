@@ -54,18 +54,21 @@ def to_onnx(model: Any, *, dtype: Any = None, probabilities: bool | None = None)
     Notes
     -----
     In ONNX Runtime on CPUs values of float64 graphs are within 1e-10 of the spread of ours, for equal, near-equal and
-    opposite rows too: distances and angles of near rows come from their differences, as here. Erf, Acos, Asin and Atan
-    are not in ONNX Runtime for float64: their graphs are Chebyshev series, to 2e-15. float32 graphs are as
-    far from float64 as our own float32 is, 1e-5 of the spread or a few times that; coefficients that were kept in
-    float64 for float32 rows are used in float64. Where an activation jumps ("step", the gates of NTKFeatures, slopes
-    of relu) a preactivation that rounds to the other side of 0 changes one neuron.
+    opposite rows too: distances and angles of near rows come from their differences, as here. Kernels differ by 1e-13
+    of their diagonal or less, so that coefficients that cancel (Σ_i abs(a_i) k(x_i, x_i) above 1,000 spreads) make more
+    of that, and so do deep networks of "step" between rows that are nearly parallel. Erf, Acos, Asin and Atan are not
+    in ONNX Runtime for float64: their graphs are Chebyshev series, to 2e-15. float32 graphs are as far from float64 as
+    our own float32 is, 1e-5 of the spread or a few times that; coefficients that were kept in float64 for float32 rows
+    are used in float64. Where an activation jumps ("step", the gates of NTKFeatures, slopes of relu) a preactivation
+    that rounds to the other side of 0 changes one neuron.
 
-    Random weights are written out, also those of "hadamard": p d numbers. A graph of a kernel holds the rows that
-    were fitted and takes n m numbers for n rows and m fitted ones, more where many of these pairs are near; each of its
-    operators passes over them by itself. With 2,000 fitted rows of 20 columns 1,000 rows took .07 to .1 s of one core
-    for RBF and Laplace kernels in float64 and .4 to .5 s for NTKs, ten to fifty times what `predict` takes: give a
-    server fewer centres (``solver="nystrom"``) or random features. Leaves of recursive machines are all computed for
-    every row. Rows with missing values are not refused.
+    Random weights are written out, also those of "hadamard": p d numbers. A graph of a kernel holds the rows that were
+    fitted. For n rows and m fitted ones it takes n m numbers, and d for each pair that is nearer than .5 % of its
+    length (float32 distances: 14 %, of lengths about the mean). Each of its operators passes over them by itself: with
+    2,000 fitted rows of 20 columns 1,000 rows took .07 to .1 s of one core for RBF and Laplace kernels in float64 and
+    .4 to .5 s for NTKs, ten to fifty times what ``predict`` takes. Give a server fewer centres (``solver="nystrom"``)
+    or random features. Leaves of recursive machines are all computed for every row. Rows with missing values are not
+    refused.
 
     Examples
     --------

@@ -25,11 +25,12 @@ NO_SERIES = (
 
 @dataclass(frozen=True)
 class Covariances:
-    """Variances (n, 1) and (1, m) of Gaussian variables, and their covariances (n, m)."""
+    """Variances (n, 1) and (1, m) of Gaussian variables, their covariances (n, m), and x y - k² where it is known."""
 
     x: Value
     y: Value
     k: Value
+    wedge: Value | None = None
 
 
 def falls(pairs: Angles, power: int, theta: Value) -> Value:
@@ -156,7 +157,7 @@ def of_erf(order: int, of: Covariances) -> Value:
 
 def determinant(of: Covariances, scale: float) -> Value:
     """Return (1 + s x)(1 + s y) - s² k², whose digits are those of 1 + s (x + y) at least."""
-    inner = of.x * of.y - of.k * of.k
+    inner = of.x * of.y - of.k * of.k if of.wedge is None else of.wedge
     return (of.x + of.y) * scale + 1.0 + inner.at_least(0.0) * scale**2
 
 

@@ -118,7 +118,8 @@ def of_network(spec: specs.Network, x: Value, table: Array) -> Value:
 
 def covariances(pairs: Angles) -> Covariances:
     """Return variances and covariances of pairs."""
-    return Covariances(pairs.u * pairs.u, pairs.v * pairs.v, pairs.product * (1.0 - pairs.h))
+    p = pairs.product
+    return Covariances(pairs.u * pairs.u, pairs.v * pairs.v, p * (1.0 - pairs.h), p * p * pairs.h * pairs.g)
 
 
 def of_powers(spec: specs.Network, own: Homogeneous, pairs: Angles) -> Value:

@@ -10,8 +10,9 @@ from widelearn.persistence.onnx_graphs.functions import angle
 from widelearn.persistence.onnx_graphs.graph import INT64, Value
 from widelearn.runtime import Array
 
-# Pairs are near where ‖x - y‖² is below so much of ‖x‖² + ‖y‖², and unit rows where 1 - cos θ, or 1 + cos θ, is.
-NEAR = 1e-2
+# Pairs are near where ‖x - y‖² is below so much of ‖x‖² + ‖y‖², by bytes of a number; unit rows where 1 - cos θ, or
+# 1 + cos θ, is. Angles are then right to 1e-13. More would take d numbers a pair of rows that all lie far from zero.
+NEAR = {8: 1e-5, 4: 1e-2}
 
 
 def near_pairs(near: Value) -> tuple[Value, Value, Value]:
@@ -37,7 +38,7 @@ def squared_distances(x: Value, table: Array) -> Value:
     rows, others = x - x.like(center), x.like(table - center)
     squares = (rows * rows).sum() + x.like(np.square(table - center).sum(axis=1)[None])
     found = squares - (rows @ others.turned()) * 2.0
-    places, first, second = near_pairs(found.less(squares * NEAR))
+    places, first, second = near_pairs(found.less(squares * NEAR[x.dtype.itemsize]))
     apart = squared_lengths(x.taken(first) - x.like(table).taken(second))
     return mended(found, places, apart).at_least(0.0)
 
@@ -113,11 +114,11 @@ def angles(x: Value, table: Array) -> Angles:
     rows = scaled / root.greater(0.0).where(root, root.like(1.0))
     cosine = rows @ others.turned()
     h, g = 1.0 - cosine, cosine + 1.0
-    places, first, second = near_pairs(h.less(NEAR))
+    places, first, second = near_pairs(h.less(NEAR[8]))
     unlike = squared_lengths(exact.taken(first) - exact.like(table).taken(second)).greater(0.0)
     apart = squared_lengths(rows.taken(first) - others.taken(second)) * 0.5
     h = mended(h, places, apart * unlike.to(np.float64))
-    places, first, second = near_pairs(g.less(NEAR))
+    places, first, second = near_pairs(g.less(NEAR[8]))
     g = mended(g, places, squared_lengths(rows.taken(first) + others.taken(second)) * 0.5)
     return Angles(h.to(x.dtype), g.to(x.dtype), (root * largest).to(x.dtype), x.like(lengths.T))
 
