@@ -1,8 +1,12 @@
-"""Serve predictions without widelearn: fit, write ONNX, and answer requests by ONNX Runtime alone.
+"""
+Predictions without widelearn, by ONNX Runtime
+==============================================
+
+Fit, write ONNX, and answer requests by ONNX Runtime alone.
 
 A Pipeline of scaled columns and kernel ridge regression with the NTK learns handwritten digits. Requests of one to
 eight rows then come in, and each is answered with labels and probabilities; what is answered is compared with what the
-Pipeline itself says.
+Pipeline itself says::
 
     python examples/onnx_service.py [--quick]
 """

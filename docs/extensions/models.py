@@ -89,6 +89,11 @@ def is_saved(name: str) -> bool:
         return works(there_and_back)
 
 
+def is_exported(name: str) -> bool:
+    """Write a fitted model as ONNX."""
+    return works(lambda: wl.to_onnx(small(name).fit(*rows(name))))
+
+
 def signature(name: str) -> dict[str, inspect.Parameter]:
     """Return the parameters of an estimator."""
     return dict(inspect.signature(getattr(wl, name)).parameters)
@@ -114,6 +119,7 @@ FACTS: dict[str, Callable[[str], bool]] = {
     "stays float32": keeps_float32,
     "callback": lambda name: "callback" in signature(name),
     "`wl.save`": is_saved,
+    "ONNX": is_exported,
 }
 
 
