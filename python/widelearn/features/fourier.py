@@ -105,6 +105,12 @@ class FourierFeatures(ProjectionMap):
                 f"{kernel!r} has no spectral measure here: Fourier features are for RBF, Laplace and Matern kernels."
                 " NystromFeatures takes any kernel."
             )
+        if kernel.by_column or kernel.from_rows:
+            raise ValueError(
+                f"Fourier features do not look at rows, and have one length for all columns; got {kernel!r}. Give one"
+                " number, such as 1 / (X.shape[1] * X.var()), and scale the columns of X before; NystromFeatures takes"
+                " any kernel."
+            )
         spec = kernel.spec(self.n_features_in_)
         if isinstance(spec, specs.Manhattan) and self.weights != "gaussian":
             raise ValueError(

@@ -166,7 +166,7 @@ class NystromFeatures(FeatureMap):
     def _fit(self, x: Array) -> NDArray[np.float64] | None:
         """Set the fitted attributes; return the factor of the whole kernel matrix where there is one."""
         p = min(self.n_components, len(x))
-        kernel = None if self._precomputed() else clone(as_kernel(self.kernel, RBF()))
+        kernel = None if self._precomputed() else clone(as_kernel(self.kernel, RBF())).settled(x)
         if kernel is None:
             check_square(x)
         else:

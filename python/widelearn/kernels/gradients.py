@@ -17,6 +17,8 @@ def check_radial(kernel: Kernel) -> None:
             f"The gradient of {kernel!r} is not here in closed form: take RBF, Laplace (norm 2) or Matern, functions of"
             " the Euclidean distance."
         )
+    if kernel.by_column:
+        raise ValueError(f"{kernel!r} has a length for each column, which is what the metric learns. Give one number.")
     if isinstance(kernel, Laplace) and (kernel.norm != 2 or not 1 <= kernel.power <= 2):
         raise ValueError(
             f"The gradient of {kernel!r} is not here: a metric needs the Euclidean distance (norm=2), and below power 1"

@@ -1,24 +1,135 @@
 """Kernels of the distance between two rows."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from widelearn.kernels import specs
 from widelearn.kernels.base import Kernel
+from widelearn.runtime import Array
+
+# What one length can be: a number, one a column, "scale" (read from the fitted rows), or None where there is a default.
+Lengths = float | Sequence[float] | NDArray[Any] | str | None
+
+
+class Radial(Kernel):
+    """A function of a distance whose length is one number, one a column, or read from the fitted rows.
+
+    With one a column it is the kernel of length 1 of rows whose columns are multiplied by what each says.
+    """
+
+    # The parameter that sets the length.
+    _length: ClassVar[str] = "gamma"
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the core reads it as it is: not with a length a column."""
+        return not self.by_column
+
+    @property
+    def _columns_alike(self) -> bool:  # type: ignore[override]
+        return not self.by_column
+
+    def settled(self, x: Any) -> Self:
+        """Return the kernel with its length read from rows (n, d), sparse ones too, if it is "scale"."""
+        if not self.from_rows:
+            return self
+        found = x.shape[1] * _variance(x)
+        if not np.isfinite(found):
+            raise ValueError(
+                f"{type(self).__name__}: {self._length}='scale' is read from the variance of X, which overflows"
+                " float64. Scale X down."
+            )
+        # Rows that are all equal have any length.
+        return replace(self, **{self._length: self._of_scale(found or 1.0)})  # type: ignore[type-var]
+
+    def _of_scale(self, squares: float) -> float:
+        """Return the length for rows whose columns' variance times their number is `squares`."""
+        return 1.0 / squares
+
+    @property
+    def by_column(self) -> bool:
+        """Whether there is a length for each column."""
+        return isinstance(getattr(self, self._length), Sequence | np.ndarray) and not self.from_rows
+
+    @property
+    def from_rows(self) -> bool:
+        """Whether the length is read from rows, by :meth:`settled`."""
+        value = getattr(self, self._length)
+        return isinstance(value, str) and value == "scale"
+
+    def _scale(self, name: str, d: int) -> float:
+        """Return the length as one number; None stands for 1/d."""
+        if self.from_rows:
+            raise ValueError(
+                f"{type(self).__name__}: {name}='scale' is read from the rows that an estimator is fitted to. Give the"
+                " kernel a number where it is called itself."
+            )
+        if self.by_column:
+            raise TypeError(f"{self!r} has a {name} for each column, which has no compiled form here. Give one number.")
+        return super()._scale(name, d)
+
+    def _plain(self, d: int, dtype: Any) -> tuple[Kernel, Array]:
+        """Return the kernel of length 1, and what rows' columns are multiplied by."""
+        name = f"{type(self).__name__}: {self._length}"
+        try:
+            given = np.asarray(getattr(self, self._length), dtype=np.float64)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"{name} must be a number, one for each column, or 'scale'.") from error
+        if given.shape != (d,):
+            raise ValueError(f"{name} has shape {given.shape}, but rows have {d} columns: give a number for each.")
+        if not (np.isfinite(given) & (given > 0.0)).all():
+            wrong = int(np.flatnonzero(~(np.isfinite(given) & (given > 0.0)))[0])
+            raise ValueError(f"{name} must be positive and finite, got {given[wrong]} for column {wrong}.")
+        with np.errstate(over="ignore", under="ignore"):
+            factors = self._factors(given).astype(dtype)
+        if not (np.isfinite(factors) & (factors > 0.0)).all():
+            raise ValueError(f"{name} holds numbers that {np.dtype(dtype)} does not. Scale the columns of X.")
+        return replace(self, **{self._length: 1.0}), factors  # type: ignore[type-var]
+
+    def _factors(self, given: NDArray[np.float64]) -> NDArray[np.float64]:
+        raise NotImplementedError
+
+    def _scaled(self, x: Array, factors: Array) -> Array:
+        with np.errstate(over="ignore"):
+            found: Array = x * factors
+        if not np.isfinite(found).all():
+            row = int(np.flatnonzero(~np.isfinite(found).all(axis=1))[0])
+            raise ValueError(f"{self!r} overflows {x.dtype} at row {row}. Scale the columns of X down.")
+        return found
+
+    def _own_gram(self, x: Array, y: Array | None, out: Array) -> None:
+        plain, factors = self._plain(x.shape[1], x.dtype)
+        plain._gram(self._scaled(x, factors), None if y is None else self._scaled(y, factors), out)
+
+    def _own_diag(self, x: Array, out: Array) -> None:
+        plain, factors = self._plain(x.shape[1], x.dtype)
+        plain._diag(self._scaled(x, factors), out)
+
+    def _own_dot(self, x: Array, y: Array | None, v: Array, out: Array) -> None:
+        plain, factors = self._plain(x.shape[1], x.dtype)
+        plain._dot(self._scaled(x, factors), None if y is None else self._scaled(y, factors), v, out)
 
 
 @dataclass(eq=False, repr=False)
-class RBF(Kernel):
+class RBF(Radial):
     """Take the Gaussian of the distance: k(x, x') = exp(-gamma ‖x - x'‖²).
 
     Parameters
     ----------
-    gamma : float, default=None
-        Positive inverse squared width, 1 / (2 length_scale²); None means 1/d.
+    gamma : float, array-like of shape (d,), "scale" or None, default=None
+        Positive inverse squared width, 1 / (2 length_scale²); None means 1/d. One a column gives exp(-Σ_j gamma_j
+        (x_j - x'_j)²). "scale" is 1 / (d var X), read from the rows that an estimator is fitted to, weights of rows
+        playing no part.
 
     Notes
     -----
-    Costs 2 d flops and one exponential an entry; near-equal rows are computed from their difference.
+    Costs 2 d flops and one exponential an entry; near-equal rows are computed from their difference. With one `gamma` a
+    column rows are first multiplied by its roots, which moves each number by half a unit of its last place.
 
     References
     ----------
@@ -32,8 +143,11 @@ class RBF(Kernel):
     0.3679
     """
 
-    gamma: float | None = None
+    gamma: Lengths = None
     name = "rbf"
+
+    def _factors(self, given: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.sqrt(given)
 
     def spec(self, d: int) -> specs.Rbf:
         """Return what the core reads."""
@@ -41,13 +155,15 @@ class RBF(Kernel):
 
 
 @dataclass(eq=False, repr=False)
-class Laplace(Kernel):
+class Laplace(Radial):
     """Take the exponential of the distance: k(x, x') = exp(-gamma ‖x - x'‖^power).
 
     Parameters
     ----------
-    gamma : float, default=None
-        Positive inverse length to the power `power`; None means 1/d.
+    gamma : float, array-like of shape (d,), "scale" or None, default=None
+        Positive inverse length to the power `power`; None means 1/d. One a column multiplies column j by
+        gamma_j^(1/power), so that equal ones are one number. "scale" is 1 / (d var X), read from the rows that an
+        estimator is fitted to, weights of rows playing no part.
     norm : {2, 1}, default=2
         2 is the Euclidean distance, which the string "laplace" stands for; 1 the sum of absolute differences, the
         string "laplacian", as scikit-learn has it.
@@ -75,10 +191,16 @@ class Laplace(Kernel):
     0.496585
     """
 
-    gamma: float | None = None
+    gamma: Lengths = None
     norm: int = 2
     power: float = 1.0
     name = "laplace"
+
+    def _factors(self, given: NDArray[np.float64]) -> NDArray[np.float64]:
+        power = self._real("power")
+        if not 0.0 < power <= 2.0:
+            raise ValueError(f"Laplace: power must be positive and at most 2, got {power}.")
+        return given if self._integer("norm") == 1 else given ** (1.0 / power)
 
     def spec(self, d: int) -> specs.Laplace | specs.Manhattan:
         """Return what the core reads."""
@@ -92,15 +214,16 @@ class Laplace(Kernel):
 
 
 @dataclass(eq=False, repr=False)
-class Matern(Kernel):
+class Matern(Radial):
     """Take a Matern function of the distance: a polynomial times exp(-t), t = sqrt(2 nu) ‖x - x'‖ / length_scale.
 
     k = e^-t for nu 0.5, (1 + t) e^-t for 1.5 and (1 + t + t²/3) e^-t for 2.5.
 
     Parameters
     ----------
-    length_scale : float, default=1.0
-        Positive.
+    length_scale : float, array-like of shape (d,) or "scale", default=1.0
+        Positive. One a column divides column j by it. "scale" is sqrt(d var X / 2), read from the rows that an
+        estimator is fitted to: as nu grows, the kernel tends to ``RBF(gamma="scale")``.
     nu : {0.5, 1.5, 2.5}, default=1.5
         Smoothness.
 
@@ -119,12 +242,30 @@ class Matern(Kernel):
     0.367879
     """
 
-    length_scale: float = 1.0
+    length_scale: Lengths = 1.0
     nu: float = 1.5
+    _length: ClassVar[str] = "length_scale"
+
+    def _factors(self, given: NDArray[np.float64]) -> NDArray[np.float64]:
+        return 1.0 / given
+
+    def _of_scale(self, squares: float) -> float:
+        return float(np.sqrt(squares / 2.0))
 
     def spec(self, d: int) -> specs.Matern:
         """Return what the core reads."""
-        return specs.Matern(self._real("length_scale"), self._real("nu"))
+        if self.length_scale is None:
+            raise TypeError("Matern: length_scale must be a number, one for each column, or 'scale', got None.")
+        return specs.Matern(self._scale("length_scale", d), self._real("nu"))
+
+
+def _variance(x: Any) -> float:
+    """Return the variance of all entries."""
+    stored: NDArray[np.float64] = np.asarray(x.data if hasattr(x, "indptr") else x, dtype=np.float64)
+    size = float(np.prod(x.shape, dtype=np.float64))
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = float(stored.sum()) / size
+        return (float(np.square(stored - mean).sum()) + (size - stored.size) * mean * mean) / size
 
 
 Kernel.names["laplacian"] = partial(Laplace, norm=1)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from widelearn.theory.checks import Array, finite, positive, whole
 from widelearn.theory.inputs import Sphere
-from widelearn.theory.kernel_forms import FORMS, Function, function_of, name_and_parameters
+from widelearn.theory.kernel_forms import FORMS, Function, function_of, gamma_of, name_and_parameters
 from widelearn.theory.spectrum import Spectrum
 
 # Most modes, highest degree, and the circle on which Taylor coefficients are integrals.
@@ -151,8 +151,7 @@ def _function(kernel: Any, gamma: Array) -> Function:
         return function_of(kernel, Sphere(d))
     name, parameters = found
     if name in SCALED and name in FORMS:
-        given = parameters["gamma"]
-        width = 1.0 / d if given is None else float(positive("gamma", given))
+        width = float(positive("gamma", gamma_of(parameters, d)))
         return FORMS[name]({**parameters, "gamma": width * r2 / d}, Sphere(d))
     if name == "Linear":
         return lambda t: r2 * t

@@ -55,8 +55,11 @@ def function_of(kernel: Any, domain: Domain) -> Function:
     return FORMS[name](parameters, domain)
 
 
-def _gamma(parameters: Parameters, d: int) -> float:
+def gamma_of(parameters: Parameters, d: int) -> float:
+    """Return a kernel's gamma for d columns; refuse one a column, and one that is read from rows."""
     gamma = parameters["gamma"]
+    if np.ndim(gamma) or isinstance(gamma, str):
+        raise ValueError(f"A spectrum is of a kernel with one number for gamma, got {gamma!r}: theory sees no rows.")
     return 1.0 / d if gamma is None else float(finite("gamma", gamma))
 
 
@@ -70,7 +73,7 @@ def _constant(parameters: Parameters, domain: Domain) -> Function:
 
 
 def _polynomial(parameters: Parameters, domain: Domain) -> Function:
-    scale, shift = domain.d * _gamma(parameters, domain.d), float(finite("coef0", parameters["coef0"]))
+    scale, shift = domain.d * gamma_of(parameters, domain.d), float(finite("coef0", parameters["coef0"]))
     degree = whole("degree", parameters["degree"], 0)
     return lambda t: (scale * t + shift) ** degree
 
@@ -81,12 +84,12 @@ def _dot_product(parameters: Parameters, domain: Domain) -> Function:
 
 
 def _rbf(parameters: Parameters, domain: Domain) -> Function:
-    rate = 2 * domain.d * _gamma(parameters, domain.d)
+    rate = 2 * domain.d * gamma_of(parameters, domain.d)
     return lambda t: np.exp(-rate * (1 - t))
 
 
 def _laplace(parameters: Parameters, domain: Domain) -> Function:
-    gamma, d = _gamma(parameters, domain.d), domain.d
+    gamma, d = gamma_of(parameters, domain.d), domain.d
     if parameters["norm"] == 1:
         if isinstance(domain, Sphere):
             raise ValueError("Laplace(norm=1) is no function of the inner product on the sphere. Use the hypercube.")

@@ -42,7 +42,7 @@ class KernelFlow:
 
     def __init__(self, kernel: Any, rows: Rows, fit_intercept: bool) -> None:
         X, Y, weight = rows[:3]
-        self.kernel, self.fit_intercept, self.dtype = kernel_of(kernel), fit_intercept, X.dtype
+        self.kernel, self.fit_intercept, self.dtype = kernel_of(kernel, X), fit_intercept, X.dtype
         self.precomputed = is_precomputed(self.kernel)
         if self.precomputed:
             check_square(X)
@@ -206,7 +206,7 @@ def flow_of(kernel: Any, rows: Rows, fit_intercept: bool) -> KernelFlow | Featur
     """Return the flow of rows on what a parameter names: a kernel, or a feature map."""
     if is_map(kernel):
         return FeatureFlow(kernel, rows, fit_intercept)
-    if type(kernel_of(kernel)) is Linear and by_columns(rows, fit_intercept):
+    if type(kernel_of(kernel, rows.X)) is Linear and by_columns(rows, fit_intercept):
         return FeatureFlow("passthrough", rows, fit_intercept)
     return KernelFlow(kernel, rows, fit_intercept)
 

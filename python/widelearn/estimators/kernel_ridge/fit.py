@@ -131,7 +131,7 @@ def solve_one(draft: Any, rows: Rows, inverses: Inverses | None = None) -> tuple
 
     `inverses` takes what is known of those of the kernel matrix, by penalty.
     """
-    problem = KernelProblem(kernel_of(draft.kernel), *rows[:3], draft.fit_intercept, inverses)
+    problem = KernelProblem(kernel_of(draft.kernel, rows.X), *rows[:3], draft.fit_intercept, inverses)
     alpha = check_alpha(draft.alpha, rows.Y.shape[1])
     return Solver.of(draft).solve(problem, rows.units.penalties(alpha)), alpha
 
@@ -143,7 +143,7 @@ def solve_best(draft: Any, rows: Rows) -> tuple[KernelModel, Array]:
     """
     per_target, store = getattr(draft, "alpha_per_target", False), getattr(draft, "store_cv_results", False)
     penalty = choice_of(draft.cv, draft.alphas, rows, per_target=per_target, store=store)
-    problem, choice = choose_kernel(kernels_of(draft.kernel), penalty, *rows[:3], draft.fit_intercept)
+    problem, choice = choose_kernel(kernels_of(draft.kernel, rows.X), penalty, *rows[:3], draft.fit_intercept)
     choice.warn()
     draft.alpha_, draft.best_score_ = choice.alpha, choice.score
     if choice.errors is not None:
@@ -151,11 +151,11 @@ def solve_best(draft: Any, rows: Rows) -> tuple[KernelModel, Array]:
     return problem.chosen(choice.penalties), check_alpha(draft.alpha_, rows.Y.shape[1])
 
 
-def kernels_of(kernel: Any) -> list[Kernel | str]:
-    """Return the kernels that a parameter lets choose from."""
+def kernels_of(kernel: Any, X: Array) -> list[Kernel | str]:
+    """Return the kernels that a parameter lets choose from at rows X."""
     if not isinstance(kernel, list | tuple):
-        return [kernel_of(kernel)]
-    return [] if any(is_precomputed(one) for one in kernel) else [kernel_of(one) for one in kernel]
+        return [kernel_of(kernel, X)]
+    return [] if any(is_precomputed(one) for one in kernel) else [kernel_of(one, X) for one in kernel]
 
 
 def show(draft: Any, model: KernelModel, flat: bool) -> None:
@@ -197,4 +197,4 @@ def fit_lazily(draft: Any, X: Any, y: Any, sample_weight: Any) -> None:
     coef, features = found.coef_, found.features_
     dual = features.dual(np.atleast_2d(coef).T).astype(coef.dtype)
     solution = Solution(dual, np.reshape(found.intercept_, -1), "nystrom")
-    show(draft, KernelModel(kernel, features.components_, solution), np.ndim(coef) == 1)
+    show(draft, KernelModel(features.kernel_, features.components_, solution), np.ndim(coef) == 1)

@@ -208,9 +208,12 @@ class KernelProblem:
         return self.model(self._solved(alpha, self.matrix() if self._kept is None else self._kept))
 
 
-def kernel_of(kernel: Any) -> Kernel | str:
-    """Return the kernel that a parameter stands for, a copy, or "precomputed"."""
-    return "precomputed" if is_precomputed(kernel) else clone(as_kernel(kernel, NTK()))
+def kernel_of(kernel: Any, X: Array | None = None) -> Kernel | str:
+    """Return the kernel that a parameter stands for at rows X, a copy, or "precomputed"."""
+    if is_precomputed(kernel):
+        return "precomputed"
+    found: Kernel = clone(as_kernel(kernel, NTK()))
+    return found if X is None else found.settled(X)
 
 
 def is_precomputed(kernel: Any) -> bool:

@@ -177,6 +177,7 @@ def learn(draft: Any, rows: Rows) -> None:
         spread = np.sqrt(np.average(np.square(X - mean), axis=0, weights=weight))
         scale = np.where(spread > 10 * np.finfo(X.dtype).eps * np.abs(mean), spread, 1.0)
     Z = ((X - mean) / scale).astype(X.dtype)
+    kernel = kernel.settled(Z)
     with one_blas_thread() if len(X) <= FEW_ROWS else nullcontext():
         problem = KernelProblem(kernel, Z, Y, weight, draft.fit_intercept)
         model, penalty, M, root, run = recursion_of(draft, units).learn(problem, order)
