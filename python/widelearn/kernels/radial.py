@@ -73,7 +73,7 @@ class Radial(Kernel):
             raise TypeError(f"{self!r} has a {name} for each column, which has no compiled form here. Give one number.")
         return super()._scale(name, d)
 
-    def _plain(self, d: int, dtype: Any) -> tuple[Kernel, Array]:
+    def of_length_one(self, d: int, dtype: Any) -> tuple[Kernel, Array]:
         """Return the kernel of length 1, and what rows' columns are multiplied by."""
         name = f"{type(self).__name__}: {self._length}"
         try:
@@ -103,15 +103,15 @@ class Radial(Kernel):
         return found
 
     def _own_gram(self, x: Array, y: Array | None, out: Array) -> None:
-        plain, factors = self._plain(x.shape[1], x.dtype)
+        plain, factors = self.of_length_one(x.shape[1], x.dtype)
         plain._gram(self._scaled(x, factors), None if y is None else self._scaled(y, factors), out)
 
     def _own_diag(self, x: Array, out: Array) -> None:
-        plain, factors = self._plain(x.shape[1], x.dtype)
+        plain, factors = self.of_length_one(x.shape[1], x.dtype)
         plain._diag(self._scaled(x, factors), out)
 
     def _own_dot(self, x: Array, y: Array | None, v: Array, out: Array) -> None:
-        plain, factors = self._plain(x.shape[1], x.dtype)
+        plain, factors = self.of_length_one(x.shape[1], x.dtype)
         plain._dot(self._scaled(x, factors), None if y is None else self._scaled(y, factors), v, out)
 
 

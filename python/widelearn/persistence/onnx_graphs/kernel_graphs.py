@@ -11,6 +11,7 @@ import numpy as np
 from widelearn.features import RandomFeatures
 from widelearn.kernels import CyclicAverage, Kernel, as_kernel, specs
 from widelearn.kernels.base import Combination
+from widelearn.kernels.radial import Radial
 from widelearn.persistence.onnx_graphs.activation_graphs import neurons
 from widelearn.persistence.onnx_graphs.expectations import Covariances, Homogeneous, expectation, homogeneous, raised
 from widelearn.persistence.onnx_graphs.graph import Value
@@ -35,6 +36,9 @@ def kernel_values(kernel: Kernel, x: Value, table: Array) -> Value:
         x.graph.reserve(d * table.nbytes, f"The {d} shifts of {m} rows")
         shifted = np.concatenate([np.roll(table, shift, axis=1) for shift in range(d)])
         return kernel_values(as_kernel(kernel.kernel), x, shifted).reshaped(0, d, m).sum(keep=False) * (1.0 / d)
+    if isinstance(kernel, Radial) and kernel.by_column:
+        plain, factors = kernel.of_length_one(d, table.dtype)
+        return kernel_values(plain, x * factors, table * factors)
     if not kernel.compiled or type(kernel).__name__ == "Empirical":
         raise NotImplementedError(
             f"{type(kernel).__name__} calls a function of Python, of which ONNX has no operator: take a kernel that"
