@@ -10,6 +10,7 @@ from sklearn.model_selection import GridSearchCV
 
 import widelearn as wl
 from widelearn.kernels import RBF, Constant, CyclicAverage, Kernel, Laplace, Linear, Matern
+from widelearn.kernels.radial import settled
 
 LENGTHS = np.array([1.0, 0.01, 20.0, 0.2])
 
@@ -70,7 +71,7 @@ def test_values_are_those_of_peers(rows):
     X, Y = rows
     np.testing.assert_allclose(Matern(LENGTHS, 2.5)(X, Y), gp.Matern(LENGTHS, nu=2.5)(X, Y), atol=1e-13)
     np.testing.assert_allclose(RBF(0.5 / LENGTHS**2)(X, Y), gp.RBF(LENGTHS)(X, Y), atol=1e-13)
-    np.testing.assert_allclose(Laplace("scale", norm=1).settled(X)(X, Y), laplacian_kernel(X, Y, 1 / (4 * X.var())))
+    np.testing.assert_allclose(settled(Laplace("scale", norm=1), X)(X, Y), laplacian_kernel(X, Y, 1 / (4 * X.var())))
 
 
 @pytest.mark.parametrize("kind", [np.array, list, tuple])
@@ -120,19 +121,19 @@ def test_scale_is_read_from_the_fitted_rows(rows, size):
         assert model.fit(X, y).kernel_ == RBF(pytest.approx(gamma, rel=1e-12)), model
         (given,) = model.kernel if isinstance(model.kernel, list) else [model.kernel]
         assert given.gamma == "scale"
-    whole = (2.0 * RBF("scale") + Matern("scale") * Constant(2.0)).settled(X)
+    whole = settled(2.0 * RBF("scale") + Matern("scale") * Constant(2.0), X)
     assert whole.k1.k2.gamma == pytest.approx(gamma, rel=1e-12)
     assert whole.k2.k1.length_scale == pytest.approx(np.sqrt(0.5 / gamma), rel=1e-12)
-    assert CyclicAverage(RBF("scale")).settled(X).kernel.gamma == pytest.approx(gamma, rel=1e-12)
+    assert settled(CyclicAverage(RBF("scale")), X).kernel.gamma == pytest.approx(gamma, rel=1e-12)
     stored = sparse.csr_array(np.where(size < X, X, 0.0))
-    assert RBF("scale").settled(stored) == RBF(pytest.approx(1 / (4 * stored.toarray().var()), rel=1e-12))
+    assert settled(RBF("scale"), stored) == RBF(pytest.approx(1 / (4 * stored.toarray().var()), rel=1e-12))
 
 
 def test_scale_of_rows_that_are_all_equal(rows):
-    assert RBF("scale").settled(np.ones((5, 2))).gamma == 1.0
-    assert RBF(0.5).settled(rows[0]) == RBF(0.5)
+    assert settled(RBF("scale"), np.ones((5, 2))).gamma == 1.0
+    assert settled(RBF(0.5), rows[0]) == RBF(0.5)
     with pytest.raises(ValueError, match="overflows float64"):
-        RBF("scale").settled(np.array([[1e200], [0.0]]))
+        settled(RBF("scale"), np.array([[1e200], [0.0]]))
 
 
 def test_recursive_machines_and_flows_read_it(rows):

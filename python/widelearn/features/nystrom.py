@@ -18,6 +18,7 @@ from widelearn.features.state import on_draft
 from widelearn.kernels import RBF, Kernel, as_kernel
 from widelearn.kernels.empirical import check_one_value
 from widelearn.kernels.parameters import checks_parameters
+from widelearn.kernels.radial import settled
 from widelearn.kernels.rows import DTYPES, check_square
 from widelearn.ridge import rp_cholesky
 from widelearn.ridge.lapack import triangular_solve
@@ -166,7 +167,7 @@ class NystromFeatures(FeatureMap):
     def _fit(self, x: Array) -> NDArray[np.float64] | None:
         """Set the fitted attributes; return the factor of the whole kernel matrix where there is one."""
         p = min(self.n_components, len(x))
-        kernel = None if self._precomputed() else clone(as_kernel(self.kernel, RBF())).settled(x)
+        kernel = None if self._precomputed() else settled(clone(as_kernel(self.kernel, RBF())), x)
         if kernel is None:
             check_square(x)
         else:

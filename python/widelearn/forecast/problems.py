@@ -24,6 +24,7 @@ from widelearn.features import FourierFeatures, NTKFeatures, RandomFeatures, Tan
 from widelearn.features.base import FeatureMap
 from widelearn.forecast.samples import Doubles, with_intercept
 from widelearn.kernels import NNGP, NTK, RBF, as_kernel
+from widelearn.kernels.radial import settled
 from widelearn.runtime import check_memory, crossing
 
 BY_KERNEL = (KernelRidge, KernelRidgeCV, KernelRidgeClassifier, KernelRidgeClassifierCV)
@@ -169,7 +170,7 @@ def _of_kernel(estimator: Any, X: Doubles, y: Any) -> Doubles:
         kernel = clone(estimator).fit(X, y).kernel_
     if isinstance(kernel, str) and kernel == "precomputed":
         return X
-    return np.asarray(as_kernel(kernel, NTK()).settled(X)(X), dtype=np.float64)
+    return np.asarray(settled(as_kernel(kernel, NTK()), X)(X), dtype=np.float64)
 
 
 def _of_features(estimator: Any, X: Doubles, Y: Doubles, *, limit: bool) -> tuple[Doubles, float]:
@@ -195,7 +196,7 @@ def _limit(features: Any, X: Doubles) -> Doubles:
         bias = float(features.bias_scale) ** 2
         return np.asarray(NNGP(1, features.activation, bias_variance=bias)(X)) - bias
     if isinstance(features, FourierFeatures):
-        return np.asarray(as_kernel(features.kernel, RBF()).settled(X)(X))
+        return np.asarray(settled(as_kernel(features.kernel, RBF()), X)(X))
     if isinstance(features, NTKFeatures):
         return np.asarray(NTK(depth=features.depth)(X))
     wide = clone(features)

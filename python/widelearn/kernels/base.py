@@ -185,10 +185,6 @@ class Kernel(Parameters):
     def __rmul__(self, other: object) -> "Kernel":
         return Product(term(other), self) if is_term(other) else NotImplemented
 
-    def settled(self, x: Any) -> "Kernel":
-        """Return the kernel with what it reads of fitted rows (n, d) settled: itself, where that is nothing."""
-        return self
-
 
 @dataclass(eq=False, repr=False)
 class CallableKernel(Kernel):
@@ -287,11 +283,6 @@ class Combination(Kernel):
                 ' outputs="trace".'
             )
         return first
-
-    def settled(self, x: Any) -> Kernel:
-        """Return the kernel with both parts settled."""
-        (k1, k2), found = self._parts(), tuple(part.settled(x) for part in self._parts())
-        return self if found == (k1, k2) else type(self)(*found)
 
     def _parts(self) -> tuple[Kernel, Kernel]:
         return as_kernel(self.k1), as_kernel(self.k2)

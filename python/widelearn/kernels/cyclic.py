@@ -53,10 +53,6 @@ class CyclicAverage(Kernel):
         """It is evaluated here, by Gram matrices of its kernel."""
         return False
 
-    def settled(self, x: Any) -> Kernel:
-        """Return the kernel with its own kernel settled."""
-        return CyclicAverage(as_kernel(self.kernel).settled(x))
-
     def _own_gram(self, x: Array, y: Array | None, out: Array) -> None:
         inner, other = self._inner(), x if y is None else y
         inner._gram(x, y, out)

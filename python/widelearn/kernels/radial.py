@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from widelearn.kernels import specs
-from widelearn.kernels.base import Kernel
+from widelearn.kernels.base import Kernel, as_kernel
 from widelearn.runtime import Array
 
 # What one length can be: a number, one a column, "scale" (read from the fitted rows), or None where there is a default.
@@ -257,6 +257,15 @@ class Matern(Radial):
         if self.length_scale is None:
             raise TypeError("Matern: length_scale must be a number, one for each column, or 'scale', got None.")
         return specs.Matern(self._scale("length_scale", d), self._real("nu"))
+
+
+def settled(kernel: Kernel, x: Any) -> Kernel:
+    """Return a kernel with what it and its parts read of fitted rows (n, d) settled: itself, where that is nothing."""
+    if isinstance(kernel, Radial):
+        return kernel.settled(x)
+    parts = {name: as_kernel(getattr(kernel, name)) for name in ("k1", "k2", "kernel") if hasattr(kernel, name)}
+    found = {name: settled(part, x) for name, part in parts.items()}
+    return kernel if found == parts else type(kernel)(**found)
 
 
 def _variance(x: Any) -> float:

@@ -15,6 +15,7 @@ from widelearn.estimators.units import Units
 from widelearn.kernels import NTK, Kernel, as_kernel
 from widelearn.kernels.empirical import check_one_value
 from widelearn.kernels.operators import fitted_product
+from widelearn.kernels.radial import settled
 from widelearn.ridge.certificate import HOPELESS, SINGLE, blur, complain_of_left_out, fit_error, roundoff
 from widelearn.ridge.dual_path import DualPath
 from widelearn.ridge.kernel_systems import own_kernel_matrix, solve_dual, square
@@ -213,7 +214,7 @@ def kernel_of(kernel: Any, X: Array | None = None) -> Kernel | str:
     if is_precomputed(kernel):
         return "precomputed"
     found: Kernel = clone(as_kernel(kernel, NTK()))
-    return found if X is None else found.settled(X)
+    return found if X is None else settled(found, X)
 
 
 def is_precomputed(kernel: Any) -> bool:

@@ -27,6 +27,7 @@ from widelearn.features.state import refitting, snapshot
 from widelearn.kernels import Kernel, Laplace, as_kernel
 from widelearn.kernels.gradients import check_radial
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
+from widelearn.kernels.radial import settled
 from widelearn.ridge.paths import check_alphas
 from widelearn.runtime import Array, capped, check_memory, one_blas_thread, row_blocks
 
@@ -177,7 +178,7 @@ def learn(draft: Any, rows: Rows) -> None:
         spread = np.sqrt(np.average(np.square(X - mean), axis=0, weights=weight))
         scale = np.where(spread > 10 * np.finfo(X.dtype).eps * np.abs(mean), spread, 1.0)
     Z = ((X - mean) / scale).astype(X.dtype)
-    kernel = kernel.settled(Z)
+    kernel = settled(kernel, Z)
     with one_blas_thread() if len(X) <= FEW_ROWS else nullcontext():
         problem = KernelProblem(kernel, Z, Y, weight, draft.fit_intercept)
         model, penalty, M, root, run = recursion_of(draft, units).learn(problem, order)
