@@ -101,6 +101,16 @@ layer = k.specs.Features(4, "gaussian", 0, neurons)
 wl._core.predict(layer, np.ones((3, 2)), np.ones((4, 1)), np.empty((3, 1)))
 wl._core.mixed_solve(np.eye(3) + 0.1, np.ones((3, 1)), np.ones(3))
 wl._core.shifted_inverses(np.eye(3) + 0.1, np.ones(2), np.ones((3, 1)), np.empty((6, 1)), np.empty((2, 3)))
+for T in (np.float64, np.float32):
+    rows = wl.runtime.sparse_arrays(sp.csr_array(X.astype(T)))
+    wl._core.sparse_product(rows, np.ones((3, 2)), np.empty((12, 2)))
+    wl._core.sparse_transposed(rows, 3, np.ones((12, 2)), np.empty((3, 2)))
+    for spec in (k.specs.Linear(), k.specs.Rbf(1.0)):
+        wl._core.sparse_gram(spec, rows, None, 3, np.empty((12, 12), T))
+        wl._core.sparse_gram(spec, rows, rows, 3, np.empty((12, 12), T))
+        wl._core.sparse_diag(spec, rows, 3, np.empty(12, T))
+    k.RBF()(sp.csr_matrix(X.astype(T))), k.NTK().dot(sp.csr_matrix(X.astype(T)), None, np.ones(12, T))
+    wl.KernelRidge("rbf", 0.1).fit(sp.csr_matrix(X), y).predict(sp.csr_matrix(X))
 wl._core.normals(np.empty((2, 3)), 1, 2); wl._core.philox4x32((1, 2, 3, 4), (5, 6))
 wl._core.set_num_threads(2); wl._core.num_threads(); wl._core.simd(); wl._core.simd_available()
 """

@@ -54,13 +54,13 @@ def test_components_have_a_limit(kind, weights, size):
 def test_the_core_counts_with_care(size):
     formula = specs.Neurons(specs.Activation("relu", 0.0))
     features, few = specs.Features(size, "gaussian", 0, formula), specs.Features(4, "gaussian", 0, formula)
-    out, index = np.empty((6, 4)), np.zeros(7, np.int64)
+    out, index, none = np.empty((6, 4)), np.zeros(7, np.int64), np.empty(0, np.int32)
     calls = [
         lambda: _core.transform(features, X, out),
         lambda: _core.predict(features, X, np.ones((4, 1)), np.empty((6, 1))),
         lambda: _core.feature_weights(few, size, out),
-        lambda: _core.transform_sparse(few, index, index[:0], np.empty(0), size, out),
-        lambda: _core.transform_sparse(features, index, index[:0], np.empty(0), 3, out),
+        lambda: _core.transform_sparse(few, index, none, np.empty(0), size, out),
+        lambda: _core.transform_sparse(features, index, none, np.empty(0), 3, out),
         lambda: _core.gram(specs.Finite(size, specs.Activation("erf", 0.0), 0, True), X, None, np.empty((6, 6))),
         lambda: _core.normals(out, 2**64 + size, 0),
         lambda: _core.normals(out, 0, 2**32 + size),

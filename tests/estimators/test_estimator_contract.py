@@ -75,6 +75,7 @@ TRANSFORMERS = [
     wl.NeuralRepresentation(9, "quadratic", whiten=False),
 ]
 DENSE_MODELS = ("Linearized", "Taylor", "TwoLayer")
+KERNEL_RIDGE = wl.KernelRidge | wl.KernelRidgeCV | wl.KernelRidgeClassifier | wl.KernelRidgeClassifierCV
 DENSE_MAPS = wl.TangentFeatures | wl.NTKFeatures | wl.NystromFeatures | wl.NeuralRepresentation
 EVERY = ESTIMATORS + TRANSFORMERS
 
@@ -148,6 +149,9 @@ def test_tags(estimator):
     tags = get_tags(estimator)
     features = getattr(estimator, "features", estimator)
     kernel_machine = hasattr(estimator, "kernel") and not isinstance(estimator, DENSE_MAPS | wl.FourierFeatures)
+    if isinstance(estimator, KERNEL_RIDGE):
+        # Functions of inner products and distances take sparse rows, centres and kernel matrices do not.
+        kernel_machine = estimator.kernel == "precomputed" or getattr(estimator, "solver", None) == "nystrom"
     dense_only = kernel_machine or type(estimator).__name__.startswith(DENSE_MODELS)
     assert tags.input_tags.sparse != (dense_only or isinstance(features, DENSE_MAPS))
     assert not tags.array_api_support

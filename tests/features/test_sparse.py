@@ -119,4 +119,4 @@ def test_refusals():
         ([0, 0, 1], [0], "elements of out: expected 140, got 70"),
     ):
         with pytest.raises(ValueError, match=message):
-            _core.transform_sparse(spec, np.array(indptr), np.array(indices), ones, 30, out)
+            _core.transform_sparse(spec, np.array(indptr), np.array(indices, np.int32), ones, 30, out)

@@ -20,7 +20,7 @@ from widelearn.kernels import Kernel, specs
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
 from widelearn.kernels.quadrature import values_of
 from widelearn.kernels.rows import DTYPES
-from widelearn.runtime import Array, capped, check_memory, core_blocks, empty, row_blocks
+from widelearn.runtime import Array, capped, check_memory, core_blocks, empty, row_blocks, sparse_arrays
 
 WEIGHTS = StrOptions({"gaussian", "sphere", "orthogonal", "hadamard"})
 # Rows whose mean features serve as origin while moments are summed.
@@ -258,9 +258,7 @@ class ProjectionMap(FeatureMap):
     def _write(self, x: Any, out: Array) -> None:
         if issparse(x):
             csr: Any = x
-            indptr, indices = (np.require(a, np.int64, ["C", "ALIGNED"]) for a in (csr.indptr, csr.indices))
-            values = np.require(csr.data, requirements=["C", "ALIGNED"])
-            _core.transform_sparse(self._spec, indptr, indices, values, csr.shape[1], out)
+            _core.transform_sparse(self._spec, *sparse_arrays(csr), csr.shape[1], out)
         else:
             drawn = self._drawn(x)
             for rows, block in core_blocks(x):

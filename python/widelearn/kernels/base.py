@@ -8,21 +8,18 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from widelearn import _core
 from widelearn.kernels import specs
+from widelearn.kernels.evaluation import Evaluated
 from widelearn.kernels.operators import KernelOperator
-from widelearn.kernels.parameters import Parameters
 from widelearn.kernels.rows import as_pair, as_rows
 from widelearn.runtime import Array, capped, check_memory, empty, one_blas_thread_for, row_blocks
 
-# Rows of K that a kernel outside the core holds at once.
-BLOCK_ROWS = 256
 # Numbers that a function of Python combines in one call, of rows of at least that length: a few hundredths of a second;
 # rows that it compares with themselves.
 CALLED, LONG, DIAGONAL_ROWS = 1 << 26, 64, 64
 
 
-class Kernel(Parameters):
+class Kernel(Evaluated):
     """A positive definite function k(x, x') that knows its parameters and no data.
 
     Subclasses are the kernels; ``k(X, Y)`` evaluates one, ``k1 + k2``, ``k1 * k2`` and ``2.0 * k`` make new ones.
@@ -31,6 +28,12 @@ class Kernel(Parameters):
     -----
     float32 rows give float32 values, everything else is computed in float64; values of equal rows are those of
     :meth:`diag` exactly, and the bits are the same for every number of threads.
+
+    Rows may be a sparse matrix or array of any format where `takes_sparse` is true: for kernels of the core but those
+    of neurons. They stay sparse: inner products cost 2 flops for each pair of values that two rows store in one column,
+    and pairs of near rows, of which differences are taken, as much as they store; beside K no more is held than a copy
+    of what Y stores, a number for each column, and 3 MiB for each thread. Values agree with those of dense rows to
+    rounding. Distances of float64 rows whose squares underflow are refused.
 
     Examples
     --------
@@ -55,23 +58,15 @@ class Kernel(Parameters):
         if "name" in vars(cls) and cls.name is not None:
             Kernel.names[cls.name] = cls
 
-    @property
-    def compiled(self) -> bool:
-        """Whether the compiled core evaluates it."""
-        return True
-
-    def spec(self, d: int) -> specs.Kernel:
-        """Return the kernel of rows with `d` features as the core reads it."""
-        raise TypeError(f"{type(self).__name__} has no compiled form. Call the kernel itself.")
-
     @capped
     def __call__(self, X: ArrayLike, Y: ArrayLike | None = None) -> Array:
         """Return K(X, Y) of shape (n, m), or K(X, X); a one-dimensional argument is one row and its axis is dropped."""
         x, y, keep = as_pair(X, Y)
+        self._check_kind(x)
         each = self.values_per_row(x)
-        shape = (len(x) * each, len(x if y is None else y) * each)
+        shape = (x.shape[0] * each, (x if y is None else y).shape[0] * each)
         check_memory(
-            shape[0] * shape[1] * x.itemsize * (1 if self.compiled else 2),
+            shape[0] * shape[1] * x.dtype.itemsize * (1 if self.compiled else 2),
             f"The kernel matrix of {shape[0]} x {shape[1]} rows",
             "Use k.dot or k.operator, which never form it, random features (FeatureRidge), or fewer rows.",
         )
@@ -88,6 +83,7 @@ class Kernel(Parameters):
     def diag(self, X: ArrayLike) -> Array:
         """Return k(x, x) for every row of `X`, of shape (n,); a scalar for one row."""
         x, single = as_rows(X)
+        self._check_kind(x)
         diag = self._finite_diag(x)
         return diag[0] if single and len(diag) == 1 else diag
 
@@ -95,8 +91,9 @@ class Kernel(Parameters):
     def dot(self, X: ArrayLike, Y: ArrayLike | None, V: ArrayLike) -> Array:
         """Return K(X, Y) @ V for `V` of shape (m,) or (m, t) without forming K; `Y` None means `X`."""
         x, y, keep = as_pair(X, Y)
+        self._check_kind(x)
         each = self.values_per_row(x)
-        n, m = len(x) * each, len(x if y is None else y) * each
+        n, m = x.shape[0] * each, (x if y is None else y).shape[0] * each
         v = np.require(V, x.dtype, ["C", "ALIGNED"])
         if v.ndim not in (1, 2) or len(v) != m:
             raise ValueError(f"V has shape {v.shape}, but K(X, Y) has {m} columns: V must be ({m},) or ({m}, t).")
@@ -106,72 +103,9 @@ class Kernel(Parameters):
         out = self._product(x, y, v.reshape(m, -1), n)
         return (out if v.ndim == 2 else out[:, 0])[slice(None) if keep[0] or each > 1 else 0]
 
-    def _product(self, x: Array, y: Array | None, v: Array, n: int) -> Array:
-        """Return K(x, y) @ v, of shape (n, t)."""
-        t = v.shape[1]
-        check_memory(n * t * x.itemsize, f"The product with {t} columns", "Pass fewer columns or rows at a time.")
-        out = np.zeros((n, t), x.dtype)
-        if v.size:
-            self._dot(x, y, v, out)
-        return out
-
     def operator(self, X: ArrayLike) -> KernelOperator:
         """Return K(X, X) as a linear operator that is never formed."""
         return KernelOperator(self, X)
-
-    def values_per_row(self, X: ArrayLike) -> int:
-        """Return how many values a row has: 1, unless the outputs of a model are told apart."""
-        return 1
-
-    def _check_values(self, x: Array, name: str) -> None:
-        """Refuse rows whose values are not finite."""
-        self._finite_diag(x, name)
-
-    def _finite_diag(self, x: Array, name: str = "X") -> Array:
-        """Return the diagonal; |k(x, y)|² <= k(x, x) k(y, y), so where it is finite every value is."""
-        out = np.empty(len(x) * self.values_per_row(x), x.dtype)
-        self._diag(x, out)
-        self._check_finite(out, name)
-        return out
-
-    def _check_finite(self, diag: Array, name: str) -> None:
-        if not np.isfinite(diag).all():
-            row = int(np.flatnonzero(~np.isfinite(diag))[0])
-            raise ValueError(f"{self!r} overflows {diag.dtype} at row {row} of {name}. Scale {name} down.")
-
-    def _gram(self, x: Array, y: Array | None, out: Array) -> None:
-        if self.compiled:
-            _core.gram(self.spec(x.shape[1]), x, y, out)
-        else:
-            self._own_gram(x, y, out)
-
-    def _diag(self, x: Array, out: Array) -> None:
-        if self.compiled:
-            _core.gram_diag(self.spec(x.shape[1]), x, out)
-        else:
-            self._own_diag(x, out)
-
-    def _dot(self, x: Array, y: Array | None, v: Array, out: Array) -> None:
-        if self.compiled:
-            _core.gram_dot(self.spec(x.shape[1]), x, y, v, out)
-        else:
-            self._own_dot(x, y, v, out)
-
-    # What a kernel that the core does not know does itself; diagonal and products come from rows of K.
-    def _own_gram(self, x: Array, y: Array | None, out: Array) -> None:
-        raise TypeError(f"{type(self).__name__} has neither a compiled form nor values of its own: define _own_gram.")
-
-    def _own_diag(self, x: Array, out: Array) -> None:
-        # Row by row: a block would compute its square to keep its diagonal.
-        for i in range(len(x)):
-            self._gram(x[i : i + 1], None, out[i : i + 1, None])
-
-    def _own_dot(self, x: Array, y: Array | None, v: Array, out: Array) -> None:
-        y = x if y is None else y
-        for block in row_blocks(len(x), BLOCK_ROWS):
-            gram = np.empty((block.stop - block.start, len(y)), x.dtype)
-            self._gram(x[block], y, gram)
-            out[block] = gram @ v
 
     def __add__(self, other: object) -> "Kernel":
         return Sum(self, term(other)) if is_term(other) else NotImplemented
@@ -269,6 +203,11 @@ class Combination(Kernel):
     def compiled(self) -> bool:
         """Whether both parts are in the core."""
         return all(kernel.compiled for kernel in self._parts())
+
+    @property
+    def takes_sparse(self) -> bool:
+        """Whether both parts take sparse rows."""
+        return all(kernel.takes_sparse for kernel in self._parts())
 
     def spec(self, d: int) -> specs.Sum | specs.Product:
         """Return what the core reads."""

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from widelearn.kernels import specs
-from widelearn.kernels.base import BLOCK_ROWS, Kernel
+from widelearn.kernels.base import Kernel
+from widelearn.kernels.evaluation import BLOCK_ROWS
 from widelearn.kernels.recursion import Recursion, Rows
 from widelearn.runtime import Array, row_blocks
 

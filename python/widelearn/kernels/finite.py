@@ -27,6 +27,11 @@ class FiniteKernel(ActivationKernel):
     # Derivative of the activation that is taken.
     _order: ClassVar[int]
 
+    @property
+    def takes_sparse(self) -> bool:
+        """Neurons are made of dense rows."""
+        return False
+
     def spec(self, d: int) -> specs.Finite:
         """Return what the core reads."""
         width, activation = self._integer("width"), activation_spec(self.activation)

@@ -4,9 +4,10 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 from scipy.sparse.linalg import LinearOperator
 
-from widelearn.kernels.rows import as_rows
+from widelearn.kernels.rows import as_pair, as_rows
 from widelearn.runtime import Array, in_range
 
 
@@ -59,7 +60,7 @@ class KernelOperator(LinearOperator):
         if not (callable(kernel) and hasattr(kernel, "diag") and hasattr(kernel, "dot")):
             raise TypeError(f"kernel must be an object of widelearn.kernels.Kernel, got {kernel!r}.")
         x = as_rows(x)[0]
-        super().__init__(x.dtype, (len(x), len(x)))  # type: ignore[call-arg]
+        super().__init__(x.dtype, (x.shape[0], x.shape[0]))  # type: ignore[call-arg]
         self.kernel, self.x = kernel, x
 
     def diag(self) -> Array:
@@ -109,7 +110,12 @@ def fitted_product(kernel: Any, X: Array, rows: Array, V: Array) -> Array:
     # A view: the product of rows with themselves adds up in another order than that with their copy.
     if not kernel.compiled:
         return kernel.dot(X, rows.view(), V)
-    dtype = np.result_type(X, rows, V)
-    x, y, v = (np.require(part, dtype, ["C", "ALIGNED"]) for part in (X, rows, V))
+    dtype = np.result_type(X.dtype, rows.dtype, V.dtype)
+    v = np.require(V, dtype, ["C", "ALIGNED"])
+    if issparse(X) or issparse(rows):
+        x, y, _ = as_pair(X, rows)
+        x, y = x.astype(dtype, copy=False), x.astype(dtype, copy=False) if y is None else y.astype(dtype, copy=False)
+    else:
+        x, y = (np.require(part, dtype, ["C", "ALIGNED"]) for part in (X, rows))
     kernel._check_values(x, "X")
-    return kernel._product(x, y, v, len(x))
+    return kernel._product(x, y, v, x.shape[0])

@@ -4,9 +4,11 @@ from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
+from widelearn.kernels import stored
 from widelearn.runtime import Array
 
 DTYPES = [np.float64, np.float32]
@@ -18,8 +20,11 @@ FEW_NUMBERS = 1 << 17
 def as_rows(X: ArrayLike, name: str = "X") -> tuple[Array, bool]:
     """Return `X` as finite, aligned, native, C-contiguous rows of float32 or float64, and whether it was one row.
 
-    float32 is kept, every other real type becomes float64; a one-dimensional `X` is one row.
+    float32 is kept, every other real type becomes float64; a one-dimensional `X` is one row. Sparse rows are compressed
+    ones in which each column stands once, in order.
     """
+    if issparse(X):
+        return stored.ordered(check_array(X, dtype=DTYPES, accept_sparse="csr", input_name=name)), False
     if is_plain(X) and X.flags.carray:
         return X, False
     single = np.ndim(X) == 1
@@ -70,5 +75,6 @@ def as_pair(X: ArrayLike, Y: ArrayLike | None) -> tuple[Array, Array | None, lis
     y, single_y = as_rows(Y, "Y")
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"X has {x.shape[1]} features, but Y has {y.shape[1]}: both must have as many.")
-    dtype = np.result_type(x, y)
+    x, y = stored.alike(x, y)
+    dtype = np.result_type(x.dtype, y.dtype)
     return x.astype(dtype, copy=False), y.astype(dtype, copy=False), [not single, not single_y]

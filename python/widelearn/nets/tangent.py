@@ -59,6 +59,11 @@ class TangentKernel(Kernel):
     parameters: Any = "Wba"
     _columns_alike = False
 
+    @property
+    def takes_sparse(self) -> bool:
+        """Neurons are made of dense rows."""
+        return False
+
     def spec(self, d: int) -> specs.Kernel:
         """Return what the core reads."""
         if not isinstance(self.net, TwoLayer):

@@ -6,19 +6,20 @@ from typing import Any, Self
 
 import numpy as np
 
-from widelearn.runtime import Array, row_blocks
+from widelearn import _core
+from widelearn.runtime import Array, row_blocks, sparse_arrays
 
 # Values whose squares are held at once.
 SQUARED = 1 << 18
 
 
 def canonical(X: Any) -> Any:
-    """Return compressed rows in float64 whose values have one place each; a copy where they are not so."""
+    """Return compressed rows whose values have one place each, in order; a copy where they are not so."""
     X = X.tocsr()
     if not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()
-    return X.astype(np.float64, copy=False)
+    return X
 
 
 def summed_squares(X: Any, weight: Array) -> Array:
@@ -27,7 +28,7 @@ def summed_squares(X: Any, weight: Array) -> Array:
     for rows in row_blocks(X.shape[0], max(SQUARED * X.shape[0] // max(X.nnz, 1), 1)):
         stored = slice(X.indptr[rows.start], X.indptr[rows.stop])
         factors = np.repeat(weight[rows], np.diff(X.indptr[rows.start : rows.stop + 1]))
-        out += np.bincount(X.indices[stored], X.data[stored] ** 2 * factors, X.shape[1])
+        out += np.bincount(X.indices[stored], np.square(X.data[stored], dtype=np.float64) * factors, X.shape[1])
     return out
 
 
@@ -35,24 +36,41 @@ class CentredRows:
     """The matrix A = S (X - 1 m') of compressed rows X (n, p), a mean m (p,) and roots of weights S (n,)."""
 
     def __init__(self, X: Any, mean: Array, root: Array) -> None:
-        self.X, self.mean, self.root = X, mean, root
+        self.X, self.mean, self.root, self.arrays = X, mean, root, sparse_arrays(X)
         # What is taken from inner products of rows.
-        self.shift, self.square = X @ mean, float(mean @ mean)
+        self.shift, self.square = self.plain(mean[:, None])[:, 0], float(mean @ mean)
+
+    def plain(self, C: Array) -> Array:
+        """Return X C, of coefficients (p, t)."""
+        out = np.empty((self.X.shape[0], C.shape[1]))
+        _core.sparse_product(self.arrays, np.ascontiguousarray(C), out)
+        return out
+
+    def plain_turned(self, R: Array) -> Array:
+        """Return X'R, of rows (n, t)."""
+        out = np.empty((self.X.shape[1], R.shape[1]))
+        _core.sparse_transposed(self.arrays, self.X.shape[1], np.ascontiguousarray(R), out)
+        return out
 
     def times(self, C: Array) -> Array:
         """Return A C, of coefficients (p, t)."""
-        return np.asarray(self.X @ C - self.mean @ C) * self.root[:, None]
+        out = self.plain(C)
+        out -= self.mean @ C
+        out *= self.root[:, None]
+        return out
 
     def turned(self, R: Array) -> Array:
         """Return A'R, of rows (n, t)."""
         R = R * self.root[:, None]
-        return np.asarray(self.X.T @ R) - np.outer(self.mean, R.sum(axis=0))
+        out = self.plain_turned(R)
+        out -= np.outer(self.mean, R.sum(axis=0))
+        return out
 
     def inner(self, R: Array) -> Array:
         """Return A A'R, of rows (n, t)."""
         R = R * self.root[:, None]
         sums = R.sum(axis=0)
-        out = np.asarray(self.X @ (self.X.T @ R))
+        out = self.plain(self.plain_turned(R))
         out -= np.outer(self.shift, sums)
         out -= self.shift @ R - self.square * sums
         out *= self.root[:, None]
@@ -66,6 +84,6 @@ class CentredRows:
 
     def gram(self) -> Array:
         """Return A'A where m is the weighted mean, or zero."""
-        X = self.X.copy()
+        X = self.X.astype(np.float64)
         X.data *= np.repeat(self.root, np.diff(X.indptr))
         return np.asarray((X.T @ X).toarray()) - float(self.root @ self.root) * np.outer(self.mean, self.mean)

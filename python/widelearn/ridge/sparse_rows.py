@@ -131,7 +131,7 @@ class StoredSparseRows:
     """Sparse rows as features of which there are more than rows: their inner products, and sums of them."""
 
     def __init__(self, X: Any) -> None:
-        self.X, self.dtype = canonical(X), np.dtype(np.float64)
+        self.X, self.dtype = canonical(X).astype(np.float64, copy=False), np.dtype(np.float64)
 
     def gram(self, dtype: np.dtype[np.floating]) -> Array:
         """Return the inner products in float64."""

@@ -60,3 +60,11 @@ def core_blocks(x: Array, size: int = 4096) -> Iterator[tuple[slice, Array]]:
     ready = x.flags.c_contiguous and x.flags.aligned
     for rows in row_blocks(len(x), len(x) if ready else size):
         yield rows, np.require(x[rows], requirements=["C", "ALIGNED"])
+
+
+def sparse_arrays(X: Any) -> tuple[Array, Array, Array]:
+    """Return where compressed sparse rows begin and end, their columns and their values, as the core reads them."""
+    # The core refuses more than 2³¹ columns before it looks at one.
+    parts = (np.asarray(X.indptr, np.int64), np.asarray(X.indices, np.int32), X.data)
+    indptr, indices, values = (np.require(part, requirements=["C", "ALIGNED"]) for part in parts)
+    return indptr, indices, values

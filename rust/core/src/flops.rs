@@ -35,6 +35,16 @@ pub fn sparse_features(stored: usize, p: usize, values: usize) -> f64 {
     2.0 * stored as f64 * p as f64 + 20.0 * values as f64
 }
 
+/// So many stored values times `t` columns, `out` numbers in all.
+pub fn sparse_product(stored: usize, t: usize, out: usize) -> f64 {
+    2.0 * stored as f64 * t as f64 + out as f64
+}
+
+/// Values of a kernel of sparse rows of length `d`: pairs of stored values in one column, and a formula each.
+pub fn sparse_kernel((stored, others): (usize, usize), values: usize, d: usize) -> f64 {
+    2.0 * stored as f64 * others as f64 / d.max(1) as f64 + 40.0 * values as f64
+}
+
 /// Features of `n` rows, `p` a row, times `t` columns.
 pub fn predict((n, d): (usize, usize), (p, t): (usize, usize)) -> f64 {
     n as f64 * p as f64 * (2.0 * d as f64 + 20.0 + 2.0 * t as f64)

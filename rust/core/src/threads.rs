@@ -76,6 +76,11 @@ impl<'a> Context<'a> {
         Self { threads: 1, ..*self }
     }
 
+    /// How many threads share the work.
+    pub(crate) fn width(&self) -> usize {
+        self.threads
+    }
+
     /// The flag that asks to stop.
     pub(crate) fn stop(&self) -> &'a AtomicBool {
         self.stop

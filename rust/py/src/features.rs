@@ -4,6 +4,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use widelearn_core::error::Result;
 use widelearn_core::features::{FeatureMap, Features, Formula, Weights};
+use widelearn_core::matrix::Sparse;
 use widelearn_core::threads::Context;
 use widelearn_core::{flops, gram};
 
@@ -200,9 +201,9 @@ pub(crate) fn transform_sparse(
 ) -> PyResult<()> {
     let d = d.0;
     by_type!(values, T => {
-        views!(Vector<i64>: indptr, indices; Vector<T>: values; MatrixMut<T>: out);
+        views!(Vector<i64>: indptr; Vector<i32>: indices; Vector<T>: values; MatrixMut<T>: out);
         call(py, flops::sparse_features(values.len(), features.0.n_components, out.len()), |context| {
-            gram::transform_sparse(context, &features.0, gram::Sparse::new(indptr, indices, values, d)?, out)
+            gram::transform_sparse(context, &features.0, Sparse::new(indptr, indices, values, d)?, out)
         })
     })
 }

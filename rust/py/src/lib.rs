@@ -14,6 +14,7 @@ mod nets;
 mod random;
 mod running;
 mod solve;
+mod sparse;
 mod threads;
 
 /// The compiled core of widelearn.
@@ -47,6 +48,8 @@ mod _core {
     use crate::random::{normals, philox4x32};
     #[pymodule_export]
     use crate::solve::{cholesky, cholesky_solve, extend_factor, inverse_diagonal, mixed_solve, shifted_inverses};
+    #[pymodule_export]
+    use crate::sparse::{sparse_diag, sparse_gram, sparse_product, sparse_transposed};
     #[pymodule_export]
     use crate::threads::{num_threads, set_num_threads, simd, simd_available};
 

@@ -33,7 +33,8 @@ def worth_keeping(problem: KernelProblem, made: float | None = None) -> bool:
     New pages cost some systems more than the values that fill them: what a large matrix takes at worst is reckoned
     with, and few iterations. `made` is that rate, where it is known.
     """
-    n, kernel, dtype = len(problem.X), problem.kernel, kept_type(len(problem.X), problem.X.dtype)
+    n, kernel = problem.X.shape[0], problem.kernel
+    dtype = kept_type(n, problem.X.dtype)
     if dtype is None or n * n * dtype.itemsize <= LARGE or not isinstance(kernel, Kernel):
         return dtype is not None
     made = entry_seconds(kernel, problem) if made is None else made
@@ -42,7 +43,7 @@ def worth_keeping(problem: KernelProblem, made: float | None = None) -> bool:
 
 def announce(problem: KernelProblem, solver: str, max_iter: int) -> None:
     """Warn, before the work, of a fit that will take long."""
-    n, kernel = len(problem.X), problem.kernel
+    n, kernel = problem.X.shape[0], problem.kernel
     if n <= MANY_ROWS or not isinstance(kernel, Kernel):
         return
     factorable = fits(problem.X)
@@ -73,12 +74,12 @@ def entry_seconds(kernel: Kernel, problem: KernelProblem) -> float:
     """
     X, took = problem.X, 0.0
     for count in (FEW, MORE):
-        rows = X[np.linspace(0, len(X) - 1, min(count, len(X))).astype(np.intp)]
-        V = np.ones((len(rows), problem.Y.shape[1] + problem.fit_intercept), X.dtype)
+        rows = X[np.linspace(0, X.shape[0] - 1, min(count, X.shape[0])).astype(np.intp)]
+        V = np.ones((rows.shape[0], problem.Y.shape[1] + problem.fit_intercept), X.dtype)
         took = least_seconds(partial(kernel.operator(rows).__matmul__, V))
-        if took > QUICK or len(rows) == len(X):
+        if took > QUICK or rows.shape[0] == X.shape[0]:
             break
-    return took / len(rows) ** 2
+    return took / rows.shape[0] ** 2
 
 
 def product_seconds() -> float:

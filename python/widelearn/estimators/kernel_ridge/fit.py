@@ -43,7 +43,7 @@ def predicted(fitted: Any, X: Any) -> Array:
         from widelearn.distributed import by_rows
 
         return by_rows(fitted, "_values", X, len(fitted._model.solution.offset))
-    return fitted._model.values(new_rows(fitted, X))
+    return fitted._model.values(new_rows(fitted, X, accept_sparse=fitted._accept_sparse))
 
 
 class BaseKernelRidge(DefaultObjects, BaseEstimator):
@@ -59,7 +59,6 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
     _by_blocks: Any
     _values = predicted
     _in_doubles = True
-    _accept_sparse = False
     kernel: Any
 
     @checks_parameters()
@@ -83,6 +82,18 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
         return vars(self)["dual_coef_"].ndim == 1
 
     @property
+    def _accept_sparse(self) -> str | bool:
+        """What validation says to sparse rows: kernels of neurons, functions and centres take dense ones."""
+        if getattr(self, "solver", None) == "nystrom":
+            return False
+        try:
+            kernels = kernels_of(self.kernel)
+        except (TypeError, ValueError):
+            # What is no kernel is refused by the fit.
+            return False
+        return "csr" if all(isinstance(one, Kernel) and one.takes_sparse for one in kernels) else False
+
+    @property
     def _posterior(self) -> Posterior:
         """The Gaussian process whose mean is predicted."""
         found = vars(self)["_model"].posterior
@@ -93,6 +104,7 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.pairwise = is_precomputed(self.kernel)
+        tags.input_tags.sparse = bool(self._accept_sparse)
         return tags
 
 

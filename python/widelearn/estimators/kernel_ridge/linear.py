@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
 from widelearn.estimators.choice import Choice
 from widelearn.estimators.feature_ridge.model import fitted_ridge
@@ -21,7 +22,8 @@ SINGLE_BLUR, BLOCK_ROWS = 1e-7, 4096
 
 def by_columns(problem: KernelProblem, alphas: Array) -> bool:
     """Whether rounding of a linear kernel's matrix would show beside the smallest penalty."""
-    if type(problem.kernel) is not Linear:
+    # Sums over the columns of sparse rows about their mean would make those dense.
+    if type(problem.kernel) is not Linear or issparse(problem.X):
         return False
     single = problem.X.dtype == np.float32
     moved = blur(problem.diagonal(), problem.weight, roundoff(problem.X.dtype))

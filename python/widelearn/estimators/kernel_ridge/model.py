@@ -63,7 +63,10 @@ class KernelModel:
         if self.columns is not None:
             return self.columns.values(X)
         dual, offset = self.solution.coef, self.solution.offset
-        exact, dtype = X.astype(np.result_type(X, dual), copy=False), np.result_type(X, self.dtype or dual)
+        exact, dtype = (
+            X.astype(np.result_type(X.dtype, dual.dtype), copy=False),
+            np.result_type(X.dtype, self.dtype or dual.dtype),
+        )
         if isinstance(self.kernel, Kernel) and self.rows is not None:
             values = fitted_product(self.kernel, exact, self.rows, dual) + offset
         else:
@@ -115,11 +118,11 @@ class KernelProblem:
             found = None if self.inverses is not None else self._in_single(alpha, K)
             if found is not None:
                 return self.model(found)
-            K, need = None, 8 * len(self.X) ** 2
+            K, need = None, 8 * self.X.shape[0] ** 2
             if need > available_memory()[0]:
                 warn(
-                    f"The kernel matrix of {len(self.X)} rows in float64, {need} bytes, does not fit into memory: this"
-                    " fit in float32 loses digits. Raise alpha, or take solver='pcg' or 'nystrom'.",
+                    f"The kernel matrix of {self.X.shape[0]} rows in float64, {need} bytes, does not fit into memory:"
+                    " this fit in float32 loses digits. Raise alpha, or take solver='pcg' or 'nystrom'.",
                     LinAlgWarning,
                 )
                 K = self.matrix(np.float32)
@@ -224,4 +227,4 @@ def is_precomputed(kernel: Any) -> bool:
 
 def fits(X: Array) -> bool:
     """Whether a kernel matrix of all rows, and its factor, fit into memory."""
-    return has_room(len(X) ** 2 * X.itemsize)
+    return has_room(X.shape[0] ** 2 * X.dtype.itemsize)

@@ -84,7 +84,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, GaussianProcess, BaseKernelR
         With `store_loo`, y_i - f_-i(x_i), f_-i fitted to the other rows; NaN for rows of weight zero.
     kernel_ : Kernel or str
         The kernel used.
-    X_fit_ : ndarray of shape (n, d)
+    X_fit_ : ndarray or sparse array of shape (n, d)
         The rows that were fitted, or the centres among them; not there for a precomputed kernel.
     n_features_in_ : int
         Number of features, d; n for a precomputed kernel.
@@ -123,6 +123,12 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, GaussianProcess, BaseKernelR
     n² products, times d where the matrix is not kept; "nystrom" with M centres: 2 n M² flops and M² numbers beside a
     low-rank factor), predicting m rows 2 m n d flops and no matrix. The bits of what "cholesky" gives are the same for
     every number of threads.
+
+    Sparse rows stay sparse, with kernels that are functions of inner products and distances (`takes_sparse`) and every
+    solver but "nystrom": no more is held than the matrix, what the solver takes, and a few copies of what rows store.
+    The fit is that of dense rows, to rounding; a linear kernel's matrix is then never replaced by columns. Kernels of
+    neurons and functions, and "nystrom", refuse sparse rows with TypeError: pass ``X.toarray()``, or take
+    :class:`FeatureRidge` with random features or "passthrough".
 
     float64 matrices of 1,500 rows and more are factored in float32 where alpha is well above its rounding errors and
     another n² / 2 numbers fit into memory; conjugate gradients on the matrix itself then bring the residual to what a

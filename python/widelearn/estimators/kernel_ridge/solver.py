@@ -60,7 +60,7 @@ class Solver:
         if self.solver != "pcg" and by_columns(problem, alpha):
             return LinearProblem(problem, path=False).chosen(alpha)
         announce(problem, self.solver, self.max_iter)
-        few = len(problem.X) < FEW_ROWS or problem.inverses is not None
+        few = problem.X.shape[0] < FEW_ROWS or problem.inverses is not None
         if self.solver == "cholesky" or (self.solver == "auto" and few and fits(problem.X)):
             return problem.factored(alpha)
         return self._iterated(problem, alpha)

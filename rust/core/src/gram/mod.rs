@@ -7,6 +7,8 @@ mod moments;
 mod product;
 mod right;
 mod sparse;
+mod sparse_matrix;
+mod sparse_product;
 mod wide;
 mod write;
 
@@ -15,5 +17,7 @@ pub use features::weights;
 pub use inner::inner_products;
 pub use moments::{Moments, moments};
 pub use product::{predict, product};
-pub use sparse::{Sparse, transform_sparse};
+pub use sparse::transform_sparse;
+pub use sparse_matrix::{sparse_diagonal, sparse_matrix};
+pub use sparse_product::{sparse_product, sparse_transposed};
 pub use wide::{kernel_diagonal, kernel_matrix, kernel_product};

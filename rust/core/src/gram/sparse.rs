@@ -1,9 +1,9 @@
 //! Features of sparse rows: what is zero costs nothing.
 
 use super::assemble::transform;
-use crate::error::{Error, MAX_EXTENT, Result, fits, within};
+use crate::error::{Result, fits};
 use crate::features::{FeatureMap, Features, Formula, Projection, Weights};
-use crate::matrix::Rows;
+use crate::matrix::{Rows, Sparse};
 use crate::memory::{Buffer, alloc, size};
 use crate::real::Real;
 use crate::simd::{Job, dispatch};
@@ -15,48 +15,6 @@ const BYTES: usize = 64 << 20;
 const PENALTY: usize = 6;
 /// Rows taken by one task.
 const ROWS: usize = 16;
-
-/// Rows in compressed form: those of row `i` are `indptr[i] .. indptr[i + 1]`.
-#[derive(Debug, Clone, Copy)]
-pub struct Sparse<'a, T> {
-    /// Where rows begin and end.
-    pub indptr: &'a [i64],
-    /// Columns.
-    pub indices: &'a [i64],
-    /// Values; those of the same place add up.
-    pub values: &'a [T],
-    /// Length of a row.
-    pub d: usize,
-}
-
-impl<'a, T: Real> Sparse<'a, T> {
-    /// Check that every index is where it may be.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`], [`Error::Shape`].
-    pub fn new(indptr: &'a [i64], indices: &'a [i64], values: &'a [T], d: usize) -> Result<Self> {
-        within("columns of sparse rows", d, MAX_EXTENT)?;
-        fits("indices of sparse rows", values.len(), indices.len())?;
-        let rising = indptr.windows(2).all(|w| w[0] <= w[1]);
-        let ends = indptr.first() == Some(&0) && indptr.last().is_some_and(|&n| n as usize == values.len());
-        if !(rising && ends) {
-            return Err(Error::Invalid(format!("indptr must rise from 0 to {}", values.len())));
-        }
-        match indices.iter().find(|&&k| k < 0 || k as usize >= d) {
-            Some(k) => Err(Error::Invalid(format!("column {k} is not one of {d}"))),
-            None => Ok(Self { indptr, indices, values, d }),
-        }
-    }
-
-    fn n(&self) -> usize {
-        self.indptr.len() - 1
-    }
-
-    fn row(&self, i: usize) -> (&'a [i64], &'a [T]) {
-        let part = self.indptr[i] as usize..self.indptr[i + 1] as usize;
-        (&self.indices[part.clone()], &self.values[part])
-    }
-}
 
 /// The feature matrix of sparse rows, n x p, row-major.
 ///
@@ -134,7 +92,7 @@ fn densely<T: Real>(context: &Context<'_>, features: &Features, x: Sparse<'_, T>
 
 /// `sums[j] = sum_k x_k w_jk` over the stored values of a row; the weights have one row for each column of x.
 struct Project<'a, T> {
-    indices: &'a [i64],
+    indices: &'a [i32],
     values: &'a [T],
     weights: &'a [T],
     sums: &'a mut [T],

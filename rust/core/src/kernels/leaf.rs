@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::bits::Bits;
-pub(super) use super::geometry::Input;
+pub(super) use super::geometry::{Input, Known};
 use crate::error::Result;
 use crate::matrix::{Packed, Rows, TILE};
 use crate::memory::Buffer;
@@ -29,6 +29,10 @@ pub(super) trait Leaf<T: Real>: Send + Sync {
     /// Those values.
     fn neurons(&self, _context: &Context<'_>, _rows: Rows<'_, T>) -> Result<Option<Neurons<T>>> {
         Ok(None)
+    }
+    /// Whether [`Self::evaluate`] may look at two rows of which this is known.
+    fn looks(&self, of: &Known<T>) -> bool {
+        self.input().looks(of)
     }
     fn evaluate(&self, level: Level, tile: Tile<'_, T>);
 }

@@ -13,6 +13,7 @@ mod plan;
 mod radial;
 mod scaling;
 
+pub(crate) use geometry::Known;
 pub use layer::Layer;
 pub use plan::Plan;
 pub(crate) use scaling::times_power;

@@ -5,7 +5,7 @@ use super::dot::{Constant, Linear, Polynomial, Powers};
 use super::finite::Finite;
 use super::leaf::Leaf;
 use super::radial::{Laplace, Manhattan, Matern, Rbf};
-use super::{Kernel, Network, network};
+use super::{Kernel, Known, Network, network};
 use crate::error::Result;
 use crate::real::Real;
 use crate::threads::Context;
@@ -47,6 +47,16 @@ impl<T: Real> Plan<T> {
     pub(crate) fn strict(mut self) -> Self {
         self.strict = true;
         self
+    }
+
+    /// Whether values of all pairs take more of rows than inner products and norms.
+    pub(crate) fn needs_rows(&self) -> bool {
+        self.leaves.iter().any(|leaf| leaf.depth() > 0)
+    }
+
+    /// Whether a tile may look at two rows of which this is known.
+    pub(crate) fn looks(&self, of: &Known<T>) -> bool {
+        self.leaves.iter().any(|leaf| leaf.looks(of))
     }
 
     fn push(&mut self, context: &Context<'_>, kernel: &Kernel, d: usize) -> Result<()> {

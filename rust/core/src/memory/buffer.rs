@@ -111,6 +111,8 @@ unsafe impl Number for f32 {}
 unsafe impl Number for f64 {}
 // SAFETY: as above.
 unsafe impl Number for u64 {}
+// SAFETY: as above.
+unsafe impl Number for u32 {}
 
 /// A buffer of `len` zeros whose allocation may fail without ending the process.
 ///

@@ -99,7 +99,7 @@ pub(crate) fn between<T: Real, const FMA: bool>(x: &[T], y: &[T], h: T) -> T {
 
 /// Above this an error of a few eps in the cosine moves the angle by less than 1e-14 (float32: 1e-6).
 #[inline(always)]
-fn near<T: Real>() -> T {
+pub(super) fn near<T: Real>() -> T {
     T::from_f64(if size_of::<T>() == 4 { 5e-2 } else { 5e-3 })
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Manhattans<'a, T>(pub(crate) &'a mut [T], pub(crate) Edges<'a,
 
 /// Below this share of the squared norms a squared distance is recomputed from the difference.
 #[inline(always)]
-fn near<T: Real>() -> T {
+pub(super) fn near<T: Real>() -> T {
     T::from_f64(if size_of::<T>() == 4 { 1e-1 } else { 1e-2 })
 }
 

@@ -23,7 +23,34 @@ pub(super) enum Input {
     Chord,
 }
 
+/// What is known of two rows without looking at them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known<T> {
+    /// Their inner product.
+    pub(crate) inner: T,
+    /// Their squared norms.
+    pub(crate) norms: (T, T),
+    /// The inverses of their norms, 0 for rows of zeros.
+    pub(crate) inverse: (T, T),
+}
+
+/// Pairs are looked at from so many times the bound on, below which a tile looks at them: rounding may not decide it.
+const MARGIN: f64 = 1.02;
+
 impl Input {
+    /// Whether a tile of such pairs may look at the rows themselves.
+    pub(super) fn looks<T: Real>(self, of: &Known<T>) -> bool {
+        let (margin, sum) = (T::from_f64(MARGIN), of.norms.0 + of.norms.1);
+        let apart = |inner: T| sum - (inner + inner) < margin * distance::near::<T>() * sum;
+        match self {
+            Self::Nothing | Self::Inner => false,
+            Self::Manhattan => true,
+            Self::Distance => apart(of.inner),
+            Self::Chord => apart(of.inner.abs()),
+            Self::Angle => T::ONE - (of.inner * (of.inverse.0 * of.inverse.1)).abs() < margin * angle::near::<T>(),
+        }
+    }
+
     /// Whether it is one and the same for all rows with themselves.
     pub(super) fn is_difference(self) -> bool {
         matches!(self, Self::Nothing | Self::Distance | Self::Manhattan)

@@ -4,7 +4,7 @@ use super::law::{LANES, Law, Lot, MAX_NUMBERS, Pairs};
 use crate::error::Result;
 use crate::kernels::Network;
 use crate::kernels::geometry::angle::{between, decode, encode, mixed};
-use crate::kernels::leaf::{Input, Leaf, Tile};
+use crate::kernels::leaf::{Input, Known, Leaf, Tile};
 use crate::matrix::Rows;
 use crate::memory::{Buffer, alloc, size};
 use crate::real::Real;
@@ -82,6 +82,16 @@ impl<T: Real, L: Law<T>> Leaf<T> for Deep<T, L> {
             }
         }
         Ok(out)
+    }
+
+    fn looks(&self, of: &Known<T>) -> bool {
+        if self.input().looks(of) || !(L::SHARP && self.depth > 1) {
+            return self.input().looks(of);
+        }
+        // The rows with the bias as one more coordinate; a tile looks at cosines above .95.
+        let more = self.bias / self.first;
+        let size = (of.norms.0 + more).sqrt() * (of.norms.1 + more).sqrt();
+        of.inner + more >= T::from_f64(0.94) * size
     }
 
     fn evaluate(&self, level: Level, tile: Tile<'_, T>) {
