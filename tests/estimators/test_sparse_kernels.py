@@ -105,8 +105,11 @@ def test_what_would_make_rows_dense_is_refused():
 
 def test_no_row_is_made_dense(monkeypatch):
     # 700 dense rows take 5.6 GB.
-    X = sparse.random(700, 1_000_000, 5e-5, "csr", random_state=0)
-    y = np.random.default_rng(0).integers(0, 2, 700)
+    rng = np.random.default_rng(0)
+    X = sparse.csr_array(
+        (rng.random(35_000), rng.integers(0, 1_000_000, 35_000), np.arange(701) * 50), (700, 1_000_000)
+    )
+    y = rng.integers(0, 2, 700)
     monkeypatch.setenv("WIDELEARN_MAX_MEMORY", "120M")
     for model in (
         wl.KernelRidgeClassifier(kernels.RBF(gamma=0.5), alpha=0.1),
