@@ -86,12 +86,13 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
         """What validation says to sparse rows: kernels of neurons, functions and centres take dense ones."""
         if getattr(self, "solver", None) == "nystrom":
             return False
+        kernels = self.kernel if isinstance(self.kernel, list | tuple) else [self.kernel]
         try:
-            kernels = kernels_of(self.kernel)
+            takes = all(not is_precomputed(one) and as_kernel(one, NTK()).takes_sparse for one in kernels)
         except (TypeError, ValueError):
             # What is no kernel is refused by the fit.
             return False
-        return "csr" if all(isinstance(one, Kernel) and one.takes_sparse for one in kernels) else False
+        return "csr" if takes else False
 
     @property
     def _posterior(self) -> Posterior:
