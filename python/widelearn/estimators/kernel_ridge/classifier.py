@@ -82,7 +82,7 @@ class KernelRidgeClassifier(SignClassifier, BaseKernelRidge):
         Residual of the whole system, relative to the targets; the largest over targets.
     kernel_ : Kernel or str
         The kernel used.
-    X_fit_ : ndarray of shape (n, d)
+    X_fit_ : ndarray or sparse array of shape (n, d)
         The rows that were fitted, or the centres among them; not there for a precomputed kernel.
     n_features_in_ : int
         Number of features, d; n for a precomputed kernel.

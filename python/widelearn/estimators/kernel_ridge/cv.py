@@ -78,7 +78,7 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseKernelRidg
         Iterations; 1 for direct solvers.
     residual_ : float
         Residual of the whole system, relative to the targets; the largest over targets.
-    X_fit_ : ndarray of shape (n, d)
+    X_fit_ : ndarray or sparse array of shape (n, d)
         The rows that were fitted, or the centres among them; not there for a precomputed kernel.
     n_features_in_ : int
         Number of features, d; n for a precomputed kernel.
@@ -201,7 +201,7 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
         Iterations; 1 for direct solvers.
     residual_ : float
         Residual of the whole system, relative to the targets; the largest over targets.
-    X_fit_ : ndarray of shape (n, d)
+    X_fit_ : ndarray or sparse array of shape (n, d)
         The rows that were fitted, or the centres among them; not there for a precomputed kernel.
     n_features_in_ : int
         Number of features, d; n for a precomputed kernel.
