@@ -187,3 +187,11 @@ def test_variants_are_ours(model):
     X, new, targets, _ = table()
     for dtype in (np.float64, np.float32):
         check(model.fit(X.astype(dtype), targets["flat"]), X, new.astype(dtype))
+
+
+def test_classifiers_of_leaves_have_probabilities():
+    X, new, _, labels = table()
+    for y in (labels["texts"], labels["two"], labels["multilabel"]):
+        model = wl.RecursiveFeatureMachineClassifier(n_iter=1, leaf_size=30, random_state=0).fit(X, y)
+        assert len(model.leaf_starts_) > 3
+        check(model, X, new)

@@ -2,6 +2,7 @@
 
 import json
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -239,6 +240,11 @@ def test_without_onnx_the_remedy_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ImportError, match=r"pip install 'widelearn\[onnx\]'"):
         wl.to_onnx(model)
+
+
+def test_onnx_loads_with_the_first_export():
+    code = "import sys, widelearn; print([name for name in sys.modules if name in ('onnx', 'sklearn.preprocessing')])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 
 def test_the_example_serves(monkeypatch, capsys):
