@@ -42,6 +42,16 @@ def test_products_are_those_of_the_dense_matrix(seed):
     np.testing.assert_allclose(summed_squares(rows.X, weight) - weight.sum() * rows.mean**2, squares, **close)
 
 
+@pytest.mark.parametrize(("stored_pair", "pairs", "dense"), [(1e-9, 400, 1), (1e-9, 1 << 25, 1), (1e9, 1, 5000)])
+def test_products_of_columns_are_taken_in_parts(stored_pair, pairs, dense, monkeypatch):
+    for name, value in (("STORED_PAIR", stored_pair), ("PAIRS", pairs), ("DENSE", dense)):
+        monkeypatch.setattr(f"widelearn.ridge.centred_rows.{name}", value)
+    rows, A, _ = problem(np.random.default_rng(5), 130, 60)
+    before = rows.X.data.copy()
+    np.testing.assert_allclose(rows.gram(), A.T @ A, rtol=0, atol=3e-12)
+    np.testing.assert_array_equal(rows.X.data, before)
+
+
 def test_the_preconditioner_inverts_what_it_says():
     rows, A, squares = problem(np.random.default_rng(0), 300, 500)
     alpha = 0.1

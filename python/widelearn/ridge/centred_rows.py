@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from widelearn import _core
 from widelearn.runtime import Array, row_blocks, sparse_arrays
 
 # Values whose squares are held at once.
 SQUARED = 1 << 18
+# What the product of a pair of stored values costs beside one of dense rows; such pairs that are taken at once, and
+# numbers that are made dense at once.
+STORED_PAIR, PAIRS, DENSE = 128.0, 1 << 25, 1 << 20
 
 
 def canonical(X: Any) -> Any:
@@ -84,6 +88,20 @@ class CentredRows:
 
     def gram(self) -> Array:
         """Return A'A where m is the weighted mean, or zero."""
-        X = self.X.astype(np.float64)
-        X.data *= np.repeat(self.root, np.diff(X.indptr))
-        return np.asarray((X.T @ X).toarray()) - float(self.root @ self.root) * np.outer(self.mean, self.mean)
+        n, h = self.X.shape
+        pairs = float(np.square(np.diff(self.X.indptr), dtype=np.float64).sum())
+        # Pairs of stored values cost so many times those of dense rows.
+        few = pairs * STORED_PAIR <= float(n) * h * h
+        step = max(int(n * PAIRS / max(pairs, 1.0)), 1) if few else max(DENSE // h, 1)
+        out = np.zeros((h, h))
+        for rows in row_blocks(n, step):
+            part = self.X[rows].astype(np.float64, copy=False)
+            scale = self.root[rows]
+            if few:
+                scaled = csr_array(part)
+                scaled.data = scaled.data * np.repeat(scale, np.diff(part.indptr))
+                out += (scaled.T @ scaled).toarray()
+            else:
+                dense = part.toarray() * scale[:, None]
+                out += dense.T @ dense
+        return out - float(self.root @ self.root) * np.outer(self.mean, self.mean)

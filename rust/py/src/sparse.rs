@@ -42,7 +42,7 @@ pub(crate) fn sparse_transposed(
     by_type!(values, T => {
         views!(Vector<i64>: indptr; Vector<i32>: indices; Vector<T>: values; Matrix<f64>: v; MatrixMut<f64>: out);
         call(py, flops::sparse_product(values.len(), v.d, out.len()), |context| {
-            core::sparse_transposed(context, Sparse::ordered(indptr, indices, values, d.0)?, v, out)
+            core::sparse_transposed(context, Sparse::new(indptr, indices, values, d.0)?, v, out)
         })
     })
 }

@@ -47,10 +47,10 @@ pub fn sparse_product<T: Real>(
 }
 
 /// `out = x' v`, `v` of n x t and `out` of d x t. Each column is summed from the first row to the last, or in a few parts
-/// of the rows, cut by the shapes alone.
+/// of the rows, cut by the shapes alone; then columns may stand in any order.
 ///
 /// # Errors
-/// As [`sparse_product`], memory.
+/// As [`sparse_product`], memory, columns that do not rise.
 ///
 /// # Cost
 /// As [`sparse_product`]; memory: 16 MiB.
@@ -104,6 +104,7 @@ fn in_parts<T: Real>(
 /// Sum some of the columns in each task.
 fn by_columns<T: Real>(context: &Context<'_>, x: Sparse<'_, T>, v: Rows<'_, f64>, out: &mut [f64]) -> Result<()> {
     let t = v.d;
+    x.check_order()?;
     // Columns are cut by the number of threads, which no column's sum knows.
     let cuts = x.cuts(context.width());
     let (mut parts, mut rest) = (Vec::new(), out);

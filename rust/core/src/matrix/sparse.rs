@@ -44,13 +44,22 @@ impl<'a, T: Real> Sparse<'a, T> {
     /// [`Error::Invalid`], [`Error::Shape`].
     pub fn ordered(indptr: &'a [i64], indices: &'a [i32], values: &'a [T], d: usize) -> Result<Self> {
         let rows = Self::new(indptr, indices, values, d)?;
+        rows.check_order().map(|()| rows)
+    }
+
+    /// An error unless the columns of every row rise.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`].
+    pub(crate) fn check_order(&self) -> Result<()> {
+        let Self { indptr, indices, .. } = *self;
         let falls: usize = indices.iter().zip(indices.iter().skip(1)).map(|(a, b)| usize::from(a >= b)).sum();
-        let starts = (0..rows.n()).filter(|&i| !rows.row(i).0.is_empty()).map(|i| indptr[i] as usize);
+        let starts = (0..self.n()).filter(|&i| !self.row(i).0.is_empty()).map(|i| indptr[i] as usize);
         let between = starts.filter(|&at| at > 0 && indices[at - 1] >= indices[at]).count();
         if falls == between {
-            return Ok(rows);
+            return Ok(());
         }
-        let row = (0..rows.n()).find(|&i| rows.row(i).0.windows(2).any(|w| w[0] >= w[1])).unwrap_or(0);
+        let row = (0..self.n()).find(|&i| self.row(i).0.windows(2).any(|w| w[0] >= w[1])).unwrap_or(0);
         Err(Error::Invalid(format!("columns of row {row} do not rise; call sum_duplicates() of the rows first")))
     }
 
