@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from onnx import helper
 from onnx.reference import ReferenceEvaluator
-from scipy import special
+from scipy import sparse, special
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
@@ -85,6 +85,15 @@ def test_features_far_from_zero_keep_their_digits():
     model = wl.FeatureRidge("passthrough", 1e-6).fit(X + 1e6, y)
     assert model._model.center is not None
     check_numbers(model, X + 1e6, "predict")
+
+
+@pytest.mark.parametrize("kernel", [RBF("scale"), NTK(depth=2)], ids=str)
+def test_models_of_sparse_rows_take_dense_ones(kernel):
+    X = sparse.random_array((40, 10), density=0.3, rng=np.random.default_rng(0), format="csr")
+    y = np.random.default_rng(1).standard_normal(40)
+    check_numbers(wl.KernelRidge(kernel).fit(X, y), X.toarray(), "predict")
+    model = wl.KernelRidgeClassifier(kernel).fit(X, y > 0)
+    assert np.allclose(answers(model, X.toarray())["probabilities"], model.predict_proba(X), rtol=1e-10)
 
 
 def test_batches_are_solved_first():

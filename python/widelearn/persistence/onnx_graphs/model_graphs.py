@@ -7,6 +7,7 @@ from math import factorial
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
 from widelearn.estimators.feature_ridge.model import FittedRidge, SummedRidge
 from widelearn.estimators.flow.model import FlowModel
@@ -56,8 +57,14 @@ def of_kernel(model: KernelModel, x: Value) -> Value:
         return of_ridge(model.columns, x)
     if not isinstance(model.kernel, Kernel) or model.rows is None:
         raise ValueError(PRECOMPUTED)
+    rows: Any = model.rows
     dual, offset = model.solution.coef, model.solution.offset
-    return machine(model.kernel, model.rows, dual, offset, x).to(x.dtype)
+    if issparse(rows):
+        # ONNX Runtime has no products of sparse tables.
+        n, d = rows.shape
+        x.graph.reserve(n * d * rows.dtype.itemsize, f"The {n} fitted rows of {d} columns, sparse ones made dense,")
+        rows = rows.toarray()
+    return machine(model.kernel, rows, dual, offset, x).to(x.dtype)
 
 
 def machine(kernel: Kernel, rows: Array, dual: Array, offset: Array, x: Value) -> Value:
