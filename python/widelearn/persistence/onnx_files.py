@@ -63,12 +63,12 @@ def to_onnx(model: Any, *, dtype: Any = None, probabilities: bool | None = None)
     that rounds to the other side of 0 changes one neuron.
 
     Random weights are written out, also those of "hadamard": p d numbers. A graph of a kernel holds the rows that were
-    fitted, sparse ones made dense. For n rows and m fitted ones it takes n m numbers, and d for each pair that is nearer than .5 % of its
-    length (float32 distances: 14 %, of lengths about the mean). Each of its operators passes over them by itself: with
-    2,000 fitted rows of 20 columns 1,000 rows took .07 to .1 s of one core for RBF and Laplace kernels in float64 and
-    .4 to .5 s for NTKs, ten to fifty times what ``predict`` takes. Give a server fewer centres (``solver="nystrom"``)
-    or random features. Leaves of recursive machines are all computed for every row. Rows with missing values are not
-    refused.
+    fitted, sparse ones made dense. For n rows and m fitted ones it takes n m numbers, and d for each pair that is
+    nearer than .5 % of its length (float32 distances: 14 %, of lengths about the mean). Each of its operators passes
+    over them by itself: with 2,000 fitted rows of 20 columns 1,000 rows took .07 to .1 s of one core for RBF and
+    Laplace kernels in float64 and .4 to .5 s for NTKs, ten to fifty times what ``predict`` takes. Give a server fewer
+    centres (``solver="nystrom"``) or random features. Leaves of recursive machines are all computed for every row. Rows
+    with missing values are not refused.
 
     Examples
     --------

@@ -7,7 +7,6 @@ from math import factorial
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 
 from widelearn.estimators.feature_ridge.model import FittedRidge, SummedRidge
 from widelearn.estimators.flow.model import FlowModel
@@ -59,7 +58,7 @@ def of_kernel(model: KernelModel, x: Value) -> Value:
         raise ValueError(PRECOMPUTED)
     rows: Any = model.rows
     dual, offset = model.solution.coef, model.solution.offset
-    if issparse(rows):
+    if hasattr(rows, "toarray"):
         # ONNX Runtime has no products of sparse tables.
         n, d = rows.shape
         x.graph.reserve(n * d * rows.dtype.itemsize, f"The {n} fitted rows of {d} columns, sparse ones made dense,")
