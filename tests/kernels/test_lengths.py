@@ -1,6 +1,7 @@
 """Radial kernels with a length for each column, or with one that is read from the fitted rows."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.base import clone
@@ -74,7 +75,7 @@ def test_values_are_those_of_peers(rows):
     np.testing.assert_allclose(settled(Laplace("scale", norm=1), X)(X, Y), laplacian_kernel(X, Y, 1 / (4 * X.var())))
 
 
-@pytest.mark.parametrize("kind", [np.array, list, tuple])
+@pytest.mark.parametrize("kind", [np.array, list, tuple, pd.Series])
 def test_parameters_stay_what_they_were(rows, kind):
     X, _ = rows
     kernel = RBF(kind(LENGTHS.tolist()))
@@ -126,6 +127,13 @@ def test_scale_is_read_from_the_fitted_rows(rows, size):
     assert whole.k2.k1.length_scale == pytest.approx(np.sqrt(0.5 / gamma), rel=1e-12)
     assert settled(CyclicAverage(RBF("scale")), X).kernel.gamma == pytest.approx(gamma, rel=1e-12)
     stored = sparse.csr_array(np.where(size < X, X, 0.0))
+    twice = sparse.csr_array((np.tile(stored.data / 2, 2), (np.tile(stored.nonzero(), 2))), stored.shape)
+    parts = sparse.csr_array(
+        (np.repeat(stored.data / 2, 2), np.repeat(stored.indices, 2), 2 * stored.indptr), stored.shape
+    )
+    assert parts.nnz == 2 * stored.nnz
+    for rows_of in (twice, parts):
+        assert settled(RBF("scale"), rows_of) == settled(RBF("scale"), stored)
     assert settled(RBF("scale"), stored) == RBF(pytest.approx(1 / (4 * stored.toarray().var()), rel=1e-12))
 
 
@@ -152,6 +160,8 @@ def test_recursive_machines_and_flows_read_it(rows):
         ([1.0, 2.0, 3.0, -1.0], r"got -1\.0 for column 3"),
         ([1.0, np.nan, 3.0, 1.0], "got nan for column 1"),
         ([1.0, 0.0, 3.0, 1.0], r"got 0\.0 for column 1"),
+        (["1"] * 4, "one for each column, or 'scale', got values of <U1"),
+        ([True] * 4, "got values of bool"),
         (["a"] * 4, "one for each column, or 'scale'"),
         ("sclae", "one for each column, or 'scale'"),
         ("scale", "is read from the rows that an estimator is fitted to"),

@@ -22,7 +22,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 import widelearn as wl
 from onnx_sessions import answers, check_numbers
-from widelearn.kernels import NTK, RBF, Laplace
+from widelearn.kernels import NTK, RBF, Laplace, Polynomial
 from widelearn.persistence.onnx_graphs import functions, graph
 
 
@@ -85,6 +85,38 @@ def test_features_far_from_zero_keep_their_digits():
     model = wl.FeatureRidge("passthrough", 1e-6).fit(X + 1e6, y)
     assert model._model.center is not None
     check_numbers(model, X + 1e6, "predict")
+
+
+def test_steps_that_change_nothing_and_pipelines_in_pipelines():
+    X, y = rows()
+    for model in (
+        make_pipeline("passthrough", wl.KernelRidge("rbf")),
+        make_pipeline(None, "passthrough", StandardScaler(), wl.KernelRidge("rbf")),
+        make_pipeline(StandardScaler(), make_pipeline(StandardScaler(), wl.KernelRidge("rbf"))),
+        make_pipeline(make_pipeline("passthrough", StandardScaler()), wl.KernelRidge("rbf")),
+    ):
+        check_numbers(model.fit(X, y), X, "predict")
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-50, 1e-46, 1e-40, 1.0])
+def test_intercepts_are_no_zeros_of_single_precision(size):
+    X, y = rows()
+    for model in (wl.KernelRidge("rbf"), wl.FeatureRidge("passthrough"), wl.FeatureRidge(random_state=0)):
+        model.fit(X, (1.0 + y) * size)
+        assert np.allclose(answers(model, X)["y"] / size, model.predict(X) / size, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("near", [1 + 2.9e-8, 1 - 1.4e-8, 1 + 1e-12, 1 + 1e-7])
+def test_factors_are_no_ones_of_single_precision(near):
+    X, y = rows()
+    column = (X[:, :1] - X[:, :1].mean()) / X[:, :1].std() * near
+    for model, given in (
+        (wl.KernelRidge(NTK(2, weight_variance=near), alpha=0.01), X),
+        (wl.KernelRidge(Polynomial(gamma=near), alpha=0.01), X),
+        (make_pipeline(StandardScaler(), wl.KernelRidge(RBF(30.0), alpha=0.01)), column),
+    ):
+        model.fit(given, y)
+        assert np.allclose(answers(model, given)["y"], model.predict(given), rtol=0, atol=1e-10 * np.ptp(y))
 
 
 @pytest.mark.parametrize("kernel", [RBF("scale"), NTK(depth=2)], ids=str)

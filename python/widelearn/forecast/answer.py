@@ -170,7 +170,7 @@ class Forecast:
         if n is None:
             if not hasattr(estimator, "X_fit_"):
                 raise ValueError(f"{type(estimator).__name__} does not say how many rows it was fitted to: give n.")
-            n = len(estimator.X_fit_)
+            n = estimator.X_fit_.shape[0]
         targets: NDArray[Any] = np.asarray(y)
         count = self.method == REFITS and is_classifier(estimator)
         if is_classifier(estimator) and not count:

@@ -106,16 +106,21 @@ def defaults_of(kind: type) -> dict[str, Any]:
 
 def same(one: object, other: object) -> bool:
     """Whether two parameters are equal, arrays entry by entry."""
-    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
-        both = isinstance(one, np.ndarray) and isinstance(other, np.ndarray)
-        return both and np.array_equal(one, other)  # type: ignore[arg-type]
+    if is_array(one) or is_array(other):
+        return is_array(one) and is_array(other) and np.array_equal(np.asarray(one), np.asarray(other))
     return bool(one == other)
+
+
+def is_array(value: object) -> bool:
+    """Whether a value is an array or a column of a frame, no number."""
+    return hasattr(value, "__array__") and not isinstance(value, np.generic)
 
 
 def frozen(value: object) -> object:
     """Return what has a hash in place of a parameter; equal ones have equal hashes."""
-    if isinstance(value, np.ndarray):
-        return (value.shape, *map(frozen, value.ravel().tolist()))
+    if is_array(value):
+        array = np.asarray(value)
+        return (array.shape, *map(frozen, array.ravel().tolist()))
     return tuple(map(frozen, value)) if isinstance(value, list) else value
 
 

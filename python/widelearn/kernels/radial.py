@@ -7,9 +7,11 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from widelearn.kernels import specs
 from widelearn.kernels.base import Kernel, as_kernel
+from widelearn.kernels.stored import ordered
 from widelearn.runtime import Array
 
 # What one length can be: a number, one a column, "scale" (read from the fitted rows), or None where there is a default.
@@ -54,7 +56,10 @@ class Radial(Kernel):
     @property
     def by_column(self) -> bool:
         """Whether there is a length for each column."""
-        return isinstance(getattr(self, self._length), Sequence | np.ndarray) and not self.from_rows
+        value = getattr(self, self._length)
+        return not self.from_rows and (
+            isinstance(value, Sequence) or (hasattr(value, "__array__") and np.ndim(value) > 0)
+        )
 
     @property
     def from_rows(self) -> bool:
@@ -77,9 +82,12 @@ class Radial(Kernel):
         """Return the kernel of length 1, and what rows' columns are multiplied by."""
         name = f"{type(self).__name__}: {self._length}"
         try:
-            given = np.asarray(getattr(self, self._length), dtype=np.float64)
+            values = np.asarray(getattr(self, self._length))
+            given = values.astype(np.float64)
         except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"{name} must be a number, one for each column, or 'scale'.") from error
+        if values.dtype.kind not in "fiuO":
+            raise ValueError(f"{name} must be a number, one for each column, or 'scale', got values of {values.dtype}.")
         if given.shape != (d,):
             raise ValueError(f"{name} has shape {given.shape}, but rows have {d} columns: give a number for each.")
         if not (np.isfinite(given) & (given > 0.0)).all():
@@ -270,6 +278,9 @@ def settled(kernel: Kernel, x: Any) -> Kernel:
 
 def _variance(x: Any) -> float:
     """Return the variance of all entries."""
+    if issparse(x):
+        # What is stored twice in one place is added up there.
+        x = ordered(x)
     stored: NDArray[np.float64] = np.asarray(x.data if hasattr(x, "indptr") else x, dtype=np.float64)
     size = float(np.prod(x.shape, dtype=np.float64))
     with np.errstate(over="ignore", invalid="ignore"):

@@ -30,13 +30,22 @@ def exported(model: Any, dtype: Any, probabilities: bool | None) -> ModelProto:
     check_known(model)
     check_is_fitted(model)
     kind = type_of(model, dtype)
-    graph, d = Graph(), int(model.n_features_in_)
+    graph, d = Graph(), width_of(model)
     found = named_outputs(model, Value(graph, "X", kind), probabilities)
     for name, value in found.items():
         graph.apply("Identity", value, name=name)
     inputs = [outline("X", kind, d)]
     outputs = [outline(name, value.dtype, *columns_of(model, name, d, kind)) for name, value in found.items()]
     return written(model, graph, inputs, outputs, kind)
+
+
+def width_of(model: Any) -> int:
+    """Return how many columns rows have, which steps of a pipeline that change nothing do not know."""
+    if isinstance(model, Pipeline):
+        steps = [step for _, step in model.steps if step is not None and not isinstance(step, str)]
+        if steps:
+            return width_of(steps[0])
+    return int(model.n_features_in_)
 
 
 def outline(name: str, kind: np.dtype[Any], *columns: int) -> Any:
@@ -88,7 +97,9 @@ def type_of(model: Any, asked: Any) -> np.dtype[Any]:
 
 def own_type(model: Any) -> Any:
     """Return the type of the rows that a model was fitted to, float64 where it does not keep that."""
-    last = model.steps[-1][1] if isinstance(model, Pipeline) else model
+    if isinstance(model, Pipeline):
+        return own_type(model.steps[-1][1])
+    last = model
     if not hasattr(last, "predict"):
         return np.float64
     # Values of rows in single precision are so where the model is, and of doubles always double.
@@ -96,8 +107,8 @@ def own_type(model: Any) -> Any:
     for name in ("fixed", "solved", "inner"):
         inner = getattr(inner, name, inner)
     for name in ("rows", "coef", "W", "movement", "coef_"):
-        found = getattr(inner, name, None)
-        if isinstance(found, np.ndarray):
+        found: Any = getattr(inner, name, None)
+        if isinstance(found, np.ndarray) or hasattr(found, "toarray"):
             return found.dtype
     return inner.net.W.dtype if hasattr(inner, "net") else np.float64
 

@@ -97,28 +97,39 @@ class Value:
         return self.graph.apply(op, self, *map(self.like, others), dtype=dtype, **attributes)
 
     def __add__(self, other: Any) -> Value:
-        return self.op("Add", other)
+        return self.op("Sum" if self.taken_for(0.0, other) else "Add", other)
 
     def __radd__(self, other: Any) -> Value:
-        return self.like(other).op("Add", self)
+        return self.like(other).op("Sum" if self.taken_for(0.0, other) else "Add", self)
 
     def __sub__(self, other: Any) -> Value:
-        return self.op("Sub", other)
+        return self.op("Sum", -other) if self.taken_for(0.0, other) else self.op("Sub", other)
 
     def __rsub__(self, other: Any) -> Value:
         return self.like(other).op("Sub", self)
 
     def __mul__(self, other: Any) -> Value:
-        return self.op("Mul", other)
+        return (self * (2.0 * other)).op("Mul", 0.5) if self.taken_for(1.0, other) else self.op("Mul", other)
 
     def __rmul__(self, other: Any) -> Value:
-        return self.like(other).op("Mul", self)
+        return self * other if self.taken_for(1.0, other) else self.like(other).op("Mul", self)
 
     def __truediv__(self, other: Any) -> Value:
-        return self.op("Div", other)
+        return (self / (2.0 * other)).op("Mul", 2.0) if self.taken_for(1.0, other) else self.op("Div", other)
 
     def __rtruediv__(self, other: Any) -> Value:
         return self.like(other).op("Div", self)
+
+    def taken_for(self, number: float, other: Any) -> bool:
+        """Whether ONNX Runtime would leave out what is done with a single double, which is near 0 or 1.
+
+        It compares constants in single precision with what changes nothing.
+        """
+        if isinstance(other, Value) or np.size(other) != 1 or self.dtype != np.float64:
+            return False
+        exact = float(np.reshape(other, ()))
+        with np.errstate(over="ignore"):
+            return exact != number and np.float32(exact) == np.float32(number)
 
     def __matmul__(self, other: Any) -> Value:
         return self.op("MatMul", other)
