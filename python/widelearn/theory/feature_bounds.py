@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import betaincc
 
 from widelearn.theory.checks import Array, finite, non_negative, numbers, positive, whole
 
@@ -168,8 +167,10 @@ def feature_learning_bound(
 
 def lacking(counts: Array, p: Array, width: int) -> float:
     """Return Σ_j P(Bin(m, p_j) < q_j)."""
-    there = np.maximum(width - counts + 1, 1.0)
-    return float(np.sum(np.where(counts > width, 1.0, betaincc(counts, there, p))))
+    # Here, for it takes long to load; the special function behind it came with a later SciPy than the oldest allowed.
+    from scipy.stats import binom
+
+    return float(np.sum(binom.cdf(counts - 1.0, width, p)))
 
 
 def _counts(multiplicity: ArrayLike) -> Array:
