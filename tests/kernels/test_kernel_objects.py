@@ -129,7 +129,9 @@ def test_nested_parameters():
     [
         (RBF(gamma=-1.0), ValueError, "gamma"),
         (RBF(gamma=np.nan), ValueError, "gamma"),
-        (RBF(gamma="scale"), TypeError, "RBF: gamma must be a number, got 'scale'"),
+        (RBF(gamma="scale"), ValueError, "RBF: gamma='scale' is read from the rows that an estimator is fitted to"),
+        (RBF(gamma="wide"), ValueError, "RBF: gamma must be a number, one for each column, or 'scale'"),
+        (RBF(gamma=True), TypeError, "RBF: gamma must be a number, got True"),
         (Polynomial(degree=2.5), TypeError, "Polynomial: degree must be an integer, got 2.5"),
         (Polynomial(degree=-1), ValueError, "degree must not be negative, got -1"),
         (ArcCosine(order=3), ValueError, "order"),
