@@ -11,8 +11,7 @@ from scipy.sparse import issparse
 
 from widelearn.kernels import specs
 from widelearn.kernels.base import Kernel, as_kernel
-from widelearn.kernels.stored import ordered
-from widelearn.runtime import Array
+from widelearn.runtime import Array, ordered
 
 # What one length can be: a number, one a column, "scale" (read from the fitted rows), or None where there is a default.
 Lengths = float | Sequence[float] | NDArray[Any] | str | None
@@ -278,10 +277,9 @@ def settled(kernel: Kernel, x: Any) -> Kernel:
 
 def _variance(x: Any) -> float:
     """Return the variance of all entries."""
-    if issparse(x):
-        # What is stored twice in one place is added up there.
-        x = ordered(x)
-    stored: NDArray[np.float64] = np.asarray(x.data if hasattr(x, "indptr") else x, dtype=np.float64)
+    # What is stored twice in one place is added up there.
+    values = ordered(x).data if issparse(x) else x
+    stored: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
     size = float(np.prod(x.shape, dtype=np.float64))
     with np.errstate(over="ignore", invalid="ignore"):
         mean = float(stored.sum()) / size

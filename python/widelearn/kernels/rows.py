@@ -9,7 +9,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from widelearn.kernels import stored
-from widelearn.runtime import Array
+from widelearn.runtime import Array, ordered
 
 DTYPES = [np.float64, np.float32]
 NATIVE = {np.dtype(dtype) for dtype in DTYPES}
@@ -24,7 +24,7 @@ def as_rows(X: ArrayLike, name: str = "X") -> tuple[Array, bool]:
     ones in which each column stands once, in order.
     """
     if issparse(X):
-        return stored.ordered(check_array(X, dtype=DTYPES, accept_sparse="csr", input_name=name)), False
+        return ordered(check_array(X, dtype=DTYPES, accept_sparse="csr", input_name=name)), False
     if is_plain(X) and X.flags.carray:
         return X, False
     single = np.ndim(X) == 1

@@ -12,15 +12,6 @@ from widelearn.runtime import Array, row_blocks, sparse_arrays
 HELD = 1 << 23
 
 
-def ordered(X: Any) -> Any:
-    """Return compressed rows in which each column stands once, in order: X itself, or a copy."""
-    X = X.tocsr()
-    if not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
-    return X
-
-
 def alike(x: Any, y: Any) -> tuple[Any, Any]:
     """Return rows of which some are sparse as sparse rows."""
     if issparse(x) == issparse(y):

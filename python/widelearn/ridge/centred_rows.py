@@ -17,15 +17,6 @@ SQUARED = 1 << 18
 STORED_PAIR, PAIRS, DENSE = 128.0, 1 << 25, 1 << 20
 
 
-def canonical(X: Any) -> Any:
-    """Return compressed rows whose values have one place each, in order; a copy where they are not so."""
-    X = X.tocsr()
-    if not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
-    return X
-
-
 def summed_squares(X: Any, weight: Array) -> Array:
     """Return the weighted sums of squares of the columns."""
     out = np.zeros(X.shape[1])

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from widelearn.ridge.centred_rows import CentredRows, canonical, summed_squares
+from widelearn.ridge.centred_rows import CentredRows, summed_squares
 from widelearn.ridge.heavy_columns import dual_coefficients
 from widelearn.ridge.row_spectrum import RowSpectrum
 from widelearn.ridge.symmetric_systems import Solution
-from widelearn.runtime import Array, available_memory, check_memory, one_blas_thread
+from widelearn.runtime import Array, available_memory, check_memory, one_blas_thread, ordered
 
 # The error of fitted values, relative to the targets about their mean, that iterations end at; most of them.
 ENOUGH, MOST = 1e-10, 600
@@ -30,7 +30,7 @@ class SparseProblem:
     """Weighted sparse rows, about the mean of their columns where there is an intercept: A = S (X - 1 m'), S = √W."""
 
     def __init__(self, X: Any, weight: Array | None, *, fit_intercept: bool) -> None:
-        self.X, self.fit_intercept = canonical(X), fit_intercept
+        self.X, self.fit_intercept = ordered(X), fit_intercept
         self.weight = np.ones(X.shape[0]) if weight is None else weight.astype(np.float64, copy=False)
         self.total = float(self.weight.sum())
         with np.errstate(over="ignore", invalid="ignore"):
@@ -131,7 +131,7 @@ class StoredSparseRows:
     """Sparse rows as features of which there are more than rows: their inner products, and sums of them."""
 
     def __init__(self, X: Any) -> None:
-        self.X, self.dtype = canonical(X).astype(np.float64, copy=False), np.dtype(np.float64)
+        self.X, self.dtype = ordered(X).astype(np.float64, copy=False), np.dtype(np.float64)
 
     def gram(self, dtype: np.dtype[np.floating]) -> Array:
         """Return the inner products in float64."""

@@ -5,6 +5,7 @@ from widelearn.runtime.arrays import core_blocks as core_blocks
 from widelearn.runtime.arrays import crossing as crossing
 from widelearn.runtime.arrays import doubles as doubles
 from widelearn.runtime.arrays import empty as empty
+from widelearn.runtime.arrays import ordered as ordered
 from widelearn.runtime.arrays import row_blocks as row_blocks
 from widelearn.runtime.arrays import sparse_arrays as sparse_arrays
 from widelearn.runtime.blas import in_few_rows_one_thread as in_few_rows_one_thread

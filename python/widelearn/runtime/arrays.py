@@ -62,6 +62,15 @@ def core_blocks(x: Array, size: int = 4096) -> Iterator[tuple[slice, Array]]:
         yield rows, np.require(x[rows], requirements=["C", "ALIGNED"])
 
 
+def ordered(X: Any) -> Any:
+    """Return compressed rows in which each column stands once, in order: X itself, or a copy."""
+    X = X.tocsr()
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
+
+
 def sparse_arrays(X: Any) -> tuple[Array, Array, Array]:
     """Return where compressed sparse rows begin and end, their columns and their values, as the core reads them."""
     # The core refuses more than 2³¹ columns before it looks at one.

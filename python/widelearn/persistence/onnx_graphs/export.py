@@ -99,11 +99,10 @@ def own_type(model: Any) -> Any:
     """Return the type of the rows that a model was fitted to, float64 where it does not keep that."""
     if isinstance(model, Pipeline):
         return own_type(model.steps[-1][1])
-    last = model
-    if not hasattr(last, "predict"):
+    if not hasattr(model, "predict"):
         return np.float64
     # Values of rows in single precision are so where the model is, and of doubles always double.
-    inner = last if isinstance(last, TaylorizedRidge) else last._model
+    inner = model if isinstance(model, TaylorizedRidge) else model._model
     for name in ("fixed", "solved", "inner"):
         inner = getattr(inner, name, inner)
     for name in ("rows", "coef", "W", "movement", "coef_"):
