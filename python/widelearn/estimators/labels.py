@@ -115,6 +115,10 @@ class SignClassifier(ClassifierMixin):
             return by_block(labels.decide, values)
         return labels.decide(values)
 
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the share of rows of `X` whose class is that of `y`, or whose labels all are; by weight, if any."""
+        return float(super().score(X, y, sample_weight))
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True

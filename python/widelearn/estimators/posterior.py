@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from numbers import Real
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -184,6 +184,21 @@ class RowPosterior(Posterior):
 
 class GaussianProcess:
     """A regressor whose fitted model keeps a posterior, or says why not (`_posterior`), with its values (`_values`)."""
+
+    @overload
+    def predict(
+        self, X: ArrayLike, return_std: Literal[False] = False, *, signal_variance: SignalVariance = 1.0
+    ) -> Array: ...
+
+    @overload
+    def predict(
+        self, X: ArrayLike, return_std: Literal[True], *, signal_variance: SignalVariance = 1.0
+    ) -> tuple[Array, Array]: ...
+
+    @overload
+    def predict(
+        self, X: ArrayLike, return_std: bool, *, signal_variance: SignalVariance = 1.0
+    ) -> Array | tuple[Array, Array]: ...
 
     def predict(self, X: ArrayLike, return_std: bool = False, *, signal_variance: SignalVariance = 1.0) -> Any:
         """Return the values at the rows of `X`, of shape (n,) or (n, t); lazily for Dask's.

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from numbers import Integral
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -49,6 +49,17 @@ class FeatureMap(DefaultObjects, ClassNamePrefixFeaturesOutMixin, TransformerMix
     # What `fit`, unless a map has its own, does once the seed is drawn: it sets all that the features depend on.
     _draw: Callable[[], None]
     random_state: Any
+
+    if TYPE_CHECKING:
+        # What scikit-learn's classes, which carry no types, add.
+        def fit_transform(self, X: ArrayLike, y: object = None) -> Array:
+            """Fit to `X` and return its features."""
+
+        def set_output(self, *, transform: str | None = None) -> Self:
+            """Choose what holds features: "default", "pandas" or "polars"; and return the map."""
+
+        def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
+            """Return the names of the features."""
 
     @property
     def n_features_out(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self, TypeVar, cast
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import make_constraint
+from sklearn.utils.metaestimators import available_if
 
 from widelearn.runtime import capped, one_blas_thread_for, row_count
 
@@ -153,10 +154,15 @@ class DefaultObjects:
 
     def _validate_params(self) -> None:
         kinds = constraints_of(type(self))
-        for name, value in self.get_params(deep=False).items():  # type: ignore[attr-defined]
+        for name, value in self.get_params(deep=False).items():
             if name in kinds and not any(kind.is_satisfied_by(value) for kind in kinds[name]):
                 # It words what is wrong.
                 super()._validate_params()  # type: ignore[misc]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters by name; with `deep`, those of nested objects too, as ``outer__inner``."""
+        found: dict[str, Any] = super().get_params(deep)  # type: ignore[misc]
+        return found
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters by name, nested ones as ``outer__inner``, and return the estimator."""
@@ -199,3 +205,8 @@ def checks_parameters(*, nested: bool = True) -> Callable[[Method], Method]:
         return cast("Method", called)
 
     return wrap
+
+
+def offered_if(check: Callable[[Any], bool]) -> Callable[[Method], Method]:
+    """Return a decorator of a method that is there only where a check of its estimator says so, its type kept."""
+    return cast("Callable[[Method], Method]", available_if(check))

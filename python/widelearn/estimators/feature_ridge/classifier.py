@@ -8,7 +8,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.metaestimators import available_if
 
 from widelearn.estimators.chances import Chances, keeps_rows
 from widelearn.estimators.feature_ridge.blocks import Blocks, Callback, classes_of, model_of_blocks, open_table
@@ -16,7 +15,7 @@ from widelearn.estimators.feature_ridge.fit import BaseFeatureRidge, model_with,
 from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier, refuse_balanced
 from widelearn.features.state import refitting
-from widelearn.kernels.parameters import checks_parameters
+from widelearn.kernels.parameters import checks_parameters, offered_if
 
 
 class FeatureRidgeClassifier(SignClassifier, BaseFeatureRidge):
@@ -98,9 +97,9 @@ class FeatureRidgeClassifier(SignClassifier, BaseFeatureRidge):
         self.features, self.alpha, self.fit_intercept = features, alpha, fit_intercept
         self.class_weight, self.precision, self.random_state = class_weight, precision, random_state
 
-    predict_proba = available_if(keeps_rows)(Chances.predict_proba)
-    predict_log_proba = available_if(keeps_rows)(Chances.predict_log_proba)
-    predict_set = available_if(keeps_rows)(Chances.predict_set)
+    predict_proba = offered_if(keeps_rows)(Chances.predict_proba)
+    predict_log_proba = offered_if(keeps_rows)(Chances.predict_log_proba)
+    predict_set = offered_if(keeps_rows)(Chances.predict_set)
     _read = read_labels
 
     @checks_parameters()

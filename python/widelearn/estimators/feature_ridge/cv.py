@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.metaestimators import available_if
 
 from widelearn.estimators.chances import Chances, keeps_rows
 from widelearn.estimators.feature_ridge.classifier import FeatureRidgeClassifier
@@ -18,6 +17,7 @@ from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.folds import GroupedFit
 from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
 from widelearn.estimators.penalty import ALPHAS, Penalty, choice_of
+from widelearn.kernels.parameters import offered_if
 from widelearn.runtime import Array
 
 CONSTRAINTS: dict[str, list[Any]] = {
@@ -138,8 +138,8 @@ class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseFeatureRi
     _fit_grouped = fit_grouped
     predict, log_marginal_likelihood = FeatureRidge.predict, FeatureRidge.log_marginal_likelihood
     predict_interval, score = FeatureRidge.predict_interval, FeatureRidge.score
-    partial_fit = available_if(takes_batches)(FeatureRidge.partial_fit)
-    fit_blocks = available_if(takes_batches)(FeatureRidge.fit_blocks)
+    partial_fit = offered_if(takes_batches)(FeatureRidge.partial_fit)
+    fit_blocks = offered_if(takes_batches)(FeatureRidge.fit_blocks)
     _read = read_numbers
     _in_doubles = True
 
@@ -257,13 +257,13 @@ class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
 
     fit = FeatureRidgeCV.fit
     _fit_grouped = fit_grouped
-    partial_fit = available_if(takes_batches)(FeatureRidgeClassifier.partial_fit)
-    fit_blocks = available_if(takes_batches)(FeatureRidgeClassifier.fit_blocks)
+    partial_fit = offered_if(takes_batches)(FeatureRidgeClassifier.partial_fit)
+    fit_blocks = offered_if(takes_batches)(FeatureRidgeClassifier.fit_blocks)
     alpha_, best_score_ = FeatureRidgeCV.alpha_, FeatureRidgeCV.best_score_
     cv_results_, _sums_suffice = FeatureRidgeCV.cv_results_, FeatureRidgeCV._sums_suffice
-    predict_proba = available_if(keeps_rows)(Chances.predict_proba)
-    predict_log_proba = available_if(keeps_rows)(Chances.predict_log_proba)
-    predict_set = available_if(keeps_rows)(Chances.predict_set)
+    predict_proba = offered_if(keeps_rows)(Chances.predict_proba)
+    predict_log_proba = offered_if(keeps_rows)(Chances.predict_log_proba)
+    predict_set = offered_if(keeps_rows)(Chances.predict_set)
     _read = read_labels
     _in_doubles = True
 

@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from widelearn.estimators.feature_ridge.fit import read_numbers
 from widelearn.estimators.flow.fit import BaseGradientFlow
+from widelearn.estimators.scores import RSquared
 from widelearn.kernels import Kernel
 
 # What a linearised model has.
@@ -127,6 +128,8 @@ class GradientFlowRegressor(MultiOutputMixin, RegressorMixin, BaseGradientFlow):
         "fit_intercept": ["boolean"],
     }
     _read = read_numbers
+
+    score = RSquared.score
 
     def __init__(
         self,

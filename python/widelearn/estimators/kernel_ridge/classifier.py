@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.metaestimators import available_if
 
 from widelearn.estimators.chances import Chances, keeps_rows
 from widelearn.estimators.feature_ridge.classifier import FeatureRidgeClassifier
@@ -17,6 +16,7 @@ from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, solve_one
 from widelearn.estimators.kernel_ridge.regressor import KernelRidge
 from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
 from widelearn.kernels import Kernel
+from widelearn.kernels.parameters import offered_if
 from widelearn.runtime import Array
 
 
@@ -106,9 +106,9 @@ class KernelRidgeClassifier(SignClassifier, BaseKernelRidge):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         name: kinds for name, kinds in KernelRidge._parameter_constraints.items() if name != "store_loo"
     } | CLASS_WEIGHT
-    predict_proba = available_if(keeps_rows)(Chances.predict_proba)
-    predict_log_proba = available_if(keeps_rows)(Chances.predict_log_proba)
-    predict_set = available_if(keeps_rows)(Chances.predict_set)
+    predict_proba = offered_if(keeps_rows)(Chances.predict_proba)
+    predict_log_proba = offered_if(keeps_rows)(Chances.predict_log_proba)
+    predict_set = offered_if(keeps_rows)(Chances.predict_set)
     _read = read_labels
     _solve = solve_one
     _by_blocks = FeatureRidgeClassifier

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.metaestimators import available_if
 
 from widelearn.estimators.chances import Chances, keeps_rows
 from widelearn.estimators.feature_ridge.fit import read_labels, read_numbers
@@ -19,6 +18,7 @@ from widelearn.estimators.penalty import ALPHAS
 from widelearn.estimators.posterior import GaussianProcess
 from widelearn.estimators.scores import RSquared
 from widelearn.kernels import Kernel
+from widelearn.kernels.parameters import offered_if
 
 CONSTRAINTS: dict[str, list[Any]] = {
     "kernel": [Kernel, str, callable, list, tuple, None],
@@ -224,9 +224,9 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
     """
 
     _parameter_constraints = CONSTRAINTS | CLASS_WEIGHT
-    predict_proba = available_if(keeps_rows)(Chances.predict_proba)
-    predict_log_proba = available_if(keeps_rows)(Chances.predict_log_proba)
-    predict_set = available_if(keeps_rows)(Chances.predict_set)
+    predict_proba = offered_if(keeps_rows)(Chances.predict_proba)
+    predict_log_proba = offered_if(keeps_rows)(Chances.predict_log_proba)
+    predict_set = offered_if(keeps_rows)(Chances.predict_set)
     _read = read_labels
     _solve = solve_best
     _fit_grouped = fit_grouped

@@ -17,10 +17,11 @@ from widelearn.estimators.feature_ridge.fit import DTYPES, read_numbers
 from widelearn.estimators.feature_ridge.maps import with_weight
 from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.linearized.movement import TangentProblem, as_columns
+from widelearn.estimators.scores import RSquared
 from widelearn.estimators.units import Units
 from widelearn.features.state import refitting, snapshot
 from widelearn.kernels import Empirical
-from widelearn.kernels.parameters import checks_parameters
+from widelearn.kernels.parameters import DefaultObjects, checks_parameters
 from widelearn.kernels.returned import numbers
 from widelearn.kernels.tangents import TangentGram
 from widelearn.ridge.symmetric_systems import check_alpha
@@ -29,7 +30,7 @@ from widelearn.runtime import Array, capped
 Function = Callable[[Array], Any]
 
 
-class LinearizedRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
+class LinearizedRidge(MultiOutputMixin, RegressorMixin, DefaultObjects, BaseEstimator):
     """Fit f(x) = f0(x) + J(x) δ (+ b) by ridge regression: a model that is linear in the movement of its parameters.
 
     Minimises Σ_i w_i ‖y_i - f(x_i)‖² + alpha ‖δ‖² over δ, and over b where there is one. With f0 a net's outputs and J
@@ -117,6 +118,7 @@ class LinearizedRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
         "fit_intercept": ["boolean"],
     }
     _accept_sparse = False
+    score = RSquared.score
     _in_doubles = True
 
     def __init__(

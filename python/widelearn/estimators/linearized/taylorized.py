@@ -19,9 +19,10 @@ from widelearn.estimators.linearized.ridge import Function, outputs
 from widelearn.estimators.linearized.terms import Terms
 from widelearn.estimators.linearized.training import Movement, Squares, Training
 from widelearn.estimators.optim.descent import PAIRS
+from widelearn.estimators.scores import RSquared
 from widelearn.estimators.units import check_range, largest_of
 from widelearn.features.state import draft_of, run_and_keep, snapshot
-from widelearn.kernels.parameters import checks_parameters
+from widelearn.kernels.parameters import DefaultObjects, checks_parameters
 from widelearn.kernels.returned import finite
 from widelearn.runtime import Array, capped, check_memory, one_blas_thread
 
@@ -30,7 +31,7 @@ MAX_ORDER = 4
 MOVEMENTS = 12
 
 
-class TaylorizedRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
+class TaylorizedRidge(MultiOutputMixin, RegressorMixin, DefaultObjects, BaseEstimator):
     """Fit a model's Taylor expansion in the movement of its parameters, up to an order, with a ridge penalty.
 
     g(x; Δ) = f0(x) + Σ_{j=1..order} T_j(x, Δ) (+ b), T_j(x, Δ) = d^j/dt^j f(x; θ0 + tΔ) / j! at t = 0, is f at θ0 + Δ
@@ -169,6 +170,7 @@ class TaylorizedRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
         "callback": [callable, None],
     }
     _accept_sparse = False
+    score = RSquared.score
     _in_doubles = True
 
     def __init__(

@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.metaestimators import available_if
 
 from widelearn.estimators.chances import Chances, keeps_rows
 from widelearn.estimators.feature_ridge.fit import read_labels, read_numbers
 from widelearn.estimators.intervals import IntervalRegressor
 from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
 from widelearn.estimators.recursive.fit import BaseRecursive
+from widelearn.estimators.scores import RSquared
 from widelearn.kernels import Kernel
+from widelearn.kernels.parameters import offered_if
 
 # Iterations that can be waited for; the best of them is one of the first.
 MOST = 1000
@@ -174,6 +175,7 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     }
     _read = read_numbers
     predict_interval = IntervalRegressor.predict_interval
+    score = RSquared.score
 
     def __init__(
         self,
@@ -290,9 +292,9 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
     """
 
     _parameter_constraints = RecursiveFeatureMachine._parameter_constraints | CLASS_WEIGHT
-    predict_proba = available_if(keeps_rows)(Chances.predict_proba)
-    predict_log_proba = available_if(keeps_rows)(Chances.predict_log_proba)
-    predict_set = available_if(keeps_rows)(Chances.predict_set)
+    predict_proba = offered_if(keeps_rows)(Chances.predict_proba)
+    predict_log_proba = offered_if(keeps_rows)(Chances.predict_log_proba)
+    predict_set = offered_if(keeps_rows)(Chances.predict_set)
     _read = read_labels
 
     def __init__(

@@ -5,7 +5,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.labels import Labels, SignClassifier
@@ -14,7 +13,7 @@ from widelearn.estimators.taylor.fit import DTYPES, BaseTaylor, Problem, goes_on
 from widelearn.estimators.taylor.inputs import TargetUnits
 from widelearn.estimators.weights import weighed
 from widelearn.features.state import snapshot
-from widelearn.kernels.parameters import checks_parameters
+from widelearn.kernels.parameters import checks_parameters, offered_if
 from widelearn.runtime import Array
 
 
@@ -163,7 +162,7 @@ class TaylorClassifier(SignClassifier, BaseTaylor):
         """Fit to rows `X` (n, d), labels `y` (n,) or (n, t) and weights >= 0 (n,); returns the estimator."""
         return train(self, partial(read_labels, X=X, y=y, classes=None, sample_weight=sample_weight))
 
-    @available_if(goes_on)
+    @offered_if(goes_on)
     @checks_parameters(nested=False)
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None

@@ -17,6 +17,7 @@ from widelearn.estimators.taylor.model import TaylorModel
 from widelearn.estimators.taylor.settings import MAX_ORDER, is_stochastic
 from widelearn.estimators.taylor.training import Training, resumed
 from widelearn.features.state import draft_of, refitting, run_and_keep
+from widelearn.kernels.parameters import DefaultObjects
 from widelearn.runtime import Array, capped
 
 DTYPES = [np.float64, np.float32]
@@ -26,7 +27,7 @@ Estimator = TypeVar("Estimator", bound="BaseTaylor")
 
 
 @dataclass(eq=False, repr=False)
-class BaseTaylor(BaseEstimator):
+class BaseTaylor(DefaultObjects, BaseEstimator):
     """A Taylor model of a two-layer net: its parameters, and its values at rows."""
 
     order: int | tuple[int, ...] = 2

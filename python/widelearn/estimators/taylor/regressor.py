@@ -5,17 +5,17 @@ from typing import Any, Self
 
 from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.scaling import columns
+from widelearn.estimators.scores import RSquared
 from widelearn.estimators.taylor.fit import DTYPES, BaseTaylor, Problem, goes_on, train, train_further
 from widelearn.estimators.taylor.inputs import TargetUnits
 from widelearn.estimators.units import check_range, largest_of
 from widelearn.estimators.weights import weighed
 from widelearn.features.state import snapshot
-from widelearn.kernels.parameters import checks_parameters
+from widelearn.kernels.parameters import checks_parameters, offered_if
 from widelearn.runtime import Array
 
 
@@ -213,12 +213,14 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
     True
     """
 
+    score = RSquared.score
+
     @checks_parameters(nested=False)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit to rows `X` (n, d), targets `y` (n,) or (n, t) and weights >= 0 (n,); returns the estimator."""
         return train(self, partial(read_numbers, X=X, y=y, sample_weight=sample_weight))
 
-    @available_if(goes_on)
+    @offered_if(goes_on)
     @checks_parameters(nested=False)
     def partial_fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Go once over more rows in batches, with "adam" or "sgd" at a constant rate; returns the estimator.

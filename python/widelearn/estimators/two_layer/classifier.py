@@ -6,14 +6,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.metaestimators import available_if
 
 from widelearn.estimators.labels import CLASS_WEIGHT, SignClassifier, refuse_balanced
 from widelearn.estimators.two_layer.fit import BaseTwoLayer, fit_to_stream, fit_to_table
 from widelearn.estimators.two_layer.model import ClassTargets, refuse_one_class
 from widelearn.estimators.weights import weighed
 from widelearn.features.state import snapshot
-from widelearn.kernels.parameters import checks_parameters
+from widelearn.kernels.parameters import checks_parameters, offered_if
 from widelearn.runtime import Array
 
 
@@ -233,13 +232,13 @@ class TwoLayerClassifier(SignClassifier, BaseTwoLayer):
             lambda targets, y: positive(targets.labels.weights(y, self.class_weight, None)),
         )
 
-    @available_if(has_probabilities)
+    @offered_if(has_probabilities)
     def predict_proba(self, X: ArrayLike) -> Array:
         """Return the probability of every class (n, n_classes), or of every label (n, t) of a multilabel indicator."""
         fitted = snapshot(self)
         return fitted._model.targets.labels.probabilities(fitted._values(X))
 
-    @available_if(has_probabilities)
+    @offered_if(has_probabilities)
     def predict_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithms of :meth:`predict_proba`."""
         with np.errstate(divide="ignore"):

@@ -21,6 +21,7 @@ from widelearn.estimators.two_layer.rows import Rows, leave_out, scaled, sizes_o
 from widelearn.estimators.two_layer.training import HEADS, Training
 from widelearn.estimators.units import check_range, largest_of
 from widelearn.features.state import draft_of, run_and_keep
+from widelearn.kernels.parameters import DefaultObjects
 from widelearn.runtime import Array, capped
 
 DTYPES = [np.float64, np.float32]
@@ -46,7 +47,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(eq=False, repr=False)
-class BaseTwoLayer(BaseEstimator):
+class BaseTwoLayer(DefaultObjects, BaseEstimator):
     """A two-layer net: its parameters, presets of them, and its outputs at new rows."""
 
     width: int = 256

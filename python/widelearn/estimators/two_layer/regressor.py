@@ -5,6 +5,7 @@ from typing import Any, Self
 from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
+from widelearn.estimators.scores import RSquared
 from widelearn.estimators.two_layer.fit import BaseTwoLayer, fit_to_stream, fit_to_table
 from widelearn.estimators.two_layer.model import NumberTargets
 from widelearn.estimators.weights import weighed
@@ -163,6 +164,8 @@ class TwoLayerRegressor(MultiOutputMixin, RegressorMixin, BaseTwoLayer):
     >>> bool(model.score(X_test, y_test) > 0.8)
     True
     """
+
+    score = RSquared.score
 
     @checks_parameters(nested=False)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
