@@ -302,6 +302,15 @@ def test_import_is_light():
     assert min(seconds) < 0.5
 
 
+def test_what_no_fit_needs_is_imported_when_it_is_used():
+    code = "import sys, widelearn as wl; before = set(sys.modules); later = {f'widelearn.{name}' for name in wl._LATER};"
+    code += "assert not later & before; assert all(getattr(wl, name).__name__ in later for name in wl._LATER);"
+    code += "assert set(wl._LATER) <= set(dir(wl)); from widelearn import theory; print(theory is wl.theory)"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "True\n"
+    with pytest.raises(AttributeError, match="no attribute 'theories'"):
+        _ = wl.theories
+
+
 def test_public_names():
     assert all(hasattr(wl, name) for name in wl.__all__)
     for name in ("KernelRidge", "KernelRidgeClassifier", "FeatureRidge", "FeatureRidgeClassifier"):

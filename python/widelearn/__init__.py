@@ -1,21 +1,9 @@
 """Wide neural networks, learned the scikit-learn way."""
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from widelearn import (
-    datasets,
-    diagnostics,
-    estimators,
-    features,
-    forecast,
-    kernels,
-    nets,
-    persistence,
-    ridge,
-    runtime,
-    theory,
-)
+from widelearn import estimators, features, kernels, nets, persistence, ridge, runtime
 from widelearn.estimators import (
     FeatureRidge,
     FeatureRidgeClassifier,
@@ -95,7 +83,17 @@ __all__ = [
 ]
 
 
+# These are imported when they are first used: each takes as long as all estimators together.
+_LATER = ("datasets", "diagnostics", "experiments", "forecast", "theory")
+if TYPE_CHECKING:
+    from widelearn import datasets, diagnostics, experiments, forecast, theory
+
+
 def __getattr__(name: str) -> Any:
-    if name != "experiments":
+    if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module("widelearn.experiments")
+    return import_module(f"widelearn.{name}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})
