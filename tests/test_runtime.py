@@ -303,7 +303,9 @@ def test_import_is_light():
 
 
 def test_what_no_fit_needs_is_imported_when_it_is_used():
-    code = "import sys, widelearn as wl; before = set(sys.modules); later = {f'widelearn.{name}' for name in wl._LATER};"
+    code = (
+        "import sys, widelearn as wl; before = set(sys.modules); later = {f'widelearn.{name}' for name in wl._LATER};"
+    )
     code += "assert not later & before; assert all(getattr(wl, name).__name__ in later for name in wl._LATER);"
     code += "assert set(wl._LATER) <= set(dir(wl)); from widelearn import theory; print(theory is wl.theory)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "True\n"

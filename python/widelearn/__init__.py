@@ -86,7 +86,7 @@ __all__ = [
 # These are imported when they are first used: each takes as long as all estimators together.
 _LATER = ("datasets", "diagnostics", "experiments", "forecast", "theory")
 if TYPE_CHECKING:
-    from widelearn import datasets, diagnostics, experiments, forecast, theory
+    from widelearn import datasets, diagnostics, forecast, theory
 
 
 def __getattr__(name: str) -> Any:

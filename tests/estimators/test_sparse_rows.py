@@ -140,3 +140,44 @@ def test_nothing_is_made_dense(monkeypatch):
     assert model.predict_proba(X[:5]).shape == (5, 2)
     chosen = wl.FeatureRidgeClassifierCV("passthrough", alphas=[0.1, 1.0]).fit(X, y)
     assert chosen.score(X, y) > 0.9
+
+
+def test_what_was_fitted_says_which_rows_are_taken():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((30, 4)), rng.standard_normal(30)
+    model = wl.KernelRidge("rbf").fit(sparse.csr_array(X), y)
+    expected = model.predict(X)
+    model.set_params(kernel="ntk", solver="nystrom")
+    np.testing.assert_allclose(model.predict(sparse.csr_array(X)), expected, rtol=1e-12)
+    model = wl.KernelRidge("rbf", solver="nystrom").fit(X, y).set_params(solver="auto")
+    with pytest.raises(TypeError, match="dense"):
+        model.predict(sparse.csr_array(X))
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        *(wl.KernelRidge("rbf"), wl.FeatureRidge(), wl.TaylorRegressor(max_iter=2), wl.TwoLayerRegressor(max_iter=2)),
+        *(wl.RecursiveFeatureMachine(), wl.GradientFlowRegressor(time=1.0)),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_sparse_targets_are_refused(estimator):
+    X = np.random.default_rng(0).standard_normal((20, 3))
+    with pytest.raises(TypeError, match=r"y is a sparse matrix \(20 x 1\), and targets are dense: pass y.toarray\(\)"):
+        estimator.fit(X, sparse.csr_array(X[:, :1]))
+
+
+@pytest.mark.parametrize("place", [-1, 3, 1 << 20])
+@pytest.mark.parametrize("rows", [2, 40])
+def test_a_value_outside_of_the_columns_is_refused(place, rows):
+    rng = np.random.default_rng(0)
+    X, y = sparse.csr_array(rng.standard_normal((rows, 3))), np.arange(float(rows))
+    damaged = X.copy()
+    damaged.indices[1] = place
+    for model in (wl.FeatureRidge("passthrough"), wl.FeatureRidge(), wl.KernelRidge("rbf")):
+        with pytest.raises(ValueError, match=rf"X is damaged: a value is stored in column {place}, and there are 3"):
+            model.fit(damaged, y)
+        model.fit(X, y)
+        with pytest.raises(ValueError, match=rf"X is damaged: a value is stored in column {place}, and there are 3"):
+            model.predict(damaged)

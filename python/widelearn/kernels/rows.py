@@ -44,7 +44,7 @@ def new_rows(fitted: Any, X: ArrayLike, **options: Any) -> Any:
     known = vars(fitted)
     if is_plain(X) and X.shape[1] == known.get("n_features_in_") and "feature_names_in_" not in known:
         return X
-    return validate_data(fitted, X, dtype=DTYPES, reset=False, **options)
+    return check_places(validate_data(fitted, X, dtype=DTYPES, reset=False, **options))
 
 
 def rows_and_targets(draft: Any, X: Any, y: Any, *, reset: bool, **options: Any) -> tuple[Any, Any]:
@@ -58,7 +58,33 @@ def rows_and_targets(draft: Any, X: Any, y: Any, *, reset: bool, **options: Any)
             return X, y
         if X.shape[1] == known.get("n_features_in_") and "feature_names_in_" not in known:
             return X, y
-    return validate_data(draft, X, y, dtype=DTYPES, reset=reset, multi_output=True, **options)
+    if options.get("y_numeric"):
+        check_dense_targets(y)
+    x, y = validate_data(draft, X, y, dtype=DTYPES, reset=reset, multi_output=True, **options)
+    return check_places(x), y
+
+
+def check_dense_targets(y: Any) -> None:
+    """Refuse numbers to be predicted that are stored as a sparse matrix; a multilabel indicator may be one."""
+    if is_sparse(y):
+        shape = " x ".join(map(str, y.shape))
+        raise TypeError(f"y is a sparse matrix ({shape}), and targets are dense: pass y.toarray(), or its one column.")
+
+
+def check_places(X: Any) -> Any:
+    """Return rows, sparse ones unless a value stands in a column that is none of theirs: others take it for memory."""
+    if not is_sparse(X) or X.nnz == 0:
+        return X
+    least, most = X.indices.min(), X.indices.max()
+    if not 0 <= least <= most < X.shape[1]:
+        wrong = least if least < 0 else most
+        raise ValueError(f"X is damaged: a value is stored in column {wrong}, and there are {X.shape[1]} columns.")
+    return X
+
+
+def is_sparse(X: Any) -> bool:
+    """Whether it is one of SciPy's sparse matrices or arrays."""
+    return issparse(X)
 
 
 def check_square(K: Array) -> None:

@@ -83,10 +83,15 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
 
     @property
     def _accept_sparse(self) -> str | bool:
-        """What validation says to sparse rows: kernels of neurons, functions and centres take dense ones."""
-        if getattr(self, "solver", None) == "nystrom":
+        """What validation says to sparse rows: kernels of neurons, functions and centres take dense ones.
+
+        What was fitted has the say, whatever parameters were set afterwards.
+        """
+        known = vars(self)
+        if known.get("solver_", getattr(self, "solver", None)) == "nystrom":
             return False
-        kernels = self.kernel if isinstance(self.kernel, list | tuple) else [self.kernel]
+        kernel = known.get("kernel_", self.kernel)
+        kernels = kernel if isinstance(kernel, list | tuple) else [kernel]
         try:
             takes = all(not is_precomputed(one) and as_kernel(one, NTK()).takes_sparse for one in kernels)
         except (TypeError, ValueError):

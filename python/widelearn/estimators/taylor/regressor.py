@@ -16,6 +16,7 @@ from widelearn.estimators.units import check_range, largest_of
 from widelearn.estimators.weights import weighed
 from widelearn.features.state import snapshot
 from widelearn.kernels.parameters import checks_parameters, offered_if
+from widelearn.kernels.rows import check_dense_targets
 from widelearn.runtime import Array
 
 
@@ -241,6 +242,7 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
 def read_numbers(draft: Any, old: TargetUnits | None, X: Any, y: Any, sample_weight: Any, *, more: bool) -> Problem:
     """Read rows and targets, in the units of earlier ones if there are any; whether more are to come."""
     refuse_lazy(X, type(draft).__name__)
+    check_dense_targets(y)
     x, targets = validate_data(draft, X, y, dtype=DTYPES, y_numeric=True, multi_output=True, reset=old is None)
     x, targets, weight = weighed(x, targets, sample_weight)
     check_range(largest_of(columns(targets)), x.dtype)

@@ -22,6 +22,7 @@ from widelearn.estimators.two_layer.training import HEADS, Training
 from widelearn.estimators.units import check_range, largest_of
 from widelearn.features.state import draft_of, run_and_keep
 from widelearn.kernels.parameters import DefaultObjects
+from widelearn.kernels.rows import check_dense_targets
 from widelearn.runtime import Array, capped
 
 DTYPES = [np.float64, np.float32]
@@ -223,6 +224,8 @@ def check_rows(draft: BaseTwoLayer, X: Any, y: Any, *, reset: bool) -> tuple[Arr
     """Return rows and targets as arrays; without `reset` the rows have to be like the first ones."""
     refuse_lazy(X, type(draft).__name__)
     numeric = is_regressor(draft)
+    if numeric:
+        check_dense_targets(y)
     x, y = validate_data(draft, X, y, dtype=DTYPES, multi_output=True, y_numeric=numeric, reset=reset)
     if numeric and reset:
         check_range(largest_of(columns(y)), x.dtype)

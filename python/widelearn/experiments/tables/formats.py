@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import warnings
 import zipfile
 import zlib
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +28,7 @@ DAMAGED = (
     *(ValueError, OSError, EOFError, LookupError, TypeError, AttributeError, RuntimeError, StopIteration),
     *(zipfile.BadZipFile, zlib.error),
 )
+MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]+\d+:[A-Z]+(\d+))"')
 Found = tuple["pd.DataFrame", Dialect, list[str]]
 
 
@@ -49,6 +51,7 @@ def workbook(path: Path, asked: Dialect) -> Found:
             if asked.sheet is None and len(sheets) > 1:
                 notes.append(f"sheet {sheet!r} is read, of {listing(sheets)} (--sheet)")
             frame = pd.read_excel(book, sheet, header=None, dtype=object, skiprows=asked.skip_rows, na_filter=False)
+            merged = _merged(path, book.book[sheet])
     there = (frame != "").to_numpy()
     rows = np.flatnonzero(there.any(axis=1))
     if not len(rows):
@@ -63,7 +66,29 @@ def workbook(path: Path, asked: Dialect) -> Found:
     body = frame.iloc[skip + (header is not None) :].infer_objects()
     names = [f"column {k + 1}" for k in range(body.shape[1])]
     body.columns = pd.Index((header or []) + names[len(header or []) :])
+    first = int(body.index[0]) + asked.skip_rows + 1 if len(body) else 0
+    if within := [area for area, last in merged if len(body) and last >= first]:
+        what = "merged cells" if len(within) == 1 else f"{len(within)} areas of merged cells"
+        notes.append(
+            f"sheet {sheet!r} has {what} among its rows ({listing(within)}): the first cell alone holds a value, the"
+            " others are read as missing. Unmerge and fill them, if the value is meant for all"
+        )
     return body, asked.but(sheet=sheet, header=header is not None, width=body.shape[1]), notes
+
+
+def _merged(path: Path, sheet: Any) -> list[tuple[str, int]]:
+    """Return the areas of merged cells of a sheet that is read row by row, each with its last row."""
+    found: list[tuple[str, int]] = []
+    with zipfile.ZipFile(path) as archive, archive.open(sheet._worksheet_path.lstrip("/")) as stream:
+        kept = b""
+        while part := stream.read(sizes.STEP):
+            text = kept + part
+            # What may be the begin of one that goes on in the next part is read with it.
+            end = text.rfind(b"<")
+            found += [(area.decode(), int(row)) for area, row in MERGED.findall(text[:end])]
+            kept = text[end:]
+        found += [(area.decode(), int(row)) for area, row in MERGED.findall(kept)]
+    return sorted(found, key=lambda one: one[1])
 
 
 def arff(path: Path, raw: bytes, asked: Dialect, sure: str | None) -> Found:
