@@ -70,8 +70,6 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
     # Whether targets and weights are needed in float64, all at once; what validation says to sparse rows.
     _in_doubles = False
     _accept_sparse: str | bool = "csr"
-    precision = "auto"
-    cv: Any = None
     features: Any
     alpha: Any
     fit_intercept: bool
@@ -163,7 +161,7 @@ def model_of(draft: Any, X: Any, y: Any, sample_weight: Any, groups: Any = None)
         check_groups(groups, "gcv", X)
         return model_of_collection(draft, Collection(X, y, sample_weight))
     rows = draft._read(X, y, sample_weight)
-    check_groups(groups, draft.cv, rows.X)
+    check_groups(groups, getattr(draft, "cv", None), rows.X)
     return model_of_rows(draft, rows._replace(groups=groups))
 
 
@@ -178,9 +176,9 @@ def model_of_rows(draft: Any, rows: Rows) -> FittedRidge:
     if is_pairwise(draft.features):
         check_square(rows.X)
     # The sum of weights is the number of rows that GCV reckons with.
-    rows = rows.in_units(weights=not isinstance(draft.cv, str))
+    rows = rows.in_units(weights=not isinstance(getattr(draft, "cv", None), str))
     penalty = draft._penalty(rows)
-    options = {"fit_intercept": draft.fit_intercept, "precision": draft.precision}
+    options = {"fit_intercept": draft.fit_intercept, "precision": getattr(draft, "precision", "auto")}
     problem = RowProblem(rows, draft.features, draft.random_state, path=not isinstance(penalty, Fixed), **options)
     choice = penalty.choose(problem)
     choice.warn()
