@@ -10,6 +10,7 @@ from widelearn.diagnostics.curvatures import (
 )
 from widelearn.diagnostics.descents import scaled_descent
 from widelearn.diagnostics.drift import Laziness, laziness
+from widelearn.diagnostics.emergence_display import EmergenceDisplay
 from widelearn.diagnostics.expressivity import (
     ExplicitSolution,
     PolynomialTarget,
@@ -28,9 +29,11 @@ from widelearn.diagnostics.metric_display import MetricDisplay
 from widelearn.diagnostics.net_paths import NetPath
 from widelearn.diagnostics.neuron_maps import NeuronMap, neuron_map
 from widelearn.diagnostics.optimality import gradient_norm, optimality_gap
+from widelearn.diagnostics.path_display import RidgePathDisplay
 from widelearn.diagnostics.planes import DecisionPlane, decision_plane
 from widelearn.diagnostics.recovered import Directions, directions
 from widelearn.diagnostics.snapshots import Snapshots
+from widelearn.diagnostics.spectrum_display import SpectrumDisplay
 from widelearn.diagnostics.sweeps import LazinessSweep, laziness_sweep
 from widelearn.diagnostics.ticket_choice import ticket
 from widelearn.diagnostics.ticket_reports import TicketReport, ticket_report
@@ -42,6 +45,7 @@ __all__ = [
     "DecisionPlane",
     "Directions",
     "Emergence",
+    "EmergenceDisplay",
     "ExplicitSolution",
     "FeatureSets",
     "FoundFeatures",
@@ -56,8 +60,10 @@ __all__ = [
     "OptBound",
     "PolynomialTarget",
     "Rademacher",
+    "RidgePathDisplay",
     "SampleComplexity",
     "Snapshots",
+    "SpectrumDisplay",
     "Ticket",
     "TicketReport",
     "alignment",

@@ -16,6 +16,8 @@ from widelearn.diagnostics.tickets import Ticket, alive_of, unfitted
 from widelearn.runtime import in_range
 
 Array = NDArray[np.float64]
+# How pictures of it are scaled and named.
+AXES = {"xlabel": "iterations", "ylabel": "|cos|, share, score", "ylim": (-0.02, 1.02)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,21 +59,24 @@ class Emergence:
         there = np.flatnonzero(self.nearest.min(axis=1) >= level)
         return int(self.steps[there[0]]) if len(there) else None
 
-    def plot(self) -> Any:
-        """Return a Matplotlib figure: cosines, shares and scores over iterations."""
+    @property
+    def curves(self) -> list[dict[str, Any]]:
+        """The rows that pictures are drawn from: cosines, shares and scores over iterations."""
         curves = {f"nearest neuron, direction {j + 1}": one for j, one in enumerate(self.nearest.T)}
         curves |= {"largest share in their span": self.largest_share, "weighted mean share": self.mean_share}
         if np.isfinite(self.scores).any():
             curves["score at fresh rows"] = self.scores
-        rows = [
+        return [
             {"x": float(x), "theory": float(y), "simulation": None, "se": None, "series": name}
             for name, values in curves.items()
             for x, y in zip(self.steps, values, strict=True)
         ]
+
+    def plot(self) -> Any:
+        """Return a Matplotlib figure: cosines, shares and scores over iterations."""
         from widelearn import plots
 
-        axes = {"xlabel": "iterations", "ylabel": "|cos|, share, score", "ylim": (-0.02, 1.02)}
-        return plots.study([{"rows": rows, **axes}], "True directions in the first layer while it is trained")
+        return plots.study([{"rows": self.curves, **AXES}], "True directions in the first layer while it is trained")
 
 
 @in_range

@@ -128,12 +128,9 @@ class MetricDisplay:
         """
         if isinstance(most, bool) or not isinstance(most, int | np.integer) or most < 1:
             raise ValueError(f"most must be an integer of at least 1, got {most!r:.60}.")
-        if ax is not None and not hasattr(ax, "imshow"):
-            raise TypeError(f"ax must be a matplotlib Axes or None, got {ax!r:.60}.")
         from widelearn import plots
 
-        if ax is None:
-            ax = plots.single(lambda own: own, 6.4, 5.6).axes[0]
+        ax = plots.axes_of(ax, 6.4, 5.6)
         shares = self._diagonal / (self._diagonal.sum() or 1.0)
         kept = np.argsort(-shares, kind="stable")[:most]
         names = [self.feature_names[j] for j in kept]

@@ -29,6 +29,8 @@ class Choice(NamedTuple):
     edge: str = ""
     # The score in the units of the problem, in which none vanishes: by this, kernels are compared. None cannot be.
     merit: float | None = None
+    # The score of every penalty, (a,) or (t, a) where each target has its own, in the user's units.
+    scores: Array | None = None
 
     def warn(self) -> None:
         """Say once that the penalty lies at the edge, if it does."""
@@ -45,14 +47,16 @@ def best_by_error(
         at = errors.argmin(axis=0)
         scores = units.squares(-errors[at, np.arange(n_targets)], SCORE)
         merit = -float(units.together(errors)[0].min(axis=0).mean())
-        return Choice(penalties[at], alphas[at], scores, edge=edge_of(alphas, errors, at), merit=merit)
+        every = unbounded(-errors, units.of_squares(n_targets)).T
+        return Choice(penalties[at], alphas[at], scores, edge=edge_of(alphas, errors, at), merit=merit, scores=every)
     together, exponent = units.together(errors)
     mean = together.mean(axis=1)
     first = int(mean.argmin())
     score = float(-mean[first] if not exponent else raised(-mean[first], exponent, SCORE))
     edge = edge_of(alphas, mean[:, None], np.array([first]))
-    merit = float(-mean[first])
-    return Choice(np.full(n_targets, penalties[first]), float(alphas[first]), score, edge=edge, merit=merit)
+    merit, every = float(-mean[first]), unbounded(-mean, exponent)
+    chosen = np.full(n_targets, penalties[first])
+    return Choice(chosen, float(alphas[first]), score, edge=edge, merit=merit, scores=every)
 
 
 def best_by_rate(rates: Array, alphas: Array, n_targets: int, units: Units = ONES) -> Choice:
@@ -60,7 +64,14 @@ def best_by_rate(rates: Array, alphas: Array, n_targets: int, units: Units = ONE
     first, penalties = int(rates.argmax()), units.penalties(alphas)
     edge = edge_of(alphas, 1.0 - rates[:, None], np.array([first]))
     score = float(rates[first])
-    return Choice(np.full(n_targets, penalties[first]), float(alphas[first]), score, edge=edge, merit=score)
+    chosen = np.full(n_targets, penalties[first])
+    return Choice(chosen, float(alphas[first]), score, edge=edge, merit=score, scores=rates)
+
+
+def unbounded(scores: Array, exponents: Any) -> Array:
+    """Return scores times powers of two; what is beyond numbers is infinite, for such a penalty is not chosen."""
+    with np.errstate(over="ignore", under="ignore"):
+        return np.ldexp(scores, exponents)
 
 
 def edge_of(alphas: Array, errors: Array, at: Array) -> str:

@@ -74,8 +74,12 @@ class Units:
         """Return weighted squares of what is linear in targets in the user's units."""
         if self.targets is None and not self.weight:
             return values
-        units = np.zeros(values.shape[axis], np.int64) if self.targets is None else self.targets
-        return raised(values, along(2 * units + self.weight, values.ndim, axis), what)
+        return raised(values, along(self.of_squares(values.shape[axis]), values.ndim, axis), what)
+
+    def of_squares(self, count: int) -> Exponents:
+        """Return the exponents of weighted squares of `count` targets."""
+        units = np.zeros(count, np.int64) if self.targets is None else self.targets
+        return 2 * units + self.weight
 
     def together(self, squares: Array) -> tuple[Array, int]:
         """Return squares (..., t) in one unit for all targets, that of the largest, and its exponent."""

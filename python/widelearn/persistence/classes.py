@@ -119,6 +119,7 @@ ATTRIBUTES = {
 }
 # Parts that classes of older files did not have, as they were then.
 ADDED: dict[str, dict[str, Any]] = {
+    "Choice": {"scores": None},
     "FeatureRidge": {"store_loo": False},
     "KernelRidge": {"store_loo": False},
     "KernelRidgeCV": {"alpha_per_target": False, "store_cv_results": False},

@@ -3,16 +3,19 @@
 Figures are on the Agg canvas, without a window: save them by ``savefig``.
 """
 
-from widelearn.plots.canvas import single, square
+from widelearn.plots.canvas import axes_of, single, square
 from widelearn.plots.comparisons import METRICS, comparison, durations, peaks, scores
 from widelearn.plots.forecasts import forecast_panels, learned_modes, learning_curves
 from widelearn.plots.inspections import confusion, pairs, reliability, residuals, shares
+from widelearn.plots.paths import penalty_path
 from widelearn.plots.planes import arrows, neurons, regions
+from widelearn.plots.spectra import spectrum
 from widelearn.plots.studies import curves, heat, study
 
 __all__ = [
     "METRICS",
     "arrows",
+    "axes_of",
     "comparison",
     "confusion",
     "curves",
@@ -24,12 +27,14 @@ __all__ = [
     "neurons",
     "pairs",
     "peaks",
+    "penalty_path",
     "regions",
     "reliability",
     "residuals",
     "scores",
     "shares",
     "single",
+    "spectrum",
     "square",
     "study",
 ]

@@ -37,6 +37,16 @@ def single(draw: Callable[[Axes], Axes], width: float, height: float) -> Figure:
     return figure
 
 
+def axes_of(ax: Any, width: float, height: float) -> Axes:
+    """Return the axes that a user gave, or those of a new figure of this size in inches."""
+    if ax is None:
+        return new_figure(width, height).subplots()
+    if not hasattr(ax, "imshow") or not hasattr(ax, "figure"):
+        raise TypeError(f"ax must be a matplotlib Axes or None, got {ax!r:.60}.")
+    found: Axes = ax
+    return found
+
+
 def square(draw: Callable[[Axes], Axes], title: str = "", **settings: Any) -> Figure:
     """Draw one picture whose two axes have the same unit; `settings` are those of the axes."""
     figure = new_figure(6.4, 6.2)

@@ -17,30 +17,46 @@ def learning_curves(forecast: Any, ax: Axes | None = None) -> Axes:
     """Draw forecast errors over rows with their bands, a line a setting, and measured errors as points."""
     if ax is None:
         ax = new_figure(6.4, 4.2).subplots()
-    settings = list(dict.fromkeys(zip(forecast.n_features, forecast.alpha, strict=True)))
-    for index, (count, alpha) in enumerate(settings):
+    for index, (label, own) in enumerate(_lines(forecast).items()):
         color = SERIES[index % len(SERIES)]
-        own = [i for i in range(len(forecast.n)) if _same((forecast.n_features[i], forecast.alpha[i]), (count, alpha))]
-        own.sort(key=lambda i: forecast.n[i])
         x, low, high = forecast.n[own], forecast.lower[own], forecast.upper[own]
-        ax.plot(x, forecast.test[own], "o-", color=color, markersize=4, label=_setting(count, alpha))
+        ax.plot(x, forecast.test[own], "o-", color=color, markersize=4, label=label)
         ax.fill_between(x, low, high, color=color, alpha=0.15, linewidth=0)
     for index, found in enumerate(forecast.measurements):
         style: dict[str, Any] = {"marker": "D", "color": "black", "capsize": 2, "zorder": 4}
-        label = None if index else "measured ± 2 standard errors"
-        ax.errorbar(found.n, found.test, yerr=2 * found.standard_error, linestyle="none", label=label, **style)
+        style["label"] = None if index else "measured ± 2 standard errors"
+        ax.errorbar(found.n, found.test, yerr=2 * found.standard_error, linestyle="none", **style)
     return _on_logarithms(forecast, ax)
 
 
-def _same(one: tuple[float, float], other: tuple[float, float]) -> bool:
-    """Whether two settings are one; what is not a number is like what is none either."""
-    return all(a == b or (math.isnan(a) and math.isnan(b)) for a, b in zip(one, other, strict=True))
+def _lines(forecast: Any) -> dict[str, list[int]]:
+    """Return the entries that each line joins, by its name: those of one setting, or of a penalty that is chosen anew.
+
+    What is refused everywhere has no line.
+    """
+    entries = sorted(range(len(forecast.n)), key=lambda i: forecast.n[i])
+    found: dict[str, list[int]] = {}
+    for count in dict.fromkeys(forecast.n_features.tolist()):
+        own = [i for i in entries if _same(forecast.n_features[i], count)]
+        penalties = {float(forecast.alpha[i]) for i in own if math.isfinite(forecast.alpha[i])}
+        if len(penalties) > 1 and len({float(forecast.n[i]) for i in own}) == len(own):
+            found[_setting(count, math.nan, "penalty chosen for each number of rows")] = own
+            continue
+        for i in own:
+            found.setdefault(_setting(count, forecast.alpha[i]), []).append(i)
+    return {label: own for label, own in found.items() if any(math.isfinite(forecast.test[i]) for i in own)}
 
 
-def _setting(count: float, alpha: float) -> str:
+def _same(one: float, other: float) -> bool:
+    """Whether two numbers are one; what is not a number is like what is none either."""
+    return one == other or (math.isnan(one) and math.isnan(other))
+
+
+def _setting(count: float, alpha: float, choice: str = "") -> str:
     """Write what a line is of; what is not a number is not named."""
     parts = [f"{count:g} features"] if math.isfinite(count) else []
     parts += [f"alpha {alpha:.3g}"] if math.isfinite(alpha) else []
+    parts += [choice] if choice else []
     return ", ".join(parts) or "forecast"
 
 

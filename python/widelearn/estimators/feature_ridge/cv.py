@@ -69,6 +69,8 @@ class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseFeatureRi
     best_score_ : float or ndarray of shape (n_targets,)
         Its score: minus the mean squared left-out error, w_i r_i² with weights; minus the GCV error; or the mean score
         of folds.
+    alpha_scores_ : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
+        The score of every penalty; `best_score_` is the largest.
     cv_results_ : ndarray of shape (n, n_alphas) or (n, n_targets, n_alphas)
         Squared left-out errors, with `store_cv_results`.
     coef_ : ndarray of shape (p,) or (n_targets, p)
@@ -154,6 +156,14 @@ class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseFeatureRi
         return self._solved().choice.score
 
     @property
+    def alpha_scores_(self) -> Array:
+        """The score of every penalty."""
+        found = self._solved().choice.scores
+        if found is None:
+            raise AttributeError("The file of this model is of a version that kept the best score alone: fit it again.")
+        return found
+
+    @property
     def cv_results_(self) -> Array:
         """Squared left-out errors."""
         model = self._solved()
@@ -204,6 +214,8 @@ class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
     best_score_ : float or ndarray of shape (n_targets,)
         Its score: minus the mean squared left-out error, w_i r_i² with weights; minus the GCV error; or the mean score
         of folds.
+    alpha_scores_ : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
+        The score of every penalty; `best_score_` is the largest.
     cv_results_ : ndarray of shape (n, n_alphas) or (n, n_targets, n_alphas)
         Squared left-out errors, with `store_cv_results`.
     classes_ : ndarray of shape (n_classes,)
@@ -260,6 +272,7 @@ class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
     partial_fit = offered_if(takes_batches)(FeatureRidgeClassifier.partial_fit)
     fit_blocks = offered_if(takes_batches)(FeatureRidgeClassifier.fit_blocks)
     alpha_, best_score_ = FeatureRidgeCV.alpha_, FeatureRidgeCV.best_score_
+    alpha_scores_ = FeatureRidgeCV.alpha_scores_
     cv_results_, _sums_suffice = FeatureRidgeCV.cv_results_, FeatureRidgeCV._sums_suffice
     predict_proba = offered_if(keeps_rows)(Chances.predict_proba)
     predict_log_proba = offered_if(keeps_rows)(Chances.predict_log_proba)

@@ -63,6 +63,8 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseKernelRidg
     best_score_ : float or ndarray of shape (n_targets,)
         Their score: minus the mean squared left-out error, w_i r_i² with weights, or minus the GCV error, or the mean
         score of the folds.
+    alpha_scores_ : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
+        The score of every penalty; `best_score_` is the largest.
     cv_results_ : ndarray of shape (n, n_alphas) or (n, n_targets, n_alphas)
         Squared left-out errors, with `store_cv_results`; zero for rows of weight zero.
     dual_coef_ : ndarray of shape (n,) or (n, n_targets)
@@ -182,6 +184,8 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
     best_score_ : float or ndarray of shape (n_targets,)
         Their score: minus the mean squared left-out error, w_i r_i² with weights, or minus the GCV error, or the mean
         score of the folds.
+    alpha_scores_ : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
+        The score of every penalty; `best_score_` is the largest.
     cv_results_ : ndarray of shape (n, n_alphas) or (n, n_targets, n_alphas)
         Squared left-out errors, with `store_cv_results`; zero for rows of weight zero.
     classes_ : ndarray of shape (n_classes,)

@@ -163,7 +163,7 @@ def solve_best(draft: Any, rows: Rows) -> tuple[KernelModel, Array]:
     penalty = choice_of(draft.cv, draft.alphas, rows, per_target=per_target, store=store)
     problem, choice = choose_kernel(kernels_of(draft.kernel, rows.X), penalty, *rows[:3], draft.fit_intercept)
     choice.warn()
-    draft.alpha_, draft.best_score_ = choice.alpha, choice.score
+    draft.alpha_, draft.best_score_, draft.alpha_scores_ = choice.alpha, choice.score, choice.scores
     if choice.errors is not None:
         draft.cv_results_ = choice.errors[:, 0] if rows.flat else choice.errors
     return problem.chosen(choice.penalties), check_alpha(draft.alpha_, rows.Y.shape[1])

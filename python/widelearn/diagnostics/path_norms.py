@@ -1,0 +1,66 @@
+"""Norms of ridge solutions over many penalties, from one decomposition of features or of a kernel matrix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+from scipy.sparse import issparse
+
+from widelearn.kernels import Kernel
+from widelearn.runtime import check_memory
+
+Array = NDArray[np.float64]
+EPS = float(np.finfo(np.float64).eps)
+
+
+def norms_of(estimator: Any, rows: Any, alphas: Array) -> Array:
+    """Return ‖c‖ (a,) or (t, a) of an estimator's fit to rows at every penalty.
+
+    With an intercept everything is about its weighted mean. Of S Z = U σ V', S = √w, the norm is ‖σ U'Sy / (σ² +
+    alpha)‖; of S K S = U λ U' it is ‖√λ U'Sy / (λ + alpha)‖, for σ² = λ. What is rounding beside the largest counts as
+    zero.
+    """
+    Y = np.asarray(rows.Y, dtype=np.float64)
+    weight = np.ones(len(Y)) if rows.weight is None else np.asarray(rows.weight, dtype=np.float64)
+    root, share = np.sqrt(weight), weight / weight.sum()
+    if estimator.fit_intercept:
+        Y = Y - share @ Y
+    if hasattr(estimator, "features_"):
+        Z = features_at(estimator.features_, rows.X)
+        if estimator.fit_intercept:
+            Z -= share @ Z
+        U, sizes, _ = linalg.svd(root[:, None] * Z, full_matrices=False)
+        sizes = np.where(sizes > max(Z.shape) * EPS * sizes.max(initial=0.0), sizes, 0.0)
+    else:
+        K = kernel_at(estimator.kernel_, rows.X)
+        if estimator.fit_intercept:
+            K -= share @ K
+            K -= (K @ share)[:, None]
+        values, U = linalg.eigh(root[:, None] * K * root)
+        # What an indefinite kernel has below zero is no square of a norm.
+        sizes = np.sqrt(np.where(values > len(K) * EPS * np.abs(values).max(initial=0.0), values, 0.0))
+    parts = U.T @ (root[:, None] * Y)
+    shifted = np.square(sizes)[:, None] + alphas
+    factors = np.divide(sizes[:, None], shifted, out=np.zeros_like(shifted), where=shifted > 0.0)
+    norms = np.sqrt(np.square(factors).T @ np.square(parts)).T
+    return norms[0] if rows.flat else norms
+
+
+def features_at(features: Any, X: Any) -> Array:
+    """Return the features of rows, an array of doubles of their own."""
+    Z: Any = X if isinstance(features, str) else features.transform(X)
+    check_memory(16 * Z.shape[0] * Z.shape[1], f"The features of {Z.shape[0]} rows", "Leave out X and y.")
+    stored: Any = Z
+    return np.array(stored.toarray() if issparse(Z) else Z, dtype=np.float64)
+
+
+def kernel_at(kernel: Any, X: Any) -> Array:
+    """Return the kernel matrix of rows, or the one that was given, an array of doubles of its own."""
+    n = X.shape[0]
+    check_memory(24 * n * n, f"The eigenvectors of {n} rows", "Leave out X and y.")
+    if not isinstance(kernel, Kernel):
+        return np.array(X, dtype=np.float64)
+    return np.array(kernel(X.astype(np.float64, copy=False)), dtype=np.float64)
