@@ -35,6 +35,14 @@ def takes_batches(estimator: Any) -> bool:
     raise AttributeError(NEEDS_GCV.format(type(estimator).__name__))
 
 
+def scores_of(fitted: Any) -> Array:
+    """Return the score of every penalty."""
+    found: Array | None = fitted._solved().choice.scores
+    if found is None:
+        raise AttributeError("The file of this model is of a version that kept the best score alone: fit it again.")
+    return found
+
+
 class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseFeatureRidge):
     """Fit ridge regression on a feature map, its penalty chosen by leaving out rows.
 
@@ -142,6 +150,7 @@ class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseFeatureRi
     predict_interval, score = FeatureRidge.predict_interval, FeatureRidge.score
     partial_fit = offered_if(takes_batches)(FeatureRidge.partial_fit)
     fit_blocks = offered_if(takes_batches)(FeatureRidge.fit_blocks)
+    alpha_scores_ = property(scores_of)
     _read = read_numbers
     _in_doubles = True
 
@@ -154,14 +163,6 @@ class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseFeatureRi
     def best_score_(self) -> Any:
         """The score of the chosen penalty."""
         return self._solved().choice.score
-
-    @property
-    def alpha_scores_(self) -> Array:
-        """The score of every penalty."""
-        found = self._solved().choice.scores
-        if found is None:
-            raise AttributeError("The file of this model is of a version that kept the best score alone: fit it again.")
-        return found
 
     @property
     def cv_results_(self) -> Array:
