@@ -14,6 +14,7 @@ from widelearn.kernels import (
     NTK,
     RBF,
     ArcCosine,
+    Columns,
     Constant,
     CyclicAverage,
     DotProduct,
@@ -56,6 +57,8 @@ KERNELS = [
     TaylorKernel(order=1, activation="relu"),
     Sum(RBF(), Product(Constant(value=0.5), Linear())),
     Product(RBF(), NTK()),
+    Columns("rbf", [2, 0]),
+    Columns(NTK(), [True, True, False, True]) * 2.0 + Columns("linear", -1) * Columns(RBF(gamma=(1.0, 3.0)), (0, 1)),
     CyclicAverage("rbf"),
     CyclicAverage(NTK()) + Linear(),
 ]

@@ -25,6 +25,7 @@ NEW = RNG.standard_normal((7, 3))
 # What these need beside their defaults, and others in place of them.
 GIVEN = {
     "CyclicAverage": lambda kind: kind(RBF()),
+    "Columns": lambda kind: kind(Matern(), [2, 0]),
     "Constant": lambda kind: kind(value=2.0),
     "DotProduct": lambda kind: kind((1.0, 0.5)),
     "Empirical": lambda kind: kind(RNG.standard_normal((24, 5))),

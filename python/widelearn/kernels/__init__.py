@@ -1,11 +1,13 @@
 """Kernel objects: parameters only, no data; sums, products and multiples compose."""
 
 from widelearn.kernels.base import Constant, Kernel, Product, Sum, as_kernel
+from widelearn.kernels.columns import Columns
 from widelearn.kernels.cyclic import CyclicAverage
 from widelearn.kernels.deep import NNGP, NTK, ArcCosine
 from widelearn.kernels.dot_product import DotProduct, Linear, Polynomial
 from widelearn.kernels.empirical import Empirical
 from widelearn.kernels.finite import FiniteNTK, FiniteRF
+from widelearn.kernels.mixtures import weighted_sums
 from widelearn.kernels.operators import KernelOperator
 from widelearn.kernels.radial import RBF, Laplace, Matern
 from widelearn.kernels.taylor import TaylorKernel
@@ -15,6 +17,7 @@ __all__ = [
     "NTK",
     "RBF",
     "ArcCosine",
+    "Columns",
     "Constant",
     "CyclicAverage",
     "DotProduct",
@@ -31,4 +34,5 @@ __all__ = [
     "Sum",
     "TaylorKernel",
     "as_kernel",
+    "weighted_sums",
 ]

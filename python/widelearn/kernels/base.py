@@ -58,6 +58,10 @@ class Kernel(Evaluated):
         if "name" in vars(cls) and cls.name is not None:
             Kernel.names[cls.name] = cls
 
+    def seen(self, x: Any) -> Any:
+        """Return what the kernels that it is made of see of rows (n, d): the rows."""
+        return x
+
     @capped
     def __call__(self, X: ArrayLike, Y: ArrayLike | None = None) -> Array:
         """Return K(X, Y) of shape (n, m), or K(X, X); a one-dimensional argument is one row and its axis is dropped."""
@@ -189,6 +193,10 @@ class Constant(Kernel):
         """Return what the core reads."""
         return specs.Constant(self._real("value"))
 
+    def number(self) -> float:
+        """Return the value, which the core has checked."""
+        return float(self(np.zeros(1), np.zeros(1)))
+
 
 @dataclass(eq=False, repr=False)
 class Combination(Kernel):
@@ -263,6 +271,12 @@ class Sum(Combination):
     _spec = specs.Sum
     _join = np.add
 
+    def _own_dot(self, x: Array, y: Array | None, v: Array, out: Array) -> None:
+        (k1, k2), other = self._parts(), np.zeros_like(out)
+        k1._dot(x, y, v, out)
+        k2._dot(x, y, v, other)
+        out += other
+
 
 class Product(Combination):
     """Multiply two kernels: k(x, x') = k1(x, x') k2(x, x').
@@ -285,6 +299,31 @@ class Product(Combination):
 
     _spec = specs.Product
     _join = np.multiply
+
+    def multiple(self) -> tuple[Constant, Kernel] | None:
+        """Return the constant and the kernel that it is multiplied by, if that is what this is."""
+        first, second = self._parts()
+        if isinstance(first, Constant) == isinstance(second, Constant):
+            return None
+        return (first, second) if isinstance(first, Constant) else (second, first)  # type: ignore[return-value]
+
+    def _own_gram(self, x: Array, y: Array | None, out: Array) -> None:
+        self._own(super()._own_gram, "_gram", out, x, y)
+
+    def _own_diag(self, x: Array, out: Array) -> None:
+        self._own(super()._own_diag, "_diag", out, x)
+
+    def _own_dot(self, x: Array, y: Array | None, v: Array, out: Array) -> None:
+        self._own(super()._own_dot, "_dot", out, x, y, v)
+
+    def _own(self, plainly: Callable[..., None], name: str, out: Array, *given: Any) -> None:
+        """Write what a multiple has by that of its kernel, and plainly what another product has."""
+        found = self.multiple()
+        if found is None:
+            return plainly(*given, out)
+        getattr(found[1], name)(*given, out)
+        out *= out.dtype.type(found[0].number())
+        return None
 
 
 def is_term(other: object) -> bool:

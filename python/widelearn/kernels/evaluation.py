@@ -62,7 +62,7 @@ class Evaluated(Parameters):
             raise ValueError(f"{self!r} overflows {diag.dtype} at row {row} of {name}. Scale {name} down.")
 
     def _gram(self, x: Array, y: Array | None, out: Array) -> None:
-        if issparse(x):
+        if issparse(x) and self.compiled:
             stored.gram(self.spec(x.shape[1]), x, y, out)
         elif self.compiled:
             _core.gram(self.spec(x.shape[1]), x, y, out)
@@ -70,7 +70,7 @@ class Evaluated(Parameters):
             self._own_gram(x, y, out)
 
     def _diag(self, x: Array, out: Array) -> None:
-        if issparse(x):
+        if issparse(x) and self.compiled:
             stored.diagonal(self.spec(x.shape[1]), x, out)
         elif self.compiled:
             _core.gram_diag(self.spec(x.shape[1]), x, out)
@@ -78,7 +78,7 @@ class Evaluated(Parameters):
             self._own_diag(x, out)
 
     def _dot(self, x: Array, y: Array | None, v: Array, out: Array) -> None:
-        if issparse(x):
+        if issparse(x) and self.compiled:
             stored.product(self.spec(x.shape[1]), x, y, v, out)
         elif self.compiled:
             _core.gram_dot(self.spec(x.shape[1]), x, y, v, out)
@@ -99,12 +99,12 @@ class Evaluated(Parameters):
 
     def _own_diag(self, x: Array, out: Array) -> None:
         # Row by row: a block would compute its square to keep its diagonal.
-        for i in range(len(x)):
+        for i in range(x.shape[0]):
             self._gram(x[i : i + 1], None, out[i : i + 1, None])
 
     def _own_dot(self, x: Array, y: Array | None, v: Array, out: Array) -> None:
         y = x if y is None else y
-        for block in row_blocks(len(x), BLOCK_ROWS):
-            gram = np.empty((block.stop - block.start, len(y)), x.dtype)
+        for block in row_blocks(x.shape[0], BLOCK_ROWS):
+            gram = np.empty((block.stop - block.start, y.shape[0]), x.dtype)
             self._gram(x[block], y, gram)
             out[block] = gram @ v

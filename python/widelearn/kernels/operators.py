@@ -109,7 +109,7 @@ def fitted_product(kernel: Any, X: Array, rows: Array, V: Array) -> Array:
     """Return K(X, rows) @ V for validated rows and V (m, t), where a fit has found the values of `rows` finite."""
     # A view: the product of rows with themselves adds up in another order than that with their copy.
     if not kernel.compiled:
-        return kernel.dot(X, rows.view(), V)
+        return kernel.dot(X, rows if issparse(rows) else rows.view(), V)
     dtype = np.result_type(X.dtype, rows.dtype, V.dtype)
     v = np.require(V, dtype, ["C", "ALIGNED"])
     if issparse(X) or issparse(rows):

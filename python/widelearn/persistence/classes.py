@@ -69,6 +69,7 @@ OURS = {
     "features.representation": "NeuralRepresentation",
     "features.tangent": "TangentFeatures",
     "kernels.base": "Constant Product Sum",
+    "kernels.columns": "Columns",
     "kernels.cyclic": "CyclicAverage",
     "kernels.deep": "ArcCosine NNGP NTK",
     "kernels.dot_product": "DotProduct Linear Polynomial",

@@ -7,6 +7,7 @@ from widelearn.estimators.choice import Choice
 from widelearn.estimators.kernel_ridge.linear import LinearProblem, by_columns
 from widelearn.estimators.kernel_ridge.model import KernelProblem
 from widelearn.kernels import Kernel, Linear
+from widelearn.kernels.mixtures import Grams
 
 
 def choose_kernel(
@@ -14,8 +15,11 @@ def choose_kernel(
 ) -> tuple[KernelProblem | LinearProblem, Choice]:
     """Return the problem of the kernel whose penalty, chosen by an object, has the best score; and the choice."""
     best: tuple[KernelProblem | LinearProblem, Choice] | None = None
-    for kernel in kernels:
+    candidates = list(kernels)
+    grams = Grams(candidates, len(problem[1]))
+    for kernel in candidates:
         given = KernelProblem(kernel, *problem)
+        given.grams = grams
         linear = type(kernel) is Linear and by_columns(given, penalty.units.penalties(penalty.alphas))
         tried = LinearProblem(given, path=True) if linear else given
         choice = penalty.choose(tried)

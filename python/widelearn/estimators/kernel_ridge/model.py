@@ -14,6 +14,7 @@ from widelearn.estimators.posterior import Posterior
 from widelearn.estimators.units import Units
 from widelearn.kernels import NTK, Kernel, as_kernel
 from widelearn.kernels.empirical import check_one_value
+from widelearn.kernels.mixtures import Grams
 from widelearn.kernels.operators import fitted_product
 from widelearn.kernels.radial import settled
 from widelearn.ridge.certificate import HOPELESS, SINGLE, blur, complain_of_left_out, fit_error, roundoff
@@ -90,6 +91,8 @@ class KernelProblem:
     inverses: Inverses | None = None
     # The error of fitted values, relative to the targets, up to which float32 rows are solved in float32.
     tolerance: float = SINGLE
+    # Kernel matrices of terms that it shares with others it is compared with.
+    grams: Grams | None = field(default=None, init=False)
     # What chose the penalty: the kernel matrix of refits to folds, or the path of left-out rows.
     _kept: Array | None = field(default=None, init=False)
     _path: DualPath | None = field(default=None, init=False)
@@ -106,7 +109,9 @@ class KernelProblem:
     def matrix(self, dtype: DTypeLike = np.float64) -> Array:
         """Return the kernel matrix of the exact rows, to be destroyed by a solve."""
         if isinstance(self.kernel, Kernel):
-            return self.checked(self.kernel(self.X.astype(dtype, copy=False)))
+            rows = self.X.astype(dtype, copy=False)
+            shared = self.grams is not None and np.dtype(dtype) == np.float64
+            return self.checked(self.grams.matrix(self.kernel, rows) if shared else self.kernel(rows))  # type: ignore[union-attr]
         return self.checked(own_kernel_matrix(self.X, dtype))
 
     def factored(self, alpha: Array, K: Array | None = None) -> KernelModel:

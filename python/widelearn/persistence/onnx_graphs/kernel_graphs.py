@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from widelearn.features import RandomFeatures
-from widelearn.kernels import CyclicAverage, Kernel, as_kernel, specs
+from widelearn.kernels import Columns, CyclicAverage, Kernel, as_kernel, specs
 from widelearn.kernels.base import Combination
 from widelearn.kernels.radial import Radial
 from widelearn.persistence.onnx_graphs.activation_graphs import neurons
@@ -32,6 +32,10 @@ def kernel_values(kernel: Kernel, x: Value, table: Array) -> Value:
     if isinstance(kernel, Combination) and not kernel.compiled:
         first, second = (kernel_values(as_kernel(part), x, table) for part in (kernel.k1, kernel.k2))
         return first + second if kernel._spec is specs.Sum else first * second
+    if isinstance(kernel, Columns):
+        places = kernel.places(d)
+        seen = x.op("Gather", x.graph.constant(places, np.int64), axis=1)
+        return kernel_values(as_kernel(kernel.kernel), seen, np.ascontiguousarray(table[:, places]))
     if isinstance(kernel, CyclicAverage):
         x.graph.reserve(d * table.nbytes, f"The {d} shifts of {m} rows")
         shifted = np.concatenate([np.roll(table, shift, axis=1) for shift in range(d)])
