@@ -92,6 +92,13 @@ def test_what_scores_are_called():
         assert shown.ax_.get_ylabel() == name
         assert shown.errors is (cv != 3)
         assert shown.scores.max() == model.best_score_
+    for scoring, cv, name, errors in (
+        ("neg_mean_absolute_error", None, "mean absolute error of left-out rows", True),
+        ("r2", 3, "r2 of the folds", False),
+        (lambda estimator, X, y: 0.5, None, "score of left-out rows", False),
+    ):
+        shown = RidgePathDisplay.from_estimator(wl.KernelRidgeCV("rbf", ALPHAS, cv=cv, scoring=scoring).fit(X, y))
+        assert (shown.ax_.get_ylabel(), shown.errors) == (name, errors)
 
 
 def test_sparse_rows_and_kernel_matrices():

@@ -148,7 +148,7 @@ def test_every_penalty_is_asked_for_once_a_kernel(weighted, rows, monkeypatch, r
     monkeypatch.setattr("widelearn.estimators.kernel_ridge.choice.KernelProblem", Counted)
     found = {}
     for cv, verb, times in ((None, "left out", 1), (4, "refit", 4)):
-        penalty = choice_of(cv, alphas, given)
+        penalty = choice_of(wl.KernelRidgeCV(kernels, alphas, cv=cv), given)
         Counted.asked.clear()
         problem, choice = choose_kernel(kernels, penalty, *given[:3], True)
         assert Counted.asked == [(verb, kernel, (0.1, 1.0, 10.0)) for kernel in kernels for _ in range(times)]

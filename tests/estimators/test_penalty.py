@@ -16,6 +16,12 @@ ALPHAS = np.array([0.1, 1.0, 10.0])
 ERRORS = np.array([[[3.0, 1.0], [1.0, 0.0]], [[2.0, 2.0], [1.0, 1.0]], [[1.0, 3.0], [0.0, 3.0]]])
 
 
+def asked(cv, **options):
+    """Return what stands for an estimator that chooses."""
+    given = {"alphas": ALPHAS, "scoring": None, "alpha_per_target": False, "store_cv_results": False}
+    return SimpleNamespace(cv=cv, **given | options)
+
+
 def left_out(alphas):
     """Yield the errors in two blocks."""
     return ((slice(i, i + 1), ERRORS[:, i : i + 1]) for i in range(2))
@@ -57,7 +63,7 @@ def test_folds(weight):
 
     Y = np.array([[0.0], [1.0], [2.0], [5.0], [0.0], [3.0]])
     problem = SimpleNamespace(X=Y, Y=Y, weight=weight, refit=refit)
-    choice = choice_of(KFold(2), ALPHAS, Rows(Y, Y, weight, True)).choose(problem)
+    choice = choice_of(asked(KFold(2)), Rows(Y, Y, weight, True)).choose(problem)
     assert choice.alpha == 0.1
     first, second = [0, 1, 2] if weight is None else [0, 2], [3, 4, 5]
     assert seen == [(second, first), (first, second)]
@@ -68,17 +74,17 @@ def test_folds_of_classes():
     labels = Labels.from_targets(y)
     Y = labels.encode(y)
     problem = SimpleNamespace(X=Y, Y=Y, weight=None, refit=lambda train, test, alphas: [Y[test], -Y[test], Y[test]])
-    choice = choice_of(2, ALPHAS, Rows(Y, Y, None, False, labels)).choose(problem)
+    choice = choice_of(asked(2), Rows(Y, Y, None, False, labels)).choose(problem)
     assert (choice.alpha, choice.score) == (0.1, 1.0)
 
 
 def test_options_that_do_not_go_together():
     rows = Rows(np.zeros((6, 1)), np.zeros((6, 1)), None, True)
-    kinds = [type(choice_of(cv, ALPHAS, rows)) for cv in (None, "gcv", 3, KFold(3))]
+    kinds = [type(choice_of(asked(cv), rows)) for cv in (None, "gcv", 3, KFold(3))]
     assert kinds == [LeaveOneOut, Gcv, Folds, Folds]
     with pytest.raises(ValueError, match="store_cv_results needs the leave-one-out errors of cv=None"):
-        choice_of("gcv", ALPHAS, rows, store=True)
+        choice_of(asked("gcv", store_cv_results=True), rows)
     with pytest.raises(ValueError, match="alpha_per_target needs cv=None or cv='gcv'"):
-        choice_of(3, ALPHAS, rows, per_target=True)
+        choice_of(asked(3, alpha_per_target=True), rows)
     with pytest.raises(ValueError, match="non-negative"):
-        choice_of(None, [-1.0], rows)
+        choice_of(asked(None, alphas=[-1.0]), rows)

@@ -212,6 +212,10 @@ def called(estimator: Any) -> tuple[str, bool]:
     """Return what an estimator's scores are called, and whether they are minus errors."""
     if isinstance(estimator.cv, str):
         return "error of generalised cross-validation", True
+    if estimator.scoring is not None:
+        named = estimator.scoring if isinstance(estimator.scoring, str) else "score"
+        rows = "left-out rows" if estimator.cv is None else "the folds"
+        return f"{named.removeprefix('neg_').replace('_', ' ')} of {rows}", named.startswith("neg_")
     if estimator.cv is None:
         return "mean squared left-out error", True
     return "mean score of the folds", False

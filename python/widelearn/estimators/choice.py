@@ -23,7 +23,7 @@ class Choice(NamedTuple):
     penalties: Array
     alpha: Any
     score: Any = None
-    # Squared left-out errors (n, t, a), where they are stored; zero for rows without weight.
+    # Squared left-out errors (n, t, a), where they are stored, zero for rows without weight; or left-out predictions.
     errors: Array | None = None
     # What there is to say of a penalty at the edge.
     edge: str = ""
@@ -59,13 +59,20 @@ def best_by_error(
     return Choice(chosen, float(alphas[first]), score, edge=edge, merit=merit, scores=every)
 
 
-def best_by_rate(rates: Array, alphas: Array, n_targets: int, units: Units = ONES) -> Choice:
-    """Return the choice of the largest rate (a,), of which 1 is the best."""
-    first, penalties = int(rates.argmax()), units.penalties(alphas)
-    edge = edge_of(alphas, 1.0 - rates[:, None], np.array([first]))
-    score = float(rates[first])
-    chosen = np.full(n_targets, penalties[first])
-    return Choice(chosen, float(alphas[first]), score, edge=edge, merit=score, scores=rates)
+def best_by_score(
+    scores: Array, alphas: Array, n_targets: int, units: Units = ONES, errors: Array | None = None
+) -> Choice:
+    """Return the choice of the largest scores (a,), or (a, t) target by target; `errors`, if any, judge the edges."""
+    penalties, table = units.penalties(alphas), scores.reshape(len(alphas), -1)
+    at = table.argmax(axis=0)
+    edge = "" if errors is None else edge_of(alphas, errors.reshape(table.shape), at)
+    if scores.ndim == 2:
+        best = table[at, np.arange(n_targets)]
+        merit = float(best.mean())
+        return Choice(penalties[at], alphas[at], best, edge=edge, merit=merit, scores=table.T.copy())
+    first = int(at[0])
+    score, chosen = float(scores[first]), np.full(n_targets, penalties[first])
+    return Choice(chosen, float(alphas[first]), score, edge=edge, merit=score, scores=scores)
 
 
 def unbounded(scores: Array, exponents: Any) -> Array:

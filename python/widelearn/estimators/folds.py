@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 
-from widelearn.estimators.choice import Choice, best_by_error, best_by_rate
+from widelearn.estimators.choice import Choice, best_by_error, best_by_score
 from widelearn.estimators.labels import Labels
+from widelearn.estimators.scoring import PREDICTION, Scoring
 from widelearn.estimators.units import ONES, Units
 from widelearn.features.state import refitting
 from widelearn.kernels.parameters import checks_parameters
@@ -39,7 +40,7 @@ class GroupedFit:
 
 @dataclass(frozen=True)
 class Folds:
-    """The penalty of the best mean score of refits without one fold each: R², or the accuracy of a classifier.
+    """The penalty of the best mean score of refits without one fold each: R², accuracy of a classifier, or another.
 
     Where a fold leaves out one row only, of which R² says nothing, regressors are scored by minus their mean squared
     error.
@@ -49,15 +50,18 @@ class Folds:
     folds: list[Fold]
     labels: Labels | None = None
     units: Units = ONES
+    scoring: Scoring | None = None
 
     def choose(self, problem: Any) -> Choice:
         """Return the best penalty and its score."""
         folds = [self._weighted(problem.weight, number, *fold) for number, fold in enumerate(self.folds)]
-        squared = self.labels is None and min(len(test) for _, test in folds) < 2
+        squared = self.labels is None and self.scoring is None and min(len(test) for _, test in folds) < 2
         scores = np.mean([self._scores(problem, *fold, squared=squared) for fold in folds], axis=0)
         n_targets = problem.Y.shape[1]
         if not squared:
-            return best_by_rate(scores[:, 0], self.alphas, n_targets, self.units)
+            rates = scores[:, 0]
+            errors = 1.0 - rates if self.scoring is None else self.scoring.errors(rates)
+            return best_by_score(rates, self.alphas, n_targets, self.units, errors)
         found = best_by_error(scores, self.alphas, n_targets, units=Units(self.units.targets))
         return found._replace(penalties=self.units.penalties(found.penalties))
 
@@ -85,7 +89,11 @@ class Folds:
         return [np.array([self._rate(y, values, weight)]) for values in refits]
 
     def _rate(self, y: Array, values: Array, weight: Array | None) -> float:
-        """Return the accuracy of a classifier's values, or the mean R² of a regressor's."""
+        """Return the score that was asked for; else the accuracy of a classifier's values, or a regressor's mean R²."""
+        if self.scoring is not None:
+            weight = None if weight is None else np.ldexp(weight, self.units.weight)
+            y, values = self.units.original(y, PREDICTION), self.units.original(values, PREDICTION)
+            return self.scoring(y, values, weight)
         if self.labels is None:
             # Here, for it takes long to load.
             from sklearn.metrics import r2_score

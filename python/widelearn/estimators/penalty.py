@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from widelearn.estimators.choice import SCORE, Choice, best_by_error
 from widelearn.estimators.folds import Folds, folds_of
+from widelearn.estimators.scoring import ScoredLeaveOneOut, Scoring
 from widelearn.estimators.units import ONES, Units
 from widelearn.ridge.leave_one_out import mean_squares
 from widelearn.ridge.paths import check_alphas
@@ -78,20 +78,24 @@ class Gcv:
         return best_by_error(errors, self.alphas, errors.shape[1], self.per_target, self.units)
 
 
-Penalty = Fixed | LeaveOneOut | Gcv | Folds
+Penalty = Fixed | LeaveOneOut | ScoredLeaveOneOut | Gcv | Folds
 
 
-def choice_of(
-    cv: Any, alphas: ArrayLike, rows: Any, *, per_target: bool = False, store: bool = False
-) -> LeaveOneOut | Gcv | Folds:
-    """Return how estimators with `alphas` and `cv` choose their penalty for rows; refuse options that do not agree."""
-    penalties, units = check_alphas(alphas), rows.units
-    if store and cv is not None:
+def choice_of(estimator: Any, rows: Any) -> LeaveOneOut | ScoredLeaveOneOut | Gcv | Folds:
+    """Return how an estimator with `alphas`, `cv` and `scoring` chooses its penalty for rows; refuse what disagrees."""
+    cv, per_target = estimator.cv, getattr(estimator, "alpha_per_target", False)
+    penalties, units = check_alphas(estimator.alphas), rows.units
+    if estimator.store_cv_results and cv is not None:
         raise ValueError("store_cv_results needs the leave-one-out errors of cv=None.")
-    if cv is None:
-        return LeaveOneOut(penalties, per_target, store, units)
+    if estimator.scoring is not None and isinstance(cv, str):
+        raise ValueError("scoring is for left-out predictions, of which cv='gcv' makes none: set cv=None, or folds.")
+    scoring = Scoring.of(estimator, rows)
+    if cv is None and scoring is None:
+        return LeaveOneOut(penalties, per_target, estimator.store_cv_results, units)
+    if cv is None and scoring is not None:
+        return ScoredLeaveOneOut(penalties, scoring, per_target, estimator.store_cv_results, units)
     if isinstance(cv, str):
         return Gcv(penalties, per_target, units)
     if per_target:
         raise ValueError("alpha_per_target needs cv=None or cv='gcv'.")
-    return Folds(penalties, folds_of(cv, rows.X, rows.Y, rows.labels, rows.groups), rows.labels, units)
+    return Folds(penalties, folds_of(cv, rows.X, rows.Y, rows.labels, rows.groups), rows.labels, units, scoring)

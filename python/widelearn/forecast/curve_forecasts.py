@@ -58,7 +58,7 @@ def forecast(
         Numbers of random features N; None: the estimator's own map as it is.
     alpha : array-like or None, default=None
         Penalties; None: the estimator's own. Of those that a CV form chooses from, the one with the best forecast is
-        answered, with something taken off for a wide band.
+        answered, with something taken off for a wide band; of squared errors, whatever its `scoring`.
     random_state : int, default=0
         Which rows form the blocks, and are refitted.
 

@@ -122,9 +122,11 @@ ATTRIBUTES = {
 ADDED: dict[str, dict[str, Any]] = {
     "Choice": {"scores": None},
     "FeatureRidge": {"store_loo": False},
+    "FeatureRidgeCV": {"scoring": None},
+    "FeatureRidgeClassifierCV": {"scoring": None},
     "KernelRidge": {"store_loo": False},
-    "KernelRidgeCV": {"alpha_per_target": False, "store_cv_results": False},
-    "KernelRidgeClassifierCV": {"store_cv_results": False},
+    "KernelRidgeCV": {"alpha_per_target": False, "store_cv_results": False, "scoring": None},
+    "KernelRidgeClassifierCV": {"store_cv_results": False, "scoring": None},
     "Objective": {"span": None},
     "RecursiveFeatureMachine": {"leaf_size": None},
     "RecursiveFeatureMachineClassifier": {"leaf_size": None},

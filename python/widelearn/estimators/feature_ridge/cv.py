@@ -17,6 +17,7 @@ from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.folds import GroupedFit
 from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
 from widelearn.estimators.penalty import ALPHAS, Penalty, choice_of
+from widelearn.estimators.scoring import Scorer
 from widelearn.kernels.parameters import offered_if
 from widelearn.runtime import Array
 
@@ -24,6 +25,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     **{name: BaseFeatureRidge._parameter_constraints[name] for name in ("features", "fit_intercept", "random_state")},
     "alphas": ["array-like"],
     "cv": [StrOptions({"gcv"}), "cv_object"],
+    "scoring": [str, callable, None],
     "store_cv_results": ["boolean"],
 }
 
@@ -63,6 +65,11 @@ class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseFeatureRi
         cross-validation with n = Σ w, from moments alone, so that rows may come by :meth:`partial_fit` and
         :meth:`fit_blocks`, or as a Dask collection. Else refits to folds, feature map included, and the mean score of
         the rows left out: R², or a classifier's accuracy.
+    scoring : str, callable or None, default=None
+        What predictions of left-out rows are scored by, larger is better: a name of scikit-learn's scorers, or
+        ``scorer(estimator, X, y)`` as in RidgeCV, whose estimator has ``predict`` (classifiers ``decision_function``,
+        too) of the `X` that it gets. Weights of the fit, those of classes too, are its ``sample_weight``. None is what
+        `cv` says; with "gcv" there are no such predictions.
     alpha_per_target : bool, default=False
         Whether every target has a penalty of its own; not with refits.
     store_cv_results : bool, default=False
@@ -75,12 +82,13 @@ class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseFeatureRi
     alpha_ : float or ndarray of shape (n_targets,)
         The chosen penalty, one for all targets or one each.
     best_score_ : float or ndarray of shape (n_targets,)
-        Its score: minus the mean squared left-out error, w_i r_i² with weights; minus the GCV error; or the mean score
-        of folds.
+        Its score: minus the mean squared left-out error, w_i r_i² with weights; minus the GCV error; the mean score of
+        folds; or what `scoring` says.
     alpha_scores_ : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         The score of every penalty; `best_score_` is the largest.
     cv_results_ : ndarray of shape (n, n_alphas) or (n, n_targets, n_alphas)
-        Squared left-out errors, with `store_cv_results`.
+        With `store_cv_results` squared left-out errors, zero for rows of weight zero; or with `scoring` left-out
+        predictions, NaN for these.
     coef_ : ndarray of shape (p,) or (n_targets, p)
         Coefficients c.
     intercept_ : float or ndarray of shape (n_targets,)
@@ -137,12 +145,13 @@ class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseFeatureRi
         *,
         fit_intercept: bool = True,
         cv: Any = None,
+        scoring: Scorer = None,
         alpha_per_target: bool = False,
         store_cv_results: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.features, self.alphas, self.fit_intercept, self.cv = features, alphas, fit_intercept, cv
-        self.alpha_per_target, self.store_cv_results = alpha_per_target, store_cv_results
+        self.scoring, self.alpha_per_target, self.store_cv_results = scoring, alpha_per_target, store_cv_results
         self.random_state = random_state
 
     _fit_grouped = fit_grouped
@@ -166,7 +175,7 @@ class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseFeatureRi
 
     @property
     def cv_results_(self) -> Array:
-        """Squared left-out errors."""
+        """Squared left-out errors, or left-out predictions."""
         model = self._solved()
         if model.choice.errors is None:
             raise AttributeError("There are no cv_results_ without store_cv_results=True.")
@@ -177,7 +186,7 @@ class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseFeatureRi
         return isinstance(self.cv, str)
 
     def _penalty(self, rows: Rows) -> Penalty:
-        return choice_of(self.cv, self.alphas, rows, per_target=self.alpha_per_target, store=self.store_cv_results)
+        return choice_of(self, rows)
 
 
 class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
@@ -200,6 +209,11 @@ class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
         cross-validation with n = Σ w, from moments alone, so that rows may come by :meth:`partial_fit` and
         :meth:`fit_blocks`, or as a Dask collection. Else refits to folds, feature map included, and the mean score of
         the rows left out: R², or a classifier's accuracy.
+    scoring : str, callable or None, default=None
+        What predictions of left-out rows are scored by, larger is better: a name of scikit-learn's scorers, or
+        ``scorer(estimator, X, y)`` as in RidgeCV, whose estimator has ``predict`` (classifiers ``decision_function``,
+        too) of the `X` that it gets. Weights of the fit, those of classes too, are its ``sample_weight``. None is what
+        `cv` says; with "gcv" there are no such predictions.
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes, multiplied with the sample weights; a list has a dict for each label of an indicator.
         "balanced" is n / (n_classes n_c), and not for :meth:`partial_fit` and :meth:`fit_blocks`.
@@ -213,12 +227,13 @@ class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
     alpha_ : float or ndarray of shape (n_targets,)
         The chosen penalty, one for all targets or one each.
     best_score_ : float or ndarray of shape (n_targets,)
-        Its score: minus the mean squared left-out error, w_i r_i² with weights; minus the GCV error; or the mean score
-        of folds.
+        Its score: minus the mean squared left-out error, w_i r_i² with weights; minus the GCV error; the mean score of
+        folds; or what `scoring` says.
     alpha_scores_ : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         The score of every penalty; `best_score_` is the largest.
     cv_results_ : ndarray of shape (n, n_alphas) or (n, n_targets, n_alphas)
-        Squared left-out errors, with `store_cv_results`.
+        With `store_cv_results` squared left-out errors, zero for rows of weight zero; or with `scoring` left-out
+        predictions, NaN for these.
     classes_ : ndarray of shape (n_classes,)
         The classes; column numbers for a multilabel indicator.
     multilabel_ : bool
@@ -260,12 +275,13 @@ class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
         *,
         fit_intercept: bool = True,
         cv: Any = None,
+        scoring: Scorer = None,
         class_weight: ClassWeight = None,
         store_cv_results: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.features, self.alphas, self.fit_intercept, self.cv = features, alphas, fit_intercept, cv
-        self.class_weight, self.store_cv_results = class_weight, store_cv_results
+        self.scoring, self.class_weight, self.store_cv_results = scoring, class_weight, store_cv_results
         self.random_state = random_state
 
     fit = FeatureRidgeCV.fit
@@ -282,4 +298,4 @@ class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
     _in_doubles = True
 
     def _penalty(self, rows: Rows) -> Penalty:
-        return choice_of(self.cv, self.alphas, rows, store=self.store_cv_results)
+        return choice_of(self, rows)

@@ -17,6 +17,7 @@ from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifie
 from widelearn.estimators.penalty import ALPHAS
 from widelearn.estimators.posterior import GaussianProcess
 from widelearn.estimators.scores import RSquared
+from widelearn.estimators.scoring import Scorer
 from widelearn.kernels import Kernel
 from widelearn.kernels.parameters import offered_if
 
@@ -25,6 +26,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "alphas": ["array-like"],
     "fit_intercept": ["boolean"],
     "cv": ["cv_object", StrOptions({"gcv"})],
+    "scoring": [str, callable, None],
     "store_cv_results": ["boolean"],
 }
 
@@ -50,6 +52,11 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseKernelRidg
         None: the mean squared error of leaving out each row, in closed form. "gcv": generalised cross-validation, whose
         tridiagonal form costs a seventh of eigenvectors. Else refits to folds, and the mean score of the rows left out:
         R², or the accuracy of a classifier.
+    scoring : str, callable or None, default=None
+        What predictions of left-out rows are scored by, larger is better: a name of scikit-learn's scorers, or
+        ``scorer(estimator, X, y)`` as in RidgeCV, whose estimator has ``predict`` (classifiers ``decision_function``,
+        too) of the `X` that it gets. Weights of the fit, those of classes too, are its ``sample_weight``. None is what
+        `cv` says; with "gcv" there are no such predictions.
     alpha_per_target : bool, default=False
         Whether every target has a penalty of its own; not with refits.
     store_cv_results : bool, default=False
@@ -62,12 +69,13 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseKernelRidg
     kernel_ : Kernel or str
         The kernel used.
     best_score_ : float or ndarray of shape (n_targets,)
-        Their score: minus the mean squared left-out error, w_i r_i² with weights, or minus the GCV error, or the mean
-        score of the folds.
+        Their score: minus the mean squared left-out error, w_i r_i² with weights; minus the GCV error; the mean score
+        of folds; or what `scoring` says.
     alpha_scores_ : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         The score of every penalty; `best_score_` is the largest.
     cv_results_ : ndarray of shape (n, n_alphas) or (n, n_targets, n_alphas)
-        Squared left-out errors, with `store_cv_results`; zero for rows of weight zero.
+        With `store_cv_results` squared left-out errors, zero for rows of weight zero; or with `scoring` left-out
+        predictions, NaN for these.
     dual_coef_ : ndarray of shape (n,) or (n, n_targets)
         Dual coefficients a of the rows in `X_fit_`, zero for rows of weight zero; in float64 where float32 rows ask for
         it.
@@ -143,11 +151,12 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseKernelRidg
         *,
         fit_intercept: bool = True,
         cv: Any = None,
+        scoring: Scorer = None,
         alpha_per_target: bool = False,
         store_cv_results: bool = False,
     ) -> None:
         self.kernel, self.alphas, self.fit_intercept, self.cv = kernel, alphas, fit_intercept, cv
-        self.alpha_per_target, self.store_cv_results = alpha_per_target, store_cv_results
+        self.scoring, self.alpha_per_target, self.store_cv_results = scoring, alpha_per_target, store_cv_results
 
 
 class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
@@ -171,6 +180,11 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
         None: the mean squared error of leaving out each row, in closed form. "gcv": generalised cross-validation, whose
         tridiagonal form costs a seventh of eigenvectors. Else refits to folds, and the mean score of the rows left out:
         R², or the accuracy of a classifier.
+    scoring : str, callable or None, default=None
+        What predictions of left-out rows are scored by, larger is better: a name of scikit-learn's scorers, or
+        ``scorer(estimator, X, y)`` as in RidgeCV, whose estimator has ``predict`` (classifiers ``decision_function``,
+        too) of the `X` that it gets. Weights of the fit, those of classes too, are its ``sample_weight``. None is what
+        `cv` says; with "gcv" there are no such predictions.
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes, multiplied with the sample weights; a list has a dict for each label of an indicator.
         "balanced" is n / (n_classes n_c).
@@ -184,12 +198,13 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
     kernel_ : Kernel or str
         The kernel used.
     best_score_ : float or ndarray of shape (n_targets,)
-        Their score: minus the mean squared left-out error, w_i r_i² with weights, or minus the GCV error, or the mean
-        score of the folds.
+        Their score: minus the mean squared left-out error, w_i r_i² with weights; minus the GCV error; the mean score
+        of folds; or what `scoring` says.
     alpha_scores_ : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         The score of every penalty; `best_score_` is the largest.
     cv_results_ : ndarray of shape (n, n_alphas) or (n, n_targets, n_alphas)
-        Squared left-out errors, with `store_cv_results`; zero for rows of weight zero.
+        With `store_cv_results` squared left-out errors, zero for rows of weight zero; or with `scoring` left-out
+        predictions, NaN for these.
     classes_ : ndarray of shape (n_classes,)
         The classes; column numbers for a multilabel indicator.
     multilabel_ : bool
@@ -244,10 +259,11 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
         *,
         fit_intercept: bool = True,
         cv: Any = None,
+        scoring: Scorer = None,
         class_weight: ClassWeight = None,
         store_cv_results: bool = False,
     ) -> None:
         self.kernel, self.alphas, self.fit_intercept, self.cv = kernel, alphas, fit_intercept, cv
-        self.class_weight, self.store_cv_results = class_weight, store_cv_results
+        self.scoring, self.class_weight, self.store_cv_results = scoring, class_weight, store_cv_results
 
     fit = KernelRidgeCV.fit

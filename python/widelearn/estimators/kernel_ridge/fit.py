@@ -159,9 +159,8 @@ def solve_best(draft: Any, rows: Rows) -> tuple[KernelModel, Array]:
 
     With it comes the penalty, one a target.
     """
-    per_target, store = getattr(draft, "alpha_per_target", False), getattr(draft, "store_cv_results", False)
-    penalty = choice_of(draft.cv, draft.alphas, rows, per_target=per_target, store=store)
-    problem, choice = choose_kernel(kernels_of(draft.kernel, rows.X), penalty, *rows[:3], draft.fit_intercept)
+    given = *rows[:3], draft.fit_intercept
+    problem, choice = choose_kernel(kernels_of(draft.kernel, rows.X), choice_of(draft, rows), *given)
     choice.warn()
     draft.alpha_, draft.best_score_, draft.alpha_scores_ = choice.alpha, choice.score, choice.scores
     if choice.errors is not None:
