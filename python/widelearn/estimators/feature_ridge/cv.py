@@ -13,10 +13,9 @@ from widelearn.estimators.chances import Chances, keeps_rows
 from widelearn.estimators.feature_ridge.classifier import FeatureRidgeClassifier
 from widelearn.estimators.feature_ridge.fit import NEEDS_GCV, BaseFeatureRidge, fit_grouped, read_labels, read_numbers
 from widelearn.estimators.feature_ridge.regressor import FeatureRidge
-from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.folds import GroupedFit
 from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
-from widelearn.estimators.penalty import ALPHAS, Penalty, choice_of
+from widelearn.estimators.penalty import ALPHAS, choice_of
 from widelearn.estimators.scoring import Scorer
 from widelearn.kernels.parameters import offered_if
 from widelearn.runtime import Array
@@ -160,6 +159,7 @@ class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseFeatureRi
     partial_fit = offered_if(takes_batches)(FeatureRidge.partial_fit)
     fit_blocks = offered_if(takes_batches)(FeatureRidge.fit_blocks)
     alpha_scores_ = property(scores_of)
+    _penalty = choice_of
     _read = read_numbers
     _in_doubles = True
 
@@ -184,9 +184,6 @@ class FeatureRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseFeatureRi
     @property
     def _sums_suffice(self) -> bool:
         return isinstance(self.cv, str)
-
-    def _penalty(self, rows: Rows) -> Penalty:
-        return choice_of(self, rows)
 
 
 class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
@@ -294,8 +291,6 @@ class FeatureRidgeClassifierCV(SignClassifier, BaseFeatureRidge):
     predict_proba = offered_if(keeps_rows)(Chances.predict_proba)
     predict_log_proba = offered_if(keeps_rows)(Chances.predict_log_proba)
     predict_set = offered_if(keeps_rows)(Chances.predict_set)
+    _penalty = choice_of
     _read = read_labels
     _in_doubles = True
-
-    def _penalty(self, rows: Rows) -> Penalty:
-        return choice_of(self, rows)
