@@ -19,12 +19,22 @@ STORED_PAIR, PAIRS, DENSE = 128.0, 1 << 25, 1 << 20
 
 def summed_squares(X: Any, weight: Array) -> Array:
     """Return the weighted sums of squares of the columns."""
-    out = np.zeros(X.shape[1])
+    out, part = np.zeros(X.shape[1]), np.empty((X.shape[1], 1))
+    indptr, indices, values = sparse_arrays(X)
     for rows in row_blocks(X.shape[0], max(SQUARED * X.shape[0] // max(X.nnz, 1), 1)):
-        stored = slice(X.indptr[rows.start], X.indptr[rows.stop])
-        factors = np.repeat(weight[rows], np.diff(X.indptr[rows.start : rows.stop + 1]))
-        out += np.bincount(X.indices[stored], np.square(X.data[stored], dtype=np.float64) * factors, X.shape[1])
+        ends = indptr[rows.start : rows.stop + 1] - indptr[rows.start]
+        stored = slice(indptr[rows.start], indptr[rows.stop])
+        squares = np.square(values[stored], dtype=np.float64)
+        _core.sparse_transposed((ends, indices[stored], squares), len(part), weight[rows, None], part)
+        out += part[:, 0]
     return out
+
+
+def sums(X: Any, factors: Array) -> Array:
+    """Return the sums (p,) of rows times factors (n,)."""
+    out = np.empty((X.shape[1], 1))
+    _core.sparse_transposed(sparse_arrays(X), len(out), np.ascontiguousarray(factors[:, None]), out)
+    return out[:, 0]
 
 
 class CentredRows:

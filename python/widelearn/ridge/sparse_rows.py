@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from widelearn.ridge.centred_rows import CentredRows, summed_squares
+from widelearn.ridge.centred_rows import CentredRows, summed_squares, sums
 from widelearn.ridge.heavy_columns import dual_coefficients
 from widelearn.ridge.row_spectrum import RowSpectrum
 from widelearn.ridge.symmetric_systems import Solution
@@ -35,7 +35,7 @@ class SparseProblem:
         self.total = float(self.weight.sum())
         with np.errstate(over="ignore", invalid="ignore"):
             whole = summed_squares(self.X, self.weight)
-            mean = self.X.T @ self.weight / self.total if fit_intercept else np.zeros(self.X.shape[1])
+            mean = sums(self.X, self.weight) / self.total if fit_intercept else np.zeros(self.X.shape[1])
             # Sums of squares about the mean.
             spread = np.maximum(whole - self.total * mean**2, 0.0)
             # Where a column is far from zero, sums of stored values lose what it differs in; so where squares overflow.

@@ -35,9 +35,9 @@ pub fn sparse_features(stored: usize, p: usize, values: usize) -> f64 {
     2.0 * stored as f64 * p as f64 + 20.0 * values as f64
 }
 
-/// So many stored values times `t` columns, `out` numbers in all.
+/// So many stored values times `t` columns, `out` numbers in all; to find a value's place takes as long as some flops.
 pub fn sparse_product(stored: usize, t: usize, out: usize) -> f64 {
-    2.0 * stored as f64 * t as f64 + out as f64
+    stored as f64 * (14.0 + 2.0 * t as f64) + out as f64
 }
 
 /// Values of a kernel of sparse rows of length `d`: pairs of stored values in one column, and a formula each.
