@@ -66,3 +66,21 @@ def test_fits_that_take_too_long_or_fail_are_counted(tmp_path, monkeypatch):
     rows = [{"table": "digits", "method": "a"} | row for row in stopped]
     rows += [{"table": "digits", "method": name, "score": score} for name, score in (("b", 0.5), ("dummy", 0.1))]
     assert [(one["method"], one["rank"], one["share"]) for one in tables.summary(rows)] == [("b", 1, 1), ("a", 2, 0)]
+
+
+def test_what_a_fit_takes_is_measured_and_long_ones_are_stopped(tmp_path):
+    out = tmp_path / "costs.json"
+    command = [sys.executable, "-W", "error", "-m", "benches.costs", "--quick", "--out", str(out), "--only"]
+    run = subprocess.run([*command, "GradientFlowC"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    found = json.loads(out.read_text())
+    assert [(row["estimator"], row["outcome"]) for row in found["fits"]] == [("GradientFlowClassifier", "ended")] * 2
+    assert all(row["seconds"] > 0 and row["bytes"] >= 0 for row in found["fits"])
+    assert found["columns"] == 20
+    # A process takes longer than that to load.
+    run = subprocess.run([*command, "KernelRidgeCV", "--limit", "0.01"], cwd=ROOT, check=False)
+    assert run.returncode == 0
+    (row,) = json.loads(out.read_text())["fits"]
+    assert row == {"estimator": "KernelRidgeCV", "rows": 200, "outcome": "stopped", "limit": 0.01}
+    run = subprocess.run([*command, "Nobody"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (2, "no estimator's name holds 'Nobody'\n")
