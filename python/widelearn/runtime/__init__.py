@@ -12,6 +12,9 @@ from widelearn.runtime.blas import in_few_rows_one_thread as in_few_rows_one_thr
 from widelearn.runtime.blas import one_blas_thread as one_blas_thread
 from widelearn.runtime.blas import one_blas_thread_for as one_blas_thread_for
 from widelearn.runtime.blas import row_count as row_count
+from widelearn.runtime.log import heard as heard
+from widelearn.runtime.log import say as say
+from widelearn.runtime.log import watched as watched
 from widelearn.runtime.memory import available_memory, check_memory
 from widelearn.runtime.memory import capped as capped
 from widelearn.runtime.memory import has_room as has_room

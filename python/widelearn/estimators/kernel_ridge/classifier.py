@@ -60,6 +60,9 @@ class KernelRidgeClassifier(SignClassifier, BaseKernelRidge):
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes, multiplied with the sample weights; a list has a dict for each label of an indicator.
         "balanced" is n / (n_classes n_c).
+    verbose : bool or int, default=False
+        Whether a line is printed after every iteration of "pcg"; at level INFO the logger "widelearn" gets it in
+        any case.
 
     Attributes
     ----------
@@ -126,10 +129,11 @@ class KernelRidgeClassifier(SignClassifier, BaseKernelRidge):
         random_state: int | np.random.RandomState | None = None,
         callback: Callable[[int, Array], object] | None = None,
         checkpoint: str | PathLike[str] | None = None,
+        verbose: bool | int = False,
         class_weight: ClassWeight = None,
     ) -> None:
         self.kernel, self.alpha, self.fit_intercept = kernel, alpha, fit_intercept
         self.solver, self.tol, self.max_iter = solver, tol, max_iter
         self.n_components, self.random_state = n_components, random_state
-        self.callback, self.checkpoint = callback, checkpoint
+        self.callback, self.checkpoint, self.verbose = callback, checkpoint, verbose
         self.class_weight = class_weight

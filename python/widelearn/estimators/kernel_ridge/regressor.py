@@ -64,6 +64,9 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, GaussianProcess, BaseKernelR
         Whether the fit keeps each row's left-out error, `loo_residuals_`: another n³ / 3 flops, which the first
         :meth:`predict_interval` saves, by the factor of the fit in its place. Weighted rows, "pcg" and kernels whose
         diagonal is far from even take a second factor. "auto" is then "cholesky" where that fits.
+    verbose : bool or int, default=False
+        Whether a line is printed after every iteration of "pcg"; at level INFO the logger "widelearn" gets it in
+        any case.
 
     Attributes
     ----------
@@ -180,6 +183,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, GaussianProcess, BaseKernelR
         "callback": [callable, None],
         "checkpoint": [str, PathLike, None],
         "store_loo": ["boolean"],
+        "verbose": ["verbose"],
     }
     _read = read_numbers
     _solve = solve_one
@@ -201,8 +205,9 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, GaussianProcess, BaseKernelR
         callback: Callable[[int, Array], object] | None = None,
         checkpoint: str | PathLike[str] | None = None,
         store_loo: bool = False,
+        verbose: bool | int = False,
     ) -> None:
         self.kernel, self.alpha, self.fit_intercept = kernel, alpha, fit_intercept
         self.solver, self.tol, self.max_iter = solver, tol, max_iter
         self.n_components, self.random_state = n_components, random_state
-        self.callback, self.checkpoint, self.store_loo = callback, checkpoint, store_loo
+        self.callback, self.checkpoint, self.store_loo, self.verbose = callback, checkpoint, store_loo, verbose

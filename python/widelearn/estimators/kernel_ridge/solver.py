@@ -23,7 +23,7 @@ from widelearn.ridge.kernel_systems import FEW_ROWS, own_kernel_matrix, solve_it
 from widelearn.ridge.operators import Dense, Operator, cached, symmetric_kernel_matrix
 from widelearn.ridge.row_passes import RowPasses
 from widelearn.ridge.symmetric_systems import Solution
-from widelearn.runtime import Array, available_memory
+from widelearn.runtime import Array, available_memory, watched
 
 # Rows whose factor fits into so large a part of memory choose the centres.
 PART = 3
@@ -42,11 +42,13 @@ class Solver:
     random_state: Any = None
     callback: Callable[[int, Array], object] | None = None
     checkpoint: str | PathLike[str] | None = None
+    verbose: bool | int = False
 
     @classmethod
     def of(cls, estimator: Any) -> Self:
         """Return the solver that an estimator's parameters describe."""
-        return cls(**{field.name: getattr(estimator, field.name) for field in fields(cls)})
+        given = {field.name: getattr(estimator, field.name) for field in fields(cls)}
+        return cls(**given | {"callback": watched(estimator, residual_line)})
 
     @property
     def seed(self) -> Any:
@@ -152,6 +154,11 @@ def fit_on_centres(
     dual = features.dual(solved.coef)
     found = Solution(dual.astype(X.dtype), solved.intercept.astype(X.dtype), "nystrom", 0.0)
     return found, None if remembered is None else (remembered, solved)
+
+
+def residual_line(residuals: Array) -> str:
+    """Write what an iteration has left of right-hand sides."""
+    return f"relative residual {float(np.max(residuals)):.2e}"
 
 
 def default_centres(n: int) -> int:

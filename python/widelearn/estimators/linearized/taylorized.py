@@ -18,13 +18,13 @@ from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.linearized.ridge import Function, outputs
 from widelearn.estimators.linearized.terms import Terms
 from widelearn.estimators.linearized.training import Movement, Squares, Training
-from widelearn.estimators.optim.descent import PAIRS
+from widelearn.estimators.optim.descent import PAIRS, objective_line
 from widelearn.estimators.scores import RSquared
 from widelearn.estimators.units import check_range, largest_of
 from widelearn.features.state import draft_of, run_and_keep, snapshot
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
 from widelearn.kernels.returned import finite
-from widelearn.runtime import Array, capped, check_memory, one_blas_thread
+from widelearn.runtime import Array, capped, check_memory, one_blas_thread, watched
 
 MAX_ORDER = 4
 # Arrays of all parameters that L-BFGS holds beside its pairs of them.
@@ -81,6 +81,8 @@ class TaylorizedRidge(MultiOutputMixin, RegressorMixin, DefaultObjects, BaseEsti
     callback : callable, default=None
         Function that is called after every iteration with its number and the objective, which is that above in units of
         its own.
+    verbose : bool or int, default=False
+        Whether a line is printed after every iteration; at level INFO the logger "widelearn" gets it in any case.
 
     Attributes
     ----------
@@ -168,6 +170,7 @@ class TaylorizedRidge(MultiOutputMixin, RegressorMixin, DefaultObjects, BaseEsti
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "callback": [callable, None],
+        "verbose": ["verbose"],
     }
     _accept_sparse = False
     score = RSquared.score
@@ -186,10 +189,11 @@ class TaylorizedRidge(MultiOutputMixin, RegressorMixin, DefaultObjects, BaseEsti
         max_iter: int = 1000,
         tol: float = 1e-6,
         callback: Callable[[int, float], object] | None = None,
+        verbose: bool | int = False,
     ) -> None:
         self.f0, self.terms, self.vjp, self.order, self.n_parameters = f0, terms, vjp, order, n_parameters
         self.alpha, self.fit_intercept, self.max_iter, self.tol = alpha, fit_intercept, max_iter, tol
-        self.callback = callback
+        self.callback, self.verbose = callback, verbose
 
     @checks_parameters(nested=False)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
@@ -239,6 +243,7 @@ def prepared(draft: TaylorizedRidge, x: Array, Y: Array, weight: Array | None, *
     rest, alpha = Y - start, float(draft.alpha) / largest / count
     options: dict[str, Any] = {"alpha": alpha, "fit_intercept": bool(draft.fit_intercept)}
     groups = [rest] if c > 1 else [rest[:, k : k + 1] for k in range(t)]
-    movements = [Movement(Squares(terms, x, r, shares / count, **options), draft.callback) for r in groups]
+    callback = watched(draft, objective_line)
+    movements = [Movement(Squares(terms, x, r, shares / count, **options), callback) for r in groups]
     draft._start = draft.f0
     return Training(draft, movements, flat=flat)

@@ -51,6 +51,11 @@ class Trace:
             self.callback(len(self.losses), loss)
 
 
+def objective_line(loss: float) -> str:
+    """Write what a line of progress says of an iteration."""
+    return f"objective {loss:.6g}"
+
+
 def evaluate(loss_gradient: LossGradient, theta: Array, *batch: Any) -> tuple[float, Array, float]:
     """Return value, gradient and its norm; raise DivergedError where they or the vector are not finite."""
     if np.isfinite(theta).all():

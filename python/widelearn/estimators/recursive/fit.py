@@ -29,7 +29,7 @@ from widelearn.kernels.gradients import check_radial
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
 from widelearn.kernels.radial import settled
 from widelearn.ridge.paths import check_alphas
-from widelearn.runtime import Array, capped, check_memory, one_blas_thread, row_blocks
+from widelearn.runtime import Array, capped, check_memory, one_blas_thread, row_blocks, watched
 
 # Up to so many rows, factors are too small for the threads of BLAS.
 FEW_ROWS = 1000
@@ -133,10 +133,16 @@ class BaseRecursive(DefaultObjects, BaseEstimator):
         return out[:, :, 0] if fitted.dual_coef_.ndim == 1 else out
 
 
+def error_line(error: float) -> str:
+    """Write what a line of progress says of an iteration."""
+    return f"mean squared error {error:.6g}"
+
+
 def recursion_of(draft: Any, units: Units) -> Recursion:
     """Return the recursion of an estimator in some units; its callback is told errors in the user's."""
-    found, callback, one = Recursion.of(draft), draft.callback, replace(units.of_one(), weight=0)
-    found = replace(found, alphas=units.penalties(check_alphas(draft.alphas)))
+    found, one = Recursion.of(draft), replace(units.of_one(), weight=0)
+    callback = watched(draft, error_line)
+    found = replace(found, alphas=units.penalties(check_alphas(draft.alphas)), callback=callback)
     if callback is None or one.targets is None:
         return found
     return replace(found, callback=lambda t, error: callback(t, float(one.squares(np.array([error]), SCORE)[0])))

@@ -65,6 +65,8 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
         Source of the folds and samples of rows; None is 0, so that fits are repeatable.
     callback : callable, default=None
         Called in the choice, after every iteration of each run (see Notes), with its number and mean squared error.
+    verbose : bool or int, default=False
+        Whether a line is printed after every iteration; at level INFO the logger "widelearn" gets it in any case.
 
     Attributes
     ----------
@@ -172,6 +174,7 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
         "fit_intercept": ["boolean"],
         "random_state": ["random_state"],
         "callback": [callable, None],
+        "verbose": ["verbose"],
     }
     _read = read_numbers
     predict_interval = IntervalRegressor.predict_interval
@@ -191,11 +194,12 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
         fit_intercept: bool = True,
         random_state: int | np.random.RandomState | None = None,
         callback: Callable[[int, float], object] | None = None,
+        verbose: bool | int = False,
     ) -> None:
         self.kernel, self.alphas, self.fit_intercept = kernel, alphas, fit_intercept
         self.n_iter, self.n_folds, self.leaf_size = n_iter, n_folds, leaf_size
         self.metric, self.exponent, self.standardize = metric, exponent, standardize
-        self.random_state, self.callback = random_state, callback
+        self.random_state, self.callback, self.verbose = random_state, callback, verbose
 
 
 class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
@@ -236,6 +240,8 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes, in the fits, the errors and the average of the gradients; a list has a dict for each
         label of an indicator. "balanced" is n / (n_classes n_c).
+    verbose : bool or int, default=False
+        Whether a line is printed after every iteration; at level INFO the logger "widelearn" gets it in any case.
 
     Attributes
     ----------
@@ -311,10 +317,11 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
         fit_intercept: bool = True,
         random_state: int | np.random.RandomState | None = None,
         callback: Callable[[int, float], object] | None = None,
+        verbose: bool | int = False,
         class_weight: ClassWeight = None,
     ) -> None:
         self.kernel, self.alphas, self.fit_intercept = kernel, alphas, fit_intercept
         self.n_iter, self.n_folds, self.leaf_size = n_iter, n_folds, leaf_size
         self.metric, self.exponent, self.standardize = metric, exponent, standardize
-        self.random_state, self.callback = random_state, callback
+        self.random_state, self.callback, self.verbose = random_state, callback, verbose
         self.class_weight = class_weight

@@ -50,6 +50,7 @@ class BaseTaylor(DefaultObjects, BaseEstimator):
     batch_size: int | None = None
     random_state: int | np.random.RandomState | None = None
     callback: Any = None
+    verbose: bool | int = False
 
     _model: TaylorModel = field(init=False)
     # Where a descent over batches stands.
@@ -74,6 +75,7 @@ class BaseTaylor(DefaultObjects, BaseEstimator):
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "random_state": ["random_state"],
         "callback": [callable, None],
+        "verbose": ["verbose"],
     }
 
     @capped

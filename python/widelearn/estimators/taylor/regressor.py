@@ -105,6 +105,8 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
         Source of W0, the start, batches, signs and noise.
     callback : callable, default=None
         Function that is called after every iteration with its number and the objective.
+    verbose : bool or int, default=False
+        Whether a line is printed after every iteration; at level INFO the logger "widelearn" gets it in any case.
 
     Attributes
     ----------

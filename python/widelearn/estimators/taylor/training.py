@@ -16,6 +16,7 @@ from widelearn.estimators.optim.descent import (
     batch_descent,
     evaluate,
     lbfgs_descent,
+    objective_line,
     pass_over,
     perturbed_descent,
 )
@@ -46,7 +47,7 @@ from widelearn.estimators.taylor.model import Objective, TaylorModel, TaylorNet,
 from widelearn.estimators.taylor.settings import check_alphas, check_orders, check_solver, is_joint, is_stochastic
 from widelearn.estimators.taylor.start import first_point
 from widelearn.nets import Expansion
-from widelearn.runtime import Array, check_memory, one_blas_thread, warn
+from widelearn.runtime import Array, check_memory, one_blas_thread, warn, watched
 
 # First rates of the solvers.
 RATES = {"pgd": 1.0, "sgd": 0.3, "adam": 3e-3, "lbfgs": 1.0}
@@ -108,7 +109,7 @@ class Training:
         with one_blas_thread():
             terms = self._choose(gates, X, partial(self._terms, X=X, Y=Y, loss=loss, weight=weight))
             self.objective = self._objective(terms)
-            self.trace = Trace(first_point(self.objective, chosen.init, self.rng), chosen.callback)
+            self.trace = Trace(first_point(self.objective, chosen.init, self.rng), watched(chosen, objective_line))
         if chosen.mode == "signs":
             self.objective = replace(self.objective, rng=self._draws())
 
@@ -371,5 +372,5 @@ def resumed(training: Training, chosen: Any, X: Array, Y: Array, weight: Array |
     found.objective = replace(objective, X=X, Y=Y.astype(X.dtype), linear=linear, weight=weight)
     found.chosen, found.rule = chosen, copy.deepcopy(training.rule)
     trace = training.trace
-    found.trace = Trace(trace.theta.copy(), chosen.callback, [*trace.losses], [*trace.gradients])
+    found.trace = Trace(trace.theta.copy(), watched(chosen, objective_line), [*trace.losses], [*trace.gradients])
     return found

@@ -12,7 +12,7 @@ from widelearn.ridge.checkpoint import StateFile
 from widelearn.runtime import Array, row_blocks
 
 # What may differ between the parts of one run, or is only how it is watched.
-MAY_DIFFER = ("max_iter", "callback", "checkpoint", "random_state")
+MAY_DIFFER = ("max_iter", "callback", "verbose", "checkpoint", "random_state")
 
 
 # Iterations of which a history may tell, at most.

@@ -125,6 +125,8 @@ class TwoLayerClassifier(SignClassifier, BaseTwoLayer):
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes, times `sample_weight`; a list has one dictionary for each label of an indicator.
         "balanced" is n / (number of classes times rows of the class); a stream takes no "balanced".
+    verbose : bool or int, default=False
+        Whether a line is printed after every iteration; at level INFO the logger "widelearn" gets it in any case.
 
     Attributes
     ----------

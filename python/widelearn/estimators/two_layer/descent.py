@@ -30,6 +30,12 @@ class TrainingState(NamedTuple):
     a: Array
 
 
+def loss_line(seen: TrainingState) -> str:
+    """Write what a line of progress says of an iteration."""
+    held = f", validation loss {seen.validation_loss:.6g}" if np.isfinite(seen.validation_loss) else ""
+    return f"loss {seen.loss:.6g}{held}"
+
+
 def learning_rates(schedule: str | Callable[[int], float], initial: float, max_iter: int) -> Callable[[int], float]:
     """Return the function from an iteration, counted from 0, to its learning rate."""
     match schedule:

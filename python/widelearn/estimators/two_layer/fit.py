@@ -83,6 +83,7 @@ class BaseTwoLayer(DefaultObjects, BaseEstimator):
     checkpoint: str | PathLike[str] | None = None
     random_state: int | np.random.RandomState | None = None
     callback: Callable[[int, Any], object] | None = None
+    verbose: bool | int = False
 
     _model: TwoLayerModel = field(init=False)
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -118,6 +119,7 @@ class BaseTwoLayer(DefaultObjects, BaseEstimator):
         "checkpoint": [str, PathLike, None],
         "random_state": ["random_state"],
         "callback": [callable, None],
+        "verbose": ["verbose"],
     }
 
     @classmethod

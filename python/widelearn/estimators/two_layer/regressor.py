@@ -100,6 +100,8 @@ class TwoLayerRegressor(MultiOutputMixin, RegressorMixin, BaseTwoLayer):
     callback : callable, default=None
         Called after every iteration with its number and a named tuple (loss, validation_loss, W, b, a) of views; a true
         value ends the training.
+    verbose : bool or int, default=False
+        Whether a line is printed after every iteration; at level INFO the logger "widelearn" gets it in any case.
 
     Attributes
     ----------

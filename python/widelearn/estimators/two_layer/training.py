@@ -8,13 +8,13 @@ import numpy as np
 from widelearn.estimators.optim.descent import square
 from widelearn.estimators.optim.rules import Adam, Sgd
 from widelearn.estimators.two_layer.checkpoint import Checkpoint
-from widelearn.estimators.two_layer.descent import MEASURES, Descent, learning_rates, warn_if_trapped
+from widelearn.estimators.two_layer.descent import MEASURES, Descent, learning_rates, loss_line, warn_if_trapped
 from widelearn.estimators.two_layer.forgetting import careful_rate, fit_head, forget_all, forget_first_layer
 from widelearn.estimators.two_layer.model import Targets, TwoLayerModel
 from widelearn.estimators.two_layer.network import Batch, Network, Objective, first_weights
 from widelearn.estimators.two_layer.rows import Rows
 from widelearn.nets import TwoLayer
-from widelearn.runtime import Array
+from widelearn.runtime import Array, watched
 
 RATES = {"adam": 0.01, "sgd": 0.05}
 HEADS = ("one_step", "k_step", "frozen")
@@ -91,7 +91,7 @@ class Training:
         batches = self._forget() if self.careful else self.rows.batches
         if state is not None:
             self.run.take_up(state)
-        given = (batches, self.rows.left_out, self.chosen.callback)
+        given = (batches, self.rows.left_out, watched(self.chosen, loss_line))
         if self.file is None:
             self.run.run(*given, None)
             return
