@@ -104,7 +104,8 @@ def test_none_means_all_and_a_number_one():
         ([-7], ValueError, "no column -7"),
         ([True, False], ValueError, r"booleans of shape \(2,\), but rows have 6"),
         (np.zeros(6, bool), ValueError, "at least one column"),
-        (np.zeros(0, int), ValueError, "at least one column"),
+        ([], ValueError, "at least one column"),
+        ([[0], [1, 2]], TypeError, "whole numbers or booleans"),
         ([[0, 1], [2, 3]], ValueError, "one axis"),
     ],
 )

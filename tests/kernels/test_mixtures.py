@@ -51,6 +51,8 @@ def test_a_term_of_weight_zero_is_left_out():
     ("arguments", "error", "match"),
     [
         (([RBF()],), ValueError, "at least two, got 1"),
+        (("rbf",), TypeError, "sequence of kernels, got 'rbf'"),
+        ((5,), TypeError, "sequence of kernels, got 5"),
         (([RBF(), 3.0],), TypeError, "A kernel is"),
         ((GROUPS, 0), ValueError, "n_iter must be at least 1, got 0"),
         ((GROUPS, 1.5), TypeError, "n_iter must be an integer"),
@@ -62,7 +64,12 @@ def test_wrong_arguments_are_refused(arguments, error, match):
         weighted_sums(*arguments)
 
 
-@pytest.mark.parametrize("concentration", [0.001, -1.0, np.inf, np.nan, (), ("a",), None])
+def test_more_sums_than_memory_holds_are_refused():
+    with pytest.raises(MemoryError, match="1000000000000 sums of 3 kernels"):
+        weighted_sums(GROUPS, 10**12)
+
+
+@pytest.mark.parametrize("concentration", [0.001, -1.0, np.inf, np.nan, 1e300, (), ("a",), "a", None, np.array(-1.0)])
 def test_wrong_concentrations_are_refused(concentration):
     with pytest.raises(ValueError, match="concentration must be"):
         weighted_sums(GROUPS, 3, concentration=concentration)

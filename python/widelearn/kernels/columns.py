@@ -80,8 +80,12 @@ class Columns(Kernel):
         """Return the numbers of the columns that the kernel sees, among `d`."""
         if self.columns is None:
             return np.arange(d)
-        given = np.atleast_1d(np.asarray(self.columns))
-        if given.dtype.kind not in "iub":
+        try:
+            given = np.atleast_1d(np.asarray(self.columns))
+        except ValueError:
+            # Lists of unlike lengths.
+            given = np.empty(1, object)
+        if given.dtype.kind not in "iub" and given.size:
             raise TypeError(
                 f"Columns: columns must be whole numbers or booleans, got {self.columns!r}: a kernel sees arrays, whose"
                 " columns have no names."

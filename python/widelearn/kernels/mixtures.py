@@ -10,10 +10,12 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from widelearn.kernels.base import Constant, Kernel, Product, Sum, as_kernel
-from widelearn.runtime import Array, has_room
+from widelearn.runtime import Array, check_memory, has_room
 
 # Kernel matrices that are held beside those of the terms while a candidate is judged.
 BESIDE = 6
+# What a term of a sum takes, as objects of Python.
+TERM_BYTES = 300
 
 
 def weighted_sums(
@@ -36,7 +38,7 @@ def weighted_sums(
         Number of sums. The first has equal weights.
     concentration : float or sequence of float, default=(0.1, 1.0)
         Of the symmetric Dirichlet laws that weights are drawn from in turn: 1 is uniform on the simplex, and smaller
-        ones leave most of the weight to few kernels. At least 0.01.
+        ones leave most of the weight to few kernels. From 0.01 to 1e6.
     random_state : int, RandomState or None, default=None
         Seed of the weights.
 
@@ -50,7 +52,9 @@ def weighted_sums(
     ValueError
         If there are fewer than two kernels, or a number is out of its range.
     TypeError
-        If one of `kernels` stands for no kernel, or a number is none.
+        If `kernels` is no sequence of what stands for a kernel, or `n_iter` is no integer.
+    MemoryError
+        If so many sums do not fit, with the bytes.
 
     See Also
     --------
@@ -80,6 +84,8 @@ def weighted_sums(
     >>> bool(model.kernel_.k1.k1.value > 0.9)
     True
     """
+    if isinstance(kernels, str) or not isinstance(kernels, Iterable):
+        raise TypeError(f"kernels must be a sequence of kernels, got {kernels!r}.")
     parts = [as_kernel(kernel) for kernel in kernels]
     if len(parts) < 2:
         raise ValueError(f"kernels must be at least two, got {len(parts)}.")
@@ -87,9 +93,11 @@ def weighted_sums(
         raise TypeError(f"n_iter must be an integer, got {n_iter!r}.")
     if n_iter < 1:
         raise ValueError(f"n_iter must be at least 1, got {n_iter}.")
-    laws = list(concentration) if isinstance(concentration, Iterable) else [concentration]
-    if not laws or not all(isinstance(law, Real) and 0.01 <= law < np.inf for law in laws):
-        raise ValueError(f"concentration must be finite numbers of at least 0.01, got {concentration!r}.")
+    laws: list[Any] = [concentration] if np.ndim(concentration) == 0 else list(concentration)
+    if not laws or not all(isinstance(law, Real) and 0.01 <= law <= 1e6 for law in laws):
+        raise ValueError(f"concentration must be numbers from 0.01 to 1e6, got {concentration!r}.")
+    what = f"The {n_iter} sums of {len(parts)} kernels"
+    check_memory(int(n_iter) * len(parts) * TERM_BYTES, what, "Take fewer: some hundreds tell most of the weights.")
     whole = isinstance(random_state, Integral)
     rng = np.random.default_rng(random_state if whole else check_random_state(random_state).randint(2**31 - 1))
     drawn = (rng.dirichlet([float(laws[i % len(laws)])] * len(parts)) for i in range(int(n_iter) - 1))
