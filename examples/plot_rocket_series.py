@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 import widelearn as wl
 
 quick = "--quick" in sys.argv
-n, n_test, length = (60, 60, 96) if quick else (120, 600, 128)
+n, n_test, length = (60, 60, 96) if quick else (120, 400, 128)
 counts = [10, 50] if quick else [10, 30, 100, 300, 1000]
 alphas = np.logspace(-2, 4, 13)
 

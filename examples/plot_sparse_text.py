@@ -32,7 +32,7 @@ def paragraphs():
         room = importlib.import_module(f"sklearn.{part}")
         for name in room.__all__:
             text = inspect.getdoc(getattr(room, name)) or ""
-            yield from ((block, part, name) for block in text.split("\n\n") if len(block.split()) >= 15)
+            yield from ((block, part, name) for block in text.split("\n\n") if len(block.split()) >= 25)
 
 
 texts, labels, names = map(np.array, zip(*paragraphs(), strict=True))
@@ -48,10 +48,8 @@ models = {
 }
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
-scores = {}
-for name, model in models.items():
-    fitted = make_pipeline(words, model).fit(texts[train], labels[train])
-    scores[name] = fitted.score(texts[test], labels[test])
+fits = {name: make_pipeline(words, model).fit(texts[train], labels[train]) for name, model in models.items()}
+scores = {name: fitted.score(texts[test], labels[test]) for name, fitted in fits.items()}
 rows = words.fit_transform(texts[train])
 print(f"{rows.shape[0]} rows of {rows.shape[1]} columns, {rows.nnz / rows.shape[0]:.0f} of them not zero")
 print({name: round(score, 3) for name, score in scores.items()})
@@ -61,9 +59,8 @@ left.axvline(common, color="gray", ls="--", label="the most common part for all"
 left.set(xlabel="share of paragraphs that are right", ylabel="model", xlim=(0, 1))
 left.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0))
 best = max(scores, key=scores.get)
-model = make_pipeline(words, models[best]).fit(texts[train], labels[train])
 ConfusionMatrixDisplay.from_estimator(
-    model, texts[test], labels[test], normalize="true", values_format=".2f", ax=right, colorbar=False, cmap="Blues"
+    fits[best], texts[test], labels[test], normalize="true", values_format=".2f", ax=right, colorbar=False, cmap="Blues"
 )
 right.set(xlabel="predicted part", ylabel="true part", title=best)
 right.tick_params(axis="x", labelrotation=30)
