@@ -1,5 +1,6 @@
 """Kernel ridge fits that will take long say so before they begin."""
 
+import logging
 import re
 import time
 import warnings
@@ -7,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 
-from widelearn import KernelRidge
+from widelearn import KernelRidge, KernelRidgeClassifier
 from widelearn.estimators.kernel_ridge import durations
 from widelearn.estimators.kernel_ridge import solver as solvers
 from widelearn.kernels import RBF
@@ -88,3 +89,88 @@ def test_fits_with_a_file_keep_what_fits_whatever_the_rates(table, monkeypatch, 
     monkeypatch.setattr(KernelOperator, "dense", lambda self: formed.append(1) or self.kernel(self.x))
     KernelRidge(RBF(0.5), 0.1, solver="pcg", checkpoint=tmp_path / "state").fit(*table)
     assert formed
+
+
+def rated(monkeypatch, entry=2e-9, unit=1e-11):
+    """Give a kernel value and a multiplication times that are known."""
+    monkeypatch.setattr(durations, "entry_seconds", lambda *_: entry)
+    monkeypatch.setattr(durations, "product_seconds", lambda: unit)
+
+
+@pytest.mark.parametrize("kind", [KernelRidge, KernelRidgeClassifier])
+def test_the_cost_of_a_fit_is_counted(kind, table, monkeypatch):
+    X, y = table
+    y = (y > 0).astype(int) if kind is KernelRidgeClassifier else y
+    rated(monkeypatch)
+    found = kind(RBF(0.5), solver="cholesky").fit_cost(X, y)
+    assert found == ("cholesky", pytest.approx(400**2 * 1e-9 + 400**3 / 3e11), 400**2 / 2, 400**3 / 3, 8 * 400**2)
+    # One target and the intercept.
+    found = kind(RBF(0.5), solver="pcg", max_iter=7).fit_cost(X, y)
+    read = 400**2 * 7 * 2
+    seconds = 400**2 * 2e-9 + read * durations.KEPT_ENTRY * 1e-11
+    assert found == ("pcg", pytest.approx(seconds), 400**2, 2 * read, 8 * 400**2)
+    assert kind(RBF(0.5), solver="auto").fit_cost(X, y).solver == "cholesky"
+    monkeypatch.setattr(durations, "FEW_ROWS", 10)
+    assert kind(RBF(0.5), solver="auto").fit_cost(X, y).solver == "cholesky"
+    rated(monkeypatch, unit=1e-6)
+    assert kind(RBF(0.5), solver="auto", max_iter=1).fit_cost(X, y).solver == "pcg"
+
+
+def test_the_cost_without_room_for_a_matrix(table, monkeypatch):
+    rated(monkeypatch)
+    monkeypatch.setattr(operators, "available_memory", lambda: (400, "a limit"))
+    found = KernelRidge(RBF(0.5), solver="pcg").fit_cost(*table)
+    assert found[1:] == (pytest.approx(30 * 400**2 * 2e-9), 30 * 400**2, 30 * 400**2 * 4, 0)
+
+
+def test_the_cost_of_columns_and_matrices(table, monkeypatch):
+    X, y = table
+    rated(monkeypatch)
+    model = KernelRidge("linear", 1e-12, solver="cholesky")
+    assert model.fit_cost(1e3 * X, y) == ("columns", pytest.approx(400 * 9 / 2 * 1e-11), 0.0, 400 * 9, 0)
+    assert model.fit(1e3 * X, y).solver_ == "columns"
+    found = KernelRidge("precomputed", solver="cholesky").fit_cost(RBF(0.5)(X), y)
+    assert found.seconds == pytest.approx(400**3 / 3e11)
+
+
+def test_the_cost_leaves_the_estimator_alone(table):
+    X, y = table
+    model = KernelRidge("rbf")
+    assert model.fit_cost(X, y).seconds > 0.0
+    assert not hasattr(model, "n_features_in_")
+    before = model.fit(X, y).dual_coef_
+    model.fit_cost(X[:50, :2], y[:50])
+    assert model.dual_coef_ is before
+    with pytest.raises(ValueError, match="nystrom"):
+        KernelRidge("rbf", solver="nystrom").fit_cost(X, y)
+    with pytest.raises(ValueError, match="inconsistent"):
+        model.fit_cost(X, y[:-1])
+
+
+def test_measured_rates_are_those_of_the_machine(table):
+    """Quick calls are timed five times, slow ones twice, and the shortest counts."""
+    calls = []
+    assert durations.least_seconds(lambda: calls.append(1)) < 0.1
+    assert len(calls) == 5
+    assert durations.least_seconds(lambda: time.sleep(0.03 if calls.pop() else 0.0)) >= 0.03
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize("solver", ["auto", "pcg", "cholesky"])
+def test_who_listens_is_told_of_seconds(solver, table, monkeypatch, caplog, capfd):
+    monkeypatch.setattr(durations, "SOME_ROWS", 300)
+    rated(monkeypatch, entry=1e-3, unit=1e-6)
+    model = KernelRidge(RBF(0.5), 0.1, solver=solver)
+    model.fit(*table)
+    assert not caplog.records
+    with caplog.at_level(logging.INFO, logger="widelearn"):
+        model.fit(*table)
+    line = caplog.records[0].getMessage()
+    assert re.search(rf"400 rows with solver='{solver}' will take about [\d]+ (seconds|minutes) on this machine", line)
+    assert "nystrom" not in line
+    assert capfd.readouterr().out == ""
+    model.set_params(verbose=True).fit(*table)
+    assert capfd.readouterr().out.splitlines()[0] == line
+    monkeypatch.setattr(durations, "NOTICED", 1e6)
+    KernelRidge(RBF(0.5), 0.1, solver="cholesky", verbose=True).fit(*table)
+    assert capfd.readouterr().out == ""

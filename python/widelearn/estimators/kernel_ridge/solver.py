@@ -61,7 +61,7 @@ class Solver:
             return self._on_centres(problem, alpha)
         if self.solver != "pcg" and by_columns(problem, alpha):
             return LinearProblem(problem, path=False).chosen(alpha)
-        announce(problem, self.solver, self.max_iter)
+        announce(problem, self.solver, self.max_iter, self.verbose)
         few = problem.X.shape[0] < FEW_ROWS or problem.inverses is not None
         if self.solver == "cholesky" or (self.solver == "auto" and few and fits(problem.X)):
             return problem.factored(alpha)
