@@ -127,3 +127,7 @@ def test_what_has_no_spectrum_is_refused():
             SpectrumDisplay.from_estimator(model, sample_weight=wrong)
     with pytest.raises(TypeError, match="ax must be"):
         SpectrumDisplay([1.0]).plot(3)
+    with pytest.raises(ValueError, match=r"SpectrumDisplay\(\) got a number beyond"):
+        SpectrumDisplay([1.0], n=10**400)
+    with pytest.raises(ValueError, match=r"SpectrumDisplay\.from_spectrum\(\) got a number beyond"):
+        SpectrumDisplay.from_spectrum([1.0], 10, 10**400)

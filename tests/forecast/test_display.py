@@ -83,6 +83,9 @@ def test_what_is_refused():
     X, y = problem(200)
     with pytest.raises(TypeError, match="Forecast"):
         ForecastDisplay(3)
+    for wrong in (3, KernelRidge, None):
+        with pytest.raises(TypeError, match="must be a regressor or classifier"):
+            ForecastDisplay.from_estimator(wrong, X, y, n=[100])
     for count in (151, 0, True, 1.5):
         with pytest.raises(ValueError, match="at most the 150 of 200 rows that train"):
             ForecastDisplay.from_estimator(KernelRidge("rbf"), X, y, n=[100], n_sample=count)

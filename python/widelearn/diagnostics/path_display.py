@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from widelearn.diagnostics.path_norms import Array, norms_of
+from widelearn.runtime import in_range
 
 
 class RidgePathDisplay:
@@ -66,6 +67,7 @@ class RidgePathDisplay:
     [3.0, 1.0, 2.0]
     """
 
+    @in_range
     def __init__(
         self,
         alphas: ArrayLike,
@@ -88,6 +90,7 @@ class RidgePathDisplay:
         self.errors, self.score_name = bool(errors), str(score_name)
 
     @classmethod
+    @in_range
     def from_estimator(
         cls,
         estimator: Any,

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from widelearn.diagnostics.path_norms import EPS, Array, kernel_at
 from widelearn.kernels import Kernel
+from widelearn.runtime import in_range
 from widelearn.theory import Spectrum, effective_ridge
 
 
@@ -70,6 +71,7 @@ class SpectrumDisplay:
     [0.22]
     """
 
+    @in_range
     def __init__(
         self,
         eigenvalues: ArrayLike,
@@ -92,6 +94,7 @@ class SpectrumDisplay:
             )
 
     @classmethod
+    @in_range
     def from_estimator(cls, estimator: Any, *, sample_weight: ArrayLike | None = None, ax: Any = None) -> Self:
         """Draw the eigenvalues, over n, of the kernel matrix that a machine was fitted with.
 
@@ -161,6 +164,7 @@ class SpectrumDisplay:
         return cls(values / n, n=n, ridge=ridges, effective_ridge=kappas).plot(ax)
 
     @classmethod
+    @in_range
     def from_spectrum(cls, spectrum: Any, n: float, ridge: ArrayLike, *, ax: Any = None) -> Self:
         """Draw a spectrum of theory, and the effective ridge that it has with n rows.
 

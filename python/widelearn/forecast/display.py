@@ -11,6 +11,7 @@ from sklearn.utils import _safe_indexing, check_consistent_length
 
 from widelearn.forecast.answer import Forecast
 from widelearn.forecast.curve_forecasts import forecast
+from widelearn.runtime import in_range
 
 # The share of the rows that train of which the forecast is made, where that is not said.
 SHARE = 3
@@ -63,6 +64,7 @@ class ForecastDisplay:
         self.forecast = found
 
     @classmethod
+    @in_range
     def from_estimator(
         cls,
         estimator: Any,
@@ -107,6 +109,8 @@ class ForecastDisplay:
 
         Raises
         ------
+        TypeError
+            If `estimator` is none, or `ax` no Axes.
         ValueError
             If there are fewer than `n_sample` rows that train, or :func:`forecast` or a fit refuses them.
 
@@ -133,6 +137,8 @@ class ForecastDisplay:
         """
         from sklearn.model_selection import train_test_split
 
+        if not hasattr(estimator, "fit") or isinstance(estimator, type):
+            raise TypeError(f"estimator must be a regressor or classifier, got {estimator!r:.60}.")
         check_consistent_length(X, y)
         sizes = np.atleast_1d(np.asarray(n, dtype=np.float64))
         targets, rows = np.asarray(y), np.arange(len(np.asarray(y)))

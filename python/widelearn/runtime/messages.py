@@ -51,7 +51,8 @@ def in_range(function: Callable[P, R]) -> Callable[P, R]:
         except OverflowError as error:
             name = function.__name__
             if name != function.__qualname__:
-                name = type(args[0]).__name__ + ("" if name == "__init__" else f".{name}")
+                owner = args[0] if isinstance(args[0], type) else type(args[0])
+                name = owner.__name__ + ("" if name == "__init__" else f".{name}")
             raise ValueError(
                 f"{name}() got a number beyond what is computed with ({error}). Take it smaller."
             ) from error

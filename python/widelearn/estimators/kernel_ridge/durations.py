@@ -17,7 +17,7 @@ from widelearn.ridge.kernel_systems import FEW_ROWS
 from widelearn.ridge.operators import kept_type
 from widelearn.ridge.preconditioner import KEPT_ENTRY
 from widelearn.ridge.symmetric_systems import check_alpha
-from widelearn.runtime import Array, heard, say, warn
+from widelearn.runtime import Array, heard, in_range, say, warn
 
 # Fewer rows are never looked at; fits of so many seconds are announced.
 MANY_ROWS, LONG = 30_000, 600.0
@@ -111,6 +111,7 @@ def announce(problem: KernelProblem, solver: str, max_iter: int, verbose: Any = 
     )
 
 
+@in_range
 def fit_cost(estimator: Any, X: ArrayLike, y: ArrayLike) -> FitCost:
     """Say what a fit to these rows would take on this machine, without fitting.
 
