@@ -157,3 +157,22 @@ def test_what_chose_no_penalty_is_refused():
         RidgePathDisplay.from_estimator(model, X)
     with pytest.raises(TypeError, match="ax must be a matplotlib Axes or None, got 'x'"):
         RidgePathDisplay([1.0], norms=[1.0]).plot("x")
+
+
+def test_rows_that_cannot_be_those_of_the_fit_are_refused():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 6))
+    y = X[:, 0] + 0.5 * rng.standard_normal(40)
+    labels = np.array(list("abc"))[np.digitize(X[:, 0], [-0.5, 0.5])]
+    for model in (wl.FeatureRidgeCV("passthrough", [1e-3, 1.0, 1e4]), wl.KernelRidgeCV("rbf", [1e-3, 1.0, 1e4])):
+        model.fit(X, y)
+        with pytest.raises(ValueError, match="X has 3 features"):
+            RidgePathDisplay.from_estimator(model, X[:, :3], y)
+        with pytest.raises(ValueError, match="y has 2 targets, and the estimator was fitted to 1"):
+            RidgePathDisplay.from_estimator(model, X, np.column_stack([y, y]))
+        model.set_params(alphas=[1e3, 1e4, 1e5])
+        with pytest.raises(ValueError, match="alphas are not those of the fit"):
+            RidgePathDisplay.from_estimator(model)
+    classifier = wl.KernelRidgeClassifierCV("rbf", [1e-3, 1.0, 1e3]).fit(X, labels)
+    with pytest.raises(ValueError, match="y has the labels"):
+        RidgePathDisplay.from_estimator(classifier, X, np.where(labels == "a", "a", "b"))

@@ -181,3 +181,39 @@ def test_a_value_outside_of_the_columns_is_refused(place, rows):
         model.fit(X, y)
         with pytest.raises(ValueError, match=rf"X is damaged: a value is stored in column {place}, and there are 3"):
             model.predict(damaged)
+
+
+@pytest.mark.parametrize("damage", ["falls", "negative", "beyond", "first", "short", "lengths"])
+def test_parts_that_do_not_belong_together_are_refused(damage):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((40, 6)), np.arange(40.0)
+    rows = sparse.csr_array(X)
+    rows.indptr, rows.data = rows.indptr.copy(), rows.data.copy()
+    if damage == "short":
+        rows.data = rows.data[:-5].copy()
+    elif damage == "lengths":
+        rows.indptr = rows.indptr[:-1].copy()
+    else:
+        place, value = {"falls": (5, 0), "negative": (5, -7), "beyond": (40, 340), "first": (0, 3)}[damage]
+        rows.indptr[place] = value
+    columns = wl.kernels.Columns(wl.kernels.RBF(1.0), [0, 1])
+    for kernel in (wl.kernels.RBF(1.0), columns):
+        with pytest.raises(ValueError, match="X is damaged: its indptr must be 41 numbers that rise from 0 to at most"):
+            kernel(rows, rows)
+    features = wl.RandomFeatures(8, random_state=0).fit(X)
+    with pytest.raises(ValueError, match="X is damaged"):
+        features.transform(rows)
+    for model in (wl.FeatureRidge("passthrough"), wl.KernelRidge(columns)):
+        with pytest.raises(ValueError, match="X is damaged"):
+            model.fit(rows, y)
+        with pytest.raises(ValueError, match="X is damaged"):
+            model.fit(X, y).predict(rows)
+
+
+@pytest.mark.parametrize("place", [-1, 6, 1 << 30])
+def test_kernels_of_some_columns_look_at_all_of_them_first(place):
+    rows = sparse.csr_array(np.ones((40, 6)))
+    rows.indices = rows.indices.copy()
+    rows.indices[7] = place
+    with pytest.raises(ValueError, match=f"X is damaged: a value is stored in column {place}, and there are 6 columns"):
+        wl.kernels.Columns(wl.kernels.RBF(1.0), [0, 1])(rows, rows)

@@ -6,10 +6,9 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from widelearn.diagnostics.path_norms import Array, norms_of
+from widelearn.diagnostics.path_norms import Array, check_penalties, norms_of, rows_of
 from widelearn.runtime import in_range
 
 
@@ -127,14 +126,15 @@ class RidgePathDisplay:
         TypeError
             If it did not choose a penalty.
         ValueError
-            If one of `X` and `y` is missing, or they do not fit the estimator.
+            If one of `X` and `y` is missing, or they do not fit the estimator; if its `alphas` were set after the fit.
         MemoryError
             If the features or the kernel matrix of the rows do not fit, with the bytes.
 
         Notes
         -----
-        Scores cost nothing. Norms cost a singular value decomposition of n x p features, about 6 n p min(n, p) flops
-        and 16 n p bytes, or the eigenvectors of a kernel matrix, 9 n³ flops and 24 n² bytes.
+        Other parameters are read as they are: set none between the fit and this. Scores cost nothing. Norms cost a
+        singular value decomposition of n x p features, about 6 n p min(n, p) flops and 16 n p bytes, or the
+        eigenvectors of a kernel matrix, 9 n³ flops and 24 n² bytes.
 
         Examples
         --------
@@ -157,10 +157,10 @@ class RidgePathDisplay:
             raise TypeError(f"{name} has no alpha_scores_: give FeatureRidgeCV, KernelRidgeCV or their classifiers.")
         if (X is None) != (y is None):
             raise ValueError("X and y belong together: give the rows and targets of the fit, or none of them.")
+        check_penalties(estimator)
         norms = None
         if X is not None:
-            # A fit would read them so; a clone keeps what it reads.
-            rows = clone(estimator)._read(X, y, sample_weight)
+            rows = rows_of(estimator, X, y, sample_weight)
             norms = norms_of(estimator, rows, np.asarray(estimator.alphas, dtype=np.float64))
         name, errors = called(estimator)
         parts = {"scores": estimator.alpha_scores_, "norms": norms, "alpha": estimator.alpha_}

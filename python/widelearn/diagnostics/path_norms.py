@@ -8,12 +8,38 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 from scipy.sparse import issparse
+from sklearn.base import clone
 
 from widelearn.kernels import Kernel
 from widelearn.runtime import check_memory
 
 Array = NDArray[np.float64]
 EPS = float(np.finfo(np.float64).eps)
+
+
+def check_penalties(estimator: Any) -> None:
+    """Refuse an estimator whose penalties are not those that it was fitted with."""
+    alphas, scores = np.ravel(estimator.alphas), np.asarray(estimator.alpha_scores_)
+    if len(alphas) != scores.shape[-1] or not np.isin(estimator.alpha_, alphas).all():
+        raise ValueError(
+            f"The {len(alphas)} alphas are not those of the fit, which chose {estimator.alpha_!s:.60} among"
+            f" {scores.shape[-1]}: they were set afterwards. Fit again."
+        )
+
+
+def rows_of(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Any:
+    """Return rows as the fit of an estimator read them; refuse those that it cannot have been fitted to."""
+    # A clone keeps what it reads.
+    draft = clone(estimator)
+    rows = draft._read(X, y, sample_weight)
+    values = np.asarray(getattr(estimator, "decision_function", estimator.predict)(X))
+    targets = 1 if values.ndim == 1 else values.shape[1]
+    known = getattr(estimator, "classes_", None)
+    if known is not None and not np.array_equal(known, draft.classes_):
+        raise ValueError(f"y has the labels {draft.classes_!s:.60}, and the estimator was fitted to {known!s:.60}.")
+    if rows.Y.shape[1] != targets:
+        raise ValueError(f"y has {rows.Y.shape[1]} targets, and the estimator was fitted to {targets}.")
+    return rows
 
 
 def norms_of(estimator: Any, rows: Any, alphas: Array) -> Array:

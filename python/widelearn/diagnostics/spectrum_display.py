@@ -129,7 +129,8 @@ class SpectrumDisplay:
 
         Notes
         -----
-        4 n³ / 3 flops for the eigenvalues beside n² kernel values, 24 n² bytes.
+        The penalty and `fit_intercept` are read as they are: set none between the fit and this. It takes 4 n³ / 3 flops
+        for the eigenvalues beside n² kernel values, 24 n² bytes.
 
         Examples
         --------

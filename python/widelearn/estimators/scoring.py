@@ -95,10 +95,10 @@ class Scoring:
                 f"scoring={self.name!r} takes no sample_weight ({error}), and the fit has weights: take a scorer that"
                 " does, or fit without weights."
             ) from error
-        if np.ndim(found) or not isinstance(found, int | float | np.number) or np.isnan(found):
+        if np.ndim(found) or not isinstance(found, int | float | np.number) or not np.isfinite(found):
             raise ValueError(
-                f"scoring={self.name!r} must return a number for left-out predictions, got {found!r:.60}. Take another"
-                " scorer, or folds with more rows."
+                f"scoring={self.name!r} must return a finite number for left-out predictions, got {found!r:.60}. Take"
+                " another scorer, or folds with more rows."
             )
         return float(found)
 

@@ -19,7 +19,7 @@ from widelearn.features.state import on_draft
 from widelearn.kernels import Kernel, specs
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
 from widelearn.kernels.quadrature import values_of
-from widelearn.kernels.rows import DTYPES
+from widelearn.kernels.rows import DTYPES, undamaged
 from widelearn.runtime import Array, capped, check_memory, core_blocks, empty, row_blocks, sparse_arrays
 
 WEIGHTS = StrOptions({"gaussian", "sphere", "orthogonal", "hadamard"})
@@ -77,7 +77,7 @@ class FeatureMap(DefaultObjects, ClassNamePrefixFeaturesOutMixin, TransformerMix
             from widelearn.distributed import one_row
 
             X = one_row(X)
-        validate_data(self, X, dtype=DTYPES, accept_sparse="csr" if self.takes_sparse else False)
+        validate_data(self, undamaged(X), dtype=DTYPES, accept_sparse="csr" if self.takes_sparse else False)
         if isinstance(self.random_state, Integral):
             self.seed_ = int(self.random_state)
         else:
@@ -200,7 +200,9 @@ class FeatureMap(DefaultObjects, ClassNamePrefixFeaturesOutMixin, TransformerMix
     def _rows(self, X: ArrayLike) -> Any:
         check_is_fitted(self)
         # No order is asked for: C-contiguous blocks are cut from whatever X is, so that it is never copied whole.
-        return validate_data(self, X, dtype=DTYPES, reset=False, accept_sparse="csr" if self.takes_sparse else False)
+        return validate_data(
+            self, undamaged(X), dtype=DTYPES, reset=False, accept_sparse="csr" if self.takes_sparse else False
+        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -62,6 +62,8 @@ def weighted_sums(
 
     Notes
     -----
+    Sums share their terms with each other and with `kernels`: what `set_params` changes in one changes in all.
+
     Weights compare kernels of like size, such as those that are 1 at equal rows; divide others by their mean diagonal.
     Estimators that choose among the sums compute the kernel matrix of each term once, where memory holds them all, and
     eigenvectors or a band for each sum.

@@ -24,7 +24,7 @@ def as_rows(X: ArrayLike, name: str = "X") -> tuple[Array, bool]:
     ones in which each column stands once, in order.
     """
     if issparse(X):
-        return ordered(check_array(X, dtype=DTYPES, accept_sparse="csr", input_name=name)), False
+        return ordered(check_array(undamaged(X), dtype=DTYPES, accept_sparse="csr", input_name=name)), False
     if is_plain(X) and X.flags.carray:
         return X, False
     single = np.ndim(X) == 1
@@ -44,7 +44,7 @@ def new_rows(fitted: Any, X: ArrayLike, **options: Any) -> Any:
     known = vars(fitted)
     if is_plain(X) and X.shape[1] == known.get("n_features_in_") and "feature_names_in_" not in known:
         return X
-    return check_places(validate_data(fitted, X, dtype=DTYPES, reset=False, **options))
+    return validate_data(fitted, undamaged(X), dtype=DTYPES, reset=False, **options)
 
 
 def rows_and_targets(draft: Any, X: Any, y: Any, *, reset: bool, **options: Any) -> tuple[Any, Any]:
@@ -60,8 +60,7 @@ def rows_and_targets(draft: Any, X: Any, y: Any, *, reset: bool, **options: Any)
             return X, y
     if options.get("y_numeric"):
         check_dense_targets(y)
-    x, y = validate_data(draft, X, y, dtype=DTYPES, reset=reset, multi_output=True, **options)
-    return check_places(x), y
+    return validate_data(draft, undamaged(X), y, dtype=DTYPES, reset=reset, multi_output=True, **options)
 
 
 def check_dense_targets(y: Any) -> None:
@@ -71,14 +70,23 @@ def check_dense_targets(y: Any) -> None:
         raise TypeError(f"y is a sparse matrix ({shape}), and targets are dense: pass y.toarray(), or its one column.")
 
 
-def check_places(X: Any) -> Any:
-    """Return rows, sparse ones unless a value stands in a column that is none of theirs: others take it for memory."""
-    if not is_sparse(X) or X.nnz == 0:
+def undamaged(X: Any) -> Any:
+    """Return rows; refuse compressed ones whose parts do not belong together: libraries read past the end of such."""
+    if not is_sparse(X) or X.format not in ("csr", "csc"):
         return X
-    least, most = X.indices.min(), X.indices.max()
-    if not 0 <= least <= most < X.shape[1]:
+    lines, across = X.shape if X.format == "csr" else X.shape[::-1]
+    what, where = ("row", "column") if X.format == "csr" else ("column", "row")
+    indptr, stored = X.indptr, min(len(X.indices), len(X.data))
+    ends = len(indptr) == lines + 1 and indptr[0] == 0 and indptr[-1] <= stored
+    if not ends or (np.diff(indptr) < 0).any():
+        raise ValueError(
+            f"X is damaged: its indptr must be {lines + 1} numbers that rise from 0 to at most {stored}, the number of"
+            f" stored values, and tell where {what}s begin."
+        )
+    places = X.indices[: indptr[-1]]
+    if len(places) and not 0 <= (least := places.min()) <= (most := places.max()) < across:
         wrong = least if least < 0 else most
-        raise ValueError(f"X is damaged: a value is stored in column {wrong}, and there are {X.shape[1]} columns.")
+        raise ValueError(f"X is damaged: a value is stored in {where} {wrong}, and there are {across} {where}s.")
     return X
 
 
