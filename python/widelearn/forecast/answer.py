@@ -167,6 +167,8 @@ class Forecast:
         ValueError
             If `n` is None and the estimator keeps no rows, or `y` is not of the shape of what is predicted.
         """
+        if not hasattr(estimator, "fit") or not hasattr(estimator, "predict"):
+            raise TypeError(f"estimator must be fitted and predict, got {estimator!r:.60}.")
         if n is None:
             if not hasattr(estimator, "X_fit_"):
                 raise ValueError(f"{type(estimator).__name__} does not say how many rows it was fitted to: give n.")

@@ -58,7 +58,7 @@ class Kernel(Evaluated):
         if "name" in vars(cls) and cls.name is not None:
             Kernel.names[cls.name] = cls
 
-    def seen(self, x: Any) -> Any:
+    def _seen(self, x: Any) -> Any:
         """Return what the kernels that it is made of see of rows (n, d): the rows."""
         return x
 

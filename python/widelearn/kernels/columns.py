@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 
 from widelearn.kernels.base import Kernel, as_kernel
+from widelearn.kernels.rows import as_rows
 from widelearn.runtime import Array, ordered
 
 
@@ -67,16 +68,16 @@ class Columns(Kernel):
 
     def values_per_row(self, X: ArrayLike) -> int:
         """Return how many values a row has, of its kernel."""
-        return as_kernel(self.kernel).values_per_row(self.seen(X if issparse(X) else np.asarray(X)))
+        return as_kernel(self.kernel).values_per_row(self._seen(as_rows(X)[0]))
 
-    def seen(self, x: Any) -> Any:
+    def _seen(self, x: Any) -> Any:
         """Return the columns of rows (n, d) that the kernel sees, as rows of their own."""
         if self.columns is None:
             return x
-        found = x[:, self.places(x.shape[1])]
+        found = x[:, self._places(x.shape[1])]
         return ordered(found) if issparse(found) else np.ascontiguousarray(found)
 
-    def places(self, d: int) -> NDArray[np.intp]:
+    def _places(self, d: int) -> NDArray[np.intp]:
         """Return the numbers of the columns that the kernel sees, among `d`."""
         if self.columns is None:
             return np.arange(d)
@@ -102,10 +103,10 @@ class Columns(Kernel):
         return np.arange(d)[given]
 
     def _own_gram(self, x: Array, y: Array | None, out: Array) -> None:
-        as_kernel(self.kernel)._gram(self.seen(x), None if y is None else self.seen(y), out)
+        as_kernel(self.kernel)._gram(self._seen(x), None if y is None else self._seen(y), out)
 
     def _own_diag(self, x: Array, out: Array) -> None:
-        as_kernel(self.kernel)._diag(self.seen(x), out)
+        as_kernel(self.kernel)._diag(self._seen(x), out)
 
     def _own_dot(self, x: Array, y: Array | None, v: Array, out: Array) -> None:
-        as_kernel(self.kernel)._dot(self.seen(x), None if y is None else self.seen(y), v, out)
+        as_kernel(self.kernel)._dot(self._seen(x), None if y is None else self._seen(y), v, out)

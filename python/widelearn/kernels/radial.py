@@ -271,7 +271,7 @@ def settled(kernel: Kernel, x: Any) -> Kernel:
     if isinstance(kernel, Radial):
         return kernel.settled(x)
     parts = {name: as_kernel(getattr(kernel, name)) for name in ("k1", "k2", "kernel") if hasattr(kernel, name)}
-    seen = kernel.seen(x) if parts else x
+    seen = kernel._seen(x) if parts else x
     found = {name: settled(part, seen) for name, part in parts.items()}
     return kernel if found == parts else type(kernel)(**kernel.get_params(deep=False) | found)
 

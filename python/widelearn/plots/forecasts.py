@@ -6,7 +6,7 @@ import math
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from widelearn.plots.canvas import SERIES, framed, new_figure, plain_ticks
+from widelearn.plots.canvas import SERIES, axes_of, framed, new_figure, plain_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 def learning_curves(forecast: Any, ax: Axes | None = None) -> Axes:
     """Draw forecast errors over rows with their bands, a line a setting, and measured errors as points."""
-    if ax is None:
-        ax = new_figure(6.4, 4.2).subplots()
+    ax = axes_of(ax, 6.4, 4.2)
     for index, (label, own) in enumerate(_lines(forecast).items()):
         color = SERIES[index % len(SERIES)]
         x, low, high = forecast.n[own], forecast.lower[own], forecast.upper[own]

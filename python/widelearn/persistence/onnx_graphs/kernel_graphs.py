@@ -33,7 +33,7 @@ def kernel_values(kernel: Kernel, x: Value, table: Array) -> Value:
         first, second = (kernel_values(as_kernel(part), x, table) for part in (kernel.k1, kernel.k2))
         return first + second if kernel._spec is specs.Sum else first * second
     if isinstance(kernel, Columns):
-        places = kernel.places(d)
+        places = kernel._places(d)
         seen = x.op("Gather", x.graph.constant(places, np.int64), axis=1)
         return kernel_values(as_kernel(kernel.kernel), seen, np.ascontiguousarray(table[:, places]))
     if isinstance(kernel, CyclicAverage):
