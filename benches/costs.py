@@ -81,10 +81,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(json.dumps(child(given.child[0], int(given.child[1]))))
         return 0
     about, rows = machine.describe(wl.get_num_threads(), given.quick), []
-    for name in names():
+    for name in (name for name in names() if given.only in name):
         for n in QUICK if given.quick else SIZES:
-            if given.only not in name:
-                continue
             rows.append(measured(name, n, given.limit))
             print(" ".join(f"{value:.3g}" if isinstance(value, float) else str(value) for value in rows[-1].values()))
             if rows[-1]["outcome"] != ENDED:

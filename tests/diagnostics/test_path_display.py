@@ -131,12 +131,12 @@ def test_norms_at_a_penalty_of_zero_are_the_smallest():
     ("options", "reason"),
     [
         ({"alphas": []}, "empty"),
-        ({"alphas": [-1.0]}, "alphas must be finite"),
+        ({"alphas": [-1.0]}, "alphas must hold finite"),
         ({"alphas": [[1.0]]}, "one axis"),
         ({}, "nothing to draw"),
         ({"scores": [1.0]}, "for a = 2 penalties"),
         ({"norms": [1.0, np.nan]}, "1 entries that are NaN"),
-        ({"scores": [1.0, 2.0], "alpha": np.inf}, "alpha must be finite"),
+        ({"scores": [1.0, 2.0], "alpha": np.inf}, "alpha must hold finite"),
     ],
 )
 def test_what_is_no_path_is_refused(options, reason):

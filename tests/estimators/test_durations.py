@@ -147,13 +147,17 @@ def test_the_cost_leaves_the_estimator_alone(table):
         model.fit_cost(X, y[:-1])
 
 
-def test_measured_rates_are_those_of_the_machine(table):
-    """Quick calls are timed five times, slow ones twice, and the shortest counts."""
-    calls = []
-    assert durations.least_seconds(lambda: calls.append(1)) < 0.1
-    assert len(calls) == 5
-    assert durations.least_seconds(lambda: time.sleep(0.03 if calls.pop() else 0.0)) >= 0.03
-    assert len(calls) == 3
+@pytest.mark.parametrize(("seconds", "count"), [([0.001] * 9, 5), ([0.02] * 9, 3), ([0.04, 0.03, 0.01], 2)])
+def test_quick_calls_are_timed_more_often_and_the_shortest_counts(seconds, count, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(durations.time, "perf_counter", lambda: clock[0])
+    left = iter(seconds)
+
+    def call():
+        clock[0] += next(left)
+
+    assert durations.least_seconds(call) == pytest.approx(min(seconds[:count]))
+    assert len(list(left)) == len(seconds) - count
 
 
 @pytest.mark.parametrize("solver", ["auto", "pcg", "cholesky"])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from widelearn.diagnostics.path_norms import Array, check_penalties, norms_of, rows_of
+from widelearn.diagnostics.path_norms import Array, check_penalties, levels, norms_of, rows_of
 from widelearn.runtime import in_range
 
 
@@ -77,7 +77,7 @@ class RidgePathDisplay:
         errors: bool = True,
         score_name: str = "left-out error",
     ) -> None:
-        given = penalties(alphas, "alphas")
+        given = levels("alphas", alphas)
         if not given.size:
             raise ValueError("alphas is empty: give at least one penalty.")
         order = np.argsort(given, kind="stable")
@@ -85,7 +85,7 @@ class RidgePathDisplay:
         self.scores, self.norms = lines("scores", scores, order), lines("norms", norms, order)
         if self.scores is None and self.norms is None:
             raise ValueError("There is nothing to draw: give scores, norms or both.")
-        self.alpha = penalties([] if alpha is None else alpha, "alpha")
+        self.alpha = levels("alpha", [] if alpha is None else alpha)
         self.errors, self.score_name = bool(errors), str(score_name)
 
     @classmethod
@@ -189,14 +189,6 @@ class RidgePathDisplay:
         self.ax_ = plots.penalty_path(self, plots.axes_of(ax, 6.4, 4.4))
         self.figure_ = self.ax_.figure
         return self
-
-
-def penalties(alphas: ArrayLike, name: str) -> Array:
-    """Return penalties as a vector; refuse what is none."""
-    found = np.atleast_1d(np.asarray(alphas, dtype=np.float64))
-    if found.ndim != 1 or not (np.isfinite(found) & (found >= 0)).all():
-        raise ValueError(f"{name} must be finite numbers of at least 0 along one axis, got {alphas!r:.60}.")
-    return found
 
 
 def lines(name: str, values: ArrayLike | None, order: Any) -> Array | None:

@@ -5,16 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 from scipy.sparse import issparse
 from sklearn.base import clone
+from sklearn.utils.validation import validate_data
 
 from widelearn.kernels import Kernel
 from widelearn.runtime import check_memory
 
 Array = NDArray[np.float64]
 EPS = float(np.finfo(np.float64).eps)
+
+
+def levels(name: str, values: ArrayLike) -> Array:
+    """Return ridges as a vector; refuse what is none."""
+    found = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    if found.ndim != 1 or not (np.isfinite(found) & (found >= 0)).all():
+        raise ValueError(f"{name} must hold finite numbers of at least 0 along one axis, got {values!r:.60}.")
+    return found
 
 
 def check_penalties(estimator: Any) -> None:
@@ -32,8 +41,9 @@ def rows_of(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Any:
     # A clone keeps what it reads.
     draft = clone(estimator)
     rows = draft._read(X, y, sample_weight)
-    values = np.asarray(getattr(estimator, "decision_function", estimator.predict)(X))
-    targets = 1 if values.ndim == 1 else values.shape[1]
+    validate_data(estimator, X, reset=False, skip_check_array=True)
+    coef = estimator.coef_ if hasattr(estimator, "coef_") else estimator.dual_coef_.T
+    targets = 1 if coef.ndim == 1 else len(coef)
     known = getattr(estimator, "classes_", None)
     if known is not None and not np.array_equal(known, draft.classes_):
         raise ValueError(f"y has the labels {draft.classes_!s:.60}, and the estimator was fitted to {known!s:.60}.")
@@ -61,11 +71,8 @@ def norms_of(estimator: Any, rows: Any, alphas: Array) -> Array:
         U, sizes, _ = linalg.svd(root[:, None] * Z, full_matrices=False)
         sizes = np.where(sizes > max(Z.shape) * EPS * sizes.max(initial=0.0), sizes, 0.0)
     else:
-        K = kernel_at(estimator.kernel_, rows.X)
-        if estimator.fit_intercept:
-            K -= share @ K
-            K -= (K @ share)[:, None]
-        values, U = linalg.eigh(root[:, None] * K * root)
+        K = kernel_at(estimator.kernel_, rows.X, "Leave out X and y.")
+        values, U = linalg.eigh(weighted_gram(K, weight, fit_intercept=estimator.fit_intercept))
         # What an indefinite kernel has below zero is no square of a norm.
         sizes = np.sqrt(np.where(values > len(K) * EPS * np.abs(values).max(initial=0.0), values, 0.0))
     parts = U.T @ (root[:, None] * Y)
@@ -83,10 +90,22 @@ def features_at(features: Any, X: Any) -> Array:
     return np.array(stored.toarray() if issparse(Z) else Z, dtype=np.float64)
 
 
-def kernel_at(kernel: Any, X: Any) -> Array:
+def weighted_gram(K: Array, weight: Array, *, fit_intercept: bool) -> Array:
+    """Put S K S, S = √w, in the place of K; with an intercept about the weighted mean, so that √w has nothing."""
+    root = np.sqrt(weight)
+    if fit_intercept:
+        share = weight / weight.sum()
+        K -= share @ K
+        K -= (K @ share)[:, None]
+    K *= root[:, None]
+    K *= root
+    return K
+
+
+def kernel_at(kernel: Any, X: Any, remedy: str) -> Array:
     """Return the kernel matrix of rows, or the one that was given, an array of doubles of its own."""
     n = X.shape[0]
-    check_memory(24 * n * n, f"The eigenvectors of {n} rows", "Leave out X and y.")
+    check_memory(24 * n * n, f"The eigenvectors of {n} rows", remedy)
     if not isinstance(kernel, Kernel):
         return np.array(X, dtype=np.float64)
     return np.array(kernel(X.astype(np.float64, copy=False)), dtype=np.float64)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy import linalg
 from sklearn.utils.validation import check_is_fitted
 
-from widelearn.diagnostics.path_norms import EPS, Array, kernel_at
+from widelearn.diagnostics.path_norms import EPS, Array, kernel_at, levels, weighted_gram
 from widelearn.kernels import Kernel
 from widelearn.runtime import in_range
 from widelearn.theory import Spectrum, effective_ridge
@@ -148,12 +148,7 @@ class SpectrumDisplay:
         if weight.shape != (len(K),) or not (np.isfinite(weight) & (weight >= 0)).all() or not weight.any():
             raise ValueError(f"sample_weight must be {len(K)} finite weights of at least 0, not all 0.")
         kept = weight > 0
-        root = np.sqrt(weight[kept])
-        K = root[:, None] * K[np.ix_(kept, kept)] * root
-        if estimator.fit_intercept:
-            u = root / np.linalg.norm(root)
-            K -= np.outer(u, u @ K)
-            K -= np.outer(K @ u, u)
+        K = weighted_gram(K[np.ix_(kept, kept)], weight[kept], fit_intercept=estimator.fit_intercept)
         n = len(K)
         values = linalg.eigvalsh(K)[::-1]
         values = np.where(values > n * EPS * np.abs(values).max(initial=0.0), values, 0.0)
@@ -227,14 +222,6 @@ class SpectrumDisplay:
         return self
 
 
-def levels(name: str, values: ArrayLike) -> Array:
-    """Return ridges as a vector; refuse what is none."""
-    found = np.atleast_1d(np.asarray(values, dtype=np.float64))
-    if found.ndim != 1 or not (np.isfinite(found) & (found >= 0)).all():
-        raise ValueError(f"{name} must hold finite numbers of at least 0 along one axis, got {values!r:.60}.")
-    return found
-
-
 def kernel_of(estimator: Any) -> Array:
     """Return the kernel matrix of a fitted machine's rows; refuse one that has none."""
     if not hasattr(estimator, "fit"):
@@ -251,4 +238,4 @@ def kernel_of(estimator: Any) -> Array:
     leaves = len(getattr(estimator, "leaf_starts_", (0, 0))) - 1
     if leaves > 1:
         raise ValueError(f"{name} was fitted in {leaves} leaves, of which each has a spectrum: fit with leaf_size=n.")
-    return kernel_at(estimator.kernel_, estimator.X_fit_)
+    return kernel_at(estimator.kernel_, estimator.X_fit_, "Give SpectrumDisplay the eigenvalues of fewer rows over n.")

@@ -8,7 +8,6 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.calibration import Calibration
 from widelearn.estimators.held_out import HeldOutValues
@@ -17,6 +16,7 @@ from widelearn.estimators.labels import Labels
 from widelearn.estimators.left_out import LeftOut, knows_rows, left_out_fits
 from widelearn.estimators.posterior import Posterior
 from widelearn.features.state import snapshot
+from widelearn.kernels.rows import new_rows
 from widelearn.runtime import Array, capped, row_blocks
 
 NO_CHANCES = (
@@ -166,8 +166,7 @@ class Chances:
             raise ValueError("Sets of classes are those of one label a row, and y was a multilabel indicator.")
         if hasattr(X, "__dask_graph__"):
             raise TypeError("Sets of Dask collections are not lazy: pass X.compute().")
-        options = {"accept_sparse": fitted._accept_sparse, "dtype": [np.float64, np.float32], "reset": False}
-        rows = fitted._model.mapped(validate_data(fitted, X, **options))
+        rows = fitted._model.mapped(new_rows(fitted, X, accept_sparse=fitted._accept_sparse))
         values = np.asarray(fitted._values(X), np.float64)
         if len(fitted.classes_) == 1:
             return np.ones((len(values), 1), bool)

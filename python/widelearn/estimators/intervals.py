@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import norm
-from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.held_out import HeldOutValues
 from widelearn.estimators.left_out import NO_ROWS, LeftOut, knows_rows, left_out_fits
 from widelearn.estimators.posterior import Posterior, check_noise
 from widelearn.features.state import snapshot
+from widelearn.kernels.rows import new_rows
 from widelearn.runtime import Array, capped
 
 METHODS = ("jackknife+", "loo", "gaussian")
@@ -107,8 +107,7 @@ class IntervalRegressor:
         posterior = model.posterior
         if not knows_rows(posterior):
             raise ValueError(NO_ROWS.format(type(self).__name__))
-        sparse = fitted._accept_sparse
-        rows = validate_data(fitted, X, dtype=[np.float64, np.float32], accept_sparse=sparse, reset=False)
+        rows = new_rows(fitted, X, accept_sparse=fitted._accept_sparse)
         values = np.asarray(fitted._values(X), dtype=np.float64)
         out = np.empty((*values.shape, 2))
         if isinstance(posterior, HeldOutValues):

@@ -90,10 +90,9 @@ def choice_of(estimator: Any, rows: Any) -> LeaveOneOut | ScoredLeaveOneOut | Gc
     if estimator.scoring is not None and isinstance(cv, str):
         raise ValueError("scoring is for left-out predictions, of which cv='gcv' makes none: set cv=None, or folds.")
     scoring = Scoring.of(estimator, rows)
-    if cv is None and scoring is None:
-        return LeaveOneOut(penalties, per_target, estimator.store_cv_results, units)
-    if cv is None and scoring is not None:
-        return ScoredLeaveOneOut(penalties, scoring, per_target, estimator.store_cv_results, units)
+    if cv is None:
+        how = per_target, estimator.store_cv_results, units
+        return LeaveOneOut(penalties, *how) if scoring is None else ScoredLeaveOneOut(penalties, scoring, *how)
     if isinstance(cv, str):
         return Gcv(penalties, per_target, units)
     if per_target:

@@ -14,10 +14,10 @@ from typing import Any, Literal, NamedTuple, Self, overload
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import LinAlgWarning
-from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.units import ONES, Units
 from widelearn.features.state import snapshot
+from widelearn.kernels.rows import new_rows
 from widelearn.ridge.certificate import LOST
 from widelearn.ridge.factor import RidgeFactor
 from widelearn.runtime import Array, row_blocks, warn
@@ -226,7 +226,7 @@ class GaussianProcess:
         if hasattr(X, "__dask_graph__"):
             raise TypeError("Standard deviations of Dask collections are not lazy: pass X.compute().")
         posterior = fitted._posterior
-        rows = validate_data(fitted, X, dtype=[np.float64, np.float32], accept_sparse="csr", reset=False)
+        rows = new_rows(fitted, X, accept_sparse="csr")
         found = posterior.deviations(rows, signal_variance).astype(values.dtype, copy=False)
         return values, found[:, 0] if fitted._flat else found
 

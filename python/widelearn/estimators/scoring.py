@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -137,7 +137,7 @@ class ScoredLeaveOneOut:
         Y, values = self.units.original(Y, PREDICTION), self.units.original(values, PREDICTION)
         weight = None if weight is None else np.ldexp(weight, self.units.weight)
         if self.per_target and t > 1:
-            alone = Scoring(self.scoring.scorer, self.scoring.name, None, flat=True)
+            alone = replace(self.scoring, labels=None, flat=True)
             scores = np.array([[alone(Y[:, [j]], one[:, [j]], weight) for j in range(t)] for one in values])
         else:
             scores = np.array([self.scoring(Y, one, weight) for one in values])

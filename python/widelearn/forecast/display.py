@@ -88,7 +88,7 @@ class ForecastDisplay:
         estimator : object
             A regressor or classifier as :func:`forecast` takes it. It is cloned, never changed.
         X : array-like of shape (m, d)
-            Rows; a data frame or a sparse matrix, too.
+            Rows; a data frame, too, and a sparse matrix where :func:`forecast` goes by refits.
         y : array-like of shape (m,) or (m, t)
             Targets or labels.
         n : array-like

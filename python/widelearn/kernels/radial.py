@@ -1,6 +1,6 @@
 """Kernels of the distance between two rows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Self
@@ -23,8 +23,9 @@ class Radial(Kernel):
     With one a column it is the kernel of length 1 of rows whose columns are multiplied by what each says.
     """
 
-    # The parameter that sets the length.
+    # The parameter that sets the length, and what columns of such lengths are multiplied by.
     _length: ClassVar[str] = "gamma"
+    _factors: Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
     @property
     def compiled(self) -> bool:
@@ -97,9 +98,6 @@ class Radial(Kernel):
         if not (np.isfinite(factors) & (factors > 0.0)).all():
             raise ValueError(f"{name} holds numbers that {np.dtype(dtype)} does not. Scale the columns of X.")
         return replace(self, **{self._length: 1.0}), factors  # type: ignore[type-var]
-
-    def _factors(self, given: NDArray[np.float64]) -> NDArray[np.float64]:
-        raise NotImplementedError
 
     def _scaled(self, x: Array, factors: Array) -> Array:
         with np.errstate(over="ignore"):

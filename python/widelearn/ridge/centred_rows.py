@@ -19,22 +19,21 @@ STORED_PAIR, PAIRS, DENSE = 128.0, 1 << 25, 1 << 20
 
 def summed_squares(X: Any, weight: Array) -> Array:
     """Return the weighted sums of squares of the columns."""
-    out, part = np.zeros(X.shape[1]), np.empty((X.shape[1], 1))
+    out = np.zeros(X.shape[1])
     indptr, indices, values = sparse_arrays(X)
     for rows in row_blocks(X.shape[0], max(SQUARED * X.shape[0] // max(X.nnz, 1), 1)):
         ends = indptr[rows.start : rows.stop + 1] - indptr[rows.start]
         stored = slice(indptr[rows.start], indptr[rows.stop])
         squares = np.square(values[stored], dtype=np.float64)
-        _core.sparse_transposed((ends, indices[stored], squares), len(part), weight[rows, None], part)
-        out += part[:, 0]
+        out += turned((ends, indices[stored], squares), len(out), weight[rows, None])[:, 0]
     return out
 
 
-def sums(X: Any, factors: Array) -> Array:
-    """Return the sums (p,) of rows times factors (n,)."""
-    out = np.empty((X.shape[1], 1))
-    _core.sparse_transposed(sparse_arrays(X), len(out), np.ascontiguousarray(factors[:, None]), out)
-    return out[:, 0]
+def turned(arrays: tuple[Array, Array, Array], p: int, R: Array) -> Array:
+    """Return X'R (p, t), of compressed rows X of p columns as the core reads them, and R (n, t)."""
+    out = np.empty((p, R.shape[1]))
+    _core.sparse_transposed(arrays, p, np.ascontiguousarray(R), out)
+    return out
 
 
 class CentredRows:
@@ -53,9 +52,7 @@ class CentredRows:
 
     def plain_turned(self, R: Array) -> Array:
         """Return X'R, of rows (n, t)."""
-        out = np.empty((self.X.shape[1], R.shape[1]))
-        _core.sparse_transposed(self.arrays, self.X.shape[1], np.ascontiguousarray(R), out)
-        return out
+        return turned(self.arrays, self.X.shape[1], R)
 
     def times(self, C: Array) -> Array:
         """Return A C, of coefficients (p, t)."""

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from widelearn.ridge.centred_rows import CentredRows, summed_squares, sums
+from widelearn.ridge.centred_rows import CentredRows, summed_squares, turned
 from widelearn.ridge.heavy_columns import dual_coefficients
 from widelearn.ridge.row_spectrum import RowSpectrum
 from widelearn.ridge.symmetric_systems import Solution
-from widelearn.runtime import Array, available_memory, check_memory, one_blas_thread, ordered
+from widelearn.runtime import Array, available_memory, check_memory, one_blas_thread, ordered, sparse_arrays
 
 # The error of fitted values, relative to the targets about their mean, that iterations end at; most of them.
 ENOUGH, MOST = 1e-10, 600
@@ -35,7 +35,9 @@ class SparseProblem:
         self.total = float(self.weight.sum())
         with np.errstate(over="ignore", invalid="ignore"):
             whole = summed_squares(self.X, self.weight)
-            mean = sums(self.X, self.weight) / self.total if fit_intercept else np.zeros(self.X.shape[1])
+            mean = np.zeros(self.X.shape[1])
+            if fit_intercept:
+                mean = turned(sparse_arrays(self.X), len(mean), self.weight[:, None])[:, 0] / self.total
             # Sums of squares about the mean.
             spread = np.maximum(whole - self.total * mean**2, 0.0)
             # Where a column is far from zero, sums of stored values lose what it differs in; so where squares overflow.

@@ -110,8 +110,9 @@ class KernelProblem:
         """Return the kernel matrix of the exact rows, to be destroyed by a solve."""
         if isinstance(self.kernel, Kernel):
             rows = self.X.astype(dtype, copy=False)
-            shared = self.grams is not None and np.dtype(dtype) == np.float64
-            return self.checked(self.grams.matrix(self.kernel, rows) if shared else self.kernel(rows))  # type: ignore[union-attr]
+            if self.grams is not None and np.dtype(dtype) == np.float64:
+                return self.checked(self.grams.matrix(self.kernel, rows))
+            return self.checked(self.kernel(rows))
         return self.checked(own_kernel_matrix(self.X, dtype))
 
     def factored(self, alpha: Array, K: Array | None = None) -> KernelModel:
