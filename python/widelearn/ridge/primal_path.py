@@ -13,7 +13,7 @@ from widelearn.ridge.refits import Refits
 from widelearn.ridge.row_passes import RowPasses
 from widelearn.ridge.row_triangle import Factor
 from widelearn.ridge.symmetric_systems import Solution
-from widelearn.runtime import Array, check_memory, warn
+from widelearn.runtime import Array, check_memory, row_blocks, warn
 
 # Errors of fitted values relative to the targets up to which one decomposition serves: for left-out errors, and for
 # coefficients; the same for moments of single precision, measured beside those of one penalty.
@@ -23,6 +23,8 @@ SINGLE = 1e-5
 ACCURACY, ACCURACY_SINGLE = 1e6, 10.0
 # Means beyond so many spreads are not held by one number each.
 FAR = 1e3
+# Coefficients of several penalties that are held together, in values.
+TOGETHER = 1 << 16
 
 
 class PrimalPath:
@@ -43,7 +45,8 @@ class PrimalPath:
         self.values = np.where(values > noise, values, 0.0)
         self.projected = self.vectors.T @ self.system.B
         self.single = moments.unit > EPS
-        self.inexact = self.error(alphas) > (SINGLE if self.single else ERRORS)
+        self.sizes = self._sizes(alphas)
+        self.inexact = self.error(alphas, self.sizes) > (SINGLE if self.single else ERRORS)
         self._solver: PrimalSolver | None = None
 
     def inverse(self, alphas: Array) -> Array:
@@ -56,12 +59,19 @@ class PrimalPath:
         least = self.values.min(initial=np.inf) + alphas
         return np.where(least > 0.0, self.moments.unit * self.largest / np.where(least > 0.0, least, 1.0), np.inf)
 
-    def error(self, alphas: Array) -> NDArray[np.float64]:
+    def _sizes(self, alphas: Array) -> Array:
+        """Return ‖c‖ over the norm of the targets (a,), the largest of all targets."""
+        size, inverse = np.where(self.system.scale > 0.0, self.system.scale, np.inf), self.inverse(alphas)
+        found = np.empty(len(alphas))
+        for part in row_blocks(len(alphas), max(1, TOGETHER // max(1, self.projected.size))):
+            coef = np.linalg.norm(inverse[:, part, None] * self.projected[:, None, :], axis=0)
+            found[part] = (coef / size).max(axis=1, initial=0.0)
+        return found
+
+    def error(self, alphas: Array, sizes: Array) -> NDArray[np.float64]:
         """Return how far fits by eigenvectors may be off, relative to targets: unit λ_max ‖c‖ (λ_min + alpha)^-½."""
-        size = np.where(self.system.scale > 0.0, self.system.scale, np.inf)
-        coef = np.stack([np.linalg.norm(self.projected * column[:, None], axis=0) for column in self.inverse(alphas).T])
         noise, unit = self.noise(alphas), self.moments.unit * self.largest
-        moved = np.sqrt(noise * unit) * (coef / size).max(axis=1, initial=0.0)
+        moved = np.sqrt(noise * unit) * sizes
         return np.asarray(np.where(np.isfinite(noise), moved, 0.0 if unit == 0.0 else np.inf))
 
     @property
@@ -103,7 +113,8 @@ class PrimalPath:
             errors[exact] = right - products(turned, inverse, self.projected)
             np.square(turned, out=turned)
             left[exact] = (1.0 - own[:, None] - turned @ inverse).T
-            bad[exact] = self._spoilt(left[exact], turned, inverse) | (left[exact] < ACCURACY * EPS * own)
+            spoilt = self._spoilt(left[exact], turned, inverse, self.sizes[exact])
+            bad[exact] = spoilt | (left[exact] < ACCURACY * EPS * own)
         for j, factor in factors.items():
             offset = factor.offset - system.mean_y + system.rest @ factor.coef
             errors[j] = right - Z @ factor.coef - root[:, None] * offset
@@ -122,14 +133,14 @@ class PrimalPath:
         size = self.system.scale / len(self.rows.y) ** 0.5
         return float((norms / np.where(size > 0.0, size, np.inf)).max(initial=0.0))
 
-    def _spoilt(self, left: Array, squares: Array, inverse: Array) -> NDArray[np.bool_]:
-        """Return where shares (a, b) of rows are not safely above their rounding errors.
+    def _spoilt(self, left: Array, squares: Array, inverse: Array, sizes: Array) -> NDArray[np.bool_]:
+        """Return where shares (a, b) of rows are not safely above their rounding errors, by `sizes` of coefficients.
 
         Moments are off by e = unit λ_max. With x = (A + alpha)⁻¹ z the share is off by e ‖x‖² and the error by
         e ‖x‖ ‖c‖, which are bounded first, and looked at only in rows that the bound does not clear.
         """
         off, accuracy = self.moments.unit * self.largest, ACCURACY_SINGLE if self.single else ACCURACY
-        coef = np.array([self._relative(np.linalg.norm(self.projected * x[:, None], axis=0)) for x in inverse.T])
+        coef = sizes * len(self.rows.y) ** 0.5
         most = np.sqrt(inverse.max(axis=0, initial=0.0))
         bad = np.asarray(left < (accuracy * off * most * (most + coef))[:, None])
         rows = np.flatnonzero(bad.any(axis=0))
@@ -140,7 +151,8 @@ class PrimalPath:
 
     def solve(self, alpha: Array) -> Solution:
         """Return the coefficients (p, t) and values at the centre (t,) for one penalty a target."""
-        if (self.error(alpha) > (SINGLE if self.single else COEFFICIENTS)).any():
+        distinct = np.unique(alpha)
+        if (self.error(distinct, self._sizes(distinct)) > (SINGLE if self.single else COEFFICIENTS)).any():
             return self.solver.solve(alpha)
         coef = self.vectors @ (self.inverse(alpha) * self.projected)
         found = Solution(coef, self.system.offset(coef), "eigen")
