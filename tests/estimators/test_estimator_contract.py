@@ -77,9 +77,7 @@ TRANSFORMERS = [
     wl.NeuralRepresentation(16),
     wl.NeuralRepresentation(9, "quadratic", whiten=False),
 ]
-DENSE_MODELS = ("Linearized", "Taylor", "TwoLayer")
-KERNEL_RIDGE = wl.KernelRidge | wl.KernelRidgeCV | wl.KernelRidgeClassifier | wl.KernelRidgeClassifierCV
-DENSE_MAPS = wl.TangentFeatures | wl.NTKFeatures | wl.NystromFeatures | wl.NeuralRepresentation
+DENSE_MODELS = ("GradientFlow", "Linearized", "Recursive", "Taylor", "TwoLayer")
 EVERY = ESTIMATORS + TRANSFORMERS
 
 # scikit-learn has more checks than check_estimator runs. All that are found are run here, on what their names speak of,
@@ -231,13 +229,12 @@ def test_every_public_estimator_is_checked():
 @pytest.mark.parametrize("estimator", EVERY, ids=repr)
 def test_tags(estimator):
     tags = get_tags(estimator)
-    features = getattr(estimator, "features", estimator)
-    kernel_machine = hasattr(estimator, "kernel") and not isinstance(estimator, DENSE_MAPS | wl.FourierFeatures)
-    if isinstance(estimator, KERNEL_RIDGE):
-        # Functions of inner products and distances take sparse rows, centres and kernel matrices do not.
-        kernel_machine = estimator.kernel == "precomputed" or getattr(estimator, "solver", None) == "nystrom"
-    dense_only = kernel_machine or type(estimator).__name__.startswith(DENSE_MODELS)
-    assert tags.input_tags.sparse != (dense_only or isinstance(features, DENSE_MAPS))
+    # All kernels of rows take sparse ones, and all maps; kernel matrices are dense.
+    precomputed = "precomputed" in (
+        getattr(part, "kernel", "") for part in (estimator, getattr(estimator, "features", ""))
+    )
+    dense_only = precomputed or type(estimator).__name__.startswith(DENSE_MODELS)
+    assert tags.input_tags.sparse != dense_only
     assert not tags.array_api_support
     assert not tags.non_deterministic
     assert tags.input_tags.pairwise == (getattr(estimator, "kernel", None) == "precomputed")

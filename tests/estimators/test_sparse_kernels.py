@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.utils import get_tags
 
 import widelearn as wl
@@ -90,12 +91,11 @@ def test_float32_is_kept():
 def test_what_would_make_rows_dense_is_refused():
     X, Y = problem(6)
     refused = [
-        wl.KernelRidge("rbf", solver="nystrom"),
-        wl.KernelRidge(kernels.FiniteRF(5)),
+        wl.KernelRidge(kernels.CyclicAverage(), solver="nystrom"),
         wl.KernelRidge(lambda x, y: x @ y.T),
         wl.KernelRidge("precomputed"),
-        wl.KernelRidgeCV([kernels.RBF(), kernels.FiniteRF(5)]),
-        wl.KernelRidgeClassifier(kernels.FiniteNTK(5)),
+        wl.KernelRidgeCV([kernels.RBF(), kernels.NNGP(activation=(np.tanh,))]),
+        wl.KernelRidgeClassifier(kernels.Empirical(lambda x: x)),
     ]
     for model in refused:
         assert not get_tags(model).input_tags.sparse
@@ -124,3 +124,46 @@ def test_the_linear_kernel_is_ridge_regression_on_sparse_columns():
     X, Y = problem(7, 50, 200)
     model = wl.KernelRidge("linear", 0.5).fit(X, Y)
     np.testing.assert_allclose(model.predict(X), wl.FeatureRidge("passthrough", 0.5).fit(X, Y).predict(X), atol=1e-9)
+
+
+CENTRES = [
+    wl.KernelRidge("rbf", 0.1, solver="nystrom", n_components=20),
+    wl.KernelRidge("ntk", 0.1, solver="nystrom", n_components=100),
+    wl.KernelRidge(kernels.FiniteNTK(500) + kernels.RBF(np.full(90, 0.02)), 0.1, solver="nystrom", n_components=20),
+]
+NEURONS = [
+    wl.KernelRidge(kernels.FiniteNTK(50), 0.1),
+    wl.KernelRidge(kernels.FiniteRF(50, (np.tanh,)), 0.1, solver="pcg", tol=1e-12),
+    wl.KernelRidge(kernels.Matern(np.linspace(2, 4, 90)), 0.1),
+    wl.KernelRidgeCV([kernels.Laplace(np.full(90, 0.02)), kernels.FiniteRF(500)]),
+]
+
+
+@pytest.mark.parametrize("model", CENTRES + NEURONS, ids=repr)
+def test_centres_neurons_and_lengths_of_columns(model, tmp_path):
+    X, Y = problem(8)
+    fresh, rng = problem(9)[0], np.random.default_rng(0)
+    weight = None if hasattr(model, "cv") else rng.integers(0, 3, X.shape[0]).astype(float)
+    assert get_tags(model).input_tags.sparse
+    found, dense = (clone(model).fit(rows, Y, weight) for rows in (X.tocsc(), X.toarray()))
+    assert sparse.issparse(found.X_fit_)
+    # Systems whose condition number is some thousands.
+    for rows in (fresh, fresh.toarray()):
+        np.testing.assert_allclose(found.predict(rows), dense.predict(fresh.toarray()), atol=1e-9)
+    for one, other in zip(*(fit.predict(fresh, return_std=True) for fit in (found, dense)), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-7)
+    np.testing.assert_allclose(*(fit.predict_interval(fresh) for fit in (found, dense)), atol=1e-7)
+    if not callable(getattr(found.kernel_, "activation", [""])[0]):
+        wl.save(found, tmp_path / "model.wl")
+        np.testing.assert_array_equal(wl.load(tmp_path / "model.wl").predict(fresh), found.predict(fresh))
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(found)).predict(fresh), found.predict(fresh))
+
+
+def test_centres_of_more_rows_than_their_factor_has_room_for(monkeypatch):
+    rng = np.random.default_rng(1)
+    X = sparse.random_array((3000, 5000), density=0.002, format="csr", rng=rng)
+    y = np.asarray(X[:, :50].sum(axis=1)).ravel()
+    monkeypatch.setenv("WIDELEARN_MAX_MEMORY", "24M")
+    model = wl.KernelRidge("rbf", 0.1, solver="nystrom", n_components=50).fit(X, y)
+    assert model.X_fit_.shape[0] == 50
+    assert np.isfinite(model.predict(X)).all()

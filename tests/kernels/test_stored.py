@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 from widelearn import _core, kernels, set_num_threads
-from widelearn.kernels import specs
+from widelearn.kernels import finite, specs
 from widelearn.nets import TangentKernel, TwoLayer
 from widelearn.runtime import get_num_threads, sparse_arrays
 
@@ -34,6 +34,11 @@ KERNELS = [
     kernels.NNGP(depth=2, activation="tanh"),
     kernels.TaylorKernel(2, "erf"),
     kernels.RBF() + 2.0 * kernels.Linear() * kernels.ArcCosine(1),
+    kernels.FiniteRF(9, "erf"),
+    kernels.FiniteNTK(9),
+    kernels.FiniteNTK(9, (np.sin, np.cos)),
+    2.0 * kernels.FiniteRF(9) + kernels.RBF() * kernels.FiniteNTK(9, "tanh"),
+    kernels.Columns(kernels.FiniteRF(9, (np.tanh,)), [0]),
 ]
 
 
@@ -166,10 +171,10 @@ def test_products_are_those_of_the_dense_matrix(t, dtype):
     np.testing.assert_allclose(turned, X.T.astype(np.float64) @ U, rtol=0, atol=1e-12)
 
 
-def test_rows_of_neurons_and_functions_are_refused():
+def test_rows_of_nets_and_functions_are_refused():
     X = sparse.csr_matrix(np.eye(3))
     net = TwoLayer(np.ones((2, 3)), np.zeros(2), np.ones((2, 1)), "relu")
-    refused = [kernels.FiniteRF(4), kernels.FiniteNTK(4), kernels.RBF() + kernels.FiniteRF(4), TangentKernel(net)]
+    refused = [TangentKernel(net), kernels.RBF() + TangentKernel(net), kernels.Empirical(lambda x: x)]
     refused += [kernels.as_kernel(lambda x, y: x @ y.T), kernels.NNGP(activation=(np.tanh,)), kernels.CyclicAverage()]
     for kernel in refused:
         assert not kernel.takes_sparse
@@ -235,3 +240,43 @@ def test_the_core_refuses_what_does_not_fit():
     ):
         with pytest.raises(ValueError, match=r"expected|is not one of|out of range"):
             wrong()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_length_for_each_column(dtype):
+    for seed, (n, d, scale) in enumerate([(60, 40, 1.0), (30, 700, 0.2), (5, 1, 5.0)]):
+        rng = np.random.default_rng(seed)
+        lengths = 10.0 ** rng.uniform(-1, 1, d)
+        for kernel in (
+            kernels.RBF(lengths / d),
+            kernels.Laplace(lengths / d),
+            kernels.Laplace(lengths / d, norm=1),
+            kernels.Matern(lengths * d**0.5, nu=2.5),
+            kernels.Sum(kernels.RBF(lengths / d), kernels.Linear()),
+            kernels.Columns(kernels.RBF(lengths[:1]), [0]),
+        ):
+            X = drawn(rng, n, d, scale).astype(dtype)
+            rows, size = unsorted(X, rng), np.sqrt(kernel.diag(X))
+            assert kernel.takes_sparse
+            K, V = kernel(rows), rng.standard_normal((n, 2)).astype(dtype)
+            assert K.dtype == dtype
+            assert (np.abs(K - kernel(X)) <= tolerance(kernel, dtype) * np.outer(size, size)).all()
+            np.testing.assert_array_equal(kernel.diag(rows), K.diagonal())
+            bound = 4 * tolerance(kernel, dtype) * np.outer(size, size) @ np.abs(V)
+            assert (np.abs(kernel.dot(rows, None, V) - kernel.dot(X, None, V)) <= bound + 1e-30).all()
+    with pytest.raises(ValueError, match="at row 1"):
+        kernels.RBF([1e300, 1.0])(sparse.csr_matrix(np.array([[1.0, 1.0], [1e200, 1.0]])))
+    with pytest.raises(ValueError, match="rows have 2 columns"):
+        kernels.RBF([1.0])(sparse.csr_matrix(np.eye(2)))
+
+
+def test_tiles_of_neurons_are_one_matrix(monkeypatch):
+    monkeypatch.setattr(finite, "TILE_ROWS", 7)
+    X, Y = few(40, 300, 12), few(33, 300, 12)
+    for kernel in (kernels.FiniteRF(20), kernels.FiniteNTK(20)):
+        K = kernel(X)
+        np.testing.assert_array_equal(K, K.T)
+        np.testing.assert_array_equal(K.diagonal(), kernel.diag(X))
+        np.testing.assert_allclose(K, kernel(X.toarray()), rtol=0, atol=1e-12 * K.max())
+        np.testing.assert_allclose(kernel(X, Y), kernel(X.toarray(), Y.toarray()), rtol=0, atol=1e-12 * K.max())
+        np.testing.assert_allclose(kernel.dot(X, Y, np.ones(33)), kernel(X, Y).sum(axis=1), rtol=1e-12)

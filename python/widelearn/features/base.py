@@ -16,11 +16,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from widelearn import _core
 from widelearn.features.drawn import DRAWN
 from widelearn.features.state import on_draft
-from widelearn.kernels import Kernel, specs
+from widelearn.kernels import Kernel, specs, stored
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
 from widelearn.kernels.quadrature import values_of
 from widelearn.kernels.rows import DTYPES, undamaged
-from widelearn.runtime import Array, capped, check_memory, core_blocks, empty, row_blocks, sparse_arrays
+from widelearn.runtime import Array, capped, check_memory, core_blocks, empty, row_blocks
 
 WEIGHTS = StrOptions({"gaussian", "sphere", "orthogonal", "hadamard"})
 # Rows whose mean features serve as origin while moments are summed.
@@ -43,8 +43,8 @@ class FeatureMap(DefaultObjects, ClassNamePrefixFeaturesOutMixin, TransformerMix
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"random_state": ["random_state"]}
-    # Whether rows may be a sparse matrix, and whether fit depends on them.
-    takes_sparse, looks_at_rows = False, False
+    # Whether fit depends on rows.
+    looks_at_rows = False
     _n_features_out: int
     # What `fit`, unless a map has its own, does once the seed is drawn: it sets all that the features depend on.
     _draw: Callable[[], None]
@@ -62,6 +62,11 @@ class FeatureMap(DefaultObjects, ClassNamePrefixFeaturesOutMixin, TransformerMix
             """Return the names of the features."""
 
     @property
+    def takes_sparse(self) -> bool:
+        """Whether rows may be a sparse matrix, which is never made dense as a whole."""
+        return True
+
+    @property
     def n_features_out(self) -> int:
         """Number of features, fixed by fitting."""
         return self._n_features_out
@@ -77,7 +82,7 @@ class FeatureMap(DefaultObjects, ClassNamePrefixFeaturesOutMixin, TransformerMix
             from widelearn.distributed import one_row
 
             X = one_row(X)
-        validate_data(self, undamaged(X), dtype=DTYPES, accept_sparse="csr" if self.takes_sparse else False)
+        validate_data(self, undamaged(X), dtype=DTYPES, accept_sparse=self._accept_sparse)
         if isinstance(self.random_state, Integral):
             self.seed_ = int(self.random_state)
         else:
@@ -200,9 +205,12 @@ class FeatureMap(DefaultObjects, ClassNamePrefixFeaturesOutMixin, TransformerMix
     def _rows(self, X: ArrayLike) -> Any:
         check_is_fitted(self)
         # No order is asked for: C-contiguous blocks are cut from whatever X is, so that it is never copied whole.
-        return validate_data(
-            self, undamaged(X), dtype=DTYPES, reset=False, accept_sparse="csr" if self.takes_sparse else False
-        )
+        return validate_data(self, undamaged(X), dtype=DTYPES, reset=False, accept_sparse=self._accept_sparse)
+
+    @property
+    def _accept_sparse(self) -> str | bool:
+        """What validation says to sparse rows."""
+        return "csr" if self.takes_sparse else False
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -223,7 +231,6 @@ class ProjectionMap(FeatureMap):
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "weights": [WEIGHTS],
     }
-    takes_sparse = True
     n_components: int
     weights: str
     # What the core reads, kept whole, so that parameters set later change the next fit and not this one.
@@ -270,12 +277,22 @@ class ProjectionMap(FeatureMap):
 
     def _write(self, x: Any, out: Array) -> None:
         if issparse(x):
-            csr: Any = x
-            _core.transform_sparse(self._spec, *sparse_arrays(csr), csr.shape[1], out)
+            stored.features(self._spec, x, out)
         else:
             drawn = self._drawn(x)
             for rows, block in core_blocks(x):
                 _core.transform(drawn, block, out[rows])
+        self._apply(out)
+
+    def _written_about(self, x: Any, origin: Array) -> Array:
+        """Return the features of sparse rows, an origin (d,) added to each, which are known to fit into memory."""
+        out = empty((x.shape[0], self._n_features_out), x.dtype)
+        stored.features(self._spec, x, out, origin)
+        self._apply(out)
+        return out
+
+    def _apply(self, out: Array) -> None:
+        """Replace projections by what a function of the user's makes of them."""
         if self._function is not None:
             scale = out.dtype.type(self._n_features_out**0.5)
             out *= scale

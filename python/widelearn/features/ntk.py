@@ -10,8 +10,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from widelearn import _core
 from widelearn.features.base import FeatureMap
-from widelearn.kernels import specs
-from widelearn.runtime import Array, capped, check_memory, core_blocks, empty
+from widelearn.kernels import specs, stored
+from widelearn.kernels.rows import is_sparse
+from widelearn.runtime import Array, capped, check_memory, empty, row_blocks
 
 # Inputs from here on are projected by fast transforms, fewer by orthogonal matrices.
 FAST = 64
@@ -61,7 +62,8 @@ class NTKFeatures(FeatureMap):
     The error of an inner product falls as 1/sqrt(n_components), as every column is a draw of its own; gradients of a
     network with as many parameters share each neuron among d columns. Directions are orthogonal in blocks, which
     takes some variance away. Transforming n rows costs 6 n m d flops for d < 64, 18 n m log d additions beyond, and
-    18 n m log m additions a layer after the first. The bits are the same for every number of threads.
+    18 n m log m additions a layer after the first; sparse rows are made dense some at a time, up to 64 MiB, for d from
+    64 on. The bits are the same for every number of threads.
 
     References
     ----------
@@ -100,20 +102,19 @@ class NTKFeatures(FeatureMap):
         # Independent streams for the three projections of every layer.
         self._seeds = np.random.SeedSequence(self.seed_).generate_state(3 * self._depth, np.uint64).reshape(-1, 3)
 
-    def _write(self, x: Array, out: Array) -> None:
-        step = max((1 << 21) // self._n_features_out, 1)
-        for start in range(0, len(x), step):
-            rows = slice(start, min(start + step, len(x)))
-            for _, block in core_blocks(x[rows]):
-                out[rows] = self._last_layer(block)
+    def _write(self, x: Any, out: Array) -> None:
+        for rows in row_blocks(x.shape[0], max((1 << 21) // self._n_features_out, 1)):
+            part = x[rows] if is_sparse(x) else np.require(x[rows], requirements=["C", "ALIGNED"])
+            out[rows] = self._last_layer(part)
 
-    def _last_layer(self, x: Array) -> Array:
+    def _last_layer(self, x: Any) -> Array:
         """Return ψ_depth of some rows."""
         phi = psi = x
         for layer in range(self._depth):
-            # Projections have variance 1 / (number of columns) in the core's convention, the first layer's too.
-            scale = phi.dtype.type(1.0 if layer == 0 else phi.shape[1] ** 0.5)
-            phi, psi = phi * scale, psi * scale
+            if layer > 0:
+                # Projections have variance 1 / (number of columns) in the core's convention, the first layer's too.
+                scale = phi.dtype.type(phi.shape[1] ** 0.5)
+                phi, psi = phi * scale, psi * scale
             up, gate, along = (
                 self._project(rows, activation, int(seed))
                 for rows, activation, seed in zip(
@@ -126,9 +127,13 @@ class NTKFeatures(FeatureMap):
             psi += up
         return psi
 
-    def _project(self, x: Array, activation: str, seed: int) -> Array:
-        out = empty((len(x), self._n_features_out), x.dtype)
-        _core.transform(self._projection(x.shape[1], activation, seed), x, out)
+    def _project(self, x: Any, activation: str, seed: int) -> Array:
+        out = empty((x.shape[0], self._n_features_out), x.dtype)
+        spec = self._projection(x.shape[1], activation, seed)
+        if is_sparse(x):
+            stored.features(spec, x, out)
+        else:
+            _core.transform(spec, x, out)
         return out
 
     def _projection(self, columns: int, activation: str, seed: int) -> specs.Features:

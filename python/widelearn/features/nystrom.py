@@ -19,11 +19,11 @@ from widelearn.kernels import RBF, Kernel, as_kernel
 from widelearn.kernels.empirical import check_one_value
 from widelearn.kernels.parameters import checks_parameters
 from widelearn.kernels.radial import settled
-from widelearn.kernels.rows import DTYPES, check_square
+from widelearn.kernels.rows import DTYPES, check_square, is_sparse, undamaged
 from widelearn.ridge import rp_cholesky
 from widelearn.ridge.lapack import triangular_solve
 from widelearn.ridge.operators import symmetric_kernel_matrix
-from widelearn.runtime import Array, check_memory, empty, row_blocks
+from widelearn.runtime import Array, check_memory, empty, ordered, row_blocks
 
 
 class NystromFeatures(FeatureMap):
@@ -49,8 +49,8 @@ class NystromFeatures(FeatureMap):
 
     Attributes
     ----------
-    components_ : ndarray of shape (r, d)
-        The centres; not there for a precomputed kernel.
+    components_ : ndarray or sparse array of shape (r, d)
+        The centres, sparse if the rows of fit were; not there for a precomputed kernel.
     component_indices_ : ndarray of shape (r,)
         Their rows in the data of fit. r = p, or less where the rank of the kernel matrix, or of that of the centres
         drawn uniformly, is less to rounding: features from the r-th on are zero.
@@ -83,7 +83,8 @@ class NystromFeatures(FeatureMap):
     -----
     Fitting costs n p kernel values and n p² flops ("uniform": p² and p³), transforming m rows m p kernel values and m
     p² flops. Whatever the type of the rows, the triangular systems are solved in float64, for they are as
-    ill-conditioned as the kernel is smooth; float32 rows give float32 features. ``fit_transform`` returns the factor
+    ill-conditioned as the kernel is smooth; float32 rows give float32 features. Sparse rows stay sparse, centres too,
+    with kernels that take them (`takes_sparse`). ``fit_transform`` returns the factor
     that fit made, equal to ``transform`` to rounding: a millionth of sqrt(k(x, x)) or less in float64.
 
     References
@@ -144,10 +145,10 @@ class NystromFeatures(FeatureMap):
         factor = self._fit(x)
         if factor is None:
             return self._features(x)
-        n, p, r = len(x), self._n_features_out, factor.shape[1]
+        n, p, r = x.shape[0], self._n_features_out, factor.shape[1]
         if r == p and x.dtype == np.float64:
             return factor
-        check_memory(n * p * x.itemsize, f"The feature matrix of {n} x {p}", STREAM)
+        check_memory(n * p * x.dtype.itemsize, f"The feature matrix of {n} x {p}", STREAM)
         out = empty((n, p), x.dtype)
         out[:, :r], out[:, r:] = factor, 0.0
         return out
@@ -160,13 +161,31 @@ class NystromFeatures(FeatureMap):
         out[:r] = triangular_solve(self._factor, out[:r], lower=True) if r else out[:r]
         return out
 
-    def _seen(self, X: ArrayLike) -> Array:
-        """Return validated rows of fit."""
-        return validate_data(self, at_hand(X, type(self).__name__), dtype=DTYPES)
+    @property
+    def takes_sparse(self) -> bool:
+        """Whether rows may be a sparse matrix: those of a kernel that takes them.
 
-    def _fit(self, x: Array) -> NDArray[np.float64] | None:
+        What was fitted has the say, whatever parameters were set afterwards.
+        """
+        kernel = vars(self).get("kernel_", self.kernel)
+        if isinstance(kernel, str) and kernel == "precomputed":
+            return False
+        try:
+            return as_kernel(kernel, RBF()).takes_sparse
+        except (TypeError, ValueError):
+            # What is no kernel is refused by the fit.
+            return False
+
+    def _seen(self, X: ArrayLike) -> Any:
+        """Return validated rows of fit."""
+        X = undamaged(at_hand(X, type(self).__name__))
+        found = validate_data(self, X, dtype=DTYPES, accept_sparse=self._accept_sparse)
+        return ordered(found) if is_sparse(found) else found
+
+    def _fit(self, x: Any) -> NDArray[np.float64] | None:
         """Set the fitted attributes; return the factor of the whole kernel matrix where there is one."""
-        p = min(self.n_components, len(x))
+        n = x.shape[0]
+        p = min(self.n_components, n)
         kernel = None if self._precomputed() else settled(clone(as_kernel(self.kernel, RBF())), x)
         if kernel is None:
             check_square(x)
@@ -175,7 +194,7 @@ class NystromFeatures(FeatureMap):
         self.kernel_: Kernel | str = "precomputed" if kernel is None else kernel
         rng, factor = check_random_state(self.random_state), None
         if self.sampling == "uniform":
-            drawn = rng.permutation(len(x))[:p]
+            drawn = rng.permutation(n)[:p]
             K = x[np.ix_(drawn, drawn)] if kernel is None else kernel(x[drawn])
             # Centres whose rows of K(C, C) depend on those before are left out.
             order, part = rp_cholesky(symmetric_kernel_matrix(K), p, random_state=rng)
@@ -189,7 +208,7 @@ class NystromFeatures(FeatureMap):
         self._n_features_out = p
         return factor
 
-    def _write(self, x: Array, out: Array) -> None:
+    def _write(self, x: Any, out: Array) -> None:
         r = len(self._factor)
         out[:, r:] = 0.0
         for rows, K in self._kernel_blocks(x):
@@ -202,17 +221,18 @@ class NystromFeatures(FeatureMap):
         c = c[: len(self._factor)]
         return triangular_solve(self._factor, c, lower=True, transposed=True)
 
-    def _multiply(self, x: Array, coef: Array, out: Array) -> None:
+    def _multiply(self, x: Any, coef: Array, out: Array) -> None:
         # k(x, C) (L⁻ᵀ coef): no features at all.
         dual = self.dual(coef)
         for rows, K in self._kernel_blocks(x):
             out[rows] = K @ dual
 
-    def _kernel_blocks(self, x: Array) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    def _kernel_blocks(self, x: Any) -> Iterator[tuple[slice, NDArray[np.float64]]]:
         """Yield blocks of rows of k(x, C) in float64, C-contiguous and free to be overwritten; none without centres."""
-        for rows in row_blocks(len(x), max(BLOCK_VALUES // self._n_features_out, 1)):
+        for rows in row_blocks(x.shape[0], max(BLOCK_VALUES // self._n_features_out, 1)):
             if isinstance(self.kernel_, Kernel):
-                K = self.kernel_(x[rows], self.components_) if len(self.components_) else np.empty((len(x[rows]), 0))
+                some = len(self.component_indices_) > 0
+                K = self.kernel_(x[rows], self.components_) if some else np.empty((rows.stop - rows.start, 0))
             else:
                 K = x[rows][:, self.component_indices_]
             yield rows, np.require(K, np.float64, ["C"])

@@ -14,15 +14,18 @@ from sklearn.utils.validation import validate_data
 from widelearn.features.base import BLOCK_VALUES, FeatureMap, ProjectionMap, at_hand
 from widelearn.features.random import RandomFeatures
 from widelearn.features.state import on_draft
+from widelearn.features.stored_mean import dense, measured_stored
 from widelearn.features.whitening import Whitening
 from widelearn.kernels.deep import Activation
 from widelearn.kernels.parameters import checks_parameters
-from widelearn.kernels.rows import DTYPES
+from widelearn.kernels.rows import DTYPES, is_sparse, undamaged
 from widelearn.ridge import Moments
-from widelearn.runtime import Array, check_memory, row_blocks
+from widelearn.runtime import Array, check_memory, ordered, row_blocks
 
 # Rows whose left-out likelihoods choose the shrinkage: so many, or so many for each neuron where that is more.
 JUDGED_ROWS, JUDGED_FOR_EACH = 4096, 4
+# So many sizes of rows is the mean of sparse ones away from zero where it is no longer projected by itself.
+FAR = 100.0
 
 
 class NeuralRepresentation(FeatureMap):
@@ -153,87 +156,130 @@ class NeuralRepresentation(FeatureMap):
 
         If anything is raised, the map is left as it was.
         """
-        self._fit(validate_data(self, at_hand(X, type(self).__name__), dtype=DTYPES))
+        X = undamaged(at_hand(X, type(self).__name__))
+        found = validate_data(self, X, dtype=DTYPES, accept_sparse=self._accept_sparse)
+        self._fit(ordered(found) if is_sparse(found) else found)
         return self
 
-    def _fit(self, x: Array) -> None:
+    def _fit(self, x: Any) -> None:
         """Set the fitted attributes."""
         self._measure(x)
         p = self._n_features_out = int(self.n_components)
         neurons = RandomFeatures(p, self.activation, self.weights, self.bias_scale, self.random_state)
-        self._neurons = neurons.fit(self._units(x[:1]))
+        self._neurons = neurons.fit(self._units(dense(x[:1])))
         self.seed_ = neurons.seed_
         if self.whiten:
             check_memory(4 * 8 * p * p, f"The second moments of {p} neurons", "Take fewer components.")
-            found = Whitening(self._second_moment(x), len(x), float(np.finfo(x.dtype).eps))
+            found = Whitening(self._second_moment(x), x.shape[0], float(np.finfo(x.dtype).eps))
             given = self.shrinkage
             rho = found.chosen(lambda axes: self._judged(x, axes)) if isinstance(given, str) else float(given)
             self.whitening_, self.rank_ = found.root(rho)
             self.shrinkage_ = rho
 
-    def _measure(self, x: Array) -> None:
+    def _measure(self, x: Any) -> None:
         """Set the mean and the size of rows, in units of a power of two that their squares are safe in."""
         largest = max(float(x.max()), -float(x.min()))
-        self._exponent = int(np.frexp(largest)[1])
-        total, blocks = np.zeros(x.shape[1]), self._row_blocks(x, x.shape[1])
-        for rows in blocks:
-            total += np.ldexp(x[rows], -self._exponent).sum(axis=0, dtype=np.float64)
-        self._center, self._size = (total / len(x)).astype(x.dtype), 1.0
-        squares, far = 0.0, 0.0
-        for rows in blocks:
-            z = self._units(x[rows]).astype(np.float64, copy=False)
-            squares, far = squares + float(np.vdot(z, z)), max(far, float(np.abs(z).max()))
+        self._exponent, self._size = int(np.frexp(largest)[1]), 1.0
+        found = measured_stored(x, self._exponent) if is_sparse(x) else self._measured(x)
+        self._center, squares, far = found
         # What differs by rounding alone does not differ.
-        if far > 10 * np.finfo(x.dtype).eps * np.abs(self._center).max():
+        self._differs = far > 10 * np.finfo(x.dtype).eps * float(np.abs(self._center).max())
+        if self._differs:
             # Squares of spreads near rounding errors do not vanish either: they are 1e-32 and more.
-            self._size = float(np.sqrt(squares / x.size))
+            self._size = float(np.sqrt(squares / x.shape[0] / x.shape[1]))
         self.mean_ = np.ldexp(self._center.astype(np.float64), self._exponent)
         with np.errstate(over="ignore"):
             self.scale_ = float(np.ldexp(self._size, self._exponent))
 
+    def _measured(self, x: Array) -> tuple[Array, float, float]:
+        """Return the mean of dense rows, the squares of what they differ by, and the largest such number."""
+        total, blocks = np.zeros(x.shape[1]), row_blocks(len(x), max(BLOCK_VALUES // x.shape[1], 1))
+        for rows in blocks:
+            total += np.ldexp(x[rows], -self._exponent).sum(axis=0, dtype=np.float64)
+        self._center = (total / len(x)).astype(x.dtype)
+        squares, far = 0.0, 0.0
+        for rows in blocks:
+            z = self._units(x[rows]).astype(np.float64, copy=False)
+            squares, far = squares + float(np.vdot(z, z)), max(far, float(np.abs(z).max()))
+        return self._center, squares, far
+
     def _units(self, x: Array) -> Array:
-        """Return z of validated rows."""
+        """Return z of validated dense rows."""
         with np.errstate(over="ignore"):
             z = np.ldexp(x, -self._exponent)
             z -= self._center.astype(x.dtype, copy=False)
             z /= x.dtype.type(self._size)
-        most = float(np.sqrt(np.finfo(x.dtype).max)) / 16
+        self._check_size(z)
+        return z
+
+    def _stored_units(self, x: Any) -> tuple[Any, Array]:
+        """Return sparse rows in units of their size, and what is added to each for z."""
+        size, found = x.dtype.type(self._size), x.copy()
+        with np.errstate(over="ignore"):
+            found.data = np.ldexp(x.data, -self._exponent) / size
+        self._check_size(found.data)
+        return found, -self._center.astype(x.dtype, copy=False) / size
+
+    def _check_size(self, z: Array) -> None:
+        """Refuse numbers whose squares would overflow."""
+        most = float(np.sqrt(np.finfo(z.dtype).max)) / 16
         far = float(np.abs(z).max(initial=0.0))
         if not far <= most:
             raise ValueError(
                 f"A row has a number {far:.3g} times the size of the rows of fit, and {most:.3g} is the most that"
-                f" {x.dtype} computes with. Leave such rows out, or fit to rows like them."
+                f" {z.dtype} computes with. Leave such rows out, or fit to rows like them."
             )
-        return z
 
-    def _second_moment(self, x: Array) -> NDArray[np.float64]:
+    def _second_moment(self, x: Any) -> NDArray[np.float64]:
         """Return the mean of g g' over rows."""
         sums = Moments(self._n_features_out)
         for rows in self._row_blocks(x, x.shape[1]):
-            z = self._units(x[rows])
-            sums.absorb(*self._neurons.moments(z, np.zeros(len(z))), dtype=x.dtype)
+            targets = np.zeros(rows.stop - rows.start)
+            if self._stays_sparse(x):
+                sums.update(self._hidden(x[rows]), targets[:, None])
+            else:
+                sums.absorb(*self._neurons.moments(self._units(dense(x[rows])), targets), dtype=x.dtype)
         return sums.zz / sums.weight + np.outer(sums.mean_z, sums.mean_z)
 
-    def _judged(self, x: Array, axes: NDArray[np.float64]) -> Iterator[Array]:
+    def _judged(self, x: Any, axes: NDArray[np.float64]) -> Iterator[Array]:
         """Yield neurons times a matrix, for rows evenly spread over those of fit."""
         most = max(JUDGED_ROWS, JUDGED_FOR_EACH * self._n_features_out)
-        x = x[:: -(-len(x) // most)]
+        x = x[:: -(-x.shape[0] // most)]
         for rows in self._row_blocks(x, self._n_features_out):
-            yield self._neurons.dot(self._units(x[rows]), axes)
+            yield self._times(x[rows], axes)
 
-    def _row_blocks(self, x: Array, columns: int) -> list[slice]:
-        return row_blocks(len(x), max(BLOCK_VALUES // columns, 1))
+    def _stays_sparse(self, x: Any) -> bool:
+        """Whether products of stored values and of the mean lose no digits that those of z keep."""
+        away = float(np.sqrt(np.mean(np.square(self._center, dtype=np.float64))))
+        # A file of an older version does not know.
+        return is_sparse(x) and vars(self).get("_differs", False) and away <= FAR * self._size
 
-    def _write(self, x: Array, out: Array) -> None:
+    def _row_blocks(self, x: Any, columns: int) -> list[slice]:
+        # What a block of sparse rows holds are neurons.
+        columns = self._n_features_out if self._stays_sparse(x) else columns
+        return row_blocks(x.shape[0], max(BLOCK_VALUES // columns, 1))
+
+    def _hidden(self, x: Any) -> Array:
+        """Return the neurons of some rows."""
+        if not self._stays_sparse(x):
+            return self._neurons.transform(self._units(dense(x)))
+        z, origin = self._stored_units(x)
+        return self._neurons._written_about(z, origin)
+
+    def _times(self, x: Any, coef: Array) -> Array:
+        """Return the neurons of some rows times a matrix."""
+        if not self._stays_sparse(x):
+            return self._neurons.dot(self._units(dense(x)), coef)
+        found: Array = self._hidden(x) @ coef.astype(x.dtype, copy=False)
+        return found
+
+    def _write(self, x: Any, out: Array) -> None:
         for rows in self._row_blocks(x, x.shape[1]):
-            z = self._units(x[rows])
-            if hasattr(self, "whitening_"):
-                out[rows] = self._neurons.dot(z, self.whitening_.T)
-            else:
-                out[rows] = self._neurons.transform(z)
+            part = x[rows]
+            out[rows] = self._times(part, self.whitening_.T) if hasattr(self, "whitening_") else self._hidden(part)
 
-    def _multiply(self, x: Array, coef: Array, out: Array) -> None:
+    def _multiply(self, x: Any, coef: Array, out: Array) -> None:
         # g(x).(B' coef): no features at all.
         dual = self.whitening_.T @ coef if hasattr(self, "whitening_") else coef
         for rows in self._row_blocks(x, x.shape[1]):
-            out[rows] = self._neurons.dot(self._units(x[rows]), dual)
+            out[rows] = self._times(x[rows], dual)

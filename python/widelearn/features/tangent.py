@@ -10,10 +10,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from widelearn import _core
 from widelearn.features.base import FeatureMap
-from widelearn.kernels import FiniteNTK, specs
+from widelearn.kernels import FiniteNTK, specs, stored
 from widelearn.kernels.deep import Activation, activation_spec, is_functions
 from widelearn.kernels.quadrature import values_of
-from widelearn.runtime import Array, capped, check_memory, core_blocks, empty, row_blocks
+from widelearn.kernels.rows import is_sparse
+from widelearn.runtime import Array, capped, check_memory, core_blocks, empty, ordered, row_blocks
 
 # Values of neurons held at once.
 BLOCK_VALUES = 1 << 21
@@ -59,8 +60,9 @@ class TangentFeatures(FeatureMap):
     -----
     Transforming n rows costs 2 n N d flops and n N d numbers. ``FeatureRidge(TangentFeatures(...))`` solves by
     moments, n (N d)² flops, or by :class:`~widelearn.kernels.FiniteNTK`, n² (N + d) + n³/3, whichever is less; either
-    way its predictions cost 4 N d flops a row. The bits are the same for every number of threads but for what passes
-    through NumPy's products.
+    way its predictions cost 4 N d flops a row, of sparse rows 4 N for each stored value. Features of sparse rows are
+    written as a dense array; :class:`~widelearn.FeatureRidge` by the kernel does without. The bits are the same for
+    every number of threads but for what passes through NumPy's products.
 
     References
     ----------
@@ -107,13 +109,17 @@ class TangentFeatures(FeatureMap):
         _core.feature_weights(specs.Features(self._width, "sphere", self.seed_, formula), out.shape[1], out)
         return out
 
-    def _neurons(self, x: Array) -> Array:
+    def _neurons(self, x: Any) -> Array:
         """Return σ'(w_j.x) / sqrt(width d) of some rows."""
-        out = empty((len(x), self._width), x.dtype)
+        out = empty((x.shape[0], self._width), x.dtype)
         own = is_functions(self._activation)
         formula = specs.Neurons(activation_spec("identity" if own else self._activation), 0 if own else 1)
-        for rows, block in core_blocks(x):
-            _core.transform(specs.Features(self._width, "sphere", self.seed_, formula), block, out[rows])
+        spec = specs.Features(self._width, "sphere", self.seed_, formula)
+        if is_sparse(x):
+            stored.features(spec, x, out)
+        else:
+            for rows, block in core_blocks(x):
+                _core.transform(spec, block, out[rows])
         scale = out.dtype.type(x.shape[1] ** -0.5)
         if own:
             out *= out.dtype.type(self._width**0.5)
@@ -122,16 +128,28 @@ class TangentFeatures(FeatureMap):
         out *= scale
         return out
 
-    def _neuron_blocks(self, x: Array) -> Any:
-        for rows in row_blocks(len(x), max(BLOCK_VALUES // self._width, 1)):
+    def _neuron_blocks(self, x: Any) -> Any:
+        for rows in row_blocks(x.shape[0], max(BLOCK_VALUES // self._width, 1)):
             yield rows, self._neurons(x[rows])
 
-    def _write(self, x: Array, out: Array) -> None:
+    def _write(self, x: Any, out: Array) -> None:
+        if is_sparse(x):
+            self._write_stored(ordered(x), out)
+            return
         shape = (self._width, x.shape[1])
         for rows, neurons in self._neuron_blocks(x):
             np.multiply(neurons[:, :, None], x[rows][:, None, :], out=out[rows].reshape(-1, *shape))
 
-    def _multiply(self, x: Array, coef: Array, out: Array) -> None:
+    def _write_stored(self, x: Any, out: Array) -> None:
+        """Write the features of sparse rows, in which each column stands once: zeros but where rows store values."""
+        out.fill(0.0)
+        gradients = out.reshape(x.shape[0], self._width, x.shape[1])
+        for rows, neurons in self._neuron_blocks(x):
+            for i, neuron in enumerate(neurons, rows.start):
+                stored_there = slice(x.indptr[i], x.indptr[i + 1])
+                gradients[i][:, x.indices[stored_there]] = np.outer(neuron, x.data[stored_there])
+
+    def _multiply(self, x: Any, coef: Array, out: Array) -> None:
         layers = np.ascontiguousarray(coef.T).reshape(-1, self._width, x.shape[1])
         for rows, neurons in self._neuron_blocks(x):
             for t, layer in enumerate(layers):
@@ -141,9 +159,14 @@ class TangentFeatures(FeatureMap):
         """Return the tangent kernel of the same neurons."""
         return FiniteNTK(self._width, self._activation, self.seed_)
 
-    def _sum(self, x: Array, dual: Array) -> Array:
+    def _sum(self, x: Any, dual: Array) -> Array:
+        need = dual.shape[1] * self._n_features_out * int(x.dtype.itemsize)
+        check_memory(need, f"The sums of {self._n_features_out} features", "Take a smaller width, or fewer targets.")
         out = np.zeros((dual.shape[1], self._width, x.shape[1]), x.dtype)
         for rows, neurons in self._neuron_blocks(x):
             for t, layer in enumerate(out):
-                layer += neurons.T @ (dual[rows, t, None] * x[rows])
+                if is_sparse(x):
+                    layer += (x[rows].T @ (dual[rows, t, None] * neurons)).T
+                else:
+                    layer += neurons.T @ (dual[rows, t, None] * x[rows])
         return out.reshape(len(out), -1).T

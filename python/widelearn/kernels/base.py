@@ -29,11 +29,13 @@ class Kernel(Evaluated):
     float32 rows give float32 values, everything else is computed in float64; values of equal rows are those of
     :meth:`diag` exactly, and the bits are the same for every number of threads.
 
-    Rows may be a sparse matrix or array of any format where `takes_sparse` is true: for kernels of the core but those
-    of neurons. They stay sparse: inner products cost 2 flops for each pair of values that two rows store in one column,
-    and pairs of near rows, of which differences are taken, as much as they store; beside K no more is held than a copy
-    of what Y stores, a number for each column, and 3 MiB for each thread. Values agree with those of dense rows to
-    rounding. Distances of float64 rows whose squares underflow are refused.
+    Rows may be a sparse matrix or array of any format where `takes_sparse` is true: for all kernels but those of
+    functions of Python, of :class:`Empirical` and of a net's weights, and averages over shifts. They stay sparse: inner
+    products cost 2 flops for each pair of values that two rows store in one column, and pairs of near rows, of which
+    differences are taken, as much as they store; beside K no more is held than a copy of what Y stores (of X, too,
+    where there is a length a column), a number for each column, and 3 MiB for each thread, or what
+    :class:`FiniteRF` says. Values agree with those of dense rows to rounding. Distances of float64 rows whose squares
+    underflow are refused.
 
     Examples
     --------
@@ -216,6 +218,10 @@ class Combination(Kernel):
     def takes_sparse(self) -> bool:
         """Whether both parts take sparse rows."""
         return all(kernel.takes_sparse for kernel in self._parts())
+
+    @property
+    def _reads_stored(self) -> bool:
+        return all(kernel._reads_stored for kernel in self._parts())
 
     def spec(self, d: int) -> specs.Sum | specs.Product:
         """Return what the core reads."""

@@ -28,6 +28,11 @@ class Evaluated(Parameters):
         """Whether rows may be a sparse matrix, none of which is made dense."""
         return self.compiled
 
+    @property
+    def _reads_stored(self) -> bool:
+        """Whether the core evaluates it at sparse rows as it is."""
+        return self.compiled
+
     def spec(self, d: int) -> specs.Kernel:
         """Return the kernel of rows with `d` features as the core reads it."""
         raise TypeError(f"{type(self).__name__} has no compiled form. Call the kernel itself.")
@@ -62,25 +67,25 @@ class Evaluated(Parameters):
             raise ValueError(f"{self!r} overflows {diag.dtype} at row {row} of {name}. Scale {name} down.")
 
     def _gram(self, x: Array, y: Array | None, out: Array) -> None:
-        if issparse(x) and self.compiled:
+        if issparse(x) and self._reads_stored:
             stored.gram(self.spec(x.shape[1]), x, y, out)
-        elif self.compiled:
+        elif self.compiled and not issparse(x):
             _core.gram(self.spec(x.shape[1]), x, y, out)
         else:
             self._own_gram(x, y, out)
 
     def _diag(self, x: Array, out: Array) -> None:
-        if issparse(x) and self.compiled:
+        if issparse(x) and self._reads_stored:
             stored.diagonal(self.spec(x.shape[1]), x, out)
-        elif self.compiled:
+        elif self.compiled and not issparse(x):
             _core.gram_diag(self.spec(x.shape[1]), x, out)
         else:
             self._own_diag(x, out)
 
     def _dot(self, x: Array, y: Array | None, v: Array, out: Array) -> None:
-        if issparse(x) and self.compiled:
+        if issparse(x) and self._reads_stored:
             stored.product(self.spec(x.shape[1]), x, y, v, out)
-        elif self.compiled:
+        elif self.compiled and not issparse(x):
             _core.gram_dot(self.spec(x.shape[1]), x, y, v, out)
         else:
             self._own_dot(x, y, v, out)
@@ -89,8 +94,8 @@ class Evaluated(Parameters):
         """Refuse sparse rows where they would have to be made dense."""
         if issparse(x) and not self.takes_sparse:
             raise TypeError(
-                f"{self!r} takes dense rows, and these are sparse: pass X.toarray(), or take a kernel of inner products"
-                " and distances alone; RandomFeatures takes sparse rows, too."
+                f"{self!r} takes dense rows, and these are sparse: pass X.toarray(), or take a kernel of inner"
+                " products, distances or random neurons."
             )
 
     # What a kernel that the core does not know does itself; diagonal and products come from rows of K.

@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import issparse
 
 from widelearn.kernels import specs
 from widelearn.kernels.base import Kernel, as_kernel
+from widelearn.kernels.rows import is_sparse
 from widelearn.runtime import Array, ordered
 
 # What one length can be: a number, one a column, "scale" (read from the fitted rows), or None where there is a default.
@@ -31,6 +31,11 @@ class Radial(Kernel):
     def compiled(self) -> bool:
         """Whether the core reads it as it is: not with a length a column."""
         return not self.by_column
+
+    @property
+    def takes_sparse(self) -> bool:
+        """Rows may be sparse, with a length a column, too: stored values are multiplied."""
+        return True
 
     @property
     def _columns_alike(self) -> bool:  # type: ignore[override]
@@ -99,12 +104,17 @@ class Radial(Kernel):
             raise ValueError(f"{name} holds numbers that {np.dtype(dtype)} does not. Scale the columns of X.")
         return replace(self, **{self._length: 1.0}), factors  # type: ignore[type-var]
 
-    def _scaled(self, x: Array, factors: Array) -> Array:
+    def _scaled(self, x: Any, factors: Array) -> Any:
         with np.errstate(over="ignore"):
-            found: Array = x * factors
-        if not np.isfinite(found).all():
-            row = int(np.flatnonzero(~np.isfinite(found).all(axis=1))[0])
-            raise ValueError(f"{self!r} overflows {x.dtype} at row {row}. Scale the columns of X down.")
+            if is_sparse(x):
+                found = x.copy()
+                found.data = x.data * factors[x.indices]
+                wrong = np.searchsorted(x.indptr, np.flatnonzero(~np.isfinite(found.data)), side="right") - 1
+            else:
+                found = x * factors
+                wrong = np.flatnonzero(~np.isfinite(found).all(axis=1))
+        if len(wrong):
+            raise ValueError(f"{self!r} overflows {x.dtype} at row {int(wrong[0])}. Scale the columns of X down.")
         return found
 
     def _own_gram(self, x: Array, y: Array | None, out: Array) -> None:
@@ -277,7 +287,7 @@ def settled(kernel: Kernel, x: Any) -> Kernel:
 def _variance(x: Any) -> float:
     """Return the variance of all entries."""
     # What is stored twice in one place is added up there.
-    values = ordered(x).data if issparse(x) else x
+    values = ordered(x).data if is_sparse(x) else x
     stored: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
     size = float(np.prod(x.shape, dtype=np.float64))
     with np.errstate(over="ignore", invalid="ignore"):

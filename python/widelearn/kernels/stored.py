@@ -6,6 +6,7 @@ import numpy as np
 from scipy.sparse import csr_array, issparse
 
 from widelearn import _core
+from widelearn.kernels import specs
 from widelearn.runtime import Array, row_blocks, sparse_arrays
 
 # Numbers of a kernel matrix that a product holds at once.
@@ -22,6 +23,11 @@ def alike(x: Any, y: Any) -> tuple[Any, Any]:
 def gram(spec: Any, x: Any, y: Any, out: Array) -> None:
     """Write the kernel matrix of sparse rows, of `x` with itself where `y` is None."""
     _core.sparse_gram(spec, sparse_arrays(x), None if y is None else sparse_arrays(y), x.shape[1], out)
+
+
+def features(spec: specs.Features, x: Any, out: Array, origin: Array | None = None) -> None:
+    """Write the features of sparse rows, to each of which an origin (d,) is added where there is one."""
+    _core.transform_sparse(spec, sparse_arrays(x), x.shape[1], out, origin)
 
 
 def diagonal(spec: Any, x: Any, out: Array) -> None:

@@ -83,7 +83,7 @@ class KernelRows:
 
     def gram(self, dtype: np.dtype[np.floating]) -> Array:
         """Return the inner products in float64, of products in a precision."""
-        n = len(self.X)
+        n = self.X.shape[0]
         check_memory(12 * n * n, f"The inner products of {n} rows", "Take fewer rows.")
         return self._kernel(self.X.astype(dtype, copy=False)).astype(np.float64, copy=False)
 

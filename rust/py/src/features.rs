@@ -12,6 +12,7 @@ use crate::call::call;
 use crate::convert::{Matrix, MatrixMut, Numbers, Scalar, Vector, by_type, views};
 use crate::error::to_py;
 use crate::kernels::{Named, Spec, field};
+use crate::sparse::Stored;
 
 /// A feature map as Python spells it, the named tuple `widelearn.kernels.specs.Features`.
 pub(crate) struct FeatureSpec(pub(crate) Features);
@@ -188,22 +189,25 @@ pub(crate) fn transform(
     })
 }
 
-/// The features of sparse rows: of row `i` the values at `indptr[i] .. indptr[i + 1]`.
+/// The features of sparse rows of `d` columns; `origin`, where there is one, is added to every row.
 #[pyfunction]
+#[pyo3(signature = (features, x, d, out, origin=None))]
 pub(crate) fn transform_sparse(
     py: Python<'_>,
     features: FeatureSpec,
-    indptr: &Bound<'_, PyAny>,
-    indices: &Bound<'_, PyAny>,
-    values: &Bound<'_, PyAny>,
+    x: Stored<'_>,
     d: Numbers<usize>,
     out: &Bound<'_, PyAny>,
+    origin: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<()> {
-    let d = d.0;
+    let (d, (indptr, indices, values)) = (d.0, &x);
     by_type!(values, T => {
         views!(Vector<i64>: indptr; Vector<i32>: indices; Vector<T>: values; MatrixMut<T>: out);
-        call(py, flops::sparse_features(values.len(), features.0.n_components, out.len()), |context| {
-            gram::transform_sparse(context, &features.0, Sparse::new(indptr, indices, values, d)?, out)
+        let origin = origin.map(|o| Vector::<T>::new(o, "origin")).transpose()?;
+        let origin = origin.as_ref().map(Vector::view).transpose()?;
+        let stored = values.len() + origin.map_or(0, <[T]>::len);
+        call(py, flops::sparse_features(stored, features.0.n_components, out.len()), |context| {
+            gram::transform_sparse(context, &features.0, Sparse::new(indptr, indices, values, d)?, origin, out)
         })
     })
 }

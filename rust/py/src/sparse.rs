@@ -10,7 +10,7 @@ use crate::convert::{Matrix, MatrixMut, Numbers, Vector, VectorMut, by_type, vie
 use crate::kernels::Spec;
 
 /// Sparse rows as Python spells them: where rows begin and end, columns, values.
-type Stored<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>);
+pub(crate) type Stored<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>);
 
 /// `out = x v`, for sparse rows `x` of as many columns as `v` has rows.
 #[pyfunction]

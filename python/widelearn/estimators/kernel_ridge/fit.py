@@ -83,13 +83,11 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
 
     @property
     def _accept_sparse(self) -> str | bool:
-        """What validation says to sparse rows: kernels of neurons, functions and centres take dense ones.
+        """What validation says to sparse rows: kernels of functions and kernel matrices take dense ones.
 
         What was fitted has the say, whatever parameters were set afterwards.
         """
         known = vars(self)
-        if known.get("solver_", getattr(self, "solver", None)) == "nystrom":
-            return False
         kernel = known.get("kernel_", self.kernel)
         kernels = kernel if isinstance(kernel, list | tuple) else [kernel]
         try:

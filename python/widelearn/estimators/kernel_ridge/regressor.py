@@ -128,11 +128,11 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, GaussianProcess, BaseKernelR
     low-rank factor), predicting m rows 2 m n d flops and no matrix. The bits of what "cholesky" gives are the same for
     every number of threads.
 
-    Sparse rows stay sparse, with kernels that are functions of inner products and distances (`takes_sparse`) and every
-    solver but "nystrom": no more is held than the matrix, what the solver takes, and a few copies of what rows store.
+    Sparse rows stay sparse, with all kernels whose `takes_sparse` is true and every solver: no more is held than the
+    matrix, what the solver takes, and a few copies of what rows store; the centres of "nystrom" are sparse, too.
     The fit is that of dense rows, to rounding; a linear kernel's matrix is then never replaced by columns. Kernels of
-    neurons and functions, and "nystrom", refuse sparse rows with TypeError: pass ``X.toarray()``, or take
-    :class:`FeatureRidge` with random features or "passthrough".
+    functions, such as :class:`~widelearn.kernels.Empirical`, refuse sparse rows with TypeError: pass ``X.toarray()``,
+    or take another kernel.
 
     float64 matrices of 1,500 rows and more are factored in float32 where alpha is well above its rounding errors and
     another n² / 2 numbers fit into memory; conjugate gradients on the matrix itself then bring the residual to what a

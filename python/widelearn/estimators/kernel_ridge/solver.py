@@ -109,7 +109,7 @@ class Solver:
 
     def _on_centres(self, problem: KernelProblem, alpha: Array) -> KernelModel:
         """Solve the model that is restricted to combinations of some rows' kernels."""
-        n_components = self.n_components or default_centres(len(problem.X))
+        n_components = self.n_components or default_centres(problem.X.shape[0])
         features = NystromFeatures(problem.kernel, n_components, random_state=self.seed)
         options = {"fit_intercept": problem.fit_intercept}
         found, process = fit_on_centres(features, problem.X, problem.Y, alpha, problem.weight, **options)
@@ -135,7 +135,8 @@ def fit_on_centres(
     by block. With the solution come the moments of φ and its coefficients, where they are small enough to be kept.
     """
     X, y, weight = with_weight(X, y, weight)
-    n, p = len(X), min(features.n_components, len(X))
+    n = X.shape[0]
+    p = min(features.n_components, n)
     room = max(available_memory()[0] // PART // (8 * (p + 256)), p)
     moments, passes = None, None
     if n <= room:

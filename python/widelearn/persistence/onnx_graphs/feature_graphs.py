@@ -119,9 +119,15 @@ def centres(map: NystromFeatures, x: Value, dual: Array) -> Value:  # noqa: A002
             "NystromFeatures with kernel='precomputed' maps kernel values, not rows: fit it with a kernel of"
             " widelearn.kernels and rows."
         )
-    if not len(map.components_):
+    rows: Any = map.components_
+    if not rows.shape[0]:
         return x @ np.zeros((map.n_features_in_, dual.shape[1]))
-    found = kernel_values(map.kernel_, x, map.components_)
+    if hasattr(rows, "toarray"):
+        # ONNX Runtime has no products of sparse tables.
+        r, d = rows.shape
+        x.graph.reserve(r * d * rows.dtype.itemsize, f"The {r} centres of {d} columns, sparse ones made dense,")
+        rows = rows.toarray()
+    found = kernel_values(map.kernel_, x, rows)
     return (found.to(np.float64) @ dual).to(x.dtype)
 
 

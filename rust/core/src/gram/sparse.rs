@@ -16,7 +16,7 @@ const PENALTY: usize = 6;
 /// Rows taken by one task.
 const ROWS: usize = 16;
 
-/// The feature matrix of sparse rows, n x p, row-major.
+/// The feature matrix of sparse rows, n x p, row-major; `origin`, where there is one, is added to every row.
 ///
 /// # Errors
 /// As [`transform`].
@@ -28,13 +28,15 @@ pub fn transform_sparse<T: Real>(
     context: &Context<'_>,
     features: &Features,
     x: Sparse<'_, T>,
+    origin: Option<&[T]>,
     out: &mut [T],
 ) -> Result<()> {
     let p = features.n_components;
     features.validate()?;
     fits("elements of out", size(&[x.n(), p], "out")?, out.len())?;
+    origin.map_or(Ok(()), |origin| fits("elements of origin", x.d, origin.len()))?;
     if features.weights == Weights::Hadamard || x.values.len().saturating_mul(PENALTY) > x.n().saturating_mul(x.d) {
-        return densely(context, features, x, out);
+        return densely(context, features, x, origin, out);
     }
     let all = features.directions();
     let step = (BYTES / (x.d.max(1) * size_of::<T>())).clamp(1, all.max(1));
@@ -47,13 +49,19 @@ pub fn transform_sparse<T: Real>(
         let m = map.directions();
         let mut turned = alloc(m * x.d, "feature weights")?;
         T::transpose(context.level, weights, x.d, m, x.d, &mut turned, m);
+        let mut start = alloc(m, "projections")?;
+        if let Some(values) = origin {
+            dispatch(context.level, Project { places: 0..x.d, values, weights: &turned, sums: &mut start });
+        }
         context.each_part(
             out.chunks_mut((ROWS * p).max(1)),
             || Ok((alloc(m, "projections")?, alloc(m, "projections")?)),
             |(sums, cosines): &mut (Buffer<T>, Buffer<T>), task, out| {
                 for (i, out) in (task * ROWS..).zip(out.chunks_exact_mut(p)) {
                     let (indices, values) = x.row(i);
-                    dispatch(context.level, Project { indices, values, weights: &turned, sums });
+                    sums.copy_from_slice(&start);
+                    let places = indices.iter().map(|&k| k as usize);
+                    dispatch(context.level, Project { places, values, weights: &turned, sums });
                     map.activate(context.level, 0, sums, cosines);
                     if waves {
                         let sines = m.min(second.saturating_sub(first));
@@ -71,16 +79,25 @@ pub fn transform_sparse<T: Real>(
 }
 
 /// Some rows at a time, made dense.
-fn densely<T: Real>(context: &Context<'_>, features: &Features, x: Sparse<'_, T>, out: &mut [T]) -> Result<()> {
+fn densely<T: Real>(
+    context: &Context<'_>,
+    features: &Features,
+    x: Sparse<'_, T>,
+    origin: Option<&[T]>,
+    out: &mut [T],
+) -> Result<()> {
     let (map, p) = (FeatureMap::new(features, context, x.d)?, features.n_components);
     let step = (BYTES / (x.d.max(1) * size_of::<T>())).clamp(1, x.n().max(1));
     let mut rows = alloc(step * x.d, "rows made dense")?;
     for first in (0..x.n()).step_by(step) {
         let n = step.min(x.n() - first);
         let rows = &mut rows[..n * x.d];
-        rows.fill(T::ZERO);
         for (i, row) in rows.chunks_exact_mut(x.d.max(1)).enumerate() {
             let (indices, values) = x.row(first + i);
+            match origin {
+                Some(origin) => row.copy_from_slice(origin),
+                None => row.fill(T::ZERO),
+            }
             for (&k, &v) in indices.iter().zip(values) {
                 row[k as usize] += v;
             }
@@ -90,22 +107,21 @@ fn densely<T: Real>(context: &Context<'_>, features: &Features, x: Sparse<'_, T>
     Ok(())
 }
 
-/// `sums[j] = sum_k x_k w_jk` over the stored values of a row; the weights have one row for each column of x.
-struct Project<'a, T> {
-    indices: &'a [i32],
+/// Adds `sum_k x_k w_jk` to `sums[j]`, over places `k` of a row; the weights have one row for each column of x.
+struct Project<'a, T, P> {
+    places: P,
     values: &'a [T],
     weights: &'a [T],
     sums: &'a mut [T],
 }
 
-impl<T: Real> Job for Project<'_, T> {
+impl<T: Real, P: Iterator<Item = usize>> Job for Project<'_, T, P> {
     type Output = ();
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        self.sums.fill(T::ZERO);
         let m = self.sums.len();
-        for (&k, &v) in self.indices.iter().zip(self.values) {
-            let weights = &self.weights[k as usize * m..(k as usize + 1) * m];
+        for (k, &v) in self.places.zip(self.values) {
+            let weights = &self.weights[k * m..(k + 1) * m];
             for (s, &w) in self.sums.iter_mut().zip(weights) {
                 *s = v.mul_add::<FMA>(w, *s);
             }
