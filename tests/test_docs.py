@@ -176,6 +176,59 @@ def test_messages_of_troubleshooting_are_those_of_the_package():
     assert [text for text in quoted if text not in said] == []
 
 
+# Calls of warn whose texts are made elsewhere, and what is constant of those.
+MADE_ELSEWHERE = {
+    ("estimators/choice.py", "self.edge"): ["was chosen"],
+    ("estimators/feature_ridge/fit.py", "FORGOTTEN"): ["the rows given to fit are forgotten"],
+    ("estimators/kernel_ridge/durations.py", "line"): ["will take about"],
+    ("estimators/labels.py", "COLUMN"): ["A column-vector y was passed"],
+    ("estimators/linearized/training.py", "trace.fault"): [
+        "diverged after",
+        "found no lower value after",
+        "stopped after max_iter",
+    ],
+    ("estimators/taylor/training.py", "trace.fault"): ["diverged after", "stopped after max_iter"],
+    ("estimators/taylor/training.py", "next(filter(None, blind))"): ["cannot fit a target of degree"],
+    ("ridge/complaints.py", "message"): [],
+    ("ridge/complaints.py", "worst.message"): [],
+    ("ridge/conjugate_gradients.py", "complaint"): ["Conjugate gradients reached a relative residual of"],
+    ("ridge/primal_systems.py", "describe(worst, len(self.system.A), self.system.A.dtype)"): ["is singular to"],
+    ("ridge/row_spectrum.py", "describe(Trouble('eigen', EPS, rank), n, self.y.dtype)"): ["is singular to"],
+    ("ridge/symmetric_systems.py", "describe(worst, len(A), A.dtype)"): ["is singular to", "plus alpha is indefinite"],
+    ("runtime/messages.py", "message"): [],
+}
+
+
+def first_words(node: ast.expr) -> tuple[str, str]:
+    """The constant text of an argument, and the source of what stands at its head where that is no text."""
+    if not isinstance(node, ast.JoinedStr):
+        return (node.value, "") if isinstance(node, ast.Constant) else ("", ast.unparse(node))
+    text = "\0".join(part.value for part in node.values if isinstance(part, ast.Constant))
+    head = node.values[0]
+    return text, ast.unparse(head.value) if isinstance(head, ast.FormattedValue) else ""
+
+
+def test_troubleshooting_names_every_warning():
+    warnings = (DOCS / "troubleshooting.md").read_text(encoding="utf-8").split("## Errors")[0]
+    quoted = re.findall(r"^\| `([^`]+)` \|", warnings, flags=re.MULTILINE)
+    package, missing, elsewhere = ROOT / "python" / "widelearn", [], set()
+    # Commands print their notes, and warn of nothing.
+    for path in sorted(set(package.rglob("*.py")) - set((package / "experiments").rglob("*.py"))):
+        place = path.relative_to(package).as_posix()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            named = isinstance(node, ast.Call) and ast.unparse(node.func) in {"warn", "warnings.warn", "complain_once"}
+            if not named:
+                continue
+            text, head = first_words(node.args[0])
+            if (place, head) in MADE_ELSEWHERE:
+                elsewhere.add((place, head))
+            elif not any(words in text for words in quoted):
+                missing.append((place, node.lineno, text))
+    assert missing == []
+    assert elsewhere == set(MADE_ELSEWHERE)
+    assert [words for many in MADE_ELSEWHERE.values() for words in many if words not in "\n".join(quoted)] == []
+
+
 @pytest.mark.parametrize(
     ("text", "escaped"),
     [
