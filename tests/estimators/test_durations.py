@@ -8,7 +8,8 @@ import warnings
 import numpy as np
 import pytest
 
-from widelearn import KernelRidge, KernelRidgeClassifier
+from widelearn import KernelRidge
+from widelearn.estimators import costs, rates
 from widelearn.estimators.kernel_ridge import durations
 from widelearn.estimators.kernel_ridge import solver as solvers
 from widelearn.kernels import RBF
@@ -52,6 +53,7 @@ def test_the_time_is_that_of_the_products(n, seconds, rng, monkeypatch):
     X = rng.standard_normal((n, 3))
     now = iter(range(10**6))
     monkeypatch.setattr(durations, "MANY_ROWS", 300)
+    monkeypatch.setattr(rates, "MANY_ROWS", 300)
     monkeypatch.setattr(durations, "LONG", 120.0)
     monkeypatch.setattr(time, "perf_counter", lambda: seconds * next(now))
     # No room for the matrix, so that all of its entries are made anew.
@@ -59,9 +61,9 @@ def test_the_time_is_that_of_the_products(n, seconds, rng, monkeypatch):
     problem = durations.KernelProblem(RBF(0.5), X, X[:, :1], None, fit_intercept=True)
     with pytest.warns(UserWarning, match="made anew in each of about 30 iterations") as caught:
         durations.announce(problem, "pcg", 1000)
-    few = min(n, durations.FEW)
+    few = min(n, rates.FEW)
     value, unit = re.search(r"about (\d+) (minutes|hours|days)", str(caught[0].message)).groups()
-    size = {name: size for size, name in durations.UNITS}[unit]
+    size = {name: size for size, name in costs.UNITS}[unit]
     assert abs(float(value) * size - 30 * n * n * seconds / few**2) <= size / 2
 
 
@@ -94,70 +96,7 @@ def test_fits_with_a_file_keep_what_fits_whatever_the_rates(table, monkeypatch, 
 def rated(monkeypatch, entry=2e-9, unit=1e-11):
     """Give a kernel value and a multiplication times that are known."""
     monkeypatch.setattr(durations, "entry_seconds", lambda *_: entry)
-    monkeypatch.setattr(durations, "product_seconds", lambda: unit)
-
-
-@pytest.mark.parametrize("kind", [KernelRidge, KernelRidgeClassifier])
-def test_the_cost_of_a_fit_is_counted(kind, table, monkeypatch):
-    X, y = table
-    y = (y > 0).astype(int) if kind is KernelRidgeClassifier else y
-    rated(monkeypatch)
-    found = kind(RBF(0.5), solver="cholesky").fit_cost(X, y)
-    assert found == ("cholesky", pytest.approx(400**2 * 1e-9 + 400**3 / 3e11), 400**2 / 2, 400**3 / 3, 8 * 400**2)
-    # One target and the intercept.
-    found = kind(RBF(0.5), solver="pcg", max_iter=7).fit_cost(X, y)
-    read = 400**2 * 7 * 2
-    seconds = 400**2 * 2e-9 + read * durations.KEPT_ENTRY * 1e-11
-    assert found == ("pcg", pytest.approx(seconds), 400**2, 2 * read, 8 * 400**2)
-    assert kind(RBF(0.5), solver="auto").fit_cost(X, y).solver == "cholesky"
-    monkeypatch.setattr(durations, "FEW_ROWS", 10)
-    assert kind(RBF(0.5), solver="auto").fit_cost(X, y).solver == "cholesky"
-    rated(monkeypatch, unit=1e-6)
-    assert kind(RBF(0.5), solver="auto", max_iter=1).fit_cost(X, y).solver == "pcg"
-
-
-def test_the_cost_without_room_for_a_matrix(table, monkeypatch):
-    rated(monkeypatch)
-    monkeypatch.setattr(operators, "available_memory", lambda: (400, "a limit"))
-    found = KernelRidge(RBF(0.5), solver="pcg").fit_cost(*table)
-    assert found[1:] == (pytest.approx(30 * 400**2 * 2e-9), 30 * 400**2, 30 * 400**2 * 4, 0)
-
-
-def test_the_cost_of_columns_and_matrices(table, monkeypatch):
-    X, y = table
-    rated(monkeypatch)
-    model = KernelRidge("linear", 1e-12, solver="cholesky")
-    assert model.fit_cost(1e3 * X, y) == ("columns", pytest.approx(400 * 9 / 2 * 1e-11), 0.0, 400 * 9, 0)
-    assert model.fit(1e3 * X, y).solver_ == "columns"
-    found = KernelRidge("precomputed", solver="cholesky").fit_cost(RBF(0.5)(X), y)
-    assert found.seconds == pytest.approx(400**3 / 3e11)
-
-
-def test_the_cost_leaves_the_estimator_alone(table):
-    X, y = table
-    model = KernelRidge("rbf")
-    assert model.fit_cost(X, y).seconds > 0.0
-    assert not hasattr(model, "n_features_in_")
-    before = model.fit(X, y).dual_coef_
-    model.fit_cost(X[:50, :2], y[:50])
-    assert model.dual_coef_ is before
-    with pytest.raises(ValueError, match="nystrom"):
-        KernelRidge("rbf", solver="nystrom").fit_cost(X, y)
-    with pytest.raises(ValueError, match="inconsistent"):
-        model.fit_cost(X, y[:-1])
-
-
-@pytest.mark.parametrize(("seconds", "count"), [([0.001] * 9, 5), ([0.02] * 9, 3), ([0.04, 0.03, 0.01], 2)])
-def test_quick_calls_are_timed_more_often_and_the_shortest_counts(seconds, count, monkeypatch):
-    clock = [0.0]
-    monkeypatch.setattr(durations.time, "perf_counter", lambda: clock[0])
-    left = iter(seconds)
-
-    def call():
-        clock[0] += next(left)
-
-    assert durations.least_seconds(call) == pytest.approx(min(seconds[:count]))
-    assert len(list(left)) == len(seconds) - count
+    monkeypatch.setattr(durations, "product_seconds", lambda *_: unit)
 
 
 @pytest.mark.parametrize("solver", ["auto", "pcg", "cholesky"])

@@ -14,6 +14,8 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.multiclass import is_multilabel
 from sklearn.utils.validation import _check_sample_weight
 
+from widelearn.estimators.costs import fit_cost
+from widelearn.estimators.feature_ridge.cost import foreseen_features
 from widelearn.estimators.feature_ridge.maps import RidgeFeatures, is_pairwise
 from widelearn.estimators.feature_ridge.model import NO_WEIGHT, Accumulator, FittedRidge, SummedRidge
 from widelearn.estimators.feature_ridge.posterior import KEPT
@@ -67,6 +69,8 @@ class BaseFeatureRidge(DefaultObjects, BaseEstimator):
 
     _read: Callable[..., Rows]
     _values = predicted
+    _foreseen = foreseen_features
+    fit_cost = fit_cost
     # Whether targets and weights are needed in float64, all at once; what validation says to sparse rows.
     _in_doubles = False
     _accept_sparse: str | bool = "csr"

@@ -79,12 +79,17 @@ def by_identity(problem: Any, times: Array, groups: Array) -> Array:
 
 def one_by_one(groups: Array) -> list[Fold]:
     """Return the folds of one distinct row each."""
-    if len(groups) > MOST_REFITS:
+    check_refits(len(groups))
+    return folds(groups, int(groups.max(initial=-1)) + 1)
+
+
+def check_refits(count: int) -> None:
+    """Refuse to leave out many rows one after another."""
+    if count > MOST_REFITS:
         raise ValueError(
-            f"time='loo' takes an eigendecomposition for each of {len(groups)} rows, of which it takes {MOST_REFITS} at"
+            f"time='loo' takes an eigendecomposition for each of {count} rows, of which it takes {MOST_REFITS} at"
             " most: take 'cv' or 'gcv'."
         )
-    return folds(groups, int(groups.max(initial=-1)) + 1)
 
 
 def by_gcv(problem: Any, schedule: Schedule, times: Array) -> Array:

@@ -8,10 +8,12 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from widelearn.estimators.costs import fit_cost
 from widelearn.estimators.feature_ridge.fit import DTYPES
 from widelearn.estimators.feature_ridge.maps import is_pairwise
 from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.flow.choice import choose
+from widelearn.estimators.flow.cost import foreseen_flow
 from widelearn.estimators.flow.model import FlowModel
 from widelearn.estimators.flow.outputs import start_of
 from widelearn.estimators.flow.problem import flow_of, is_map
@@ -32,6 +34,8 @@ class BaseGradientFlow(DefaultObjects, BaseEstimator):
     _read: Callable[..., Rows]
     _in_doubles = True
     _accept_sparse = False
+    _foreseen = foreseen_flow
+    fit_cost = fit_cost
     kernel: Any
 
     @checks_parameters()

@@ -5,9 +5,12 @@ from typing import Any
 
 from widelearn.estimators.choice import Choice
 from widelearn.estimators.kernel_ridge.linear import LinearProblem, by_columns
-from widelearn.estimators.kernel_ridge.model import KernelProblem
+from widelearn.estimators.kernel_ridge.model import KernelProblem, is_precomputed, kernel_of
 from widelearn.kernels import Kernel, Linear
 from widelearn.kernels.mixtures import Grams
+from widelearn.runtime import Array
+
+NO_KERNEL = "kernel must name at least one kernel, and a list may not hold 'precomputed'."
 
 
 def choose_kernel(
@@ -28,5 +31,12 @@ def choose_kernel(
         if best is None or choice.merit > best[1].merit:
             best = tried, choice
     if best is None:
-        raise ValueError("kernel must name at least one kernel, and a list may not hold 'precomputed'.")
+        raise ValueError(NO_KERNEL)
     return best
+
+
+def kernels_of(kernel: Any, X: Array) -> list[Kernel | str]:
+    """Return the kernels that a parameter lets choose from at rows X."""
+    if not isinstance(kernel, list | tuple):
+        return [kernel_of(kernel, X)]
+    return [] if any(is_precomputed(one) for one in kernel) else [kernel_of(one, X) for one in kernel]

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from widelearn.estimators.chances import Chances, keeps_rows
 from widelearn.estimators.feature_ridge.classifier import FeatureRidgeClassifier
 from widelearn.estimators.feature_ridge.fit import read_labels
-from widelearn.estimators.kernel_ridge.durations import fit_cost
+from widelearn.estimators.kernel_ridge.cost import foreseen_fit
 from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, solve_one
 from widelearn.estimators.kernel_ridge.regressor import KernelRidge
 from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
@@ -116,7 +116,7 @@ class KernelRidgeClassifier(SignClassifier, BaseKernelRidge):
     _read = read_labels
     _solve = solve_one
     _by_blocks = FeatureRidgeClassifier
-    fit_cost = fit_cost
+    _foreseen = foreseen_fit
 
     def __init__(
         self,

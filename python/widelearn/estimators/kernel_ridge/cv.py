@@ -12,6 +12,7 @@ from widelearn.estimators.chances import Chances, keeps_rows
 from widelearn.estimators.feature_ridge.fit import read_labels, read_numbers
 from widelearn.estimators.folds import GroupedFit
 from widelearn.estimators.intervals import IntervalRegressor
+from widelearn.estimators.kernel_ridge.cost import foreseen_choice
 from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, fit_grouped, solve_best
 from widelearn.estimators.labels import CLASS_WEIGHT, ClassWeight, SignClassifier
 from widelearn.estimators.penalty import ALPHAS
@@ -139,6 +140,7 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseKernelRidg
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {**CONSTRAINTS, "alpha_per_target": ["boolean"]}
     _read = read_numbers
     _solve = solve_best
+    _foreseen = foreseen_choice
     predict, log_marginal_likelihood = GaussianProcess.predict, GaussianProcess.log_marginal_likelihood
     predict_interval = IntervalRegressor.predict_interval
     score = RSquared.score
@@ -250,6 +252,7 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
     predict_set = offered_if(keeps_rows)(Chances.predict_set)
     _read = read_labels
     _solve = solve_best
+    _foreseen = foreseen_choice
     _fit_grouped = fit_grouped
 
     def __init__(

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, is_classifier
 
+from widelearn.estimators.costs import FitCost, fit_cost
 from widelearn.estimators.feature_ridge.systems import Rows
 from widelearn.estimators.folds import check_groups
-from widelearn.estimators.kernel_ridge.choice import choose_kernel
-from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, is_precomputed, kernel_of
+from widelearn.estimators.kernel_ridge.choice import choose_kernel, kernels_of
+from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, check_stored, is_precomputed, kernel_of
 from widelearn.estimators.kernel_ridge.solver import Solver, default_centres
 from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.left_out import stored_left_out
@@ -29,10 +30,6 @@ from widelearn.runtime import Array, capped
 NO_POSTERIOR = (
     "The variance of new rows is not known: neither a precomputed kernel matrix nor a fit to a Dask collection, or with"
     " more than 2,048 centres, keeps what it takes. Fit rows and a kernel object, with fewer n_components."
-)
-NO_RESIDUALS = (
-    "store_loo=True keeps left-out errors of a kernel matrix of rows, of which there is none with solver='nystrom' or a"
-    " precomputed kernel: take solver='auto', 'cholesky' or 'pcg' and a kernel object."
 )
 
 
@@ -58,6 +55,8 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
     _solve: Callable[..., tuple[KernelModel, Array]]
     _by_blocks: Any
     _values = predicted
+    _foreseen: Callable[[Any, Any], FitCost]
+    fit_cost = fit_cost
     _in_doubles = True
     kernel: Any
 
@@ -67,8 +66,7 @@ class BaseKernelRidge(DefaultObjects, BaseEstimator):
 
         With solver="nystrom" they may be Dask's.
         """
-        if getattr(self, "store_loo", False) and (self.solver == "nystrom" or is_precomputed(self.kernel)):
-            raise ValueError(NO_RESIDUALS)
+        check_stored(self)
         with refitting(self) as draft:
             if hasattr(X, "__dask_graph__"):
                 fit_lazily(draft, X, y, sample_weight)
@@ -164,13 +162,6 @@ def solve_best(draft: Any, rows: Rows) -> tuple[KernelModel, Array]:
     if choice.errors is not None:
         draft.cv_results_ = choice.errors[:, 0] if rows.flat else choice.errors
     return problem.chosen(choice.penalties), check_alpha(draft.alpha_, rows.Y.shape[1])
-
-
-def kernels_of(kernel: Any, X: Array) -> list[Kernel | str]:
-    """Return the kernels that a parameter lets choose from at rows X."""
-    if not isinstance(kernel, list | tuple):
-        return [kernel_of(kernel, X)]
-    return [] if any(is_precomputed(one) for one in kernel) else [kernel_of(one, X) for one in kernel]
 
 
 def show(draft: Any, model: KernelModel, flat: bool) -> None:

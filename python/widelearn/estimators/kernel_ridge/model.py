@@ -26,6 +26,11 @@ from widelearn.ridge.symmetric_systems import Inverses, Solution
 from widelearn.ridge.tridiagonal import dual_gcv
 from widelearn.runtime import Array, available_memory, crossing, has_room, warn
 
+NO_RESIDUALS = (
+    "store_loo=True keeps left-out errors of a kernel matrix of rows, of which there is none with solver='nystrom' or a"
+    " precomputed kernel: take solver='auto', 'cholesky' or 'pcg' and a kernel object."
+)
+
 
 @dataclass(frozen=True)
 class KernelModel:
@@ -234,3 +239,9 @@ def is_precomputed(kernel: Any) -> bool:
 def fits(X: Array) -> bool:
     """Whether a kernel matrix of all rows, and its factor, fit into memory."""
     return has_room(X.shape[0] ** 2 * X.dtype.itemsize)
+
+
+def check_stored(estimator: Any) -> None:
+    """Refuse to keep left-out errors where there is no kernel matrix of rows."""
+    if getattr(estimator, "store_loo", False) and (estimator.solver == "nystrom" or is_precomputed(estimator.kernel)):
+        raise ValueError(NO_RESIDUALS)

@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from widelearn.estimators.feature_ridge.fit import read_numbers
 from widelearn.estimators.feature_ridge.regressor import FeatureRidge
 from widelearn.estimators.intervals import IntervalRegressor
-from widelearn.estimators.kernel_ridge.durations import fit_cost
+from widelearn.estimators.kernel_ridge.cost import foreseen_fit
 from widelearn.estimators.kernel_ridge.fit import BaseKernelRidge, solve_one
 from widelearn.estimators.posterior import GaussianProcess
 from widelearn.estimators.scores import RSquared
@@ -189,7 +189,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, GaussianProcess, BaseKernelR
     _read = read_numbers
     _solve = solve_one
     _by_blocks = FeatureRidge
-    fit_cost = fit_cost
+    _foreseen = foreseen_fit
     predict_interval = IntervalRegressor.predict_interval
     score = RSquared.score
 
