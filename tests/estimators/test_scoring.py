@@ -1,5 +1,8 @@
 """Scorers of left-out predictions: against RidgeCV, RidgeClassifierCV, refits, grid searches; and what is refused."""
 
+from functools import cache
+from itertools import product
+
 import numpy as np
 import pytest
 from sklearn import config_context
@@ -39,31 +42,36 @@ def made(kind, **options):
     return kind(Linear() if "Kernel" in kind.__name__ else "passthrough", ALPHAS, **options)
 
 
-@pytest.mark.parametrize("kind", [wl.FeatureRidgeCV, wl.KernelRidgeCV])
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("fit_intercept", [True, False])
-@pytest.mark.parametrize("weighted", [True, False])
-@pytest.mark.parametrize(("n", "d", "t"), [(60, 5, 1), (30, 50, 1), (60, 5, 3), (30, 50, 2)])
-def test_it_is_ridge_cv(n, d, t, weighted, fit_intercept, seed, kind):
+# Every shape with and without weights and an intercept, each on a draw of its own.
+SHAPES = [(60, 5, 1), (30, 50, 1), (60, 5, 3), (30, 50, 2)]
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "t", "weighted", "fit_intercept", "seed"),
+    [(*shape, *choice, seed) for seed, (shape, *choice) in enumerate(product(SHAPES, [True, False], [True, False]))],
+)
+def test_it_is_ridge_cv(n, d, t, weighted, fit_intercept, seed):
     X, Y, weight = problem(n, d, t, seed)
     weight = weight if weighted else None
     options = {"fit_intercept": fit_intercept, "store_cv_results": True}
     for scoring in REGRESSION:
         for per_target in {False, t > 1}:
             options |= {"scoring": scoring, "alpha_per_target": per_target}
-            ours = made(kind, **options).fit(X, Y, weight)
             theirs = RidgeCV(ALPHAS, **options).fit(X, Y, weight)
-            np.testing.assert_array_equal(ours.alpha_, theirs.alpha_)
-            # Left-out predictions of both are closed forms of systems whose condition is below 1e7.
-            np.testing.assert_allclose(ours.best_score_, theirs.best_score_, rtol=1e-8, atol=1e-9)
-            np.testing.assert_allclose(ours.cv_results_, theirs.cv_results_, rtol=1e-7, atol=1e-7)
-            np.testing.assert_array_equal(ours.alpha_scores_.max(axis=-1), ours.best_score_)
-            np.testing.assert_allclose(
-                ours.coef_ if t > 1 and "Feature" in kind.__name__ else ours.predict(X),
-                theirs.coef_ if t > 1 and "Feature" in kind.__name__ else theirs.predict(X),
-                rtol=1e-6,
-                atol=1e-8,
-            )
+            for kind in (wl.FeatureRidgeCV, wl.KernelRidgeCV):
+                same_choice(made(kind, **options).fit(X, Y, weight), theirs, X)
+
+
+def same_choice(ours, theirs, X):
+    """Hold a fit to RidgeCV's: penalties, scores, left-out predictions and the model."""
+    np.testing.assert_array_equal(ours.alpha_, theirs.alpha_)
+    # Left-out predictions of both are closed forms of systems whose condition is below 1e7.
+    np.testing.assert_allclose(ours.best_score_, theirs.best_score_, rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(ours.cv_results_, theirs.cv_results_, rtol=1e-7, atol=1e-7)
+    np.testing.assert_array_equal(ours.alpha_scores_.max(axis=-1), ours.best_score_)
+    np.testing.assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-6, atol=1e-8)
+    if isinstance(ours, wl.FeatureRidgeCV):
+        np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize("kind", [wl.FeatureRidgeClassifierCV, wl.KernelRidgeClassifierCV])
@@ -76,6 +84,18 @@ def test_it_is_ridge_classifier_cv(scoring, options, kind):
     theirs = RidgeClassifierCV(ALPHAS, scoring=scoring, **options).fit(X, y, weight)
     assert ours.alpha_ == theirs.alpha_
     assert ours.best_score_ == pytest.approx(theirs.best_score_, rel=1e-12)
+
+
+@cache
+def left_out_by_refits(weighted):
+    """What fits of the signs of the two classes without each row predict of it, for each penalty."""
+    X, y, weight = problem(50, 4)
+    codes, found = np.where(y > -0.5, 1.0, -1.0), np.empty((len(ALPHAS), 50))
+    for k, alpha in enumerate(ALPHAS):
+        for train, test in LeaveOneOut().split(X):
+            own = weight[train] if weighted else None
+            found[k, test] = Ridge(alpha).fit(X[train], codes[train], own).predict(X[test])
+    return found
 
 
 @pytest.mark.parametrize("weighted", [True, False])
@@ -95,14 +115,7 @@ def test_two_classes_are_scored_as_their_labels(scoring, score, weighted):
     labels = np.where(y > -0.5, "yes", "no")
     if scoring == "f1":
         labels, score = (labels == "yes").astype(int), lambda y, f, w: f1_score(y, (f > 0).astype(int), sample_weight=w)
-    codes = np.where((labels == "yes") | (labels == "1"), 1.0, -1.0) if labels.dtype.kind == "U" else 2.0 * labels - 1.0
-    wanted = []
-    for alpha in ALPHAS:
-        values = np.empty(50)
-        for train, test in LeaveOneOut().split(X):
-            own = None if weight is None else weight[train]
-            values[test] = Ridge(alpha).fit(X[train], codes[train], own).predict(X[test])
-        wanted.append(score(labels, values, weight))
+    wanted = [score(labels, values, weight) for values in left_out_by_refits(weighted)]
     for kind in (wl.FeatureRidgeClassifierCV, wl.KernelRidgeClassifierCV):
         model = made(kind, scoring=scoring).fit(X, labels, weight)
         np.testing.assert_allclose(model.alpha_scores_, wanted, rtol=1e-12)
