@@ -14,7 +14,7 @@ def test_quick_run_agrees_and_writes_its_results(tmp_path):
     assert run.returncode == 0, run.stdout + run.stderr
     results = json.loads((tmp_path / "results.json").read_text())
     assert (tmp_path / "results.png").stat().st_size > 10_000
-    assert {row["name"].split()[0] for row in results["jobs"]} >= {"RBF", "NTK"}
+    assert {row["name"].split()[0] for row in results["jobs"]} >= {"RBF", "NTK", "words,", "sparse"}
     for row in results["jobs"]:
         assert 0 <= row["difference"] <= row["tolerance"], row["name"]
         assert len(row["median_s"]) >= 2
@@ -82,5 +82,11 @@ def test_what_a_fit_takes_is_measured_and_long_ones_are_stopped(tmp_path):
     assert run.returncode == 0
     (row,) = json.loads(out.read_text())["fits"]
     assert row == {"estimator": "KernelRidgeCV", "rows": 200, "outcome": "stopped", "limit": 0.01}
-    run = subprocess.run([*command, "Nobody"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (run.returncode, run.stderr) == (2, "no estimator's name holds 'Nobody'\n")
+
+
+def test_names_of_no_estimator_are_told(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benches import costs
+
+    assert costs.main(["--only", "Nobody"]) == 2
+    assert capsys.readouterr().err == "no estimator's name holds 'Nobody'\n"
