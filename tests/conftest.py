@@ -4,6 +4,11 @@ import os
 
 # scikit-learn skips its checks of array namespaces without it.
 os.environ["SCIPY_ARRAY_API"] = "1"
+# Processes of pytest-xdist share the cores: OpenBLAS' threads of two processes on two cores wait for each other in loops
+# that cost up to five times what is computed. The core's own threads, and one process alone, keep every core.
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
+    share = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", str(max(1, share)))
 
 import signal
 import subprocess
@@ -52,3 +57,34 @@ def script(tmp_path):
         return done.stdout
 
     return run
+
+
+@pytest.fixture(scope="module")
+def one_worker():
+    """Keep the process that comparisons fork from for the next of them in the file, if its environment is the same.
+
+    To start it anew, with the packages it loads, takes longer than most comparisons of a test; how it starts and ends
+    is what tests/experiments/test_process.py and test_kills.py see.
+    """
+    from widelearn.experiments.comparison.process import Worker
+
+    kept = {}
+
+    def key(worker):
+        return tuple(sorted(item for item in worker.environment.items() if item[0] != "PYTEST_CURRENT_TEST"))
+
+    def enter(worker):
+        worker.server, worker.complaints = kept.pop(key(worker), (None, None))
+        return worker
+
+    def leave(worker, *_):
+        kept[key(worker)] = worker.server, worker.complaints
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Worker, "__enter__", enter)
+        patch.setattr(Worker, "__exit__", leave)
+        yield
+    for server, complaints in kept.values():
+        last = Worker()
+        last.server, last.complaints = server, complaints
+        last.end()

@@ -21,6 +21,7 @@ from widelearn.experiments.errors import InputError
 from widelearn.experiments.tables import table as tables
 from widelearn.experiments.tables.problem import Request, build
 
+pytestmark = pytest.mark.usefixtures("one_worker")
 FAST = "linear,sklearn_ridge"
 
 
