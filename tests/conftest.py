@@ -4,7 +4,7 @@ import os
 
 # scikit-learn skips its checks of array namespaces without it.
 os.environ["SCIPY_ARRAY_API"] = "1"
-# Processes of pytest-xdist share the cores: OpenBLAS' threads of two processes on two cores wait for each other in loops
+# Processes of pytest-xdist share the cores: threads of OpenBLAS in more processes than cores wait for each other in loops
 # that cost up to five times what is computed. The core's own threads, and one process alone, keep every core.
 if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
     share = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
@@ -78,7 +78,10 @@ def one_worker():
         return worker
 
     def leave(worker, *_):
-        kept[key(worker)] = worker.server, worker.complaints
+        if key(worker) in kept:
+            worker.end()
+        else:
+            kept[key(worker)] = worker.server, worker.complaints
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Worker, "__enter__", enter)

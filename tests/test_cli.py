@@ -18,6 +18,7 @@ from command_line import run
 from source import PACKAGE
 from widelearn.experiments.tables import table as tables
 
+pytestmark = pytest.mark.usefixtures("one_worker")
 FAST = ["--models", "linear,sklearn_ridge"]
 
 

@@ -46,10 +46,12 @@ ROUNDING = {"float64": 1e-13, "float32": 2e-5}
 SHAPES = [(1, 1, 1, 1), (23, 5, 7, 2), (193, 8, 97, 1), (500, 33, 130, 3), (3100, 3, 48, 1)]
 
 
-@pytest.mark.parametrize("dtype", ROUNDING)
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("loss", LOSSES)
-def test_core_agrees_with_the_oracle(rng, dtype, shape, loss):
+# Every shape with every loss, and either with both types.
+PAIRS = [(shape, loss, list(ROUNDING)[(i + j) % 2]) for i, shape in enumerate(SHAPES) for j, loss in enumerate(LOSSES)]
+
+
+@pytest.mark.parametrize(("shape", "loss", "dtype"), PAIRS)
+def test_core_agrees_with_the_oracle(rng, shape, loss, dtype):
     X, Y, W0, W, b, a, w = draw(rng, *shape, loss=loss, dtype=dtype)
     V, offset = rng.standard_normal((2, *W.shape)).astype(dtype)[0], rng.standard_normal(Y.shape).astype(dtype)
     a /= np.sqrt(len(a), dtype=dtype)

@@ -55,9 +55,12 @@ def test_values_and_products_are_those_of_the_jacobian(activation, smoothing, dt
         W, b, a = draw(seed, d, m, c, dtype)
         X = np.random.default_rng(100 + seed).standard_normal((120, d)).astype(dtype)
         net = TwoLayer(W, b, a, activation, smoothing=smoothing)
-        for parameters in SUBSETS if activation != "step" else ["a"]:
-            J = jacobian(X, W, b, a, activation, smoothing, parameters).reshape(len(X), -1)
-            K, kernel = J @ J.T, TangentKernel(net, parameters)
+        subsets = SUBSETS if activation != "step" else ["a"]
+        # J Jᵀ is a sum over the parameters.
+        by = {one: jacobian(X, W, b, a, activation, smoothing, one).reshape(len(X), -1) for one in subsets[-1]}
+        by = {one: J @ J.T for one, J in by.items()}
+        for parameters in subsets:
+            K, kernel = sum(by[one] for one in parameters), TangentKernel(net, parameters)
             close(kernel(X), K, rtol)
             close(kernel(X[:9], X), K[:9], rtol)
             close(net.tangent_kernel(X, X[:5], parameters=parameters), K[:, :5], rtol)
