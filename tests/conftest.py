@@ -4,11 +4,6 @@ import os
 
 # scikit-learn skips its checks of array namespaces without it.
 os.environ["SCIPY_ARRAY_API"] = "1"
-# Processes of pytest-xdist share the cores: threads of OpenBLAS in more processes than cores wait for each other in loops
-# that cost up to five times what is computed. The core's own threads, and one process alone, keep every core.
-if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
-    share = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", str(max(1, share)))
 
 import signal
 import subprocess
@@ -16,8 +11,16 @@ import sys
 
 import numpy as np
 import pytest
+import threadpoolctl
 
 import widelearn as wl
+
+# Processes of pytest-xdist share the cores: the OpenBLAS threads of two processes on two cores wait for each other in
+# loops that cost up to five times what is computed. The core's own threads, the processes that tests start, and a run
+# in one process keep every core.
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
+    share = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    threadpoolctl.threadpool_limits(max(1, share), user_api="blas")
 
 # What is started in the background or by nohup ignores these, and so would all processes of the tests.
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
