@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 
 import widelearn as wl
+from widelearn.kernels.base import Kernel, as_kernel
 
 MODULES = [
     importlib.import_module(found.name)
@@ -159,3 +160,12 @@ def test_faults_are_found():
         "Examples missing",
     ]
     assert faults("f", complete) == []
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in wl.__all__ if "one of the names" in (getattr(wl, name).__doc__ or "")]
+)
+def test_all_names_of_kernels_are_told(name):
+    told = " ".join(getattr(wl, name).__doc__.split()).split("one of the names", 1)[1].split(", a function")[0]
+    assert set(re.findall(r'"(\w+)"', told)) == set(Kernel.names)
+    assert all(as_kernel(word) for word in Kernel.names)

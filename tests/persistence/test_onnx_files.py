@@ -18,7 +18,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 
 import widelearn as wl
 from onnx_sessions import answers, check_numbers
@@ -212,6 +212,10 @@ def test_what_is_no_fitted_model_is_refused(model, kind, message):
         (wl.FeatureRidge(wl.TangentFeatures(9, (np.sin, np.cos))), "TangentFeatures.activation is a function"),
         (wl.FeatureRidge(MinMaxScaler()), "MinMaxScaler is no feature map that is known"),
         (wl.GradientFlowRegressor(wl.linearize(lambda X: X[:, 0], lambda X: X), time=1.0, fit_intercept=False), "f0"),
+        (
+            make_pipeline(FunctionTransformer(np.abs), wl.KernelRidge("rbf")),
+            "FunctionTransformer.func is a function of Python.*export the steps after it",
+        ),
         (wl.linearize(lambda X: X[:, 0], lambda X: X), r"calls functions of Python \(f0, the Jacobian\)"),
         (wl.linearize(None, lambda X: X), "calls functions of Python"),
         (wl.TaylorizedRidge(lambda X: X[:, 0]), "TaylorizedRidge calls functions of Python"),

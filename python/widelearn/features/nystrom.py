@@ -36,9 +36,10 @@ class NystromFeatures(FeatureMap):
     Parameters
     ----------
     kernel : Kernel, str, callable or None, default=None
-        An object of :mod:`widelearn.kernels`, one of the names "rbf", "polynomial", "linear", "ntk" and "nngp", a
-        function ``(X, Y) -> (n, m)``, or "precomputed": then fit takes the n x n kernel matrix, and transform the
-        kernel of m rows with those n. None means ``RBF()``. Nested names set its parameters: ``kernel__gamma``.
+        An object of :mod:`widelearn.kernels`, one of the names "rbf", "laplace", "laplacian" (``Laplace(norm=1)``),
+        "polynomial", "linear", "ntk" and "nngp", a function ``(X, Y) -> (n, m)``, or "precomputed": then fit takes the
+        n x n kernel matrix, and transform the kernel of m rows with those n. None means ``RBF()``. Nested names set its
+        parameters: ``kernel__gamma``.
     n_components : int, default=256
         Number of features (columns), p; n if there are fewer rows.
     sampling : {"rpcholesky", "uniform"}, default="rpcholesky"

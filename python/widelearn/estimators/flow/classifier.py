@@ -22,10 +22,11 @@ class GradientFlowClassifier(SignClassifier, BaseGradientFlow):
     Parameters
     ----------
     kernel : Kernel, str, callable, transformer, LinearizedRidge or None, default=None
-        An object of :mod:`widelearn.kernels`, one of the names "rbf", "polynomial", "linear", "ntk" and "nngp", a
-        function ``(X, Y) -> (n, m)``, or "precomputed"; or a feature map, any object with fit and transform, whose
-        inner products are the kernel; or a model of :func:`widelearn.linearize`, whose flow starts at its own outputs.
-        None means ``NTK()``. Nested names set its parameters: ``kernel__depth``.
+        An object of :mod:`widelearn.kernels`, one of the names "rbf", "laplace", "laplacian" (``Laplace(norm=1)``),
+        "polynomial", "linear", "ntk" and "nngp", a function ``(X, Y) -> (n, m)``, or "precomputed"; or a feature map,
+        any object with fit and transform, whose inner products are the kernel; or a model of
+        :func:`widelearn.linearize`, whose flow starts at its own outputs. None means ``NTK()``. Nested names set its
+        parameters: ``kernel__depth``.
     time : float or {"cv", "gcv", "loo"}, default="cv"
         The training time t, infinity allowed; with `learning_rate` the number of steps. "cv" chooses it by leaving out
         each row, in closed form; for steps, and maps that look at rows, each of five folds. "gcv" is generalised

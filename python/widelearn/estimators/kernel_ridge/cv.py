@@ -41,10 +41,10 @@ class KernelRidgeCV(MultiOutputMixin, RegressorMixin, GroupedFit, BaseKernelRidg
     Parameters
     ----------
     kernel : Kernel, str, callable, list of them or None, default=None
-        An object of :mod:`widelearn.kernels`, one of the names "rbf", "polynomial", "linear", "ntk" and "nngp", a
-        function ``(X, Y) -> (n, m)``, or "precomputed"; or a list of kernels to choose from, such as
-        :func:`~widelearn.kernels.weighted_sums` makes. None means ``NTK()``.
-        Nested names set the parameters of a single one: ``kernel__depth``.
+        An object of :mod:`widelearn.kernels`, one of the names "rbf", "laplace", "laplacian" (``Laplace(norm=1)``),
+        "polynomial", "linear", "ntk" and "nngp", a function ``(X, Y) -> (n, m)``, or "precomputed"; or a list of
+        kernels to choose from, such as :func:`~widelearn.kernels.weighted_sums` makes. None means ``NTK()``. Nested
+        names set the parameters of a single one: ``kernel__depth``.
     alphas : array-like of shape (n_alphas,), default=(1e-06, ..., 1000000.0)
         Penalties to choose from, non-negative; by default the powers of ten.
     fit_intercept : bool, default=True
@@ -170,10 +170,10 @@ class KernelRidgeClassifierCV(SignClassifier, BaseKernelRidge):
     Parameters
     ----------
     kernel : Kernel, str, callable, list of them or None, default=None
-        An object of :mod:`widelearn.kernels`, one of the names "rbf", "polynomial", "linear", "ntk" and "nngp", a
-        function ``(X, Y) -> (n, m)``, or "precomputed"; or a list of kernels to choose from, such as
-        :func:`~widelearn.kernels.weighted_sums` makes. None means ``NTK()``.
-        Nested names set the parameters of a single one: ``kernel__depth``.
+        An object of :mod:`widelearn.kernels`, one of the names "rbf", "laplace", "laplacian" (``Laplace(norm=1)``),
+        "polynomial", "linear", "ntk" and "nngp", a function ``(X, Y) -> (n, m)``, or "precomputed"; or a list of
+        kernels to choose from, such as :func:`~widelearn.kernels.weighted_sums` makes. None means ``NTK()``. Nested
+        names set the parameters of a single one: ``kernel__depth``.
     alphas : array-like of shape (n_alphas,), default=(1e-06, ..., 1000000.0)
         Penalties to choose from, non-negative; by default the powers of ten.
     fit_intercept : bool, default=True

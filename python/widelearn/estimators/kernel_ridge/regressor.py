@@ -33,9 +33,9 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, GaussianProcess, BaseKernelR
     Parameters
     ----------
     kernel : Kernel, str, callable or None, default=None
-        An object of :mod:`widelearn.kernels`, one of the names "rbf", "polynomial", "linear", "ntk" and "nngp", a
-        function ``(X, Y) -> (n, m)``, or "precomputed". None means ``NTK()``. Nested names set its parameters:
-        ``kernel__depth``.
+        An object of :mod:`widelearn.kernels`, one of the names "rbf", "laplace", "laplacian" (``Laplace(norm=1)``),
+        "polynomial", "linear", "ntk" and "nngp", a function ``(X, Y) -> (n, m)``, or "precomputed". None means
+        ``NTK()``. Nested names set its parameters: ``kernel__depth``.
     alpha : float or array-like of shape (n_targets,), default=1.0
         Penalty, non-negative, one for all targets or one each. It is scikit-learn's alpha: not divided by n.
     fit_intercept : bool, default=True

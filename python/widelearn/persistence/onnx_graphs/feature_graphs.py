@@ -152,7 +152,10 @@ def scaled(map: StandardScaler, x: Value) -> Value:  # noqa: A002
 def unchanged(map: FunctionTransformer, x: Value) -> Value:  # noqa: A002
     """Return rows themselves, which "passthrough" in a union has become; a function is one of Python."""
     if map.func is not None:
-        raise NotImplementedError(OWN_FUNCTION.format("FunctionTransformer").replace("activation", "func"))
+        raise NotImplementedError(
+            "FunctionTransformer.func is a function of Python, of which ONNX has no operator: apply it to the rows"
+            " before, and export the steps after it."
+        )
     return x
 
 
