@@ -23,9 +23,10 @@ if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
     threadpoolctl.threadpool_limits(max(1, share), user_api="blas")
 
 # What is started in the background or by nohup ignores these, and so would all processes of the tests.
-for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
-    if signal.getsignal(number) == signal.SIG_IGN:
-        signal.signal(number, handler)
+# Windows has no SIGHUP.
+for name, handler in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+    if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_IGN:
+        signal.signal(getattr(signal, name), handler)
 
 
 @pytest.fixture

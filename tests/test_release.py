@@ -71,3 +71,15 @@ def test_licences_name_every_crate_of_the_core_at_its_version():
     assert set(named.items()) <= locked
     assert {"numpy", "pyo3", "rayon", "thiserror", "libc"} <= set(named)
     assert "Redistributions in binary form must reproduce" in text
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda path: path.stem)
+def test_workflows_run_what_is_there_on_runners_that_exist(path):
+    text = path.read_text(encoding="utf-8")
+    named = re.findall(r"(?<![\w/.])((?:tests|\.ci)/[\w/.]+)", text)
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+    # Images that are gone for good: a job on one of them waits until it fails.
+    assert re.findall(r"\b(?:macos-1[0-4]|ubuntu-(?:18|20)\.04|windows-20(?:16|19))\b", text) == []
+    # What was built is installed from its folder alone, whatever an index has of that name.
+    found = [line for line in text.splitlines() if "--find-links dist" in line]
+    assert all("--no-index --no-deps" in line for line in found)
