@@ -1,4 +1,4 @@
-"""README's claims: its example runs, its two lines name what exists, its map is the tree."""
+"""README's claims: its example runs, its two lines name what exists, its map is the tree, and so is CONTRIBUTING's."""
 
 import re
 import subprocess
@@ -61,3 +61,16 @@ def test_map_is_the_tree():
     rooms = {f"python/widelearn/{path.name}" for path in (ROOT / "python" / "widelearn").iterdir() if counts(path)}
     assert folders <= {name.split("/")[0] for name in named}
     assert sorted(rooms - named - {"python/widelearn/py.typed"}) == []
+
+
+def test_contributing_names_every_room_and_no_file_that_is_gone():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    quoted = re.findall(r"`([^`]+)`", text.split("## Where does my code go")[1].split("\n## ")[0])
+    named = {part for one in quoted for part in re.split(r"[/{},]", one)}
+    package, core = ROOT / "python" / "widelearn", ROOT / "rust" / "core" / "src"
+    rooms = {path.parent.name for path in package.glob("**/__init__.py") if path.parent.parent.name != "studies"}
+    rooms |= {path.name for path in core.iterdir() if path.is_dir()}
+    assert len(rooms) > 30
+    assert sorted(rooms - named - {"widelearn"}) == []
+    files = {path.name for folder in ("docs", "python", "rust", "tests") for path in (ROOT / folder).rglob("*.*")}
+    assert sorted(name for name in named if re.fullmatch(r"\w+\.(py|pyi|rs|md)", name) and name not in files) == []
