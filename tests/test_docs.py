@@ -161,6 +161,11 @@ def test_every_study_shown_has_rows_and_all_rows_are_shown():
     assert sorted(shown) == [path.stem for path in ROWS]
 
 
+def test_the_guide_names_every_study():
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    assert [name for name in studies.NAMES if f"`{name}`" not in text] == []
+
+
 def test_a_figure_is_drawn_from_rows(tmp_path):
     target = figures.draw(DOCS / "rows" / "gcv.json", tmp_path)
     assert target.read_bytes().startswith(b"\x89PNG")
