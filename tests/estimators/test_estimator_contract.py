@@ -77,7 +77,7 @@ TRANSFORMERS = [
     wl.NeuralRepresentation(16),
     wl.NeuralRepresentation(9, "quadratic", whiten=False),
 ]
-DENSE_MODELS = ("GradientFlow", "Linearized", "Recursive", "Taylor", "TwoLayer")
+DENSE_MODELS = ("Linearized", "Recursive", "Taylor", "TwoLayer")
 EVERY = ESTIMATORS + TRANSFORMERS
 
 # scikit-learn has more checks than check_estimator runs. All that are found are run here, on what their names speak of,

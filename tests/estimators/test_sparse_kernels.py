@@ -159,6 +159,27 @@ def test_centres_neurons_and_lengths_of_columns(model, tmp_path):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(found)).predict(fresh), found.predict(fresh))
 
 
+@pytest.mark.filterwarnings("ignore:alpha = ")
+@pytest.mark.parametrize("alpha", [1e-8, 1e-4, 1.0])
+@pytest.mark.parametrize("far", [0.0, 100.0])
+def test_the_linear_kernel_of_many_rows_keeps_its_digits(alpha, far):
+    rng = np.random.default_rng(0)
+    X = sparse.random_array((400, 50), density=0.1, format="csr", rng=rng)
+    X.data = (X.data + far) * 10.0 ** rng.uniform(-2, 2, 50)[X.indices]
+    Y, weight = X @ rng.standard_normal((50, 2)) + rng.standard_normal((400, 2)), rng.integers(0, 3, 400).astype(float)
+    size = 1e-10 * np.std(Y)
+    for model in (wl.KernelRidge("linear", alpha), wl.KernelRidgeCV("linear", [alpha, 10 * alpha])):
+        found, dense = (clone(model).fit(rows, Y, weight) for rows in (X, X.toarray()))
+        np.testing.assert_allclose(found.predict(X), dense.predict(X.toarray()), rtol=0, atol=size)
+        assert found.solver_ == dense.solver_ or alpha == 1.0
+        for one, other in zip(*(fit.predict(X[:9], return_std=True) for fit in (found, dense)), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-6, atol=size)
+        if found.solver_ == "columns":
+            np.testing.assert_allclose(
+                found.dual_coef_, dense.dual_coef_, rtol=0, atol=1e-9 * np.abs(dense.dual_coef_).max() + size / alpha
+            )
+
+
 def test_centres_of_more_rows_than_their_factor_has_room_for(monkeypatch):
     rng = np.random.default_rng(1)
     X = sparse.random_array((3000, 5000), density=0.002, format="csr", rng=rng)

@@ -1,7 +1,11 @@
 """Rows that are one row: by content, so that copies are never split and their order does not matter."""
 
-import numpy as np
+from typing import Any
 
+import numpy as np
+from scipy.sparse import issparse
+
+from widelearn.estimators.flow import stored
 from widelearn.estimators.folds import Fold
 from widelearn.runtime import Array
 
@@ -10,8 +14,10 @@ from widelearn.runtime import Array
 SAME, DIGITS = 1e-12, 9
 
 
-def of_rows(X: Array) -> Array:
+def of_rows(X: Any) -> Array:
     """Return the number of every row's content among the distinct ones, in their lexicographic order."""
+    if issparse(X):
+        return stored.contents(X)
     # Minus zero is zero.
     return np.unique(X + X.dtype.type(0), axis=0, return_inverse=True)[1].ravel()
 

@@ -16,7 +16,7 @@ from widelearn.estimators.flow.choice import choose
 from widelearn.estimators.flow.cost import foreseen_flow
 from widelearn.estimators.flow.model import FlowModel
 from widelearn.estimators.flow.outputs import start_of
-from widelearn.estimators.flow.problem import flow_of, is_map
+from widelearn.estimators.flow.problem import FeatureFlow, KernelFlow, flow_of, is_map, takes_sparse
 from widelearn.estimators.flow.rounding import complain
 from widelearn.estimators.flow.schedule import Schedule
 from widelearn.estimators.kernel_ridge.model import is_precomputed
@@ -24,6 +24,7 @@ from widelearn.estimators.lazy import refuse_lazy
 from widelearn.features.state import refitting, snapshot
 from widelearn.kernels import NTK, as_kernel
 from widelearn.kernels.parameters import DefaultObjects, checks_parameters
+from widelearn.kernels.rows import undamaged
 from widelearn.runtime import Array, capped
 
 
@@ -33,7 +34,6 @@ class BaseGradientFlow(DefaultObjects, BaseEstimator):
     _stands_for: ClassVar[dict[str, Any]] = {"kernel": lambda kernel: as_kernel(kernel, NTK())}
     _read: Callable[..., Rows]
     _in_doubles = True
-    _accept_sparse = False
     _foreseen = foreseen_flow
     fit_cost = fit_cost
     kernel: Any
@@ -79,8 +79,19 @@ class BaseGradientFlow(DefaultObjects, BaseEstimator):
     def _values(self, X: ArrayLike) -> Array:
         return vars(self)["_model"].values(rows_of(self, X))
 
+    @property
+    def _accept_sparse(self) -> str | bool:
+        """What validation says to sparse rows: what was fitted has the say, whatever was set afterwards."""
+        known = vars(self).get("_model")
+        if known is None:
+            return "csr" if takes_sparse(self.kernel) else False
+        source = known.source
+        given = source.kernel if isinstance(source, KernelFlow) else source.map.map
+        return "csr" if (isinstance(source, FeatureFlow) and isinstance(given, str)) or takes_sparse(given) else False
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = bool(self._accept_sparse)
         tags.input_tags.pairwise = is_pairwise(self.kernel) if is_map(self.kernel) else is_precomputed(self.kernel)
         return tags
 
@@ -88,7 +99,7 @@ class BaseGradientFlow(DefaultObjects, BaseEstimator):
 def rows_of(fitted: Any, X: Any) -> Array:
     """Return validated rows for a fitted estimator."""
     refuse_lazy(X, type(fitted).__name__)
-    return validate_data(fitted, X, dtype=DTYPES, reset=False)
+    return validate_data(fitted, undamaged(X), dtype=DTYPES, reset=False, accept_sparse=fitted._accept_sparse)
 
 
 def path_of(fitted: Any, X: Any, times: Any) -> Array:

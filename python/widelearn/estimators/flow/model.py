@@ -39,7 +39,7 @@ class FlowModel:
 
     def path(self, X: Array, times: Array) -> Array:
         """Return the values (T, m, t) at rows at many times."""
-        m, t = len(X), self.source.outputs * len(self.spectrum.mean)
+        m, t = X.shape[0], self.source.outputs * len(self.spectrum.mean)
         check_memory(16 * m * t * len(times), f"The values of {m} rows at {len(times)} times", "Ask for fewer at once.")
         learned = self.schedule.learned(self.spectrum.rates, times)
         values = self.source.model(self.spectrum, learned).values(X).reshape(m, len(times), t)

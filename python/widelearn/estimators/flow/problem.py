@@ -7,18 +7,20 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils import get_tags
 
 from widelearn.estimators.choice import Choice
 from widelearn.estimators.feature_ridge.maps import RidgeFeatures, is_pairwise, with_weight
 from widelearn.estimators.feature_ridge.model import FittedRidge, fitted_ridge
 from widelearn.estimators.feature_ridge.systems import Rows
-from widelearn.estimators.flow import contents
+from widelearn.estimators.flow import contents, stored
 from widelearn.estimators.flow.left_out import Complex, feature_errors, row_errors
 from widelearn.estimators.flow.moments import are_unlike
 from widelearn.estimators.flow.rounding import check_digits
 from widelearn.estimators.flow.spectrum import Spectrum, of_matrix, of_moments, of_rows
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, is_precomputed, kernel_of
-from widelearn.kernels import Linear
+from widelearn.kernels import NTK, Linear, as_kernel
 from widelearn.kernels.rows import check_square
 from widelearn.ridge.dual_rows import CENTERED_VALUES, StoredRows
 from widelearn.ridge.symmetric_systems import Solution
@@ -46,14 +48,14 @@ class KernelFlow:
         self.precomputed = is_precomputed(self.kernel)
         if self.precomputed:
             check_square(X)
-        self.n, self.kept = len(X), np.arange(len(X)) if weight is None else np.flatnonzero(weight)
+        self.n, self.kept = X.shape[0], np.arange(X.shape[0]) if weight is None else np.flatnonzero(weight)
         if weight is not None and len(self.kept) < self.n:
             X, Y, weight = X[self.kept], Y[self.kept], weight[self.kept]
             X = X[:, self.kept] if self.precomputed else X
         self.X, self.Y, self.weight = X, Y, weight
         self.K = KernelProblem(self.kernel, X, Y, weight, fit_intercept).matrix()
         check_digits(self.K.diagonal(), X)
-        self.spectrum = self._spectrum(np.arange(len(X)))
+        self.spectrum = self._spectrum(np.arange(X.shape[0]))
 
     def groups(self) -> Array:
         """Return the number of each row's content among the distinct ones."""
@@ -117,7 +119,7 @@ class FeatureFlow:
         self.X, self.Y, self.weight = X, Y, weight = with_weight(X, Y, weight)
         # Whether the map does not change when a row is left out.
         self.fixed = not self.map.looks_at_rows
-        n, p = len(X), self.map.n_features
+        n, p = X.shape[0], self.map.n_features
         self.wide = n <= p or self.map.is_wide(n, X.shape[1])
         self.system: Any = None
         if self.wide:
@@ -214,7 +216,12 @@ def flow_of(kernel: Any, rows: Rows, fit_intercept: bool) -> KernelFlow | Featur
 def by_columns(rows: Rows, fit_intercept: bool) -> bool:
     """Whether inner products of rows lose digits that their columns keep: of lengths or means unlike each other."""
     X, _, weight = with_weight(*rows[:3])
-    share = np.full(len(X), 1.0 / len(X)) if weight is None else weight / weight.sum()
+    n = X.shape[0]
+    share = np.full(n, 1.0 / n) if weight is None else weight / weight.sum()
+    if issparse(X):
+        # Fewer rows than columns would be made dense.
+        squares, about = stored.lengths(X, share, fit_intercept)
+        return n > X.shape[1] and (float(squares.sum()) > FAR * float(about.sum()) or are_unlike(about))
     exponent = int(np.frexp(np.abs(X).max(initial=0.0))[1])
     units = np.ldexp(X.astype(np.float64, copy=False), -exponent)
     squares = share @ units**2
@@ -226,6 +233,20 @@ def squares_of(rows: StoredRows) -> Array:
     """Return the squared lengths (p,) of stored features about their origin."""
     blocks = row_blocks(len(rows.Z), max(CENTERED_VALUES // rows.Z.shape[1], 1))
     return np.asarray(sum(np.square(rows.Z[block] - rows.center, dtype=np.float64).sum(axis=0) for block in blocks))
+
+
+def takes_sparse(kernel: Any) -> bool:
+    """Whether flows on what a parameter names, or on what was fitted of it, take sparse rows."""
+    if is_map(kernel):
+        return not hasattr(kernel, "__sklearn_tags__") or bool(get_tags(kernel).input_tags.sparse)
+    if hasattr(kernel, "tangent_kernel"):
+        # A linearised model is a function of yours.
+        return False
+    try:
+        return not is_precomputed(kernel) and as_kernel(kernel, NTK()).takes_sparse
+    except (TypeError, ValueError):
+        # What is no kernel is refused by the fit.
+        return False
 
 
 def is_map(kernel: Any) -> bool:

@@ -96,6 +96,9 @@ class GradientFlowRegressor(MultiOutputMixin, RegressorMixin, BaseGradientFlow):
     far from zero or columns in unlike units the linear kernel flows by its columns, each rounded by itself, as every
     map with stored features does: their differences keep the digits that inner products lose.
 
+    Sparse rows stay sparse with every map and kernel that takes them (`takes_sparse`), and the flow is that of dense
+    ones; of fewer of them than columns the linear kernel never flows by its columns.
+
     A linearised model with fit_intercept=False is the training of its parameters: f0(x) + J(x) (θ_t - θ_0). Several
     outputs of J share their parameters, and flow together down the mean over rows of all their squares.
 

@@ -7,7 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy.linalg import LinAlgWarning
+from scipy.sparse import issparse
 
+from widelearn.estimators.flow import stored
 from widelearn.ridge.certificate import LOST, fit_error
 from widelearn.ridge.dual_path import DualPath
 from widelearn.ridge.normal_equations import EPS
@@ -120,17 +122,19 @@ def complain(problem: Any, time: float, learned: Array, *, chosen: bool) -> None
     )
 
 
-def alike(X: Array) -> bool:
+def alike(X: Any) -> bool:
     """Whether all rows are one."""
+    if issparse(X):
+        return stored.alike(X)
     return bool((X[:1] == X).all())
 
 
-def check_digits(diagonal: Array, values: Array) -> None:
+def check_digits(diagonal: Array, X: Any) -> None:
     """Refuse inner products of rows or features so small that float64 has lost their digits."""
     largest = float(np.abs(diagonal).max(initial=0.0))
     if largest >= TINY:
         return
-    size = float(np.abs(values).max(initial=0.0))
+    size = float(np.abs(stored.values_of(X)).max(initial=0.0))
     if largest > 0.0 or 0.0 < size < TINY**0.5:
         raise ValueError(
             f"Kernel values of rows of numbers about {size:.3g} are at most {largest:.3g}, and float64 keeps all digits"

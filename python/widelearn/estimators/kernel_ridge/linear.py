@@ -9,6 +9,7 @@ from widelearn.estimators.choice import Choice
 from widelearn.estimators.feature_ridge.model import fitted_ridge
 from widelearn.estimators.feature_ridge.systems import RowProblem, Rows
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem
+from widelearn.features.stored_mean import dense
 from widelearn.kernels import Linear
 from widelearn.ridge.certificate import TRUSTED, blur, roundoff
 from widelearn.ridge.leave_one_out import Errors
@@ -22,9 +23,13 @@ SINGLE_BLUR, BLOCK_ROWS = 1e-7, 4096
 
 def by_columns(problem: KernelProblem, alphas: Array) -> bool:
     """Whether rounding of a linear kernel's matrix would show beside the smallest penalty."""
-    # Sums over the columns of sparse rows about their mean would make those dense.
-    if type(problem.kernel) is not Linear or issparse(problem.X):
+    if type(problem.kernel) is not Linear:
         return False
+    if issparse(problem.X):
+        # Singular vectors of fewer rows than columns would make them dense, and their matrix is that of full rank.
+        n = problem.X.shape[0] if problem.weight is None else int(np.count_nonzero(problem.weight))
+        if n <= problem.X.shape[1] + problem.fit_intercept or not alphas.min() > 0.0:
+            return False
     single = problem.X.dtype == np.float32
     moved = blur(problem.diagonal(), problem.weight, roundoff(problem.X.dtype))
     return moved > (SINGLE_BLUR if single else TRUSTED) * float(alphas.min())
@@ -67,17 +72,17 @@ class LinearProblem:
     def _dual(self, found: Solution, alpha: Array) -> Array:
         """Return a = W (y - f) / alpha; where that is all rounding, the a whose sums of rows are f."""
         dual, free = np.zeros(self.Y.shape), alpha == 0.0
-        kept = np.arange(len(self.X)) if self.weight is None else np.flatnonzero(self.weight)
+        kept = np.arange(len(self.Y)) if self.weight is None else np.flatnonzero(self.weight)
         if len(kept) <= self.X.shape[1] + self.fit_intercept:
             # As many columns as rows leave nothing of the targets.
             spectrum = RowSpectrum(self.X, self.Y, self.weight, fit_intercept=self.fit_intercept)
             dual[kept] = spectrum.dual(alpha)
             return dual
         center = np.zeros(self.X.shape[1]) if found.center is None else found.center
-        weight = np.ones(len(self.X)) if self.weight is None else self.weight
+        weight = np.ones(len(self.Y)) if self.weight is None else self.weight
         for part in row_blocks(len(kept), BLOCK_ROWS):
             rows = kept[part]
-            dual[rows] = self.Y[rows] - found.offset - (self.X[rows] - center) @ found.coef
+            dual[rows] = self.Y[rows] - found.offset - (dense(self.X[rows]) - center) @ found.coef
         dual *= weight[:, None] / np.where(alpha > 0.0, alpha, 1.0)
         if free.any():
             root, about = np.sqrt(weight[kept])[:, None], self.X[kept].astype(np.float64) - center

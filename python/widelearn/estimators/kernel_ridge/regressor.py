@@ -130,7 +130,7 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, GaussianProcess, BaseKernelR
 
     Sparse rows stay sparse, with all kernels whose `takes_sparse` is true and every solver: no more is held than the
     matrix, what the solver takes, and a few copies of what rows store; the centres of "nystrom" are sparse, too.
-    The fit is that of dense rows, to rounding; a linear kernel's matrix is then never replaced by columns. Kernels of
+    The fit is that of dense rows, to rounding; fewer of them than columns are never solved by columns. Kernels of
     functions, such as :class:`~widelearn.kernels.Empirical`, and :class:`~widelearn.kernels.CyclicAverage` refuse
     sparse rows with TypeError: pass ``X.toarray()``, or take another kernel.
 
