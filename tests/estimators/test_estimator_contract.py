@@ -233,6 +233,8 @@ def test_tags(estimator):
     precomputed = "precomputed" in (
         getattr(part, "kernel", "") for part in (estimator, getattr(estimator, "features", ""))
     )
+    # A linearised model is a function of the user's.
+    precomputed |= hasattr(getattr(estimator, "kernel", None), "tangent_kernel")
     dense_only = precomputed or type(estimator).__name__.startswith(DENSE_MODELS)
     assert tags.input_tags.sparse != dense_only
     assert not tags.array_api_support
