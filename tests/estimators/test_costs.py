@@ -15,6 +15,9 @@ from widelearn.estimators.flow import choice as flow_choice
 from widelearn.estimators.flow import cost as flow_cost
 from widelearn.estimators.kernel_ridge import cost as kernel_cost
 from widelearn.estimators.kernel_ridge import durations
+from widelearn.estimators.recursive import cost as recursive_cost
+from widelearn.estimators.taylor import cost as taylor_cost
+from widelearn.estimators.two_layer import cost as two_layer_cost
 from widelearn.kernels import NTK, RBF
 from widelearn.ridge import operators
 
@@ -159,6 +162,12 @@ MODELS = [
     wl.FeatureRidgeClassifierCV(cv=3),
     wl.GradientFlowRegressor(),
     wl.GradientFlowClassifier(wl.RandomFeatures(50)),
+    wl.TaylorRegressor(width=16, random_state=np.random.RandomState(0)),
+    wl.TaylorClassifier(width=16, solver="adam", max_iter=3),
+    wl.TwoLayerRegressor(max_iter=3, random_state=np.random.RandomState(0)),
+    wl.TwoLayerClassifier(algorithm="one_step", width=16),
+    wl.RecursiveFeatureMachine(),
+    wl.RecursiveFeatureMachineClassifier(),
 ]
 NAMES = [type(model).__name__ for model in MODELS]
 
@@ -182,6 +191,51 @@ def test_every_family_foretells_and_changes_nothing(model, table):
         np.testing.assert_array_equal(source.get_state()[1], before)
 
 
+def ticking(call):
+    """Return 1 for the time of whatever is called."""
+    return 1.0
+
+
+def test_steps_are_counted(rng, monkeypatch):
+    """Where every call takes a second, a training takes as many seconds as calls, and rows beside those timed."""
+    X = rng.standard_normal((1000, 4))
+    y, classes = X[:, 0], (X[:, 0] > 0).astype(int)
+    monkeypatch.setattr(taylor_cost, "least_seconds", ticking)
+    given = {"linear_alpha": 0.01, "weight_variance": 1.0, "max_iter": 10, "random_state": 0}
+    found = wl.TaylorRegressor(**given).fit_cost(X, y)
+    assert found.seconds == pytest.approx((30 + 11) * 1000 / 512)
+    assert (found.solver, found.at_most) == ("lbfgs", True)
+    found = wl.TaylorRegressor(solver="adam", batch_size=100, **given).fit_cost(X, y)
+    assert (found.solver, found.seconds, found.at_most) == ("adam", pytest.approx(10 * 10), False)
+    assert wl.TaylorRegressor(**given | {"linear_alpha": "auto"}).fit_cost(X, y).seconds > 1000.0
+
+    def halves(call):
+        return 1.0 if "partial" in type(call).__name__ else 3.0
+
+    monkeypatch.setattr(two_layer_cost, "least_seconds", halves)
+    # A step of 1 s along a gradient of 2 s for each 1,000 rows, or 100.
+    found = wl.TwoLayerRegressor(max_iter=7, tol=None).fit_cost(X, y)
+    assert (found.solver, found.seconds, found.at_most) == ("gd", pytest.approx(7 * 3), False)
+    found = wl.TwoLayerRegressor(max_iter=7, batch_size=100).fit_cost(X, y)
+    assert (found.seconds, found.at_most) == (pytest.approx(7 * 30), True)
+    frozen = wl.TwoLayerClassifier(algorithm="frozen", max_iter=7).fit_cost(X, classes)
+    assert (frozen.solver, frozen.at_most, frozen.matrix_bytes) == ("frozen", True, 8 * 1000 * 256)
+
+
+def test_machines_of_many_rows_are_counted(rng, monkeypatch):
+    X = rng.standard_normal((30_000, 3))
+    for name, value in (("entry_seconds", 0.0), ("product_seconds", UNIT)):
+        monkeypatch.setattr(recursive_cost, name, lambda *_, value=value: value)
+    whole = wl.RecursiveFeatureMachine(n_iter=0).fit_cost(X[:20_000], X[:20_000, 0])
+    trials = whole.seconds - 20_000**3 / 3 * UNIT
+    assert 0.0 < trials < 0.2 * whole.seconds
+    assert (whole.at_most, whole.matrix_bytes) == (True, 8 * 20_000**2)
+    leaves = wl.RecursiveFeatureMachine(n_iter=0).fit_cost(X, X[:, 0])
+    assert leaves.seconds < whole.seconds
+    more = wl.RecursiveFeatureMachine(n_iter=2).fit_cost(X[:20_000], X[:20_000, 0])
+    assert more.seconds - whole.seconds > 2 * 10_000**3 / 3 * UNIT
+
+
 def refusal(method, X, y):
     """Return what a method says to bad rows."""
     try:
@@ -200,8 +254,9 @@ def test_bad_rows_and_parameters_are_refused_as_by_fit(model, table):
         wanted = refusal(clone(model).fit, rows, targets)
         assert wanted
         assert refusal(clone(model).fit_cost, rows, targets) == wanted
-    with pytest.raises(ValueError, match="fit_intercept"):
-        clone(model).set_params(fit_intercept="perhaps").fit_cost(X, y)
+    name = "fit_intercept" if hasattr(model, "fit_intercept") else "max_iter"
+    with pytest.raises(ValueError, match=name):
+        clone(model).set_params(**{name: "perhaps"}).fit_cost(X, y)
     with pytest.raises(TypeError, match="fit_cost"):
         model.fit_cost(X)
 

@@ -61,8 +61,8 @@ def fit_cost(self: Any, X: ArrayLike, y: ArrayLike) -> FitCost:
 
     Notes
     -----
-    The measurement takes some tenths of a second. It is no bound, and other measurements give other numbers: docs and
-    tests tell how well times were foretold. Fits of less than a second are foretold worse.
+    The measurement takes some tenths of a second. It is no bound, and other measurements give other numbers: a factor
+    of 3 is what to expect. Fits of less than a second are foretold worse.
 
     Examples
     --------

@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from widelearn.estimators.choice import SCORE
+from widelearn.estimators.costs import fit_cost
 from widelearn.estimators.feature_ridge.fit import DTYPES
 from widelearn.estimators.feature_ridge.maps import with_weight
 from widelearn.estimators.feature_ridge.systems import Rows
@@ -19,6 +20,7 @@ from widelearn.estimators.held_out import HeldOutValues
 from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, is_precomputed
 from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.posterior import Posterior, RowPosterior
+from widelearn.estimators.recursive.cost import foreseen_recursion
 from widelearn.estimators.recursive.leaves import Leaves
 from widelearn.estimators.recursive.metric import applied, gradients
 from widelearn.estimators.recursive.recursion import Recursion
@@ -89,6 +91,8 @@ class BaseRecursive(DefaultObjects, BaseEstimator):
     M_: Array
     _in_doubles = True
     _accept_sparse = False
+    _foreseen = foreseen_recursion
+    fit_cost = fit_cost
 
     @checks_parameters()
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:

@@ -1,7 +1,7 @@
 """Classification by Taylor terms of wide two-layer nets beyond the linear one."""
 
 from functools import partial
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -158,6 +158,8 @@ class TaylorClassifier(SignClassifier, BaseTaylor):
     >>> bool(model.score(X[200:], y[200:]) > 0.95)
     True
     """
+
+    _read: ClassVar[Any] = staticmethod(lambda draft, X, y: read_labels(draft, None, X, y, None, None, more=False))
 
     @checks_parameters(nested=False)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:

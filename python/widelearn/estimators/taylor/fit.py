@@ -11,7 +11,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
+from widelearn.estimators.costs import fit_cost
 from widelearn.estimators.lazy import refuse_lazy
+from widelearn.estimators.taylor.cost import foreseen_training
 from widelearn.estimators.taylor.inputs import TargetUnits
 from widelearn.estimators.taylor.model import TaylorModel
 from widelearn.estimators.taylor.settings import MAX_ORDER, is_stochastic
@@ -53,6 +55,9 @@ class BaseTaylor(DefaultObjects, BaseEstimator):
     verbose: bool | int = False
 
     _model: TaylorModel = field(init=False)
+    _read: ClassVar[Any]
+    _foreseen = foreseen_training
+    fit_cost = fit_cost
     # Where a descent over batches stands.
     _training: Training = field(init=False)
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

@@ -1,7 +1,7 @@
 """Regression by Taylor terms of wide two-layer nets beyond the linear one."""
 
 from functools import partial
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from numpy.typing import ArrayLike
 from sklearn.base import MultiOutputMixin, RegressorMixin
@@ -217,6 +217,7 @@ class TaylorRegressor(MultiOutputMixin, RegressorMixin, BaseTaylor):
     """
 
     score = RSquared.score
+    _read: ClassVar[Any] = staticmethod(lambda draft, X, y: read_numbers(draft, None, X, y, None, more=False))
 
     @checks_parameters(nested=False)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:

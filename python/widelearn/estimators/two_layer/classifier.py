@@ -1,6 +1,7 @@
 """Two-layer networks that learn their features, for classes."""
 
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -202,22 +203,19 @@ class TwoLayerClassifier(SignClassifier, BaseTwoLayer):
         The mean loss becomes Σ_i w_i ℓ_i / Σ_i w_i for a `sample_weight` w (n,): whole weights are repeated rows, where
         no rows are drawn (batches, `early_stopping`) or counted (class_weight="balanced").
         """
+        return fit_to_table(self, X, y, partial(self._weigh, sample_weight=sample_weight))
 
-        def weigh(x: Array, y: Array) -> tuple[Array, Array, Array | None, ClassTargets]:
-            targets = ClassTargets.of(y, self.loss)
-            x, y, weight = weighed(x, y, sample_weight)
-            own = targets.labels.weights(y, self.class_weight, None)
-            if own is not None:
-                if not own.max() > 0:
-                    raise ValueError(
-                        "class_weight is 0 for the classes of all rows. Give some class a positive weight."
-                    )
-                x, y, weight = weighed(x, y, own / own.max() * (1.0 if weight is None else weight))
-            if not targets.labels.multilabel:
-                refuse_one_class(np.unique(y), "y, at rows that have a weight,")
-            return x, y, weight, targets
-
-        return fit_to_table(self, X, y, weigh)
+    def _weigh(self, x: Array, y: Array, sample_weight: Any) -> tuple[Array, Array, Array | None, ClassTargets]:
+        targets = ClassTargets.of(y, self.loss)
+        x, y, weight = weighed(x, y, sample_weight)
+        own = targets.labels.weights(y, self.class_weight, None)
+        if own is not None:
+            if not own.max() > 0:
+                raise ValueError("class_weight is 0 for the classes of all rows. Give some class a positive weight.")
+            x, y, weight = weighed(x, y, own / own.max() * (1.0 if weight is None else weight))
+        if not targets.labels.multilabel:
+            refuse_one_class(np.unique(y), "y, at rows that have a weight,")
+        return x, y, weight, targets
 
     @checks_parameters(nested=False)
     def fit_stream(self, stream: Any, classes: ArrayLike | None = None) -> Self:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
+from functools import partial
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any, ClassVar, Self, TypeVar
@@ -12,9 +13,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
+from widelearn.estimators.costs import FitCost, fit_cost
 from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.scaling import Scaling, columns
 from widelearn.estimators.two_layer.checkpoint import Checkpoint
+from widelearn.estimators.two_layer.cost import counted
 from widelearn.estimators.two_layer.model import Targets, TwoLayerModel
 from widelearn.estimators.two_layer.network import Batch
 from widelearn.estimators.two_layer.rows import Rows, leave_out, scaled, sizes_of, stream_rows, table_batches
@@ -138,6 +141,11 @@ class BaseTwoLayer(DefaultObjects, BaseEstimator):
             raise ValueError(f"Unknown preset {name!r}. The presets are: {', '.join(PRESETS)}.")
         return cls(**PRESET | PRESETS[name] | overrides)
 
+    def _foreseen(self, X: Any, y: Any) -> FitCost:
+        return foreseen_training(self, X, y)
+
+    fit_cost = fit_cost
+
     @capped
     def _values(self, X: Any) -> Array:
         """Return the outputs of the net (n, c) at raw rows."""
@@ -151,12 +159,19 @@ Estimator = TypeVar("Estimator", bound=BaseTwoLayer)
 def fit_to_table(
     estimator: Estimator, X: Any, y: Any, weigh: Callable[[Array, Array], tuple[Array, Array, Array | None, Targets]]
 ) -> Estimator:
-    """Fit an estimator to a table, and keep what was found.
+    """Fit an estimator to a table, and keep what was found; `weigh` is :func:`training_of`'s."""
+    draft = draft_of(estimator)
+    return run_and_keep(estimator, draft, training_of(draft, X, y, weigh))
+
+
+def training_of(
+    draft: BaseTwoLayer, X: Any, y: Any, weigh: Callable[[Array, Array], tuple[Array, Array, Array | None, Targets]]
+) -> Training:
+    """Return the training of a draft on a table, at its start.
 
     `weigh` takes checked rows and targets and returns those that have a weight, the weights, and an object of the
     targets.
     """
-    draft = draft_of(estimator)
     x, y, weight, targets = weigh(*check_rows(draft, X, y, reset=True))
     given = Batch(x, targets.encode(y, x.dtype), weight)
     seed = drawn_seed(draft)
@@ -170,8 +185,14 @@ def fit_to_table(
     first = scaled(kept, scaling, draft.batch_size if draft.algorithm == "gd" else None)
     validation = None if left_out is None else left_out._replace(X=scaling.apply(left_out.X))
     rows = Rows(scaling, first, table_batches(first, draft.batch_size, seed), validation, sizes=sizes_of(first))
-    training = Training(draft, targets, rows, seed, file)
-    return run_and_keep(estimator, draft, training)
+    return Training(draft, targets, rows, seed, file)
+
+
+def foreseen_training(draft: Any, X: Any, y: Any) -> FitCost:
+    """Return what a fit to a table takes."""
+    source = draft.random_state
+    draft.random_state, draft.checkpoint = 0 if isinstance(source, np.random.RandomState) else source, None
+    return counted(training_of(draft, X, y, partial(draft._weigh, sample_weight=None)))
 
 
 def fit_to_stream(

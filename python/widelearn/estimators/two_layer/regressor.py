@@ -1,5 +1,6 @@
 """Two-layer networks that learn their features."""
 
+from functools import partial
 from typing import Any, Self
 
 from numpy.typing import ArrayLike
@@ -176,12 +177,11 @@ class TwoLayerRegressor(MultiOutputMixin, RegressorMixin, BaseTwoLayer):
         The mean loss becomes Σ_i w_i ℓ_i / Σ_i w_i for a `sample_weight` w (n,): whole weights are repeated rows, where
         no rows are drawn (batches, `early_stopping`).
         """
+        return fit_to_table(self, X, y, partial(self._weigh, sample_weight=sample_weight))
 
-        def weigh(x: Array, y: Array) -> tuple[Array, Array, Array | None, NumberTargets]:
-            x, y, weight = weighed(x, y, sample_weight)
-            return x, y, weight, NumberTargets.of(y, self.scaling, weight)
-
-        return fit_to_table(self, X, y, weigh)
+    def _weigh(self, x: Array, y: Array, sample_weight: Any) -> tuple[Array, Array, Array | None, NumberTargets]:
+        x, y, weight = weighed(x, y, sample_weight)
+        return x, y, weight, NumberTargets.of(y, self.scaling, weight)
 
     @checks_parameters(nested=False)
     def fit_stream(self, stream: Any) -> Self:
