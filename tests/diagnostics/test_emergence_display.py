@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from sklearn.exceptions import NotFittedError
 
 import widelearn as wl
 from widelearn.datasets import parity
@@ -49,3 +50,9 @@ def test_what_is_refused():
         EmergenceDisplay(FOUND).plot(3)
     with pytest.raises(TypeError, match="W0_"):
         EmergenceDisplay.from_estimator(wl.KernelRidge(), np.eye(3), np.ones(3), np.eye(3))
+
+
+@pytest.mark.parametrize("kind", [wl.TwoLayerClassifier, wl.TwoLayerRegressor])
+def test_an_unfitted_net_is_refused_as_such(kind):
+    with pytest.raises(NotFittedError, match=kind.__name__):
+        EmergenceDisplay.from_estimator(kind(), np.eye(3), [0.0, 1.0, 0.0], np.eye(3)[:1])

@@ -131,3 +131,14 @@ def test_what_has_no_spectrum_is_refused():
         SpectrumDisplay([1.0], n=10**400)
     with pytest.raises(ValueError, match=r"SpectrumDisplay\.from_spectrum\(\) got a number beyond"):
         SpectrumDisplay.from_spectrum([1.0], 10, 10**400)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_the_fit_is_drawn_whatever_was_set_since(intercept, rng):
+    X = rng.standard_normal((30, 3))
+    model = wl.KernelRidge("rbf", 0.5, fit_intercept=intercept).fit(X, X[:, 0])
+    before = SpectrumDisplay.from_estimator(model)
+    after = SpectrumDisplay.from_estimator(model.set_params(alpha=9.0, fit_intercept=not intercept))
+    np.testing.assert_array_equal(after.eigenvalues, before.eigenvalues)
+    assert after.ridge.tolist() == before.ridge.tolist() == [0.5]
+    assert len(after.eigenvalues) == 30 - intercept

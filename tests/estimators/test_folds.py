@@ -1,5 +1,6 @@
 """Folds in every form that scikit-learn takes, made once a fit; and the warning of a penalty at the edge."""
 
+import re
 import warnings
 
 import numpy as np
@@ -199,8 +200,13 @@ def edges(model, *given):
 @pytest.mark.parametrize("family", [wl.FeatureRidgeCV, wl.KernelRidgeCV])
 def test_a_choice_at_the_edge_says_so_once(family, cv):
     (low,) = edges(made(family, cv, (10.0, 1e3, 1e5)), X, Y)
-    assert "alpha = 10, the smallest of 3 alphas, was chosen: its left-out error is" in low
-    assert low.endswith("below that of alpha = 1000, and may fall further. Give smaller alphas.")
+    what = "left-out error is" if cv is None else "score is"
+    assert f"alpha = 10, the smallest of 3 alphas, was chosen: its {what}" in low
+    end = "below that of alpha = 1000, and may fall" if cv is None else "of alpha = 1000, and may rise"
+    assert low.endswith(f"{end} further. Give smaller alphas.")
+    if cv is not None:
+        best, other = re.search(r"score is (\S+), above the (\S+) of", low).groups()
+        assert float(best) > float(other)
     noise = np.random.default_rng(3).standard_normal((48, 26))
     (high,) = edges(made(family, cv, (1e-9, 1e1)), noise[:, 1:] if family is wl.FeatureRidgeCV else X, noise[:, 0])
     assert "the largest of 2 alphas" in high

@@ -96,3 +96,10 @@ def test_what_is_refused():
     found = forecast(KernelRidge("rbf"), X, y, n=[200])
     with pytest.raises(TypeError, match="ax must be"):
         ForecastDisplay(found).plot("x")
+
+
+@pytest.mark.parametrize("wrong", [100, 1.0, 0.0, -0.5, True, None, "0.25", np.nan])
+def test_what_is_held_out_is_a_share(wrong):
+    X = np.random.default_rng(0).standard_normal((300, 2))
+    with pytest.raises(ValueError, match="test_size must be a share of the rows"):
+        ForecastDisplay.from_estimator(KernelRidge("rbf"), X, X[:, 0], n=[200], test_size=wrong)

@@ -5,6 +5,7 @@ import pytest
 from scipy.optimize import nnls
 
 from widelearn.forecast import samples
+from widelearn.forecast.bands import above
 from widelearn.forecast.curves import KernelCurve
 from widelearn.forecast.feature_counts import feature_error
 from widelearn.forecast.samples import GRID, Sample, blocks, with_intercept
@@ -136,3 +137,11 @@ def test_the_fit_with_a_floor_is_nonnegative_least_squares():
         assert exponents[row] == best
         np.testing.assert_allclose(f[row], expected, atol=1e-12)
         assert left[row] == pytest.approx(residual**2)
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.13, "13.0%"), (0.12004, "12.004%"), (0.12 + 1e-9, "12.0000001%"), (0.5, "50.0%")]
+)
+def test_what_is_above_a_bound_is_shown_above_it(share, text):
+    assert above(share, 0.12) == text
+    assert float(above(np.nextafter(0.12, 1.0), 0.12)[:-1]) >= 12.0

@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.base import clone, is_classifier
 from sklearn.kernel_approximation import RBFSampler
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import KFold
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
@@ -266,3 +267,13 @@ def test_numbers_that_no_file_says_are_refused_by_name(said, tmp_path):
     with pytest.raises(ValueError, match=said):
         wl.save(wl.KernelRidge(alpha=alpha), tmp_path / "m.wl")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_scorer_is_refused_with_its_name_for_a_remedy(tmp_path, rng):
+    X = rng.standard_normal((40, 3))
+    for scoring in (get_scorer("r2"), lambda model, X, y: 0.0):
+        model = wl.KernelRidgeCV("rbf", scoring=scoring).fit(X, X[:, 0])
+        with pytest.raises(ValueError, match=r"scoring is a scorer, .* Give its name, such as set_params"):
+            wl.save(model, tmp_path / "model.wl")
+        wl.save(model.set_params(scoring="r2"), tmp_path / "model.wl")
+        np.testing.assert_array_equal(wl.load(tmp_path / "model.wl").predict(X), model.predict(X))

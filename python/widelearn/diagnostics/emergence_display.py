@@ -95,7 +95,7 @@ class EmergenceDisplay:
 
         Raises
         ------
-        TypeError, ValueError
+        NotFittedError, TypeError, ValueError
             As :func:`emergence`, and if `ax` or `level` are none.
 
         Notes

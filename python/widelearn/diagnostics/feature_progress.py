@@ -118,6 +118,8 @@ def emergence(
     ------
     ValueError
         If shapes do not fit, directions are zero, or the algorithm has no iterations of the first layer.
+    NotFittedError
+        If the net is not fitted.
     TypeError
         If the model is not a fitted two-layer estimator.
 

@@ -8,7 +8,8 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import validate_data
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from widelearn.diagnostics.net_paths import codes_of, rows_of, targets_of, weights_of
 from widelearn.nets import TwoLayer, loss
@@ -25,6 +26,8 @@ EQUAL = 1e-12
 def check_two_layer(model: Any) -> None:
     """Refuse what is no fitted two-layer estimator."""
     missing = [name for name in FITTED if not hasattr(model, name)]
+    if missing and isinstance(model, BaseEstimator) and hasattr(model, "algorithm"):
+        check_is_fitted(model)
     if missing:
         raise TypeError(
             f"{type(model).__name__} has no {missing[0]}: give a fitted TwoLayerRegressor or TwoLayerClassifier."

@@ -129,8 +129,8 @@ class SpectrumDisplay:
 
         Notes
         -----
-        The penalty and `fit_intercept` are read as they are: set none between the fit and this. It takes 4 n³ / 3 flops
-        for the eigenvalues beside n² kernel values, 24 n² bytes.
+        The penalty and the intercept are those of the fit, whatever was set since. It takes 4 n³ / 3 flops for the
+        eigenvalues beside n² kernel values, 24 n² bytes.
 
         Examples
         --------
@@ -148,13 +148,13 @@ class SpectrumDisplay:
         if weight.shape != (len(K),) or not (np.isfinite(weight) & (weight >= 0)).all() or not weight.any():
             raise ValueError(f"sample_weight must be {len(K)} finite weights of at least 0, not all 0.")
         kept = weight > 0
-        K = weighted_gram(K[np.ix_(kept, kept)], weight[kept], fit_intercept=estimator.fit_intercept)
+        intercept, ridges = known_of(estimator)
+        K = weighted_gram(K[np.ix_(kept, kept)], weight[kept], fit_intercept=intercept)
         n = len(K)
         values = linalg.eigvalsh(K)[::-1]
         values = np.where(values > n * EPS * np.abs(values).max(initial=0.0), values, 0.0)
         # On the complement of √w there is one eigenvalue less, and that is a zero.
-        values = values[:-1] if estimator.fit_intercept else values
-        ridges = np.unique(estimator.alpha_ if hasattr(estimator, "alpha_") else estimator.alpha).astype(np.float64)
+        values = values[:-1] if intercept else values
         with np.errstate(divide="ignore"):
             kappas = [1.0 / float((1.0 / (values + ridge)).sum()) if len(values) else 0.0 for ridge in ridges]
         return cls(values / n, n=n, ridge=ridges, effective_ridge=kappas).plot(ax)
@@ -220,6 +220,16 @@ class SpectrumDisplay:
         self.ax_ = plots.spectrum(self, plots.axes_of(ax, 6.4, 4.4))
         self.figure_ = self.ax_.figure
         return self
+
+
+def known_of(estimator: Any) -> tuple[bool, Array]:
+    """Return whether a machine was fitted with an intercept, and its penalties, as the fit has kept them."""
+    kept = getattr(vars(estimator)["_model"], "posterior", None)
+    if kept is None or kept.fit_intercept is None:
+        # Files of earlier versions do not say.
+        alpha = estimator.alpha_ if hasattr(estimator, "alpha_") else estimator.alpha
+        return bool(estimator.fit_intercept), np.unique(alpha).astype(np.float64)
+    return kept.fit_intercept, np.unique(np.ldexp(kept.penalties, kept.units.weight)).astype(np.float64)
 
 
 def kernel_of(estimator: Any) -> Array:

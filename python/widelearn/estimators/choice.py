@@ -65,7 +65,7 @@ def best_by_score(
     """Return the choice of the largest scores (a,), or (a, t) target by target; `errors`, if any, judge the edges."""
     penalties, table = units.penalties(alphas), scores.reshape(len(alphas), -1)
     at = table.argmax(axis=0)
-    edge = "" if errors is None else edge_of(alphas, errors.reshape(table.shape), at)
+    edge = "" if errors is None else edge_of(alphas, errors.reshape(table.shape), at, table)
     if scores.ndim == 2:
         best = table[at, np.arange(n_targets)]
         merit = float(best.mean())
@@ -81,8 +81,11 @@ def unbounded(scores: Array, exponents: Any) -> Array:
         return np.ldexp(scores, exponents)
 
 
-def edge_of(alphas: Array, errors: Array, at: Array) -> str:
-    """Say which columns of errors (a, c) chose the smallest or largest penalty; nothing where errors are flat there."""
+def edge_of(alphas: Array, errors: Array, at: Array, scores: Array | None = None) -> str:
+    """Say which columns of errors (a, c) chose the smallest or largest penalty; nothing where errors are flat there.
+
+    Where scores (a, c), larger is better, were compared, it is they that are told.
+    """
     distinct = np.unique(alphas)
     if len(distinct) < 2:
         return ""
@@ -101,9 +104,13 @@ def edge_of(alphas: Array, errors: Array, at: Array) -> str:
         steep = gain > np.maximum(FLAT * near, TRIFLE * whole[columns])
         if steep.any():
             who = "" if errors.shape[1] == 1 else f" for {int(steep.sum())} of {errors.shape[1]} targets"
-            share = float((gain[steep] / near[steep]).max())
-            return (
-                f"alpha = {edge:g}, the {word} of {len(alphas)} alphas, was chosen{who}: its left-out error is"
-                f" {share:.1%} below that of alpha = {inner:g}, and may fall further. Give {more} alphas."
-            )
+            most = int(np.argmax(np.where(steep, gain / np.where(near > 0.0, near, 1.0), -np.inf)))
+            share = float(gain[most] / near[most])
+            said = f"left-out error is {share:.1%} below that of alpha = {inner:g}, and may fall"
+            if scores is not None:
+                best = float(scores[at[columns[most]], columns[most]])
+                other = float(scores[alphas == inner][:, columns[most]].max())
+                said = f"score is {best:.4g}, above the {other:.4g} of alpha = {inner:g}, and may rise"
+            about = f"alpha = {edge:g}, the {word} of {len(alphas)} alphas, was chosen{who}"
+            return f"{about}: its {said} further. Give {more} alphas."
     return ""

@@ -53,7 +53,8 @@ def refusal(curve: KernelCurve, point: Point, reach: float, unit: float) -> str:
         )
     if point.spread > NOISIEST:
         need = int(np.ceil(curve.n * (point.spread / NOISIEST) ** 2))
-        settle = f"its standard error is {point.spread:.1%}, at most {NOISIEST:.0%}: about {need} rows would settle it"
+        found = above(point.spread, NOISIEST)
+        settle = f"its standard error is {found}, at most {NOISIEST:.0%}: about {need} rows would settle it"
         if point.level**2 * curve.n > HEAVY:
             return f"heavy tails: few rows make most of the error, {settle}, or another scale of the target"
         return f"too noisy: {settle}"
@@ -62,5 +63,10 @@ def refusal(curve: KernelCurve, point: Point, reach: float, unit: float) -> str:
         return f"predictors disagree by {apart:.0%} ({both}): give more rows"
     if h > WIDEST:
         need = int(np.ceil(curve.n * (h / WIDEST) ** 2))
-        return f"too noisy: the band is ± {h:.1%}, at most {WIDEST:.0%}: about {need} rows would settle it"
+        return f"too noisy: the band is ± {above(h, WIDEST)}, at most {WIDEST:.0%}: about {need} rows would settle it"
     return ""
+
+
+def above(share: float, bound: float) -> str:
+    """Return a share in percent, with as many digits as tell it from the bound that it is above."""
+    return next((f"{share:.{k}%}" for k in range(1, 15) if round(share, k + 2) > bound), f"{100 * float(share)!r}%")

@@ -112,7 +112,8 @@ class ForecastDisplay:
         TypeError
             If `estimator` is none, or `ax` no Axes.
         ValueError
-            If there are fewer than `n_sample` rows that train, or :func:`forecast` or a fit refuses them.
+            If `test_size` is no share, there are fewer than `n_sample` rows that train, or :func:`forecast` or a fit
+            refuses them.
 
         Notes
         -----
@@ -140,6 +141,11 @@ class ForecastDisplay:
         if not hasattr(estimator, "fit") or isinstance(estimator, type):
             raise TypeError(f"estimator must be a regressor or classifier, got {estimator!r:.60}.")
         check_consistent_length(X, y)
+        if isinstance(test_size, bool) or not isinstance(test_size, float | np.floating) or not 0 < test_size < 1:
+            raise ValueError(
+                f"test_size must be a share of the rows, a number between 0 and 1, got {test_size!r:.60}: for k rows"
+                " held out give k / len(X)."
+            )
         sizes = np.atleast_1d(np.asarray(n, dtype=np.float64))
         targets, rows = np.asarray(y), np.arange(len(np.asarray(y)))
         strata = targets if is_classifier(estimator) and targets.ndim == 1 else None

@@ -151,6 +151,11 @@ class Writer:
 
 def refuse(path: str, value: Any) -> NoReturn:
     """Say what cannot be kept as data, and what can be done."""
+    if path.endswith(".scoring"):
+        raise ValueError(
+            f"{path} is a scorer, {value!r:.80}, whose code a file that runs none cannot hold. Give its name, such as"
+            " set_params(scoring='r2'): what was fitted stays."
+        )
     kind = type(value)
     shown = getattr(value, "__qualname__", None) or f"a {kind.__module__}.{kind.__qualname__}"
     if callable(value) and not hasattr(value, "get_params"):

@@ -7,6 +7,7 @@ t q_k = up(k) q_{k+1} + down(k) q_{k-1} with up + down = 1, so multiplying by t 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,27 +24,27 @@ PHASE = 32.0
 LONG = 1000
 
 
-class Domain:
+class Domain(ABC):
     """The law of t = x.x'/d for two independent inputs, and its polynomials."""
 
     def __init__(self, d: int) -> None:
         self.d = d
 
+    @abstractmethod
     def up(self, k: Array) -> Array:
         """Return the share of t q_k that is q_{k+1}."""
-        raise NotImplementedError
 
+    @abstractmethod
     def down(self, k: Array) -> Array:
         """Return the share of t q_k that is q_{k-1}."""
-        raise NotImplementedError
 
+    @abstractmethod
     def multiplicity(self, k: int) -> float:
         """Return the number of orthonormal eigenfunctions of degree k."""
-        raise NotImplementedError
 
+    @abstractmethod
     def project(self, f: Callable[[Array], Array], degree: int) -> tuple[Array, float]:
         """Return E[f(t) √B_k q_k(t)] for k <= degree and E[f(t)²]."""
-        raise NotImplementedError
 
     def orthonormal(self, t: Array, degree: int) -> Array:
         """Return √B_k q_k(t), orthonormal under the law of t, one row a degree."""
