@@ -7,11 +7,9 @@ from numpy.typing import ArrayLike
 from widelearn.estimators.lazy import refuse_lazy
 from widelearn.features.state import draft_of
 from widelearn.kernels.parameters import checks_parameters
-from widelearn.runtime import heard, in_range, say
+from widelearn.runtime import in_range
 
 UNITS = ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
-# Fits of so many seconds are told to who listens.
-NOTICED = 60.0
 
 
 class FitCost(NamedTuple):
@@ -75,13 +73,6 @@ def fit_cost(self: Any, X: ArrayLike, y: ArrayLike) -> FitCost:
     """
     refuse_lazy(X, type(self).__name__)
     return draft_of(self)._foreseen(X, y)
-
-
-def tell(estimator: Any, cost: FitCost, verbose: Any) -> None:
-    """Tell who listens of a fit of more than a minute, before its work."""
-    if cost.seconds > NOTICED and heard(verbose):
-        about = "at most about" if cost.at_most else "about"
-        say(f"[{type(estimator).__name__}] the fit will take {about} {readable(cost.seconds)} on this machine", verbose)
 
 
 def readable(seconds: float) -> str:

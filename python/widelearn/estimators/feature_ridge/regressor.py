@@ -160,7 +160,8 @@ class FeatureRidge(MultiOutputMixin, RegressorMixin, GaussianProcess, BaseFeatur
         """Fit to blocks of rows in one pass, and forget what was fitted before.
 
         The result is that of one :meth:`fit` to all rows, to rounding, with a feature map that does not depend on
-        them: a map is fitted to the first block alone. No more than one block is held at a time.
+        them: a map is fitted to the first block alone, the centres of :class:`NystromFeatures` and what gamma="scale"
+        is, too. No more than one block is held at a time.
 
         Parameters
         ----------
