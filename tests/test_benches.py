@@ -52,6 +52,42 @@ def test_methods_are_compared_on_tables_and_runs_go_on(tmp_path):
     assert json.loads(out.read_text()) == found
 
 
+def test_machines_stand_beside_their_kernels_and_runs_go_on(tmp_path):
+    out = tmp_path / "alone.json"
+    command = [sys.executable, "-W", "error", "-m", "benches.alone", "--out", str(out), "--train", "80"]
+    command += ["--only", "iris", "wine"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    found = json.loads(out.read_text())
+    assert run.returncode == int(any(one["too_large"] for one in found["summary"])), run.stdout + run.stderr
+    assert [(row["table"], row["split"]) for row in found["rows"]] == [
+        (name, split) for name in ("iris", "wine") for split in range(10)
+    ]
+    assert all(one["kernel"] > 0.85 and one["machine"] > 0.85 for one in found["summary"])
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+    assert json.loads(out.read_text()) == found
+
+
+def test_losses_beside_a_kernel_are_counted(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benches.alone import summary
+
+    row = {
+        "table": "a",
+        "rows": 9,
+        "columns": 2,
+        "kernel": 0.8,
+        "machine": 0.8,
+        "loss": 0.0,
+        "error": 1.0,
+        "iteration": 0,
+    }
+    lost = row | {"machine": 0.7, "loss": 12.5, "iteration": 2}
+    (one,) = summary([row] * 9 + [lost])
+    assert (one["too_large"], one["learned"], one["largest_loss"]) == (2, 1, 12.5)
+    assert summary([row] * 9 + [lost | {"error": 9.0}])[0]["too_large"] == 1
+    assert summary([row] * 10)[0]["too_large"] == 0
+
+
 def test_fits_that_take_too_long_or_fail_are_counted(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT))
     from benches import tables

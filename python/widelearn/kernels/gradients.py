@@ -1,4 +1,4 @@
-"""Gradients of radial kernels: for k(x, x') = h(r), r = ‖x - x'‖, the factor h'(r)/r of x - x'."""
+"""Gradients of radial kernels: for k(x, x') = h(r), r = ‖x - x'‖, the factor h'(r)/r of x - x'; and of norm 1."""
 
 import math
 
@@ -11,19 +11,37 @@ from widelearn.runtime import Array
 
 
 def check_radial(kernel: Kernel) -> None:
-    """Refuse a kernel that is not a function of the Euclidean distance, or whose gradient has no bound."""
+    """Refuse a kernel that is no function of a distance here, or whose gradient has no bound."""
     if not isinstance(kernel, RBF | Laplace | Matern):
         raise ValueError(
-            f"The gradient of {kernel!r} is not here in closed form: take RBF, Laplace (norm 2) or Matern, functions of"
-            " the Euclidean distance."
+            f"The gradient of {kernel!r} is not here in closed form: take RBF, Laplace or Matern, functions of a"
+            " distance."
         )
     if kernel.by_column:
         raise ValueError(f"{kernel!r} has a length for each column, which is what the metric learns. Give one number.")
-    if isinstance(kernel, Laplace) and (kernel.norm != 2 or not 1 <= kernel.power <= 2):
+    if isinstance(kernel, Laplace) and kernel.norm == 2 and not 1 <= kernel.power <= 2:
         raise ValueError(
-            f"The gradient of {kernel!r} is not here: a metric needs the Euclidean distance (norm=2), and below power 1"
-            " gradients grow without bound where rows meet. Take 1 <= power <= 2."
+            f"The gradient of {kernel!r} is not here: below power 1 gradients grow without bound where rows meet. Take"
+            " 1 <= power <= 2."
         )
+
+
+def sum_slopes(gamma: float, K: Array, X: Array, Y: Array, dual: Array) -> Array:
+    """Return the gradients (t, n, d) in x of Σ_j a_j exp(-gamma Σ_c |x_c - y_jc|), K its kernel matrix.
+
+    They are -gamma Σ_j a_j k_j sign(x_c - y_jc), at a kink the mean of both sides: a difference that roundings of
+    the columns' entries explain has the sign 0.
+    """
+    out = np.empty((dual.shape[1], *X.shape), np.result_type(K, dual))
+    for column in range(X.shape[1]):
+        x, y = X[:, column, None], Y[:, column]
+        signs = x - y
+        tie = 8.0 * np.finfo(X.dtype).eps * max(np.abs(x).max(initial=0.0), np.abs(y).max(initial=0.0))
+        signs[np.abs(signs) <= tie] = 0.0
+        np.sign(signs, out=signs)
+        signs *= K
+        out[:, :, column] = (signs @ dual).T
+    return multiple(out, -gamma)
 
 
 def slopes(kernel: Kernel, X: Array, Y: Array) -> Array:

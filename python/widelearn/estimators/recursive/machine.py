@@ -30,7 +30,7 @@ ALPHAS = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3)
 class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     """Fit kernel ridge regression in a metric learned from its own gradients, f(x) = Σ_i a_i k_M(x, x_i) + b.
 
-    k_M(x, x') = k(√M x, √M x') for a kernel k of the distance. M starts as the identity; after each fit, which
+    k_M(x, x') = k(√M x, √M x') for a kernel k of a distance. M starts as the identity; after each fit, which
     minimises Σ_i (y_i - f(x_i))² + alpha a'K_M a, it becomes c G^exponent, G = (1/n) Σ_i ∇f(x_i) ∇f(x_i)' the average
     gradient outer product (several targets add theirs up) and c such that the trace is d. Directions along which f does
     not change fade out. Iteration and penalty are chosen by errors of rows that a fit and its metric have not seen;
@@ -39,8 +39,9 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     Parameters
     ----------
     kernel : RBF, Laplace, Matern, str or None, default=None
-        A function of the Euclidean distance, "rbf" or "laplace"; None means ``Laplace()``. Others have no gradient
-        here and are refused. Where ``gamma`` is None the length is chosen: 0.5, 1, 2 or 4 times the median distance
+        A function of the Euclidean distance, "rbf" or "laplace", or of the sum of absolute differences in the metric's
+        columns, "laplacian", which is ``Laplace(norm=1)``; None means ``Laplace()``. Others have no gradient here and
+        are refused. Where ``gamma`` is None the length is chosen: 0.5, 1, 2 or 4 times the median distance
         of at most 600 rows, which have the smallest leave-one-out error. A number is kept, and so is Matern's length.
     alphas : array-like of shape (n_alphas,), default=(0.0001, ..., 1000.0)
         Penalties to choose from, non-negative; by default the powers of ten.
@@ -58,7 +59,7 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
         of up to 20,000 rows, beyond them 2,000 to 8,000, fewer the more rows there are.
     standardize : bool, default=True
         Whether columns are divided by their standard deviations, so that their units do not matter. Without it,
-        rotating the rows changes nothing of a "full" metric's predictions.
+        rotating the rows changes nothing of a "full" metric's predictions under kernels of the Euclidean distance.
     fit_intercept : bool, default=True
         Whether there is an unpenalised intercept b.
     random_state : int, RandomState or None, default=None
@@ -143,9 +144,10 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     no fitted value by more than 1 % of the targets. Lengths cost four decompositions of at most 600 rows, the metric of
     more than 5,000 rows a fit and a gradient of half of them an iteration, the last fit n³ / 3, or k m³ / 3 for k
     leaves of m rows, k m = n 1.1^log2(k). The kernel matrix and its factor take 16 n² bytes, or 16 m², by default at
-    most half of the free memory; gradients are products of a tile of h'(r)/r, k = h(r), with n x d numbers, so nothing
-    of size n x n x d is ever there, and a full metric takes 32 d² bytes. float32 data are computed in float32, factors
-    in float64.
+    most half of the free memory. Gradients are products of a tile of h'(r)/r, k = h(r), with n x d numbers; those of
+    norm 1 of a tile of signs for each column in turn, some five passes over m² d numbers, and at kinks, where rows
+    coincide in a column, the mean of both sides. So nothing of size n x n x d is ever there, and a full metric takes
+    32 d² bytes. float32 data are computed in float32, factors in float64.
 
     References
     ----------
@@ -211,8 +213,9 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
     Parameters
     ----------
     kernel : RBF, Laplace, Matern, str or None, default=None
-        A function of the Euclidean distance, "rbf" or "laplace"; None means ``Laplace()``. Others have no gradient
-        here and are refused. Where ``gamma`` is None the length is chosen: 0.5, 1, 2 or 4 times the median distance
+        A function of the Euclidean distance, "rbf" or "laplace", or of the sum of absolute differences in the metric's
+        columns, "laplacian", which is ``Laplace(norm=1)``; None means ``Laplace()``. Others have no gradient here and
+        are refused. Where ``gamma`` is None the length is chosen: 0.5, 1, 2 or 4 times the median distance
         of at most 600 rows, which have the smallest leave-one-out error. A number is kept, and so is Matern's length.
     alphas : array-like of shape (n_alphas,), default=(0.0001, ..., 1000.0)
         Penalties to choose from, non-negative; by default the powers of ten.
@@ -230,7 +233,7 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
         of up to 20,000 rows, beyond them 2,000 to 8,000, fewer the more rows there are.
     standardize : bool, default=True
         Whether columns are divided by their standard deviations, so that their units do not matter. Without it,
-        rotating the rows changes nothing of a "full" metric's predictions.
+        rotating the rows changes nothing of a "full" metric's predictions under kernels of the Euclidean distance.
     fit_intercept : bool, default=True
         Whether there is an unpenalised intercept b.
     random_state : int, RandomState or None, default=None

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from widelearn.kernels import Kernel
-from widelearn.kernels.gradients import slopes
+from widelearn.kernels import Kernel, specs
+from widelearn.kernels.gradients import slopes, sum_slopes
 from widelearn.ridge.lapack import eigh
 from widelearn.runtime import Array, check_memory, row_blocks
 
@@ -17,9 +17,15 @@ def gradients(kernel: Kernel, Z: Array, centres: Array, dual: Array) -> Iterator
     """Yield rows, target and the gradients (rows, d) of Σ_j a_j k(z, z_j), all targets of one tile of rows in turn.
 
     With S_ij = h'(r_ij)/r_ij they are (S a) z - S (a z), two products; no array is larger than a tile of S and (m, d).
+    Those of sums of absolute differences are a product a column, all targets at once.
     """
+    spec = kernel.spec(Z.shape[1])
     for rows in row_blocks(len(Z), max(16, min(1024, TILE // max(len(centres), 1)))):
         z = np.ascontiguousarray(Z[rows])
+        if isinstance(spec, specs.Manhattan):
+            for t, found in enumerate(sum_slopes(spec.gamma, kernel(z, centres), z, centres, dual)):
+                yield rows, t, found
+            continue
         S = slopes(kernel, z, centres)
         for t in range(dual.shape[1]):
             a = dual[:, t : t + 1]

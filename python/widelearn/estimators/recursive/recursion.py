@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
+from scipy.spatial.distance import pdist
 
 from widelearn.estimators.choice import Choice
 from widelearn.estimators.kernel_ridge.choice import choose_kernel
@@ -370,9 +371,12 @@ def with_penalty(problem: KernelProblem, alpha: float) -> KernelModel:
     return problem.factored(np.full(problem.Y.shape[1], alpha))
 
 
-def median_distance(X: Array) -> float:
+def median_distance(X: Array, norm: int = 2) -> float:
     """Return the median of the distances between distinct rows; 1 where there are none."""
     x = X.astype(np.float64)
+    if norm == 1:
+        r = pdist(x, "cityblock")
+        return float(np.median(r[r > 0.0])) if r.any() else 1.0
     squares = np.einsum("ij,ij->i", x, x)
     r2 = (squares[:, None] + squares - 2.0 * (x @ x.T))[np.triu_indices(len(x), 1)]
     r2 = r2[r2 > 1e-12 * squares.max(initial=0.0)]
@@ -383,8 +387,8 @@ def candidates(kernel: Kernel, X: Array) -> list[Kernel]:
     """Return the kernel itself, or if its ``gamma`` is None, one for every length."""
     if not (isinstance(kernel, RBF | Laplace) and kernel.gamma is None):
         return [kernel]
-    median = median_distance(X)
+    median = median_distance(X, 1 if isinstance(kernel, Laplace) and kernel.norm == 1 else 2)
     if isinstance(kernel, RBF):
         return [RBF(gamma=0.5 / (factor * median) ** 2) for factor in FACTORS]
     power = float(kernel.power)
-    return [Laplace(gamma=(factor * median) ** -power, power=power) for factor in FACTORS]
+    return [replace(kernel, gamma=(factor * median) ** -power) for factor in FACTORS]
