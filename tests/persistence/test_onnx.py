@@ -148,6 +148,7 @@ VARIANTS = [
     wl.KernelRidge("rbf", solver="nystrom", n_components=20, random_state=0),
     wl.KernelRidgeCV(["rbf", "ntk"]),
     wl.RecursiveFeatureMachine("rbf", n_iter=2, metric="diagonal"),
+    wl.RecursiveFeatureMachine("laplacian", n_iter=2),
     wl.RecursiveFeatureMachine(n_iter=2, leaf_size=30),
     wl.GradientFlowRegressor("linear"),
     wl.GradientFlowRegressor(wl.RandomFeatures(30, random_state=0), time=10, learning_rate=1e-3),
