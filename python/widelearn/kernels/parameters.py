@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import make_constraint
 from sklearn.utils.metaestimators import available_if
 
+from widelearn.kernels.callbacks import set_callbacks, takes_callbacks, tells_callbacks
 from widelearn.runtime import capped, one_blas_thread_for, row_count
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -138,6 +139,11 @@ def constraints_of(kind: type) -> dict[str, list[Any]]:
     return {name: [make_constraint(one) for one in kinds] for name, kinds in given.items() if kinds != "no_validation"}
 
 
+def offered_if(check: Callable[[Any], bool]) -> Callable[[Method], Method]:
+    """Return a decorator of a method that is there only where a check of its estimator says so, its type kept."""
+    return cast("Callable[[Method], Method]", available_if(check))
+
+
 class DefaultObjects:
     """Estimators with parameters that may be None or a name and then stand for an object.
 
@@ -175,6 +181,17 @@ class DefaultObjects:
         super().set_params(**nested)  # type: ignore[misc]
         return self
 
+    @offered_if(takes_callbacks)
+    def set_callbacks(self, *callbacks: object) -> Self:
+        """Set scikit-learn's callbacks, such as ``sklearn.callback.ProgressBar()``, and return the estimator.
+
+        A fit is one task, with a task for every iteration where `verbose` would print a line; to ask for an end there
+        ends two-layer trainings and no others. Callbacks are no parameters and no part of saved files; no arguments
+        take them away. scikit-learn has them from 1.9 on.
+        """
+        set_callbacks(self, callbacks)
+        return self
+
 
 def checks_parameters(*, nested: bool = True) -> Callable[[Method], Method]:
     """Check the arguments of a method and its estimator's parameters before it runs.
@@ -185,7 +202,8 @@ def checks_parameters(*, nested: bool = True) -> Callable[[Method], Method]:
     decorate: Callable[[Method], Method] = _fit_context(prefer_skip_nested_validation=not nested)
 
     def wrap(method: Method) -> Method:
-        checked, signature = decorate(method), inspect.signature(method)
+        checked = decorate(tells_callbacks(method) if method.__name__ == "fit" else method)
+        signature = inspect.signature(method)
         names = list(signature.parameters)[1:]
         takes = ", ".join(names)
         least = sum(item.default is inspect.Parameter.empty for item in signature.parameters.values()) - 1
@@ -205,8 +223,3 @@ def checks_parameters(*, nested: bool = True) -> Callable[[Method], Method]:
         return cast("Method", called)
 
     return wrap
-
-
-def offered_if(check: Callable[[Any], bool]) -> Callable[[Method], Method]:
-    """Return a decorator of a method that is there only where a check of its estimator says so, its type kept."""
-    return cast("Callable[[Method], Method]", available_if(check))

@@ -99,7 +99,7 @@ PEERS = {
 # Functions of ours that stand where a user may have put another.
 FUNCTIONS = {"linear_terms": "estimators.linearized.terms", "linear_vjp": "estimators.linearized.terms"}
 # What watches a fit, and is no part of the model.
-LEFT_OUT = {"_parent_callback_ctx"}
+LEFT_OUT = {"_parent_callback_ctx", "_skl_callbacks", "_callback_fit_ctx", "_skl_callbacks_to_teardown"}
 # Of classes that declare no fields: what each object has.
 ATTRIBUTES = {
     "Accumulator": "features n_targets dtype moments",

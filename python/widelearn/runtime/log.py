@@ -24,15 +24,24 @@ def say(line: str, verbose: Any) -> None:
 def watched(estimator: Any, line: Callable[[Any], str]) -> Callable[[int, Any], object] | None:
     """Return what is called after every iteration of a fit: the estimator's callback, after a line where one is read.
 
-    Where nobody reads lines that is the callback itself. `line` writes what the callback sees.
+    Where nobody reads lines and scikit-learn has no callbacks of its own to tell, that is the callback itself. `line`
+    writes what the callback sees.
     """
     callback: Callable[[int, Any], object] | None = estimator.callback
     verbose, name = estimator.verbose, type(estimator).__name__
-    if not heard(verbose):
+    # What scikit-learn's callbacks know of a fit that runs.
+    task = vars(estimator).get("_callback_fit_ctx")
+    if task is None and not heard(verbose):
         return callback
 
     def told(iteration: int, seen: Any) -> object:
-        say(f"[{name}] iteration {iteration}, {line(seen)}", verbose)
-        return None if callback is None else callback(iteration, seen)
+        if heard(verbose):
+            say(f"[{name}] iteration {iteration}, {line(seen)}", verbose)
+        stops = False
+        if task is not None:
+            step = task.subcontext(task_name="iteration")
+            step.call_on_fit_task_begin(estimator=estimator)
+            stops = step.call_on_fit_task_end(estimator=estimator)
+        return (None if callback is None else callback(iteration, seen)) or stops
 
     return told
