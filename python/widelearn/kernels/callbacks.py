@@ -19,11 +19,6 @@ def takes_callbacks(_: Any) -> bool:
     return True
 
 
-def set_callbacks(estimator: Any, callbacks: tuple[object, ...]) -> None:
-    """Set an estimator's callbacks, all of which scikit-learn checks."""
-    CallbackSupportMixin.set_callbacks(estimator, *callbacks)
-
-
 def tells_callbacks(fit: Method) -> Method:
     """Let a fit be a task of its estimator's callbacks, or of those of what holds it; without any it runs as it is.
 
