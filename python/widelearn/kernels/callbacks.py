@@ -2,12 +2,14 @@
 
 import functools
 from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, TypeVar, cast
 
-try:
-    from sklearn.callback import CallbackSupportMixin
-except ImportError:
-    CallbackSupportMixin = None
+# None before scikit-learn 1.9.
+CallbackSupportMixin: Any = None
+if find_spec("sklearn.callback") is not None:
+    CallbackSupportMixin = import_module("sklearn.callback").CallbackSupportMixin
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
