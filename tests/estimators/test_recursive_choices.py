@@ -4,9 +4,16 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
-from widelearn import KernelRidge, KernelRidgeCV, RecursiveFeatureMachine, RecursiveFeatureMachineClassifier
+from widelearn import (
+    KernelRidge,
+    KernelRidgeClassifierCV,
+    KernelRidgeCV,
+    RecursiveFeatureMachine,
+    RecursiveFeatureMachineClassifier,
+)
 from widelearn.estimators.kernel_ridge.model import KernelProblem
 from widelearn.estimators.recursive.fit import distinct
 from widelearn.estimators.recursive.machine import ALPHAS
@@ -238,3 +245,54 @@ def test_an_iteration_that_misclassifies_more_is_not_taken():
     assert Run(judged[:3], [0.1] * 3, np.inf).best == 2
     assert Run(judged[:2], [0.1] * 2, np.inf).best == 0
     assert Run([found * [1, 0] for found in judged], [0.1] * 4, np.inf).best == 1
+
+
+def cells(rng, n):
+    """Rows of fourteen kinds, whose classes are likelier in some than in others, as in tables of categories."""
+    kinds = np.array([(a, b, c) for a in range(4) for b in range(2) for c in range(2)][:14], float)
+    chance = np.clip(0.15 + 0.6 * kinds[:, 1] - 0.08 * kinds[:, 0] + 0.15 * kinds[:, 2], 0.05, 0.95)
+    drawn = rng.integers(0, 14, n)
+    return kinds[drawn], rng.random(n) < chance[drawn]
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_equal_rows_of_different_targets_are_judged_together(monkeypatch, many, rng):
+    """A row left out alone would be told by its equals of other classes, and only a model that gives up be right."""
+    if many:
+        monkeypatch.setattr("widelearn.estimators.recursive.recursion.CHOICE_ROWS", 8)
+    X, y = cells(rng, 1500)
+    X_test, y_test = cells(rng, 4000)
+    model = RecursiveFeatureMachineClassifier().fit(X, y)
+    best = KernelRidgeClassifierCV("laplace").fit(X, y).score(X_test, y_test)
+    # The majority's share is .15 below.
+    assert model.score(X_test, y_test) >= best - 0.02
+    assert max(y_test.mean(), 1 - y_test.mean()) < best - 0.1
+    assert len(model.X_fit_) == 14
+    chance = model.predict_proba(X_test)[:, 1]
+    for kind in np.unique(X_test, axis=0):
+        own = (X_test == kind).all(axis=1)
+        # Standard errors of the shares of 14 kinds, of which one each comes from 107 rows.
+        assert abs(chance[own][0] - y_test[own].mean()) < 0.25
+    assert log_loss(y_test, chance) < log_loss(y_test, np.full(len(y_test), y.mean())) - 0.05
+
+
+def test_fits_to_equal_rows_are_those_to_their_means(rng):
+    X, y = cells(rng, 400)
+    y = y + 0.1 * rng.standard_normal(400)
+    kinds, place = np.unique(X, axis=0, return_inverse=True)
+    count = np.bincount(place).astype(float)
+    means = np.bincount(place, y) / count
+    options = {"random_state": 0, "alphas": (0.01, 1.0, 100.0)}
+    model = RecursiveFeatureMachine(**options).fit(X, y)
+    other = RecursiveFeatureMachine(**options).fit(kinds, means, sample_weight=count)
+    assert model.alpha_ == other.alpha_
+    np.testing.assert_allclose(model.predict(X), other.predict(X), rtol=1e-9)
+    # Mean squares about the rows' means are part of the error.
+    within = np.mean((y - means[place]) ** 2)
+    assert model.best_score_ == pytest.approx(other.best_score_ - within, rel=1e-9)
+    lower, upper = model.predict_interval(X, level=0.9).T
+    assert 0.85 < np.mean((lower <= y) & (y <= upper)) <= 1.0
+    weighted = RecursiveFeatureMachine(**options).fit(X, y, sample_weight=np.full(400, 3.0))
+    thrice = RecursiveFeatureMachine(**options).fit(np.vstack([X] * 3), np.hstack([y] * 3))
+    np.testing.assert_allclose(weighted.predict(X), thrice.predict(X), rtol=1e-9)
+    assert weighted.best_score_ == pytest.approx(thrice.best_score_, rel=1e-9)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -142,14 +142,28 @@ def error_line(error: float) -> str:
     return f"mean squared error {error:.6g}"
 
 
-def recursion_of(draft: Any, units: Units) -> Recursion:
-    """Return the recursion of an estimator in some units; its callback is told errors in the user's."""
+def recursion_of(draft: Any, units: Units, Y: Array, apart: float) -> Recursion:
+    """Return the recursion of an estimator in some units; its callback is told errors in the user's.
+
+    Targets `Y` of classes are plus or minus one size; what equal rows differ in, `apart`, is added to errors.
+    """
     found, one = Recursion.of(draft), replace(units.of_one(), weight=0)
+    found = replace(found, code=float(np.abs(Y).max(initial=0.0)))
     callback = watched(draft, error_line)
     found = replace(found, alphas=units.penalties(check_alphas(draft.alphas)), callback=callback)
-    if callback is None or one.targets is None:
+    if callback is None or (one.targets is None and not apart):
         return found
-    return replace(found, callback=lambda t, error: callback(t, float(one.squares(np.array([error]), SCORE)[0])))
+    return replace(
+        found, callback=lambda t, error: callback(t, float(one.squares(np.array([error + apart]), SCORE)[0]))
+    )
+
+
+def grouped(keys: Array) -> tuple[Array, Array]:
+    """Return where each distinct row of keys stands first, in lexicographic order, and the number of every row's."""
+    keys = np.ascontiguousarray(keys + 0.0)
+    whole = keys.view(np.dtype((np.void, keys.shape[1] * keys.itemsize)))[:, 0]
+    _, first, which = np.unique(whole, return_index=True, return_inverse=True)
+    return first, which
 
 
 def distinct(X: Array, Y: Array, weight: Array | None) -> tuple[Array, Array, Array | None, Array]:
@@ -157,14 +171,42 @@ def distinct(X: Array, Y: Array, weight: Array | None) -> tuple[Array, Array, Ar
 
     Rows keep their places; the order does not depend on these, so that what is chosen by it does not either.
     """
-    keys = np.ascontiguousarray(np.column_stack([X, Y]) + 0.0)
-    whole = keys.view(np.dtype((np.void, keys.shape[1] * keys.itemsize)))[:, 0]
-    _, first, which = np.unique(whole, return_index=True, return_inverse=True)
+    first, which = grouped(np.column_stack([X, Y]))
     if len(first) == len(X):
         return X, Y, weight, first
     rank = np.argsort(first)
     total = np.bincount(which, weights=weight).astype(np.float64)[rank]
     return X[first[rank]], Y[first[rank]], total, np.argsort(rank)
+
+
+class Contents(NamedTuple):
+    """Rows no two of which are equal, their mean targets and weights, and their order, as of :func:`distinct`.
+
+    A fit to these is one to the rows that they stand for: squared errors of equal rows are those of their mean and
+    `apart`, the mean square of what targets differ from it. `place` (n,) is where rows went, None where all stayed.
+    """
+
+    X: Array
+    Y: Array
+    weight: Array | None
+    order: Array
+    place: Array | None = None
+    apart: float = 0.0
+
+    @classmethod
+    def of(cls, X: Array, Y: Array, weight: Array | None, order: Array) -> Self:
+        """Take equal rows of different targets together: left out alone, one would be told by those that deny it."""
+        first, which = grouped(X)
+        if len(first) == len(X):
+            return cls(X, Y, weight, order)
+        rank = np.argsort(first)
+        place = np.argsort(rank)[which]
+        first, own = first[rank], np.ones(len(X)) if weight is None else weight.astype(np.float64)
+        total, begun = np.bincount(place, own), Y[first].astype(np.float64)
+        about = Y - begun[place]
+        shift = np.stack([np.bincount(place, own * column) for column in about.T], axis=1) / total[:, None]
+        apart = float(own @ np.square(about - shift[place]).mean(axis=1) / own.sum())
+        return cls(X[first], (begun + shift).astype(Y.dtype), total, np.argsort(rank), place, apart)
 
 
 def learn(draft: Any, rows: Rows) -> None:
@@ -177,7 +219,8 @@ def learn(draft: Any, rows: Rows) -> None:
     # Gradients of all targets are added up.
     rows = rows.in_units(shared=True)
     units = rows.units
-    X, Y, weight, order = distinct(*with_weight(*rows[:3]))
+    told = distinct(*with_weight(*rows[:3]))
+    X, Y, weight, order, place, apart = Contents.of(*told)
     d = X.shape[1]
     full = 0 if draft.metric == "diagonal" else METRICS * 8 * d * d
     check_memory(full, f"The metric of {d} columns and its root", "Take metric='diagonal'.")
@@ -191,12 +234,12 @@ def learn(draft: Any, rows: Rows) -> None:
     kernel = settled(kernel, Z)
     with one_blas_thread() if len(X) <= FEW_ROWS else nullcontext():
         problem = KernelProblem(kernel, Z, Y, weight, draft.fit_intercept)
-        model, penalty, M, root, run = recursion_of(draft, units).learn(problem, order)
+        model, penalty, M, root, run = recursion_of(draft, units, told[1], apart).learn(problem, order)
     alphas = check_alphas(draft.alphas)
     alpha = float(alphas[np.flatnonzero(units.penalties(alphas) == penalty)[0]])
     model = model.in_original(units)
     if isinstance(model, KernelModel):
-        model = with_posterior(model, draft, units, Y, weight, alpha)
+        model = with_posterior(model, draft, units, told[1], told[2], alpha, place)
     draft._model, draft.mean_, draft.scale_ = RecursiveModel(model, root, mean, scale), mean, scale
     draft.M_, draft.root_, draft.X_fit_, draft.kernel_ = M.astype(Z.dtype), root, model.rows, model.kernel
     if isinstance(model, Leaves):
@@ -205,18 +248,22 @@ def learn(draft: Any, rows: Rows) -> None:
         (coef, offset), draft.leaf_starts_ = model.solution[:2], np.array([0, len(model.solution.coef)])
     draft.dual_coef_, draft.intercept_ = (coef[:, 0], offset[..., 0]) if rows.flat else (coef, offset)
     draft.n_iter_, draft.alpha_ = run.best, alpha
-    history = np.array([[float(errors.mean())] for errors in run.history])
+    history = np.array([[float(errors.mean()) + apart] for errors in run.history])
     draft.history_ = replace(units.of_one(), weight=0).squares(history, SCORE)[:, 0]
     draft.best_score_ = -float(draft.history_[run.best])
 
 
 def with_posterior(
-    model: KernelModel, draft: Any, units: Units, Y: Array, weight: Array | None, alpha: float
+    model: KernelModel, draft: Any, units: Units, Y: Array, weight: Array | None, alpha: float, place: Array | None
 ) -> KernelModel:
-    """Return a model in the user's units with its Gaussian process, for targets and weights in units."""
-    dual = model.solution.coef.astype(np.float64, copy=False)
+    """Return a model in the user's units with its Gaussian process, for targets and weights in units.
+
+    Of equal rows that the model takes together, it has every one in its `place`, and finds their coefficients itself.
+    """
+    dual = model.solution.coef.astype(np.float64, copy=False) if place is None else None
+    seen = np.asarray(model.rows) if place is None else np.asarray(model.rows)[place]
     about = units.original(Y, "The targets") - (model.solution.offset if draft.fit_intercept else 0.0)
     weight, penalties = None if weight is None else np.ldexp(weight, units.weight), np.full(Y.shape[1], alpha)
-    posterior = RowPosterior(model.kernel, np.asarray(model.rows), weight, penalties, dual=dual, about=about)
+    posterior = RowPosterior(model.kernel, seen, weight, penalties, dual=dual, about=about)
     posterior.fit_intercept = draft.fit_intercept
     return replace(model, posterior=posterior)

@@ -91,7 +91,7 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     feature_importances_ : ndarray of shape (d,)
         The diagonal of the metric over its trace: each standardised column's share.
     X_fit_ : ndarray of shape (n, d)
-        The rows as the kernel sees them, (x - mean_) / scale_ times root_; equal rows with equal targets once, and none
+        The rows as the kernel sees them, (x - mean_) / scale_ times root_; equal rows once, and none
         of weight zero. Those of leaves stand one after the other, where they overlap more than once.
     dual_coef_ : ndarray of shape (n,) or (n, n_targets)
         Dual coefficients a of these.
@@ -272,7 +272,7 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
     feature_importances_ : ndarray of shape (d,)
         The diagonal of the metric over its trace: each standardised column's share.
     X_fit_ : ndarray of shape (n, d)
-        The rows as the kernel sees them, (x - mean_) / scale_ times root_; equal rows with equal targets once, and none
+        The rows as the kernel sees them, (x - mean_) / scale_ times root_; equal rows once, and none
         of weight zero. Those of leaves stand one after the other, where they overlap more than once.
     dual_coef_ : ndarray of shape (n,) or (n, n_targets)
         Dual coefficients a of these.

@@ -44,11 +44,13 @@ class LeaveOneOutByRow:
     """The penalty of the smallest mean squared left-out error; its choice holds what rows say of that penalty, (n, 2).
 
     That is their mean squared error over targets, and whether they are misclassified, or the share of their labels that
-    is, by weight; numbers, the default `kind` of targets, never are.
+    is, by weight; numbers, the default `kind` of targets, never are. Codes are plus or minus `code`, or equal rows'
+    means of such.
     """
 
     alphas: Array
     kind: str = "numbers"
+    code: float = 1.0
 
     def choose(self, problem: Any) -> Choice:
         """Return the best penalty, minus its error, and its errors."""
@@ -67,23 +69,25 @@ class LeaveOneOutByRow:
         return Choice(np.full(problem.Y.shape[1], alpha), alpha, score, errors[best], merit=score)
 
     def wrong(self, codes: Array, errors: Array) -> Array:
-        """Return which rows of codes (n, t) fits of these errors (a, n, t) misclassify, or in which share of labels."""
-        values = codes - errors
+        """Return which share of each row of codes (n, t), or of its labels, fits of these errors (a, n, t) miss."""
+        values, codes = codes - errors, codes / self.code
         if self.kind == "labels" or codes.shape[1] == 1:
-            return np.asarray((values * codes <= 0.0).mean(axis=2))
-        return np.asarray(values.argmax(axis=2) != codes.argmax(axis=1), np.float64)
+            return np.asarray(np.where(values == 0.0, 1.0, (1.0 - np.sign(values) * codes) / 2.0).mean(axis=2))
+        return np.asarray((1.0 - codes[np.arange(len(codes)), values.argmax(axis=2)]) / 2.0)
 
 
-def climbed(trial: Judge, alphas: Array, start: int, steps: tuple[int, ...], kind: str = "numbers") -> Choice:
+def climbed(
+    trial: Judge, alphas: Array, start: int, steps: tuple[int, ...], kind: str = "numbers", code: float = 1.0
+) -> Choice:
     """Return the best of a penalty and those beside it, going on in a direction while errors fall."""
     places = {start, *(start + step for step in steps if 0 <= start + step < len(alphas))}
-    best = LeaveOneOutByRow(alphas[sorted(places)], kind).choose(trial)
+    best = LeaveOneOutByRow(alphas[sorted(places)], kind, code).choose(trial)
     for step in steps:
         at = start + step
         while 0 <= at < len(alphas) and best.alpha == alphas[at]:
             at += step
             if 0 <= at < len(alphas):
-                other = LeaveOneOutByRow(alphas[at : at + 1], kind).choose(trial)
+                other = LeaveOneOutByRow(alphas[at : at + 1], kind, code).choose(trial)
                 best = other if other.score > best.score else best
     return best
 
@@ -241,7 +245,8 @@ class Learned(NamedTuple):
 class Recursion:
     """The recursion's options: the fields are :class:`RecursiveFeatureMachine`'s parameters of that name.
 
-    Only the last is none of them, the `kind` of targets: "numbers", codes of "classes", or of "labels" in any number.
+    Only the last two are none of them: the `kind` of targets, "numbers", codes of "classes", or of "labels" in any
+    number, and how large a `code` is.
     """
 
     alphas: Any
@@ -252,13 +257,14 @@ class Recursion:
     leaf_size: int | None
     callback: Callable[[int, float], object] | None
     kind: str = "numbers"
+    code: float = 1.0
 
     @classmethod
     def of(cls, estimator: Any) -> Self:
         """Return the recursion that an estimator describes by its parameters, and by how it read targets."""
         labels = getattr(estimator, "multilabel_", None)
         kind = "numbers" if labels is None else "labels" if labels else "classes"
-        return cls(**{field.name: getattr(estimator, field.name) for field in fields(cls)[:-1]}, kind=kind)
+        return cls(**{field.name: getattr(estimator, field.name) for field in fields(cls)[:-2]}, kind=kind)
 
     def learn(self, problem: KernelProblem, order: Array) -> Learned:
         """Choose length, penalties and iteration on the first rows in some order, and then fit all rows."""
@@ -267,7 +273,7 @@ class Recursion:
         shared = first.X, first.Y, first.weight, first.fit_intercept
         with one_blas_thread():
             found, start = choose_kernel(
-                candidates(problem.kernel, first.X), LeaveOneOutByRow(alphas, self.kind), *shared
+                candidates(problem.kernel, first.X), LeaveOneOutByRow(alphas, self.kind, self.code), *shared
             )
         problem = replace(problem, kernel=found.kernel)
         start = start if len(order) <= min(LENGTH_ROWS, CHOICE_ROWS) else start._replace(errors=None)
@@ -323,7 +329,7 @@ class Recursion:
         for iteration in range(self.n_iter + 1):
             if iteration or choice.errors is None:
                 j = int(np.flatnonzero(alphas == near)[0])
-                choice = climbed(trial, alphas, j, (toward,) if iteration else (-1, 1), self.kind)
+                choice = climbed(trial, alphas, j, (toward,) if iteration else (-1, 1), self.kind, self.code)
                 toward = -toward if choice.alpha == near else toward
             run.judged.append(np.asarray(choice.errors))
             run.alphas.append(choice.alpha)
