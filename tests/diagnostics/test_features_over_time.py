@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.linalg import sqrtm
+from sklearn.exceptions import NotFittedError
 
 import widelearn as wl
 from widelearn.datasets import parity
@@ -117,7 +118,7 @@ def test_wrong_input_is_refused():
             emergence(model, X, y, **{"directions": np.eye(4)[:1]} | options)
     with pytest.raises(ValueError, match="no iterations"):
         emergence(wl.TwoLayerRegressor(4, algorithm="frozen").fit(X, y), X, y, np.eye(4)[:1])
-    with pytest.raises(TypeError, match="fitted TwoLayer"):
+    with pytest.raises(NotFittedError, match="TwoLayerRegressor"):
         emergence(wl.TwoLayerRegressor(), X, y, np.eye(4)[:1])
     with pytest.raises(TypeError, match="fitted TwoLayer"):
         alignment(wl.FeatureRidge().fit(X, y), X)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 
 from widelearn import TwoLayerClassifier, TwoLayerRegressor
 from widelearn.datasets import linearly_separable
@@ -58,7 +59,7 @@ def test_wrong_margins_are_refused(rng):
         normalized_margins(TwoLayer(np.eye(2), np.zeros(2), np.ones((2, 1)), "tanh"), X, [1, 1, 1])
     with pytest.raises(ValueError, match="has no margin"):
         normalized_margins(TwoLayer(np.eye(2), np.zeros(2), np.zeros((2, 1)), "relu"), X, [1, 1, 1])
-    with pytest.raises(TypeError, match="give a fitted"):
+    with pytest.raises(NotFittedError, match="TwoLayerClassifier"):
         normalized_margins(TwoLayerClassifier(), X, [1, 1, 1])
     model = TwoLayerRegressor(4, max_iter=2, random_state=0).fit(rng.standard_normal((9, 2)), np.arange(9.0))
     with pytest.raises(ValueError, match="tells no single class"):

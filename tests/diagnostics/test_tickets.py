@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit, log_softmax
+from sklearn.exceptions import NotFittedError
 
 import widelearn as wl
 from widelearn.datasets import parity, xor_mixture
@@ -320,7 +321,7 @@ def test_wrong_input_is_refused_with_the_remedy():
             ticket(model, X, y, **options)
     with pytest.raises(TypeError, match="share or a whole number"):
         ticket(model, X, y, keep="half")
-    with pytest.raises(TypeError, match="fitted TwoLayer"):
+    with pytest.raises(NotFittedError, match="TwoLayerClassifier"):
         ticket(wl.TwoLayerClassifier(), X, y)
     with pytest.raises(ValueError, match="not among the classes"):
         ticket(model, X, np.where(y == "a", "z", y))

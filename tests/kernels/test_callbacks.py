@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 import widelearn as wl
 from widelearn.kernels import callbacks
 
-here = pytest.mark.skipif(callbacks.CallbackSupportMixin is None, reason="scikit-learn has them from 1.9 on")
+here = pytest.mark.skipif(not callbacks.exist(), reason="scikit-learn has them from 1.9 on")
 X = np.random.default_rng(0).standard_normal((60, 4))
 Y = np.sin(X[:, 0])
 # Fits in one step, and how many iterations the others have at most.
@@ -127,7 +127,7 @@ def test_callbacks_are_no_part_of_files_and_other_things_are_refused(tmp_path):
 
 
 def test_older_versions_of_scikit_learn_have_none(monkeypatch):
-    monkeypatch.setattr(callbacks, "CallbackSupportMixin", None)
+    monkeypatch.setattr(callbacks, "exist", lambda: False)
     model = wl.KernelRidge()
     assert not hasattr(model, "set_callbacks")
     with pytest.raises(AttributeError, match="set_callbacks"):

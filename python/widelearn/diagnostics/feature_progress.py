@@ -121,7 +121,7 @@ def emergence(
     NotFittedError
         If the net is not fitted.
     TypeError
-        If the model is not a fitted two-layer estimator.
+        If the model is not a two-layer estimator.
 
     Notes
     -----

@@ -49,8 +49,10 @@ def normalized_margins(model: Any, X: ArrayLike, y: ArrayLike, *, norm: str = "p
     ------
     ValueError
         If shapes do not fit, labels are unknown, all weights are 0, or the activation is another.
+    NotFittedError
+        If the classifier is not fitted.
     TypeError
-        If the model is no fitted classifier and no net.
+        If the model is no classifier and no net.
 
     Notes
     -----

@@ -82,8 +82,10 @@ def ticket(
     ValueError
         If nothing or more than all is kept; if fewer neurons are kept than there are directions, or have a gain along
         them; if rows or targets do not fit the model, or a method is not one for the unit.
+    NotFittedError
+        If the net is not fitted.
     TypeError
-        If the model is not a fitted two-layer estimator.
+        If the model is not a two-layer estimator.
 
     See Also
     --------

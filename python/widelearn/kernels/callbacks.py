@@ -6,17 +6,23 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, TypeVar, cast
 
-# None before scikit-learn 1.9.
-CallbackSupportMixin: Any = None
-if find_spec("sklearn.callback") is not None:
-    CallbackSupportMixin = import_module("sklearn.callback").CallbackSupportMixin
-
 Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+@functools.cache
+def exist() -> bool:
+    """Whether scikit-learn has callbacks."""
+    return find_spec("sklearn.callback") is not None
+
+
+def mixin() -> Any:
+    """Return the mixin of estimators that have callbacks, which is loaded when it is used."""
+    return import_module("sklearn.callback").CallbackSupportMixin
 
 
 def takes_callbacks(_: Any) -> bool:
     """Whether scikit-learn has callbacks; AttributeError says which version does."""
-    if CallbackSupportMixin is None:
+    if not exist():
         raise AttributeError("set_callbacks needs scikit-learn 1.9 or newer: pip install -U scikit-learn.")
     return True
 
@@ -29,14 +35,14 @@ def tells_callbacks(fit: Method) -> Method:
 
     @functools.wraps(fit)
     def told(estimator: Any, X: Any, *args: Any, **kwargs: Any) -> Any:
-        if CallbackSupportMixin is None or not {"_skl_callbacks", "_parent_callback_ctx"} & vars(estimator).keys():
+        if not {"_skl_callbacks", "_parent_callback_ctx"} & vars(estimator).keys():
             return fit(estimator, X, *args, **kwargs)
         y = args[0] if args else kwargs.get("y")
         weight = args[1] if len(args) > 1 else kwargs.get("sample_weight")
         given = {"estimator": estimator, "X": X, "y": y}
         given["metadata"] = None if weight is None else {"sample_weight": weight}
         # How many iterations there will be is not known.
-        context = CallbackSupportMixin._init_callback_context(estimator, max_subtasks=None)
+        context = mixin()._init_callback_context(estimator, max_subtasks=None)
         context.call_on_fit_task_begin(**given)
         found = fit(estimator, X, *args, **kwargs)
         context.call_on_fit_task_end(**given, reconstruction_attributes=dict)

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import make_constraint
 from sklearn.utils.metaestimators import available_if
 
-from widelearn.kernels.callbacks import CallbackSupportMixin, takes_callbacks, tells_callbacks
+from widelearn.kernels.callbacks import mixin, takes_callbacks, tells_callbacks
 from widelearn.runtime import capped, one_blas_thread_for, row_count
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -189,7 +189,7 @@ class DefaultObjects:
         ends two-layer trainings and no others. Callbacks are no parameters and no part of saved files; no arguments
         take them away. scikit-learn has them from 1.9 on.
         """
-        CallbackSupportMixin.set_callbacks(self, *callbacks)
+        mixin().set_callbacks(self, *callbacks)
         return self
 
 
