@@ -257,3 +257,19 @@ def test_probabilities_are_calibrated_by_rows_held_out(classes):
     sets = model.predict_set(X[2500:], 0.9)
     inside = sets[np.arange(1500), y[2500:]]
     assert abs(inside.mean() - 0.9) < 4 * np.sqrt(0.09 / 1500 + 0.09 / len(held.values))
+
+
+@pytest.mark.parametrize("leaf_size", [100, None])
+def test_intervals_of_equal_rows_are_those_of_single_targets(leaf_size):
+    """Means of four targets each would tell half of the noise."""
+    covered = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        X = np.repeat(rng.standard_normal((300, 3)), 4, axis=0)
+        y, fresh = np.sin(X[:, 0]) + rng.standard_normal((2, 1200))
+        model = RecursiveFeatureMachine(leaf_size=leaf_size, random_state=0).fit(X, y)
+        assert (len(model.leaf_starts_) > 2) == (leaf_size is not None)
+        lower, upper = model.predict_interval(X, 0.8).T
+        covered.append(np.mean((lower <= fresh) & (fresh <= upper)))
+    # Errors of some 60 rows of four targets tell a level of 0.8 to 0.05; three standard errors of the mean.
+    assert abs(np.mean(covered) - 0.8) < 3 * 0.05 / 2

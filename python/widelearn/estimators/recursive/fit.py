@@ -21,7 +21,7 @@ from widelearn.estimators.kernel_ridge.model import KernelModel, KernelProblem, 
 from widelearn.estimators.lazy import refuse_lazy
 from widelearn.estimators.posterior import Posterior, RowPosterior
 from widelearn.estimators.recursive.cost import foreseen_recursion
-from widelearn.estimators.recursive.leaves import Leaves
+from widelearn.estimators.recursive.leaves import Leaves, leaf_rows
 from widelearn.estimators.recursive.metric import applied, gradients
 from widelearn.estimators.recursive.recursion import Recursion
 from widelearn.estimators.units import Units
@@ -194,10 +194,13 @@ class Contents(NamedTuple):
     apart: float = 0.0
 
     @classmethod
-    def of(cls, X: Array, Y: Array, weight: Array | None, order: Array) -> Self:
-        """Take equal rows of different targets together: left out alone, one would be told by those that deny it."""
+    def of(cls, X: Array, Y: Array, weight: Array | None, order: Array, leaf_size: int | None) -> Self:
+        """Take equal rows of different targets together: left out alone, one would be told by those that deny it.
+
+        Those of leaves stay apart, which keep errors of single targets and have no rows left out.
+        """
         first, which = grouped(X)
-        if len(first) == len(X):
+        if len(first) == len(X) or leaf_rows(len(first), X.shape[1], Y.shape[1], leaf_size) < len(first):
             return cls(X, Y, weight, order)
         rank = np.argsort(first)
         place = np.argsort(rank)[which]
@@ -220,7 +223,7 @@ def learn(draft: Any, rows: Rows) -> None:
     rows = rows.in_units(shared=True)
     units = rows.units
     told = distinct(*with_weight(*rows[:3]))
-    X, Y, weight, order, place, apart = Contents.of(*told)
+    X, Y, weight, order, place, apart = Contents.of(*told, draft.leaf_size)
     d = X.shape[1]
     full = 0 if draft.metric == "diagonal" else METRICS * 8 * d * d
     check_memory(full, f"The metric of {d} columns and its root", "Take metric='diagonal'.")

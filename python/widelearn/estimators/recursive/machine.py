@@ -92,7 +92,8 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
         The diagonal of the metric over its trace: each standardised column's share.
     X_fit_ : ndarray of shape (n, d)
         The rows as the kernel sees them, (x - mean_) / scale_ times root_; equal rows once, and none
-        of weight zero. Those of leaves stand one after the other, where they overlap more than once.
+        of weight zero. Those of leaves stand one after the other, where they overlap more than once; there rows of
+        different targets stand once each.
     dual_coef_ : ndarray of shape (n,) or (n, n_targets)
         Dual coefficients a of these.
     intercept_ : float or ndarray of shape (n_targets,)
@@ -129,8 +130,9 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseRecursive):
     before, in one direction, while errors fall. Where the kernel itself does best by giving up, at a penalty above 0.1
     (k(x, x) is 1), gradients under that penalty show nothing: then a second run of iterations, whose gradients are
     those of fits with a penalty of at most 0.1, is tried
-    too; so is one of at most 0.001, as long as it is better than the others. The best is kept. Equal rows with equal
-    targets count as one of their weight, so that a weight of 2 is two rows, and no row is judged by its twin.
+    too; so is one of at most 0.001, as long as it is better than the others. The best is kept. Equal rows count as one
+    of all their weight and their mean target, left out together, so that a weight of 2 is two rows, and no row is
+    judged by its twin; of leaves only those of equal targets do.
 
     More rows than `leaf_size` are the leaves of a balanced tree. A node is cut along the direction of the largest
     spread of its rows as the kernel sees them, those that the metric stretches; each side fits 55 % of them, and
@@ -273,7 +275,8 @@ class RecursiveFeatureMachineClassifier(SignClassifier, BaseRecursive):
         The diagonal of the metric over its trace: each standardised column's share.
     X_fit_ : ndarray of shape (n, d)
         The rows as the kernel sees them, (x - mean_) / scale_ times root_; equal rows once, and none
-        of weight zero. Those of leaves stand one after the other, where they overlap more than once.
+        of weight zero. Those of leaves stand one after the other, where they overlap more than once; there rows of
+        different targets stand once each.
     dual_coef_ : ndarray of shape (n,) or (n, n_targets)
         Dual coefficients a of these.
     intercept_ : float or ndarray of shape (n_targets,)
